@@ -1,0 +1,53 @@
+# The commands of the README. Everything is made under .venv/ and $(BILLING_HOME), and `make clean` removes it.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PERIOD ?= 2010-11
+export BILLING_HOME ?= $(CURDIR)/.billing
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run ui test browser lint format bench clean
+
+help: ## what can be done here
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt 'pip>=25.1'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
+	@touch $@
+
+run: setup ## bill a month of the sample: PERIOD=2010-11 (default), another month, or all
+	@$(BIN)/billing run --sample --period $(PERIOD)
+
+ui: setup ## the same system with the web UI on 127.0.0.1:3000, until Ctrl-C
+	@$(BIN)/billing up --sample --period $(PERIOD)
+
+test: setup browser ## the whole test suite
+	$(BIN)/pytest
+
+# Browser tests need a Chromium; CI installs Debian's, elsewhere they are left out when there is none.
+browser:
+	@command -v chromium >/dev/null || { [ "$$CI" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
+	  echo "No Chromium here: the browser tests will be left out."
+
+lint: setup ## lint, format check, room boundaries, strict types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+format: setup ## put imports and layout right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## stop what runs and remove everything that was made
+	@[ ! -x $(BIN)/billing ] || $(BIN)/billing down
+	rm -rf $(VENV) .billing .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

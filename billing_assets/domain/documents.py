@@ -1,0 +1,103 @@
+"""The document (invoice or credit memo), its lines, and the states of its life. Plain data: no SQL, no HTTP, no Dagster."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    """What a document is. An adjustment is read and held: NetSuite has no such transaction."""
+
+    INVOICE = "invoice"
+    CREDIT_MEMO = "credit_memo"
+    ADJUSTMENT = "adjustment"
+
+
+class State(StrEnum):
+    """Where a document stands between the billing system and NetSuite. A document has exactly one."""
+
+    OPEN = "open"  # staged, not yet closed in the billing system
+    HELD = "held"  # closed, but a rule found an error; the findings say which
+    EXCLUDED = "excluded"  # nothing to bill, by policy and with the reason
+    READY = "ready"  # closed and valid, waiting for a batch
+    BATCHED = "batched"  # assigned to a batch, no run has it
+    LOCKED = "locked"  # a live run holds it by lease and epoch
+    POSTING = "posting"  # the intent is committed, the outcome is not known
+    POSTED = "posted"  # NetSuite has it; never changes again
+    REJECTED = "rejected"  # NetSuite refused it for good (the dead letter)
+    GONE = "gone"  # disappeared from the source before it was posted
+
+
+_AT_REST = frozenset({State.OPEN, State.HELD, State.EXCLUDED, State.READY, State.GONE})
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    # Staging decides anew, as often as the source or the mapping changes, until a run has the document.
+    State.OPEN: _AT_REST - {State.OPEN},
+    State.HELD: _AT_REST - {State.HELD},
+    State.EXCLUDED: _AT_REST - {State.EXCLUDED},
+    State.READY: (_AT_REST - {State.READY}) | {State.BATCHED},
+    State.BATCHED: _AT_REST | {State.LOCKED},
+    State.REJECTED: _AT_REST | {State.LOCKED},
+    # A run has it: only that run, or the unlocking after its lease ended, may move it.
+    State.LOCKED: frozenset({State.POSTING, State.BATCHED, State.READY}),
+    State.POSTING: frozenset({State.POSTED, State.REJECTED, State.LOCKED, State.BATCHED, State.READY}),
+    State.POSTED: frozenset(),
+    # A source that shows the document again (a replica that lagged) brings it back: nothing is dropped.
+    State.GONE: _AT_REST - {State.GONE},
+}
+"""The allowed moves. The same table guards the database (`sql/state`, held equal by a test)."""
+
+CHANGEABLE = frozenset({*_AT_REST, State.BATCHED, State.REJECTED})
+"""States in which staging may still take over what the source says now."""
+
+
+class Line(NamedTuple):
+    """One charge on a document. Amounts carry the source's sign: a credit memo's lines are negative.
+
+    `amount` is in units of the document's currency; `unit_price` may be finer than the minor unit.
+    """
+
+    line_no: int
+    item: str
+    description: str | None
+    quantity: Decimal
+    unit_price: Decimal
+    amount: Decimal
+    tax_code: str | None
+    tax_rate: Decimal | None
+    tax_amount: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An invoice or credit memo as the billing system shows it, lines included.
+
+    `document_id` is the source's own key as text; `number` is what people and NetSuite see. `total` is signed
+    (credit memos negative) and includes tax. `created_at` is UTC. `applies_to` is the number of the invoice that a
+    credit memo credits, where the source knows it.
+    """
+
+    source: str
+    document_id: str
+    kind: str
+    number: str
+    closed: bool
+    created_at: datetime
+    document_date: date
+    due_date: date | None
+    customer: str | None
+    branch: str | None
+    currency: str
+    terms: str | None
+    purchase_order: str | None
+    memo: str | None
+    applies_to: str | None
+    total: Decimal
+    lines: tuple[Line, ...]
+
+    @property
+    def period(self) -> str:
+        """The billing month, `YYYY-MM`, from the document date."""
+        return f"{self.document_date:%Y-%m}"
