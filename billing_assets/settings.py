@@ -113,3 +113,18 @@ class Settings(BaseSettings):
     alerts: AlertSettings = AlertSettings()
     mapping: Path | None = Field(None, description="Mapping file; default: mapping.yaml beside the settings file")
     log_format: Literal["console", "json"] = Field("console", description="console for people, json for collectors")
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the settings file, which arrives as init values."""
+        return env_settings, init_settings

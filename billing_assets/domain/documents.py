@@ -15,6 +15,14 @@ class Kind(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
+class SourceStatus(StrEnum):
+    """What the billing system says of a document. Anything else is a finding."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    VOID = "void"
+
+
 class State(StrEnum):
     """Where a document stands between the billing system and NetSuite. A document has exactly one."""
 
@@ -56,7 +64,8 @@ CHANGEABLE = frozenset({*_AT_REST, State.BATCHED, State.REJECTED})
 class Line(NamedTuple):
     """One charge on a document. Amounts carry the source's sign: a credit memo's lines are negative.
 
-    `amount` is in units of the document's currency; `unit_price` may be finer than the minor unit.
+    `amount` is in units of the document's currency; `unit_price` may be finer than the minor unit. `extra` holds the
+    columns that the integrator's query adds to the contract, as text, for the mapping to use.
     """
 
     line_no: int
@@ -68,6 +77,7 @@ class Line(NamedTuple):
     tax_code: str | None
     tax_rate: Decimal | None
     tax_amount: Decimal | None
+    extra: dict[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,7 @@ class Document:
     """An invoice or credit memo as the billing system shows it, lines included.
 
     `document_id` is the source's own key as text; `number` is what people and NetSuite see. `total` is signed
-    (credit memos negative) and includes tax. `created_at` is UTC. `applies_to` is the number of the invoice that a
+    (credit memos negative) and includes tax. `status` is a `SourceStatus` where the source keeps the contract. `created_at` is UTC. `applies_to` is the number of the invoice that a
     credit memo credits, where the source knows it.
     """
 
@@ -83,7 +93,7 @@ class Document:
     document_id: str
     kind: str
     number: str
-    closed: bool
+    status: str
     created_at: datetime
     document_date: date
     due_date: date | None
@@ -95,6 +105,7 @@ class Document:
     memo: str | None
     applies_to: str | None
     total: Decimal
+    extra: dict[str, str | None]
     lines: tuple[Line, ...]
 
     @property
