@@ -4,15 +4,22 @@
 Secrets come from the environment or from a file that a `*_file` setting names; a settings file with one is refused.
 """
 
-from functools import cached_property
+import difflib
+import os
+import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as PydanticSettingsError
 
 from billing_assets.shipped import shipped
+
+PREFIX = "BILLING_"
 
 
 class SettingsError(Exception):
@@ -92,12 +99,21 @@ class AlertSettings(_Section):
     check_seconds: PositiveInt = Field(300, description="How often the watch looks")
     ui_url: str = Field("http://127.0.0.1:3000", description="Address of the Dagster web UI, for links in alerts")
 
+    @field_validator("urls", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(value.split()) if isinstance(value, str) else value
+
 
 class Settings(BaseSettings):
     """All settings. Build with `load_settings()`, which turns every fault into one `SettingsError`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="BILLING_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     env: Literal["dev", "qa", "prod"] = Field("dev", description="Which config/<env>.yaml is read")
@@ -111,11 +127,8 @@ class Settings(BaseSettings):
     staging: StagingSettings = StagingSettings()
     batches: BatchSettings = BatchSettings()
     alerts: AlertSettings = AlertSettings()
-    mapping: Path | None = Field(None, description="Mapping file; default: mapping.yaml beside the settings file")
+    mapping: Path = Field(Path("config/mapping.yaml"), description="Mapping of documents to NetSuite's fields")
     log_format: Literal["console", "json"] = Field("console", description="console for people, json for collectors")
-
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**values)
 
     @classmethod
     def settings_customise_sources(
@@ -126,5 +139,133 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the settings file, which arrives as init values."""
+        """The environment wins over the settings file, whose values arrive as init arguments."""
         return env_settings, init_settings
+
+    @property
+    def embedded(self) -> bool:
+        """Whether our state lives in the embedded PostgreSQL under `home`."""
+        return self.database_url is None
+
+
+def load_settings() -> Settings:
+    """The settings of this process: `config/<env>.yaml`, then the environment.
+
+    Relative paths in the settings file are relative to that file, those in the environment to the working folder.
+    Raises SettingsError with one line per fault; each names the setting, where it stands and what is wrong.
+    """
+    _check_names()
+    _read_secret_files()
+    path = _settings_file()
+    values = _read_yaml(path)
+    if secrets := sorted(_secrets_in(values)):
+        raise SettingsError(
+            f"{path}: {', '.join(secrets)} may hold a secret and must not stand in a settings file. "
+            f"Set {', '.join(variable(name) for name in secrets)} instead (or the same with _FILE and a path)."
+        )
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(fault, path) for fault in error.errors())) from None
+    except PydanticSettingsError as error:
+        raise SettingsError(f"An environment variable cannot be read: {error}") from None
+    return settings
+
+
+def variable(setting: str) -> str:
+    """The environment variable of a setting: `netsuite.base_url` → `BILLING_NETSUITE__BASE_URL`."""
+    return PREFIX + setting.replace(".", "__").upper()
+
+
+def setting_names() -> dict[str, FieldInfo]:
+    """Every setting by its dotted name, sections expanded."""
+    names: dict[str, FieldInfo] = {}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+            names |= {f"{name}.{inner}": f for inner, f in field.annotation.model_fields.items()}
+        else:
+            names[name] = field
+    return names
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a setting holds a secret: it is masked wherever it is shown."""
+    return "SecretStr" in str(field.annotation)
+
+
+def _check_names() -> None:
+    known = {variable(name) for name in setting_names()}
+    known |= {variable(name) + "_FILE" for name, field in setting_names().items() if is_secret(field)}
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known and not name.startswith(PREFIX + "TEST_"):
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else " The settings are listed in docs/reference.md."
+            raise SettingsError(f"{name} is not a setting.{hint}")
+
+
+def _read_secret_files() -> None:
+    """`BILLING_X_FILE` gives the content of a secret setting `BILLING_X`, as container platforms mount secrets."""
+    for name, field in setting_names().items():
+        file_variable = variable(name) + "_FILE"
+        if is_secret(field) and (path := os.environ.get(file_variable)):
+            try:
+                content = read_private_file(Path(path)).strip()
+            except OSError as error:
+                raise SettingsError(f"{file_variable}: {path} cannot be read ({error.strerror}).") from None
+            os.environ[variable(name)] = content
+
+
+def read_private_file(path: Path) -> str:
+    """Text of a file that only its owner may read. Raises SettingsError when others can, OSError when it is not there."""
+    mode = path.stat().st_mode
+    if os.name == "posix" and stat.S_ISREG(mode) and mode & 0o077:
+        raise SettingsError(f"{path} holds a secret and others can read it. Run: chmod 600 {path}")
+    return path.read_text(encoding="utf-8")
+
+
+def _settings_file() -> Path:
+    if named := os.environ.get(variable("config")):
+        if not (path := Path(named)).is_file():
+            raise SettingsError(f"{variable('config')}: there is no file {path}.")
+        return path
+    env = os.environ.get(variable("env"), "dev")
+    try:
+        return shipped(f"config/{env}.yaml")
+    except FileNotFoundError:
+        raise SettingsError(f"{variable('env')}={env}: there is no config/{env}.yaml; use dev, qa or prod.") from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: expected settings as `name: value`, found {type(values).__name__}.")
+    for dotted in ("mapping", "source.queries", "netsuite.private_key_file"):
+        section, _, name = dotted.rpartition(".")
+        holder = values.get(section, {}) if section else values
+        if isinstance(holder, dict) and isinstance(holder.get(name), str):
+            holder[name] = path.parent / holder[name]
+    return values
+
+
+def _secrets_in(values: dict[str, Any]) -> list[str]:
+    found = []
+    for name, field in setting_names().items():
+        section, _, inner = name.rpartition(".")
+        holder = values.get(section) if section else values
+        if is_secret(field) and isinstance(holder, dict) and holder.get(inner):
+            found.append(name)
+    return found
+
+
+def _explain(fault: ErrorDetails, path: Path) -> str:
+    name = ".".join(str(part) for part in fault["loc"])
+    where = variable(name) if variable(name) in os.environ else str(path)
+    field = setting_names().get(name)
+    shown = "" if field is None or is_secret(field) else f" (value: {fault['input']!r})"
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, setting_names(), n=1)
+        return f"{where}: {name} is not a setting." + (f" Did you mean {near[0]}?" if near else "")
+    return f"{where}: {name}: {fault['msg']}{shown}"
