@@ -1,0 +1,25 @@
+"""The external id under which NetSuite knows a document: a pure, injective function of prefix and number.
+
+NetSuite compares references without regard to case but SuiteQL with it, and allows letters, digits, `_` and `-` only
+(specs/netsuite.md §1.2). So: upper case always, and every other character escaped as `_` and its UTF-8 bytes in hex.
+"""
+
+import re
+
+_PLAIN = re.compile(r"[A-Z0-9-]+")
+_VALID = re.compile(r"[A-Z0-9_-]+")
+
+
+def external_id(prefix: str, number: str) -> str:
+    """`external_id("INV-", "536365")` → `INV-536365`; `c1` → `INV-_631`. Two numbers never share one."""
+    if _PLAIN.fullmatch(number):
+        return prefix + number
+    return prefix + "".join(
+        character if _PLAIN.fullmatch(character) else "".join(f"_{byte:02X}" for byte in character.encode())
+        for character in number
+    )
+
+
+def is_external_id(text: str) -> bool:
+    """Whether a text may stand in a NetSuite reference or query as it is."""
+    return _VALID.fullmatch(text) is not None

@@ -1,0 +1,194 @@
+"""What a document must satisfy before it may be posted: one place for every rule, its code and its sentence.
+
+Rules look at one document and at facts handed to them; they ask no database. A document gets all its findings, not
+only the first. `RULES` is the table in docs/reference.md (held equal by a test).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from billing_assets.domain.documents import Document, Kind, Line, SourceStatus, State
+from billing_assets.domain.money import decimals
+
+
+class Severity(StrEnum):
+    """`error` holds the document, `exclude` takes it out of billing by policy, `warning` only flags."""
+
+    ERROR = "error"
+    EXCLUDE = "exclude"
+    WARNING = "warning"
+
+
+class Rule(NamedTuple):
+    """A rule as people read about it."""
+
+    severity: Severity
+    meaning: str
+    remedy: str
+
+
+class Finding(NamedTuple):
+    """One thing found on one document. `path` names the field (`lines[3].item`), `value` what stood there."""
+
+    code: str
+    severity: Severity
+    path: str
+    value: str
+    message: str
+
+
+_E, _X, _W = Severity.ERROR, Severity.EXCLUDE, Severity.WARNING
+_MAPPING = "Add it to the lookup table in the mapping; the next staging lets the document go on."
+_SOURCE = "Correct it in the billing system; the next staging picks it up."
+
+RULES: dict[str, Rule] = {
+    "ZERO_TOTAL": Rule(_X, "The document's total is zero: there is nothing to bill.", "Nothing to do."),
+    "VOIDED": Rule(_X, "The document was voided in the billing system.", "Nothing to do."),
+    "CUSTOMER_MISSING": Rule(_E, "The document names no customer.", _SOURCE),
+    "CUSTOMER_UNMAPPED": Rule(_E, "The customer is not in the mapping.", _MAPPING),
+    "ITEM_UNMAPPED": Rule(_E, "A line's item is missing or not in the mapping.", _MAPPING),
+    "BRANCH_UNMAPPED": Rule(_E, "The branch is missing or not in the mapping.", _MAPPING),
+    "FIELD_UNMAPPED": Rule(_E, "Another field of the mapping finds no value for this document.", _MAPPING),
+    "KIND_UNSUPPORTED": Rule(_E, "Only invoices and credit memos are posted.", "Book it in NetSuite by hand, e.g. as a journal."),
+    "STATUS_UNKNOWN": Rule(_E, "The status is neither open, closed nor void.", "Map it in documents.sql."),
+    "CURRENCY_UNSUPPORTED": Rule(_E, "The currency is not in the mapping.", "Add it under `currencies` in the mapping."),
+    "AMOUNT_PRECISION": Rule(_E, "An amount is finer than the currency's minor unit.", _SOURCE),
+    "LINES_MISSING": Rule(_E, "The document has no lines.", _SOURCE),
+    "LINES_TOTAL_MISMATCH": Rule(_E, "Lines and tax do not add up to the total.", _SOURCE),
+    "SIGN": Rule(_E, "An invoice is below zero, or a credit memo adds.", "Issue it as the other kind of document."),
+    "DUPLICATE_NUMBER": Rule(_E, "Another document has the same number.", "Renumber or void one of them in the billing system."),
+    "PERIOD_CLOSED": Rule(_E, "The document's date is in a closed period.", "Open the period, or move the date in the billing system."),
+    "TEXT_TOO_LONG": Rule(_E, "A text is longer than NetSuite takes.", _SOURCE),
+    "TEXT_UNPRINTABLE": Rule(_E, "A text holds a NUL character, which no ledger takes.", _SOURCE),
+    "NUMBER_TOO_LARGE": Rule(_E, "A number is larger or finer than NetSuite takes.", _SOURCE),
+    "CREDIT_TARGET_UNKNOWN": Rule(_E, "The credit memo names an invoice that is not known.", "Correct the reference, or stage the invoice first."),
+    "FIELD_UNREADABLE": Rule(_E, "A field cannot be understood at all.", _SOURCE),
+    "DUE_BEFORE_DATE": Rule(_W, "The due date lies before the document's date.", "Check the terms in the billing system."),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the rules compare with: minor digits per accepted currency, and the last closed day, if any."""
+
+    minor_digits: dict[str, int]
+    closed_through: date | None = None
+
+
+MappingCheck = Callable[[Document], Iterable[Finding]]
+
+# NetSuite's limits (specs/netsuite.md §2; text lengths per the field's documented size).
+_TEXT_LIMITS = {"number": 45, "purchase_order": 45, "memo": 999, "customer": 80, "branch": 80, "terms": 80}
+_DESCRIPTION_LIMIT = 999
+_LARGEST = Decimal(10) ** 10
+_FINEST = 15
+
+
+def finding(code: str, path: str, value: object, message: str) -> Finding:
+    """A finding with the severity of its rule; the value is cut where it is long."""
+    text = str(value)
+    return Finding(code, RULES[code].severity, path, text if len(text) <= 80 else text[:79] + "…", message)
+
+
+def validate(document: Document, policy: Policy, check_mapping: MappingCheck) -> list[Finding]:
+    """All findings of one document, in the order of its fields.
+
+    A zero total excludes the document whatever else is wrong with it; a void one too.
+    """
+    if document.status == SourceStatus.VOID:
+        return [finding("VOIDED", "status", document.status, "Voided in the billing system.")]
+    if document.total == 0:
+        return [finding("ZERO_TOTAL", "total", document.total, "The total is zero: nothing to bill.")]
+    return [
+        *_header(document, policy),
+        *check_mapping(document),
+        *_texts(document),
+        *_amounts(document, policy),
+    ]
+
+
+def state_for(status: str, findings: Iterable[Finding]) -> State:
+    """The state in which a document rests after validation."""
+    if status == SourceStatus.OPEN:
+        return State.OPEN
+    severities = {found.severity for found in findings}
+    if Severity.EXCLUDE in severities:
+        return State.EXCLUDED
+    return State.HELD if Severity.ERROR in severities else State.READY
+
+
+def _header(document: Document, policy: Policy) -> Iterator[Finding]:
+    if document.kind not in {Kind.INVOICE, Kind.CREDIT_MEMO}:
+        yield finding("KIND_UNSUPPORTED", "kind", document.kind, f"A document of kind {document.kind} cannot be posted.")
+    if document.status != SourceStatus.CLOSED:
+        yield finding("STATUS_UNKNOWN", "status", document.status, "The status is neither open, closed nor void.")
+    if not (document.customer or "").strip():
+        yield finding("CUSTOMER_MISSING", "customer", "", "The document names no customer.")
+    if document.currency not in policy.minor_digits:
+        yield finding("CURRENCY_UNSUPPORTED", "currency", document.currency, "The currency is not in the mapping.")
+    if policy.closed_through and document.document_date <= policy.closed_through:
+        yield finding(
+            "PERIOD_CLOSED", "document_date", document.document_date, f"Periods are closed through {policy.closed_through}."
+        )
+    if document.due_date and document.due_date < document.document_date:
+        yield finding("DUE_BEFORE_DATE", "due_date", document.due_date, "The due date lies before the document's date.")
+
+
+def _texts(document: Document) -> Iterator[Finding]:
+    for name, limit in _TEXT_LIMITS.items():
+        yield from _text(name, getattr(document, name), limit)
+    for name, value in document.extra.items():
+        yield from _text(name, value, _DESCRIPTION_LIMIT)
+    for line in document.lines:
+        if line.description and (len(line.description) > _DESCRIPTION_LIMIT or "\0" in line.description):
+            yield from _text(f"lines[{line.line_no}].description", line.description, _DESCRIPTION_LIMIT)
+
+
+def _text(path: str, value: str | None, limit: int) -> Iterator[Finding]:
+    if not value:
+        return
+    if len(value) > limit:
+        yield finding("TEXT_TOO_LONG", path, value, f"{len(value)} characters; NetSuite takes {limit}.")
+    if "\0" in value:
+        yield finding("TEXT_UNPRINTABLE", path, value.replace("\0", "␀"), "The text holds a NUL character.")
+
+
+def _amounts(document: Document, policy: Policy) -> Iterator[Finding]:
+    if not document.lines:
+        yield finding("LINES_MISSING", "lines", "", "The document has no lines.")
+    else:
+        total = sum((line.amount + (line.tax_amount or 0) for line in document.lines), Decimal(0))
+        if total != document.total:
+            yield finding("LINES_TOTAL_MISMATCH", "total", document.total, f"The lines and their tax add up to {total}.")
+    if document.kind == Kind.INVOICE and document.total < 0:
+        yield finding("SIGN", "total", document.total, "An invoice is below zero; it should be a credit memo.")
+    if document.kind == Kind.CREDIT_MEMO and document.total > 0:
+        yield finding("SIGN", "total", document.total, "A credit memo adds; it should be an invoice.")
+    digits = policy.minor_digits.get(document.currency)
+    yield from _amount("total", document.total, digits)
+    for line in document.lines:
+        yield from _line_amounts(line, digits)
+
+
+def _line_amounts(line: Line, digits: int | None) -> Iterator[Finding]:
+    yield from _amount(f"lines[{line.line_no}].amount", line.amount, digits)
+    if line.tax_amount is not None:
+        yield from _amount(f"lines[{line.line_no}].tax_amount", line.tax_amount, digits)
+    for name, number in (("quantity", line.quantity), ("unit_price", line.unit_price)):
+        exponent = number.as_tuple().exponent
+        if not -_LARGEST < number < _LARGEST:
+            yield finding("NUMBER_TOO_LARGE", f"lines[{line.line_no}].{name}", number, "NetSuite takes numbers below 10^10.")
+        elif isinstance(exponent, int) and exponent < -_FINEST and decimals(number) > _FINEST:
+            yield finding("NUMBER_TOO_LARGE", f"lines[{line.line_no}].{name}", number, "NetSuite takes 15 decimals.")
+
+
+def _amount(path: str, amount: Decimal, digits: int | None) -> Iterator[Finding]:
+    exponent = amount.as_tuple().exponent
+    if digits is not None and isinstance(exponent, int) and exponent < -digits and decimals(amount) > digits:
+        yield finding("AMOUNT_PRECISION", path, amount, f"The currency has {digits} decimals.")
+    if not -_LARGEST < amount < _LARGEST:
+        yield finding("NUMBER_TOO_LARGE", path, amount, "NetSuite takes amounts below 10^10.")

@@ -1,0 +1,216 @@
+"""From a document to NetSuite's fields. A document that cannot be mapped whole is held; a line is never skipped."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from billing_assets.domain.documents import Document, Kind, Line
+from billing_assets.domain.external_id import external_id
+from billing_assets.domain.money import canonical
+from billing_assets.domain.rules import Finding, Policy, finding
+from billing_assets.netsuite.mapping_file import (
+    FieldSource,
+    MappingFile,
+    Table,
+    is_contract_column,
+    read_mapping_file,
+    table_key,
+)
+
+RECORD_TYPES = {Kind.INVOICE: "invoice", Kind.CREDIT_MEMO: "creditMemo"}
+TRANSACTION_TYPES = {Kind.INVOICE: "CustInvc", Kind.CREDIT_MEMO: "CustCred"}
+_CODES = {"customer": "CUSTOMER_UNMAPPED", "item": "ITEM_UNMAPPED", "branch": "BRANCH_UNMAPPED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One NetSuite field, ready to be filled."""
+
+    name: str
+    source: FieldSource
+    table: Table | None
+    ignore_case: bool
+
+    def value(self, document: Document, line: Line | None) -> object | None:
+        """The value to send, or None where there is none."""
+        source = self.source
+        value: object | None
+        if source.constant is not None:
+            value = source.constant
+        elif self.table is not None:
+            row = self.table.get(self._key(document, line))
+            value = (row[source.take or ""] or None) if row else None
+        else:
+            value = _column(source.column or "", document, line)
+        if value is None or source.reference is None:
+            return value
+        return {source.reference: str(value)}
+
+    def _key(self, document: Document, line: Line | None) -> str:
+        value = _column(self.source.by or "", document, line)
+        return table_key(str(value), ignore_case=self.ignore_case) if value is not None else ""
+
+    def missing(self, document: Document, line: Line | None) -> Finding | None:
+        """Why the field has no value for this document, or None."""
+        if self.source.optional or self.value(document, line) is not None:
+            return None
+        column = self.source.by or self.source.column or ""
+        key = _column(column, document, line)
+        if column == "customer" and not str(key or "").strip():
+            return None  # CUSTOMER_MISSING says it already
+        path = f"lines[{line.line_no}].{column}" if line and column in Line._fields else column
+        what = f"table {self.source.lookup!r} has no {self.source.take!r} for it" if self.table is not None else "it is empty"
+        return finding(_CODES.get(column, "FIELD_UNMAPPED"), path, "" if key is None else key, f"NetSuite's {self.name}: {what}.")
+
+
+@dataclass(frozen=True)
+class NetSuiteMapping:
+    """The mapping of one NetSuite account, built by `load_mapping`."""
+
+    file: MappingFile
+    body: dict[Kind, tuple[Field, ...]]
+    line: dict[Kind, tuple[Field, ...]]
+    tax: tuple[Field, ...]
+
+    @property
+    def policy(self) -> Policy:
+        """What the validation rules compare with."""
+        digits = {code: currency.minor_digits for code, currency in self.file.currencies.items()}
+        return Policy(digits, self.file.closed_through)
+
+    def external_id(self, kind: str, number: str) -> str:
+        """The document's external id; a kind that is never posted gets one too, so that every row has its key."""
+        prefixes = {Kind.INVOICE: self.file.external_id.invoice, Kind.CREDIT_MEMO: self.file.external_id.credit_memo}
+        return external_id(prefixes.get(Kind(kind), "ADJ-") if kind in {*Kind} else "OTHER-", number)
+
+    def check(self, document: Document) -> Iterator[Finding]:
+        """A finding for every field of the mapping that this document leaves empty."""
+        if document.kind not in RECORD_TYPES:
+            return
+        kind = Kind(document.kind)
+        for field in self.body[kind]:
+            if found := field.missing(document, None):
+                yield found
+        fields = [field for field in self.line[kind] if not field.source.optional]
+        for line in document.lines:
+            for field in fields:
+                if found := field.missing(document, line):
+                    yield found
+            if line.tax_amount:
+                yield from self._check_tax(document, line)
+
+    def _check_tax(self, document: Document, line: Line) -> Iterator[Finding]:
+        if not self.tax:
+            message = "The line carries tax, but the mapping has no `tax` section."
+            yield finding("FIELD_UNMAPPED", f"lines[{line.line_no}].tax_amount", line.tax_amount, message)
+        for field in self.tax:
+            if found := field.missing(document, line):
+                yield found
+
+    def payload(self, document: Document, *, apply_to: str | None = None) -> bytes:
+        """The exact request body for a valid document. `apply_to` is NetSuite's id of the invoice it credits.
+
+        NetSuite takes a credit memo's amounts as positive numbers, so its signs are turned.
+        """
+        kind = Kind(document.kind)
+        sign = -1 if kind is Kind.CREDIT_MEMO else 1
+        body: dict[str, Any] = {
+            "externalId": self.external_id(document.kind, document.number),
+            "currency": {"id": self.file.currencies[document.currency].id},
+        }
+        _fill(body, self.body[kind], document, None)
+        body["item"] = {"items": [self._line(kind, document, line, sign) for line in document.lines]}
+        if any(line.tax_amount for line in document.lines):
+            body["taxDetailsOverride"] = True
+            body["taxDetails"] = {"items": [*self._tax_details(document, sign)]}
+        if apply_to is not None:
+            amount = _number(document.total * sign)
+            body["apply"] = {"items": [{"doc": {"id": apply_to}, "apply": True, "amount": amount}]}
+        return orjson.dumps(body)
+
+    def _line(self, kind: Kind, document: Document, line: Line, sign: int) -> dict[str, Any]:
+        item: dict[str, Any] = {
+            "quantity": _number(line.quantity * sign),
+            "rate": _number(line.unit_price),
+            "amount": _number(line.amount * sign),
+        }
+        _fill(item, self.line[kind], document, line)
+        if line.tax_amount:
+            item["taxDetailsReference"] = str(line.line_no)
+        return item
+
+    def _tax_details(self, document: Document, sign: int) -> Iterator[dict[str, Any]]:
+        for line in document.lines:
+            if line.tax_amount:
+                detail: dict[str, Any] = {"taxDetailsReference": str(line.line_no)}
+                _fill(detail, self.tax, document, line)
+                detail["taxRate"] = _number(line.tax_rate or Decimal(0))
+                detail["taxAmount"] = _number(line.tax_amount * sign)
+                detail["taxBasis"] = _number(line.amount * sign)
+                yield detail
+
+    def references(self) -> dict[str, set[str]]:
+        """Every reference the mapping can send, by field, for `billing doctor` to look up in NetSuite."""
+        used: dict[str, set[str]] = {"currency": {currency.id for currency in self.file.currencies.values()}}
+        for field in {*self.body[Kind.INVOICE], *self.body[Kind.CREDIT_MEMO], *self.line[Kind.INVOICE], *self.line[Kind.CREDIT_MEMO]}:
+            if field.source.reference != "id":
+                continue
+            if field.table is not None:
+                values = {row[field.source.take or ""] for row in field.table.values()} - {""}
+            else:
+                values = {str(field.source.constant)} if field.source.constant is not None else set()
+            used.setdefault(field.name, set()).update(values)
+        return used
+
+
+def load_mapping(path: Path) -> NetSuiteMapping:
+    """Reads and checks the mapping file and its tables. Raises MappingError naming file, key and value."""
+    file, tables = read_mapping_file(path)
+    return NetSuiteMapping(
+        file,
+        {kind: _fields(file, file.body, tables, kind) for kind in RECORD_TYPES},
+        {kind: _fields(file, file.line, tables, kind) for kind in RECORD_TYPES},
+        _fields(file, {"taxType": file.tax.type, "taxCode": file.tax.code}, tables, None) if file.tax else (),
+    )
+
+
+def _fields(
+    file: MappingFile, sources: dict[str, FieldSource], tables: dict[str, Table], kind: Kind | None
+) -> tuple[Field, ...]:
+    return tuple(
+        Field(
+            name,
+            source,
+            tables[source.lookup] if source.lookup else None,
+            bool(source.lookup and file.tables[source.lookup].ignore_case),
+        )
+        for name, source in sources.items()
+        if kind is None or kind in source.kinds
+    )
+
+
+def _fill(target: dict[str, Any], fields: tuple[Field, ...], document: Document, line: Line | None) -> None:
+    for field in fields:
+        value = field.value(document, line)
+        if value is not None:
+            target[field.name] = value.isoformat() if isinstance(value, date) else value
+
+
+def _column(name: str, document: Document, line: Line | None) -> object | None:
+    if line is not None and name in Line._fields:
+        value = getattr(line, name)
+    elif is_contract_column(name, on_line=False):
+        value = getattr(document, name)
+    else:
+        value = line.extra.get(name) if line is not None and name in line.extra else document.extra.get(name)
+    return None if value == "" else value
+
+
+def _number(number: Decimal) -> orjson.Fragment:
+    """An exact JSON number: a float would round."""
+    return orjson.Fragment(canonical(number).encode())

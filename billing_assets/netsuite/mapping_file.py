@@ -1,0 +1,181 @@
+"""The mapping file: what an integrator writes in `config/mapping.yaml`, validated whole before anything starts."""
+
+import csv
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from billing_assets.domain.documents import Document, Kind, Line
+from billing_assets.domain.external_id import is_external_id
+
+
+class MappingError(Exception):
+    """The mapping cannot be used. The message names the file, the key and the value of every fault."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FieldSource(_Part):
+    """Where a NetSuite field's value comes from: exactly one of `constant`, `column` and `lookup`."""
+
+    constant: str | int | bool | None = Field(None, description="The same value on every document")
+    column: str | None = Field(None, description="A column of the extraction queries")
+    lookup: str | None = Field(None, description="A table under `tables`; needs `by` and `take`")
+    by: str | None = Field(None, description="lookup: the column whose value is looked up")
+    take: str | None = Field(None, description="lookup: the column of the table to take")
+    reference: Literal["id", "externalId"] | None = Field(
+        None, description="Send as a reference, {id: …} or {externalId: …}, instead of a plain value"
+    )
+    optional: bool = Field(False, description="Leave the field out where there is no value, instead of holding the document")
+    kinds: tuple[Kind, ...] = Field((Kind.INVOICE, Kind.CREDIT_MEMO), description="The kinds that carry the field")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [name for name in ("constant", "column", "lookup") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of constant, column and lookup; found {', '.join(given) or 'none'}")
+        if (self.lookup is None) != (self.by is None) or (self.lookup is None) != (self.take is None):
+            raise ValueError("`lookup`, `by` and `take` go together")
+        return self
+
+
+class TableFile(_Part):
+    """A lookup table: a CSV file with a header line."""
+
+    file: Path = Field(description="CSV file, relative to the mapping file")
+    key: str = Field(description="The column that is looked up; its values must be unique")
+    ignore_case: bool = Field(False, description="Compare keys without regard to case, as NetSuite does")
+
+
+class CurrencyMapping(_Part):
+    """A currency that may be billed."""
+
+    id: str = Field(description="NetSuite's internal id of the currency")
+    minor_digits: int = Field(2, ge=0, le=4, description="Digits of the minor unit (ISO 4217): GBP 2, JPY 0")
+
+
+class TaxMapping(_Part):
+    """Tax details of a line (SuiteTax). Without this section a line with tax is held."""
+
+    type: FieldSource
+    code: FieldSource
+
+
+class Prefixes(_Part):
+    """Prefix of the external id by kind. NetSuite needs one id space over all kinds, so they must differ."""
+
+    invoice: str = "INV-"
+    credit_memo: str = "CM-"
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        for prefix in (self.invoice, self.credit_memo):
+            if not is_external_id(prefix):
+                raise ValueError(f"a prefix takes only A-Z, 0-9, _ and -; found {prefix!r}")
+        if self.invoice.startswith(self.credit_memo) or self.credit_memo.startswith(self.invoice):
+            raise ValueError("the prefixes must not begin with one another")
+        return self
+
+
+class MappingFile(_Part):
+    """The mapping file as a whole."""
+
+    external_id: Prefixes = Prefixes()
+    closed_through: date | None = Field(None, description="Documents dated up to this day are held (PERIOD_CLOSED)")
+    currencies: dict[str, CurrencyMapping]
+    tables: dict[str, TableFile] = {}
+    body: dict[str, FieldSource]
+    line: dict[str, FieldSource]
+    tax: TaxMapping | None = None
+
+
+Table = dict[str, dict[str, str]]
+"""Rows of a lookup table by normalised key."""
+
+_DOCUMENT_COLUMNS = frozenset(Document.__dataclass_fields__) - {"lines", "extra"}
+_LINE_COLUMNS = frozenset(Line._fields) - {"extra"}
+_OURS = frozenset({"externalId", "currency", "item", "apply", "taxDetails", "taxDetailsOverride"})
+_OURS_ON_LINES = frozenset({"quantity", "rate", "amount", "taxDetailsReference"})
+
+
+def table_key(value: str, *, ignore_case: bool) -> str:
+    """A key as tables compare it: without surrounding blanks, and without case where the table says so."""
+    value = value.strip()
+    return value.casefold() if ignore_case else value
+
+
+def read_mapping_file(path: Path) -> tuple[MappingFile, dict[str, Table]]:
+    """The validated mapping file and its tables. Raises MappingError with one line per fault."""
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MappingError(f"The mapping file {path} cannot be read ({error.strerror}). Set BILLING_MAPPING.") from None
+    except yaml.YAMLError as error:
+        raise MappingError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise MappingError(f"{path}: expected sections such as `body` and `line`, found {type(content).__name__}.")
+    try:
+        mapping = MappingFile.model_validate(content)
+    except ValidationError as error:
+        raise MappingError(
+            "\n".join(
+                f"{path}: {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']} (value: {fault['input']!r})"
+                for fault in error.errors()
+            )
+        ) from None
+    tables = {name: _read_table(path, name, table) for name, table in mapping.tables.items()}
+    if faults := [*_field_faults(mapping, tables)]:
+        raise MappingError("\n".join(f"{path}: {fault}" for fault in faults))
+    return mapping, tables
+
+
+def _read_table(path: Path, name: str, table: TableFile) -> Table:
+    where = path.parent / table.file
+    rows: Table = {}
+    try:
+        with where.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            if table.key not in (reader.fieldnames or ()):
+                raise MappingError(f"{path}: tables.{name}.key: {where} has no column {table.key!r}.")
+            for row in reader:
+                key = table_key(row[table.key], ignore_case=table.ignore_case)
+                if key in rows:
+                    raise MappingError(f"{path}: tables.{name}: {where}, line {reader.line_num}: {key!r} stands twice.")
+                rows[key] = row
+    except OSError as error:
+        raise MappingError(f"{path}: tables.{name}.file: {where} cannot be read ({error.strerror}).") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise MappingError(f"{path}: tables.{name}.file: {where} is not a CSV file in UTF-8: {error}") from None
+    if not rows:
+        raise MappingError(f"{path}: tables.{name}.file: {where} has no rows.")
+    return rows
+
+
+def _field_faults(mapping: MappingFile, tables: dict[str, Table]) -> list[str]:
+    faults = []
+    sections = {"body": (mapping.body, _OURS), "line": (mapping.line, _OURS_ON_LINES)}
+    if mapping.tax:
+        sections["tax"] = ({"type": mapping.tax.type, "code": mapping.tax.code}, frozenset())
+    for section, (fields, ours) in sections.items():
+        for name, source in fields.items():
+            key = f"{section}.{name}"
+            if name in ours:
+                faults.append(f"{key}: the pipeline fills this field itself; take it out.")
+            if source.lookup and source.lookup not in tables:
+                faults.append(f"{key}.lookup: there is no table {source.lookup!r} under `tables`.")
+            elif source.lookup and source.take not in next(iter(tables[source.lookup].values())):
+                faults.append(f"{key}.take: table {source.lookup!r} has no column {source.take!r}.")
+    required = {"body": ("entity",), "line": ("item",)}
+    for section, names in required.items():
+        faults += [f"{section}.{name}: this field is needed." for name in names if name not in sections[section][0]]
+    return faults
+
+
+def is_contract_column(name: str, *, on_line: bool) -> bool:
+    """Whether a column belongs to the contract of the extraction queries (others come from `extra`)."""
+    return name in _DOCUMENT_COLUMNS or (on_line and name in _LINE_COLUMNS)
