@@ -1,0 +1,329 @@
+"""What NetSuite's answers mean: the outcome of a create, the errors of reads, and the table of error codes.
+
+A document counts as *not landed* only where NetSuite itself says so. Everything else, also what nobody foresaw, is
+`Unknown` and has to be looked up by its external id before anything else happens to it.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from billing_assets.netsuite.error_codes import ERROR_CODES, ErrorCode
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """NetSuite created the transaction. `netsuite_id` is its internal id, digits."""
+
+    netsuite_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """NetSuite has a record with this external id. Look it up and compare before believing it is ours."""
+
+    http_status: int
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """NetSuite refused the document; sending the same again is refused again.
+
+    `code`, `path` and `detail` join everything that NetSuite named. `known` is false where the text is none that
+    the table knows (a custom script's words, or another language than English): look the document up once before
+    it goes to the dead letters, because the text may say "already exists" in words that we cannot read.
+    """
+
+    http_status: int
+    code: str
+    path: str | None
+    detail: str
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """NetSuite did nothing and may accept the same request later. `throttled`: press with fewer lanes.
+
+    `retry_after` is the server's wish in seconds, which NetSuite does not promise to send.
+    """
+
+    http_status: int
+    code: str
+    detail: str
+    throttled: bool
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthorized:
+    """The login was refused, nothing was processed. Too many parallel calls have shown as this, too."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """The role may not do this, nothing was processed. No document of the run will fare better."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """No byte of the request left this machine (refused, DNS, connect timeout): surely not landed."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The transaction may exist or not, or come to exist within the server's longest request time."""
+
+    http_status: int | None
+    reason: str
+
+
+Answer = Landed | Exists | Refused | Retry | Unauthorized | Forbidden | NotSent | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorDetail:
+    """One entry of NetSuite's `o:errorDetails`; absent parts are empty."""
+
+    code: str
+    path: str
+    detail: str
+
+
+def error_details(status: int, body: bytes) -> tuple[ErrorDetail, ...]:
+    """The details of NetSuite's error envelope; none where the body is not one or names another status."""
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(envelope, dict):
+        return ()
+    said = envelope.get("status")
+    if said is not None and _text(said) != str(status):
+        return ()
+    entries = envelope.get("o:errorDetails")
+    entries = [entries] if isinstance(entries, dict) else entries
+    if not isinstance(entries, list):
+        return ()
+    details = (
+        ErrorDetail(
+            code=_text(entry.get("o:errorCode")),
+            path=_text(entry.get("o:errorPath")),
+            detail=_text(entry.get("detail")),
+        )
+        for entry in entries
+        if isinstance(entry, dict)
+    )
+    return tuple(found for found in details if found.code or found.detail)
+
+
+def classify(status: int, headers: Mapping[str, str], body: bytes, record_type: str | None = None) -> Answer:
+    """What the answer to a create says about the document.
+
+    `headers` must ignore case. With `record_type` (`invoice`, `creditMemo`) a `Location` that names another type
+    does not count. `body` may be cut short: what cannot be read whole proves nothing.
+    """
+    if status == 204:
+        return _created(headers.get("Location"), record_type)
+    details = error_details(status, body)
+    if status == 401:
+        return Unauthorized(_joined(details) or "HTTP 401")
+    if status == 429:
+        return _retry(status, details, headers, throttled=True)
+    if details and 400 <= status < 500:
+        return _refusal(status, headers, details)
+    return Unknown(status, _describe(status, headers, body, details))
+
+
+def _refusal(status: int, headers: Mapping[str, str], details: tuple[ErrorDetail, ...]) -> Answer:
+    """The answer that NetSuite's own error details give; of several, the one decides that leaves most open."""
+    rules = [_rule(status, detail) for detail in details]
+    outcomes = {rule.outcome if rule else "unknown" for rule in rules}
+    code = ", ".join(dict.fromkeys(detail.code for detail in details if detail.code))
+    path = ", ".join(dict.fromkeys(detail.path for detail in details if detail.path)) or None
+    text = _joined(details)
+    answer: Answer
+    if "exists" in outcomes:
+        answer = Exists(status, code, text)
+    elif "unknown" in outcomes:
+        answer = Unknown(status, _describe(status, headers, b"", details))
+    elif "unauthorized" in outcomes:
+        answer = Unauthorized(text)
+    elif "forbidden" in outcomes:
+        answer = Forbidden(code, text)
+    elif "refused" in outcomes:
+        known = all(rule is not None and rule.name != "OTHER_REFUSAL" for rule in rules)
+        answer = Refused(status, code, path, text, known)
+    else:
+        answer = _retry(status, details, headers, throttled="throttled" in outcomes)
+    return answer
+
+
+def explain(status: int | None, code: str, detail: str) -> ErrorCode | None:
+    """The row of the table for what was logged of an answer, or None."""
+    return _rule(status, ErrorDetail(code, "", detail)) if status is not None else None
+
+
+def _rule(status: int, detail: ErrorDetail) -> ErrorCode | None:
+    code, text = detail.code.casefold(), " ".join(detail.detail.split()).casefold()
+    for rule in ERROR_CODES:
+        if (
+            status in rule.http
+            and (rule.code is None or rule.code.casefold() == code)
+            and (rule.text is None or rule.text.casefold() in text)
+        ):
+            return rule
+    return None
+
+
+_RECORD_PATH = re.compile(r"/record/v1/(?P<type>[A-Za-z]+)/(?P<id>[0-9]{1,18})/?(?:[?#].*)?$", re.ASCII)
+
+
+def _created(location: str | None, record_type: str | None) -> Landed | Unknown:
+    if not location:
+        return Unknown(204, "HTTP 204 without the new record's Location")
+    found = _RECORD_PATH.search(location)
+    if found is None or (record_type is not None and found["type"].casefold() != record_type.casefold()):
+        shown = _clean(location, 200)
+        return Unknown(204, f"HTTP 204 with a Location that names no {record_type or 'record'}: {shown}")
+    return Landed(found["id"])
+
+
+def _retry(status: int, details: tuple[ErrorDetail, ...], headers: Mapping[str, str], *, throttled: bool) -> Retry:
+    code = details[0].code if details else ""
+    return Retry(
+        status,
+        code,
+        _joined(details) or f"HTTP {status}",
+        throttled,
+        retry_after_seconds(headers.get("Retry-After")),
+    )
+
+
+def retry_after_seconds(value: str | None) -> float | None:
+    """The seconds of a `Retry-After`; None for none, and for its rare form as a date."""
+    return float(value) if value and re.fullmatch(r"[0-9]{1,5}", value.strip()) else None
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return _clean(value if isinstance(value, str) else json.dumps(value), 2_000)
+
+
+def _clean(text: str, limit: int) -> str:
+    """Text that every database and log takes: no control characters, no lone surrogates, bounded."""
+    printable = "".join(char if char.isprintable() else " " for char in text[:limit])
+    return printable.encode("utf-8", "replace").decode().strip()
+
+
+def _joined(details: tuple[ErrorDetail, ...]) -> str:
+    return " | ".join(detail.detail or detail.code for detail in details)[:4_000]
+
+
+_TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
+
+
+def _describe(status: int, headers: Mapping[str, str], body: bytes, details: tuple[ErrorDetail, ...] = ()) -> str:
+    """One line for a person about an answer that says nothing certain."""
+    if details:
+        codes = ", ".join(dict.fromkeys(detail.code for detail in details if detail.code))
+        return f"HTTP {status} {codes}: {_joined(details)}"
+    if 300 <= status < 400:
+        return f"HTTP {status}, a redirect to {_clean(headers.get('Location', 'nowhere'), 200)}: not followed"
+    title = _TITLE.search(body[:10_000])
+    if title:
+        return f"HTTP {status}, a page of a gateway: {_clean(title[1].decode('utf-8', 'replace'), 200)}"
+    return f"HTTP {status} without NetSuite's error envelope"
+
+
+class NetSuiteError(Exception):
+    """A read or the login failed. `detail` is for people, `http_status` is None where there was no answer."""
+
+    def __init__(self, message: str, *, http_status: int | None = None, code: str = "", detail: str = "") -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.code = code
+        self.detail = detail
+
+
+class NetSuiteUnavailable(NetSuiteError):  # noqa: N818 - says what happened
+    """NetSuite cannot be reached, is down or too busy (`throttled`). Later it may work."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        http_status: int | None = None,
+        code: str = "",
+        detail: str = "",
+        throttled: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, http_status=http_status, code=code, detail=detail)
+        self.throttled = throttled
+        self.retry_after = retry_after
+
+
+class NetSuiteLoginRefused(NetSuiteError):  # noqa: N818 - says what happened
+    """The credentials are wrong, expired or revoked."""
+
+
+class NetSuiteForbidden(NetSuiteError):  # noqa: N818 - says what happened
+    """The role lacks a permission."""
+
+
+class NetSuiteNotFound(NetSuiteError):  # noqa: N818 - says what happened
+    """There is no such record or address."""
+
+
+class NetSuiteQueryRefused(NetSuiteError):  # noqa: N818 - says what happened
+    """NetSuite does not accept the query or request."""
+
+
+class NetSuiteAnswerUnreadable(NetSuiteError):  # noqa: N818 - says what happened
+    """NetSuite answered something that this client does not understand."""
+
+
+def read_error(status: int, headers: Mapping[str, str], body: bytes, what: str) -> NetSuiteError:
+    """The error for a read's answer that is no success. `what` names the read, e.g. `the query`."""
+    details = error_details(status, body)
+    code = details[0].code if details else ""
+    detail = _joined(details) or _describe(status, headers, body)
+    throttled = status == 429 or code.upper() in _THROTTLED
+    if throttled or status == 408 or status >= 500:
+        return NetSuiteUnavailable(
+            f"NetSuite {'is too busy' if throttled else 'failed'} on {what}: {detail}",
+            http_status=status,
+            code=code,
+            detail=detail,
+            throttled=throttled,
+            retry_after=retry_after_seconds(headers.get("Retry-After")),
+        )
+    kind: type[NetSuiteError]
+    if status == 401:
+        kind, message = NetSuiteLoginRefused, f"NetSuite refused the login for {what}: {detail} (`billing doctor`)"
+    elif status == 403 or code.upper() == "INSUFFICIENT_PERMISSION":
+        kind, message = NetSuiteForbidden, f"NetSuite forbids {what}; give the role the permission: {detail}"
+    elif status == 404:
+        kind, message = NetSuiteNotFound, f"NetSuite has nothing there for {what}: {detail}"
+    elif 400 <= status < 500:
+        kind, message = NetSuiteQueryRefused, f"NetSuite refused {what}: {detail}"
+    else:
+        kind = NetSuiteAnswerUnreadable
+        message = f"The answer to {what} is not NetSuite's: {detail}. Check BILLING_NETSUITE__BASE_URL."
+    return kind(message, http_status=status, code=code, detail=detail)
+
+
+_THROTTLED = frozenset(row.code for row in ERROR_CODES if row.outcome == "throttled")
