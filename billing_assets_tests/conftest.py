@@ -1,0 +1,91 @@
+"""Fixtures that all rooms share: one real PostgreSQL per test session, and fresh databases on it.
+
+The server is the embedded one, in a temporary folder, started by the first test that asks for it and stopped at the
+session's end; BILLING_TEST_DATABASE_URL names another one to use instead.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import Engine, create_engine, make_url
+
+from billing_assets.shipped import shipped
+from billing_assets.state import embedded
+from billing_assets.state.database import libpq_url
+from billing_assets.state.migrations import migrate
+
+_URL = "BILLING_TEST_DATABASE_URL"
+_HOME = "BILLING_TEST_HOME"  # from xdist's controller to its workers
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ[_HOME] = tempfile.mkdtemp(prefix="billing tests ")  # a space, for whoever forgets to quote
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    # Only the controller stops: workers may come and die. embedded.start() lets just one of them start it.
+    if not hasattr(config, "workerinput"):
+        home = Path(os.environ.pop(_HOME))
+        embedded.stop(home, mode="immediate")
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def server_url() -> str:
+    """SQLAlchemy URL of the test server's database `postgres`, as a superuser."""
+    return os.environ.get(_URL) or embedded.start(Path(os.environ[_HOME]), durable=False).url()
+
+
+@pytest.fixture
+def database(server_url: str) -> Iterator[str]:
+    """SQLAlchemy URL of an empty database of the test's own."""
+    with _database(server_url, template="template0") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _migrated(server_url: str) -> Iterator[str]:
+    """Name of a database with all our migrations, to copy: one per worker, as copying needs it to itself."""
+    with _database(server_url, template="template0") as url:
+        migrate(url, shipped("sql/state"))
+        yield make_url(url).database or ""
+
+
+@pytest.fixture
+def state_url(server_url: str, _migrated: str) -> Iterator[str]:
+    """SQLAlchemy URL of a database of the test's own with our whole schema, empty."""
+    with _database(server_url, template=_migrated) as url:
+        yield url
+
+
+@pytest.fixture
+def state_engine(state_url: str) -> Iterator[Engine]:
+    """Engine on `state_url`."""
+    engine = create_engine(state_url)
+    yield engine
+    engine.dispose()
+
+
+@contextmanager
+def _database(server_url: str, *, template: str) -> Iterator[str]:
+    server = make_url(server_url)
+    name = f"test_{uuid.uuid4().hex}"
+    conninfo = libpq_url(server_url)
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+    try:
+        yield server.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
