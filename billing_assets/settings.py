@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -45,12 +54,17 @@ class NetSuiteSettings(_Section):
 
     account: str = Field("TSTDRV1234567", description="Account id, as NetSuite shows it, e.g. 1234567_SB1")
     base_url: str | None = Field(
-        None, description="REST base, e.g. https://1234567-sb1.suitetalk.api.netsuite.com; default: from the account"
+        None,
+        description="REST base, e.g. https://1234567-sb1.suitetalk.api.netsuite.com; default: from the account",
     )
-    auth: Literal["oauth2", "tba"] = Field("oauth2", description="oauth2 (certificate) or tba (token-based, OAuth 1.0a)")
+    auth: Literal["oauth2", "tba"] = Field(
+        "oauth2", description="oauth2 (certificate) or tba (token-based, OAuth 1.0a)"
+    )
     client_id: SecretStr | None = Field(None, description="oauth2: client id of the integration record")
     certificate_id: str | None = Field(None, description="oauth2: id of the uploaded certificate (kid)")
-    private_key_file: Path | None = Field(None, description="oauth2: PEM file of the private key, readable by its owner only")
+    private_key_file: Path | None = Field(
+        None, description="oauth2: PEM file of the private key, readable by its owner only"
+    )
     consumer_key: SecretStr | None = Field(None, description="tba: consumer key")
     consumer_secret: SecretStr | None = Field(None, description="tba: consumer secret")
     token_id: SecretStr | None = Field(None, description="tba: token id")
@@ -68,11 +82,14 @@ class NetSuiteSettings(_Section):
 class StagingSettings(_Section):
     cron: str = Field("0 6,10,14,18,22 * * *", description="When staging runs (cron, UTC)")
     overlap_minutes: PositiveInt = Field(
-        1440, description="How far behind the watermark new documents are looked for again (late commits, clock skew)"
+        1440,
+        description="How far behind the watermark new documents are looked for again (late commits, clock skew)",
     )
     drift_days: int = Field(45, ge=0, description="How long after posting a document is still compared with the source")
     detect_seconds: int = Field(
-        60, ge=0, description="How often the sensor looks for newly closed documents; 0 leaves it to the schedule"
+        60,
+        ge=0,
+        description="How often the sensor looks for newly closed documents; 0 leaves it to the schedule",
     )
 
 
@@ -91,7 +108,8 @@ class BatchSettings(_Section):
 
 class AlertSettings(_Section):
     urls: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        (), description="apprise URLs (mailto://, slack://, msteams://, pagerduty://, json://), separated by spaces"
+        (),
+        description="apprise URLs (mailto://, slack://, msteams://, pagerduty://, json://), separated by spaces",
     )
     window_minutes: PositiveInt = Field(60, description="One message per cause within this time")
     unposted_after_hours: PositiveFloat = Field(24, description="Alert when a closed document waits longer than this")
@@ -120,7 +138,8 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".billing"), description="Folder for all state on this machine")
     config: Path | None = Field(None, description="Another settings file instead of config/<env>.yaml")
     database_url: SecretStr | None = Field(
-        None, description="PostgreSQL 15 or newer for our state and Dagster's; default: the embedded one under home"
+        None,
+        description="PostgreSQL 15 or newer for our state and Dagster's; default: the embedded one under home",
     )
     source: SourceSettings = SourceSettings()
     netsuite: NetSuiteSettings = NetSuiteSettings()
@@ -216,7 +235,7 @@ def _read_secret_files() -> None:
 
 
 def read_private_file(path: Path) -> str:
-    """Text of a file that only its owner may read. Raises SettingsError when others can, OSError when it is not there."""
+    """Text of a file that only its owner may read. Raises SettingsError when others can, OSError when it is missing."""
     mode = path.stat().st_mode
     if os.name == "posix" and stat.S_ISREG(mode) and mode & 0o077:
         raise SettingsError(f"{path} holds a secret and others can read it. Run: chmod 600 {path}")

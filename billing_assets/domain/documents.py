@@ -1,4 +1,4 @@
-"""The document (invoice or credit memo), its lines, and the states of its life. Plain data: no SQL, no HTTP, no Dagster."""
+"""The document (invoice or credit memo), its lines, and the states of its life. No SQL, no HTTP, no Dagster."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -84,9 +84,9 @@ class Line(NamedTuple):
 class Document:
     """An invoice or credit memo as the billing system shows it, lines included.
 
-    `document_id` is the source's own key as text; `number` is what people and NetSuite see. `total` is signed
-    (credit memos negative) and includes tax. `status` is a `SourceStatus` where the source keeps the contract. `created_at` is UTC. `applies_to` is the number of the invoice that a
-    credit memo credits, where the source knows it.
+    `document_id` is the source's own key as text; `number` is what people and NetSuite see. `status` is a
+    `SourceStatus` where the source keeps the contract. `total` is signed (credit memos negative) and includes tax.
+    `created_at` is UTC. `applies_to` is the number of the invoice that a credit memo credits, where the source knows it.
     """
 
     source: str

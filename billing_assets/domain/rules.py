@@ -123,7 +123,9 @@ def state_for(status: str, findings: Iterable[Finding]) -> State:
 
 def _header(document: Document, policy: Policy) -> Iterator[Finding]:
     if document.kind not in {Kind.INVOICE, Kind.CREDIT_MEMO}:
-        yield finding("KIND_UNSUPPORTED", "kind", document.kind, f"A document of kind {document.kind} cannot be posted.")
+        yield finding(
+            "KIND_UNSUPPORTED", "kind", document.kind, f"A document of kind {document.kind} cannot be posted."
+        )
     if document.status != SourceStatus.CLOSED:
         yield finding("STATUS_UNKNOWN", "status", document.status, "The status is neither open, closed nor void.")
     if not (document.customer or "").strip():
@@ -132,7 +134,10 @@ def _header(document: Document, policy: Policy) -> Iterator[Finding]:
         yield finding("CURRENCY_UNSUPPORTED", "currency", document.currency, "The currency is not in the mapping.")
     if policy.closed_through and document.document_date <= policy.closed_through:
         yield finding(
-            "PERIOD_CLOSED", "document_date", document.document_date, f"Periods are closed through {policy.closed_through}."
+            "PERIOD_CLOSED",
+            "document_date",
+            document.document_date,
+            f"Periods are closed through {policy.closed_through}.",
         )
     if document.due_date and document.due_date < document.document_date:
         yield finding("DUE_BEFORE_DATE", "due_date", document.due_date, "The due date lies before the document's date.")
@@ -163,7 +168,9 @@ def _amounts(document: Document, policy: Policy) -> Iterator[Finding]:
     else:
         total = sum((line.amount + (line.tax_amount or 0) for line in document.lines), Decimal(0))
         if total != document.total:
-            yield finding("LINES_TOTAL_MISMATCH", "total", document.total, f"The lines and their tax add up to {total}.")
+            yield finding(
+                "LINES_TOTAL_MISMATCH", "total", document.total, f"The lines and their tax add up to {total}."
+            )
     if document.kind == Kind.INVOICE and document.total < 0:
         yield finding("SIGN", "total", document.total, "An invoice is below zero; it should be a credit memo.")
     if document.kind == Kind.CREDIT_MEMO and document.total > 0:
@@ -181,7 +188,12 @@ def _line_amounts(line: Line, digits: int | None) -> Iterator[Finding]:
     for name, number in (("quantity", line.quantity), ("unit_price", line.unit_price)):
         exponent = number.as_tuple().exponent
         if not -_LARGEST < number < _LARGEST:
-            yield finding("NUMBER_TOO_LARGE", f"lines[{line.line_no}].{name}", number, "NetSuite takes numbers below 10^10.")
+            yield finding(
+                "NUMBER_TOO_LARGE",
+                f"lines[{line.line_no}].{name}",
+                number,
+                "NetSuite takes numbers below 10^10.",
+            )
         elif isinstance(exponent, int) and exponent < -_FINEST and decimals(number) > _FINEST:
             yield finding("NUMBER_TOO_LARGE", f"lines[{line.line_no}].{name}", number, "NetSuite takes 15 decimals.")
 

@@ -1,0 +1,57 @@
+"""The planner: ready documents become batches, in one transaction, and runs are asked for what has none."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import structlog
+
+from billing_assets.batches import store
+from billing_assets.domain.batching import batch_sizes, partition_key
+from billing_assets.settings import BatchSettings
+from billing_assets.state.database import Connection
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class RunWanted:
+    """A run to ask for. `run_key` is new for every request, so that no request is taken for an earlier one."""
+
+    partition_key: str
+    run_key: str
+
+
+def plan(connection: Connection, settings: BatchSettings) -> list[str]:
+    """Makes batches of everything that waits. Returns their partition keys; all or none are made."""
+    made = []
+    with connection.transaction():
+        store.serialise_planning(connection)
+        for period, documents in store.backlog(connection).items():
+            sizes = batch_sizes(
+                documents,
+                largest=settings.max_documents,
+                at_once_below=settings.at_once_below,
+                side_by_side=settings.parallel_runs,
+            )
+            sequence = store.next_sequence(connection, period)
+            for size in sizes:
+                key = partition_key(period, sequence)
+                if store.add_batch(connection, key, period, sequence, size):
+                    made.append(key)
+                    sequence += 1
+    if made:
+        log.info("planned", batches=len(made), first=made[0], last=made[-1])
+    return made
+
+
+def runs_wanted(connection: Connection, has_live_run: Collection[str]) -> list[RunWanted]:
+    """A request for every batch with something to do that no live run holds or is about to hold.
+
+    A crash between planning and asking loses nothing: the next look finds the batch again.
+    """
+    wanted = []
+    for batch in store.wanting_a_run(connection):
+        if batch.partition_key not in has_live_run:
+            request = store.note_request(connection, batch.partition_key)
+            wanted.append(RunWanted(batch.partition_key, f"{batch.partition_key}/{batch.epoch}/{request}"))
+    return wanted

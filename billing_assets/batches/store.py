@@ -1,0 +1,306 @@
+"""The SQL of batches: planning, locking, renewing, releasing, unlocking. Every write about a lock carries its epoch."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from billing_assets.state.database import Connection
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch as it stands: up to 1,000 documents of one billing month, posted by one run at a time."""
+
+    partition_key: str
+    period: str
+    state: str
+    documents: int
+    total: Decimal
+    epoch: int
+    run_id: str | None
+    locked_until: datetime | None
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A live hold on a batch. `epoch` goes into every write; a higher one in the database means the hold is lost."""
+
+    partition_key: str
+    epoch: int
+    run_id: str
+
+
+class LockHeldError(Exception):
+    """Another run holds the batch. `run_id` and `locked_until` (UTC) say who and how long at least."""
+
+    def __init__(self, partition_key: str, run_id: str, locked_until: datetime) -> None:
+        super().__init__(f"Batch {partition_key} is held by run {run_id} until {locked_until:%H:%M:%S} UTC.")
+        self.partition_key, self.run_id, self.locked_until = partition_key, run_id, locked_until
+
+
+class StaleLockError(Exception):
+    """The hold is lost: another run took the batch, or an operator unlocked it. Nothing was written; stop."""
+
+    def __init__(self, lock: Lock) -> None:
+        super().__init__(
+            f"Run {lock.run_id} no longer holds batch {lock.partition_key} (epoch {lock.epoch}): it was taken over or "
+            f"unlocked. This run stops; nothing it was about to record was written."
+        )
+        self.lock = lock
+
+
+class UnknownBatchError(Exception):
+    """There is no batch of this partition key."""
+
+    def __init__(self, partition_key: str) -> None:
+        super().__init__(
+            f"There is no batch {partition_key}. Batches are made by the planner, not by adding partitions."
+        )
+
+
+# A credit memo waits until the invoice that it credits is in NetSuite: the application needs its internal id.
+PLANNABLE = """
+    s.state = 'ready' and (
+        s.applies_to is null or s.kind <> 'credit_memo' or exists (
+            select from billing.staged_invoices as t
+            where t.source = s.source and t.kind = 'invoice' and t.number = s.applies_to and t.state = 'posted'))"""
+
+
+def serialise_planning(connection: Connection) -> None:
+    """Waits until no other planner is at work; held to the end of the transaction."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended('billing planning', 0))")
+
+
+def backlog(connection: Connection) -> dict[str, int]:
+    """Documents that can be batched now, by billing month, oldest first."""
+    rows = connection.execute(
+        f"select s.period, count(*) as documents from billing.staged_invoices as s where {PLANNABLE} group by 1 order by 1"  # noqa: S608
+    )
+    return {row["period"]: row["documents"] for row in rows}
+
+
+def next_sequence(connection: Connection, period: str) -> int:
+    """The number of the next batch of a month."""
+    row = connection.execute(
+        "select coalesce(max(sequence), 0) + 1 as next from billing.locked_batches where period = %s", [period]
+    ).fetchone()
+    return int(row["next"]) if row else 1
+
+
+def add_batch(connection: Connection, partition_key: str, period: str, sequence: int, size: int) -> int:
+    """Makes a batch of up to `size` ready documents of a month, oldest first. Returns how many it took."""
+    connection.execute(
+        "insert into billing.locked_batches (partition_key, period, sequence, documents, total) values (%s, %s, %s, 0, 0)",
+        [partition_key, period, sequence],
+    )
+    row = connection.execute(
+        f"""
+        with taken as (
+            update billing.staged_invoices as d set state = 'batched', batch = %(key)s
+            where d.id in (
+                select s.id from billing.staged_invoices as s
+                where s.period = %(period)s and {PLANNABLE}
+                order by s.id limit %(size)s for update of s skip locked)
+              and d.state = 'ready'
+            returning d.total
+        )
+        update billing.locked_batches
+        set documents = t.documents, total = t.total
+        from (select count(*) as documents, coalesce(sum(total), 0) as total from taken) as t
+        where partition_key = %(key)s
+        returning t.documents""",  # noqa: S608
+        {"key": partition_key, "period": period, "size": size},
+    ).fetchone()
+    if not row or not row["documents"]:
+        connection.execute("delete from billing.locked_batches where partition_key = %s", [partition_key])
+        return 0
+    return int(row["documents"])
+
+
+def wanting_a_run(connection: Connection) -> list[Batch]:
+    """Batches with something to do and no live hold: never run, left by a dead run, or with unknowns that are due.
+
+    Rejected documents alone want no run: nothing changes until a person mends the cause.
+    """
+    rows = connection.execute(
+        """
+        select b.partition_key, b.period, b.state, b.documents, b.total, b.epoch, b.run_id, b.locked_until
+        from billing.locked_batches as b
+        where b.state <> 'posted'
+          and (b.locked_until is null or b.locked_until < clock_timestamp())
+          and (exists (
+                  select from billing.staged_invoices as d
+                  where d.batch = b.partition_key and d.state in ('batched', 'locked'))
+               or (coalesce(b.unknown_due_at <= clock_timestamp(), true) and exists (
+                  select from billing.staged_invoices as d
+                  where d.batch = b.partition_key and d.state = 'posting')))
+        order by b.partition_key"""
+    )
+    return [Batch(**row) for row in rows]
+
+
+def note_request(connection: Connection, partition_key: str) -> int:
+    """Counts a request for a run; the count makes its run key unique. Returns it."""
+    row = connection.execute(
+        """
+        update billing.locked_batches set requests = requests + 1, requested_at = clock_timestamp()
+        where partition_key = %s returning requests""",
+        [partition_key],
+    ).fetchone()
+    return int(row["requests"]) if row else 0
+
+
+def lock(
+    connection: Connection, partition_key: str, run_id: str, lease_seconds: float, *, retry_rejected: bool
+) -> Lock:
+    """Takes the batch: a new epoch, a lease, and its documents locked. Call inside a transaction.
+
+    Takes up what is left: documents waiting, those of a run whose lease ended, and, if asked, rejected ones. Open
+    attempts stay `posting` under the new epoch: they are looked up before anything else happens to them.
+    Raises LockHeldError while another run's lease is live, UnknownBatchError.
+    """
+    row = connection.execute(
+        """
+        select run_id, locked_until, locked_until >= clock_timestamp() as live
+        from billing.locked_batches where partition_key = %s for update""",
+        [partition_key],
+    ).fetchone()
+    if row is None:
+        raise UnknownBatchError(partition_key)
+    if row["live"]:
+        raise LockHeldError(partition_key, row["run_id"], row["locked_until"])
+    taken = connection.execute(
+        """
+        update billing.locked_batches
+        set epoch = epoch + 1, run_id = %(run)s, state = 'running', unknown_due_at = null, finished_at = null,
+            locked_until = clock_timestamp() + make_interval(secs => %(lease)s)
+        where partition_key = %(key)s returning epoch""",
+        {"key": partition_key, "run": run_id, "lease": lease_seconds},
+    ).fetchone()
+    epoch = int(taken["epoch"]) if taken else 0
+    connection.execute(
+        """
+        update billing.staged_invoices
+        set epoch = %(epoch)s, state = case when state in ('batched', 'rejected') then 'locked' else state end
+        where id in (
+            select id from billing.staged_invoices
+            where batch = %(key)s and state in ('batched', 'locked', 'posting', 'rejected') and state = any(%(states)s)
+            order by id for update skip locked)
+          and state in ('batched', 'locked', 'posting', 'rejected')""",
+        {
+            "epoch": epoch,
+            "key": partition_key,
+            "states": ["batched", "locked", "posting", *(["rejected"] if retry_rejected else [])],
+        },
+    )
+    return Lock(partition_key, epoch, run_id)
+
+
+def renew(connection: Connection, held: Lock, lease_seconds: float) -> None:
+    """Extends the lease. Raises StaleLockError when the hold is lost."""
+    renewed = connection.execute(
+        """
+        update billing.locked_batches set locked_until = clock_timestamp() + make_interval(secs => %s)
+        where partition_key = %s and epoch = %s and locked_until is not null""",
+        [lease_seconds, held.partition_key, held.epoch],
+    ).rowcount
+    if not renewed:
+        raise StaleLockError(held)
+
+
+def release(connection: Connection, held: Lock, unknown_after_seconds: float) -> str:
+    """Ends the hold and returns the batch's state: `posted`, or `attention` while anything in it is left.
+
+    What the run holds but did not send waits again. Attempts without an outcome stay, with the time from which their
+    absence counts: `unknown_after_seconds` after the last of them began. Raises StaleLockError when the hold is lost.
+    """
+    with connection.transaction():
+        row = connection.execute(
+            "select 1 as ok from billing.locked_batches where partition_key = %s and epoch = %s for update",
+            [held.partition_key, held.epoch],
+        ).fetchone()
+        if row is None:
+            raise StaleLockError(held)
+        connection.execute(
+            "update billing.staged_invoices set state = 'batched' where batch = %s and epoch = %s and state = 'locked'",
+            [held.partition_key, held.epoch],
+        )
+        return settle(connection, held.partition_key, unknown_after_seconds)
+
+
+def settle(connection: Connection, partition_key: str, unknown_after_seconds: float) -> str:
+    """Ends any hold on the batch and gives it the state that its documents say. Returns that state."""
+    row = connection.execute(
+        """
+        update billing.locked_batches as b
+        set locked_until = null,
+            state = case when l.left_over = 0 then 'posted' else 'attention' end,
+            unknown_due_at = l.last_attempt + make_interval(secs => %(after)s),
+            finished_at = clock_timestamp()
+        from (
+            select count(*) as left_over,
+                   max(a.started_at) filter (where d.state = 'posting') as last_attempt
+            from (select 1) as always
+            left join billing.staged_invoices as d
+              on d.batch = %(key)s and (d.state in ('batched', 'locked', 'posting', 'rejected')
+                 or (d.state = 'posted' and (d.read_back_at is null or d.difference is not null)))
+            left join lateral (
+                select max(started_at) as started_at from billing.posting_attempts where document = d.id) as a on true
+            where d.id is not null
+        ) as l
+        where b.partition_key = %(key)s returning b.state""",
+        {"key": partition_key, "after": unknown_after_seconds},
+    ).fetchone()
+    return str(row["state"]) if row else ""
+
+
+def stale(connection: Connection, older_than_minutes: float) -> list[Batch]:
+    """Batches whose run ended without releasing them: the lease ended longer ago than the setting."""
+    rows = connection.execute(
+        """
+        select partition_key, period, state, documents, total, epoch, run_id, locked_until
+        from billing.locked_batches
+        where state <> 'posted' and locked_until < clock_timestamp() - make_interval(mins => 1) * %s::float
+        order by partition_key""",
+        [older_than_minutes],
+    )
+    return [Batch(**row) for row in rows]
+
+
+def expire(connection: Connection, partition_key: str) -> None:
+    """Ends a live lease: the run that holds it will find itself stale at its next write."""
+    connection.execute(
+        "update billing.locked_batches set locked_until = clock_timestamp(), epoch = epoch + 1 where partition_key = %s",
+        [partition_key],
+    )
+
+
+def give_back(connection: Connection, partition_key: str, epoch: int) -> int:
+    """Returns a batch's waiting and locked documents to the backlog. Attempts without an outcome are not touched.
+
+    Counts the documents given back; zero when the batch was locked anew meanwhile.
+    """
+    return connection.execute(
+        """
+        update billing.staged_invoices as d set state = 'ready', batch = null
+        from billing.locked_batches as b
+        where b.partition_key = %(key)s and b.epoch = %(epoch)s and d.batch = b.partition_key
+          and d.state in ('locked', 'batched')""",
+        {"key": partition_key, "epoch": epoch},
+    ).rowcount
+
+
+def requeue(connection: Connection, numbers: list[str] | None) -> int:
+    """Rejected documents go back to the backlog, all or those with the given numbers. Counts them."""
+    return connection.execute(
+        """
+        update billing.staged_invoices set state = 'ready', batch = null
+        where state = 'rejected' and (%(numbers)s::text[] is null or number = any(%(numbers)s))""",
+        {"numbers": numbers},
+    ).rowcount
+
+
+def counts_by_state(connection: Connection) -> dict[str, int]:
+    """How many batches stand in each state."""
+    rows = connection.execute("select state, count(*) as n from billing.locked_batches group by 1 order by 1")
+    return {row["state"]: row["n"] for row in rows}

@@ -1,0 +1,181 @@
+"""Staging: what the billing system says now becomes what we hold, in one transaction and in bounded memory."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+import sqlalchemy
+import structlog
+
+from billing_assets.billing_system import reader
+from billing_assets.domain.documents import Document, SourceStatus
+from billing_assets.domain.rules import MappingCheck, Policy, finding, state_for, validate
+from billing_assets.settings import StagingSettings
+from billing_assets.staging import store
+from billing_assets.staging.content import content_hash, lines_json
+from billing_assets.staging.store import Incoming, Known
+from billing_assets.state.database import Connection
+
+log = structlog.get_logger(__name__)
+
+_ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What validation needs to know of the NetSuite account: the mapping, reduced to plain functions."""
+
+    policy: Policy
+    check_mapping: MappingCheck
+    external_id: Callable[[str, str], str]
+
+
+@dataclass(frozen=True)
+class StagingResult:
+    """What one staging did. `counts`: read, new, changed, gone, drifted, unreadable (documents each)."""
+
+    since: datetime | None
+    watermark: datetime
+    counts: dict[str, int]
+
+
+def stage(
+    connection: Connection,
+    source: sqlalchemy.Connection,
+    queries: reader.Queries,
+    name: str,
+    validation: Validation,
+    settings: StagingSettings,
+    run_id: str,
+) -> StagingResult:
+    """Stages new and changed documents of one source; the same staging twice writes nothing but its own run.
+
+    Reads documents created since the watermark (less the overlap) and every one that may still change. The rows, the
+    watermark and the note of the run commit together or not at all. Raises what the reader raises, writing nothing.
+    """
+    with connection.transaction():
+        store.serialise(connection, name)
+        watermark = reader.source_now(source)
+        last = store.watermark(connection, name)
+        since = last - timedelta(minutes=settings.overlap_minutes) if last else None
+        store.create_incoming(connection)
+        counts = dict.fromkeys(("read", "new", "changed", "gone", "drifted", "unreadable"), 0)
+        missing: list[str] = []
+        for known, ids in _chunks(connection, source, queries, name, settings, since):
+            documents, bad = reader.read_documents(source, queries, name, ids)
+            rows = [
+                row
+                for document in documents
+                if (row := _incoming(document, known.get(document.document_id), validation))
+            ]
+            rows += [_unreadable(one, validation) for one in bad]
+            with store.copy_incoming(connection) as copy:
+                for row in rows:
+                    copy.write_row(row)
+            returned = {document.document_id for document in documents} | {one.document_id for one in bad}
+            missing += [document_id for document_id in ids if document_id not in returned]
+            counts["read"] += len(returned)
+            counts["unreadable"] += len(bad)
+        store.add_cross_findings(
+            connection,
+            name,
+            finding("DUPLICATE_NUMBER", "number", "", "Other documents with this number have the ids "),
+            finding("CREDIT_TARGET_UNKNOWN", "applies_to", "", "No invoice of this number is known."),
+        )
+        for part in (store.mark_gone(connection, name, missing), store.merge(connection, name)):
+            for what, count in part.items():
+                counts[what] += count
+        store.finish(connection, name, run_id, since, watermark, counts)
+    log.info("staged", source=name, since=since, watermark=watermark, **counts)
+    return StagingResult(since, watermark, counts)
+
+
+def _chunks(
+    connection: Connection,
+    source: sqlalchemy.Connection,
+    queries: reader.Queries,
+    name: str,
+    settings: StagingSettings,
+    since: datetime | None,
+) -> Iterator[tuple[dict[str, Known], Sequence[str]]]:
+    """Ids to read, first those that we poll again, then those that are new; each document once."""
+    for chunk in store.polled(connection, name, settings.drift_days):
+        known = {one.document_id: one for one in chunk}
+        yield known, list(known)
+    for ids in reader.new_document_ids(source, queries, since):
+        if fresh := store.unknown(connection, name, ids):
+            yield {}, fresh
+
+
+def _incoming(document: Document, known: Known | None, validation: Validation) -> Incoming | None:
+    """The row to merge, or None where a posted document is what it was."""
+    lines = lines_json(document.lines)
+    hashed = content_hash(document, lines)
+    same = known is not None and known.content_hash == hashed
+    if known and known.posted and same and not known.drifted:
+        return None
+    needs_rules = document.status != SourceStatus.OPEN and not (known and known.posted)
+    findings = validate(document, validation.policy, validation.check_mapping) if needs_rules else []
+    return Incoming(
+        document.document_id,
+        document.kind,
+        _clean(document.number) or "",
+        document.status,
+        document.created_at,
+        document.document_date,
+        document.due_date,
+        document.period,
+        _clean(document.customer),
+        _clean(document.branch),
+        document.currency,
+        _clean(document.terms),
+        _clean(document.purchase_order),
+        _clean(document.memo),
+        _clean(document.applies_to),
+        document.total,
+        len(document.lines),
+        _json(document.extra),
+        None if same else _json_text(lines),
+        hashed,
+        validation.external_id(document.kind, document.number),
+        state_for(document.status, findings),
+        _json([found._asdict() for found in findings]),
+    )
+
+
+def _unreadable(bad: reader.BadDocument, validation: Validation) -> Incoming:
+    """A document that could not be understood is held under what is known of it, never dropped."""
+    found = finding("FIELD_UNREADABLE", bad.field, bad.value_repr, bad.message)
+    number = _clean(bad.number) or bad.document_id
+    nothing = (None,) * 11
+    return Incoming(
+        bad.document_id,
+        "unknown",
+        number,
+        "unknown",
+        None,
+        *nothing,
+        line_count=0,
+        extra="{}",
+        lines="[]",
+        content_hash=repr(bad).encode()[:64],
+        external_id=validation.external_id("unknown", f"{number}-{bad.document_id}"),
+        outcome="held",
+        findings=_json([found._asdict()]),
+    )
+
+
+def _clean(text: str | None) -> str | None:
+    """PostgreSQL stores no NUL; the finding TEXT_UNPRINTABLE keeps the document from being posted with its stand-in."""
+    return text.replace("\0", "␀") if text and "\0" in text else text
+
+
+def _json(value: object) -> str:
+    return _json_text(orjson.dumps(value))
+
+
+def _json_text(encoded: bytes) -> str:
+    text = encoded.decode()
+    return _ESCAPED_NUL.sub(r"\1␀", text) if "\\u0000" in text else text

@@ -1,0 +1,262 @@
+"""The SQL of staging: what is polled, the temporary table that receives, and the merge into `staged_invoices`."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, LiteralString, NamedTuple
+
+from psycopg import Copy
+from psycopg.types.json import Jsonb
+
+from billing_assets.domain.documents import CHANGEABLE
+from billing_assets.domain.rules import Finding
+from billing_assets.state.database import Connection
+
+CHUNK = 1000
+"""Documents read, validated and copied at a time: what bounds the memory."""
+
+_CHANGEABLE = sorted(CHANGEABLE - {"gone"})
+
+
+class Known(NamedTuple):
+    """What we hold of a document already."""
+
+    document_id: str
+    content_hash: bytes
+    posted: bool
+    drifted: bool
+
+
+class Incoming(NamedTuple):
+    """A row for the temporary table. `lines` is None where the content is what we hold already."""
+
+    document_id: str
+    kind: str
+    number: str
+    status: str
+    created_at: datetime | None
+    document_date: Any
+    due_date: Any
+    period: str | None
+    customer: str | None
+    branch: str | None
+    currency: str | None
+    terms: str | None
+    purchase_order: str | None
+    memo: str | None
+    applies_to: str | None
+    total: Any
+    line_count: int
+    extra: str
+    lines: str | None
+    content_hash: bytes
+    external_id: str
+    outcome: str
+    findings: str
+
+
+_COLUMNS = ", ".join(Incoming._fields)
+_CONTENT = [name for name in Incoming._fields if name not in {"document_id", "outcome", "findings", "lines"}]
+
+
+def serialise(connection: Connection, source: str) -> None:
+    """Waits until no other staging of this source runs; held to the end of the transaction."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended('billing staging ' || %s, 0))", [source])
+
+
+def watermark(connection: Connection, source: str) -> datetime | None:
+    """When the last successful staging began, by the billing database's clock."""
+    row = connection.execute(
+        "select last_successful_run_at from billing.watermarks where source = %s", [source]
+    ).fetchone()
+    return row["last_successful_run_at"] if row else None
+
+
+def polled(connection: Connection, source: str, drift_days: int) -> Iterator[list[Known]]:
+    """Everything that the source may still change, in chunks: what is not terminal, then what was posted lately.
+
+    The source has no modified date, so all of it must be compared again.
+    """
+    changeable: LiteralString = """
+        select id, document_id, content_hash, false as posted, false as drifted from billing.staged_invoices
+        where source = %(source)s and id > %(after)s and state = any(%(states)s)
+          and state in ('open', 'held', 'excluded', 'ready', 'batched', 'rejected')
+        order by id limit %(chunk)s"""
+    posted: LiteralString = """
+        select id, document_id, content_hash, true as posted, drift is not null as drifted from billing.staged_invoices
+        where source = %(source)s and id > %(after)s and state = 'posted'
+          and posted_at > now() - make_interval(days => %(days)s)
+        order by id limit %(chunk)s"""
+    for query in (changeable, posted):
+        after = 0
+        while rows := connection.execute(
+            query,
+            {"source": source, "after": after, "states": _CHANGEABLE, "days": drift_days, "chunk": CHUNK},
+        ).fetchall():
+            after = rows[-1]["id"]
+            yield [Known(row["document_id"], row["content_hash"], row["posted"], row["drifted"]) for row in rows]
+
+
+def unknown(connection: Connection, source: str, document_ids: Sequence[str]) -> list[str]:
+    """Those of the ids that are not staged (or were gone, and are there again), in their order."""
+    rows = connection.execute(
+        """
+        select document_id from billing.staged_invoices
+        where source = %s and document_id = any(%s) and state <> 'gone'""",
+        [source, list(document_ids)],
+    )
+    staged = {row["document_id"] for row in rows}
+    return [document_id for document_id in document_ids if document_id not in staged]
+
+
+def create_incoming(connection: Connection) -> None:
+    """The temporary table, gone with the transaction."""
+    connection.execute(
+        """
+        create temporary table incoming on commit drop as
+        select document_id, kind, number, status, created_at, document_date, due_date, period, customer, branch,
+               currency, terms, purchase_order, memo, applies_to, total, line_count, extra, lines, content_hash,
+               external_id, state as outcome, findings
+        from billing.staged_invoices with no data"""
+    )
+
+
+def copy_incoming(connection: Connection) -> Copy:
+    """An open COPY into the temporary table; use as a context manager and `write_row` an `Incoming`."""
+    return connection.cursor().copy(f"copy incoming ({_COLUMNS}) from stdin")  # type: ignore[return-value,arg-type]
+
+
+def add_cross_findings(connection: Connection, source: str, duplicate: Finding, unknown_target: Finding) -> None:
+    """Findings that need to see other documents, and the state that follows from them."""
+    connection.execute("create index on incoming (external_id)")
+    connection.execute("create unique index on incoming (document_id)")
+    connection.execute("analyze incoming")
+    add = """
+        update incoming as i
+        set findings = i.findings || jsonb_build_array(
+                jsonb_build_object('code', %(code)s::text, 'severity', %(severity)s::text, 'path', %(path)s::text,
+                                   'value', c.value, 'message', %(message)s::text || c.detail)),
+            outcome = 'held'
+        from ({}) as c
+        where c.document_id = i.document_id"""
+    duplicates = """
+        select i.document_id, i.number as value, string_agg(o.document_id, ', ' order by o.document_id) as detail
+        from incoming as i
+        cross join lateral (
+            select j.document_id from incoming as j
+            where j.external_id = i.external_id and j.document_id <> i.document_id and j.outcome in ('ready', 'held')
+            union all
+            select s.document_id from billing.staged_invoices as s
+            where s.external_id = i.external_id and not (s.source = %(source)s and s.document_id = i.document_id)
+              and s.state not in ('open', 'excluded', 'gone')
+              and not (s.source = %(source)s and exists (select from incoming as j where j.document_id = s.document_id))
+        ) as o
+        where i.outcome in ('ready', 'held')
+        group by i.document_id, i.number"""
+    targets = """
+        select i.document_id, i.applies_to as value, '' as detail
+        from incoming as i
+        where i.outcome in ('ready', 'held') and i.kind = 'credit_memo' and i.applies_to is not null
+          and not exists (select from incoming as j where j.kind = 'invoice' and j.number = i.applies_to)
+          and not exists (
+              select from billing.staged_invoices as s
+              where s.source = %(source)s and s.kind = 'invoice' and s.number = i.applies_to and s.state <> 'gone')"""
+    for found, cases in ((duplicate, duplicates), (unknown_target, targets)):
+        connection.execute(
+            add.format(cases),
+            {
+                "source": source,
+                "code": found.code,
+                "severity": found.severity,
+                "path": found.path,
+                "message": found.message,
+            },
+        )
+
+
+def merge(connection: Connection, source: str) -> dict[str, int]:
+    """Takes the temporary table over into `staged_invoices`, writing only what differs. Counts rows by what happened."""
+    content = ", ".join(f"{name} = i.{name}" for name in _CONTENT)
+    changed = connection.execute(
+        # A batched document that changed and is still valid keeps its place unless its month moved.
+        f"""
+        with next as (
+            select i.*, s.id, s.state as old_state,
+                   case when i.outcome = 'ready' and s.state = 'batched' and i.period = s.period then 'batched'
+                        when s.state = 'rejected' and s.content_hash = i.content_hash then 'rejected'
+                        else i.outcome end as new_state
+            from incoming as i
+            join billing.staged_invoices as s on s.source = %(source)s and s.document_id = i.document_id
+            where s.state = any(%(states)s)
+        )
+        update billing.staged_invoices as s
+        set {content}, lines = coalesce(i.lines, s.lines), findings = i.findings, state = i.new_state,
+            staged_at = clock_timestamp(), batch = case when i.new_state in ('batched', 'rejected') then s.batch end
+        from next as i
+        where s.id = i.id and s.state = i.old_state
+          and (s.content_hash, s.state, s.findings) is distinct from (i.content_hash, i.new_state, i.findings)
+        """,  # noqa: S608  only our own column names are put together
+        {"source": source, "states": [*_CHANGEABLE, "gone"]},
+    ).rowcount
+    new = connection.execute(
+        f"""
+        insert into billing.staged_invoices (source, {_COLUMNS.replace("outcome", "state")})
+        select %(source)s, {_COLUMNS} from incoming as i
+        where not exists (
+            select from billing.staged_invoices as s where s.source = %(source)s and s.document_id = i.document_id)
+        order by i.created_at, i.document_id""",  # noqa: S608
+        {"source": source},
+    ).rowcount
+    drifted = connection.execute(
+        """
+        update billing.staged_invoices as s
+        set drift = case when s.content_hash <> i.content_hash then jsonb_build_object(
+                'posted_total', s.total::text, 'source_total', i.total::text, 'source_status', i.status,
+                'source_hash', encode(i.content_hash, 'hex')) end
+        from incoming as i
+        where s.source = %(source)s and s.document_id = i.document_id and s.state = 'posted'
+          and s.drift ->> 'source_hash' is distinct from
+              case when s.content_hash <> i.content_hash then encode(i.content_hash, 'hex') end""",
+        {"source": source},
+    ).rowcount
+    return {"new": new, "changed": changed, "drifted": drifted}
+
+
+def mark_gone(connection: Connection, source: str, document_ids: Sequence[str]) -> dict[str, int]:
+    """Documents that the source no longer has: gone if they were not posted, drift if they were."""
+    gone = connection.execute(
+        """
+        update billing.staged_invoices set state = 'gone', batch = null, staged_at = clock_timestamp()
+        where source = %s and document_id = any(%s) and state = any(%s)""",
+        [source, list(document_ids), _CHANGEABLE],
+    ).rowcount
+    drifted = connection.execute(
+        """
+        update billing.staged_invoices
+        set drift = jsonb_build_object(
+            'posted_total', total::text, 'source_status', 'missing', 'source_hash', 'missing')
+        where source = %s and document_id = any(%s) and state = 'posted'
+          and drift ->> 'source_hash' is distinct from 'missing'""",
+        [source, list(document_ids)],
+    ).rowcount
+    return {"gone": gone, "drifted": drifted}
+
+
+def finish(
+    connection: Connection,
+    source: str,
+    run_id: str,
+    since: datetime | None,
+    moved_to: datetime,
+    counts: dict[str, int],
+) -> None:
+    """Moves the watermark and notes the run, in the transaction of the rows they cover."""
+    connection.execute(
+        """
+        insert into billing.watermarks (source, last_successful_run_at) values (%(source)s, %(to)s)
+        on conflict (source) do update set last_successful_run_at = excluded.last_successful_run_at""",
+        {"source": source, "to": moved_to},
+    )
+    connection.execute(
+        "insert into billing.staging_runs (source, run_id, since, watermark, counts) values (%s, %s, %s, %s, %s)",
+        [source, run_id, since, moved_to, Jsonb(counts)],
+    )
