@@ -1,0 +1,1 @@
+"""The sample billing system: real invoices (UCI Online Retail II) in a reference billing schema of our own."""
