@@ -30,6 +30,7 @@ _COLUMNS = [
     "Country",
     "sheet",
 ]
+_REPETITIVE = ["Description", "StockCode"]  # read as dictionaries: much less memory
 
 
 class SampleDocument(NamedTuple):
