@@ -1,0 +1,158 @@
+"""The HTTP client of NetSuite's REST web services: creates once, reads with patience."""
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any, Literal
+from urllib.parse import urlencode
+from weakref import WeakSet
+
+import requests
+import stamina
+from requests.auth import AuthBase
+
+from billing_assets.netsuite.auth import BearerAuth, authenticator
+from billing_assets.netsuite.errors import (
+    Answer,
+    NetSuiteAnswerUnreadable,
+    NetSuiteError,
+    NetSuiteUnavailable,
+    NotSent,
+    Unauthorized,
+    Unknown,
+    classify,
+    read_error,
+)
+from billing_assets.netsuite.wire import BrokenExchangeError, Exchange, NotSentError, Wire, base_url
+from billing_assets.settings import NetSuiteSettings
+
+RecordType = Literal["invoice", "creditMemo"]
+
+_RECORD = "/services/rest/record/v1/"
+_SUITEQL = "/services/rest/query/v1/suiteql"
+_COMMON = {"Accept": "application/json", "Accept-Language": "en", "User-Agent": "billing-assets"}
+_CREATE_HEADERS = {
+    **_COMMON,
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "X-NetSuite-PropertyNameValidation": "Error",  # else a misspelt property is dropped silently
+}
+_READ_HEADERS = {**_COMMON, "Accept-Encoding": "gzip", "Prefer": "transient"}
+_CREATE_ANSWER_BYTES = 1_000_000
+_READ_ANSWER_BYTES = 64_000_000
+_READ_ATTEMPTS = 6
+_LONGEST_RETRY_AFTER_SECONDS = 30.0
+
+
+class NetSuiteClient:
+    """One account. Serves any number of threads; each has its own connection, kept alive between requests.
+
+    Raises NetSuiteSettingsError for settings that cannot work. Holds no lane: how many requests are in flight is the
+    caller's business (`lanes.py`).
+    """
+
+    def __init__(self, settings: NetSuiteSettings) -> None:
+        self.base_url = base_url(settings)
+        self._auth: AuthBase = authenticator(settings)
+        self._timeout = settings.timeout_seconds
+        self._local = threading.local()
+        self._wires: WeakSet[Wire] = WeakSet()
+        self._lock = threading.Lock()
+        record_types: tuple[RecordType, ...] = ("invoice", "creditMemo")
+        self._creates = {
+            record_type: requests.Request(
+                "POST", f"{self.base_url}{_RECORD}{record_type}", headers=_CREATE_HEADERS
+            ).prepare()
+            for record_type in record_types
+        }
+
+    def create(self, record_type: RecordType, body: bytes) -> Answer:
+        """POST one record once and say what the answer proves. `body` is JSON.
+
+        Only a 401 is repeated, once and with a new token, because NetSuite processes nothing before the login.
+        Raises nothing for what NetSuite or the network do: every outcome is an `Answer`.
+        """
+        request = self._creates[record_type].copy()
+        request.prepare_body(body, None)
+        try:
+            answer = self._send(request, _CREATE_ANSWER_BYTES)
+        except NotSentError as error:
+            return NotSent(str(error))
+        except BrokenExchangeError as error:
+            return Unknown(None, str(error))
+        except NetSuiteUnavailable as error:  # of the login: the document was not sent
+            return NotSent(str(error))
+        except NetSuiteError as error:
+            return Unauthorized(str(error))
+        return classify(answer.status, answer.headers, answer.body if answer.complete else b"", record_type)
+
+    def get(self, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """GET a JSON object, e.g. `record/v1/invoice/eid:INV-1`, with retries. Numbers come as exact strings.
+
+        Raises NetSuiteError.
+        """
+        url = f"{self.base_url}/services/rest/{path}" + (f"?{urlencode(parameters)}" if parameters else "")
+        return self._read(requests.Request("GET", url, headers=_READ_HEADERS).prepare(), f"GET {path}")
+
+    def suiteql_page(self, sql: str, *, limit: int, offset: int) -> dict[str, Any]:
+        """One page of a SuiteQL query as NetSuite answers it, with retries. Raises NetSuiteError."""
+        url = f"{self.base_url}{_SUITEQL}?limit={limit}&offset={offset}"
+        request = requests.Request("POST", url, headers=_READ_HEADERS, json={"q": sql}).prepare()
+        return self._read(request, "the query")
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            for wire in self._wires:
+                wire.close()
+
+    def _read(self, request: requests.PreparedRequest, what: str) -> dict[str, Any]:
+        for attempt in stamina.retry_context(
+            on=_wait, attempts=_READ_ATTEMPTS, timeout=2 * self._timeout, wait_initial=0.2, wait_max=10, wait_jitter=0.3
+        ):
+            with attempt:
+                return self._read_once(request, what)
+        raise AssertionError("stamina ends with the last error")  # pragma: no cover
+
+    def _read_once(self, request: requests.PreparedRequest, what: str) -> dict[str, Any]:
+        try:
+            answer = self._send(request.copy(), _READ_ANSWER_BYTES)
+        except (NotSentError, BrokenExchangeError) as error:
+            raise NetSuiteUnavailable(f"NetSuite cannot be reached for {what}: {error}", detail=str(error)) from error
+        if answer.status != 200:
+            raise read_error(answer.status, answer.headers, answer.body, what)
+        if not answer.complete:
+            raise NetSuiteUnavailable(f"NetSuite's answer to {what} was cut off", http_status=200)
+        try:
+            found = json.loads(answer.body, parse_float=str, parse_int=str)
+        except (ValueError, RecursionError) as error:
+            raise NetSuiteAnswerUnreadable(f"The answer to {what} is no JSON", http_status=200) from error
+        if not isinstance(found, dict):
+            raise NetSuiteAnswerUnreadable(f"The answer to {what} is no JSON object", http_status=200)
+        return found
+
+    def _send(self, request: requests.PreparedRequest, limit: int) -> Exchange:
+        """Sign and send; after a 401 once more with a new token, where there are tokens to renew."""
+        wire = self._wire()
+        answer = wire.exchange(self._auth(request), limit)
+        if answer.status == 401 and isinstance(self._auth, BearerAuth):
+            self._auth.forget(request.headers["Authorization"])
+            answer = wire.exchange(self._auth(request), limit)
+        return answer
+
+    def _wire(self) -> Wire:
+        wire: Wire | None = getattr(self._local, "wire", None)
+        if wire is None:
+            wire = self._local.wire = Wire(self.base_url, self._timeout)
+            with self._lock:
+                self._wires.add(wire)
+        return wire
+
+
+def _wait(error: Exception) -> bool | float:
+    """Whether a read is worth repeating; the server's own wish in seconds where it has one."""
+    if not isinstance(error, NetSuiteUnavailable):
+        return False
+    if error.retry_after is not None:
+        return min(error.retry_after, _LONGEST_RETRY_AFTER_SECONDS)
+    return True

@@ -1,0 +1,208 @@
+"""One HTTP exchange with NetSuite: sent once, never redirected, never repeated, and honest about whether it left.
+
+requests' adapters are used without its sessions: on the way of a POST that may happen once there is no place for
+redirects, cookies, `.netrc` or hooks.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from billing_assets.settings import NetSuiteSettings, SettingsError
+
+_CONNECT_SECONDS = 10.0
+_CHUNK = 65_536
+
+
+class NetSuiteSettingsError(SettingsError):
+    """A setting of NetSuite is missing or wrong. `settings` names them, `variables` the environment variables."""
+
+    def __init__(self, message: str, *names: str) -> None:
+        super().__init__(message)
+        self.settings = tuple(f"netsuite.{name}" for name in names)
+        self.variables = tuple(variable(name) for name in names)
+
+
+class NotSentError(Exception):
+    """No byte of the request left this machine."""
+
+
+class BrokenExchangeError(Exception):
+    """Some of the request may have left, and no answer came."""
+
+
+class Exchange(NamedTuple):
+    """An answer. `headers` ignore case; `complete` is false where the body was cut off or above the limit."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    complete: bool
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting of the section `netsuite`."""
+    return f"BILLING_NETSUITE__{name.upper()}"
+
+
+def base_url(settings: NetSuiteSettings) -> str:
+    """Scheme and host of the account's REST services, without a slash at the end. Raises NetSuiteSettingsError."""
+    if settings.base_url is None:
+        if not re.fullmatch(r"[A-Za-z0-9]+([_-][A-Za-z0-9]+)*", settings.account, re.ASCII):
+            raise NetSuiteSettingsError(
+                f"{variable('account')}={settings.account!r} is no account id; it looks like 1234567 or 1234567_SB1.",
+                "account",
+            )
+        host = settings.account.lower().replace("_", "-")
+        return f"https://{host}.suitetalk.api.netsuite.com"
+    try:
+        url = urlsplit(settings.base_url.strip())
+        _ = url.port
+    except ValueError:
+        url = urlsplit("")
+    if not url.hostname or url.username or url.query or url.fragment or not _safe(url):
+        raise NetSuiteSettingsError(
+            f"{variable('base_url')} must look like https://1234567-sb1.suitetalk.api.netsuite.com, without user, "
+            "query or fragment; plain http is allowed to this machine only (127.0.0.1, localhost).",
+            "base_url",
+        )
+    return url.geturl().rstrip("/")
+
+
+def _safe(url: SplitResult) -> bool:
+    host = url.hostname or ""
+    loopback = host in {"localhost", "::1"} or re.fullmatch(r"127(\.[0-9]{1,3}){3}", host) is not None
+    return url.scheme == "https" or (url.scheme == "http" and loopback)
+
+
+class Wire:
+    """The connections of one thread to one server. Not for sharing between threads.
+
+    Proxies and a private certificate authority come from the usual variables (HTTPS_PROXY, REQUESTS_CA_BUNDLE) as
+    requests reads them; the server's certificate is always verified.
+    """
+
+    def __init__(self, url: str, timeout_seconds: float) -> None:
+        self._adapter = _Adapter(max_retries=0, pool_connections=1, pool_maxsize=1)
+        with requests.Session() as session:
+            self._environment: dict[str, Any] = dict(session.merge_environment_settings(url, {}, True, None, None))
+        self._timeout = (min(timeout_seconds, _CONNECT_SECONDS), timeout_seconds)
+
+    def exchange(self, request: requests.PreparedRequest, limit_bytes: int) -> Exchange:
+        """Send `request` once and read its answer, at most `limit_bytes` of the body.
+
+        Raises NotSentError or BrokenExchangeError. The timeout holds for each wait, and for the body as a whole.
+        """
+        deadline = time.monotonic() + self._timeout[1]
+        _thread.sent = False
+        try:
+            response = self._adapter.send(request, timeout=self._timeout, **self._environment)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
+            if _thread.sent:
+                raise BrokenExchangeError(_reason(error)) from error
+            raise NotSentError(_reason(error)) from error
+        body, complete = _read(response.raw, limit_bytes, deadline)
+        return Exchange(response.status_code, response.headers, body, complete)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._adapter.close()
+
+
+def _read(raw: urllib3.HTTPResponse, limit: int, deadline: float) -> tuple[bytes, bool]:
+    """The body and whether it is whole. A body that is not whole costs its connection."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        while size <= limit and time.monotonic() < deadline:
+            chunk = raw.read1(_CHUNK, decode_content=True)
+            if not chunk:
+                raw.release_conn()
+                return b"".join(chunks), True
+            chunks.append(chunk)
+            size += len(chunk)
+    except (urllib3.exceptions.HTTPError, HTTPException, OSError):
+        pass  # what came so far is what there is: the caller is told that it is not whole
+    raw.close()
+    return b"".join(chunks)[:limit], False
+
+
+_PLACES = re.compile(r"<[^<>]*object at 0x[0-9a-f]+>:? ?|\(Caused by ", re.IGNORECASE)
+
+
+def _reason(error: Exception) -> str:
+    """The innermost cause in one line, without addresses of objects."""
+    cause: BaseException = error
+    while True:
+        inner = getattr(cause, "reason", None) or (cause.args[0] if cause.args else None)
+        if not isinstance(inner, BaseException):
+            break
+        cause = inner
+    text = _PLACES.sub("", str(cause)).strip().rstrip(")") or type(cause).__name__
+    return f"{type(cause).__name__}: {text[:300]}"
+
+
+# Whether a request left is seen where its bytes go to the socket, not guessed from the kind of exception: some kinds
+# (TLS, timeouts) happen before and after.
+_thread = threading.local()
+
+
+class _Connection(HTTPConnection):
+    def connect(self) -> None:
+        try:
+            super().connect()
+        finally:
+            _thread.sent = False  # a proxy's CONNECT is no part of the request
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _thread.sent = True
+        super().send(data)
+
+
+class _SecureConnection(HTTPSConnection):
+    def connect(self) -> None:
+        try:
+            super().connect()
+        finally:
+            _thread.sent = False
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _thread.sent = True
+        super().send(data)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+_POOLS = {"http": _Pool, "https": _SecurePool}
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not str(proxy).lower().startswith("socks"):
+            manager.pool_classes_by_scheme = _POOLS
+        return manager
