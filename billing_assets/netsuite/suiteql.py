@@ -1,0 +1,162 @@
+"""Reading NetSuite by SuiteQL: paged queries, and the look-up of transactions by external id."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from billing_assets.netsuite.client import NetSuiteClient
+from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteQueryRefused
+
+PAGE_ROWS = 1_000  # NetSuite's largest page, and the most values of one IN
+MOST_ROWS = 100_000  # NetSuite shows no row beyond this
+_EXTERNAL_ID = re.compile(r"[A-Z0-9_-]{1,200}", re.ASCII)
+
+INVOICE = "CustInvc"
+CREDIT_MEMO = "CustCred"
+
+
+@dataclass(frozen=True, slots=True)
+class NetSuiteTransaction:
+    """A transaction as NetSuite reports it; None is what it leaves out.
+
+    `type` is `CustInvc`, `CustCred` or any other that holds the external id. `total` is in `currency` (an internal id)
+    with NetSuite's sign: whether a credit memo's is negative is not documented, so compare `absolute_total`.
+    `tran_date` is `YYYY-MM-DD`.
+    """
+
+    netsuite_id: str
+    external_id: str
+    type: str
+    transaction_number: str | None
+    entity: str | None
+    currency: str | None
+    total: Decimal | None
+    tran_date: str | None
+
+    @property
+    def absolute_total(self) -> Decimal | None:
+        """The total without its sign."""
+        return None if self.total is None else abs(self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalIdConflict:
+    """More than one transaction carries this external id, which NetSuite should make impossible."""
+
+    external_id: str
+    transactions: tuple[NetSuiteTransaction, ...]
+
+
+def query(client: NetSuiteClient, sql: str) -> Iterator[dict[str, str]]:
+    """The rows of a SuiteQL query, page by page: lower-case column → text; a column that is null has no key.
+
+    Give the query an ORDER BY over a unique column, else rows may move between pages. Raises NetSuiteError, also for a
+    result that reaches NetSuite's limit of 100,000 rows and may therefore be cut off.
+    """
+    offset = 0
+    while True:
+        page = client.suiteql_page(sql, limit=PAGE_ROWS, offset=offset)
+        items = page.get("items")
+        if not isinstance(items, list) or any(not isinstance(item, dict) for item in items):
+            raise NetSuiteAnswerUnreadable("NetSuite answered the query without rows (`items`)", http_status=200)
+        if len(items) > PAGE_ROWS or str(page.get("count", len(items))) != str(len(items)):
+            raise NetSuiteAnswerUnreadable(
+                f"NetSuite announced {page.get('count')} rows and sent {len(items)}", http_status=200
+            )
+        yield from map(_row, items)
+        if not _true(page.get("hasMore")):
+            return
+        if len(items) < PAGE_ROWS:
+            raise NetSuiteAnswerUnreadable(
+                "NetSuite announced more rows after a page that is not full", http_status=200
+            )
+        offset += PAGE_ROWS
+        if offset >= MOST_ROWS:
+            raise NetSuiteQueryRefused(
+                f"The query has more than {MOST_ROWS:,} rows, and NetSuite shows no more. Narrow it.",
+                code="TOO_MANY_ROWS",
+            )
+
+
+def find_by_external_ids(
+    client: NetSuiteClient, external_ids: Sequence[str], *, any_case: bool = False
+) -> dict[str, NetSuiteTransaction | ExternalIdConflict]:
+    """The transactions of any type with these external ids, by external id; an id that NetSuite lacks has no key.
+
+    One request for 1,000 ids. SuiteQL compares with regard to case while NetSuite's uniqueness does not: `any_case`
+    also finds an id that somebody entered in another case (slower; for the few that NetSuite says exist and that the
+    plain look-up does not find). Raises ValueError for an id outside `[A-Z0-9_-]`, and NetSuiteError.
+    """
+    wanted = list(dict.fromkeys(external_ids))
+    for external_id in wanted:
+        if not _EXTERNAL_ID.fullmatch(external_id):
+            raise ValueError(f"{external_id!r} is no external id of ours: A-Z, 0-9, _ and - only")
+    found: dict[str, list[NetSuiteTransaction]] = {}
+    for start in range(0, len(wanted), PAGE_ROWS):
+        chunk = wanted[start : start + PAGE_ROWS]
+        for row in query(client, _by_external_ids(chunk, any_case=any_case)):
+            transaction = _transaction(row)
+            found.setdefault(transaction.external_id.upper(), []).append(transaction)
+    strangers = found.keys() - set(wanted)
+    if strangers:
+        raise NetSuiteAnswerUnreadable(f"NetSuite answered with {len(strangers)} external ids that nobody asked for")
+    return {
+        external_id: transactions[0] if len(transactions) == 1 else ExternalIdConflict(external_id, tuple(transactions))
+        for external_id, transactions in found.items()
+    }
+
+
+def _by_external_ids(external_ids: Sequence[str], *, any_case: bool) -> str:
+    values = ", ".join(f"'{external_id}'" for external_id in external_ids)  # quote-free by the check of the caller
+    column = "UPPER(externalid)" if any_case else "externalid"
+    return (
+        "SELECT id, externalid, type, tranid, entity, currency, foreigntotal, "  # noqa: S608 - checked values only
+        f"TO_CHAR(trandate, 'YYYY-MM-DD') AS trandate FROM transaction WHERE {column} IN ({values}) ORDER BY id"
+    )
+
+
+def _transaction(row: dict[str, str]) -> NetSuiteTransaction:
+    missing = [name for name in ("id", "externalid", "type") if not row.get(name)]
+    if missing:
+        raise NetSuiteAnswerUnreadable(f"NetSuite answered a transaction without {', '.join(missing)}")
+    total = row.get("foreigntotal")
+    return NetSuiteTransaction(
+        netsuite_id=row["id"],
+        external_id=row["externalid"],
+        type=row["type"],
+        transaction_number=row.get("tranid"),
+        entity=row.get("entity"),
+        currency=row.get("currency"),
+        total=None if total is None else _decimal(total),
+        tran_date=row.get("trandate"),
+    )
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise NetSuiteAnswerUnreadable(f"NetSuite answered {text[:40]!r} where a total belongs")
+    return number
+
+
+def _row(item: dict[str, Any]) -> dict[str, str]:
+    return {
+        name.lower(): value if isinstance(value, str) else _plain(value)
+        for name, value in item.items()
+        if name.lower() != "links" and value is not None
+    }
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "T" if value else "F"
+    raise NetSuiteAnswerUnreadable(f"NetSuite answered a {type(value).__name__} where a value belongs")
+
+
+def _true(value: Any) -> bool:
+    return value is True or str(value).lower() == "true"
