@@ -1,0 +1,145 @@
+"""The control plane under /sandbox: seed references, turn switches, count what is held. Only from this machine."""
+
+import asyncio
+import json
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from billing_assets.sandbox.netsuite import switches
+from billing_assets.sandbox.netsuite.context import Sandbox
+from billing_assets.sandbox.netsuite.references import ReferenceConflictError, parse_rows
+from billing_assets.sandbox.netsuite.store import money
+
+_MOST_RECORDS = 1000
+
+
+async def put_references(sandbox: Sandbox, request: Request) -> Response:
+    """POST /sandbox/references: add or replace entries of the account's lists. All or nothing."""
+    try:
+        lists = parse_rows(json.loads(await request.body()))
+        sandbox.references.check(lists)
+    except (ValueError, KeyError, AttributeError, TypeError, ReferenceConflictError) as error:
+        return _refused(error)
+    for name, rows in lists.items():
+        sandbox.references.upsert(name, rows)
+    sandbox.store.commit()
+    return JSONResponse(sandbox.references.counts())
+
+
+async def get_references(sandbox: Sandbox, _request: Request) -> Response:
+    """GET /sandbox/references: how many entries each list has."""
+    return JSONResponse(sandbox.references.counts())
+
+
+async def get_switches(sandbox: Sandbox, _request: Request) -> Response:
+    """GET /sandbox/switches: all values as they are now, faults counted down."""
+    return JSONResponse(sandbox.switches.model_dump())
+
+
+async def put_switches(sandbox: Sandbox, request: Request) -> Response:
+    """PUT /sandbox/switches: the named switches change, the others stay; an unknown or wrong one → 400."""
+    try:
+        sandbox.switches = switches.changed(sandbox.switches, dict(json.loads(await request.body())))
+    except (ValueError, TypeError) as error:
+        return _refused(error)
+    return JSONResponse(sandbox.switches.model_dump())
+
+
+async def summary(sandbox: Sandbox, _request: Request) -> Response:
+    """GET /sandbox/summary: counts and totals of what is held, and of the create POSTs."""
+    _, rows = await _read(sandbox, "SELECT type, count(*), sum(total_e4) FROM record GROUP BY type")
+    held = {type_: (count, total) for type_, count, total in rows}
+    counters = sandbox.store.counters
+    shown: dict[str, Any] = {}
+    for record_type in ("invoice", "creditMemo"):
+        count, total = held.get(record_type, (0, 0))
+        shown[record_type] = {"count": count, "total": money(total)}
+    shown["posts"] = {name: counters.get(name, 0) for name in ("received", "created", "refused_duplicate")}
+    return JSONResponse(shown)
+
+
+async def records(sandbox: Sandbox, request: Request) -> Response:
+    """GET /sandbox/records?type=&limit=&offset=: what is held, in order of creation, lines included."""
+    try:
+        limit = min(int(request.query_params.get("limit", 100)), _MOST_RECORDS)
+        offset = int(request.query_params.get("offset", 0))
+    except ValueError as error:
+        return _refused(error)
+    type_ = request.query_params.get("type", "").lower()
+    where = "WHERE :type = '' OR lower(type) = :type"
+    bound = {"type": type_, "limit": limit, "offset": offset}
+    _, rows = await _read(
+        sandbox,
+        "SELECT id, type, external_id, total_e4, currency, entity, tranid, trandate, subsidiary, memo"  # noqa: S608
+        f" FROM record {where} ORDER BY id LIMIT :limit OFFSET :offset",
+        bound,
+    )
+    _, [(total,)] = await _read(sandbox, f"SELECT count(*) FROM record {where}", bound)  # noqa: S608
+    ids = json.dumps([row[0] for row in rows])
+    _, line_rows = await _read(
+        sandbox,
+        "SELECT record, item, quantity, rate, amount_e4, description FROM line"
+        " WHERE record IN (SELECT value FROM json_each(?)) ORDER BY record, n",
+        (ids,),
+    )
+    lines: dict[int, list[dict[str, Any]]] = {}
+    for record, item, quantity, rate, amount, description in line_rows:
+        lines.setdefault(record, []).append(
+            {"item": item, "quantity": quantity, "rate": rate, "amount": money(amount), "description": description}
+        )
+    items = [
+        {
+            "id": str(id_),
+            "type": record_type,
+            "externalId": external,
+            "total": money(total_e4),
+            "currency": sandbox.references.row("currency", currency).name,
+            "entity": entity,
+            "subsidiary": subsidiary,
+            "tranId": tranid,
+            "tranDate": trandate,
+            "memo": memo,
+            "posted_times": sandbox.store.posted_times.get((external or "").lower(), 0),
+            "lines": {"count": len(lines.get(id_, [])), "items": lines.get(id_, [])},
+        }
+        for id_, record_type, external, total_e4, currency, entity, tranid, trandate, subsidiary, memo in rows
+    ]
+    return JSONResponse({"totalResults": total, "limit": limit, "offset": offset, "items": items})
+
+
+async def requests(sandbox: Sandbox, _request: Request) -> Response:
+    """GET /sandbox/requests: counters since the start of the process."""
+    traffic = sandbox.traffic
+    return JSONResponse(
+        {
+            "in_flight": traffic.in_flight,
+            "most_in_flight": traffic.most_in_flight,
+            "statuses": dict(sorted(traffic.statuses.items())),
+            "operations": dict(sorted(traffic.operations.items())),
+        }
+    )
+
+
+async def reset(sandbox: Sandbox, _request: Request) -> Response:
+    """POST /sandbox/reset: forget all transactions, jobs and counters; references, switches and logins stay."""
+    sandbox.store.reset()
+    sandbox.traffic.statuses.clear()
+    sandbox.traffic.operations.clear()
+    sandbox.traffic.most_in_flight = sandbox.traffic.in_flight
+    return Response(status_code=204)
+
+
+async def _read(sandbox: Sandbox, sql: str, bound: Any = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
+    return await asyncio.get_running_loop().run_in_executor(sandbox.readers, sandbox.store.read, sql, bound)
+
+
+def _refused(error: Exception) -> Response:
+    text = str(error)
+    if isinstance(error, ValidationError):
+        text = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    elif isinstance(error, KeyError):
+        text = f"unknown list {error}"
+    return JSONResponse({"error": text}, status_code=400)

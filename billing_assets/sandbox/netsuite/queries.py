@@ -1,0 +1,82 @@
+"""POST /query/v1/suiteql."""
+
+import asyncio
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from billing_assets.sandbox.netsuite import bodies, suiteql
+from billing_assets.sandbox.netsuite.authentication import base_url
+from billing_assets.sandbox.netsuite.context import Sandbox
+from billing_assets.sandbox.netsuite.errors import NetSuiteError
+from billing_assets.sandbox.netsuite.faults import before_saving
+from billing_assets.sandbox.netsuite.switches import Switches
+
+_PAGE = 1000
+
+
+async def query(sandbox: Sandbox, request: Request) -> Response:
+    """One page of a SuiteQL query. Raises NetSuiteError."""
+    answer = await before_saving(sandbox.switches.strike("suiteql", None, None), sandbox.switches)
+    if answer is not None:
+        return answer
+    preferences = {part.strip().lower() for part in request.headers.get("prefer", "").split(",")}
+    if "transient" not in preferences:
+        raise NetSuiteError(400, "INVALID_HEADER", "The required header Prefer: transient is missing.")
+    body = bodies.load(await request.body())
+    text, bound = body.get("q"), body.get("params", [])
+    if not isinstance(text, str) or not isinstance(bound, list):
+        raise NetSuiteError(400, "INVALID_CONTENT", "The body must hold the query as q, and params as a list.")
+    limit, offset = _window(request)
+    values = [value if isinstance(value, str | int | None) else str(value) for value in bound]
+    page = await asyncio.get_running_loop().run_in_executor(
+        sandbox.readers, suiteql.run, sandbox.store, text, values, _parameters(sandbox.switches), limit, offset
+    )
+    total = min(page.total, suiteql.MOST_ROWS)
+    more = offset + len(page.items) < total
+    return JSONResponse(
+        {
+            "links": _links(base_url(request) + request.url.path, limit, offset, more=more),
+            "count": len(page.items),
+            "hasMore": more,
+            "items": page.items,
+            "offset": offset,
+            "totalResults": page.total,
+        }
+    )
+
+
+def _parameters(switches: Switches) -> dict[str, Any]:
+    line_sign, credit_line_sign = (-1, 1) if switches.line_sign == "ledger" else (1, 1)
+    return {
+        "cutoff": time.time() - switches.suiteql_lag_seconds if switches.suiteql_lag_seconds else None,
+        "credit_sign": -1 if switches.credit_total_sign == "negative" else 1,
+        "line_sign": line_sign,
+        "credit_line_sign": credit_line_sign,
+    }
+
+
+def _window(request: Request) -> tuple[int, int]:
+    try:
+        limit = int(request.query_params.get("limit", _PAGE))
+        offset = int(request.query_params.get("offset", 0))
+    except ValueError as error:
+        raise NetSuiteError(400, "INVALID_PARAMETER", "limit and offset must be whole numbers.") from error
+    if not 1 <= limit <= _PAGE:
+        raise NetSuiteError(400, "INVALID_PARAMETER", f"limit must be between 1 and {_PAGE}.")
+    if offset < 0 or offset % limit:
+        raise NetSuiteError(400, "INVALID_PARAMETER", "offset must be a multiple of limit.")
+    if offset >= suiteql.MOST_ROWS:
+        raise NetSuiteError(400, "INVALID_PARAMETER", f"A query gives at most {suiteql.MOST_ROWS} rows.")
+    return limit, offset
+
+
+def _links(url: str, limit: int, offset: int, *, more: bool) -> list[dict[str, str]]:
+    links = [{"rel": "self", "href": f"{url}?limit={limit}&offset={offset}"}]
+    if more:
+        links.append({"rel": "next", "href": f"{url}?limit={limit}&offset={offset + limit}"})
+    if offset:
+        links.append({"rel": "previous", "href": f"{url}?limit={limit}&offset={offset - limit}"})
+    return links

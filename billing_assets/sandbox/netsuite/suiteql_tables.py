@@ -1,0 +1,103 @@
+"""The tables and columns that SuiteQL shows: NetSuite's names → expressions on the sandbox's own tables.
+
+`:cutoff` (time or NULL) hides what is newer than the SuiteQL lag; `:credit_sign` and `:line_sign` are 1 or -1.
+"""
+
+from typing import NamedTuple
+
+
+class Table(NamedTuple):
+    """A table of SuiteQL: its columns and the query behind it."""
+
+    columns: frozenset[str]
+    query: str
+
+
+_TOTAL = "CAST({r}total_e4 * CASE {r}type WHEN 'invoice' THEN 1 ELSE :credit_sign END / 10000.0 AS REAL)"
+_VISIBLE = "(:cutoff IS NULL OR {r}saved_at <= :cutoff)"
+_SIGN = "CASE r.type WHEN 'invoice' THEN :line_sign ELSE :credit_line_sign END"
+_APPLIED = "(SELECT coalesce(sum(amount_e4), 0) FROM application WHERE invoice = record.id OR credit = record.id)"
+
+_TRANSACTION = {
+    "id": "id",
+    "tranid": "tranid",
+    "externalid": "external_id",
+    "type": "CASE type WHEN 'invoice' THEN 'CustInvc' ELSE 'CustCred' END",
+    "recordtype": "lower(type)",
+    "entity": "entity",
+    "currency": "currency",
+    "foreigntotal": _TOTAL.format(r=""),
+    "trandate": "trandate",
+    "duedate": "duedate",
+    "status": f"CASE WHEN total_e4 > {_APPLIED} THEN 'A' ELSE 'B' END",  # A open, B paid or applied [guess]
+    "postingperiod": "postingperiod",
+    "lastmodifieddate": "strftime('%Y-%m-%d %H:%M:%S', modified_at, 'unixepoch')",
+    "createddate": "strftime('%Y-%m-%d %H:%M:%S', saved_at, 'unixepoch')",
+    "memo": "memo",
+    "otherrefnum": "otherrefnum",
+}
+_MAIN_LINE = {
+    "transaction": "r.id",
+    "linesequencenumber": "0",
+    "mainline": "'T'",
+    "item": "NULL",
+    "quantity": "NULL",
+    "rate": "NULL",
+    "foreignamount": _TOTAL.format(r="r."),
+    "netamount": _TOTAL.format(r="r."),
+    "memo": "r.memo",
+    "subsidiary": "r.subsidiary",
+}
+_ITEM_LINE = {
+    "transaction": "l.record",
+    "linesequencenumber": "l.n",
+    "mainline": "'F'",
+    "item": "l.item",
+    "quantity": f"CAST(l.quantity * {_SIGN} AS REAL)",
+    "rate": "CAST(l.rate AS REAL)",
+    "foreignamount": f"CAST(l.amount_e4 * {_SIGN} / 10000.0 AS REAL)",
+    "netamount": f"CAST(l.amount_e4 * {_SIGN} / 10000.0 AS REAL)",
+    "memo": "l.description",
+    "subsidiary": "r.subsidiary",
+}
+_BASIC = {"id": "id", "externalid": "external_id", "name": "name", "fullname": "name"}
+_LISTS = {
+    "customer": ("customer", {"id": "id", "externalid": "external_id", "entityid": "name", "companyname": "name"}),
+    "item": ("item", {"id": "id", "externalid": "external_id", "itemid": "name", "displayname": "name"}),
+    "currency": ("currency", {**_BASIC, "symbol": "name"}),
+    "accountingperiod": (
+        "accountingPeriod",
+        {
+            "id": "id",
+            "externalid": "external_id",
+            "periodname": "name",
+            "startdate": "json_extract(content, '$.start')",
+            "enddate": "json_extract(content, '$.end')",
+            "closed": "CASE json_extract(content, '$.closed') WHEN 1 THEN 'T' ELSE 'F' END",
+        },
+    ),
+    **{name: (name, _BASIC) for name in ("subsidiary", "department", "classification", "location", "term")},
+}
+
+
+def _columns(expressions: dict[str, str]) -> str:
+    return ", ".join(f"{expression} AS [{name}]" for name, expression in expressions.items())
+
+
+def _tables() -> dict[str, Table]:
+    lines = (
+        f"SELECT {_columns(_MAIN_LINE)} FROM record r WHERE {_VISIBLE.format(r='r.')} UNION ALL "  # noqa: S608
+        f"SELECT {_columns(_ITEM_LINE)} FROM line l JOIN record r ON r.id = l.record WHERE {_VISIBLE.format(r='r.')}"
+    )
+    record = f"SELECT {_columns(_TRANSACTION)} FROM record WHERE {_VISIBLE.format(r='')}"  # noqa: S608
+    tables = {
+        "transaction": Table(frozenset(_TRANSACTION), record),
+        "transactionline": Table(frozenset(_ITEM_LINE), lines),
+    }
+    for name, (list_, columns) in _LISTS.items():
+        query = f"SELECT {_columns(columns)} FROM reference WHERE type = '{list_}'"  # noqa: S608
+        tables[name] = Table(frozenset(columns), query)
+    return tables
+
+
+TABLES = _tables()
