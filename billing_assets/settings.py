@@ -78,6 +78,11 @@ class NetSuiteSettings(_Section):
     )
     read_back_seconds: float = Field(60, ge=0, description="How long to wait until a new record shows in SuiteQL")
 
+    @property
+    def absence_counts_after_seconds(self) -> float:
+        """From when, after an attempt began, not finding its document in SuiteQL proves that it did not land."""
+        return self.max_request_seconds + self.read_back_seconds
+
 
 class StagingSettings(_Section):
     cron: str = Field("0 6,10,14,18,22 * * *", description="When staging runs (cron, UTC)")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from billing_assets.state.database import Connection
+from billing_assets.state.database import Connection, settle_order
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,9 @@ def serialise_planning(connection: Connection) -> None:
 def backlog(connection: Connection) -> dict[str, int]:
     """Documents that can be batched now, by billing month, oldest first."""
     rows = connection.execute(
-        f"select s.period, count(*) as documents from billing.staged_invoices as s where {PLANNABLE} group by 1 order by 1"  # noqa: S608
+        f"""
+        select s.period, count(*) as documents from billing.staged_invoices as s
+        where {PLANNABLE} group by 1 order by 1"""  # noqa: S608
     )
     return {row["period"]: row["documents"] for row in rows}
 
@@ -90,7 +92,9 @@ def next_sequence(connection: Connection, period: str) -> int:
 def add_batch(connection: Connection, partition_key: str, period: str, sequence: int, size: int) -> int:
     """Makes a batch of up to `size` ready documents of a month, oldest first. Returns how many it took."""
     connection.execute(
-        "insert into billing.locked_batches (partition_key, period, sequence, documents, total) values (%s, %s, %s, 0, 0)",
+        """
+        insert into billing.locked_batches (partition_key, period, sequence, documents, total)
+        values (%s, %s, %s, 0, 0)""",
         [partition_key, period, sequence],
     )
     row = connection.execute(
@@ -159,6 +163,7 @@ def lock(
     attempts stay `posting` under the new epoch: they are looked up before anything else happens to them.
     Raises LockHeldError while another run's lease is live, UnknownBatchError.
     """
+    settle_order(connection)
     row = connection.execute(
         """
         select run_id, locked_until, locked_until >= clock_timestamp() as live
@@ -182,16 +187,9 @@ def lock(
         """
         update billing.staged_invoices
         set epoch = %(epoch)s, state = case when state in ('batched', 'rejected') then 'locked' else state end
-        where id in (
-            select id from billing.staged_invoices
-            where batch = %(key)s and state in ('batched', 'locked', 'posting', 'rejected') and state = any(%(states)s)
-            order by id for update skip locked)
-          and state in ('batched', 'locked', 'posting', 'rejected')""",
-        {
-            "epoch": epoch,
-            "key": partition_key,
-            "states": ["batched", "locked", "posting", *(["rejected"] if retry_rejected else [])],
-        },
+        where batch = %(key)s and state in ('batched', 'locked', 'posting', 'rejected')
+          and (state <> 'rejected' or %(retry_rejected)s)""",
+        {"epoch": epoch, "key": partition_key, "retry_rejected": retry_rejected},
     )
     return Lock(partition_key, epoch, run_id)
 
@@ -215,6 +213,7 @@ def release(connection: Connection, held: Lock, unknown_after_seconds: float) ->
     absence counts: `unknown_after_seconds` after the last of them began. Raises StaleLockError when the hold is lost.
     """
     with connection.transaction():
+        settle_order(connection)
         row = connection.execute(
             "select 1 as ok from billing.locked_batches where partition_key = %s and epoch = %s for update",
             [held.partition_key, held.epoch],
@@ -240,13 +239,12 @@ def settle(connection: Connection, partition_key: str, unknown_after_seconds: fl
         from (
             select count(*) as left_over,
                    max(a.started_at) filter (where d.state = 'posting') as last_attempt
-            from (select 1) as always
-            left join billing.staged_invoices as d
-              on d.batch = %(key)s and (d.state in ('batched', 'locked', 'posting', 'rejected')
-                 or (d.state = 'posted' and (d.read_back_at is null or d.difference is not null)))
+            from billing.staged_invoices as d
             left join lateral (
                 select max(started_at) as started_at from billing.posting_attempts where document = d.id) as a on true
-            where d.id is not null
+            where d.batch = %(key)s
+              and (d.state in ('batched', 'locked', 'posting', 'rejected')
+                   or (d.state = 'posted' and (d.read_back_at is null or d.difference is not null)))
         ) as l
         where b.partition_key = %(key)s returning b.state""",
         {"key": partition_key, "after": unknown_after_seconds},
@@ -268,36 +266,45 @@ def stale(connection: Connection, older_than_minutes: float) -> list[Batch]:
 
 
 def expire(connection: Connection, partition_key: str) -> None:
-    """Ends a live lease: the run that holds it will find itself stale at its next write."""
+    """Ends a hold, live or not, inside a transaction: the run that has it finds itself stale at its next write."""
     connection.execute(
-        "update billing.locked_batches set locked_until = clock_timestamp(), epoch = epoch + 1 where partition_key = %s",
+        """
+        with ended as (
+            update billing.locked_batches set locked_until = null, epoch = epoch + 1
+            where partition_key = %s returning partition_key, epoch)
+        update billing.staged_invoices as d set epoch = e.epoch
+        from ended as e where d.batch = e.partition_key and d.state in ('locked', 'posting')""",
         [partition_key],
     )
 
 
-def give_back(connection: Connection, partition_key: str, epoch: int) -> int:
-    """Returns a batch's waiting and locked documents to the backlog. Attempts without an outcome are not touched.
+def give_back(connection: Connection, partition_key: str) -> int:
+    """Returns a batch's waiting and locked documents to the backlog and counts them.
 
-    Counts the documents given back; zero when the batch was locked anew meanwhile.
+    Attempts without an outcome stay with the batch: a run looks them up before anything else happens to them.
     """
     return connection.execute(
         """
-        update billing.staged_invoices as d set state = 'ready', batch = null
-        from billing.locked_batches as b
-        where b.partition_key = %(key)s and b.epoch = %(epoch)s and d.batch = b.partition_key
-          and d.state in ('locked', 'batched')""",
-        {"key": partition_key, "epoch": epoch},
-    ).rowcount
-
-
-def requeue(connection: Connection, numbers: list[str] | None) -> int:
-    """Rejected documents go back to the backlog, all or those with the given numbers. Counts them."""
-    return connection.execute(
-        """
         update billing.staged_invoices set state = 'ready', batch = null
-        where state = 'rejected' and (%(numbers)s::text[] is null or number = any(%(numbers)s))""",
-        {"numbers": numbers},
+        where batch = %s and state in ('locked', 'batched')""",
+        [partition_key],
     ).rowcount
+
+
+def requeue(connection: Connection, numbers: list[str] | None) -> dict[str, int]:
+    """Rejected documents go back to the backlog, all or those with the given numbers. Counts them by their batch."""
+    rows = connection.execute(
+        """
+        with rejected as (
+            select id, batch from billing.staged_invoices
+            where state = 'rejected' and (%(numbers)s::text[] is null or number = any(%(numbers)s)) for update),
+        moved as (
+            update billing.staged_invoices as d set state = 'ready', batch = null
+            from rejected as r where d.id = r.id returning r.batch)
+        select batch, count(*) as n from moved group by 1""",
+        {"numbers": numbers},
+    )
+    return {row["batch"]: row["n"] for row in rows}
 
 
 def counts_by_state(connection: Connection) -> dict[str, int]:

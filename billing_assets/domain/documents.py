@@ -49,7 +49,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.BATCHED: _AT_REST | {State.LOCKED},
     State.REJECTED: _AT_REST | {State.LOCKED},
     # A run has it: only that run, or the unlocking after its lease ended, may move it.
-    State.LOCKED: frozenset({State.POSTING, State.BATCHED, State.READY}),
+    State.LOCKED: frozenset({State.POSTING, State.BATCHED, State.READY, State.HELD}),
     State.POSTING: frozenset({State.POSTED, State.REJECTED, State.LOCKED, State.BATCHED, State.READY}),
     State.POSTED: frozenset(),
     # A source that shows the document again (a replica that lagged) brings it back: nothing is dropped.
@@ -86,7 +86,7 @@ class Document:
 
     `document_id` is the source's own key as text; `number` is what people and NetSuite see. `status` is a
     `SourceStatus` where the source keeps the contract. `total` is signed (credit memos negative) and includes tax.
-    `created_at` is UTC. `applies_to` is the number of the invoice that a credit memo credits, where the source knows it.
+    `created_at` is UTC. `applies_to` is the number of the invoice that a credit memo credits, where the source says.
     """
 
     source: str

@@ -16,7 +16,7 @@ from billing_assets.settings import StagingSettings
 from billing_assets.staging import store
 from billing_assets.staging.content import content_hash, lines_json
 from billing_assets.staging.store import Incoming, Known
-from billing_assets.state.database import Connection
+from billing_assets.state.database import Connection, settle_order
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +84,7 @@ def stage(
             finding("DUPLICATE_NUMBER", "number", "", "Other documents with this number have the ids "),
             finding("CREDIT_TARGET_UNKNOWN", "applies_to", "", "No invoice of this number is known."),
         )
+        settle_order(connection, merging=True)
         for part in (store.mark_gone(connection, name, missing), store.merge(connection, name)):
             for what, count in part.items():
                 counts[what] += count

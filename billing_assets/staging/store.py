@@ -174,7 +174,7 @@ def add_cross_findings(connection: Connection, source: str, duplicate: Finding, 
 
 
 def merge(connection: Connection, source: str) -> dict[str, int]:
-    """Takes the temporary table over into `staged_invoices`, writing only what differs. Counts rows by what happened."""
+    """Takes the temporary table over into `staged_invoices`, writing only what differs; counts by what happened."""
     content = ", ".join(f"{name} = i.{name}" for name in _CONTENT)
     changed = connection.execute(
         # A batched document that changed and is still valid keeps its place unless its month moved.

@@ -35,3 +35,12 @@ def connect(url: str, *, application: str = "billing") -> Iterator[Connection]:
         keepalives_count=3,
     ) as connection:
         yield connection
+
+
+def settle_order(connection: Connection, *, merging: bool = False) -> None:
+    """Keeps staging's merge and the batches' writes over many rows from deadlocking; call first in a transaction.
+
+    The merge takes it alone, everything else side by side. Held to the end of the transaction.
+    """
+    kind = "" if merging else "_shared"
+    connection.execute(f"select pg_advisory_xact_lock{kind}(hashtextextended('billing documents', 0))")

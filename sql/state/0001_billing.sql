@@ -16,7 +16,7 @@ from (values
     ('ready', array['open', 'held', 'excluded', 'gone', 'batched']),
     ('batched', array['open', 'held', 'excluded', 'ready', 'gone', 'locked']),
     ('rejected', array['open', 'held', 'excluded', 'ready', 'gone', 'locked']),
-    ('locked', array['posting', 'batched', 'ready']),
+    ('locked', array['posting', 'batched', 'ready', 'held']),
     ('posting', array['posted', 'rejected', 'locked', 'batched', 'ready']),
     ('gone', array['open', 'held', 'excluded', 'ready'])
 ) as allowed (o, targets), unnest(targets) as n;
@@ -101,7 +101,7 @@ create table billing.staged_invoices (
     constraint complete_before_it_leaves check (
         state in ('open', 'held', 'excluded', 'gone')
         or (document_date is not null and period is not null and total is not null and currency is not null)),
-    constraint batched_in_a_batch check (state not in ('batched', 'locked', 'posting', 'posted', 'rejected') or batch is not null),
+    constraint sent_in_a_batch check (state not in ('batched', 'locked', 'posting', 'posted', 'rejected') or batch is not null),
     constraint posted_with_its_id check (state <> 'posted' or (netsuite_id is not null and posted_at is not null))
 );
 comment on table billing.staged_invoices is 'One row per invoice or credit memo seen in the billing system; exactly one state each';
@@ -184,7 +184,7 @@ create table billing.posting_outcomes (
     attempt bigint not null references billing.posting_attempts,
     run_id text not null,
     outcome text not null check (outcome in
-        ('landed', 'found', 'refused', 'conflict', 'retry', 'not_sent', 'unknown', 'absent')),
+        ('landed', 'exists', 'found', 'refused', 'conflict', 'retry', 'not_sent', 'unknown', 'absent')),
     http_status integer,
     code text,
     path text,

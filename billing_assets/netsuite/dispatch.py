@@ -1,0 +1,120 @@
+"""Requests side by side: worker threads that do HTTP and nothing else. The database stays with the calling thread."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from billing_assets.netsuite.client import NetSuiteClient, RecordType
+from billing_assets.netsuite.errors import Answer, NotSent
+
+_LOOK_AT_STOP_SECONDS = 0.25
+
+
+class Permits(Protocol):
+    """What a worker needs of the lanes: one permit around every request."""
+
+    def acquire(self, timeout: float) -> bool: ...
+    def release(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One create: the document's row, its attempt, and the exact body. `tries` counts earlier sendings of it."""
+
+    document: int
+    attempt: int
+    record_type: RecordType
+    body: bytes
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request and what became of it, after `seconds` on the wire."""
+
+    request: Request
+    answer: Answer
+    seconds: float
+
+
+@dataclass
+class Dispatch:
+    """The two queues between the calling thread and the workers, and until when they may send.
+
+    `send_until` (time.monotonic) follows the lease: a run that was stopped for longer than its lease, and wakes up,
+    must not send what another run may have taken over.
+    """
+
+    send_until: float
+    requests: SimpleQueue[Request] = field(default_factory=SimpleQueue)
+    answers: SimpleQueue[Answered] = field(default_factory=SimpleQueue)
+    in_flight: int = 0
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def submit(self, request: Request) -> None:
+        """Queues a request for the next free worker."""
+        self.in_flight += 1
+        self.requests.put(request)
+
+    def collect(self, timeout: float) -> list[Answered]:
+        """All answers that are there, waiting up to `timeout` seconds for the first."""
+        found = []
+        try:
+            found.append(self.answers.get(timeout=timeout))
+            while True:
+                found.append(self.answers.get_nowait())
+        except Empty:
+            self.in_flight -= len(found)
+            return found
+
+    def recall(self) -> list[Request]:
+        """Takes back every request that no worker has begun."""
+        recalled = []
+        try:
+            while True:
+                recalled.append(self.requests.get_nowait())
+        except Empty:
+            self.in_flight -= len(recalled)
+            return recalled
+
+
+@contextmanager
+def dispatching(client: NetSuiteClient, permits: Permits, workers: int, send_until: float) -> Iterator[Dispatch]:
+    """Runs `workers` threads until the block ends. Requests that nobody began by then are dropped with the queue."""
+    dispatch = Dispatch(send_until)
+    threads = [
+        threading.Thread(target=_work, args=(dispatch, client, permits), name=f"netsuite-{index}", daemon=True)
+        for index in range(workers)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield dispatch
+    finally:
+        dispatch.stopping.set()
+        for thread in threads:
+            thread.join(timeout=2 * _LOOK_AT_STOP_SECONDS)
+
+
+def _work(dispatch: Dispatch, client: NetSuiteClient, permits: Permits) -> None:
+    while not dispatch.stopping.is_set():
+        try:
+            request = dispatch.requests.get(timeout=_LOOK_AT_STOP_SECONDS)
+        except Empty:
+            continue
+        while not permits.acquire(_LOOK_AT_STOP_SECONDS):
+            if dispatch.stopping.is_set():
+                return
+        try:
+            began = time.monotonic()
+            if began >= dispatch.send_until:
+                answer: Answer = NotSent("the lease ended before the request was sent")
+            else:
+                answer = client.create(request.record_type, request.body)
+        finally:
+            permits.release()
+        dispatch.answers.put(Answered(request, answer, time.monotonic() - began))

@@ -1,0 +1,250 @@
+"""Posting one batch (DESIGN §8): settle what is open, commit intents, send, record outcomes, read back, release.
+
+The order is the safety: an intent is committed before its request leaves, an outcome is recorded only under the epoch of
+the lock, and nothing is sent again before NetSuite was asked for it.
+"""
+
+import hashlib
+import random
+import time
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+import structlog
+
+from billing_assets.batches import store as batches
+from billing_assets.batches.store import Lock, StaleLockError
+from billing_assets.domain.documents import Kind, State
+from billing_assets.netsuite import store
+from billing_assets.netsuite.client import NetSuiteClient
+from billing_assets.netsuite.dispatch import Answered, Dispatch, Request, dispatching
+from billing_assets.netsuite.errors import (
+    Answer,
+    Exists,
+    Forbidden,
+    Landed,
+    NotSent,
+    Refused,
+    Retry,
+    Unauthorized,
+    Unknown,
+)
+from billing_assets.netsuite.lanes import Lanes
+from billing_assets.netsuite.look_up import read_back, settle_open_attempts
+from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
+from billing_assets.netsuite.store import Outcome
+from billing_assets.settings import Settings
+from billing_assets.state.database import Connection
+
+log = structlog.get_logger(__name__)
+
+_TRIES = 8
+"""Sendings of one document in one run while NetSuite answers that it did nothing."""
+_UNKNOWN_IN_A_ROW = 20
+"""After so many answers without an outcome, one after the other, NetSuite is not well: the run stops sending."""
+_FLUSH_SECONDS = 0.5
+_FLUSH_ROWS = 100
+_REFRESH_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class PostingResult:
+    """How one run over a batch ended. `state`: `posted`, or `attention` while anything is left. `sent`: requests.
+
+    `stopped` says why the run stopped sending early, if it did.
+    """
+
+    partition_key: str
+    state: str
+    sent: int
+    seconds: float
+    stopped: str | None
+
+
+@dataclass
+class _Progress:
+    """What one run keeps in mind while it sends."""
+
+    held: Lock
+    renew_at: float
+    refresh_at: float = 0.0
+    retries: list[tuple[float, int, Request]] = field(default_factory=list)
+    unsaved: list[Outcome] = field(default_factory=list)
+    flush_at: float = 0.0
+    unknown_in_a_row: int = 0
+    sent: int = 0
+    exhausted: bool = False
+    stopped: str | None = None
+
+
+def post_batch(
+    connection: Connection,
+    client: NetSuiteClient,
+    lanes: Lanes,
+    mapping: NetSuiteMapping,
+    held: Lock,
+    settings: Settings,
+) -> PostingResult:
+    """Posts what is left of a locked batch and releases it. Sends nothing for a batch that is done.
+
+    Raises NetSuiteError when NetSuite cannot be asked, StaleLockError when another run took over; everything recorded
+    until then stays, and the next run goes on from there.
+    """
+    began = time.monotonic()
+    unknown_after = settings.netsuite.absence_counts_after_seconds
+    progress = _Progress(held, renew_at=0.0)
+    try:
+        settle_open_attempts(connection, client, mapping, held, settings.netsuite)
+        workers = settings.netsuite.lanes
+        with dispatching(client, lanes, workers, began + settings.batches.lease_seconds) as dispatch:
+            _send_all(connection, dispatch, lanes, mapping, progress, settings)
+
+        def keep_alive() -> None:
+            batches.renew(connection, held, settings.batches.lease_seconds)
+
+        keep_alive()
+        settle_open_attempts(connection, client, mapping, held, settings.netsuite)
+        read_back(connection, client, held, settings.netsuite, keep_alive)
+    except StaleLockError:
+        raise
+    except BaseException:
+        batches.release(connection, held, unknown_after)
+        raise
+    state = batches.release(connection, held, unknown_after)
+    seconds = time.monotonic() - began
+    log.info("batch ended", state=state, sent=progress.sent, seconds=round(seconds, 1), stopped=progress.stopped)
+    return PostingResult(held.partition_key, state, progress.sent, seconds, progress.stopped)
+
+
+def _send_all(
+    connection: Connection,
+    dispatch: Dispatch,
+    lanes: Lanes,
+    mapping: NetSuiteMapping,
+    progress: _Progress,
+    settings: Settings,
+) -> None:
+    slice_size = 2 * settings.netsuite.lanes
+    while True:
+        _keep_lease_and_lanes(connection, dispatch, lanes, progress, settings.batches.lease_seconds)
+        while progress.retries and progress.retries[0][0] <= time.monotonic():
+            dispatch.submit(heappop(progress.retries)[2])
+        if not progress.exhausted and not progress.stopped and dispatch.requests.qsize() < slice_size:
+            progress.exhausted = not _send_slice(connection, dispatch, mapping, progress.held, slice_size)
+        for answered in dispatch.collect(timeout=0.05):
+            _take(answered, lanes, progress)
+        if progress.stopped:
+            _give_up(dispatch, progress)
+        idle = not dispatch.in_flight and not progress.retries
+        if progress.unsaved and (idle or len(progress.unsaved) >= _FLUSH_ROWS or time.monotonic() >= progress.flush_at):
+            store.record_outcomes(connection, progress.held, progress.unsaved)
+            progress.unsaved.clear()
+        if idle and (progress.exhausted or progress.stopped):
+            return
+
+
+def _keep_lease_and_lanes(
+    connection: Connection, dispatch: Dispatch, lanes: Lanes, progress: _Progress, lease_seconds: float
+) -> None:
+    now = time.monotonic()
+    if now >= progress.renew_at:
+        batches.renew(connection, progress.held, lease_seconds)
+        dispatch.send_until = now + lease_seconds
+        progress.renew_at = now + lease_seconds / 3
+    if now >= progress.refresh_at:
+        lanes.refresh()
+        progress.refresh_at = now + _REFRESH_SECONDS
+
+
+def _send_slice(connection: Connection, dispatch: Dispatch, mapping: NetSuiteMapping, held: Lock, limit: int) -> bool:
+    """Commits the next intents and queues their requests. False when there are no more documents."""
+    postings = store.next_to_send(connection, held, limit)
+    bodies: dict[int, bytes] = {}
+    types = {}
+    for posting in postings:
+        if findings := list(mapping.check(posting.document)):
+            store.hold(connection, held, posting.id, findings)
+            continue
+        bodies[posting.id] = mapping.payload(posting.document, apply_to=posting.apply_to)
+        types[posting.id] = RECORD_TYPES[Kind(posting.document.kind)]
+    if bodies:
+        hashes = {document: hashlib.sha256(body).digest() for document, body in bodies.items()}
+        attempts = store.record_intents(connection, held, hashes)
+        for document, body in bodies.items():
+            dispatch.submit(Request(document, attempts[document], types[document], body))
+    return bool(postings)
+
+
+def _take(answered: Answered, lanes: Lanes, progress: _Progress) -> None:
+    """Turns one answer into an outcome to record, and a retry or a stop where it asks for one."""
+    request, answer = answered.request, answered.answer
+    if not isinstance(answer, NotSent):
+        progress.sent += 1
+    progress.unknown_in_a_row = progress.unknown_in_a_row + 1 if isinstance(answer, Unknown) else 0
+    if isinstance(answer, Retry) and answer.throttled:
+        lanes.throttled()
+    again = isinstance(answer, Retry | NotSent | Unauthorized) and request.tries + 1 < _TRIES and not progress.stopped
+    if again:
+        least = answer.retry_after or 0.0 if isinstance(answer, Retry) else 0.0
+        pause = max(least, random.uniform(0.5, 1.0) * min(0.25 * 2**request.tries, 10.0))  # noqa: S311  jitter
+        retry = Request(request.document, request.attempt, request.record_type, request.body, request.tries + 1)
+        heappush(progress.retries, (time.monotonic() + pause, request.attempt, retry))
+    elif reason := _reason_to_stop(answer, progress.unknown_in_a_row):
+        progress.stopped = progress.stopped or reason
+    if not progress.unsaved:
+        progress.flush_at = time.monotonic() + _FLUSH_SECONDS
+    progress.unsaved.append(_outcome(request, answer, answered.seconds, again=again))
+
+
+def _outcome(request: Request, answer: Answer, seconds: float, *, again: bool) -> Outcome:
+    """The row for the log. While the same attempt is sent again, its document stays `posting`."""
+
+    def outcome(name: str, state: State, **facts: str | int | None) -> Outcome:
+        rounded = round(seconds, 4)
+        return Outcome(request.document, request.attempt, name, state, seconds=rounded, **facts)  # type: ignore[arg-type]
+
+    not_landed = State.POSTING if again else State.LOCKED
+    match answer:
+        case Landed(netsuite_id):
+            return outcome("landed", State.POSTED, http_status=204, netsuite_id=netsuite_id)
+        case Exists(status, code, detail):
+            return outcome("exists", State.POSTING, http_status=status, code=code, detail=detail)
+        case Refused(status, code, path, detail, known):
+            state = State.REJECTED if known else State.POSTING
+            return outcome("refused", state, http_status=status, code=code, path=path, detail=detail)
+        case Retry(status, code, detail):
+            return outcome("retry", not_landed, http_status=status, code=code, detail=detail)
+        case Unauthorized(detail):
+            return outcome("retry", not_landed, http_status=401, code="INVALID_LOGIN", detail=detail)
+        case Forbidden(code, detail):
+            return outcome("retry", not_landed, http_status=403, code=code, detail=detail)
+        case NotSent(reason):
+            return outcome("not_sent", not_landed, detail=reason)
+        case Unknown(http_status, reason):
+            return outcome("unknown", State.POSTING, http_status=http_status, detail=reason)
+
+
+def _reason_to_stop(answer: Answer, unknown_in_a_row: int) -> str | None:
+    """Why no further document of this run would fare better, or None."""
+    match answer:
+        case Unauthorized(detail):
+            return f"NetSuite refused the login: {detail}"
+        case Forbidden(code, detail):
+            return f"NetSuite's role lacks a permission ({code}): {detail}"
+        case NotSent(reason):
+            return f"NetSuite cannot be reached: {reason}"
+        case Retry(_, code, detail):
+            return f"NetSuite kept refusing for now ({code}): {detail}"
+        case Unknown(_, reason) if unknown_in_a_row >= _UNKNOWN_IN_A_ROW:
+            return f"{unknown_in_a_row} answers in a row had no outcome, the last: {reason}"
+    return None
+
+
+def _give_up(dispatch: Dispatch, progress: _Progress) -> None:
+    """Takes back what no worker has begun: surely not sent."""
+    recalled = dispatch.recall() + [request for _, _, request in progress.retries]
+    progress.retries.clear()
+    progress.unsaved += [
+        Outcome(request.document, request.attempt, "not_sent", State.LOCKED, detail="The run stopped before sending.")
+        for request in recalled
+    ]

@@ -1,0 +1,261 @@
+"""The SQL of posting: documents to send, intents, outcomes, read-back. Every write carries the epoch of the lock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from billing_assets.batches.store import Lock, StaleLockError
+from billing_assets.domain.documents import Document, State
+from billing_assets.domain.rules import Finding
+from billing_assets.staging.content import parse_lines
+from billing_assets.state.database import Connection, settle_order
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A document on its way: its row, its external id, and NetSuite's id of the invoice that it credits, if any."""
+
+    id: int
+    external_id: str
+    document: Document
+    apply_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAttempt:
+    """An attempt whose outcome is not known yet. `due`: its absence from NetSuite counts by now."""
+
+    posting: Posting
+    attempt: int
+    due: bool
+    last_outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an attempt, and the state in which that leaves the document. `seconds`: time of the request."""
+
+    document: int
+    attempt: int
+    outcome: str
+    state: State
+    http_status: int | None = None
+    code: str | None = None
+    path: str | None = None
+    detail: str | None = None
+    netsuite_id: str | None = None
+    transaction_number: str | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A posted document that was not yet compared with what NetSuite shows."""
+
+    id: int
+    kind: str
+    external_id: str
+    total: Decimal
+    netsuite_id: str
+
+
+_DOCUMENT = """
+    d.id, d.external_id, d.source, d.document_id, d.kind, d.number, d.status, d.created_at, d.document_date, d.due_date,
+    d.customer, d.branch, d.currency, d.terms, d.purchase_order, d.memo, d.applies_to, d.total, d.extra, d.lines,
+    (select t.netsuite_id from billing.staged_invoices as t
+     where d.kind = 'credit_memo' and t.source = d.source and t.kind = 'invoice' and t.number = d.applies_to
+       and t.state = 'posted') as apply_to"""
+
+
+def _posting(row: dict[str, Any]) -> Posting:
+    names = (name for name in Document.__dataclass_fields__ if name != "lines")
+    document = Document(**{name: row[name] for name in names}, lines=parse_lines(row["lines"]))
+    return Posting(row["id"], row["external_id"], document, row["apply_to"])
+
+
+def next_to_send(connection: Connection, held: Lock, limit: int) -> list[Posting]:
+    """The next documents that this run holds and has not sent, oldest first."""
+    rows = connection.execute(
+        f"""
+        select {_DOCUMENT} from billing.staged_invoices as d
+        where d.batch = %s and d.epoch = %s and d.state = 'locked' order by d.id limit %s""",  # noqa: S608
+        [held.partition_key, held.epoch, limit],
+    )
+    return [_posting(row) for row in rows]
+
+
+def in_batch(connection: Connection, partition_key: str) -> list[Posting]:
+    """Every document of a batch that is not in NetSuite yet, for a dry run."""
+    rows = connection.execute(
+        f"""
+        select {_DOCUMENT} from billing.staged_invoices as d
+        where d.batch = %s and d.state in ('batched', 'locked', 'posting', 'rejected') order by d.id""",  # noqa: S608
+        [partition_key],
+    )
+    return [_posting(row) for row in rows]
+
+
+def by_number(connection: Connection, number: str) -> list[Posting]:
+    """The documents with a number, whatever their state (an invoice and a credit memo may share it)."""
+    rows = connection.execute(
+        f"""
+        select {_DOCUMENT} from billing.staged_invoices as d
+        where d.number = %s and d.document_date is not null and d.total is not null order by d.id""",  # noqa: S608
+        [number],
+    )
+    return [_posting(row) for row in rows]
+
+
+def record_intents(connection: Connection, held: Lock, hashes: dict[int, bytes]) -> dict[int, int]:
+    """Commits the intent to post these documents (SHA-256 of the payload by document id). Attempt id by document.
+
+    Raises StaleLockError, writing nothing, when any of them is not ours any more.
+    """
+    rows = [{"document": document, "payload_hash": hashed.hex()} for document, hashed in hashes.items()]
+    with connection.transaction():
+        attempts = connection.execute(
+            """
+            with r as (select * from jsonb_to_recordset(%(rows)s) as r (document bigint, payload_hash text)),
+            moved as (
+                update billing.staged_invoices as d set state = 'posting'
+                from r where d.id = r.document and d.batch = %(key)s and d.epoch = %(epoch)s and d.state = 'locked'
+                returning d.id, d.external_id, r.payload_hash)
+            insert into billing.posting_attempts (document, batch, run_id, epoch, attempt, external_id, payload_hash)
+            select m.id, %(key)s, %(run)s, %(epoch)s,
+                   coalesce((select max(a.attempt) from billing.posting_attempts as a where a.document = m.id), 0) + 1,
+                   m.external_id, decode(m.payload_hash, 'hex')
+            from moved as m
+            returning document, id""",
+            {"rows": Jsonb(rows), "key": held.partition_key, "run": held.run_id, "epoch": held.epoch},
+        ).fetchall()
+        if len(attempts) != len(hashes):
+            raise StaleLockError(held)
+    return {row["document"]: row["id"] for row in attempts}
+
+
+def record_outcomes(connection: Connection, held: Lock, outcomes: Sequence[Outcome]) -> None:
+    """Appends outcomes to the log and moves their documents on; of several about one document, the last decides.
+
+    Raises StaleLockError, writing nothing, when any of the documents is not ours any more.
+    """
+    last = {outcome.document: index for index, outcome in enumerate(outcomes)}
+    rows = [
+        {name: getattr(outcome, name) for name in Outcome.__dataclass_fields__}
+        | {"last": last[outcome.document] == index}
+        for index, outcome in enumerate(outcomes)
+    ]
+    with connection.transaction():
+        moved = connection.execute(
+            """
+            with r as (
+                select * from jsonb_to_recordset(%(rows)s) as r (
+                    document bigint, attempt bigint, outcome text, state text, http_status integer, code text,
+                    path text, detail text, netsuite_id text, transaction_number text, seconds numeric, last boolean)),
+            moved as (
+                update billing.staged_invoices as d
+                set state = r.state,
+                    netsuite_id = coalesce(r.netsuite_id, d.netsuite_id),
+                    transaction_number = coalesce(r.transaction_number, d.transaction_number),
+                    posted_at = case when r.state = 'posted' then clock_timestamp() end
+                from r
+                where r.last and d.id = r.document
+                  and d.batch = %(key)s and d.epoch = %(epoch)s and d.state = 'posting'
+                returning d.id),
+            logged as (
+                insert into billing.posting_outcomes
+                    (attempt, run_id, outcome, http_status, code, path, detail, netsuite_id, transaction_number, seconds)
+                select r.attempt, %(run)s, r.outcome, r.http_status, r.code, r.path, r.detail, r.netsuite_id,
+                       r.transaction_number, r.seconds
+                from r join moved as m on m.id = r.document)
+            select count(*) as n from moved""",
+            {"rows": Jsonb(rows), "key": held.partition_key, "run": held.run_id, "epoch": held.epoch},
+        ).fetchone()
+        if moved is None or moved["n"] != len(last):
+            raise StaleLockError(held)
+
+
+def hold(connection: Connection, held: Lock, document: int, findings: Sequence[Finding]) -> None:
+    """Holds a document that the mapping, as it is now, cannot carry whole. Raises StaleLockError."""
+    moved = connection.execute(
+        """
+        update billing.staged_invoices set state = 'held', batch = null, findings = findings || %s
+        where id = %s and batch = %s and epoch = %s and state = 'locked'""",
+        [Jsonb([found._asdict() for found in findings]), document, held.partition_key, held.epoch],
+    ).rowcount
+    if not moved:
+        raise StaleLockError(held)
+
+
+def open_attempts(connection: Connection, held: Lock, absence_counts_after: float) -> list[OpenAttempt]:
+    """The documents of the batch whose last attempt has no known end, with what is needed to judge a look-up."""
+    rows = connection.execute(
+        f"""
+        select {_DOCUMENT}, a.id as attempt,
+               a.started_at < clock_timestamp() - make_interval(secs => %(after)s) as due,
+               (select o.outcome from billing.posting_outcomes as o
+                where o.attempt = a.id order by o.id desc limit 1) as last_outcome
+        from billing.staged_invoices as d
+        cross join lateral (
+            select id, started_at from billing.posting_attempts
+            where document = d.id order by attempt desc limit 1) as a
+        where d.batch = %(key)s and d.epoch = %(epoch)s and d.state = 'posting' order by d.id""",  # noqa: S608
+        {"key": held.partition_key, "epoch": held.epoch, "after": absence_counts_after},
+    )
+    return [OpenAttempt(_posting(row), row["attempt"], row["due"], row["last_outcome"]) for row in rows]
+
+
+def unread(connection: Connection, held: Lock) -> list[Unread]:
+    """Posted documents of the batch that were not read back, or were different when they were."""
+    rows = connection.execute(
+        """
+        select id, kind, external_id, total, netsuite_id from billing.staged_invoices
+        where batch = %s and state = 'posted' and (read_back_at is null or difference is not null) order by id""",
+        [held.partition_key],
+    )
+    return [Unread(**row) for row in rows]
+
+
+def record_read_back(connection: Connection, rows: Sequence[tuple[int, str | None, str | None]]) -> None:
+    """Notes what the read-back found: (document, transaction number, difference or None)."""
+    with connection.transaction():
+        settle_order(connection)
+        connection.execute(
+            """
+            update billing.staged_invoices as d
+            set read_back_at = clock_timestamp(), transaction_number = coalesce(r.number, d.transaction_number),
+                difference = r.difference
+            from jsonb_to_recordset(%s) as r (document bigint, number text, difference text)
+            where d.id = r.document and d.state = 'posted'""",
+            [Jsonb([{"document": row[0], "number": row[1], "difference": row[2]} for row in rows])],
+        )
+
+
+def batch_totals(connection: Connection, partition_key: str) -> list[dict[str, Any]]:
+    """Counts and totals of a batch by kind, state and currency."""
+    return connection.execute(
+        """
+        select kind, state, currency, count(*) as count, sum(total) as total from billing.staged_invoices
+        where batch = %s group by 1, 2, 3 order by 1, 2, 3""",
+        [partition_key],
+    ).fetchall()
+
+
+def batch_problems(connection: Connection, partition_key: str, limit: int) -> list[dict[str, Any]]:
+    """The documents of a batch that are not in NetSuite as they should be, with the last word on each."""
+    return connection.execute(
+        """
+        select d.kind, d.number, d.state, d.currency, d.total, o.http_status, o.code, o.path,
+               coalesce(d.difference, o.detail, case d.state when 'posted' then 'not read back yet' end) as detail
+        from billing.staged_invoices as d
+        left join lateral (
+            select o.http_status, o.code, o.path, o.detail
+            from billing.posting_attempts as a join billing.posting_outcomes as o on o.attempt = a.id
+            where a.document = d.id order by o.id desc limit 1) as o on true
+        where d.batch = %s
+          and (d.state <> 'posted' or d.read_back_at is null or d.difference is not null)
+        order by d.id limit %s""",
+        [partition_key, limit],
+    ).fetchall()
