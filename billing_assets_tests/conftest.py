@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from psycopg import sql
@@ -28,15 +29,26 @@ _HOME = "BILLING_TEST_HOME"  # from xdist's controller to its workers
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        os.environ[_HOME] = tempfile.mkdtemp(prefix="billing tests ")  # a space, for whoever forgets to quote
+        _clear_after_killed_sessions()
+        # Spaces, for whoever forgets to quote.
+        os.environ[_HOME] = tempfile.mkdtemp(prefix=f"billing tests {os.getpid()} ")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     # Only the controller stops: workers may come and die. embedded.start() lets just one of them start it.
     if not hasattr(config, "workerinput"):
-        home = Path(os.environ.pop(_HOME))
-        embedded.stop(home, mode="immediate")
-        shutil.rmtree(home)
+        _clear(Path(os.environ.pop(_HOME)))
+
+
+def _clear_after_killed_sessions() -> None:
+    for home in Path(tempfile.gettempdir()).glob("billing tests *"):
+        if not psutil.pid_exists(int(home.name.split()[2])) and os.access(home, os.W_OK):
+            _clear(home)
+
+
+def _clear(home: Path) -> None:
+    embedded.stop(home, mode="immediate")
+    shutil.rmtree(home, ignore_errors=True)  # another session may be clearing it too
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,10 @@ HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 START_SECONDS = 300  # crash recovery of a full WAL takes minutes on a slow disk
 STOP_SECONDS = 60
+ORPHAN_SECONDS = 60  # how long backends of a killed server may still finish their statements
+
+# What PostgreSQL says while the files are still in use, or seem to be.
+_IN_USE = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists')
 
 # The log: one file per weekday, begun anew each week, so that it cannot fill the disk. Terse and without the
 # statement, because a DETAIL or a statement's text may hold a customer's data.
@@ -95,7 +99,7 @@ class EmbeddedServer:
         return self._url("postgresql", database)
 
     def _url(self, scheme: str, database: str) -> str:
-        password = self.password_file.read_text(encoding="ascii").strip()
+        password = self.password_file.read_text(encoding="utf-8").strip()
         url = URL.create(scheme, SUPERUSER, password, self.host, self.port, database)
         return url.render_as_string(hide_password=False)
 
@@ -121,10 +125,13 @@ def start(home: Path, *, durable: bool = True) -> EmbeddedServer:
                 time.sleep(0.05)
             if server:
                 return server
+            for leftover in folder.glob("initdb-*"):
+                # Its starter died; if its initdb still writes there, what cannot go now goes another time.
+                shutil.rmtree(leftover, ignore_errors=True)
             if not (folder / "data").exists():
                 _make_cluster(folder, durable=durable)
             _check_version(folder)
-            return _launch(folder, durable=durable, deadline=deadline)
+            return _launch(folder, durable=durable)
 
 
 def stop(home: Path, *, mode: Literal["fast", "immediate"] = "fast") -> bool:
@@ -231,7 +238,7 @@ def _clear_stale_pid_file(folder: Path) -> None:
     if sys.platform != "linux" or process is None or _is_live_postgres(process) or len(lines) < 7:
         return
     segment = lines[6].split()[-1]
-    for row in Path("/proc/sysvipc/shm").read_text(encoding="ascii").splitlines()[1:]:
+    for row in Path("/proc/sysvipc/shm").read_text(encoding="utf-8").splitlines()[1:]:
         _, shmid, _, _, _, _, attached, *_ = row.split()
         if shmid == segment and attached != "0":
             return
@@ -243,9 +250,6 @@ def _clear_stale_pid_file(folder: Path) -> None:
 
 def _make_cluster(folder: Path, *, durable: bool) -> None:
     """initdb into a temporary folder, then rename: a cluster exists whole or not at all."""
-    for leftover in folder.glob("initdb-*"):
-        # An orphaned initdb may still be writing there: what cannot be removed now goes another time.
-        shutil.rmtree(leftover, ignore_errors=True)
     password_file = folder / "password"
     if not password_file.exists():
         write_file(password_file, secrets.token_urlsafe(32))
@@ -272,7 +276,7 @@ def _make_cluster(folder: Path, *, durable: bool) -> None:
 
 
 def _check_version(folder: Path) -> None:
-    found = (folder / "data" / "PG_VERSION").read_text(encoding="ascii").strip()
+    found = (folder / "data" / "PG_VERSION").read_text(encoding="utf-8").strip()
     if found != MAJOR_VERSION:
         raise EmbeddedServerError(
             f"{folder / 'data'} was made by PostgreSQL {found}; this installation brings {MAJOR_VERSION}, which "
@@ -281,7 +285,8 @@ def _check_version(folder: Path) -> None:
         )
 
 
-def _launch(folder: Path, *, durable: bool, deadline: float) -> EmbeddedServer:
+def _launch(folder: Path, *, durable: bool) -> EmbeddedServer:
+    deadline = time.monotonic() + ORPHAN_SECONDS
     port = _kept_port(folder)
     while True:
         if port is None:
@@ -293,14 +298,19 @@ def _launch(folder: Path, *, durable: bool, deadline: float) -> EmbeddedServer:
             if server is None:
                 raise failure(folder, "PostgreSQL started and went down at once")
             return server
-        if time.monotonic() > deadline:
+        said = last_lines(folder / "startup.log")
+        if any(text in said for text in _IN_USE):
+            if time.monotonic() > deadline:
+                raise failure(
+                    folder,
+                    "Processes of an earlier PostgreSQL still use the files. End them; if there are none, remove "
+                    f"{folder / 'data' / 'postmaster.pid'}. PostgreSQL did not start",
+                )
+            time.sleep(0.2)
+        elif _is_free(port):
             raise failure(folder, "PostgreSQL did not start")
-        if not _is_free(port):
-            port = None  # taken between our look and the server's
-        elif "pre-existing shared memory block" in last_lines(folder / "startup.log"):
-            time.sleep(0.2)  # backends of a killed server finish their statement before they notice
         else:
-            raise failure(folder, "PostgreSQL did not start")
+            port = None  # taken between our look and the server's
 
 
 def _configure(folder: Path, port: int, *, durable: bool) -> None:
@@ -321,7 +331,7 @@ def _pg_ctl(folder: Path, action: str, *options: str) -> bool:
 
 def _kept_port(folder: Path) -> int | None:
     try:
-        port = int((folder / "port").read_text(encoding="ascii"))
+        port = int((folder / "port").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
     return port if _is_free(port) else None

@@ -67,6 +67,8 @@ def write_file(path: Path, text: str) -> None:
     temporary = path.with_name(f"{path.name}.new")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    if sys.platform != "win32" and os.geteuid() == 0:  # a folder's files stay its owner's, also after `sudo`
+        os.fchown(descriptor, path.parent.stat().st_uid, path.parent.stat().st_gid)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
         file.flush()
@@ -138,12 +140,12 @@ def _as_server_user(folder: Path) -> list[str]:
     capabilities = ",".join(["-all", *kept])
     return [
         *(setpriv, f"--reuid={user[0]}", f"--regid={user[1]}", "--clear-groups"),
-        *(f"--{group}={capabilities}" for group in ("inh-caps", "ambient-caps", "bounding-set")),
+        *("--no-new-privs", f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}"),
     ]
 
 
 def _permitted_capabilities() -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+    for line in Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines():
         if line.startswith("CapPrm:"):
             return int(line.split()[1], 16)
     return 0
