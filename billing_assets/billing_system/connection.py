@@ -1,0 +1,84 @@
+"""Opens the billing database, to read only."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from billing_assets.billing_system import contract
+from billing_assets.billing_system.errors import CannotConnect, DriverMissing, SourceUrlInvalid, asking, short
+
+_CONNECT_SECONDS = 10
+_CONNECT_TIMEOUT = {"psycopg": "connect_timeout", "psycopg2": "connect_timeout", "pyodbc": "timeout"}
+_CLOCK = {
+    # now() is the start of the transaction, so never later than the snapshot that the transaction reads.
+    "postgresql": "SELECT now()",
+    "mssql": "SELECT SYSUTCDATETIME()",
+    "mysql": "SELECT UTC_TIMESTAMP(6)",
+    "mariadb": "SELECT UTC_TIMESTAMP(6)",
+    "oracle": "SELECT SYS_EXTRACT_UTC(SYSTIMESTAMP) FROM dual",
+}
+
+
+def open_source(url: str) -> Engine:
+    """Engine on the billing database; nothing is connected yet.
+
+    PostgreSQL sessions are read-only, REPEATABLE READ and in UTC. SQL Server keeps READ COMMITTED, so that two
+    statements may see different moments; where the database allows snapshots, ask for them in the URL's login or by
+    READ_COMMITTED_SNAPSHOT. Raises SourceUrlInvalid and DriverMissing.
+    """
+    try:
+        parsed = make_url(url)
+        timeout = _CONNECT_TIMEOUT.get(parsed.get_dialect().driver)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise SourceUrlInvalid(_without_url(error)) from error
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if timeout and timeout not in parsed.query:
+        options["connect_args"] = {timeout: _CONNECT_SECONDS}
+    if parsed.get_backend_name() == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"
+    engine = _create(parsed, options)
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "connect", _read_only_in_utc)
+    return engine
+
+
+@contextmanager
+def connect_source(engine: Engine) -> Iterator[Connection]:
+    """A connection to the billing database. Raises CannotConnect with the address, never with the password."""
+    try:
+        conn = engine.connect()
+    except DBAPIError as error:
+        raise CannotConnect(engine.url, short(error)) from error
+    with conn:
+        yield conn
+
+
+def source_now(conn: Connection) -> datetime:
+    """The source's clock in UTC. On PostgreSQL the moment at which the connection's transaction began: whatever was
+    created later is not in what that transaction reads, so it is the right watermark."""
+    with asking(conn, "the time"):
+        value = conn.execute(text(_CLOCK.get(conn.dialect.name, "SELECT CURRENT_TIMESTAMP"))).scalar_one()
+    return contract.moment(value)
+
+
+def _create(url: URL, options: dict[str, Any]) -> Engine:
+    try:
+        return create_engine(url, **options)
+    except ImportError as error:  # also a shared library that the driver needs: libodbc.so.2
+        raise DriverMissing(url.get_dialect().driver, str(error)) from error
+
+
+def _read_only_in_utc(dbapi_connection: Any, _record: Any) -> None:
+    cursor = dbapi_connection.cursor()
+    cursor.execute("SET default_transaction_read_only = on; SET timezone = 'UTC'; SET application_name = 'billing'")
+    cursor.close()
+    dbapi_connection.commit()
+
+
+def _without_url(error: Exception) -> str:
+    """SQLAlchemy's text without the URL in it: that may hold a password."""
+    return str(error).split("from given URL string")[0].split(" from string")[0]

@@ -1,0 +1,148 @@
+"""The contract of columns (`sql/source/README.md`) in code: which values a column may have, and how others become them.
+
+Nothing is rounded or guessed: a value that is not exactly what the contract asks for is Unreadable.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from types import NoneType
+from typing import Any, NamedTuple
+from uuid import UUID
+
+
+class Unreadable(ValueError):  # noqa: N818
+    """A value of the source that cannot be taken over; the message says why."""
+
+
+class Column(NamedTuple):
+    """A column of the contract. A value whose type is in `plain` is taken as it is (numbers: if finite)."""
+
+    name: str
+    plain: frozenset[type]
+    convert: Callable[[Any], Any]
+
+
+def text(value: Any) -> str:
+    """Text as it is; numbers, ids and dates of other types as their exact text."""
+    match value:
+        case str():
+            return value
+        case None:
+            raise Unreadable("is NULL")
+        case bool():
+            return "true" if value else "false"
+        case int() | UUID():
+            return str(value)
+        case Decimal():
+            return f"{value:f}"
+        case date():
+            return value.isoformat()
+    raise Unreadable(f"is a {type(value).__name__} where text is expected")
+
+
+def further(value: Any) -> str | None:
+    """A column beyond the contract, as text; what has no exact text is shown as Python shows it."""
+    if value is None:
+        return None
+    try:
+        return text(value)
+    except Unreadable:
+        return repr(value)
+
+
+def number(value: Any) -> Decimal:
+    """An exact, finite number. A float is refused: nobody knows which amount it stood for."""
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise Unreadable("is not a number")
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    if value is None:
+        raise Unreadable("is NULL")
+    if isinstance(value, float):
+        raise Unreadable("is a binary floating point number; CAST it to an exact decimal in the query")
+    raise Unreadable(f"is a {type(value).__name__} where an exact decimal is expected; CAST it in the query")
+
+
+def whole_number(value: Any) -> int:
+    """An integer, whatever exact type it comes in."""
+    exact = number(value)
+    if exact != exact.to_integral_value():
+        raise Unreadable("is not a whole number")
+    return int(exact)
+
+
+def day(value: Any) -> date:
+    """A date; a timestamp is its date."""
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    if value is None:
+        raise Unreadable("is NULL")
+    raise Unreadable(f"is a {type(value).__name__} where a date is expected; CAST it in the query")
+
+
+def moment(value: Any) -> datetime:
+    """A timestamp in UTC; one without a zone is UTC already."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    if value is None:
+        raise Unreadable("is NULL")
+    raise Unreadable(f"is a {type(value).__name__} where a timestamp is expected; CAST it in the query")
+
+
+def _or_null(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else convert(value)
+
+
+def _text_or_empty(value: Any) -> str:
+    return "" if value is None else text(value)
+
+
+def _text(name: str) -> Column:
+    return Column(name, frozenset({str}), text)
+
+
+def _text_or_null(name: str) -> Column:
+    return Column(name, frozenset({str, NoneType}), _or_null(text))
+
+
+def _number(name: str) -> Column:
+    return Column(name, frozenset({Decimal}), number)
+
+
+def _number_or_null(name: str) -> Column:
+    return Column(name, frozenset({Decimal, NoneType}), _or_null(number))
+
+
+DOCUMENT_COLUMNS = (
+    _text("document_id"),
+    _text("kind"),
+    _text("number"),
+    _text("status"),
+    Column("created_at", frozenset(), moment),
+    Column("document_date", frozenset({date}), day),
+    Column("due_date", frozenset({date, NoneType}), _or_null(day)),
+    *map(_text_or_null, ("customer", "branch")),
+    _text("currency"),
+    *map(_text_or_null, ("terms", "purchase_order", "memo", "applies_to")),
+    _number("total"),
+)
+"""In the order of `Document`, between its `source` and its `extra`."""
+
+LINE_COLUMNS = (
+    _text("document_id"),
+    Column("line_no", frozenset({int}), whole_number),
+    Column("item", frozenset({str}), _text_or_empty),  # a line without an item is still a line; the mapping holds it
+    _text_or_null("description"),
+    _number("quantity"),
+    _number("unit_price"),
+    _number("amount"),
+    _text_or_null("tax_code"),
+    _number_or_null("tax_rate"),
+    _number_or_null("tax_amount"),
+)
+"""In the order of `Line`, after the document's id and before its `extra`."""

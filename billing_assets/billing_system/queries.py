@@ -1,0 +1,148 @@
+"""The integrator's two extraction queries and how they are wrapped: as derived tables, filtered by bound parameters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Dialect,
+    Select,
+    String,
+    Unicode,
+    bindparam,
+    column,
+    false,
+    make_url,
+    or_,
+    select,
+    text,
+)
+from sqlalchemy.sql.selectable import Subquery
+from sqlalchemy.types import NullType, TypeEngine
+
+from billing_assets.billing_system.contract import DOCUMENT_COLUMNS, LINE_COLUMNS
+from billing_assets.billing_system.errors import ColumnsWrong, QueriesMissing, asking
+from billing_assets.shipped import shipped
+
+DOCUMENTS_FILE, LINES_FILE = "documents.sql", "lines.sql"
+
+
+@dataclass(frozen=True)
+class Queries:
+    """The text of the two extraction queries, as their files have it."""
+
+    documents: str
+    lines: str
+
+
+def load_queries(folder: Path) -> Queries:
+    """Read `documents.sql` and `lines.sql` from `folder`. Raises QueriesMissing, which names the file."""
+    return Queries(_read(folder / DOCUMENTS_FILE), _read(folder / LINES_FILE))
+
+
+def shipped_queries(url: str) -> Path:
+    """Folder of the queries that ship for the engine of a SQLAlchemy URL. Raises QueriesMissing if there are none."""
+    engine = make_url(url).get_backend_name()
+    try:
+        return shipped(f"sql/source/{engine}")
+    except FileNotFoundError as error:
+        raise QueriesMissing(f"sql/source/{engine}", "no queries ship for this engine") from error
+
+
+def check_columns(conn: Connection, queries: Queries) -> None:
+    """Run both queries for no row. Raises ColumnsWrong with every missing column, QueryFailed if one does not run."""
+    missing: dict[str, list[str]] = {}
+    repeated: dict[str, list[str]] = {}
+    for file, derived, contract in (
+        (DOCUMENTS_FILE, documents_table(queries), DOCUMENT_COLUMNS),
+        (LINES_FILE, lines_table(queries), LINE_COLUMNS),
+    ):
+        with asking(conn, file):
+            found = column_names(conn.execute(all_columns(derived).where(false())).keys())
+        missing[file] = [one.name for one in contract if one.name not in found]
+        repeated[file] = sorted({name for name in found if found.count(name) > 1})
+    if any(missing.values()) or any(repeated.values()):
+        raise ColumnsWrong(missing, repeated)
+
+
+def column_names(keys: Sequence[str] | Any) -> list[str]:
+    """Column names of a result as the contract spells them; some engines fold unquoted names to capitals."""
+    return [str(key).lower() for key in keys]
+
+
+def documents_table(queries: Queries) -> Subquery:
+    """`documents.sql` as a derived table with the columns of the contract."""
+    return _derived(queries.documents, "documents", [one.name for one in DOCUMENT_COLUMNS])
+
+
+def lines_table(queries: Queries) -> Subquery:
+    """`lines.sql` as a derived table with the columns of the contract."""
+    return _derived(queries.lines, "lines", [one.name for one in LINE_COLUMNS])
+
+
+def all_columns(derived: Subquery) -> Select[Any]:
+    """Every column of the integrator's query, further ones included."""
+    return select(text("*")).select_from(derived)
+
+
+def headers_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Select[Any]:
+    """Documents with one of the ids (at most 1,000: SQL Server takes 2,100 parameters)."""
+    documents = documents_table(queries)
+    return all_columns(documents).where(_is_one_of(documents.c.document_id, dialect, ids))
+
+
+def lines_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Select[Any]:
+    """Lines of the documents with one of the ids (at most 1,000), each document's together and in order."""
+    lines = lines_table(queries)
+    matching = _is_one_of(lines.c.document_id, dialect, ids)
+    return all_columns(lines).where(matching).order_by(lines.c.document_id, lines.c.line_no)
+
+
+def ids_created_since(queries: Queries, dialect: Dialect, since: datetime | None) -> Select[Any]:
+    """Ids of documents created at or after `since`; one without a creation time counts as new, so that it is found."""
+    documents = documents_table(queries)
+    query = select(documents.c.document_id)
+    if since is None:
+        return query
+    return query.where(or_(created_since(documents, dialect, since), documents.c.created_at.is_(None)))
+
+
+def created_since(documents: Subquery, dialect: Dialect, since: datetime) -> ColumnElement[bool]:
+    """`created_at >= since`. Without a zone a timestamp of the source is UTC, so PostgreSQL sessions run in UTC and
+    other engines get the parameter without a zone: either way the column is not cast, and its index serves."""
+    if dialect.name == "postgresql":
+        return documents.c.created_at >= bindparam("since", since, DateTime(timezone=True))
+    return documents.c.created_at >= bindparam("since", since.astimezone(UTC).replace(tzinfo=None), DateTime())
+
+
+def text_type(dialect: Dialect, values: Sequence[str]) -> TypeEngine[Any]:
+    """The type for text parameters that are compared with a column of unknown type, so that its index serves.
+
+    PostgreSQL takes the column's type if the parameter has none. SQL Server converts the parameter to a number or a
+    uniqueidentifier, but a varchar *column* to nvarchar if the parameter is nvarchar; so it gets varchar where it can.
+    """
+    if dialect.name != "mssql":
+        return NullType()
+    return String() if all(map(str.isascii, values)) else Unicode()
+
+
+def _is_one_of(key: ColumnElement[Any], dialect: Dialect, ids: Sequence[str]) -> ColumnElement[bool]:
+    return key.in_(bindparam("ids", list(ids), text_type(dialect, ids), expanding=True))
+
+
+def _derived(sql: str, name: str, columns: Sequence[str]) -> Subquery:
+    # text() would take a colon for a parameter; the line feed ends a comment on the file's last line.
+    body = sql.strip().rstrip(";").replace(":", "\\:") + "\n"
+    return text(body).columns(*(column(one) for one in columns)).subquery(name)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueriesMissing(str(path), str(error)) from error

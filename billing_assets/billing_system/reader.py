@@ -1,0 +1,241 @@
+"""Reads documents from the billing database: the hot path of staging. Everything the room offers is importable here.
+
+A chunk is read in two statements and checked by column, not by cell: only a column with a value of an unexpected type
+is walked through cell by cell. Nothing is rounded, guessed or dropped; what cannot be understood comes back as a
+BadDocument.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select
+
+from billing_assets.billing_system import contract
+from billing_assets.billing_system.connection import connect_source, open_source, source_now
+from billing_assets.billing_system.contract import DOCUMENT_COLUMNS, LINE_COLUMNS, Column, Unreadable
+from billing_assets.billing_system.errors import ColumnsWrong, QueryFailed, SourceError, ValueRefused, asking
+from billing_assets.billing_system.queries import (
+    DOCUMENTS_FILE,
+    LINES_FILE,
+    Queries,
+    check_columns,
+    column_names,
+    headers_by_id,
+    ids_created_since,
+    lines_by_id,
+    load_queries,
+    shipped_queries,
+)
+from billing_assets.billing_system.totals import MonthTotal, fingerprint, month_totals, months, orphan_lines
+from billing_assets.domain.documents import Document, Line
+
+__all__ = [
+    "CHUNK",
+    "BadDocument",
+    "MonthTotal",
+    "Queries",
+    "SourceError",
+    "check_columns",
+    "connect_source",
+    "fingerprint",
+    "load_queries",
+    "month_totals",
+    "months",
+    "new_document_ids",
+    "open_source",
+    "orphan_lines",
+    "read_documents",
+    "shipped_queries",
+    "source_now",
+]
+
+CHUNK = 1000
+"""Documents per statement: SQL Server takes at most 2,100 parameters, and memory stays flat."""
+
+_SHOWN = 80  # characters of an odd value that are worth showing
+_NO_EXTRA: dict[str, str | None] = {}  # shared by all rows without further columns; nobody changes it
+_new_line = partial(tuple.__new__, Line)  # Line._make without its Python frame: a million lines pay for each frame
+
+
+@dataclass(frozen=True)
+class BadDocument:
+    """A document of the source that cannot be understood, with its first problem. The others go on without it.
+
+    `field` is a column of the contract, `lines[<line_no>].<column>` for one of a line, or the query's file where the
+    engine cannot say. `number`, `kind` and `status` are what the source says, where that is readable.
+    """
+
+    document_id: str
+    number: str | None
+    field: str
+    value_repr: str
+    message: str
+    kind: str | None = None
+    status: str | None = None
+
+
+def new_document_ids(conn: Connection, queries: Queries, since: datetime | None) -> Iterator[list[str]]:
+    """Ids of documents created at or after `since` (all, if None), in lists of at most 1,000, in bounded memory.
+
+    Documents may be read on `conn` between two lists: PostgreSQL serves the ids from a cursor, other engines on a
+    connection of their own. A header without an id cannot be read; the month's totals still count it.
+    """
+    query = ids_created_since(queries, conn.dialect, since)
+    postgresql = conn.dialect.name == "postgresql"
+    with (
+        nullcontext(conn) if postgresql else connect_source(conn.engine) as streaming,
+        asking(conn, DOCUMENTS_FILE),
+        streaming.execute(query, execution_options={"yield_per": CHUNK}) as result,
+    ):
+        for rows in result.partitions():
+            if ids := [_id(row[0]) for row in rows if row[0] is not None]:
+                yield ids
+
+
+def _id(value: Any) -> str:
+    try:
+        return contract.text(value)
+    except Unreadable as error:
+        raise QueryFailed(DOCUMENTS_FILE, f"document_id {error}; CAST it in the query") from error
+
+
+def read_documents(
+    conn: Connection, queries: Queries, source: str, ids: Sequence[str]
+) -> tuple[list[Document], list[BadDocument]]:
+    """Read the documents with these ids, lines included, and those that cannot be understood.
+
+    An id that the source does not have any more is in neither list. Raises ColumnsWrong, QueryFailed, CannotConnect.
+    """
+    documents: list[Document] = []
+    bad: list[BadDocument] = []
+    for start in range(0, len(ids), CHUNK):
+        for good_part, bad_part in _read_chunk(conn, queries, source, ids[start : start + CHUNK]):
+            documents += good_part
+            bad += bad_part
+    return documents, bad
+
+
+def _read_chunk(
+    conn: Connection, queries: Queries, source: str, ids: Sequence[str]
+) -> Iterator[tuple[list[Document], list[BadDocument]]]:
+    """Read one chunk; where the engine or its driver fails at a value, halve it until that document is alone."""
+    try:
+        # PostgreSQL would refuse everything after an error; a savepoint keeps the transaction and its snapshot.
+        with conn.begin_nested() if conn.dialect.name == "postgresql" else nullcontext():
+            headers = _read_table(conn, headers_by_id(queries, conn.dialect, ids), DOCUMENTS_FILE, DOCUMENT_COLUMNS)
+            lines = _read_table(conn, lines_by_id(queries, conn.dialect, ids), LINES_FILE, LINE_COLUMNS)
+    except ValueRefused as error:
+        if len(ids) == 1:
+            yield [], [BadDocument(ids[0], None, error.what, "", f"A value cannot be read: {error.problem}")]
+        else:
+            middle = len(ids) // 2
+            yield from _read_chunk(conn, queries, source, ids[:middle])
+            yield from _read_chunk(conn, queries, source, ids[middle:])
+    else:
+        yield _assemble(source, headers, lines)
+
+
+class _Problem(NamedTuple):
+    column: str
+    value: Any
+    message: str
+
+
+class _Table(NamedTuple):
+    """The rows of one statement, by column. `problems` has the first problem of a row, by its index."""
+
+    columns: list[Sequence[Any]]  # in the order of the contract
+    extras: Sequence[dict[str, str | None]]
+    problems: dict[int, _Problem]
+
+
+def _read_table(conn: Connection, statement: Select[Any], file: str, columns: Sequence[Column]) -> _Table:
+    with asking(conn, file), conn.execute(statement) as result:
+        names = column_names(result.keys())
+        rows = result.all()
+    if missing := [one.name for one in columns if one.name not in names]:
+        raise ColumnsWrong({file: missing}, {})
+    by_column: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(names)
+    cells = dict(zip(names, by_column, strict=True))
+    problems: dict[int, _Problem] = {}
+    converted = [_convert(one, cells.pop(one.name), problems) for one in columns]
+    return _Table(converted, _extras(cells) or [_NO_EXTRA] * len(rows), problems)
+
+
+def _convert(column: Column, cells: Sequence[Any], problems: dict[int, _Problem]) -> Sequence[Any]:
+    types = set(map(type, cells))
+    if types <= column.plain and (Decimal not in types or all(map(Decimal.is_finite, filter(None, cells)))):
+        return cells
+    converted: list[Any] = []
+    for row, value in enumerate(cells):
+        try:
+            converted.append(column.convert(value))
+        except Unreadable as error:
+            problems.setdefault(row, _Problem(column.name, value, str(error)))
+            converted.append(None)
+    return converted
+
+
+def _extras(cells: dict[str, Sequence[Any]]) -> list[dict[str, str | None]]:
+    columns = [map(contract.further, column) for column in cells.values()]
+    return [dict(zip(cells, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _assemble(source: str, headers: _Table, lines: _Table) -> tuple[list[Document], list[BadDocument]]:
+    lines_of, bad_lines = _lines_by_document(lines)
+    ids, kinds, numbers, statuses = headers.columns[:4]
+    repeated = {document_id for document_id, count in Counter(ids).items() if count > 1}
+    documents: list[Document] = []
+    bad: dict[str, BadDocument] = {}
+    for row, cells in enumerate(zip(*headers.columns, headers.extras, strict=True)):
+        document_id = ids[row]
+        problem = headers.problems.get(row) or bad_lines.get(document_id)
+        if document_id in repeated:
+            problem = _Problem(
+                "document_id", document_id, f"stands more than once in {DOCUMENTS_FILE}: a join repeats it"
+            )
+        if problem:
+            known = (numbers[row], kinds[row], statuses[row])
+            bad[document_id] = _bad_document(document_id, problem, *known)
+        else:
+            fields: tuple[Any, ...] = (source, *cells, tuple(lines_of.get(document_id, ())))
+            documents.append(Document(*fields))  # the contract's columns stand in the order of Document
+    return documents, list(bad.values())
+
+
+def _lines_by_document(table: _Table) -> tuple[dict[str, list[Line]], dict[str, _Problem]]:
+    """Lines by document id, and the first problem of each document that has one in its lines."""
+    ids, line_numbers = table.columns[:2]
+    lines = list(map(_new_line, zip(*table.columns[1:], table.extras, strict=True)))
+    lines_of: dict[str, list[Line]] = {}
+    problems: dict[str, _Problem] = {}
+    for row, problem in table.problems.items():
+        where = line_numbers[row] if line_numbers[row] is not None else "?"
+        problems.setdefault(ids[row], problem._replace(column=f"lines[{where}].{problem.column}"))
+    start = 0
+    for document_id, count in Counter(
+        ids
+    ).items():  # the statement orders by document, so each one's lines are together
+        end = start + count
+        lines_of[document_id] = lines[start:end]
+        if len(set(line_numbers[start:end])) < count and document_id not in problems:
+            twice = next(number for number, times in Counter(line_numbers[start:end]).items() if times > 1)
+            message = f"stands more than once; number a document's lines uniquely in {LINES_FILE}"
+            problems[document_id] = _Problem(f"lines[{twice}].line_no", twice, message)
+        start = end
+    return lines_of, problems
+
+
+def _bad_document(
+    document_id: str | None, problem: _Problem, number: str | None, kind: str | None, status: str | None
+) -> BadDocument:
+    shown = repr(problem.value)
+    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+    message = f"{problem.column} {problem.message}."
+    return BadDocument(document_id or "", number, problem.column, shown, message, kind, status)
