@@ -14,6 +14,12 @@ from billing_assets.netsuite.errors import Answer, NotSent
 _LOOK_AT_STOP_SECONDS = 0.25
 
 
+class Validity(Protocol):
+    """Until when (time.monotonic) requests may leave: the lease of the batch."""
+
+    valid_until: float
+
+
 class Permits(Protocol):
     """What a worker needs of the lanes: one permit around every request."""
 
@@ -43,13 +49,8 @@ class Answered:
 
 @dataclass
 class Dispatch:
-    """The two queues between the calling thread and the workers, and until when they may send.
+    """The two queues between the calling thread and the workers."""
 
-    `send_until` (time.monotonic) follows the lease: a run that was stopped for longer than its lease, and wakes up,
-    must not send what another run may have taken over.
-    """
-
-    send_until: float
     requests: SimpleQueue[Request] = field(default_factory=SimpleQueue)
     answers: SimpleQueue[Answered] = field(default_factory=SimpleQueue)
     in_flight: int = 0
@@ -83,11 +84,14 @@ class Dispatch:
 
 
 @contextmanager
-def dispatching(client: NetSuiteClient, permits: Permits, workers: int, send_until: float) -> Iterator[Dispatch]:
-    """Runs `workers` threads until the block ends. Requests that nobody began by then are dropped with the queue."""
-    dispatch = Dispatch(send_until)
+def dispatching(client: NetSuiteClient, permits: Permits, workers: int, lease: Validity) -> Iterator[Dispatch]:
+    """Runs `workers` threads until the block ends. Requests that nobody began by then are dropped with the queue.
+
+    A run that was stopped for longer than its lease, and wakes up, sends nothing: another run may have taken over.
+    """
+    dispatch = Dispatch()
     threads = [
-        threading.Thread(target=_work, args=(dispatch, client, permits), name=f"netsuite-{index}", daemon=True)
+        threading.Thread(target=_work, args=(dispatch, client, permits, lease), name=f"netsuite-{index}", daemon=True)
         for index in range(workers)
     ]
     for thread in threads:
@@ -100,7 +104,7 @@ def dispatching(client: NetSuiteClient, permits: Permits, workers: int, send_unt
             thread.join(timeout=2 * _LOOK_AT_STOP_SECONDS)
 
 
-def _work(dispatch: Dispatch, client: NetSuiteClient, permits: Permits) -> None:
+def _work(dispatch: Dispatch, client: NetSuiteClient, permits: Permits, lease: Validity) -> None:
     while not dispatch.stopping.is_set():
         try:
             request = dispatch.requests.get(timeout=_LOOK_AT_STOP_SECONDS)
@@ -111,7 +115,7 @@ def _work(dispatch: Dispatch, client: NetSuiteClient, permits: Permits) -> None:
                 return
         try:
             began = time.monotonic()
-            if began >= dispatch.send_until:
+            if began >= lease.valid_until:
                 answer: Answer = NotSent("the lease ended before the request was sent")
             else:
                 answer = client.create(request.record_type, request.body)

@@ -13,6 +13,7 @@ from billing_assets.domain.documents import Document, Kind, Line
 from billing_assets.domain.external_id import external_id
 from billing_assets.domain.money import canonical
 from billing_assets.domain.rules import Finding, Policy, finding
+from billing_assets.netsuite.client import RecordType
 from billing_assets.netsuite.mapping_file import (
     FieldSource,
     MappingFile,
@@ -22,7 +23,7 @@ from billing_assets.netsuite.mapping_file import (
     table_key,
 )
 
-RECORD_TYPES = {Kind.INVOICE: "invoice", Kind.CREDIT_MEMO: "creditMemo"}
+RECORD_TYPES: dict[Kind, RecordType] = {Kind.INVOICE: "invoice", Kind.CREDIT_MEMO: "creditMemo"}
 TRANSACTION_TYPES = {Kind.INVOICE: "CustInvc", Kind.CREDIT_MEMO: "CustCred"}
 _CODES = {"customer": "CUSTOMER_UNMAPPED", "item": "ITEM_UNMAPPED", "branch": "BRANCH_UNMAPPED"}
 
@@ -64,8 +65,17 @@ class Field:
         if column == "customer" and not str(key or "").strip():
             return None  # CUSTOMER_MISSING says it already
         path = f"lines[{line.line_no}].{column}" if line and column in Line._fields else column
-        what = f"table {self.source.lookup!r} has no {self.source.take!r} for it" if self.table is not None else "it is empty"
-        return finding(_CODES.get(column, "FIELD_UNMAPPED"), path, "" if key is None else key, f"NetSuite's {self.name}: {what}.")
+        what = (
+            f"table {self.source.lookup!r} has no {self.source.take!r} for it"
+            if self.table is not None
+            else "it is empty"
+        )
+        return finding(
+            _CODES.get(column, "FIELD_UNMAPPED"),
+            path,
+            "" if key is None else key,
+            f"NetSuite's {self.name}: {what}.",
+        )
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,10 @@ class NetSuiteMapping:
 
     def external_id(self, kind: str, number: str) -> str:
         """The document's external id; a kind that is never posted gets one too, so that every row has its key."""
-        prefixes = {Kind.INVOICE: self.file.external_id.invoice, Kind.CREDIT_MEMO: self.file.external_id.credit_memo}
+        prefixes = {
+            Kind.INVOICE: self.file.external_id.invoice,
+            Kind.CREDIT_MEMO: self.file.external_id.credit_memo,
+        }
         return external_id(prefixes.get(Kind(kind), "ADJ-") if kind in {*Kind} else "OTHER-", number)
 
     def check(self, document: Document) -> Iterator[Finding]:
@@ -157,7 +170,7 @@ class NetSuiteMapping:
     def references(self) -> dict[str, set[str]]:
         """Every reference the mapping can send, by field, for `billing doctor` to look up in NetSuite."""
         used: dict[str, set[str]] = {"currency": {currency.id for currency in self.file.currencies.values()}}
-        for field in {*self.body[Kind.INVOICE], *self.body[Kind.CREDIT_MEMO], *self.line[Kind.INVOICE], *self.line[Kind.CREDIT_MEMO]}:
+        for field in [field for fields in (*self.body.values(), *self.line.values()) for field in fields]:
             if field.source.reference != "id":
                 continue
             if field.table is not None:

@@ -1,7 +1,7 @@
-"""Posting one batch (DESIGN §8): settle what is open, commit intents, send, record outcomes, read back, release.
+"""Posting one batch (DESIGN §8): settle what is open, commit intents, send, record outcomes, read back.
 
-The order is the safety: an intent is committed before its request leaves, an outcome is recorded only under the epoch of
-the lock, and nothing is sent again before NetSuite was asked for it.
+The order is the safety: an intent is committed before its request leaves, an outcome is recorded only under the epoch
+of the lock, and nothing is sent again before NetSuite was asked for it.
 """
 
 import hashlib
@@ -12,11 +12,11 @@ from heapq import heappop, heappush
 
 import structlog
 
-from billing_assets.batches import store as batches
-from billing_assets.batches.store import Lock, StaleLockError
+from billing_assets.batches.lease import Lease
+from billing_assets.batches.store import Lock
 from billing_assets.domain.documents import Kind, State
 from billing_assets.netsuite import store
-from billing_assets.netsuite.client import NetSuiteClient
+from billing_assets.netsuite.client import NetSuiteClient, RecordType
 from billing_assets.netsuite.dispatch import Answered, Dispatch, Request, dispatching
 from billing_assets.netsuite.errors import (
     Answer,
@@ -45,17 +45,13 @@ _UNKNOWN_IN_A_ROW = 20
 _FLUSH_SECONDS = 0.5
 _FLUSH_ROWS = 100
 _REFRESH_SECONDS = 1.0
+_WAIT_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class PostingResult:
-    """How one run over a batch ended. `state`: `posted`, or `attention` while anything is left. `sent`: requests.
+    """What one run sent: requests that left, seconds on the wall, and why it ended early, if it did."""
 
-    `stopped` says why the run stopped sending early, if it did.
-    """
-
-    partition_key: str
-    state: str
     sent: int
     seconds: float
     stopped: str | None
@@ -65,8 +61,6 @@ class PostingResult:
 class _Progress:
     """What one run keeps in mind while it sends."""
 
-    held: Lock
-    renew_at: float
     refresh_at: float = 0.0
     retries: list[tuple[float, int, Request]] = field(default_factory=list)
     unsaved: list[Outcome] = field(default_factory=list)
@@ -82,38 +76,24 @@ def post_batch(
     client: NetSuiteClient,
     lanes: Lanes,
     mapping: NetSuiteMapping,
-    held: Lock,
+    lease: Lease,
     settings: Settings,
 ) -> PostingResult:
-    """Posts what is left of a locked batch and releases it. Sends nothing for a batch that is done.
+    """Posts what is left of a held batch and reads it back. Sends nothing for a batch that is done.
 
     Raises NetSuiteError when NetSuite cannot be asked, StaleLockError when another run took over; everything recorded
     until then stays, and the next run goes on from there.
     """
     began = time.monotonic()
-    unknown_after = settings.netsuite.absence_counts_after_seconds
-    progress = _Progress(held, renew_at=0.0)
-    try:
-        settle_open_attempts(connection, client, mapping, held, settings.netsuite)
-        workers = settings.netsuite.lanes
-        with dispatching(client, lanes, workers, began + settings.batches.lease_seconds) as dispatch:
-            _send_all(connection, dispatch, lanes, mapping, progress, settings)
-
-        def keep_alive() -> None:
-            batches.renew(connection, held, settings.batches.lease_seconds)
-
-        keep_alive()
-        settle_open_attempts(connection, client, mapping, held, settings.netsuite)
-        read_back(connection, client, held, settings.netsuite, keep_alive)
-    except StaleLockError:
-        raise
-    except BaseException:
-        batches.release(connection, held, unknown_after)
-        raise
-    state = batches.release(connection, held, unknown_after)
+    progress = _Progress()
+    settle_open_attempts(connection, client, mapping, lease.lock, settings.netsuite)
+    with dispatching(client, lanes, settings.netsuite.lanes, lease) as dispatch:
+        _send_all(connection, dispatch, lanes, mapping, lease, progress, slice_size=2 * settings.netsuite.lanes)
+    settle_open_attempts(connection, client, mapping, lease.lock, settings.netsuite)
+    read_back(connection, client, lease, settings.netsuite)
     seconds = time.monotonic() - began
-    log.info("batch ended", state=state, sent=progress.sent, seconds=round(seconds, 1), stopped=progress.stopped)
-    return PostingResult(held.partition_key, state, progress.sent, seconds, progress.stopped)
+    log.info("posted", sent=progress.sent, seconds=round(seconds, 1), stopped=progress.stopped)
+    return PostingResult(progress.sent, seconds, progress.stopped)
 
 
 def _send_all(
@@ -121,46 +101,38 @@ def _send_all(
     dispatch: Dispatch,
     lanes: Lanes,
     mapping: NetSuiteMapping,
+    lease: Lease,
     progress: _Progress,
-    settings: Settings,
+    slice_size: int,
 ) -> None:
-    slice_size = 2 * settings.netsuite.lanes
     while True:
-        _keep_lease_and_lanes(connection, dispatch, lanes, progress, settings.batches.lease_seconds)
-        while progress.retries and progress.retries[0][0] <= time.monotonic():
+        lease.check()
+        now = time.monotonic()
+        if now >= progress.refresh_at:
+            lanes.refresh(dispatch.in_flight + len(progress.retries) if progress.exhausted else None)
+            progress.refresh_at = now + _REFRESH_SECONDS
+        while progress.retries and progress.retries[0][0] <= now:
             dispatch.submit(heappop(progress.retries)[2])
         if not progress.exhausted and not progress.stopped and dispatch.requests.qsize() < slice_size:
-            progress.exhausted = not _send_slice(connection, dispatch, mapping, progress.held, slice_size)
-        for answered in dispatch.collect(timeout=0.05):
+            progress.exhausted = not _send_slice(connection, dispatch, mapping, lease.lock, slice_size)
+        for answered in dispatch.collect(timeout=_WAIT_SECONDS):
             _take(answered, lanes, progress)
         if progress.stopped:
             _give_up(dispatch, progress)
         idle = not dispatch.in_flight and not progress.retries
-        if progress.unsaved and (idle or len(progress.unsaved) >= _FLUSH_ROWS or time.monotonic() >= progress.flush_at):
-            store.record_outcomes(connection, progress.held, progress.unsaved)
+        full = len(progress.unsaved) >= _FLUSH_ROWS
+        if progress.unsaved and (idle or full or time.monotonic() >= progress.flush_at):
+            store.record_outcomes(connection, lease.lock, progress.unsaved)
             progress.unsaved.clear()
         if idle and (progress.exhausted or progress.stopped):
             return
-
-
-def _keep_lease_and_lanes(
-    connection: Connection, dispatch: Dispatch, lanes: Lanes, progress: _Progress, lease_seconds: float
-) -> None:
-    now = time.monotonic()
-    if now >= progress.renew_at:
-        batches.renew(connection, progress.held, lease_seconds)
-        dispatch.send_until = now + lease_seconds
-        progress.renew_at = now + lease_seconds / 3
-    if now >= progress.refresh_at:
-        lanes.refresh()
-        progress.refresh_at = now + _REFRESH_SECONDS
 
 
 def _send_slice(connection: Connection, dispatch: Dispatch, mapping: NetSuiteMapping, held: Lock, limit: int) -> bool:
     """Commits the next intents and queues their requests. False when there are no more documents."""
     postings = store.next_to_send(connection, held, limit)
     bodies: dict[int, bytes] = {}
-    types = {}
+    types: dict[int, RecordType] = {}
     for posting in postings:
         if findings := list(mapping.check(posting.document)):
             store.hold(connection, held, posting.id, findings)
@@ -228,16 +200,18 @@ def _reason_to_stop(answer: Answer, unknown_in_a_row: int) -> str | None:
     """Why no further document of this run would fare better, or None."""
     match answer:
         case Unauthorized(detail):
-            return f"NetSuite refused the login: {detail}"
+            reason = f"NetSuite refused the login: {detail}"
         case Forbidden(code, detail):
-            return f"NetSuite's role lacks a permission ({code}): {detail}"
-        case NotSent(reason):
-            return f"NetSuite cannot be reached: {reason}"
-        case Retry(_, code, detail):
-            return f"NetSuite kept refusing for now ({code}): {detail}"
-        case Unknown(_, reason) if unknown_in_a_row >= _UNKNOWN_IN_A_ROW:
-            return f"{unknown_in_a_row} answers in a row had no outcome, the last: {reason}"
-    return None
+            reason = f"NetSuite's role lacks a permission ({code}): {detail}"
+        case NotSent(cause):
+            reason = f"NetSuite cannot be reached: {cause}"
+        case Retry(_, code, detail, throttled=True):
+            reason = f"NetSuite's account is too busy ({code}): {detail}"
+        case Unknown(_, cause) if unknown_in_a_row >= _UNKNOWN_IN_A_ROW:
+            reason = f"{unknown_in_a_row} answers in a row had no outcome, the last: {cause}"
+        case _:
+            return None
+    return reason
 
 
 def _give_up(dispatch: Dispatch, progress: _Progress) -> None:

@@ -32,6 +32,8 @@ class OpenAttempt:
     attempt: int
     due: bool
     last_outcome: str | None
+    last_code: str | None
+    last_detail: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,8 @@ def record_outcomes(connection: Connection, held: Lock, outcomes: Sequence[Outco
                 returning d.id),
             logged as (
                 insert into billing.posting_outcomes
-                    (attempt, run_id, outcome, http_status, code, path, detail, netsuite_id, transaction_number, seconds)
+                    (attempt, run_id, outcome, http_status, code, path, detail, netsuite_id, transaction_number,
+                     seconds)
                 select r.attempt, %(run)s, r.outcome, r.http_status, r.code, r.path, r.detail, r.netsuite_id,
                        r.transaction_number, r.seconds
                 from r join moved as m on m.id = r.document)
@@ -195,16 +198,21 @@ def open_attempts(connection: Connection, held: Lock, absence_counts_after: floa
         f"""
         select {_DOCUMENT}, a.id as attempt,
                a.started_at < clock_timestamp() - make_interval(secs => %(after)s) as due,
-               (select o.outcome from billing.posting_outcomes as o
-                where o.attempt = a.id order by o.id desc limit 1) as last_outcome
+               o.outcome, o.code, o.detail
         from billing.staged_invoices as d
         cross join lateral (
             select id, started_at from billing.posting_attempts
             where document = d.id order by attempt desc limit 1) as a
+        left join lateral (
+            select outcome, code, detail from billing.posting_outcomes
+            where attempt = a.id order by id desc limit 1) as o on true
         where d.batch = %(key)s and d.epoch = %(epoch)s and d.state = 'posting' order by d.id""",  # noqa: S608
         {"key": held.partition_key, "epoch": held.epoch, "after": absence_counts_after},
     )
-    return [OpenAttempt(_posting(row), row["attempt"], row["due"], row["last_outcome"]) for row in rows]
+    return [
+        OpenAttempt(_posting(row), row["attempt"], row["due"], row["outcome"], row["code"], row["detail"])
+        for row in rows
+    ]
 
 
 def unread(connection: Connection, held: Lock) -> list[Unread]:

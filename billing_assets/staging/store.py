@@ -122,7 +122,7 @@ def create_incoming(connection: Connection) -> None:
 
 def copy_incoming(connection: Connection) -> Copy:
     """An open COPY into the temporary table; use as a context manager and `write_row` an `Incoming`."""
-    return connection.cursor().copy(f"copy incoming ({_COLUMNS}) from stdin")  # type: ignore[return-value,arg-type]
+    return connection.cursor().copy(f"copy incoming ({_COLUMNS}) from stdin")  # type: ignore[return-value]
 
 
 def add_cross_findings(connection: Connection, source: str, duplicate: Finding, unknown_target: Finding) -> None:

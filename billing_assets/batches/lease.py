@@ -1,0 +1,106 @@
+"""Holding a batch: taking it, keeping its lease alive beside the work, and letting go of it whatever happens."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+import structlog
+
+from billing_assets.batches import store
+from billing_assets.batches.store import Lock, LockHeldError, StaleLockError
+from billing_assets.settings import Settings
+from billing_assets.state.database import Connection, connect
+
+log = structlog.get_logger(__name__)
+
+_LOOK_AGAIN_SECONDS = 1.0
+
+
+@dataclass
+class Lease:
+    """A live hold. `valid_until` (time.monotonic): nothing may be sent later. `lost`: another run has the batch."""
+
+    lock: Lock
+    valid_until: float
+    lost: threading.Event = field(default_factory=threading.Event)
+
+    def check(self) -> None:
+        """Raises StaleLockError once the hold is lost."""
+        if self.lost.is_set():
+            raise StaleLockError(self.lock)
+
+
+@contextmanager
+def holding(
+    url: str, connection: Connection, partition_key: str, run_id: str, settings: Settings, *, retry_rejected: bool
+) -> Iterator[Lease]:
+    """Locks a batch for the block, renews its lease from a thread of its own, and releases it at the end.
+
+    While another run holds the batch, waits for it: what is left then is ours to do. A process that dies lets go by
+    its lease. Raises UnknownBatchError, and StaleLockError when the hold was lost before the end.
+    """
+    lease_seconds = settings.batches.lease_seconds
+    began, lock = _take(connection, partition_key, run_id, lease_seconds, retry_rejected=retry_rejected)
+    lease = Lease(lock, began + lease_seconds)
+    stop = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(url, lease, lease_seconds, stop), name="lease", daemon=True)
+    keeper.start()
+    try:
+        yield lease
+    except StaleLockError:
+        log.warning("lock lost", batch=partition_key, epoch=lock.epoch)
+        raise
+    except BaseException:
+        _let_go(connection, lease, settings.netsuite.absence_counts_after_seconds)
+        raise
+    else:
+        store.release(connection, lock, settings.netsuite.absence_counts_after_seconds)
+    finally:
+        stop.set()
+        keeper.join(timeout=_LOOK_AGAIN_SECONDS)
+
+
+def _take(
+    connection: Connection, partition_key: str, run_id: str, lease_seconds: float, *, retry_rejected: bool
+) -> tuple[float, Lock]:
+    said = False
+    while True:
+        began = time.monotonic()
+        try:
+            with connection.transaction():
+                return began, store.lock(
+                    connection, partition_key, run_id, lease_seconds, retry_rejected=retry_rejected
+                )
+        except LockHeldError as error:
+            if not said:
+                log.info("waiting for the batch", batch=partition_key, held_by=error.run_id)
+                said = True
+            time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _keep(url: str, lease: Lease, lease_seconds: float, stop: threading.Event) -> None:
+    """Renews three times a lease; a lost connection is made anew for as long as the lease may still be ours."""
+    while not stop.is_set():
+        try:
+            with connect(url, application="billing lease") as connection:
+                while not stop.wait(lease_seconds / 3):
+                    began = time.monotonic()
+                    store.renew(connection, lease.lock, lease_seconds)
+                    lease.valid_until = began + lease_seconds
+        except StaleLockError:
+            lease.lost.set()
+            return
+        except psycopg.Error as error:
+            log.warning("lease not renewed", batch=lease.lock.partition_key, error=type(error).__name__)
+            stop.wait(min(_LOOK_AGAIN_SECONDS, lease_seconds / 3))
+
+
+def _let_go(connection: Connection, lease: Lease, unknown_after_seconds: float) -> None:
+    """Releases after a failure. Where that fails too, the lease ends by itself; the first failure is the one to see."""
+    try:
+        store.release(connection, lease.lock, unknown_after_seconds)
+    except (psycopg.Error, StaleLockError) as error:
+        log.warning("batch not released", batch=lease.lock.partition_key, error=type(error).__name__)
