@@ -23,6 +23,14 @@ NEED_PEOPLE = (State.HELD, State.REJECTED)
 _SHOWN = 5
 _LONGEST_TEXT = 300
 _MINOR_UNIT = Decimal("0.01")
+_SECRETS = (
+    re.compile(r"(://)\S*(?=@)"),
+    re.compile(r"(?i)(\bauthorization\W*[=:]\s*).+"),
+    re.compile(r"(?i)(\bbearer\s+)\S+"),
+    re.compile(
+        r"""(?i)((?:password|passwd|pwd|secret|token|api_?key)["']?\s*[=:]\s*)(?:'[^']*'|"[^"]*"|\{[^}]*\}|[^\s;,&]+)"""
+    ),
+)
 
 
 class Severity(StrEnum):
@@ -327,8 +335,8 @@ def _one_line(text: str) -> str:
     Our own errors carry no secrets; a driver's may hold a connection URL, and its later lines the row's values.
     """
     line = next((line.strip() for line in text.splitlines() if line.strip()), "no text")
-    line = re.sub(r"://[^\s/@]*@", "://***@", line)
-    line = re.sub(r"(?i)\b(password|passwd|pwd|secret|token|api_?key)(\s*[=:]\s*)\S+", r"\1\2***", line)
+    for pattern in _SECRETS:
+        line = pattern.sub(r"\g<1>***", line)
     return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
 
 

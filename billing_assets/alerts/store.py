@@ -91,20 +91,20 @@ def give_back(connection: Connection, held: Claim) -> None:
     )
 
 
+_STALE_LOCKS = """
+select b.partition_key, b.run_id, coalesce(b.locked_until, b.planned_at) as lease_ended, d.state,
+    coalesce(d.currency, 'no currency') as currency, count(*) as documents, sum(d.total) as total
+from billing.locked_batches as b
+join billing.staged_invoices as d on d.batch = b.partition_key and d.state in ('locked', 'posting')
+where b.state <> 'posted' and coalesce(b.locked_until, b.planned_at) < %s
+group by 1, 2, 3, 4, 5
+order by 3, 1
+"""
+
+
 def stale_locks(connection: Connection, ended_before: datetime) -> list[StaleLock]:
     """Batches with locked documents whose lease ended before the given time, oldest first."""
-    rows = connection.execute(
-        """
-        select b.partition_key, b.run_id, coalesce(b.locked_until, b.planned_at) as lease_ended, d.state,
-            coalesce(d.currency, 'no currency') as currency, count(*) as documents, sum(d.total) as total
-        from billing.locked_batches as b
-        join billing.staged_invoices as d on d.batch = b.partition_key and d.state in ('locked', 'posting')
-        where b.state <> 'posted' and coalesce(b.locked_until, b.planned_at) < %s
-        group by 1, 2, 3, 4, 5
-        order by 3, 1
-        """,
-        (ended_before,),
-    ).fetchall()
+    rows = connection.execute(_STALE_LOCKS, (ended_before,)).fetchall()
     locks: dict[str, StaleLock] = {}
     for row in rows:
         empty = StaleLock(row["partition_key"], row["run_id"], row["lease_ended"], 0, 0, ())
@@ -163,16 +163,16 @@ def watermarks(connection: Connection) -> list[Watermark]:
     return [Watermark(**row) for row in rows]
 
 
+_LEFT = """
+select coalesce(currency, 'no currency') as currency, count(*) as documents, coalesce(sum(total), 0) as total
+from billing.staged_invoices
+where batch = any(%s) and state in ('batched', 'locked', 'posting', 'rejected')
+group by 1
+"""
+
+
 def left_in_batches(connection: Connection, batches: list[str]) -> Left:
     """How many documents of these batches are not in NetSuite, and their money: what a failed run leaves behind."""
-    rows: list[dict[str, Any]] = connection.execute(
-        """
-        select coalesce(currency, 'no currency') as currency, count(*) as documents, coalesce(sum(total), 0) as total
-        from billing.staged_invoices
-        where batch = any(%s) and state in ('batched', 'locked', 'posting', 'rejected')
-        group by 1
-        """,
-        (batches,),
-    ).fetchall()
+    rows: list[dict[str, Any]] = connection.execute(_LEFT, (batches,)).fetchall()
     amounts: list[tuple[str, Decimal]] = [(row["currency"], row["total"]) for row in rows]
     return Left(sum(row["documents"] for row in rows), sum_money(amounts))
