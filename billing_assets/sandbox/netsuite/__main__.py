@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from filelock import Timeout
 from pydantic import ValidationError
 
 from billing_assets.sandbox.netsuite.server import serve
@@ -32,11 +33,14 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # uvicorn raises a stop signal again after it has shut down; then we are done and that is no failure
+    # before uvicorn takes the signals, and when it raises them again after it has shut down: an ordinary end
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: None)
+        signal.signal(number, lambda _number, _frame: sys.exit(0))
     try:
         serve(options.folder, options.host, options.port, switches)
+    except Timeout:
+        print(f"another sandbox serves {options.folder}: stop it or choose another folder", file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"cannot serve {options.host}:{options.port}: {error}", file=sys.stderr)
         return 1

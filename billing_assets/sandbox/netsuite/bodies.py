@@ -66,6 +66,8 @@ def load(content: bytes) -> dict[str, Any]:
         raise errors.invalid_content("Invalid content in the request body. Provide valid JSON.") from error
     if not isinstance(body, dict):
         raise errors.invalid_content("Invalid content in the request body. Provide a JSON object.")
+    if b"\\ud" in content or b"\\uD" in content:
+        _refuse_half_characters(body)
     return body
 
 
@@ -296,7 +298,7 @@ def _default_currency(references: References, entity: str) -> str:
 
 
 def _rounded_e4(amount: Decimal, places: int) -> int:
-    if abs(amount) >= _LARGEST * 1000:
+    if abs(amount) >= _LARGEST:
         raise errors.invalid_reference(str(amount), "amount", "amount")
     return int(amount.quantize(_QUANTUM[places], ROUND_HALF_UP).scaleb(4))
 
@@ -350,6 +352,14 @@ def _date(body: Mapping[str, Any], field: str) -> str | None:
 def _plain(value: Any) -> Any:
     """A custom field's value as JSON can hold it."""
     return json.loads(json.dumps(value, default=float))
+
+
+def _refuse_half_characters(body: dict[str, Any]) -> None:
+    """Half of a surrogate pair is no text; nothing could store it."""
+    try:
+        json.dumps(body, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        raise errors.invalid_content("Invalid content in the request body. Provide valid Unicode.") from error
 
 
 def _no_constant(name: str) -> float:

@@ -5,6 +5,7 @@ Jobs survive a restart: a task's result is committed together with its record, a
 
 import asyncio
 import json
+import logging
 from typing import Any
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from billing_assets.sandbox.netsuite.context import Sandbox
 from billing_assets.sandbox.netsuite.faults import before_saving
 
 _MOST_RECORDS = 100
+_log = logging.getLogger(__name__)
 _PATH = "/services/rest/async/v1/job"
 
 
@@ -62,7 +64,9 @@ async def run_pending(sandbox: Sandbox) -> None:
             job = await sandbox.jobs_waiting.get()
             while len(running) >= sandbox.switches.async_processors:
                 _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            running.add(asyncio.create_task(_run(sandbox, job)))
+            task = asyncio.create_task(_run(sandbox, job))
+            task.add_done_callback(_report)
+            running.add(task)
     finally:
         for task in running:
             task.cancel()
@@ -146,6 +150,7 @@ async def _run(sandbox: Sandbox, job: int) -> None:
         status, location, result = 204, None, None
         try:
             parsed = records.save_new(sandbox, record_type, body, validation)
+            sandbox.store.count("created")
             location = records.record_url(base, parsed.record)
         except errors.NetSuiteError as error:
             status, result = error.status, json.dumps(error.envelope())
@@ -153,6 +158,11 @@ async def _run(sandbox: Sandbox, job: int) -> None:
             "UPDATE task SET status = ?, location = ?, result = ? WHERE id = ?", (status, location, result, task)
         )
     await sandbox.store.committed()
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.error("an asynchronous job broke off", exc_info=task.exception())
 
 
 def _job(sandbox: Sandbox, request: Request) -> tuple[int, list[tuple[int, int | None]]]:

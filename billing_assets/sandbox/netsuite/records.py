@@ -35,6 +35,7 @@ async def save(
     if answer is not None:
         return answer
     parsed = save_new(sandbox, record_type, body, validation_mode(request))
+    sandbox.store.count("created")
     await sandbox.store.committed()
     return after_saving(rule) or _saved(request, parsed)
 

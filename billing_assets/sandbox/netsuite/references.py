@@ -91,9 +91,11 @@ class References:
             self.upsert("accountingPeriod", _default_periods())
         self._sort_periods()
 
-    def upsert(self, type_: str, rows: Iterable[ReferenceRow]) -> int:
+    def upsert(self, type_: str, rows: Iterable[ReferenceRow]) -> None:
         """Add or replace entries by id, which `check` has passed; the caller commits."""
         rows = list(rows)
+        if not rows:
+            return
         self._store.write(
             "INSERT OR REPLACE INTO reference (type, id, external_id, name, content) VALUES (?, ?, ?, ?, ?)",
             *((type_, r.id, r.external_id, r.name, r.model_dump_json(by_alias=True)) for r in rows),
@@ -102,7 +104,6 @@ class References:
             self._keep(type_, row)
         if type_ == "accountingPeriod":
             self._sort_periods()
-        return len(rows)
 
     def check(self, lists: Mapping[str, Iterable[ReferenceRow]]) -> None:
         """Raise ReferenceConflictError for entries that cannot be taken."""

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import uvicorn
+from filelock import FileLock
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -203,13 +204,20 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(0.05)  # what is nearly done may finish
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+        for task in list(self.server_state.tasks):
+            task.cancel()
         await super().shutdown(sockets)
 
 
 def serve(folder: Path, host: str, port: int, switches: Switches) -> None:
-    """Run until SIGTERM or SIGINT. Writes DIR/server.json once the server listens."""
-    sandbox = open_sandbox(folder, switches)
-    with socket.create_server((host, port), backlog=1024) as listener:
+    """Run until SIGTERM or SIGINT. Writes DIR/server.json once the server listens.
+
+    Raises OSError if the address is taken or the folder cannot be used, filelock.Timeout if another one serves it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # two servers on one folder would each believe their own index of external ids
+    with FileLock(folder / "lock", timeout=2), socket.create_server((host, port), backlog=1024) as listener:
+        sandbox = open_sandbox(folder, switches)
         bound_port = listener.getsockname()[1]
         address = f"http://{f'[{host}]' if ':' in host else host}:{bound_port}"
 
@@ -224,7 +232,8 @@ def serve(folder: Path, host: str, port: int, switches: Switches) -> None:
             access_log=False,
             log_config=None,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=0,
+            timeout_graceful_shutdown=1,
+            proxy_headers=False,
         )
         _Server(config, announce).run(sockets=[listener])
 

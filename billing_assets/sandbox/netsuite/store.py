@@ -164,7 +164,6 @@ class Store:
         if record.external_id is not None:
             self.by_external[record.external_id.lower()] = record.id
         self._write_parts(record)
-        self.count("created")
         return record.id
 
     def update(self, record: Record, former_external_id: str | None) -> None:
