@@ -16,11 +16,15 @@ class Unreadable(ValueError):  # noqa: N818
 
 
 class Column(NamedTuple):
-    """A column of the contract. A value whose type is in `plain` is taken as it is (numbers: if finite)."""
+    """A column of the contract. A value whose type is in `plain` is taken as it is (numbers: if finite).
+
+    `of_int` converts where the whole column is int, in one go; keys often are, on every line.
+    """
 
     name: str
     plain: frozenset[type]
     convert: Callable[[Any], Any]
+    of_int: Callable[[int], Any] | None = None
 
 
 def text(value: Any) -> str:
@@ -103,7 +107,7 @@ def _text_or_empty(value: Any) -> str:
 
 
 def _text(name: str) -> Column:
-    return Column(name, frozenset({str}), text)
+    return Column(name, frozenset({str}), text, of_int=str)
 
 
 def _text_or_null(name: str) -> Column:
@@ -111,7 +115,7 @@ def _text_or_null(name: str) -> Column:
 
 
 def _number(name: str) -> Column:
-    return Column(name, frozenset({Decimal}), number)
+    return Column(name, frozenset({Decimal}), number, of_int=Decimal)
 
 
 def _number_or_null(name: str) -> Column:

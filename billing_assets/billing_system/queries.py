@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     String,
     Unicode,
+    any_,
     bindparam,
     column,
     false,
@@ -132,7 +133,16 @@ def text_type(dialect: Dialect, values: Sequence[str]) -> TypeEngine[Any]:
 
 
 def _is_one_of(key: ColumnElement[Any], dialect: Dialect, ids: Sequence[str]) -> ColumnElement[bool]:
+    if (
+        dialect.name == "postgresql"
+    ):  # one parameter, an array of whatever type the key has: the statement stays the same
+        return key == any_(bindparam("ids", _array_literal(ids), NullType()))
     return key.in_(bindparam("ids", list(ids), text_type(dialect, ids), expanding=True))
+
+
+def _array_literal(values: Sequence[str]) -> str:
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return '{"' + '","'.join(quoted) + '"}'
 
 
 def _derived(sql: str, name: str, columns: Sequence[str]) -> Subquery:
