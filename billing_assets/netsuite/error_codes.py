@@ -27,6 +27,7 @@ class ErrorCode(NamedTuple):
 
 _CLIENT_ERRORS = frozenset(range(400, 500))
 _BAD_REQUEST = frozenset({400})
+_REFUSALS = _CLIENT_ERRORS - {401, 403, 408, 409, 429}
 
 # The first row that fits a detail counts, so the special stands before the general.
 ERROR_CODES: tuple[ErrorCode, ...] = (
@@ -149,7 +150,7 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
     ),
     ErrorCode(
         "INVALID_CONTENT",
-        _CLIENT_ERRORS - {409},
+        _REFUSALS,
         "INVALID_CONTENT",
         None,
         "refused",
@@ -185,7 +186,7 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
     ),
     ErrorCode(
         "OTHER_REFUSAL",
-        _CLIENT_ERRORS - {401, 403, 408, 409, 429},
+        _REFUSALS,
         None,
         None,
         "refused",
