@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -22,8 +21,10 @@ from billing_assets.alerts.causes import Alert, Severity, message
 from billing_assets.settings import AlertSettings
 from billing_assets.state.database import Connection
 
-SEND_SECONDS = 30
+SEND_SECONDS = 20
 """Longest wait for one channel, whatever the timeouts in its URL."""
+
+_AT_ONCE = 16
 
 # apprise logs URLs whose path it does not mask (json://, workflows://, …): we report its failures ourselves, masked.
 _apprise_log = logging.getLogger("apprise")
@@ -76,13 +77,18 @@ def deliver(
     fails is logged and reported. Raises AlertDeliveryError at the end if some alert was taken by no channel.
     """
     when = now or datetime.now(UTC)
-    sent, repeated, logged, undelivered = [], [], [], []
-    failures: list[ChannelFailure] = []
+    claims: list[tuple[Alert, store.Claim]] = []
+    repeated = []
     for alert in alerts:
         claim = store.claim(connection, alert, settings.window_minutes, when)
         if claim is None:
             repeated.append(alert.cause)
-            continue
+        else:
+            claims.append((alert, claim))
+    failures = _send(claims, settings.urls)
+    sent, logged, undelivered = [], [], []
+    for alert, claim in claims:
+        failed = sum(failure.cause == alert.cause for failure in failures)
         if not settings.urls:
             _log.warning(
                 "alert_without_channel",
@@ -93,21 +99,18 @@ def deliver(
             )
             store.confirm(connection, claim, when)
             logged.append(alert.cause)
-            continue
-        failed = _send(alert, claim, settings.urls)
-        failures += failed
-        for failure in failed:
-            _log.warning("alert_channel_failed", cause=failure.cause, channel=failure.channel, reason=failure.reason)
-        if len(failed) == len(settings.urls):
+        elif failed == len(settings.urls):
             store.give_back(connection, claim)
             undelivered.append(alert.cause)
         else:
+            _log.info("alert_sent", cause=alert.cause, channels=len(settings.urls) - failed)
             store.confirm(connection, claim, when)
             sent.append(alert.cause)
-            _log.info("alert_sent", cause=alert.cause, channels=len(settings.urls) - len(failed))
+    for failure in failures:
+        _log.warning("alert_channel_failed", **failure._asdict())
     if undelivered:
-        raise AlertDeliveryError(undelivered, [f for f in failures if f.cause in undelivered])
-    return DeliveryReport(tuple(sent), tuple(repeated), tuple(logged), tuple(failures))
+        raise AlertDeliveryError(undelivered, [failure for failure in failures if failure.cause in undelivered])
+    return DeliveryReport(tuple(sent), tuple(repeated), tuple(logged), failures)
 
 
 def masked(url: str) -> str:
@@ -116,16 +119,20 @@ def masked(url: str) -> str:
     return f"{scheme[1].lower()}://…" if scheme else "no scheme"
 
 
-def _send(alert: Alert, claim: store.Claim, urls: Sequence[SecretStr]) -> list[ChannelFailure]:
-    """The channels that did not take the alert; all are tried side by side."""
-    post = partial(_post, alert, claim)
-    with ThreadPoolExecutor(max_workers=len(urls), thread_name_prefix="alert") as pool:
-        reasons = list(pool.map(post, [url.get_secret_value() for url in urls]))
-    return [
-        ChannelFailure(alert.cause, f"{number} ({masked(url.get_secret_value())})", reason)
-        for number, (url, reason) in enumerate(zip(urls, reasons, strict=True), start=1)
-        if reason is not None
+def _send(claims: Sequence[tuple[Alert, store.Claim]], urls: Sequence[SecretStr]) -> tuple[ChannelFailure, ...]:
+    """Send every alert to every channel, all side by side: one that does not answer must not use up a sensor's tick."""
+    posts = [
+        (alert, claim, number, url.get_secret_value())
+        for alert, claim in claims
+        for number, url in enumerate(urls, start=1)
     ]
+    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="alert") as pool:
+        reasons = list(pool.map(lambda post: _post(post[0], post[1], post[3]), posts))
+    return tuple(
+        ChannelFailure(alert.cause, f"{number} ({masked(url)})", reason)
+        for (alert, _, number, url), reason in zip(posts, reasons, strict=True)
+        if reason is not None
+    )
 
 
 def _post(alert: Alert, claim: store.Claim, url: str) -> str | None:

@@ -54,6 +54,16 @@ def test_the_next_message_comes_after_the_window_and_knows_what_was_held_back(co
     assert third.repeats == 0
 
 
+def test_what_is_seen_while_a_message_is_on_its_way_is_told_in_the_next(connection: Connection) -> None:
+    first = store.claim(connection, alert(), WINDOW, NOW)
+    assert first is not None
+    assert store.claim(connection, alert(), WINDOW, NOW) is None
+    store.confirm(connection, first, NOW)
+    second = store.claim(connection, alert(), WINDOW, later(60))
+    assert second is not None
+    assert second.repeats == 1
+
+
 def test_another_cause_is_not_held_back(connection: Connection) -> None:
     first = store.claim(connection, alert(), WINDOW, NOW)
     assert first is not None
