@@ -195,35 +195,22 @@ def _pid_file(folder: Path) -> list[str]:
         return []
 
 
-def _process(folder: Path) -> psutil.Process | None:
-    """The process whose pid stands in postmaster.pid, which after a crash may be any program's."""
+def _postmaster(folder: Path) -> psutil.Process | None:
+    """The live postmaster of this cluster, ready or not.
+
+    The pid in postmaster.pid may be a dead server's, a zombie's, or, after a reboot, any other program's.
+    """
     lines = _pid_file(folder)
     try:
-        return psutil.Process(int(lines[0])) if lines else None
+        process = psutil.Process(int(lines[0])) if lines else None
+        if process is None or process.name().removesuffix(".exe") != "postgres":
+            return None
+        # pg_ctl starts `postgres -D <data>`; without that word it is another cluster's. A zombie has no words.
+        return process if any(Path(word) == folder / "data" for word in process.cmdline()) else None
     except (psutil.NoSuchProcess, ValueError):
         return None
-
-
-def _postmaster(folder: Path) -> psutil.Process | None:
-    """The live postmaster of this cluster, ready or not."""
-    if (process := _process(folder)) is None or not _is_live_postgres(process):
-        return None
-    try:
-        # pg_ctl starts `postgres -D <data>`; without that word it is another cluster's, after a reboot.
-        ours = any(Path(word) == folder / "data" for word in process.cmdline())
-    except psutil.NoSuchProcess:
-        return None
     except psutil.AccessDenied:
-        ours = True  # cannot tell: rather wait for it than start a second server on the same files
-    return process if ours else None
-
-
-def _is_live_postgres(process: psutil.Process) -> bool:
-    try:
-        name = process.name().removesuffix(".exe")
-        return name == "postgres" and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+        return process  # cannot tell: rather wait for it than start a second server on the same files
 
 
 def _clear_stale_pid_file(folder: Path) -> None:
@@ -233,9 +220,8 @@ def _clear_stale_pid_file(folder: Path) -> None:
     first process does not reap), and after a reboot the number may be another program's of the same user.
     Linux only: there we see that no orphaned backend is still attached to the old server's memory.
     """
-    process = _process(folder)
     lines = _pid_file(folder)
-    if sys.platform != "linux" or process is None or _is_live_postgres(process) or len(lines) < 7:
+    if sys.platform != "linux" or len(lines) < 7 or _postmaster(folder):
         return
     segment = lines[6].split()[-1]
     for row in Path("/proc/sysvipc/shm").read_text(encoding="utf-8").splitlines()[1:]:
@@ -287,10 +273,8 @@ def _check_version(folder: Path) -> None:
 
 def _launch(folder: Path, *, durable: bool) -> EmbeddedServer:
     deadline = time.monotonic() + ORPHAN_SECONDS
-    port = _kept_port(folder)
+    port = _kept_port(folder) or _free_port()
     while True:
-        if port is None:
-            port = _free_port()
         _clear_stale_pid_file(folder)
         _configure(folder, port, durable=durable)
         if _pg_ctl(folder, "start", "-l", str(folder / "startup.log"), "-t", str(START_SECONDS)):
@@ -310,7 +294,7 @@ def _launch(folder: Path, *, durable: bool) -> EmbeddedServer:
         elif _is_free(port):
             raise failure(folder, "PostgreSQL did not start")
         else:
-            port = None  # taken between our look and the server's
+            port = _free_port()  # another program has taken ours
 
 
 def _configure(folder: Path, port: int, *, durable: bool) -> None:
@@ -331,10 +315,9 @@ def _pg_ctl(folder: Path, action: str, *options: str) -> bool:
 
 def _kept_port(folder: Path) -> int | None:
     try:
-        port = int((folder / "port").read_text(encoding="utf-8"))
+        return int((folder / "port").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-    return port if _is_free(port) else None
 
 
 def _is_free(port: int) -> bool:

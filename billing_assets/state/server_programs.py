@@ -47,8 +47,7 @@ def run_program(folder: Path, program: str, *arguments: str) -> bool:
                 env={**environment, "LC_ALL": "C"},
                 timeout=TIMEOUT_SECONDS,
                 check=False,
-                # Ctrl-C on the starter's terminal must not reach the server.
-                start_new_session=True,
+                # Ctrl-C on the starter's terminal must not reach the server. pg_ctl sees to it, but on Windows.
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         except subprocess.TimeoutExpired as error:

@@ -370,6 +370,22 @@ def test_a_pid_that_another_program_has_after_a_reboot_does_not_block_the_start(
 
 
 @on_linux
+def test_a_pid_that_another_postgresql_has_after_a_reboot_does_not_block_the_start(home: Path) -> None:
+    other_home = home.with_name("another")
+    other = embedded.start(other_home, durable=False)
+    try:
+        server = embedded.start(home, durable=False)
+        kill_hard(server)
+        set_pid(server, postmaster(other).pid)
+        assert embedded.running(home) is None
+        assert embedded.stop(home) is False
+        assert query(embedded.start(home, durable=False), "SELECT 1") == 1
+        assert query(other, "SELECT 1") == 1
+    finally:
+        embedded.stop(other_home, mode="immediate")
+
+
+@on_linux
 def test_a_second_server_never_starts_on_files_that_a_first_one_still_uses(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -417,15 +433,6 @@ def test_a_port_that_another_process_took_in_between_is_replaced(home: Path) -> 
         second = embedded.start(home, durable=False)
         assert second.port != first.port
         assert query(second, "SELECT 1") == 1
-
-
-def test_a_port_taken_while_the_server_starts_is_replaced_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server((embedded.HOST, 0)) as other:
-        taken = other.getsockname()[1]
-        monkeypatch.setattr(embedded, "_kept_port", lambda _folder: taken)  # it was free when we looked
-        server = embedded.start(home, durable=False)
-        assert server.port != taken
-        assert query(server, "SELECT 1") == 1
 
 
 def test_a_server_that_cannot_start_says_why_and_what_to_do(home: Path) -> None:

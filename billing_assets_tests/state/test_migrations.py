@@ -140,6 +140,18 @@ def test_a_file_that_fails_names_file_line_and_reason_and_leaves_nothing_of_itse
     assert migrate(database, folder) == ["0003_bad.sql", "0004_after.sql"]
 
 
+def test_a_file_that_cannot_be_recorded_leaves_nothing_of_itself(database: str, folder: Path) -> None:
+    write(
+        folder,
+        "0003_unrecorded.sql",
+        "CREATE TABLE billing.half ();\n"
+        "ALTER TABLE billing.schema_migrations ADD CHECK (name <> '0003_unrecorded.sql');\n",
+    )
+    with pytest.raises(MigrationError, match=r"0003_unrecorded\.sql: failed, and nothing of it was kept"):
+        migrate(database, folder)
+    assert rows(database, "SELECT to_regclass('billing.half')") == [(None,)]
+
+
 @pytest.mark.parametrize("command", ["COMMIT;", "select 1; commit ;", "begin;", "Rollback work;", "START TRANSACTION;"])
 def test_a_file_that_would_end_its_own_transaction_is_refused_before_anything_runs(
     database: str, folder: Path, command: str
