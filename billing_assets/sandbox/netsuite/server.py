@@ -125,6 +125,8 @@ def _gated(sandbox: Sandbox, handler: Handler) -> Callable[[Request], Awaitable[
             response = await _answer(sandbox, request, handler, admitted=admitted)
         except errors.NetSuiteError as error:
             response = _refusal(sandbox, request, error)
+        except asyncio.CancelledError:
+            response = DroppedConnection()  # only the server's own end cancels a request
         finally:
             traffic.in_flight -= admitted
         traffic.statuses["dropped" if isinstance(response, DroppedConnection) else str(response.status_code)] += 1

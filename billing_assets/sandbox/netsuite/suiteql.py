@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from billing_assets.sandbox.netsuite.errors import NetSuiteError
 from billing_assets.sandbox.netsuite.store import Store
+from billing_assets.sandbox.netsuite.suiteql_functions import to_date
 from billing_assets.sandbox.netsuite.suiteql_tables import TABLES
 
 MOST_ROWS = 100_000
@@ -77,7 +78,7 @@ def run(store: Store, query: str, bound: Sequence[Any], signs: dict[str, Any], l
 
 def translate(query: str) -> tuple[str, int]:
     """The query for SQLite and how many parameters it binds (named :p1, :p2, …). Raises NetSuiteError."""
-    tokens = _tokens(query)
+    tokens = _with_dates(_tokens(query))
     if not tokens or tokens[0].text != "select":
         raise query_error("only SELECT is supported.")
     _check_in_lists(tokens)
@@ -120,6 +121,25 @@ def _tokens(query: str) -> list[Token]:
             text = match.group()
             tokens.append(Token(match.lastgroup, text.lower() if match.lastgroup == "name" else text))
     return tokens
+
+
+def _with_dates(tokens: Sequence[Token]) -> list[Token]:
+    """TO_DATE of literals becomes the date itself, so that a wrong one is refused whatever rows there are."""
+    out: list[Token] = []
+    i = 0
+    while i < len(tokens):
+        call = tokens[i : i + 6]
+        if [t.text if t.kind != "string" else "?" for t in call] == ["to_date", "(", "?", ",", "?", ")"]:
+            try:
+                value = to_date(call[2].text[1:-1], call[4].text[1:-1])
+            except (KeyError, ValueError) as error:
+                raise query_error(f"Invalid date or format in TO_DATE: {error}.") from error
+            out.append(Token("string", f"'{value}'"))
+            i += len(call)
+        else:
+            out.append(tokens[i])
+            i += 1
+    return out
 
 
 def _check_in_lists(tokens: Sequence[Token]) -> None:

@@ -88,7 +88,10 @@ def test_a_date_outside_the_named_period_is_refused(account: Account) -> None:
         ({"memo": "x" * 1000}, "memo"),
         ({"otherRefNum": "x" * 46}, "otherRefNum"),
         ({"externalId": "x" * 256}, "externalId"),
-        ({"item": {"items": [{"item": {"id": "1"}, "amount": 1, "description": "x" * 1000}]}}, "item.items[0].description"),
+        (
+            {"item": {"items": [{"item": {"id": "1"}, "amount": 1, "description": "x" * 1000}]}},
+            "item.items[0].description",
+        ),
     ],
 )
 def test_text_has_a_longest_length(account: Account, changes: dict[str, Any], path: str) -> None:

@@ -1,6 +1,7 @@
 """Creating, reading, updating and transforming invoices and credit memos."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -82,11 +83,11 @@ def test_an_invoice_is_transformed_into_a_credit_memo_that_is_applied_to_it(acco
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_an_update_adds_lines_unless_told_to_replace_them(account: Account, method: str) -> None:
     url = f"{account.base_url}/services/rest/record/v1/invoice/{account.created(invoice())}"
-    body = {"memo": "again", "item": lines(1, 2)}
+    body: dict[str, Any] = {"memo": "again", "item": lines(1, 2)}
     assert account.session.request(method, url, json=body, timeout=30).status_code == 204
     shown = account.show("invoice/eid:INV-1")
     assert ([line["amount"] for line in shown["item"]["items"]], shown["memo"]) == ([15.3, 5.1, 1, 2], "again")
-    body = {"item": {"items": [{"line": 2, "amount": 7}]}, "memo": None}
+    body = {"memo": None, "item": {"items": [{"line": 2, "amount": 7}]}}
     assert account.session.request(method, url, json=body, timeout=30).status_code == 204
     shown = account.show("invoice/eid:INV-1")
     assert ([line["amount"] for line in shown["item"]["items"]], "memo" in shown) == ([15.3, 7, 1, 2], False)
