@@ -82,7 +82,7 @@ async def records(sandbox: Sandbox, request: Request) -> Response:
     _, line_rows = await _read(
         sandbox,
         "SELECT record, item, quantity, rate, amount_e4, description FROM line"
-        " WHERE record IN (SELECT value FROM json_each(?)) ORDER BY record, n",
+        " WHERE record IN (SELECT value FROM json_each(?)) AND n > 0 ORDER BY record, n",
         (ids,),
     )
     lines: dict[int, list[dict[str, Any]]] = {}

@@ -192,7 +192,8 @@ class Store:
         if row is None:
             return None
         lines = self.connection.execute(
-            "SELECT item, quantity, rate, amount_e4, description, extra FROM line WHERE record = ? ORDER BY n",
+            "SELECT item, quantity, rate, amount_e4, description, extra FROM line WHERE record = ? AND n > 0"
+            " ORDER BY n",
             (record_id,),
         )
         applied = self.connection.execute(
@@ -242,7 +243,9 @@ class Store:
         self.connection.close()
 
     def _write_parts(self, record: Record) -> None:
-        lines = [(record.id, n, *line) for n, line in enumerate(record.lines, 1)]
+        # NetSuite's main line, number 0, carries the total
+        main = (record.id, 0, None, None, None, record.total_e4, record.memo, None)
+        lines = [main, *((record.id, n, *line) for n, line in enumerate(record.lines, 1))]
         self.write("INSERT INTO line VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *lines)
         if record.applications:
             rows = [(record.id, invoice, amount) for invoice, amount in record.applications]

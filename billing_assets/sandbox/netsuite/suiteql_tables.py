@@ -13,9 +13,13 @@ class Table(NamedTuple):
     query: str
 
 
-_TOTAL = "CAST({r}total_e4 * CASE {r}type WHEN 'invoice' THEN 1 ELSE :credit_sign END / 10000.0 AS REAL)"
+_TOTAL = "CAST(total_e4 * CASE type WHEN 'invoice' THEN 1 ELSE :credit_sign END / 10000.0 AS REAL)"
 _VISIBLE = "(:cutoff IS NULL OR {r}saved_at <= :cutoff)"
-_SIGN = "CASE r.type WHEN 'invoice' THEN :line_sign ELSE :credit_line_sign END"
+_LINE_SIGN = (
+    "CASE WHEN r.type = 'invoice' THEN CASE l.n WHEN 0 THEN 1 ELSE :line_sign END"
+    " ELSE CASE l.n WHEN 0 THEN :credit_sign ELSE :credit_line_sign END END"
+)
+_LINE_AMOUNT = f"CAST(l.amount_e4 * {_LINE_SIGN} / 10000.0 AS REAL)"
 _APPLIED = "(SELECT coalesce(sum(amount_e4), 0) FROM application WHERE invoice = record.id OR credit = record.id)"
 
 _TRANSACTION = {
@@ -26,7 +30,7 @@ _TRANSACTION = {
     "recordtype": "lower(type)",
     "entity": "entity",
     "currency": "currency",
-    "foreigntotal": _TOTAL.format(r=""),
+    "foreigntotal": _TOTAL,
     "trandate": "trandate",
     "duedate": "duedate",
     "status": f"CASE WHEN total_e4 > {_APPLIED} THEN 'A' ELSE 'B' END",  # A open, B paid or applied [guess]
@@ -36,27 +40,15 @@ _TRANSACTION = {
     "memo": "memo",
     "otherrefnum": "otherrefnum",
 }
-_MAIN_LINE = {
-    "transaction": "r.id",
-    "linesequencenumber": "0",
-    "mainline": "'T'",
-    "item": "NULL",
-    "quantity": "NULL",
-    "rate": "NULL",
-    "foreignamount": _TOTAL.format(r="r."),
-    "netamount": _TOTAL.format(r="r."),
-    "memo": "r.memo",
-    "subsidiary": "r.subsidiary",
-}
-_ITEM_LINE = {
+_LINE = {
     "transaction": "l.record",
     "linesequencenumber": "l.n",
-    "mainline": "'F'",
+    "mainline": "CASE l.n WHEN 0 THEN 'T' ELSE 'F' END",
     "item": "l.item",
-    "quantity": f"CAST(l.quantity * {_SIGN} AS REAL)",
+    "quantity": f"CAST(l.quantity * {_LINE_SIGN} AS REAL)",
     "rate": "CAST(l.rate AS REAL)",
-    "foreignamount": f"CAST(l.amount_e4 * {_SIGN} / 10000.0 AS REAL)",
-    "netamount": f"CAST(l.amount_e4 * {_SIGN} / 10000.0 AS REAL)",
+    "foreignamount": _LINE_AMOUNT,
+    "netamount": _LINE_AMOUNT,
     "memo": "l.description",
     "subsidiary": "r.subsidiary",
 }
@@ -85,14 +77,11 @@ def _columns(expressions: dict[str, str]) -> str:
 
 
 def _tables() -> dict[str, Table]:
-    lines = (
-        f"SELECT {_columns(_MAIN_LINE)} FROM record r WHERE {_VISIBLE.format(r='r.')} UNION ALL "  # noqa: S608
-        f"SELECT {_columns(_ITEM_LINE)} FROM line l JOIN record r ON r.id = l.record WHERE {_VISIBLE.format(r='r.')}"
-    )
+    lines = f"SELECT {_columns(_LINE)} FROM line l JOIN record r ON r.id = l.record WHERE {_VISIBLE.format(r='r.')}"  # noqa: S608
     record = f"SELECT {_columns(_TRANSACTION)} FROM record WHERE {_VISIBLE.format(r='')}"  # noqa: S608
     tables = {
         "transaction": Table(frozenset(_TRANSACTION), record),
-        "transactionline": Table(frozenset(_ITEM_LINE), lines),
+        "transactionline": Table(frozenset(_LINE), lines),
     }
     for name, (list_, columns) in _LISTS.items():
         query = f"SELECT {_columns(columns)} FROM reference WHERE type = '{list_}'"  # noqa: S608

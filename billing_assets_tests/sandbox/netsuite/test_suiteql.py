@@ -35,6 +35,8 @@ def test_the_sign_of_credit_totals_and_lines_is_a_switch(three: Account) -> None
     amounts = "SELECT foreignamount AS a FROM transactionline WHERE mainline = 'F' AND transaction IN (2, 3)"
     assert three.rows(query) == [{"total": "23.9"}]
     assert [row["a"] for row in three.rows(amounts)] == ["-7", "1.5", "2"]
+    main = "SELECT transaction, linesequencenumber, foreignamount FROM transactionline WHERE mainline = 'T'"
+    assert [row["foreignamount"] for row in three.rows(main)] == ["20.4", "7", "-3.5"]
     three.switch(credit_total_sign="positive", line_sign="entered")
     assert three.rows(query) == [{"total": "30.9"}]
     assert [row["a"] for row in three.rows(amounts)] == ["7", "1.5", "2"]
