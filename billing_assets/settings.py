@@ -111,6 +111,12 @@ class BatchSettings(_Section):
     sensor_seconds: PositiveInt = Field(30, description="How often the planner looks for ready documents")
 
 
+class CloseSettings(_Section):
+    first_month: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] = Field(
+        "2009-12", description="The first billing month (YYYY-MM) that has a partition of month_close"
+    )
+
+
 class AlertSettings(_Section):
     urls: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
@@ -150,6 +156,7 @@ class Settings(BaseSettings):
     netsuite: NetSuiteSettings = NetSuiteSettings()
     staging: StagingSettings = StagingSettings()
     batches: BatchSettings = BatchSettings()
+    close: CloseSettings = CloseSettings()
     alerts: AlertSettings = AlertSettings()
     mapping: Path = Field(Path("config/mapping.yaml"), description="Mapping of documents to NetSuite's fields")
     log_format: Literal["console", "json"] = Field("console", description="console for people, json for collectors")

@@ -43,7 +43,9 @@ def holding(
     its lease. Raises UnknownBatchError, and StaleLockError when the hold was lost before the end.
     """
     lease_seconds = settings.batches.lease_seconds
-    began, lock = _take(connection, partition_key, run_id, lease_seconds, retry_rejected=retry_rejected)
+    lock = take(connection, partition_key, run_id, settings, retry_rejected=retry_rejected)
+    began = time.monotonic()
+    store.renew(connection, lock, lease_seconds)
     lease = Lease(lock, began + lease_seconds)
     stop = threading.Event()
     keeper = threading.Thread(target=_keep, args=(url, lease, lease_seconds, stop), name="lease", daemon=True)
@@ -63,16 +65,14 @@ def holding(
         keeper.join(timeout=_LOOK_AGAIN_SECONDS)
 
 
-def _take(
-    connection: Connection, partition_key: str, run_id: str, lease_seconds: float, *, retry_rejected: bool
-) -> tuple[float, Lock]:
+def take(connection: Connection, partition_key: str, run_id: str, settings: Settings, *, retry_rejected: bool) -> Lock:
+    """Locks a batch, waiting while another run holds it. A run that holds it already takes it anew."""
     said = False
     while True:
-        began = time.monotonic()
         try:
             with connection.transaction():
-                return began, store.lock(
-                    connection, partition_key, run_id, lease_seconds, retry_rejected=retry_rejected
+                return store.lock(
+                    connection, partition_key, run_id, settings.batches.lease_seconds, retry_rejected=retry_rejected
                 )
         except LockHeldError as error:
             if not said:

@@ -161,14 +161,15 @@ def lock(
 
     Takes up what is left: documents waiting, those of a run whose lease ended, and, if asked, rejected ones. Open
     attempts stay `posting` under the new epoch: they are looked up before anything else happens to them.
-    Raises LockHeldError while another run's lease is live, UnknownBatchError.
+    A run that holds the batch already gets it again. Raises LockHeldError while another run's lease is live, and
+    UnknownBatchError.
     """
     settle_order(connection)
     row = connection.execute(
         """
-        select run_id, locked_until, locked_until >= clock_timestamp() as live
+        select run_id, locked_until, locked_until >= clock_timestamp() and run_id <> %s as live
         from billing.locked_batches where partition_key = %s for update""",
-        [partition_key],
+        [run_id, partition_key],
     ).fetchone()
     if row is None:
         raise UnknownBatchError(partition_key)
@@ -192,6 +193,34 @@ def lock(
         {"epoch": epoch, "key": partition_key, "retry_rejected": retry_rejected},
     )
     return Lock(partition_key, epoch, run_id)
+
+
+@dataclass(frozen=True)
+class LockedSummary:
+    """What a run holds: documents, their totals by currency, and how many of them must not be posted at all."""
+
+    documents: int
+    unfit: int
+    totals: tuple[tuple[str, Decimal], ...]
+
+
+def locked_summary(connection: Connection, partition_key: str) -> LockedSummary:
+    """The locked documents of a batch, and those among them that validation should never have let through."""
+    rows = connection.execute(
+        """
+        select currency, count(*) as documents, sum(total) as total,
+               count(*) filter (where status <> 'closed' or line_count = 0
+                                or findings @> '[{"severity": "error"}]' or kind not in ('invoice', 'credit_memo')
+                               ) as unfit
+        from billing.staged_invoices
+        where batch = %s and state in ('locked', 'posting') group by 1 order by 1""",
+        [partition_key],
+    ).fetchall()
+    return LockedSummary(
+        sum(row["documents"] for row in rows),
+        sum(row["unfit"] for row in rows),
+        tuple((row["currency"], row["total"]) for row in rows),
+    )
 
 
 def renew(connection: Connection, held: Lock, lease_seconds: float) -> None:

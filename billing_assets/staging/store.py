@@ -260,3 +260,37 @@ def finish(
         "insert into billing.staging_runs (source, run_id, since, watermark, counts) values (%s, %s, %s, %s, %s)",
         [source, run_id, since, moved_to, Jsonb(counts)],
     )
+
+
+def totals_by_state(connection: Connection, source: str) -> list[dict[str, Any]]:
+    """Documents and what they add up to, by state, kind and currency."""
+    return connection.execute(
+        """
+        select state, kind, currency, count(*) as documents, coalesce(sum(total), 0) as total
+        from billing.staged_invoices where source = %s group by 1, 2, 3 order by 1, 2, 3""",
+        [source],
+    ).fetchall()
+
+
+def totals_by_finding(connection: Connection, source: str) -> list[dict[str, Any]]:
+    """Documents that have a finding, by its code; a document with several counts under each."""
+    return connection.execute(
+        """
+        select f ->> 'code' as code, f ->> 'severity' as severity, d.currency, count(distinct d.id) as documents,
+               sum(d.total) as total
+        from billing.staged_invoices as d, jsonb_array_elements(d.findings) as f
+        where d.source = %s and d.state in ('held', 'excluded', 'ready', 'batched')
+        group by 1, 2, 3 order by 4 desc, 1""",
+        [source],
+    ).fetchall()
+
+
+def without_reason(connection: Connection, source: str) -> int:
+    """Documents held or excluded without a finding that says why. None is the only good answer."""
+    row = connection.execute(
+        """
+        select count(*) as n from billing.staged_invoices
+        where source = %s and state in ('held', 'excluded') and findings = '[]'""",
+        [source],
+    ).fetchone()
+    return int(row["n"]) if row else 0

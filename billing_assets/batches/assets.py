@@ -1,0 +1,59 @@
+"""Batches of documents, locked by one run at a time."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from billing_assets.batches import store
+from billing_assets.batches.lease import take
+from billing_assets.batches.partitions import batches
+from billing_assets.presentation import money
+from billing_assets.runtime import Runtime
+from billing_assets.staging.assets import staged_invoices
+
+ASKED_BY = "billing/asked_by"
+"""Tag of runs that a sensor asked for. A run without it was started by a person, who has mended something."""
+
+WHOLE = dg.AssetCheckSpec(
+    "batch_is_whole",
+    asset="locked_batches",
+    blocking=True,
+    description="Every locked document is closed, complete and without an error finding; nothing else may be posted.",
+)
+
+
+@dg.asset(
+    partitions_def=batches,
+    deps=[staged_invoices],
+    group_name="staging",
+    kinds={"postgres"},
+    owners=["team:billing"],
+    pool="netsuite_batches",
+    check_specs=[WHOLE],
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    description="Up to 1,000 documents of one billing month that one run holds while it posts them. Planned from what "
+    "is ready, by the sensor `plan_batches`; the partition is the batch.",
+)
+def locked_batches(
+    context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Locks the batch for this run. The posting in the same run goes on under the same lock."""
+    key = context.partition_key
+    with billing.state() as connection:
+        lock = take(connection, key, context.run_id, billing.settings, retry_rejected=ASKED_BY not in context.run_tags)
+        summary = store.locked_summary(connection, key)
+        if summary.unfit:
+            store.release(connection, lock, billing.settings.netsuite.absence_counts_after_seconds)
+    context.log.info(f"Locked {summary.documents} documents of batch {key} (epoch {lock.epoch}).")
+    yield dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": summary.documents,
+            "epoch": lock.epoch,
+            **{name: value for total in summary.totals for name, value in money(f"total_{total[0]}", total[1]).items()},
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=WHOLE.name, passed=not summary.unfit, metadata={"documents_unfit": summary.unfit}
+            )
+        ],
+    )

@@ -1,0 +1,89 @@
+"""What a process needs to work, built from its settings once and on first use: database, source, mapping, NetSuite."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import sqlalchemy
+
+from billing_assets.billing_system.connection import connect_source, open_source
+from billing_assets.billing_system.queries import Queries, load_queries, shipped_queries
+from billing_assets.netsuite.client import NetSuiteClient
+from billing_assets.netsuite.lanes import Lanes
+from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
+from billing_assets.settings import Settings, SettingsError, variable
+from billing_assets.staging.staging import Validation
+from billing_assets.state import embedded
+from billing_assets.state.database import Connection, connect
+
+DATABASE = "billing"
+"""Name of our database on the embedded server."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The outside world of one process. Everything on it is made on first use and kept."""
+
+    settings: Settings
+
+    @cached_property
+    def database_url(self) -> str:
+        """Our PostgreSQL; the embedded one is started where no other is set."""
+        if self.settings.database_url is not None:
+            return self.settings.database_url.get_secret_value()
+        server = embedded.start(self.settings.home)
+        embedded.create_database(server.url(), DATABASE)
+        return server.url(DATABASE)
+
+    @cached_property
+    def source_url(self) -> str:
+        """The billing database. Raises SettingsError when none is set."""
+        if self.settings.source.url is None:
+            raise SettingsError(
+                f"{variable('source.url')} is not set: it names the billing database, e.g. "
+                "mssql+pyodbc://user:password@host/billing?driver=ODBC+Driver+18+for+SQL+Server. "
+                "`make run` sets it for the sample."
+            )
+        return self.settings.source.url.get_secret_value()
+
+    @cached_property
+    def source(self) -> sqlalchemy.Engine:
+        """Read-only engine on the billing database."""
+        return open_source(self.source_url)
+
+    @cached_property
+    def queries(self) -> Queries:
+        """The extraction queries: the integrator's, or those shipped for the source's engine."""
+        return load_queries(self.settings.source.queries or shipped_queries(self.source_url))
+
+    @cached_property
+    def mapping(self) -> NetSuiteMapping:
+        """The mapping to NetSuite's fields. Raises MappingError."""
+        return load_mapping(self.settings.mapping)
+
+    @cached_property
+    def validation(self) -> Validation:
+        """The mapping as staging sees it."""
+        return Validation(self.mapping.policy, self.mapping.check, self.mapping.external_id)
+
+    @cached_property
+    def netsuite(self) -> NetSuiteClient:
+        """The client of the NetSuite account."""
+        return NetSuiteClient(self.settings.netsuite)
+
+    def lanes(self) -> Lanes:
+        """This run's share of the account's concurrency, as a context manager."""
+        return Lanes(self.database_url, self.settings.netsuite.account, self.settings.netsuite.lanes)
+
+    @contextmanager
+    def state(self) -> Iterator[Connection]:
+        """A connection to our PostgreSQL."""
+        with connect(self.database_url) as connection:
+            yield connection
+
+    @contextmanager
+    def billing_system(self) -> Iterator[sqlalchemy.Connection]:
+        """A connection to the billing database."""
+        with connect_source(self.source) as connection:
+            yield connection

@@ -1,0 +1,61 @@
+"""When staging runs: several times a day, as soon as something closed, and at the press of a button."""
+
+import dagster as dg
+
+from billing_assets.billing_system.totals import fingerprint
+from billing_assets.runtime import Runtime
+from billing_assets.settings import Settings
+from billing_assets.staging import store
+
+_RUNNING = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+stage_job = dg.define_asset_job(
+    "stage",
+    selection=dg.AssetSelection.assets("billing_invoices", "staged_invoices").materializable(),
+    description="Read the billing system and bring the staging table up to date. Safe at any time.",
+)
+
+
+def staging_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    """The regular staging."""
+    return dg.ScheduleDefinition(
+        name="stage_several_times_a_day",
+        job=stage_job,
+        cron_schedule=settings.staging.cron,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+
+
+def newly_closed_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Stages as soon as a document appeared or closed in the billing system."""
+
+    @dg.sensor(
+        name="newly_closed",
+        job=stage_job,
+        minimum_interval_seconds=max(settings.staging.detect_seconds, 1),
+        default_status=dg.DefaultSensorStatus.RUNNING
+        if settings.staging.detect_seconds
+        else dg.DefaultSensorStatus.STOPPED,
+        description="Looks at the billing database's counts and asks for a staging when they changed.",
+    )
+    def newly_closed(
+        context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
+    ) -> dg.RunRequest | dg.SkipReason:
+        with billing.state() as connection:
+            staged_until = store.watermark(connection, billing.settings.source.name)
+        with billing.billing_system() as source:
+            seen = f"{fingerprint(source, billing.queries, None)} {staged_until is not None}"
+        if seen == context.cursor:
+            return dg.SkipReason("Nothing appeared or closed since the last look.")
+        if context.instance.get_runs(dg.RunsFilter(job_name=stage_job.name, statuses=_RUNNING), limit=1):
+            return dg.SkipReason("A staging is running; what is new is looked at again after it.")
+        context.update_cursor(seen)
+        return dg.RunRequest(tags={"billing/asked_by": "newly_closed"})
+
+    return newly_closed
