@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, Unpack
 
 from sqlalchemy import (
     ColumnElement,
@@ -31,6 +31,10 @@ from billing_assets.billing_system.errors import ColumnsWrong, QueriesMissing, a
 from billing_assets.shipped import shipped
 
 DOCUMENTS_FILE, LINES_FILE = "documents.sql", "lines.sql"
+
+
+Statement: TypeAlias = Select[Unpack[tuple[Any, ...]]]
+"""A SELECT of whatever columns."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def check_columns(conn: Connection, queries: Queries) -> None:
         (LINES_FILE, lines_table(queries), LINE_COLUMNS),
     ):
         with asking(conn, file):
-            found = column_names(conn.execute(all_columns(derived).where(false())).keys())
+            found = column_names(conn.execute(no_rows(derived)).keys())
         missing[file] = [one.name for one in contract if one.name not in found]
         repeated[file] = sorted({name for name in found if found.count(name) > 1})
     if any(missing.values()) or any(repeated.values()):
@@ -86,25 +90,30 @@ def lines_table(queries: Queries) -> Subquery:
     return _derived(queries.lines, "lines", [one.name for one in LINE_COLUMNS])
 
 
-def all_columns(derived: Subquery) -> Select[Any]:
+def all_columns(derived: Subquery) -> Statement:
     """Every column of the integrator's query, further ones included."""
     return select(text("*")).select_from(derived)
 
 
-def headers_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Select[Any]:
+def no_rows(derived: Subquery) -> Statement:
+    """The query for no row at all: it shows its columns, and whether the engine takes it."""
+    return all_columns(derived).where(false())
+
+
+def headers_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Statement:
     """Documents with one of the ids (at most 1,000: SQL Server takes 2,100 parameters)."""
     documents = documents_table(queries)
     return all_columns(documents).where(_is_one_of(documents.c.document_id, dialect, ids))
 
 
-def lines_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Select[Any]:
+def lines_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Statement:
     """Lines of the documents with one of the ids (at most 1,000), each document's together and in order."""
     lines = lines_table(queries)
     matching = _is_one_of(lines.c.document_id, dialect, ids)
     return all_columns(lines).where(matching).order_by(lines.c.document_id, lines.c.line_no)
 
 
-def ids_created_since(queries: Queries, dialect: Dialect, since: datetime | None) -> Select[Any]:
+def ids_created_since(queries: Queries, dialect: Dialect, since: datetime | None) -> Statement:
     """Ids of documents created at or after `since`; one without a creation time counts as new, so that it is found."""
     documents = documents_table(queries)
     query = select(documents.c.document_id)

@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection
 
 from billing_assets.billing_system import contract
 from billing_assets.billing_system.connection import connect_source, open_source, source_now
@@ -25,6 +25,7 @@ from billing_assets.billing_system.queries import (
     DOCUMENTS_FILE,
     LINES_FILE,
     Queries,
+    Statement,
     check_columns,
     column_names,
     headers_by_id,
@@ -169,7 +170,7 @@ class _Table(NamedTuple):
     problems: dict[int, _Problem]
 
 
-def _read_table(conn: Connection, statement: Select[Any], file: str, columns: Sequence[Column]) -> _Table:
+def _read_table(conn: Connection, statement: Statement, file: str, columns: Sequence[Column]) -> _Table:
     with asking(conn, file), conn.execute(statement) as result:
         names = column_names(result.keys())
         rows = result.all()

@@ -5,7 +5,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Date, and_, bindparam, case, exists, extract, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    Dialect,
+    and_,
+    bindparam,
+    case,
+    exists,
+    extract,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.sql.selectable import Subquery
 
 from billing_assets.billing_system import contract
@@ -14,6 +27,7 @@ from billing_assets.billing_system.queries import (
     DOCUMENTS_FILE,
     LINES_FILE,
     Queries,
+    Statement,
     created_since,
     documents_table,
     lines_table,
@@ -39,25 +53,14 @@ class MonthTotal:
 
 def months(conn: Connection, queries: Queries) -> list[str]:
     """The billing months (`YYYY-MM`) in which the source has documents, in order."""
-    documents = documents_table(queries)
-    year, month = extract("year", documents.c.document_date), extract("month", documents.c.document_date)
-    query = select(year, month).where(documents.c.document_date.is_not(None)).group_by(year, month)
     with asking(conn, DOCUMENTS_FILE):
-        return sorted(f"{int(row[0]):04d}-{int(row[1]):02d}" for row in conn.execute(query))
+        return sorted(f"{int(row[0]):04d}-{int(row[1]):02d}" for row in conn.execute(months_query(queries)))
 
 
 def month_totals(conn: Connection, queries: Queries, period: str) -> list[MonthTotal]:
     """Counts and totals of one month (`YYYY-MM`, by the document date), grouped and added at the source."""
-    documents = documents_table(queries)
-    group = [documents.c[name] for name in ("branch", "currency", "kind", "status")]
-    query = (
-        select(*group, func.count(), func.sum(documents.c.total))
-        .where(_in_month(documents, period))
-        .group_by(*group)
-        .order_by(*group)
-    )
     with asking(conn, DOCUMENTS_FILE):
-        rows = conn.execute(query).all()
+        rows = conn.execute(month_totals_query(queries, period)).all()
     return [
         MonthTotal(_text(row[0]), _text(row[1]), _text(row[2]), _text(row[3]), row[4], _sum(row[5])) for row in rows
     ]
@@ -68,12 +71,8 @@ def orphan_lines(conn: Connection, queries: Queries, limit: int = 100) -> list[t
 
     Compares all lines with all documents: for a check now and then, not for every staging.
     """
-    documents, lines = documents_table(queries), lines_table(queries)
-    has_header = exists().where(documents.c.document_id == lines.c.document_id)
-    key = lines.c.document_id
-    query = select(key, func.count()).where(~has_header).group_by(key).order_by(key).limit(limit)
     with asking(conn, LINES_FILE):
-        return [(_text(row[0]) or "NULL", row[1]) for row in conn.execute(query)]
+        return [(_text(row[0]) or "NULL", row[1]) for row in conn.execute(orphan_lines_query(queries, limit))]
 
 
 def fingerprint(conn: Connection, queries: Queries, since: datetime | None) -> str:
@@ -82,19 +81,47 @@ def fingerprint(conn: Connection, queries: Queries, since: datetime | None) -> s
     Counts the documents created at or after `since` by status, and the open ones of any age: those are few, and a
     source that closes one of them has one less. Two aggregates, for the indexes on `created_at` and on open documents.
     """
-    documents = documents_table(queries)
-    status_type = text_type(conn.dialect, [SourceStatus.OPEN])
-    is_open = documents.c.status == literal(str(SourceStatus.OPEN), status_type)
-    is_closed = documents.c.status == literal(str(SourceStatus.CLOSED), status_type)
-    recent = select(func.count(), func.count(case((is_closed, 1))), func.max(documents.c.created_at))
-    if since is not None:
-        recent = recent.where(created_since(documents, conn.dialect, since))
-    still_open = select(func.count()).select_from(documents).where(is_open)
     with asking(conn, DOCUMENTS_FILE):
-        count, closed, newest = conn.execute(recent).one()
-        open_count = conn.execute(still_open).scalar_one()
+        count, closed, newest = conn.execute(recent_query(queries, conn.dialect, since)).one()
+        open_count = conn.execute(open_query(queries, conn.dialect)).scalar_one()
     moment = contract.moment(newest).isoformat() if newest is not None else "-"
     return f"{count}/{closed}/{open_count}/{moment}"
+
+
+def months_query(queries: Queries) -> Statement:
+    day = documents_table(queries).c.document_date
+    year, month = extract("year", day), extract("month", day)
+    return select(year, month).where(day.is_not(None)).group_by(year, month)
+
+
+def month_totals_query(queries: Queries, period: str) -> Statement:
+    documents = documents_table(queries)
+    group = [documents.c[name] for name in ("branch", "currency", "kind", "status")]
+    sums = select(*group, func.count(), func.sum(documents.c.total))
+    return sums.where(_in_month(documents, period)).group_by(*group).order_by(*group)
+
+
+def orphan_lines_query(queries: Queries, limit: int) -> Statement:
+    documents, lines = documents_table(queries), lines_table(queries)
+    key = lines.c.document_id
+    has_header = exists().where(documents.c.document_id == key)
+    return select(key, func.count()).where(~has_header).group_by(key).order_by(key).limit(limit)
+
+
+def recent_query(queries: Queries, dialect: Dialect, since: datetime | None) -> Statement:
+    documents = documents_table(queries)
+    is_closed = _has_status(documents, dialect, SourceStatus.CLOSED)
+    query = select(func.count(), func.count(case((is_closed, 1))), func.max(documents.c.created_at))
+    return query if since is None else query.where(created_since(documents, dialect, since))
+
+
+def open_query(queries: Queries, dialect: Dialect) -> Statement:
+    documents = documents_table(queries)
+    return select(func.count()).select_from(documents).where(_has_status(documents, dialect, SourceStatus.OPEN))
+
+
+def _has_status(documents: Subquery, dialect: Dialect, status: SourceStatus) -> ColumnElement[bool]:
+    return documents.c.status == literal(str(status), text_type(dialect, [status]))
 
 
 def _in_month(documents: Subquery, period: str) -> ColumnElement[bool]:

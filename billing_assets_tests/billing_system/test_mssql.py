@@ -1,0 +1,79 @@
+"""SQL Server without a server: the shipped T-SQL and every statement that we make of it parse, and cast nothing."""
+
+from datetime import UTC, datetime
+
+import pytest
+import sqlfluff
+from sqlalchemy import String, Unicode
+from sqlalchemy.dialects import mssql
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from billing_assets.billing_system import contract, queries, totals
+from billing_assets.shipped import shipped
+
+DIALECT = mssql.dialect()  # type: ignore[no-untyped-call]
+QUERIES = queries.load_queries(shipped("sql/source/mssql"))
+SINCE = datetime(2010, 12, 1, 8, 26, tzinfo=UTC)
+STATEMENTS = {
+    "headers": queries.headers_by_id(QUERIES, DIALECT, ["1", "2"]),
+    "lines": queries.lines_by_id(QUERIES, DIALECT, ["1", "2"]),
+    "new ids": queries.ids_created_since(QUERIES, DIALECT, SINCE),
+    "all ids": queries.ids_created_since(QUERIES, DIALECT, None),
+    "columns": queries.no_rows(queries.documents_table(QUERIES)),
+    "months": totals.months_query(QUERIES),
+    "month totals": totals.month_totals_query(QUERIES, "2010-11"),
+    "orphan lines": totals.orphan_lines_query(QUERIES, 10),
+    "recent": totals.recent_query(QUERIES, DIALECT, SINCE),
+    "open": totals.open_query(QUERIES, DIALECT),
+}
+
+
+def _compiled(statement: queries.Statement) -> SQLCompiler:
+    return statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
+
+
+@pytest.mark.parametrize("file", ["documents.sql", "lines.sql"])
+def test_the_shipped_files_are_t_sql(file: str) -> None:
+    sqlfluff.parse((shipped("sql/source/mssql") / file).read_text(), dialect="tsql")
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_every_statement_is_t_sql(name: str) -> None:
+    literal = STATEMENTS[name].compile(dialect=DIALECT, compile_kwargs={"literal_binds": True})
+    sqlfluff.parse(str(literal), dialect="tsql")
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mssql"])
+def test_both_engines_give_the_columns_of_the_contract(engine: str) -> None:
+    shipped_queries = queries.load_queries(shipped(f"sql/source/{engine}"))
+    for sql, columns in (
+        (shipped_queries.documents, contract.DOCUMENT_COLUMNS),
+        (shipped_queries.lines, contract.LINE_COLUMNS),
+    ):
+        body = sql.split("SELECT", 1)[1].rsplit("FROM", 1)[0]
+        names = [part.rstrip(" ,\n").split()[-1].split(".")[-1] for part in body.split(",\n")]
+        assert sorted(names) == sorted(column.name for column in columns)
+
+
+def test_ids_travel_as_varchar_so_that_the_keys_index_serves() -> None:
+    """A varchar column compared with an nvarchar parameter is converted row by row; beyond ASCII it must be."""
+    plain = _compiled(STATEMENTS["headers"])
+    assert plain.params == {"ids_1": "1", "ids_2": "2"}
+    assert "document_id IN (" in str(plain)
+    assert type(queries.text_type(DIALECT, ["1", "A-2"])) is String
+    assert type(queries.text_type(DIALECT, ["1", "Ä2"])) is Unicode
+
+
+def test_a_thousand_ids_stay_under_sql_servers_limit_of_parameters() -> None:
+    statement = queries.lines_by_id(QUERIES, DIALECT, [str(number) for number in range(1000)])
+    assert len(_compiled(statement).params) == 1000
+
+
+def test_the_moment_is_a_parameter_in_utc_without_a_zone_and_the_column_is_not_cast() -> None:
+    statement = _compiled(STATEMENTS["new ids"])
+    assert statement.params == {"since": datetime(2010, 12, 1, 8, 26)}  # noqa: DTZ001
+    assert "documents.created_at >= " in str(statement)
+
+
+def test_only_so_many_orphans_are_asked_for() -> None:
+    assert "TOP 10" in str(STATEMENTS["orphan lines"].compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))

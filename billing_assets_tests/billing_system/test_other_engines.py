@@ -1,0 +1,106 @@
+"""An engine that keeps no types (SQLite): what is exact is taken over exactly, what is not is set apart."""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection
+
+from billing_assets.billing_system import contract, reader
+
+_HEADER = (
+    "SELECT id AS DOCUMENT_ID, number, 'invoice' AS kind, 'open' AS status, created_at, document_date,"
+    " NULL AS due_date, NULL AS customer, NULL AS branch, 'GBP' AS currency, NULL AS terms,"
+    " NULL AS purchase_order, memo, NULL AS applies_to, total FROM d"
+)
+_LINE = (
+    "SELECT id AS document_id, 1 AS line_no, 4711 AS item, memo AS description, total AS quantity, 1 AS unit_price,"
+    " total AS amount, NULL AS tax_code, NULL AS tax_rate, NULL AS tax_amount FROM d"
+)
+QUERIES = reader.Queries(_HEADER, _LINE)
+
+
+@pytest.fixture
+def lax(tmp_path: Path) -> Iterator[Connection]:
+    path = tmp_path / "billing.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE d (id, number, created_at, document_date, memo, total)")
+        rows = [(f"A{n}", n, "2010-12-01", "2010-12-01", "a\0b", 3) for n in range(1500)]
+        connection.executemany("INSERT INTO d VALUES (?, ?, ?, ?, ?, ?)", rows)
+    connection.close()
+    engine = reader.open_source(f"sqlite:///{path}")
+    with reader.connect_source(engine) as source:
+        yield source
+    engine.dispose()
+
+
+def test_dates_as_text_are_not_guessed_at(lax: Connection) -> None:
+    documents, bad = reader.read_documents(lax, QUERIES, "billing", ["A1", "A2"])
+    assert documents == []
+    assert [(one.document_id, one.number, one.field, one.value_repr) for one in bad] == [
+        ("A1", "1", "created_at", "'2010-12-01'"),
+        ("A2", "2", "created_at", "'2010-12-01'"),
+    ]
+    assert "CAST it in the query" in bad[0].message
+
+
+def test_column_names_may_come_in_capitals(lax: Connection) -> None:
+    reader.check_columns(lax, QUERIES)
+
+
+def test_documents_can_be_read_while_ids_stream_on_a_connection_of_their_own(lax: Connection) -> None:
+    sizes = []
+    for ids in reader.new_document_ids(lax, QUERIES, None):
+        _, bad = reader.read_documents(lax, QUERIES, "billing", ids)
+        sizes.append((len(ids), len(bad)))
+    assert sizes == [(1000, 1000), (500, 500)]
+
+
+@pytest.mark.parametrize(
+    ("convert", "value", "expected"),
+    [
+        (contract.number, 12, Decimal(12)),
+        (contract.number, Decimal("0.100"), Decimal("0.100")),
+        (contract.whole_number, Decimal("7.0"), 7),
+        (contract.day, datetime(2010, 12, 1, 23, 59), date(2010, 12, 1)),  # noqa: DTZ001
+        (contract.moment, datetime(2010, 12, 1, 8, 26), datetime(2010, 12, 1, 8, 26, tzinfo=UTC)),  # noqa: DTZ001
+        (contract.text, "CHAR    ", "CHAR    "),
+        (contract.text, "a\0b", "a\0b"),
+        (contract.text, 17850, "17850"),
+        (contract.text, Decimal("1E+3"), "1000"),
+        (contract.text, UUID(int=7), "00000000-0000-0000-0000-000000000007"),
+        (contract.further, b"\x00\x01", "b'\\x00\\x01'"),
+    ],
+)
+def test_what_is_exact_is_taken_over_exactly(convert: Any, value: object, expected: object) -> None:
+    assert convert(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("convert", "value", "reason"),
+    [
+        (contract.number, 0.1, "floating point"),
+        (contract.number, float("nan"), "floating point"),
+        (contract.number, Decimal("NaN"), "not a number"),
+        (contract.number, Decimal("Infinity"), "not a number"),
+        (contract.number, Decimal("sNaN"), "not a number"),
+        (contract.number, True, "bool"),
+        (contract.number, "12.50", "str"),
+        (contract.number, None, "NULL"),
+        (contract.whole_number, Decimal("1.5"), "whole number"),
+        (contract.day, "2010-12-01", "date is expected"),
+        (contract.day, None, "NULL"),
+        (contract.moment, date(2010, 12, 1), "timestamp is expected"),
+        (contract.text, None, "NULL"),
+        (contract.text, b"x", "bytes"),
+        (contract.text, 17850.0, "float"),
+    ],
+)
+def test_what_is_not_exact_is_refused_with_the_reason(convert: Any, value: object, reason: str) -> None:
+    with pytest.raises(contract.Unreadable, match=reason):
+        convert(value)
