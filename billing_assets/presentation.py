@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import dagster as dg
-import dagster_pandas as dgp
 import pandas as pd
+from dagster_pandas.data_frame import create_table_schema_metadata_from_dataframe
 
 SHOWN_ROWS = 200
 """Rows of a table in metadata; the whole is in our tables, and a count says how many there are."""
@@ -32,9 +32,7 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> dg.Table
 
 def frame_schema(frame: pd.DataFrame) -> dg.TableSchema:
     """The columns of a frame with their types, as dagster-pandas describes them."""
-    metadata = dgp.create_table_schema_metadata_from_dataframe(frame)
-    schema: dg.TableSchema = metadata.schema
-    return schema
+    return create_table_schema_metadata_from_dataframe(frame).schema
 
 
 def totals_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -7,8 +7,9 @@ Secrets come from the environment or from a file that a `*_file` setting names; 
 import difflib
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -23,12 +24,14 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as PydanticSettingsError
 
 from billing_assets.shipped import shipped
 
 PREFIX = "BILLING_"
+Environment = Literal["dev", "qa", "prod"]
+ENVIRONMENTS: tuple[str, ...] = get_args(Environment)
 
 
 class SettingsError(Exception):
@@ -36,7 +39,7 @@ class SettingsError(Exception):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SourceSettings(_Section):
@@ -134,18 +137,27 @@ class AlertSettings(_Section):
         return tuple(value.split()) if isinstance(value, str) else value
 
 
+class _Environment(EnvSettingsSource):
+    """The environment without `BILLING_…_FILE`: those name files with secrets, they are no settings themselves."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        ours = {name.lower() for name in _file_variables()}
+        return {name: value for name, value in super()._load_env_vars().items() if name not in ours}
+
+
 class Settings(BaseSettings):
     """All settings. Build with `load_settings()`, which turns every fault into one `SettingsError`."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_nested_delimiter="__",
+        env_ignore_empty=True,
         extra="forbid",
         frozen=True,
         nested_model_default_partial_update=True,
     )
 
-    env: Literal["dev", "qa", "prod"] = Field("dev", description="Which config/<env>.yaml is read")
+    env: Environment = Field("dev", description="Which config/<env>.yaml is read")
     home: Path = Field(Path(".billing"), description="Folder for all state on this machine")
     config: Path | None = Field(None, description="Another settings file instead of config/<env>.yaml")
     database_url: SecretStr | None = Field(
@@ -171,7 +183,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the settings file, whose values arrive as init arguments."""
-        return env_settings, init_settings
+        return _Environment(settings_cls), init_settings
 
     @property
     def embedded(self) -> bool:
@@ -186,7 +198,6 @@ def load_settings() -> Settings:
     Raises SettingsError with one line per fault; each names the setting, where it stands and what is wrong.
     """
     _check_names()
-    _read_secret_files()
     path = _settings_file()
     values = _read_yaml(path)
     if secrets := sorted(_secrets_in(values)):
@@ -194,6 +205,7 @@ def load_settings() -> Settings:
             f"{path}: {', '.join(secrets)} may hold a secret and must not stand in a settings file. "
             f"Set {', '.join(variable(name) for name in secrets)} instead (or the same with _FILE and a path)."
         )
+    _add_secret_files(values)
     try:
         settings = Settings(**values)
     except ValidationError as error:
@@ -224,26 +236,49 @@ def is_secret(field: FieldInfo) -> bool:
     return "SecretStr" in str(field.annotation)
 
 
+def _file_variables() -> dict[str, str]:
+    """The secret settings by the variable that names a file with them: `BILLING_X_FILE` for `BILLING_X`."""
+    return {variable(name) + "_FILE": name for name, field in setting_names().items() if is_secret(field)}
+
+
 def _check_names() -> None:
-    known = {variable(name) for name in setting_names()}
-    known |= {variable(name) + "_FILE" for name, field in setting_names().items() if is_secret(field)}
+    known = {variable(name) for name in setting_names()} | set(_file_variables())
+    faults = []
     for name in sorted(os.environ):
-        if name.upper().startswith(PREFIX) and name.upper() not in known and not name.startswith(PREFIX + "TEST_"):
+        if name.upper().startswith(PREFIX) and name not in known and not name.startswith(PREFIX + "TEST_"):
             near = difflib.get_close_matches(name.upper(), known, n=1)
-            hint = f" Did you mean {near[0]}?" if near else " The settings are listed in docs/reference.md."
-            raise SettingsError(f"{name} is not a setting.{hint}")
+            hint = f"Did you mean {near[0]}?" if near else "The settings are listed in docs/reference.md."
+            faults.append(f"{name} is not a setting. {hint}")
+    if faults:
+        raise SettingsError("\n".join(faults))
 
 
-def _read_secret_files() -> None:
-    """`BILLING_X_FILE` gives the content of a secret setting `BILLING_X`, as container platforms mount secrets."""
-    for name, field in setting_names().items():
-        file_variable = variable(name) + "_FILE"
-        if is_secret(field) and (path := os.environ.get(file_variable)):
+def _add_secret_files(values: dict[str, Any]) -> None:
+    """`BILLING_X_FILE` gives the content of a secret setting `BILLING_X`, as container platforms mount secrets.
+
+    It goes into `values` and not into the environment, which every process that we start inherits.
+    """
+    faults = []
+    for file_variable, name in _file_variables().items():
+        if not (path := os.environ.get(file_variable)):
+            continue
+        section, _, inner = name.rpartition(".")
+        holder = (values.setdefault(section, None) or {}) if section else values
+        if os.environ.get(variable(name)):
+            faults.append(f"{file_variable}: {variable(name)} is set too; keep one of the two.")
+        elif isinstance(holder, dict):
             try:
-                content = read_private_file(Path(path)).strip()
+                holder[inner] = read_private_file(Path(path)).strip()
             except OSError as error:
-                raise SettingsError(f"{file_variable}: {path} cannot be read ({error.strerror}).") from None
-            os.environ[variable(name)] = content
+                faults.append(f"{file_variable}: {path} cannot be read ({error.strerror}).")
+            except UnicodeDecodeError:
+                faults.append(f"{file_variable}: {path} is not text in UTF-8.")
+            except SettingsError as error:
+                faults.append(f"{file_variable}: {error}")
+            if section:
+                values[section] = holder
+    if faults:
+        raise SettingsError("\n".join(faults))
 
 
 def read_private_file(path: Path) -> str:
@@ -259,26 +294,38 @@ def _settings_file() -> Path:
         if not (path := Path(named)).is_file():
             raise SettingsError(f"{variable('config')}: there is no file {path}.")
         return path
-    env = os.environ.get(variable("env"), "dev")
-    try:
-        return shipped(f"config/{env}.yaml")
-    except FileNotFoundError:
-        raise SettingsError(f"{variable('env')}={env}: there is no config/{env}.yaml; use dev, qa or prod.") from None
+    env = os.environ.get(variable("env")) or "dev"
+    if env not in ENVIRONMENTS:
+        raise SettingsError(f"{variable('env')}: there is no environment {env!r}; use dev, qa or prod.")
+    return shipped(f"config/{env}.yaml")
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read ({error.strerror}).") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not text in UTF-8.") from None
     except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not valid YAML: {error}") from None
+        raise SettingsError(f"{path} is not valid YAML: {yaml_problem(error)}") from None
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: expected settings as `name: value`, found {type(values).__name__}.")
+    values = {str(name): value for name, value in values.items()}
     for dotted in ("mapping", "source.queries", "netsuite.private_key_file"):
         section, _, name = dotted.rpartition(".")
         holder = values.get(section, {}) if section else values
         if isinstance(holder, dict) and isinstance(holder.get(name), str):
             holder[name] = path.parent / holder[name]
     return values
+
+
+def yaml_problem(error: yaml.YAMLError) -> str:
+    """What is wrong and where, on one line and without the text that stands there: it may be a secret."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem or 'not understood'}."
+    return "it holds a character that YAML does not take."
 
 
 def _secrets_in(values: dict[str, Any]) -> list[str]:

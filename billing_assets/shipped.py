@@ -1,4 +1,4 @@
-"""Files that ship with the package: `sql/` and `config/` stand at the root of a checkout and inside an installed wheel."""
+"""Files that ship with the package: at the root of a checkout, or inside an installed wheel."""
 
 from pathlib import Path
 

@@ -36,7 +36,7 @@ WHOLE = dg.AssetCheckSpec(
 )
 def locked_batches(
     context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]
-) -> Iterator[dg.MaterializeResult[None]]:
+) -> Iterator[dg.MaterializeResult]:
     """Locks the batch for this run. The posting in the same run goes on under the same lock."""
     key = context.partition_key
     with billing.state() as connection:

@@ -20,12 +20,12 @@ _ALIVE = [
 ]
 
 
-def plan_batches_sensor(settings: Settings, post_job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+def plan_batches_sensor(settings: Settings) -> dg.SensorDefinition:
     """Plans batches and asks for the runs that are missing; what a crash left undone, the next look does."""
 
     @dg.sensor(
         name="plan_batches",
-        job=post_job,
+        job_name=POST_JOB,
         minimum_interval_seconds=settings.batches.sensor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Turns ready documents into batches and asks for a run for every batch that has none.",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from billing_assets.state.database import Connection, settle_order
 
@@ -141,6 +142,33 @@ def wanting_a_run(connection: Connection) -> list[Batch]:
         order by b.partition_key"""
     )
     return [Batch(**row) for row in rows]
+
+
+def get(connection: Connection, partition_key: str) -> Batch:
+    """One batch. Raises UnknownBatchError."""
+    row = connection.execute(
+        """
+        select partition_key, period, state, documents, total, epoch, run_id, locked_until
+        from billing.locked_batches where partition_key = %s""",
+        [partition_key],
+    ).fetchone()
+    if row is None:
+        raise UnknownBatchError(partition_key)
+    return Batch(**row)
+
+
+def needing_attention(connection: Connection) -> list[dict[str, Any]]:
+    """Batches that ended with something left, by currency: documents, total, and since when."""
+    return connection.execute(
+        """
+        select b.partition_key, d.currency, count(*) as documents, sum(d.total) as total, b.finished_at as since
+        from billing.locked_batches as b
+        join billing.staged_invoices as d on d.batch = b.partition_key
+         and (d.state in ('batched', 'locked', 'posting', 'rejected')
+              or (d.state = 'posted' and (d.read_back_at is null or d.difference is not null)))
+        where b.state = 'attention'
+        group by b.partition_key, d.currency order by 1, 2"""
+    ).fetchall()
 
 
 def note_request(connection: Connection, partition_key: str) -> int:

@@ -245,7 +245,7 @@ def batch_totals(connection: Connection, partition_key: str) -> list[dict[str, A
     """Counts and totals of a batch by kind, state and currency."""
     return connection.execute(
         """
-        select kind, state, currency, count(*) as count, sum(total) as total from billing.staged_invoices
+        select kind, state, currency, count(*) as documents, sum(total) as total from billing.staged_invoices
         where batch = %s group by 1, 2, 3 order by 1, 2, 3""",
         [partition_key],
     ).fetchall()

@@ -1,0 +1,125 @@
+"""When people are told: a run failed for good, a check failed, or the watch found something that nobody looks at."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from billing_assets.alerts import store
+from billing_assets.alerts.causes import Alert, failed_check, partition_left_failed, run_failure, sum_money
+from billing_assets.alerts.send import deliver
+from billing_assets.alerts.watch import look
+from billing_assets.batches.store import needing_attention
+from billing_assets.runtime import Runtime
+from billing_assets.settings import Settings
+
+_SYSTEMS = {"NetSuite": "NetSuite", "Source": "the billing database", "CannotConnect": "the billing database"}
+
+
+@dg.run_failure_sensor(
+    name="tell_about_failed_runs",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="One message per cause when a run has failed for the last time.",
+)
+def tell_about_failed_runs(
+    context: dg.RunFailureSensorContext, billing: dg.ResourceParam[Runtime]
+) -> dg.SkipReason | None:
+    """Tells about a failed run, with what it leaves behind in documents and money."""
+    run = context.dagster_run
+    if run.tags.get("dagster/will_retry") == "true":
+        return dg.SkipReason("The run is tried again.")
+    error, message = _error(context)
+    partition = run.tags.get("dagster/partition")
+    with billing.state() as connection:
+        left = store.left_in_batches(connection, [partition] if partition else [])
+        alert = run_failure(
+            job=run.job_name,
+            error=error,
+            message=message,
+            run_id=run.run_id,
+            ui_url=billing.settings.alerts.ui_url,
+            system=next((system for prefix, system in _SYSTEMS.items() if error.startswith(prefix)), None),
+            partition=partition,
+            documents=left.documents,
+            money=left.money,
+        )
+        deliver(connection, [alert], billing.settings.alerts)
+    return None
+
+
+def _error(context: dg.RunFailureSensorContext) -> tuple[str, str]:
+    """The innermost error of the first failed step: its type and its text."""
+    for event in context.get_step_failure_events():
+        failure = event.step_failure_data
+        if failure.user_failure_data and failure.user_failure_data.description:
+            return "documents left", failure.user_failure_data.description
+        error = failure.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            return error.cls_name or "error", error.message.partition(": ")[2] or error.message
+    return "failure", context.failure_event.message or "no message"
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    name="tell_about_failed_checks",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="One message per check that did not pass in a run that went through.",
+)
+def tell_about_failed_checks(context: dg.RunStatusSensorContext, billing: dg.ResourceParam[Runtime]) -> None:
+    """Tells about failed checks that did not stop their run."""
+    run = context.dagster_run
+    alerts = [
+        failed_check(
+            asset=evaluation.asset_key.to_user_string(),
+            check=evaluation.check_name,
+            message=evaluation.description or "see its metadata",
+            run_id=run.run_id,
+            ui_url=billing.settings.alerts.ui_url,
+            partition=run.tags.get("dagster/partition"),
+        )
+        for entry in context.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        if entry.dagster_event and not (evaluation := entry.dagster_event.asset_check_evaluation_data).passed
+    ]
+    if alerts:
+        with billing.state() as connection:
+            deliver(connection, alerts, billing.settings.alerts)
+
+
+def watch_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The watch over our own tables."""
+
+    @dg.sensor(
+        name="watch",
+        minimum_interval_seconds=settings.alerts.check_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Looks for stale locks, documents that wait too long, an old watermark and batches left behind.",
+    )
+    def watch(context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]) -> dg.SkipReason:
+        with billing.state() as connection:
+            alerts = [
+                *look(
+                    connection,
+                    billing.settings.alerts,
+                    billing.settings.batches.stale_lock_minutes,
+                    datetime.now(UTC),
+                ),
+                *_left_behind(needing_attention(connection), billing.settings.alerts.ui_url),
+            ]
+            report = deliver(connection, alerts, billing.settings.alerts)
+        return dg.SkipReason(f"{len(alerts)} causes found, {len(report.sent)} told.")
+
+    return watch
+
+
+def _left_behind(rows: list[dict[str, Any]], ui_url: str) -> list[Alert]:
+    keys = list(dict.fromkeys(str(row["partition_key"]) for row in rows))
+    alert = partition_left_failed(
+        asset="netsuite_invoices",
+        partitions=keys,
+        ui_url=ui_url,
+        documents=sum(row["documents"] for row in rows),
+        money=sum_money((row["currency"], row["total"]) for row in rows),
+    )
+    return [alert] if alert else []

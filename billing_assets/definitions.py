@@ -1,0 +1,73 @@
+"""The code location: every asset, check, job, sensor, schedule and resource, composed in one place."""
+
+import dagster as dg
+
+from billing_assets.alerts.automation import tell_about_failed_checks, tell_about_failed_runs, watch_sensor
+from billing_assets.batches.assets import locked_batches
+from billing_assets.batches.automation import POST_JOB, plan_batches_sensor, unlock, unlock_schedule
+from billing_assets.billing_system.assets import billing_invoices, lines_have_a_header
+from billing_assets.close.assets import month_close_asset
+from billing_assets.logs import configure_logs
+from billing_assets.netsuite.assets import netsuite_invoices
+from billing_assets.netsuite.checks import no_batch_left_behind
+from billing_assets.runtime import Runtime
+from billing_assets.settings import load_settings
+from billing_assets.staging.assets import staged_invoices
+from billing_assets.staging.automation import newly_closed_sensor, stage_job, staging_schedule
+
+post_job = dg.define_asset_job(
+    POST_JOB,
+    selection=[locked_batches, netsuite_invoices],
+    description="Lock a batch, post it, read it back. Again for a failed partition: only what is left is taken up.",
+)
+preview_job = dg.define_asset_job(
+    "preview_batch",
+    selection=[netsuite_invoices],
+    config={"ops": {"netsuite_invoices": {"config": {"dry_run": True}}}},
+    description="Write the requests that a batch would send to a file, and send nothing.",
+)
+checks_job = dg.define_asset_job(
+    "look_over",
+    selection=dg.AssetSelection.checks(lines_have_a_header, no_batch_left_behind),
+    description="The checks that look over everything: lines without a header, batches left behind.",
+)
+
+
+def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
+    """Fresh definitions on a runtime, by default the one of the environment's settings.
+
+    Raises SettingsError when the settings are wrong.
+    """
+    runtime = runtime or Runtime(load_settings())
+    settings = runtime.settings
+    configure_logs(settings.log_format)
+    month_close = month_close_asset(settings)
+    close_job = dg.define_asset_job("close_month", selection=[month_close], description="Reconcile a billing month.")
+    return dg.Definitions(
+        assets=[billing_invoices, staged_invoices, locked_batches, netsuite_invoices, month_close],
+        asset_checks=[lines_have_a_header, no_batch_left_behind],
+        jobs=[stage_job, post_job, preview_job, close_job, checks_job, unlock],
+        sensors=[
+            newly_closed_sensor(settings),
+            plan_batches_sensor(settings),
+            tell_about_failed_runs,
+            tell_about_failed_checks,
+            watch_sensor(settings),
+        ],
+        schedules=[
+            staging_schedule(settings),
+            unlock_schedule,
+            dg.ScheduleDefinition(
+                name="look_over_every_day",
+                job=checks_job,
+                cron_schedule="30 5 * * *",
+                execution_timezone="UTC",
+                default_status=dg.DefaultScheduleStatus.RUNNING,
+            ),
+        ],
+        resources={"billing": runtime},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,121 @@
+"""Transactions in NetSuite, batch by batch."""
+
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+import structlog
+
+from billing_assets.batches import store as batches_store
+from billing_assets.batches.assets import ASKED_BY, locked_batches
+from billing_assets.batches.lease import holding
+from billing_assets.batches.partitions import batches
+from billing_assets.netsuite import store
+from billing_assets.netsuite.dry_run import write_requests
+from billing_assets.netsuite.posting import PostingResult, post_batch
+from billing_assets.presentation import SHOWN_ROWS, money, table
+from billing_assets.runtime import Runtime
+from billing_assets.state.database import Connection
+
+AGREES = dg.AssetCheckSpec(
+    "netsuite_agrees_to_the_cent",
+    asset="netsuite_invoices",
+    description="Every document of the batch was read back from NetSuite and has the total that was staged.",
+)
+
+_PROBLEM_COLUMNS = ["kind", "number", "state", "currency", "total", "http_status", "code", "path", "detail"]
+
+
+class PostingConfig(dg.Config):
+    """How a batch is posted. `dry_run`: write its requests to a file and send nothing."""
+
+    dry_run: bool = False
+
+
+@dg.asset(
+    partitions_def=batches,
+    deps=[locked_batches],
+    group_name="netsuite",
+    kinds={"netsuite"},
+    owners=["team:finance"],
+    pool="netsuite_batches",
+    check_specs=[AGREES],
+    output_required=False,
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    description="The batch's invoices and credit memos as NetSuite transactions, read back and compared to the cent. "
+    "Red while a document in it is rejected, unknown or different; everything else in it is done by then. "
+    "Materializing it again takes up only what is left and never sends a document twice.",
+)
+def netsuite_invoices(
+    context: dg.AssetExecutionContext, config: PostingConfig, billing: dg.ResourceParam[Runtime]
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Posts what is left of the batch."""
+    key = context.partition_key
+    with structlog.contextvars.bound_contextvars(run=context.run_id, batch=key), billing.state() as connection:
+        if config.dry_run:
+            path, count = write_requests(connection, billing.mapping, key, billing.settings.home / "dry_run")
+            context.log.info(f"Dry run: {count} requests of batch {key} are in {path}; nothing was sent.")
+            return
+        with (
+            billing.lanes() as lanes,
+            holding(
+                billing.database_url,
+                connection,
+                key,
+                context.run_id,
+                billing.settings,
+                retry_rejected=ASKED_BY not in context.run_tags,
+            ) as lease,
+        ):
+            result = post_batch(connection, billing.netsuite, lanes, billing.mapping, lease, billing.settings)
+        metadata = batch_metadata(connection, key, result)
+        batch = batches_store.get(connection, key)
+        problems = store.batch_problems(connection, key, SHOWN_ROWS)
+    if batch.state == "posted":
+        yield dg.MaterializeResult(
+            metadata=metadata, check_results=[dg.AssetCheckResult(check_name=AGREES.name, passed=True)]
+        )
+        return
+    # A failure's own metadata does not show on the partition: an observation does.
+    context.log_event(dg.AssetObservation(asset_key=context.asset_key, partition=key, metadata=metadata))
+    yield dg.AssetCheckResult(
+        asset_key=context.asset_key,
+        check_name=AGREES.name,
+        passed=not any(problem["state"] == "posted" for problem in problems),
+    )
+    raise dg.Failure(description=_what_is_left(key, metadata, result), metadata=metadata, allow_retries=False)
+
+
+def batch_metadata(
+    connection: Connection, partition_key: str, result: PostingResult
+) -> dict[str, dg.MetadataValue | int | str | float]:
+    """What finance and operations want to know of a batch: counts and money by state, and what is left with reasons."""
+    totals = store.batch_totals(connection, partition_key)
+    problems = store.batch_problems(connection, partition_key, SHOWN_ROWS)
+    metadata: dict[str, dg.MetadataValue | int | str | float] = {
+        "dagster/row_count": sum(row["documents"] for row in totals if row["state"] == "posted"),
+        "requests_sent": result.sent,
+        "seconds": round(result.seconds, 1),
+        "documents": table(totals, ["kind", "state", "currency", "documents", "total"]),
+        "left": table(problems, _PROBLEM_COLUMNS),
+    }
+    for row in totals:
+        metadata[f"documents_{row['state']}"] = row["documents"] + metadata.get(f"documents_{row['state']}", 0)
+        metadata |= money(f"total_{row['state']}_{row['kind']}_{row['currency']}", row["total"])
+    if result.stopped:
+        metadata["stopped"] = result.stopped
+    return metadata
+
+
+def _what_is_left(key: str, metadata: Mapping[str, object], result: PostingResult) -> str:
+    names = {
+        "documents_rejected": "rejected by NetSuite",
+        "documents_posting": "of unknown outcome, looked up again when due",
+        "documents_batched": "not sent",
+    }
+    left = [f"{metadata[name]} {what}" for name, what in names.items() if metadata.get(name)]
+    reason = f" {result.stopped}." if result.stopped else ""
+    return (
+        f"Batch {key}: {', '.join(left) or 'some documents differ from NetSuite or were not read back'}.{reason} "
+        "Everything else in it is in NetSuite. The table `left` names each document and why; mend the cause and "
+        "materialize this partition again."
+    )

@@ -1,0 +1,27 @@
+"""Checks that look over all batches, not at one."""
+
+import dagster as dg
+
+from billing_assets.batches import store
+from billing_assets.netsuite.assets import netsuite_invoices
+from billing_assets.presentation import table
+from billing_assets.runtime import Runtime
+
+
+@dg.asset_check(
+    asset=netsuite_invoices,
+    name="no_batch_left_behind",
+    description="No batch has ended with documents that are rejected, unknown, different or not sent.",
+)
+def no_batch_left_behind(billing: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
+    """Lists the batches that need a person."""
+    with billing.state() as connection:
+        left = store.needing_attention(connection)
+    return dg.AssetCheckResult(
+        passed=not left,
+        metadata={
+            "batches": len(left),
+            "left": table(left, ["partition_key", "documents", "currency", "total", "since"]),
+        },
+        description="Open the partition's last run, mend what it names, materialize it again." if left else None,
+    )
