@@ -171,18 +171,8 @@ class _Connection(HTTPConnection):
         super().send(data)
 
 
-class _SecureConnection(HTTPSConnection):
-    def connect(self) -> None:
-        try:
-            super().connect()
-        finally:
-            _thread.sent = False
-
-    def send(self, data: Any) -> None:
-        if self.sock is None:
-            self.connect()
-        _thread.sent = True
-        super().send(data)
+class _SecureConnection(_Connection, HTTPSConnection):
+    """The same over TLS: `_Connection` comes first and HTTPSConnection does the connecting."""
 
 
 class _Pool(HTTPConnectionPool):

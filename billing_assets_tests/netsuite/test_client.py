@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import stamina
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -247,6 +248,26 @@ def test_a_refused_connection_and_an_unknown_host_were_surely_not_sent() -> None
     assert isinstance(NetSuiteClient(token_based("https://netsuite.invalid")).create("invoice", BODY), NotSent)
 
 
+def test_a_server_that_has_gone_since_the_last_document_got_nothing(key: Path) -> None:
+    def landed_then_close(call: Call) -> None:
+        call.landed()
+
+    with raw_server(landed_then_close) as server:
+        client = NetSuiteClient(certificate_settings(server.base_url, key))
+        assert client.create("invoice", BODY) == Landed("647")
+    assert isinstance(client.create("invoice", BODY), NotSent)
+
+
+def test_a_proxy_that_does_not_connect_us_means_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    with raw_server(lambda call: call.answer(502)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.base_url)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        found = NetSuiteClient(token_based("https://netsuite.invalid")).create("invoice", BODY)
+    assert [call.head.split()[0] for call in proxy.calls] == ["CONNECT"]
+    assert isinstance(found, NotSent)
+    assert "502" in found.reason
+
+
 def test_a_server_that_speaks_no_tls_gets_nothing_to_see() -> None:
     with raw_server(Call.landed) as server:
         client = NetSuiteClient(token_based(server.base_url.replace("http:", "https:")))
@@ -365,7 +386,7 @@ def test_a_read_that_will_not_get_better_fails_at_once(
 
 
 def test_reads_from_a_server_that_is_gone_end_with_the_cause_named() -> None:
-    with pytest.raises(NetSuiteUnavailable, match="refused"):
+    with stamina.set_testing(True, attempts=2), pytest.raises(NetSuiteUnavailable, match="refused"):
         NetSuiteClient(token_based(f"http://127.0.0.1:{free_port()}")).get("record/v1/invoice/1")
 
 
