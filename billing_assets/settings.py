@@ -7,7 +7,6 @@ Secrets come from the environment or from a file that a `*_file` setting names; 
 import difflib
 import os
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -137,14 +136,6 @@ class AlertSettings(_Section):
         return tuple(value.split()) if isinstance(value, str) else value
 
 
-class _Environment(EnvSettingsSource):
-    """The environment without `BILLING_…_FILE`: those name files with secrets, they are no settings themselves."""
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        ours = {name.lower() for name in _file_variables()}
-        return {name: value for name, value in super()._load_env_vars().items() if name not in ours}
-
-
 class Settings(BaseSettings):
     """All settings. Build with `load_settings()`, which turns every fault into one `SettingsError`."""
 
@@ -183,7 +174,10 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the settings file, whose values arrive as init arguments."""
-        return _Environment(settings_cls), init_settings
+        if isinstance(env_settings, EnvSettingsSource):  # BILLING_…_FILE names a file; it is no setting itself
+            ours = {name.lower() for name in _file_variables()}
+            env_settings.env_vars = {name: value for name, value in env_settings.env_vars.items() if name not in ours}
+        return env_settings, init_settings
 
     @property
     def embedded(self) -> bool:
