@@ -1,17 +1,15 @@
-"""The client against a wire that fails in every way, and against the sandbox."""
+"""The client against a wire that fails in every way: what it knows afterwards, and that nothing was sent twice."""
 
 import json
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import requests
 import stamina
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import (
-    Exists,
     Landed,
     NetSuiteAnswerUnreadable,
     NetSuiteForbidden,
@@ -28,13 +25,9 @@ from billing_assets.netsuite.errors import (
     NetSuiteQueryRefused,
     NetSuiteUnavailable,
     NotSent,
-    Refused,
-    Retry,
     Unauthorized,
     Unknown,
 )
-from billing_assets.netsuite.wire import NetSuiteSettingsError, base_url
-from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
 from billing_assets.settings import NetSuiteSettings
 from billing_assets_tests.netsuite.raw_server import Behaviour, Call, certificate_settings, raw_server, write_key
 
@@ -388,148 +381,3 @@ def test_a_read_that_will_not_get_better_fails_at_once(
 def test_reads_from_a_server_that_is_gone_end_with_the_cause_named() -> None:
     with stamina.set_testing(True, attempts=2), pytest.raises(NetSuiteUnavailable, match="refused"):
         NetSuiteClient(token_based(f"http://127.0.0.1:{free_port()}")).get("record/v1/invoice/1")
-
-
-@pytest.mark.parametrize(
-    ("account", "url"),
-    [
-        ("1234567", "https://1234567.suitetalk.api.netsuite.com"),
-        ("1234567_SB1", "https://1234567-sb1.suitetalk.api.netsuite.com"),
-        ("TSTDRV1234567", "https://tstdrv1234567.suitetalk.api.netsuite.com"),
-    ],
-)
-def test_the_address_follows_from_the_account(account: str, url: str) -> None:
-    assert base_url(NetSuiteSettings(account=account)) == url
-
-
-@pytest.mark.parametrize("url", ["https://x.example/", "http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:1"])
-def test_an_address_of_ones_own_is_taken(url: str) -> None:
-    assert base_url(NetSuiteSettings(base_url=url)) == url.rstrip("/")
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://1234567.suitetalk.api.netsuite.com",
-        "http://127.0.0.1.evil.example",
-        "http://10.0.0.1",
-        "ftp://x",
-        "x.example",
-        "https://",
-        "https://user:secret@x.example",
-        "https://x.example?q=1",
-        "https://x.example:port",
-        "",
-    ],
-)
-def test_an_address_that_would_carry_secrets_in_the_open_is_refused(url: str) -> None:
-    with pytest.raises(NetSuiteSettingsError, match="BILLING_NETSUITE__BASE_URL") as refused:
-        base_url(NetSuiteSettings(base_url=url))
-    assert "secret" not in str(refused.value)
-
-
-def test_an_account_that_is_none_is_refused() -> None:
-    with pytest.raises(NetSuiteSettingsError, match="BILLING_NETSUITE__ACCOUNT"):
-        base_url(NetSuiteSettings(account="evil.example/"))
-
-
-# The sandbox: the same client against a server that was built from the specification.
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with start_sandbox(tmp_path_factory.mktemp("netsuite sandbox")) as running:
-        lists = {
-            "customer": [{"id": "7", "externalId": "17850"}],
-            "item": [{"id": "9", "externalId": "85123A"}],
-            "subsidiary": [{"id": "1"}],
-        }
-        requests.post(f"{running.base_url}/sandbox/references", json=lists, timeout=10).raise_for_status()
-        yield running
-
-
-def sandbox_settings(sandbox: RunningSandbox, auth: str) -> NetSuiteSettings:
-    own = sandbox.credentials
-    return NetSuiteSettings.model_validate(
-        {
-            "account": own.account,
-            "base_url": sandbox.base_url,
-            "auth": auth,
-            "client_id": own.client_id,
-            "certificate_id": own.certificate_id,
-            "private_key_file": own.private_key_file,
-            "consumer_key": own.consumer_key,
-            "consumer_secret": own.consumer_secret,
-            "token_id": own.token_id,
-            "token_secret": own.token_secret,
-            "timeout_seconds": 5,
-        }
-    )
-
-
-def invoice(external_id: str, item: str = "9", **values: object) -> bytes:
-    line = {"item": {"id": item}, "quantity": 2, "rate": 1.5, "amount": 3}
-    return json.dumps(
-        {
-            "externalId": external_id,
-            "entity": {"id": "7"},
-            "subsidiary": {"id": "1"},
-            "currency": {"id": "1"},
-            "tranDate": "2010-11-30",
-            "item": {"items": [line]},
-            **values,
-        }
-    ).encode()
-
-
-def switch(sandbox: RunningSandbox, **values: object) -> None:
-    requests.put(f"{sandbox.base_url}/sandbox/switches", json=values, timeout=10).raise_for_status()
-
-
-@pytest.mark.parametrize("auth", ["oauth2", "tba"])
-def test_the_sandbox_creates_refuses_and_recognises(sandbox: RunningSandbox, auth: str) -> None:
-    client = NetSuiteClient(sandbox_settings(sandbox, auth))
-    landed = client.create("invoice", invoice(f"INV-{auth}"))
-    assert isinstance(landed, Landed)
-    assert client.get(f"record/v1/invoice/eid:INV-{auth}")["id"] == landed.netsuite_id
-    assert isinstance(client.create("creditMemo", invoice(f"INV-{auth}")), Exists)
-    refused = client.create("invoice", invoice("INV-X", item="9999"))
-    assert isinstance(refused, Refused)
-    assert refused.path is not None
-    assert "item" in refused.path
-    misspelt = client.create("invoice", invoice("INV-X", externalld="INV-X"))
-    assert isinstance(misspelt, Refused)
-
-
-@pytest.mark.parametrize("fault", ["commit_then_drop", "commit_then_500", "drop_without_commit", "html_502"])
-def test_the_sandboxs_faults_leave_the_outcome_open(sandbox: RunningSandbox, fault: str) -> None:
-    client = NetSuiteClient(sandbox_settings(sandbox, "oauth2"))
-    switch(sandbox, faults=[{"fault": fault, "next": 1}])
-    assert isinstance(client.create("invoice", invoice(f"INV-{fault}")), Unknown)
-    again = client.create("invoice", invoice(f"INV-{fault}"))
-    assert isinstance(again, Exists if fault.startswith("commit") else Landed)
-
-
-def test_the_sandboxs_answer_to_too_many_is_to_come_again(sandbox: RunningSandbox) -> None:
-    client = NetSuiteClient(sandbox_settings(sandbox, "oauth2"))
-    switch(sandbox, faults=[{"fault": "refuse_concurrency", "next": 1}])
-    found = client.create("invoice", invoice("INV-BUSY"))
-    assert isinstance(found, Retry)
-    assert found.throttled
-    assert isinstance(client.create("invoice", invoice("INV-BUSY")), Landed)
-
-
-def test_a_token_that_expires_in_the_middle_is_not_noticed(tmp_path: Path) -> None:
-    with start_sandbox(tmp_path, switches={"token_lifetime_seconds": 0.5}) as short:
-        client = NetSuiteClient(sandbox_settings(short, "oauth2"))
-        for _ in range(3):
-            assert client.suiteql_page("SELECT id FROM transaction", limit=10, offset=0)["items"] == []
-            time.sleep(0.7)
-
-
-def test_a_wrong_signature_is_refused_by_the_sandbox(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    token = sandbox_settings(sandbox, "tba").model_copy(update={"account": "OTHER_1"})
-    assert isinstance(NetSuiteClient(token).create("invoice", invoice("INV-Y")), Unauthorized)
-    other_key = write_key(tmp_path / "other.pem")
-    certificate = sandbox_settings(sandbox, "oauth2").model_copy(update={"private_key_file": other_key})
-    assert isinstance(NetSuiteClient(certificate).create("invoice", invoice("INV-Y")), Unauthorized)
