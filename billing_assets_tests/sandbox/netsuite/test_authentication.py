@@ -46,8 +46,8 @@ def test_a_valid_assertion_gives_a_token_that_opens(account: Account) -> None:
         {"scope": ["restlets"]},
         {"scope": None},
         {"exp": None},
-        {"exp": int(time.time()) - 10},
-        {"exp": int(time.time()) + 7300},
+        {"exp": "past"},
+        {"exp": "far"},
         {"iat": None},
         {"key": _pem(ec.generate_private_key(ec.SECP256R1()))},
         {"key": _pem(rsa.generate_private_key(65537, 2048)), "algorithm": "RS256"},
@@ -57,7 +57,9 @@ def test_a_valid_assertion_gives_a_token_that_opens(account: Account) -> None:
     ids="-".join,
 )
 def test_a_wrong_assertion_gives_no_token(account: Account, changes: dict[str, Any]) -> None:
-    changes = dict(changes)
+    now = int(time.time())
+    instants = {"past": now - 10, "far": now + 7300}
+    changes = {name: instants.get(value, value) if name == "exp" else value for name, value in changes.items()}
     audience = changes.pop("aud", account.base_url + TOKEN_PATH)
     algorithm = changes.pop("algorithm", "ES256")
     answer = request_token(account.base_url, assertion(account.credentials, audience, algorithm, **changes))
@@ -131,7 +133,7 @@ def test_a_signed_request_opens_query_string_included(account: Account) -> None:
         {"realm": "tstdrv1234567"},
         {"realm": None},
         {"signature_method": "HMAC-SHA1"},
-        {"timestamp": str(int(time.time()) - 4000)},
+        {"timestamp": "1289000000"},
         {"timestamp": "soon"},
     ],
     ids=lambda changes: "-".join(map(str, next(iter(changes.items())))),
