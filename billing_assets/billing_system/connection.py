@@ -26,9 +26,9 @@ _CLOCK = {
 def open_source(url: str) -> Engine:
     """Engine on the billing database; nothing is connected yet.
 
-    PostgreSQL sessions are read-only, REPEATABLE READ and in UTC. SQL Server keeps READ COMMITTED, so that two
-    statements may see different moments; where the database allows snapshots, ask for them in the URL's login or by
-    READ_COMMITTED_SNAPSHOT. Raises SourceUrlInvalid and DriverMissing.
+    PostgreSQL sessions are read-only, REPEATABLE READ and in UTC. SQL Server keeps READ COMMITTED (with row versions
+    where READ_COMMITTED_SNAPSHOT is on), so two statements may see two moments; that the pipeline only reads is the
+    login's business there. Raises SourceUrlInvalid and DriverMissing.
     """
     try:
         parsed = make_url(url)

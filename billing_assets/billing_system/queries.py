@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias, Unpack
+from typing import Any, TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
@@ -33,7 +33,7 @@ from billing_assets.shipped import shipped
 DOCUMENTS_FILE, LINES_FILE = "documents.sql", "lines.sql"
 
 
-Statement: TypeAlias = Select[Unpack[tuple[Any, ...]]]
+Statement: TypeAlias = Select[*tuple[Any, ...]]
 """A SELECT of whatever columns."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, QueuePool
 
 from billing_assets.billing_system import contract, reader
 
@@ -54,10 +54,15 @@ def test_column_names_may_come_in_capitals(lax: Connection) -> None:
 
 
 def test_documents_can_be_read_while_ids_stream_on_a_connection_of_their_own(lax: Connection) -> None:
+    """SQL Server serves one result at a time on a connection."""
+    pool = lax.engine.pool
+    assert isinstance(pool, QueuePool)
     sizes = []
     for ids in reader.new_document_ids(lax, QUERIES, None):
         _, bad = reader.read_documents(lax, QUERIES, "billing", ids)
         sizes.append((len(ids), len(bad)))
+        assert pool.checkedout() == 2
+    assert pool.checkedout() == 1
     assert sizes == [(1000, 1000), (500, 500)]
 
 
