@@ -26,6 +26,7 @@ LOCATIONS = {1: "Warehouse London", 2: "Warehouse Dublin", 3: "Warehouse Rotterd
 DEPARTMENTS = {1: "Domestic Sales", 2: "Export Sales"}
 CLASSES = {1: "Home Market", 2: "Europe", 3: "Rest of World"}
 TERMS = {1: "Net 30"}
+CUSTOM_FIELDS = ("custbody_billing_number", "custcol_billing_line")
 
 
 class Branch(NamedTuple):
@@ -108,6 +109,7 @@ def netsuite_references(folder: Path | None = None) -> dict[str, list[dict[str, 
         "department": _named(DEPARTMENTS),
         "classification": _named(CLASSES),
         "term": _named(TERMS),
+        "customField": [{"id": name, "name": name} for name in CUSTOM_FIELDS],
     }
 
 
