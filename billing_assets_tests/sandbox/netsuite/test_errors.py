@@ -137,9 +137,9 @@ def test_what_does_not_exist_is_404(account: Account) -> None:
 
 
 def test_references_may_not_collide_when_case_is_ignored(account: Account) -> None:
-    answer = account.seed({"item": [{"id": "901", "externalId": "item-1"}]})
+    answer = account.seed({"item": [{"id": "901", "externalId": "Item-1"}]})
     assert answer.status_code == 400
-    assert "item-1 belongs to 1" in answer.json()["error"]
+    assert "Item-1 belongs to 1" in answer.json()["error"]
     assert account.seed({"nonsense": []}).status_code == 400
     assert account.seed({"item": [{"id": "901", "extra": 1}]}).status_code == 400
     assert account.seed({"item": []}).status_code == 200

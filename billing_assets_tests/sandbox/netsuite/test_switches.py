@@ -38,8 +38,9 @@ def test_an_unexpected_error_says_nothing_about_the_record(account: Account, fau
     assert _held(account) == held
 
 
-def test_a_record_is_saved_after_its_client_has_given_up(account: Account) -> None:
-    _fault(account, "late_commit", seconds=0.6)
+@pytest.mark.parametrize("slow", [{"faults": [{"fault": "late_commit", "seconds": 0.6}]}, {"latency_tail": [1, 600]}])
+def test_a_record_is_saved_after_its_client_has_given_up(account: Account, slow: dict[str, Any]) -> None:
+    account.switch(**slow)
     with pytest.raises(requests.ReadTimeout):
         requests.post(
             f"{account.base_url}/services/rest/record/v1/invoice",
