@@ -26,13 +26,19 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:
-    """An attempt whose outcome is not known yet. `due`: its absence from NetSuite counts by now."""
+    """An attempt whose end is not known yet, and the last that was noted about it.
+
+    `due`: its absence from NetSuite counts by now. While nothing was noted that ends its sending, it is never due: the
+    run that began it may have sent it at any time until it lost its hold.
+    """
 
     posting: Posting
     attempt: int
     due: bool
     last_outcome: str | None
+    last_http_status: int | None
     last_code: str | None
+    last_path: str | None
     last_detail: str | None
 
 
@@ -146,7 +152,7 @@ def record_outcomes(connection: Connection, held: Lock, outcomes: Sequence[Outco
     last = {outcome.document: index for index, outcome in enumerate(outcomes)}
     rows = [
         {name: getattr(outcome, name) for name in Outcome.__dataclass_fields__}
-        | {"last": last[outcome.document] == index}
+        | {"place": index, "last": last[outcome.document] == index}
         for index, outcome in enumerate(outcomes)
     ]
     with connection.transaction():
@@ -155,7 +161,8 @@ def record_outcomes(connection: Connection, held: Lock, outcomes: Sequence[Outco
             with r as (
                 select * from jsonb_to_recordset(%(rows)s) as r (
                     document bigint, attempt bigint, outcome text, state text, http_status integer, code text,
-                    path text, detail text, netsuite_id text, transaction_number text, seconds numeric, last boolean)),
+                    path text, detail text, netsuite_id text, transaction_number text, seconds numeric,
+                    place integer, last boolean)),
             moved as (
                 update billing.staged_invoices as d
                 set state = r.state,
@@ -172,7 +179,7 @@ def record_outcomes(connection: Connection, held: Lock, outcomes: Sequence[Outco
                      seconds)
                 select r.attempt, %(run)s, r.outcome, r.http_status, r.code, r.path, r.detail, r.netsuite_id,
                        r.transaction_number, r.seconds
-                from r join moved as m on m.id = r.document)
+                from r join moved as m on m.id = r.document order by r.place)
             select count(*) as n from moved""",
             {"rows": Jsonb(rows), "key": held.partition_key, "run": held.run_id, "epoch": held.epoch},
         ).fetchone()
@@ -184,7 +191,7 @@ def hold(connection: Connection, held: Lock, document: int, findings: Sequence[F
     """Holds a document that the mapping, as it is now, cannot carry whole. Raises StaleLockError."""
     moved = connection.execute(
         """
-        update billing.staged_invoices set state = 'held', batch = null, findings = findings || %s
+        update billing.staged_invoices set state = 'held', batch = null, findings = %s
         where id = %s and batch = %s and epoch = %s and state = 'locked'""",
         [Jsonb([found._asdict() for found in findings]), document, held.partition_key, held.epoch],
     ).rowcount
@@ -197,20 +204,30 @@ def open_attempts(connection: Connection, held: Lock, absence_counts_after: floa
     rows = connection.execute(
         f"""
         select {_DOCUMENT}, a.id as attempt,
-               a.started_at < clock_timestamp() - make_interval(secs => %(after)s) as due,
-               o.outcome, o.code, o.detail
+               coalesce(o.outcome in ('unknown', 'exists')
+                        and o.recorded_at < clock_timestamp() - make_interval(secs => %(after)s), false) as due,
+               o.outcome, o.http_status, o.code, o.path, o.detail
         from billing.staged_invoices as d
         cross join lateral (
-            select id, started_at from billing.posting_attempts
+            select id from billing.posting_attempts
             where document = d.id order by attempt desc limit 1) as a
         left join lateral (
-            select outcome, code, detail from billing.posting_outcomes
+            select outcome, http_status, code, path, detail, recorded_at from billing.posting_outcomes
             where attempt = a.id order by id desc limit 1) as o on true
         where d.batch = %(key)s and d.epoch = %(epoch)s and d.state = 'posting' order by d.id""",  # noqa: S608
         {"key": held.partition_key, "epoch": held.epoch, "after": absence_counts_after},
     )
     return [
-        OpenAttempt(_posting(row), row["attempt"], row["due"], row["outcome"], row["code"], row["detail"])
+        OpenAttempt(
+            _posting(row),
+            row["attempt"],
+            row["due"],
+            row["outcome"],
+            row["http_status"],
+            row["code"],
+            row["path"],
+            row["detail"],
+        )
         for row in rows
     ]
 
@@ -266,4 +283,18 @@ def batch_problems(connection: Connection, partition_key: str, limit: int) -> li
           and (d.state <> 'posted' or d.read_back_at is null or d.difference is not null)
         order by d.id limit %s""",
         [partition_key, limit],
+    ).fetchall()
+
+
+def rejected(connection: Connection) -> list[dict[str, Any]]:
+    """The dead letters: rejected documents with NetSuite's last words on each."""
+    return connection.execute(
+        """
+        select d.kind, d.number, d.batch, d.currency, d.total, o.http_status, o.code, o.path, o.detail
+        from billing.staged_invoices as d
+        left join lateral (
+            select o.http_status, o.code, o.path, o.detail
+            from billing.posting_attempts as a join billing.posting_outcomes as o on o.attempt = a.id
+            where a.document = d.id order by o.id desc limit 1) as o on true
+        where d.state = 'rejected' order by d.id"""
     ).fetchall()

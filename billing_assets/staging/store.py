@@ -294,3 +294,15 @@ def without_reason(connection: Connection, source: str) -> int:
         [source],
     ).fetchone()
     return int(row["n"]) if row else 0
+
+
+def held(connection: Connection, code: str | None = None) -> list[dict[str, Any]]:
+    """Held documents with their findings, all or those with a code."""
+    return connection.execute(
+        """
+        select kind, number, currency, total, findings from billing.staged_invoices
+        where state = 'held' and (%(code)s::text is null or findings @> jsonb_build_array(
+            jsonb_build_object('code', %(code)s::text)))
+        order by period, id""",
+        {"code": code},
+    ).fetchall()

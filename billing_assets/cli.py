@@ -1,0 +1,334 @@
+"""The `billing` command. Each subcommand prepares, calls one room, and prints; a known error is one clear message."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import orjson
+import psycopg
+import typer
+from rich.console import Console
+
+from billing_assets.batches import unlocking
+from billing_assets.batches.store import UnknownBatchError
+from billing_assets.billing_system.errors import SourceError
+from billing_assets.logs import configure_logs
+from billing_assets.netsuite import store as netsuite_store
+from billing_assets.netsuite.dry_run import request_line
+from billing_assets.netsuite.errors import NetSuiteError
+from billing_assets.netsuite.mapping import RECORD_TYPES
+from billing_assets.netsuite.mapping_file import MappingError
+from billing_assets.operations import environment, sample
+from billing_assets.operations.billing_run import ALL, LoadWave, StuckError, bill
+from billing_assets.operations.doctor import examine
+from billing_assets.operations.environment import Prepared
+from billing_assets.operations.processes import (
+    Process,
+    ProcessError,
+    daemon_command,
+    started,
+    stop_noted,
+    wait_until_answers,
+    webserver_command,
+)
+from billing_assets.operations.status import amount, show_status, simple_table, status
+from billing_assets.operations.watching import tell_about_silent_daemon
+from billing_assets.runtime import Runtime
+from billing_assets.sandbox.netsuite.process import SandboxError
+from billing_assets.sandbox.sample.loader import load_wave
+from billing_assets.settings import SettingsError, is_secret, load_settings, setting_names, variable
+from billing_assets.staging import store as staging_store
+from billing_assets.state import embedded
+from billing_assets.state.migrations import MigrationError
+from billing_assets.state.server_programs import EmbeddedServerError
+
+_ERRORS = (
+    SettingsError,
+    MappingError,
+    SourceError,
+    NetSuiteError,
+    MigrationError,
+    EmbeddedServerError,
+    SandboxError,
+    ProcessError,
+    StuckError,
+    UnknownBatchError,
+)
+_WAVES = 4
+_WAVE_PAUSE_SECONDS = 20.0
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Month-end billing from a SQL billing system into NetSuite.",
+)
+console = Console(soft_wrap=True)
+
+Sample = Annotated[bool, typer.Option("--sample", help="Use the sample billing system and the NetSuite sandbox.")]
+Period = Annotated[str, typer.Option(help="Billing month, YYYY-MM, or `all`.")]
+
+
+def main() -> None:
+    """Entry point: a known error is one message on standard error and exit code 2, never a traceback."""
+    try:
+        app()
+    except _ERRORS as error:
+        _fail(str(error))
+    except psycopg.OperationalError as error:
+        _fail(f"Our database cannot be used: {str(error).strip()} Check {variable('database_url')}.")
+
+
+def _fail(message: str) -> None:
+    print(f"billing: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+@contextmanager
+def _prepared() -> Iterator[Prepared]:
+    with environment.runtime() as runtime:
+        configure_logs(runtime.settings.log_format)
+        yield environment.prepare(runtime)
+
+
+@contextmanager
+def _system(period: str, *, use_sample: bool) -> Iterator[tuple[Prepared, LoadWave | None]]:
+    """A prepared machine with the stand-ins that are asked for, held by nobody else."""
+    _check_period(period)
+    with environment.runtime() as found, environment.alone(found.settings.home), ExitStack() as stack:
+        configure_logs(found.settings.log_format)
+        stop_noted(found.settings.home)
+        load = None
+        if use_sample:
+            sample.quick_sensors()
+            url = sample.sample_source(found)
+            stack.enter_context(sample.sample_netsuite(found.settings.home))
+            if url is not None:
+
+                def load(wave: int, waves: int) -> tuple[int, int]:
+                    return load_wave(url, period, wave, waves)
+
+        prepared = environment.prepare(Runtime(load_settings()) if use_sample else found)
+        environment.write_environment_file(prepared.home)
+        yield prepared, load
+
+
+def _check_period(period: str) -> None:
+    if period == ALL:
+        return
+    try:
+        datetime.strptime(period, "%Y-%m").replace(tzinfo=UTC)
+    except ValueError:
+        raise SettingsError(f"--period {period}: expected a month such as 2010-11, or `all`.") from None
+
+
+@app.command()
+def init() -> None:
+    """Make the database and Dagster's instance, and write <home>/env for other tools."""
+    with _prepared() as prepared:
+        path = environment.write_environment_file(prepared.home)
+        console.print(f"Ready. For `dg dev` and Dagster's own commands: set -a; . {path}; set +a")
+
+
+@app.command("load-sample")
+def load_sample_command(period: Period = ALL) -> None:
+    """Load the sample billing system, all at once."""
+    _check_period(period)
+    with environment.runtime() as found:
+        url = sample.sample_source(found) or found.source_url
+        result = load_wave(url, period, 1, 1)
+        console.print(f"{result.created:,} documents appeared, {result.closed:,} closed.")
+
+
+@app.command()
+def run(period: Period = "2010-11", use_sample: Sample = False) -> None:
+    """Bill a month: stage, batch, post, close; exits 0 only if it reconciles."""
+    with _system(period, use_sample=use_sample) as (prepared, load):
+        console.print(f"Billing {period}. Logs are in {prepared.home / 'logs'}.")
+        with started(prepared.home, {"dagster daemon": daemon_command()}) as processes:
+            agrees = bill(prepared.runtime, processes, console, period, _WAVES, load)
+    console.print("[green]Reconciled to the cent.[/green]" if agrees else "[red]Not reconciled.[/red]")
+    raise typer.Exit(0 if agrees else 1)
+
+
+@app.command()
+def up(
+    period: Period = "2010-11",
+    use_sample: Sample = False,
+    port: Annotated[int, typer.Option(help="Port of the web UI on 127.0.0.1.")] = 3000,
+) -> None:
+    """Run everything with the web UI until Ctrl-C."""
+    with _system(period, use_sample=use_sample) as (prepared, load):
+        commands = {"dagster daemon": daemon_command(), "dagster webserver": webserver_command(port)}
+        with started(prepared.home, commands) as processes:
+            address = f"http://127.0.0.1:{port}"
+            wait_until_answers(address, processes[1])
+            console.print(f"The web UI is at {address}/asset-groups (Ctrl-C stops everything).")
+            if load is not None:
+                threading.Thread(target=_feed, args=(load,), daemon=True).start()
+            _watch(prepared, processes)
+
+
+def _feed(load: LoadWave) -> None:
+    for wave in range(1, _WAVES + 1):
+        appeared, closed = load(wave, _WAVES)
+        console.print(f"Wave {wave} of {_WAVES}: {appeared:,} documents appeared, {closed:,} closed.")
+        time.sleep(_WAVE_PAUSE_SECONDS)
+
+
+def _watch(prepared: Prepared, processes: list[Process]) -> None:
+    try:
+        while True:
+            for process in processes:
+                process.check()
+            tell_about_silent_daemon(prepared.runtime, prepared.instance)
+            time.sleep(5)
+    except KeyboardInterrupt:
+        console.print("Stopping…")
+
+
+@app.command()
+def down() -> None:
+    """Stop what an earlier command left running, the embedded database included."""
+    home = load_settings().home.absolute()
+    if home.is_dir():
+        stopped = stop_noted(home)
+        stopped += embedded.stop(home)
+        console.print(f"{stopped} processes stopped.")
+
+
+@app.command("status")
+def status_command(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Where every document, batch and lane stands."""
+    with _prepared() as prepared, prepared.runtime.state() as connection:
+        found = status(connection, prepared.runtime.settings)
+    if as_json:
+        print(json.dumps(found))
+    else:
+        show_status(console, found, "Documents")
+
+
+@app.command()
+def held(code: Annotated[str | None, typer.Option(help="Only documents with this finding.")] = None) -> None:
+    """Documents that a rule holds, with every finding."""
+    with _prepared() as prepared, prepared.runtime.state() as connection:
+        rows = staging_store.held(connection, code)
+    table = simple_table(f"{len(rows):,} held documents", ["Kind", "Number", "Total", "Findings"], right=(2,))
+    for row in rows:
+        findings = "\n".join(f"{found['code']}: {found['message']}" for found in row["findings"])
+        table.add_row(row["kind"], row["number"], _money(row), findings)
+    console.print(table)
+
+
+@app.command()
+def rejected() -> None:
+    """Documents that NetSuite refused for good, with its words."""
+    with _prepared() as prepared, prepared.runtime.state() as connection:
+        rows = netsuite_store.rejected(connection)
+    columns = ["Kind", "Number", "Batch", "Total", "HTTP", "Code", "Path", "Text"]
+    table = simple_table(f"{len(rows):,} rejected documents", columns, right=(3, 4))
+    for row in rows:
+        status_code = str(row["http_status"] or "")
+        words = (row["code"] or "", row["path"] or "", row["detail"] or "")
+        table.add_row(row["kind"], row["number"], row["batch"], _money(row), status_code, *words)
+    console.print(table)
+
+
+@app.command()
+def requeue(
+    number: Annotated[list[str] | None, typer.Option(help="Only this document; may be given several times.")] = None,
+) -> None:
+    """Send rejected documents to the backlog again, after their cause was mended."""
+    with _prepared() as prepared, prepared.runtime.state() as connection:
+        unknown_after = prepared.runtime.settings.netsuite.absence_counts_after_seconds
+        count = unlocking.requeue(connection, number, unknown_after)
+    console.print(f"{count:,} documents wait for a batch again.")
+    if number and count < len(set(number)):
+        raise typer.Exit(1)
+
+
+@app.command()
+def unlock(
+    batch: Annotated[str | None, typer.Option(help="This batch, even if a run holds it.")] = None,
+) -> None:
+    """Give the documents of stale locks, or of one batch, back to the backlog."""
+    with _prepared() as prepared, prepared.runtime.state() as connection:
+        settings = prepared.runtime.settings
+        unknown_after = settings.netsuite.absence_counts_after_seconds
+        if batch:
+            unlocked = {batch: unlocking.unlock(connection, batch, unknown_after)}
+        else:
+            unlocked = unlocking.unlock_stale(connection, settings.batches.stale_lock_minutes, unknown_after)
+    for key, documents in unlocked.items():
+        console.print(f"Batch {key}: {documents:,} documents wait for a batch again.")
+    console.print(f"{len(unlocked)} batches unlocked.")
+
+
+@app.command()
+def preview(number: Annotated[str, typer.Option(help="The document's number.")]) -> None:
+    """Print the exact request that a document would send, and send nothing."""
+    with _prepared() as prepared, prepared.runtime.state() as connection:
+        postings = netsuite_store.by_number(connection, number)
+        if not postings:
+            raise SettingsError(f"--number {number}: no such document is staged. Stage first, or check the number.")
+        for posting in postings:
+            if posting.document.kind not in RECORD_TYPES:
+                print(f"# {number} is of kind {posting.document.kind} and is never sent.")
+            elif found := list(prepared.runtime.mapping.check(posting.document)):
+                for one in found:
+                    print(f"# {one.code} {one.path} {one.value!r}: {one.message}")
+            else:
+                head, _, body = request_line(prepared.runtime.mapping, posting).partition(b" {")
+                print(head.decode())
+                print(orjson.dumps(orjson.loads(b"{" + body), option=orjson.OPT_INDENT_2).decode())
+
+
+@app.command()
+def doctor() -> None:
+    """Check every connection, the source's columns, the login and the mapping's references, and say what to fix."""
+    with _prepared() as prepared:
+        well = True
+        for checked in examine(prepared.runtime):
+            console.print(f"[{'green]ok  ' if checked.well else 'red]FAIL'}[/] {checked.what}: {checked.said}")
+            well = well and checked.well
+    raise typer.Exit(0 if well else 1)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8080,
+    switch: Annotated[list[str] | None, typer.Option(help="A switch, name=value as JSON; may be repeated.")] = None,
+) -> None:
+    """Run the NetSuite sandbox until Ctrl-C and print the settings that point at it."""
+    home = load_settings().home.absolute()
+    switches: dict[str, Any] = {}
+    for one in switch or []:
+        name, _, value = one.partition("=")
+        try:
+            switches[name] = json.loads(value)
+        except ValueError:
+            switches[name] = value
+    with sample.seeded_sandbox(home / "netsuite_sandbox", port, switches) as running:
+        for setting, value in sample.sandbox_settings(running).items():
+            shown = (
+                f"(see {home / 'netsuite_sandbox' / 'credentials.json'})"
+                if is_secret(setting_names()[setting])
+                else value
+            )
+            console.print(f"{variable(setting)}={shown}")
+        console.print("Ctrl-C stops it.")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            console.print("Stopping…")
+
+
+def _money(row: dict[str, Any]) -> str:
+    return f"{row['currency'] or ''} {amount(row['total'])}" if row["total"] is not None else ""

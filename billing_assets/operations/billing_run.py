@@ -1,0 +1,201 @@
+"""One supervised run: waves of the sample, progress while Dagster's sensors and runs work, the close, a summary."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+from rich.console import Console
+
+from billing_assets.billing_system.totals import month_totals, months
+from billing_assets.close.reconciliation import MonthClose, Row, Sum, add, close_month
+from billing_assets.operations.processes import Process
+from billing_assets.operations.status import amount, show_status, simple_table, status
+from billing_assets.runtime import Runtime
+from billing_assets.state.database import Connection
+
+ALL = "all"
+_LOOK_SECONDS = 0.5
+_STUCK_SECONDS = 300.0
+
+LoadWave = Callable[[int, int], tuple[int, int]]
+"""Loads a wave of so many (1-based) into the sample; returns how many documents appeared and closed."""
+
+
+class StuckError(Exception):
+    """Nothing moved for minutes although documents are on their way. The message says where they stand."""
+
+
+@dataclass
+class Progress:
+    """What was said last, so that only news is said; and since when nothing has moved."""
+
+    console: Console
+    began: float = field(default_factory=time.monotonic)
+    last: tuple[object, ...] = ()
+    moved_at: float = field(default_factory=time.monotonic)
+
+    def say(self, text: str) -> None:
+        """A line with the seconds since the beginning."""
+        self.console.print(f"[dim]{time.monotonic() - self.began:6.1f} s[/dim]  {text}")
+
+    def look(self, connection: Connection, periods: Sequence[str]) -> dict[str, int]:
+        """Documents by state; said where they changed. Raises StuckError after minutes without a change."""
+        states = _states(connection, periods)
+        batches = connection.execute(
+            "select count(*) as n from billing.locked_batches where state = 'posted'"
+        ).fetchone()
+        now = (*sorted(states.items()), batches["n"] if batches else 0)
+        if now != self.last:
+            self.last, self.moved_at = now, time.monotonic()
+            parts = [f"{count:,} {state}" for state, count in sorted(states.items())]
+            self.say(" · ".join(parts) or "nothing staged yet")
+        elif time.monotonic() - self.moved_at > _STUCK_SECONDS:
+            raise StuckError(f"Nothing moved for {_STUCK_SECONDS / 60:.0f} minutes. Documents: {states}.")
+        return states
+
+
+def bill(
+    runtime: Runtime,
+    processes: Sequence[Process],
+    console: Console,
+    period: str,
+    waves: int,
+    load_wave: LoadWave | None,
+) -> bool:
+    """Feeds the waves, waits until every document of the period reached an end, closes its months. True if all agree.
+
+    Raises ProcessError when a process of the system ends, StuckError when nothing moves.
+    """
+    progress = Progress(console)
+    with runtime.state() as connection:
+        for wave in range(1, waves + 1) if load_wave else ():
+            appeared, closed = load_wave(wave, waves) if load_wave else (0, 0)
+            progress.say(
+                f"[bold]Wave {wave} of {waves}[/bold]: {appeared:,} documents appeared in the billing system, "
+                f"{closed:,} closed"
+            )
+            _wait(connection, runtime, processes, progress, period, _is_staged)
+        _wait(connection, runtime, processes, progress, period, _is_settled)
+        billed = progress.began, time.monotonic()
+        closes = [_close(runtime, connection, progress, month) for month in _periods(runtime, period)]
+        show_status(
+            console, status(connection, runtime.settings, None if period == ALL else period), f"Period {period}"
+        )
+        sent = connection.execute(
+            "select count(distinct attempt) as n from billing.posting_outcomes "
+            "where recorded_at > clock_timestamp() - make_interval(secs => %s) and outcome not in ('found', 'absent')",
+            [time.monotonic() - progress.began],
+        ).fetchone()
+    _show_closes(console, closes)
+    console.print(
+        f"Sent to NetSuite: {sent['n'] if sent else 0:,} documents. Billed in {billed[1] - billed[0]:.0f} s, "
+        f"closed in {time.monotonic() - billed[1]:.0f} s."
+    )
+    return bool(closes) and all(close.complete for close in closes)
+
+
+def _wait(
+    connection: Connection,
+    runtime: Runtime,
+    processes: Sequence[Process],
+    progress: Progress,
+    period: str,
+    done: Callable[[Connection, Runtime, Sequence[str], dict[str, int]], bool],
+) -> None:
+    while True:
+        for process in processes:
+            process.check()
+        periods = _periods(runtime, period)
+        if done(connection, runtime, periods, progress.look(connection, periods)):
+            return
+        time.sleep(_LOOK_SECONDS)
+
+
+def _is_staged(connection: Connection, runtime: Runtime, periods: Sequence[str], states: dict[str, int]) -> bool:
+    """Whether staging holds what the billing system shows, with the same status."""
+    staged: dict[tuple[str, str], int] = {}
+    for row in connection.execute(
+        """
+        select period, status, count(*) as n from billing.staged_invoices
+        where period = any(%s) and state <> 'gone' group by 1, 2""",
+        [list(periods)],
+    ):
+        staged[(row["period"], row["status"])] = row["n"]
+    there: dict[tuple[str, str], int] = {}
+    with runtime.billing_system() as source:
+        for period in periods:
+            for total in month_totals(source, runtime.queries, period):
+                key = (period, total.status or "")
+                there[key] = there.get(key, 0) + total.count
+    return staged == there
+
+
+def _is_settled(connection: Connection, runtime: Runtime, periods: Sequence[str], states: dict[str, int]) -> bool:
+    """Whether nothing is on its way any more: all is posted, held, excluded, rejected or waits for a closing."""
+    moving = {"ready", "batched", "locked", "posting"} & states.keys()
+    return not moving and _is_staged(connection, runtime, periods, states) and not _unfinished(connection)
+
+
+def _unfinished(connection: Connection) -> int:
+    row = connection.execute("select count(*) as n from billing.locked_batches where state in ('planned', 'running')")
+    found = row.fetchone()
+    return int(found["n"]) if found else 0
+
+
+def _states(connection: Connection, periods: Sequence[str]) -> dict[str, int]:
+    rows = connection.execute(
+        "select state, count(*) as n from billing.staged_invoices where period = any(%s) group by 1", [list(periods)]
+    )
+    return {row["state"]: row["n"] for row in rows}
+
+
+def _periods(runtime: Runtime, period: str) -> list[str]:
+    if period != ALL:
+        return [period]
+    with runtime.billing_system() as source:
+        return months(source, runtime.queries)
+
+
+def _close(runtime: Runtime, connection: Connection, progress: Progress, period: str) -> MonthClose:
+    """Materializes the close of a month, so that the web UI has it, and reads its result."""
+    from billing_assets.definitions import build_defs  # noqa: PLC0415  loads Dagster's whole code location
+
+    job = build_defs(runtime).resolve_job_def("close_month")
+    job.execute_in_process(instance=dg.DagsterInstance.get(), partition_key=period)
+    with runtime.billing_system() as source:
+        close = close_month(connection, source, runtime.queries, runtime.netsuite, runtime.mapping, period)
+    verdict = "[green]agrees to the cent[/green]" if close.reconciled else "[red]does not agree[/red]"
+    progress.say(f"Month {period}: billing ↔ staging ↔ NetSuite {verdict}")
+    return close
+
+
+def _show_closes(console: Console, closes: Sequence[MonthClose]) -> None:
+    columns = ["Month", "Kind", "Billing system", "Held or excluded", "Posted", "NetSuite", "Difference"]
+    table = simple_table("Month close", columns, right=range(2, 7))
+    for close in closes:
+        for kind, rows in _by_kind(close):
+            billing, posted, netsuite = (
+                add(getattr(row, name) for row in rows) for name in ("billing", "posted", "netsuite")
+            )
+            kept = add(one for row in rows for one in (row.held, row.excluded))
+            difference = amount(posted.total - netsuite.total)
+            cells = (_count_and_total(one) for one in (billing, kept, posted, netsuite))
+            table.add_row(close.period, kind.replace("_", " "), *cells, difference)
+    console.print(table)
+    for close in closes:
+        for one in close.differences[:20]:
+            console.print(f"[red]{close.period} {one.kind} {one.number}: {one.what}[/red]")
+        if close.in_flight.documents:
+            console.print(
+                f"[yellow]{close.period}: {_count_and_total(close.in_flight)} on their way or rejected[/yellow]"
+            )
+
+
+def _by_kind(close: MonthClose) -> Iterator[tuple[str, list[Row]]]:
+    for kind in sorted({row.kind for row in close.rows}, reverse=True):
+        yield kind, [row for row in close.rows if row.kind == kind]
+
+
+def _count_and_total(one: Sum) -> str:
+    return f"{one.documents:,} / {amount(one.total)}"

@@ -1,0 +1,89 @@
+"""Preparing this machine: our database migrated, Dagster's instance made, the sample's stand-ins started.
+
+What is found out here goes into the environment of this process, so that every process started from it sees the same.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+from filelock import FileLock, Timeout
+
+from billing_assets.runtime import Runtime
+from billing_assets.settings import SettingsError, load_settings, variable
+from billing_assets.shipped import shipped
+from billing_assets.state import embedded
+from billing_assets.state.migrations import migrate
+
+POOL = "netsuite_batches"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A machine that is ready: its runtime, its folder, and Dagster's instance."""
+
+    runtime: Runtime
+    home: Path
+    instance: dg.DagsterInstance
+
+
+def set_default(setting: str, value: str) -> None:
+    """Gives a setting a value through the environment, unless somebody set it already."""
+    os.environ.setdefault(variable(setting), value)
+
+
+@contextmanager
+def runtime() -> Iterator[Runtime]:
+    """The runtime of this process's settings. An embedded server that was not running before is stopped at the end."""
+    settings = load_settings()
+    home = settings.home.absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ[variable("home")] = str(home)
+    was_running = settings.embedded and embedded.running(home) is not None
+    try:
+        yield Runtime(load_settings())
+    finally:
+        if settings.embedded and not was_running:
+            embedded.stop(home)
+
+
+def prepare(found: Runtime) -> Prepared:
+    """Migrates our database and makes Dagster's instance. Safe again and again, also from several starters at once."""
+    home = found.settings.home
+    os.environ[variable("database_url")] = found.database_url
+    migrate(found.database_url, shipped("sql/state"))
+    dagster_home = home / "dagster"
+    dagster_home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(shipped("dagster.yaml"), dagster_home / "dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(dagster_home)
+    instance = dg.DagsterInstance.get()
+    instance.upgrade()
+    instance.event_log_storage.set_concurrency_slots(POOL, found.settings.batches.parallel_runs)
+    return Prepared(Runtime(load_settings()), home, instance)
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Holds the machine's system for one `billing run` or `billing up` at a time. Raises SettingsError."""
+    try:
+        with FileLock(home / "system.lock", timeout=0):
+            yield
+    except Timeout:
+        raise SettingsError(
+            f"Another `billing run` or `billing up` works in {home}. Stop it (Ctrl-C there, or `billing down`), "
+            f"or choose another folder with {variable('home')}."
+        ) from None
+
+
+def write_environment_file(home: Path) -> Path:
+    """Writes what other tools need (`dg dev`, the Dagster daemon) to `<home>/env`, readable by its owner only."""
+    path = home / "env"
+    path.touch(mode=0o600)
+    names = sorted(name for name in os.environ if name.startswith("BILLING_") or name == "DAGSTER_HOME")
+    quoted = [f"export {name}='{os.environ[name].replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}'" for name in names]
+    path.write_text("\n".join(quoted) + "\n", encoding="utf-8")
+    return path

@@ -1,0 +1,147 @@
+"""The processes of a running system: Dagster's daemon and web server, started, watched and stopped together."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import requests
+
+from billing_assets.shipped import shipped
+
+_GRACE_SECONDS = 8.0
+
+
+class ProcessError(Exception):
+    """A process of the system ended by itself. The message ends with its log's last lines."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A started process and its log file."""
+
+    name: str
+    handle: subprocess.Popen[bytes]
+    log: Path
+
+    def check(self) -> None:
+        """Raises ProcessError when the process has ended."""
+        if self.handle.poll() is not None:
+            tail = "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+            raise ProcessError(f"{self.name} ended with code {self.handle.returncode}. Its log, {self.log}:\n{tail}")
+
+
+def daemon_command() -> list[str]:
+    """Dagster's daemon on our code location."""
+    return [sys.executable, "-m", "dagster._daemon", "run", "-w", str(shipped("workspace.yaml"))]
+
+
+def webserver_command(port: int) -> list[str]:
+    """Dagster's web server on loopback: it has no login of its own."""
+    options = ["-w", str(shipped("workspace.yaml")), "-h", "127.0.0.1", "-p", str(port)]
+    return [sys.executable, "-m", "dagster_webserver", *options]
+
+
+@contextmanager
+def started(home: Path, commands: Mapping[str, Sequence[str]]) -> Iterator[list[Process]]:
+    """Starts the commands, each in a session of its own so that Ctrl-C reaches only us, and stops all at the end."""
+    logs = home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    running: list[Process] = []
+    try:
+        for name, command in commands.items():
+            log = logs / f"{name.replace(' ', '_')}.log"
+            with log.open("wb") as output:
+                handle = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    cwd=home,
+                )
+            running.append(Process(name, handle, log))
+            note_processes(home, [process.handle.pid for process in running])
+        yield running
+    finally:
+        for process in reversed(running):
+            stop_tree(process.handle.pid)
+            process.handle.wait()
+        note_processes(home, [])
+
+
+def note_processes(home: Path, pids: Sequence[int]) -> None:
+    """Keeps the pids and start times, for `billing down` after a crash of the starter."""
+    noted = [{"pid": pid, "created": psutil.Process(pid).create_time()} for pid in pids if psutil.pid_exists(pid)]
+    (home / "processes.json").write_text(json.dumps(noted), encoding="utf-8")
+
+
+def stop_noted(home: Path) -> int:
+    """Stops what an earlier starter left running. Counts the processes that it found."""
+    path = home / "processes.json"
+    if not path.is_file():
+        return 0
+    found = 0
+    for noted in json.loads(path.read_text(encoding="utf-8")):
+        try:
+            same = psutil.Process(noted["pid"]).create_time() == noted["created"]
+        except psutil.NoSuchProcess:
+            continue
+        if same:
+            stop_tree(noted["pid"])
+            found += 1
+    path.unlink()
+    return found
+
+
+def stop_tree(pid: int) -> None:
+    """Ends a process and all its descendants: asks first, insists after a grace period."""
+    try:
+        root = psutil.Process(pid)
+        family = [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    _signal(family[:1], signal.SIGTERM if os.name == "nt" else signal.SIGINT)
+    _, alive = psutil.wait_procs(family, timeout=_GRACE_SECONDS / 2)
+    _signal(alive, signal.SIGTERM)
+    _, alive = psutil.wait_procs(alive, timeout=_GRACE_SECONDS / 2)
+    for process in alive:
+        _kill(process)
+    psutil.wait_procs(alive, timeout=_GRACE_SECONDS)
+
+
+def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        try:
+            process.send_signal(number)
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _kill(process: psutil.Process) -> None:
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
+        return
+
+
+def wait_until_answers(url: str, process: Process, seconds: float = 60.0) -> None:
+    """Waits until a server answers HTTP. Raises ProcessError when it ends or stays silent."""
+
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        process.check()
+        try:
+            requests.get(url, timeout=2)
+        except requests.RequestException:
+            time.sleep(0.2)
+        else:
+            return
+    raise ProcessError(f"{process.name} did not answer at {url} in {seconds:.0f} s. Its log: {process.log}")

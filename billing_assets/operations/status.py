@@ -1,0 +1,97 @@
+"""Where everything stands, as data and as tables for a terminal."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from billing_assets.batches.store import counts_by_state
+from billing_assets.domain.rules import RULES
+from billing_assets.netsuite.lanes import lanes_in_use
+from billing_assets.settings import Settings
+from billing_assets.staging.store import watermark
+from billing_assets.state.database import Connection
+
+
+def status(connection: Connection, settings: Settings, period: str | None = None) -> dict[str, Any]:
+    """One object: documents by state, kind and currency, findings, batches, watermark, lanes; of a month or of all.
+
+    Totals are exact decimal texts in units of their currency; credit memos are negative.
+    """
+    documents = connection.execute(
+        """
+        select state, kind, currency, count(*) as count, coalesce(sum(total), 0)::text as total
+        from billing.staged_invoices where %(period)s::text is null or period = %(period)s
+        group by 1, 2, 3 order by 1, 2, 3""",
+        {"period": period},
+    ).fetchall()
+    findings = connection.execute(
+        """
+        select f ->> 'code' as code, count(distinct d.id) as count
+        from billing.staged_invoices as d, jsonb_array_elements(d.findings) as f
+        where %(period)s::text is null or d.period = %(period)s group by 1 order by 1""",
+        {"period": period},
+    ).fetchall()
+    mark = watermark(connection, settings.source.name)
+    return {
+        "documents": documents,
+        "findings": {row["code"]: row["count"] for row in findings},
+        "batches": counts_by_state(connection),
+        "watermark": mark.isoformat() if mark else None,
+        "lanes": {"limit": settings.netsuite.lanes, "in_use": lanes_in_use(connection, settings.netsuite.account)},
+    }
+
+
+def show_status(console: Console, found: dict[str, Any], title: str) -> None:
+    """Prints the status as tables."""
+    documents = simple_table(title, ["State", "Kind", "Currency", "Documents", "Total"])
+    for row in found["documents"]:
+        documents.add_row(
+            row["state"],
+            row["kind"].replace("_", " "),
+            row["currency"] or "",
+            f"{row['count']:,}",
+            amount(row["total"]),
+        )
+    documents.add_section()
+    documents.add_row("all", "", "", f"{sum(row['count'] for row in found['documents']):,}", _sum(found["documents"]))
+    console.print(documents)
+    if found["findings"]:
+        findings = simple_table("Findings", ["Code", "Documents", "What it means"], right=(1,))
+        for code, count in found["findings"].items():
+            findings.add_row(code, f"{count:,}", RULES[code].meaning if code in RULES else "")
+        console.print(findings)
+    batches = ", ".join(f"{count} {state}" for state, count in found["batches"].items()) or "none yet"
+    lanes = found["lanes"]
+    console.print(f"Batches: {batches}. Lanes in use: {lanes['in_use']} of {lanes['limit']}.")
+    console.print(f"Watermark: {found['watermark'] or 'never staged'}.")
+
+
+def simple_table(title: str, columns: Iterable[str], right: Iterable[int] | None = None) -> Table:
+    """A plain table whose last two columns, or the named ones, are numbers."""
+    names = list(columns)
+    numbers = set(right) if right is not None else {len(names) - 2, len(names) - 1}
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for index, name in enumerate(names):
+        table.add_column(name, justify="right" if index in numbers else "left")
+    return table
+
+
+def amount(total: str | Decimal) -> str:
+    """An exact amount with thousands separated, at least two decimals, and no digit lost."""
+    exact = Decimal(total)
+    exponent = exact.normalize().as_tuple().exponent
+    digits = max(2, -exponent if isinstance(exponent, int) else 2)
+    return f"{exact:,.{digits}f}"
+
+
+def _sum(rows: Iterable[dict[str, Any]]) -> str:
+    sums: dict[str, Decimal] = {}
+    for row in rows:
+        currency = row["currency"] or "no currency"
+        sums[currency] = sums.get(currency, Decimal(0)) + Decimal(row["total"])
+    return "\n".join(
+        f"{currency} {amount(total)}" if len(sums) > 1 else amount(total) for currency, total in sums.items()
+    )
