@@ -82,7 +82,18 @@ class Policy:
 MappingCheck = Callable[[Document], Iterable[Finding]]
 
 # NetSuite's limits (specs/netsuite.md §2; text lengths per the field's documented size).
-_TEXT_LIMITS = {"number": 45, "purchase_order": 45, "memo": 999, "customer": 80, "branch": 80, "terms": 80}
+_TEXT_LIMITS = {
+    "number": 45,
+    "purchase_order": 45,
+    "memo": 999,
+    "customer": 80,
+    "branch": 80,
+    "terms": 80,
+    "kind": 80,
+    "status": 80,
+    "currency": 80,
+    "applies_to": 80,
+}
 _DESCRIPTION_LIMIT = 999
 _LARGEST = Decimal(10) ** 10
 _FINEST = 15
@@ -149,8 +160,10 @@ def _texts(document: Document) -> Iterator[Finding]:
     for name, value in document.extra.items():
         yield from _text(name, value, _DESCRIPTION_LIMIT)
     for line in document.lines:
-        if line.description and (len(line.description) > _DESCRIPTION_LIMIT or "\0" in line.description):
-            yield from _text(f"lines[{line.line_no}].description", line.description, _DESCRIPTION_LIMIT)
+        texts = (line.description, line.item, line.tax_code, *line.extra.values())
+        if any(text and (len(text) > _DESCRIPTION_LIMIT or "\0" in text) for text in texts):
+            for name, value in zip(("description", "item", "tax_code", *line.extra), texts, strict=True):
+                yield from _text(f"lines[{line.line_no}].{name}", value, _DESCRIPTION_LIMIT)
 
 
 def _text(path: str, value: str | None, limit: int) -> Iterator[Finding]:

@@ -1,9 +1,11 @@
 """From a document to NetSuite's fields. A document that cannot be mapped whole is held; a line is never skipped."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,18 @@ _CODES = {"customer": "CUSTOMER_UNMAPPED", "item": "ITEM_UNMAPPED", "branch": "B
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One NetSuite field, ready to be filled."""
+    """One NetSuite field, ready to be filled. `read` takes the column's value from a document and a line."""
 
     name: str
     source: FieldSource
     table: Table | None
     ignore_case: bool
+    read: Callable[[Document, Line | None], object | None]
+
+    @property
+    def column(self) -> str:
+        """The column that feeds the field, directly or through a table."""
+        return self.source.by or self.source.column or ""
 
     def value(self, document: Document, line: Line | None) -> object | None:
         """The value to send, or None where there is none."""
@@ -44,38 +52,35 @@ class Field:
         if source.constant is not None:
             value = source.constant
         elif self.table is not None:
-            row = self.table.get(self._key(document, line))
+            row = self._row(self.read(document, line))
             value = (row[source.take or ""] or None) if row else None
         else:
-            value = _column(source.column or "", document, line)
+            value = self.read(document, line)
         if value is None or source.reference is None:
             return value
-        return {source.reference: str(value)}
+        return {source.reference: _text(value)}
 
-    def _key(self, document: Document, line: Line | None) -> str:
-        value = _column(self.source.by or "", document, line)
-        return table_key(str(value), ignore_case=self.ignore_case) if value is not None else ""
+    def _row(self, key: object | None) -> dict[str, str] | None:
+        if key is None or self.table is None:
+            return None
+        return self.table.get(table_key(_text(key), ignore_case=self.ignore_case))
 
     def missing(self, document: Document, line: Line | None) -> Finding | None:
         """Why the field has no value for this document, or None."""
-        if self.source.optional or self.value(document, line) is not None:
+        if self.value(document, line) is not None:
             return None
-        column = self.source.by or self.source.column or ""
-        key = _column(column, document, line)
+        column, key = self.column, self.read(document, line)
         if column == "customer" and not str(key or "").strip():
             return None  # CUSTOMER_MISSING says it already
         path = f"lines[{line.line_no}].{column}" if line and column in Line._fields else column
-        what = (
-            f"table {self.source.lookup!r} has no {self.source.take!r} for it"
-            if self.table is not None
-            else "it is empty"
-        )
-        return finding(
-            _CODES.get(column, "FIELD_UNMAPPED"),
-            path,
-            "" if key is None else key,
-            f"NetSuite's {self.name}: {what}.",
-        )
+        # Fields that miss the same thing say the same, so that one cause is one finding.
+        if key is None or self.table is None:
+            what = "It is empty, and the mapping needs it."
+        elif self._row(key) is None:
+            what = f"Table {self.source.lookup!r} of the mapping does not have it."
+        else:
+            what = f"Table {self.source.lookup!r} of the mapping has no {self.source.take!r} for it."
+        return finding(_CODES.get(column, "FIELD_UNMAPPED"), path, "" if key is None else key, what)
 
 
 @dataclass(frozen=True)
@@ -105,25 +110,21 @@ class NetSuiteMapping:
         """A finding for every field of the mapping that this document leaves empty."""
         if document.kind not in RECORD_TYPES:
             return
-        kind = Kind(document.kind)
-        for field in self.body[kind]:
+        yield from dict.fromkeys(self._gaps(document, Kind(document.kind)))
+
+    def _gaps(self, document: Document, kind: Kind) -> Iterator[Finding]:
+        for field in _needed(self.body[kind]):
             if found := field.missing(document, None):
                 yield found
-        fields = [field for field in self.line[kind] if not field.source.optional]
+        fields = _needed(self.line[kind])
+        tax = _needed(self.tax)
         for line in document.lines:
-            for field in fields:
-                if found := field.missing(document, line):
+            for field in (*fields, *tax) if line.tax_amount else fields:
+                if field.value(document, line) is None and (found := field.missing(document, line)):
                     yield found
-            if line.tax_amount:
-                yield from self._check_tax(document, line)
-
-    def _check_tax(self, document: Document, line: Line) -> Iterator[Finding]:
-        if not self.tax:
-            message = "The line carries tax, but the mapping has no `tax` section."
-            yield finding("FIELD_UNMAPPED", f"lines[{line.line_no}].tax_amount", line.tax_amount, message)
-        for field in self.tax:
-            if found := field.missing(document, line):
-                yield found
+            if line.tax_amount and not self.tax:
+                message = "The line carries tax, but the mapping has no `tax` section."
+                yield finding("FIELD_UNMAPPED", f"lines[{line.line_no}].tax_amount", line.tax_amount, message)
 
     def payload(self, document: Document, *, apply_to: str | None = None) -> bytes:
         """The exact request body for a valid document. `apply_to` is NetSuite's id of the invoice it credits.
@@ -170,7 +171,7 @@ class NetSuiteMapping:
     def references(self) -> dict[str, set[str]]:
         """Every reference the mapping can send, by field, for `billing doctor` to look up in NetSuite."""
         used: dict[str, set[str]] = {"currency": {currency.id for currency in self.file.currencies.values()}}
-        for field in [field for fields in (*self.body.values(), *self.line.values()) for field in fields]:
+        for field in chain(*self.body.values(), *self.line.values(), self.tax):
             if field.source.reference != "id":
                 continue
             if field.table is not None:
@@ -186,14 +187,16 @@ def load_mapping(path: Path) -> NetSuiteMapping:
     file, tables = read_mapping_file(path)
     return NetSuiteMapping(
         file,
-        {kind: _fields(file, file.body, tables, kind) for kind in RECORD_TYPES},
-        {kind: _fields(file, file.line, tables, kind) for kind in RECORD_TYPES},
-        _fields(file, {"taxType": file.tax.type, "taxCode": file.tax.code}, tables, None) if file.tax else (),
+        {kind: _fields(file, file.body, tables, kind, on_line=False) for kind in RECORD_TYPES},
+        {kind: _fields(file, file.line, tables, kind, on_line=True) for kind in RECORD_TYPES},
+        _fields(file, {"taxType": file.tax.type, "taxCode": file.tax.code}, tables, None, on_line=True)
+        if file.tax
+        else (),
     )
 
 
 def _fields(
-    file: MappingFile, sources: dict[str, FieldSource], tables: dict[str, Table], kind: Kind | None
+    file: MappingFile, sources: dict[str, FieldSource], tables: dict[str, Table], kind: Kind | None, *, on_line: bool
 ) -> tuple[Field, ...]:
     return tuple(
         Field(
@@ -201,27 +204,46 @@ def _fields(
             source,
             tables[source.lookup] if source.lookup else None,
             bool(source.lookup and file.tables[source.lookup].ignore_case),
+            _reader(source.by or source.column or "", on_line=on_line),
         )
         for name, source in sources.items()
         if kind is None or kind in source.kinds
     )
 
 
+def _needed(fields: tuple[Field, ...]) -> list[Field]:
+    return [field for field in fields if not field.source.optional and field.source.constant is None]
+
+
 def _fill(target: dict[str, Any], fields: tuple[Field, ...], document: Document, line: Line | None) -> None:
     for field in fields:
         value = field.value(document, line)
         if value is not None:
-            target[field.name] = value.isoformat() if isinstance(value, date) else value
+            target[field.name] = _number(value) if isinstance(value, Decimal) else value
 
 
-def _column(name: str, document: Document, line: Line | None) -> object | None:
-    if line is not None and name in Line._fields:
-        value = getattr(line, name)
-    elif is_contract_column(name, on_line=False):
-        value = getattr(document, name)
-    else:
-        value = line.extra.get(name) if line is not None and name in line.extra else document.extra.get(name)
-    return None if value == "" else value
+def _reader(name: str, *, on_line: bool) -> Callable[[Document, Line | None], object | None]:
+    """How a column is read: from the line, from the document, or from what the queries have beyond the contract."""
+    if on_line and is_contract_column(name, on_line=True) and not is_contract_column(name, on_line=False):
+        place = Line._fields.index(name)
+        return lambda _, line: _present(line[place]) if line else None
+    if is_contract_column(name, on_line=False):
+        read = attrgetter(name)
+        return lambda document, _: _present(read(document))
+    return lambda document, line: _present(
+        line.extra[name] if line and name in line.extra else document.extra.get(name)
+    )
+
+
+def _present(value: object) -> object | None:
+    if isinstance(value, str):
+        return value if value.strip() else None
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _text(value: object) -> str:
+    # Staged numbers come back without trailing zeros: only the canonical text is the same before and after.
+    return canonical(value) if isinstance(value, Decimal) else str(value)
 
 
 def _number(number: Decimal) -> orjson.Fragment:

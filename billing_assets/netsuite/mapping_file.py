@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from billing_assets.domain.documents import Document, Kind, Line
 from billing_assets.domain.external_id import is_external_id
@@ -31,7 +32,9 @@ class FieldSource(_Part):
     reference: Literal["id", "externalId"] | None = Field(
         None, description="Send as a reference, {id: …} or {externalId: …}, instead of a plain value"
     )
-    optional: bool = Field(False, description="Leave the field out where there is no value, instead of holding the document")
+    optional: bool = Field(
+        False, description="Leave the field out where there is no value, instead of holding the document"
+    )
     kinds: tuple[Kind, ...] = Field((Kind.INVOICE, Kind.CREDIT_MEMO), description="The kinds that carry the field")
 
     @model_validator(mode="after")
@@ -115,44 +118,75 @@ def read_mapping_file(path: Path) -> tuple[MappingFile, dict[str, Table]]:
         content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise MappingError(f"The mapping file {path} cannot be read ({error.strerror}). Set BILLING_MAPPING.") from None
+    except UnicodeDecodeError:
+        raise MappingError(f"{path} is not text in UTF-8.") from None
     except yaml.YAMLError as error:
-        raise MappingError(f"{path} is not valid YAML: {error}") from None
+        raise MappingError(f"{path} is not valid YAML: {_yaml_problem(error)}") from None
     if not isinstance(content, dict):
         raise MappingError(f"{path}: expected sections such as `body` and `line`, found {type(content).__name__}.")
     try:
         mapping = MappingFile.model_validate(content)
     except ValidationError as error:
-        raise MappingError(
-            "\n".join(
-                f"{path}: {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']} (value: {fault['input']!r})"
-                for fault in error.errors()
-            )
-        ) from None
-    tables = {name: _read_table(path, name, table) for name, table in mapping.tables.items()}
-    if faults := [*_field_faults(mapping, tables)]:
+        raise MappingError("\n".join(f"{path}: {_explain(fault)}" for fault in error.errors())) from None
+    tables: dict[str, Table] = {}
+    faults: list[str] = []
+    for name, table in mapping.tables.items():
+        try:
+            tables[name] = _read_table(path.parent / table.file, table)
+        except _TableError as error:
+            faults.append(f"tables.{name}.{error}")
+    faults += _field_faults(mapping, tables)
+    if faults:
         raise MappingError("\n".join(f"{path}: {fault}" for fault in faults))
     return mapping, tables
 
 
-def _read_table(path: Path, name: str, table: TableFile) -> Table:
-    where = path.parent / table.file
+def _explain(fault: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in fault["loc"])
+    value = fault["input"]
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: there is no such key (value: {value!r})"
+    shown = "" if fault["type"] == "missing" else f" (value: {value!r})"
+    return f"{where}: {fault['msg']}{shown}"
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}."
+    return " ".join(str(error).split())
+
+
+class _TableError(Exception):
+    """What is wrong with a lookup table, from its key in the mapping file on."""
+
+
+def _read_table(file: Path, table: TableFile) -> Table:
     rows: Table = {}
     try:
-        with where.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if table.key not in (reader.fieldnames or ()):
-                raise MappingError(f"{path}: tables.{name}.key: {where} has no column {table.key!r}.")
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            reader = csv.DictReader(text, strict=True)
+            columns = list(reader.fieldnames or ())
+            if table.key not in columns:
+                raise _TableError(f"key: {file} has no column {table.key!r}.")
             for row in reader:
-                key = table_key(row[table.key], ignore_case=table.ignore_case)
+                where = f"file: {file}, line {reader.line_num}"
+                values = [row.get(column) for column in columns]
+                if None in row or None in values:
+                    raise _TableError(f"{where}: it has not as many values as the header has columns ({len(columns)}).")
+                cells = {column: (value or "").strip() for column, value in zip(columns, values, strict=True)}
+                key = table_key(cells[table.key], ignore_case=table.ignore_case)
+                if not key:
+                    raise _TableError(f"{where}: {table.key!r} is empty.")
                 if key in rows:
-                    raise MappingError(f"{path}: tables.{name}: {where}, line {reader.line_num}: {key!r} stands twice.")
-                rows[key] = row
+                    raise _TableError(f"{where}: {cells[table.key]!r} stands twice.")
+                rows[key] = cells
     except OSError as error:
-        raise MappingError(f"{path}: tables.{name}.file: {where} cannot be read ({error.strerror}).") from None
+        raise _TableError(f"file: {file} cannot be read ({error.strerror}).") from None
     except (csv.Error, UnicodeDecodeError) as error:
-        raise MappingError(f"{path}: tables.{name}.file: {where} is not a CSV file in UTF-8: {error}") from None
+        raise _TableError(f"file: {file} is not a CSV file in UTF-8: {error}") from None
     if not rows:
-        raise MappingError(f"{path}: tables.{name}.file: {where} has no rows.")
+        raise _TableError(f"file: {file} has no rows.")
     return rows
 
 
@@ -166,9 +200,9 @@ def _field_faults(mapping: MappingFile, tables: dict[str, Table]) -> list[str]:
             key = f"{section}.{name}"
             if name in ours:
                 faults.append(f"{key}: the pipeline fills this field itself; take it out.")
-            if source.lookup and source.lookup not in tables:
+            if source.lookup and source.lookup not in mapping.tables:
                 faults.append(f"{key}.lookup: there is no table {source.lookup!r} under `tables`.")
-            elif source.lookup and source.take not in next(iter(tables[source.lookup].values())):
+            elif source.lookup in tables and source.take not in next(iter(tables[source.lookup].values())):
                 faults.append(f"{key}.take: table {source.lookup!r} has no column {source.take!r}.")
     required = {"body": ("entity",), "line": ("item",)}
     for section, names in required.items():

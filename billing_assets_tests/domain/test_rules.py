@@ -1,0 +1,211 @@
+"""Every rule: a document that breaks it, the nearest one that does not, and what follows."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from billing_assets.domain.documents import Document, State
+from billing_assets.domain.rules import RULES, Finding, Policy, finding, state_for, validate
+from billing_assets_tests.builders import credit_memo, document, line, shipped_mapping
+
+POLICY = Policy({"GBP": 2, "JPY": 0, "BHD": 3}, closed_through=date(2010, 10, 31))
+
+
+def findings(one: Document) -> list[Finding]:
+    return validate(one, POLICY, shipped_mapping().check)
+
+
+def codes(one: Document) -> list[str]:
+    return [found.code for found in findings(one)]
+
+
+def lines_of(**changes: Any) -> Document:
+    return document("1", line(1, **changes), total=Decimal(10))
+
+
+BROKEN_AND_SOUND: list[tuple[str, str, Document, Document]] = [
+    ("ZERO_TOTAL", "total", document(lines=(line(1), line(2, "-10.00"))), document(lines=(line(amount="0.01"),))),
+    ("VOIDED", "status", document(status="void"), document()),
+    ("CUSTOMER_MISSING", "customer", document(customer="  "), document(customer=" 12346 ")),
+    ("CUSTOMER_MISSING", "customer", document(customer=None), document()),
+    ("CUSTOMER_UNMAPPED", "customer", document(customer="99999"), document()),
+    ("ITEM_UNMAPPED", "lines[1].item", lines_of(item="NO SUCH"), lines_of(item="47503j ")),
+    ("ITEM_UNMAPPED", "lines[1].item", lines_of(item=""), document()),
+    ("BRANCH_UNMAPPED", "branch", document(branch="Unspecified"), document(branch="EIRE")),
+    ("BRANCH_UNMAPPED", "branch", document(branch=None), document()),
+    ("FIELD_UNMAPPED", "lines[1].tax_amount", lines_of(tax_amount=Decimal(2)), lines_of(tax_amount=Decimal(0))),
+    ("KIND_UNSUPPORTED", "kind", document(kind="adjustment"), credit_memo()),
+    ("KIND_UNSUPPORTED", "kind", document(kind="pro forma"), document()),
+    ("STATUS_UNKNOWN", "status", document(status="CLOSED"), document()),
+    ("CURRENCY_UNSUPPORTED", "currency", document(currency="gbp"), document(currency="JPY")),
+    ("AMOUNT_PRECISION", "lines[1].amount", document("1", line(amount="10.001")), document("1", line(amount="10.010"))),
+    (
+        "AMOUNT_PRECISION",
+        "lines[1].amount",
+        document("1", line(amount="10.5"), currency="JPY"),
+        document("1", line(amount="10.0"), currency="JPY"),
+    ),
+    (
+        "AMOUNT_PRECISION",
+        "lines[1].amount",
+        document("1", line(amount="1.0001"), currency="BHD"),
+        document("1", line(amount="1.001"), currency="BHD"),
+    ),
+    ("LINES_MISSING", "lines", document(lines=(), total=Decimal(1)), document()),
+    ("LINES_TOTAL_MISMATCH", "total", document(total=Decimal("10.01")), document(total=Decimal("10.000"))),
+    ("SIGN", "total", document("1", line(amount="-10.00")), document(lines=(line(1), line(2, "-9.99")))),
+    ("SIGN", "total", credit_memo(amount="10.00"), credit_memo()),
+    (
+        "PERIOD_CLOSED",
+        "document_date",
+        document(document_date=date(2010, 10, 31)),
+        document(document_date=date(2010, 11, 1)),
+    ),
+    ("TEXT_TOO_LONG", "memo", document(memo="x" * 1000), document(memo="x" * 999)),
+    ("TEXT_TOO_LONG", "purchase_order", document(purchase_order="x" * 46), document(purchase_order="😀" * 45)),
+    ("TEXT_TOO_LONG", "number", document("1" * 46), document("1" * 45)),
+    ("TEXT_TOO_LONG", "site", document(extra={"site": "x" * 1000}), document(extra={"site": None})),
+    ("TEXT_TOO_LONG", "lines[1].description", lines_of(description="x" * 1000), lines_of(description="x" * 999)),
+    ("TEXT_TOO_LONG", "lines[1].meter", lines_of(extra={"meter": "x" * 1000}), lines_of(extra={"meter": "x"})),
+    ("TEXT_UNPRINTABLE", "memo", document(memo="a\0b"), document(memo="<>&\"' £ 😀 ␀ \\u0000")),
+    ("TEXT_UNPRINTABLE", "applies_to", credit_memo(applies_to="1\0"), credit_memo(applies_to="1")),
+    ("TEXT_UNPRINTABLE", "lines[1].description", lines_of(description="\0"), lines_of(description=None)),
+    ("TEXT_UNPRINTABLE", "lines[1].tax_code", lines_of(tax_code="S\0"), lines_of(tax_code="S")),
+    ("TEXT_UNPRINTABLE", "lines[1].meter", lines_of(extra={"meter": "\0"}), lines_of(extra={"meter": None})),
+    (
+        "NUMBER_TOO_LARGE",
+        "lines[1].quantity",
+        lines_of(quantity=Decimal(10) ** 10),
+        lines_of(quantity=Decimal(10) ** 10 - 1),
+    ),
+    (
+        "NUMBER_TOO_LARGE",
+        "lines[1].quantity",
+        lines_of(quantity=-(Decimal(10) ** 10)),
+        lines_of(quantity=Decimal(-80_995)),
+    ),
+    (
+        "NUMBER_TOO_LARGE",
+        "lines[1].unit_price",
+        lines_of(unit_price=Decimal("1E-16")),
+        lines_of(unit_price=Decimal("0.0000000000000010000")),
+    ),
+    ("NUMBER_TOO_LARGE", "total", document("1", line(amount="1E+10")), document("1", line(amount="9999999999.99"))),
+    (
+        "DUE_BEFORE_DATE",
+        "due_date",
+        document(due_date=date(2010, 11, 4)),
+        document(due_date=date(2010, 11, 5)),
+    ),
+]
+
+SEEN_BY_STAGING = {"DUPLICATE_NUMBER", "CREDIT_TARGET_UNKNOWN", "FIELD_UNREADABLE"}
+"""Rules that need other documents, or a document that could not even be read: tests of staging."""
+
+
+@pytest.mark.parametrize(("code", "path", "broken", "sound"), BROKEN_AND_SOUND)
+def test_a_document_that_breaks_a_rule_is_found_and_its_neighbour_is_not(
+    code: str, path: str, broken: Document, sound: Document
+) -> None:
+    found = [one for one in findings(broken) if (one.code, one.path) == (code, path)]
+    assert len(found) == 1
+    assert found[0].severity == RULES[code].severity
+    assert found[0].message
+    assert code not in codes(sound)
+
+
+def test_every_rule_has_its_case() -> None:
+    assert {case[0] for case in BROKEN_AND_SOUND} | SEEN_BY_STAGING == set(RULES)
+
+
+def test_every_rule_has_a_sentence_and_a_remedy() -> None:
+    for code, rule in RULES.items():
+        assert rule.meaning.endswith("."), code
+        assert rule.remedy.endswith("."), code
+
+
+def test_a_valid_document_has_no_finding() -> None:
+    assert findings(document()) == []
+    assert findings(credit_memo()) == []
+
+
+def test_a_document_gets_all_its_findings_not_only_the_first() -> None:
+    broken = document(
+        "9" * 46,
+        line(1, "10.001", item="NO SUCH"),
+        line(2, item=None, quantity=Decimal(10) ** 11),
+        customer="99999",
+        branch=None,
+        currency="XXX",
+        document_date=date(2010, 10, 1),
+        due_date=date(2010, 9, 1),
+        total=Decimal(-5),
+        memo="\0" * 1000,
+    )
+    assert sorted(set(codes(broken))) == [
+        "BRANCH_UNMAPPED",
+        "CURRENCY_UNSUPPORTED",
+        "CUSTOMER_UNMAPPED",
+        "DUE_BEFORE_DATE",
+        "ITEM_UNMAPPED",
+        "LINES_TOTAL_MISMATCH",
+        "NUMBER_TOO_LARGE",
+        "PERIOD_CLOSED",
+        "SIGN",
+        "TEXT_TOO_LONG",
+        "TEXT_UNPRINTABLE",
+    ]
+    assert codes(broken).count("ITEM_UNMAPPED") == 2
+
+
+def test_one_unknown_branch_is_one_finding_however_many_fields_it_feeds() -> None:
+    assert [(one.code, one.value) for one in findings(document(branch="Unspecified"))] == [
+        ("BRANCH_UNMAPPED", "Unspecified")
+    ]
+
+
+@pytest.mark.parametrize("status", ["closed", "CLOSED"])
+def test_a_zero_total_excludes_whatever_else_is_wrong(status: str) -> None:
+    broken = document(
+        lines=(), kind="adjustment", total=Decimal("-0.00"), customer=None, branch=None, memo="\0", status=status
+    )
+    assert codes(broken) == ["ZERO_TOTAL"]
+    assert state_for(status, findings(broken)) is State.EXCLUDED
+
+
+def test_a_voided_document_is_excluded_whatever_else_is_wrong() -> None:
+    assert codes(document(lines=(), status="void", total=Decimal(0), customer=None)) == ["VOIDED"]
+    assert state_for("void", findings(document(status="void"))) is State.EXCLUDED
+
+
+@pytest.mark.parametrize(
+    ("status", "found", "state"),
+    [
+        ("closed", [], State.READY),
+        ("closed", ["DUE_BEFORE_DATE"], State.READY),
+        ("closed", ["DUE_BEFORE_DATE", "SIGN"], State.HELD),
+        ("closed", ["SIGN", "ZERO_TOTAL"], State.EXCLUDED),
+        ("open", ["SIGN"], State.OPEN),
+        ("odd", ["STATUS_UNKNOWN"], State.HELD),
+    ],
+)
+def test_an_error_holds_a_warning_only_flags_and_an_exclusion_wins(status: str, found: list[str], state: State) -> None:
+    assert state_for(status, [finding(code, "x", "", "") for code in found]) is state
+
+
+def test_a_finding_cuts_a_long_value_and_shows_a_nul() -> None:
+    found = findings(document(memo="\0" + "x" * 2000))
+    assert {one.code for one in found} == {"TEXT_TOO_LONG", "TEXT_UNPRINTABLE"}
+    assert all(len(one.value) <= 80 for one in found)
+    assert "\0" not in next(one for one in found if one.code == "TEXT_UNPRINTABLE").value
+
+
+def test_an_invoice_of_1114_lines_with_quantities_of_80995_is_valid() -> None:
+    lines = [line(number, "2.55", quantity=Decimal(80_995)) for number in range(1, 1115)]
+    assert findings(document("581475", *lines)) == []
+
+
+def test_the_period_is_the_month_of_the_document_date() -> None:
+    assert document(document_date=date(2010, 11, 30)).period == "2010-11"
