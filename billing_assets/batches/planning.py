@@ -8,7 +8,7 @@ import structlog
 from billing_assets.batches import store
 from billing_assets.domain.batching import batch_sizes, partition_key
 from billing_assets.settings import BatchSettings
-from billing_assets.state.database import Connection
+from billing_assets.state.database import Connection, settle_order
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +25,7 @@ def plan(connection: Connection, settings: BatchSettings) -> list[str]:
     """Makes batches of everything that waits. Returns their partition keys; all or none are made."""
     made = []
     with connection.transaction():
+        settle_order(connection)  # a document that staging is just changing is planned as it will be
         store.serialise_planning(connection)
         for period, documents in store.backlog(connection).items():
             sizes = batch_sizes(

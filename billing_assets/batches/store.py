@@ -100,15 +100,15 @@ def add_batch(connection: Connection, partition_key: str, period: str, sequence:
     )
     row = connection.execute(
         f"""
-        with taken as (
+        -- materialized: as a plain subquery it may run once for every row that it is joined to, past its limit
+        with chosen as materialized (
+            select s.id from billing.staged_invoices as s
+            where s.period = %(period)s and {PLANNABLE}
+            order by s.id limit %(size)s for update of s skip locked),
+        taken as (
             update billing.staged_invoices as d set state = 'batched', batch = %(key)s
-            where d.id in (
-                select s.id from billing.staged_invoices as s
-                where s.period = %(period)s and {PLANNABLE}
-                order by s.id limit %(size)s for update of s skip locked)
-              and d.state = 'ready'
-            returning d.total
-        )
+            from chosen as c where d.id = c.id and d.state = 'ready'
+            returning d.total)
         update billing.locked_batches
         set documents = t.documents, total = t.total
         from (select count(*) as documents, coalesce(sum(total), 0) as total from taken) as t
@@ -123,9 +123,9 @@ def add_batch(connection: Connection, partition_key: str, period: str, sequence:
 
 
 def wanting_a_run(connection: Connection) -> list[Batch]:
-    """Batches with something to do and no live hold: never run, left by a dead run, or with unknowns that are due.
+    """Batches with something to do and no live hold: never run, left by a dead run, or with look-ups that are due.
 
-    Rejected documents alone want no run: nothing changes until a person mends the cause.
+    Rejected documents alone want no run, nor do differences: nothing changes until a person mends the cause.
     """
     rows = connection.execute(
         """
@@ -136,9 +136,12 @@ def wanting_a_run(connection: Connection) -> list[Batch]:
           and (exists (
                   select from billing.staged_invoices as d
                   where d.batch = b.partition_key and d.state in ('batched', 'locked'))
-               or (coalesce(b.unknown_due_at <= clock_timestamp(), true) and exists (
-                  select from billing.staged_invoices as d
-                  where d.batch = b.partition_key and d.state = 'posting')))
+               or b.state = 'running'
+               or (coalesce(b.unknown_due_at <= clock_timestamp(), true) and (
+                  exists (select from billing.staged_invoices as d
+                          where d.batch = b.partition_key and d.state = 'posting')
+                  or exists (select from billing.staged_invoices as d
+                             where d.batch = b.partition_key and d.state = 'posted' and d.read_back_at is null))))
         order by b.partition_key"""
     )
     return [Batch(**row) for row in rows]
@@ -266,8 +269,8 @@ def renew(connection: Connection, held: Lock, lease_seconds: float) -> None:
 def release(connection: Connection, held: Lock, unknown_after_seconds: float) -> str:
     """Ends the hold and returns the batch's state: `posted`, or `attention` while anything in it is left.
 
-    What the run holds but did not send waits again. Attempts without an outcome stay, with the time from which their
-    absence counts: `unknown_after_seconds` after the last of them began. Raises StaleLockError when the hold is lost.
+    What the run holds but did not send waits again; attempts without a known outcome stay. Raises StaleLockError when
+    the hold is lost.
     """
     with connection.transaction():
         settle_order(connection)
@@ -285,20 +288,30 @@ def release(connection: Connection, held: Lock, unknown_after_seconds: float) ->
 
 
 def settle(connection: Connection, partition_key: str, unknown_after_seconds: float) -> str:
-    """Ends any hold on the batch and gives it the state that its documents say. Returns that state."""
+    """Ends any hold on the batch and gives it the state that its documents say. Returns that state.
+
+    What NetSuite may show later gets a time to look again: `unknown_after_seconds` after the last attempt was noted as
+    unknown, and as long from now for what was posted but not read back. An attempt about which nothing was noted is
+    looked up at once.
+    """
     row = connection.execute(
         """
         update billing.locked_batches as b
         set locked_until = null,
             state = case when l.left_over = 0 then 'posted' else 'attention' end,
-            unknown_due_at = l.last_attempt + make_interval(secs => %(after)s),
+            unknown_due_at = l.unclear_since + make_interval(secs => %(after)s),
             finished_at = clock_timestamp()
         from (
             select count(*) as left_over,
-                   max(a.started_at) filter (where d.state = 'posting') as last_attempt
+                   max(case when d.state = 'posting' then o.recorded_at
+                            when d.state = 'posted' and d.read_back_at is null then clock_timestamp()
+                       end) as unclear_since
             from billing.staged_invoices as d
             left join lateral (
-                select max(started_at) as started_at from billing.posting_attempts where document = d.id) as a on true
+                select o.recorded_at
+                from billing.posting_attempts as a join billing.posting_outcomes as o on o.attempt = a.id
+                where a.document = d.id and o.outcome in ('unknown', 'exists')
+                order by o.id desc limit 1) as o on d.state = 'posting'
             where d.batch = %(key)s
               and (d.state in ('batched', 'locked', 'posting', 'rejected')
                    or (d.state = 'posted' and (d.read_back_at is null or d.difference is not null)))
@@ -322,17 +335,26 @@ def stale(connection: Connection, older_than_minutes: float) -> list[Batch]:
     return [Batch(**row) for row in rows]
 
 
-def expire(connection: Connection, partition_key: str) -> None:
-    """Ends a hold, live or not, inside a transaction: the run that has it finds itself stale at its next write."""
-    connection.execute(
+def expire(connection: Connection, partition_key: str, stale_minutes: float | None = None) -> bool:
+    """Ends a hold, live or not, inside a transaction: the run that has it finds itself stale at its next write.
+
+    With `stale_minutes` only where the lease ended longer ago than that. Returns whether it ended one.
+    """
+    ended = connection.execute(
         """
-        with ended as (
-            update billing.locked_batches set locked_until = null, epoch = epoch + 1
-            where partition_key = %s returning partition_key, epoch)
-        update billing.staged_invoices as d set epoch = e.epoch
-        from ended as e where d.batch = e.partition_key and d.state in ('locked', 'posting')""",
-        [partition_key],
+        update billing.locked_batches set locked_until = null, epoch = epoch + 1
+        where partition_key = %(key)s and (
+            %(stale)s::float is null or locked_until < clock_timestamp() - make_interval(mins => 1) * %(stale)s::float)
+        returning epoch""",
+        {"key": partition_key, "stale": stale_minutes},
+    ).fetchone()
+    if ended is None:
+        return False
+    connection.execute(
+        "update billing.staged_invoices set epoch = %s where batch = %s and state in ('locked', 'posting')",
+        [ended["epoch"], partition_key],
     )
+    return True
 
 
 def give_back(connection: Connection, partition_key: str) -> int:
@@ -348,20 +370,32 @@ def give_back(connection: Connection, partition_key: str) -> int:
     ).rowcount
 
 
-def requeue(connection: Connection, numbers: list[str] | None) -> dict[str, int]:
-    """Rejected documents go back to the backlog, all or those with the given numbers. Counts them by their batch."""
-    rows = connection.execute(
+def requeue(connection: Connection, numbers: list[str] | None, unknown_after_seconds: float) -> int:
+    """Rejected documents go back to the backlog, all or those with the given numbers. Returns how many.
+
+    A batch that a run holds keeps its hold: that run settles it at its end.
+    """
+    # The batches first, as locking does: the other order could deadlock with it.
+    batches = connection.execute(
         """
-        with rejected as (
-            select id, batch from billing.staged_invoices
-            where state = 'rejected' and (%(numbers)s::text[] is null or number = any(%(numbers)s)) for update),
-        moved as (
-            update billing.staged_invoices as d set state = 'ready', batch = null
-            from rejected as r where d.id = r.id returning r.batch)
-        select batch, count(*) as n from moved group by 1""",
+        select partition_key, locked_until is not null as held from billing.locked_batches
+        where partition_key in (
+            select batch from billing.staged_invoices
+            where state = 'rejected' and (%(numbers)s::text[] is null or number = any(%(numbers)s)))
+        order by partition_key for update""",
         {"numbers": numbers},
-    )
-    return {row["batch"]: row["n"] for row in rows}
+    ).fetchall()
+    moved = connection.execute(
+        """
+        update billing.staged_invoices set state = 'ready', batch = null
+        where state = 'rejected' and batch = any(%(batches)s)
+          and (%(numbers)s::text[] is null or number = any(%(numbers)s))""",
+        {"numbers": numbers, "batches": [batch["partition_key"] for batch in batches]},
+    ).rowcount
+    for batch in batches:
+        if not batch["held"]:
+            settle(connection, batch["partition_key"], unknown_after_seconds)
+    return moved
 
 
 def counts_by_state(connection: Connection) -> dict[str, int]:

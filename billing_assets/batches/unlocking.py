@@ -11,7 +11,9 @@ log = structlog.get_logger(__name__)
 def unlock_stale(connection: Connection, stale_lock_minutes: float, unknown_after_seconds: float) -> dict[str, int]:
     """Gives back every batch whose lease ended longer ago than the setting. Documents given back, by batch."""
     keys = [batch.partition_key for batch in store.stale(connection, stale_lock_minutes)]
-    return {key: unlock(connection, key, unknown_after_seconds) for key in keys}
+    # A run may have taken the batch since we looked: it is asked again, under its row's lock.
+    unlocked = {key: _give_back(connection, key, unknown_after_seconds, stale_lock_minutes) for key in keys}
+    return {key: documents for key, documents in unlocked.items() if documents is not None}
 
 
 def unlock(connection: Connection, partition_key: str, unknown_after_seconds: float) -> int:
@@ -20,23 +22,29 @@ def unlock(connection: Connection, partition_key: str, unknown_after_seconds: fl
     A run that still holds it stops at its next write. Attempts without an outcome stay with the batch until a run has
     looked them up in NetSuite. Returns how many documents went back. Raises UnknownBatchError.
     """
+    documents = _give_back(connection, partition_key, unknown_after_seconds, None)
+    if documents is None:
+        raise store.UnknownBatchError(partition_key)
+    return documents
+
+
+def _give_back(
+    connection: Connection, partition_key: str, unknown_after_seconds: float, stale_minutes: float | None
+) -> int | None:
     with connection.transaction():
         settle_order(connection)
-        store.expire(connection, partition_key)
-        given_back = store.give_back(connection, partition_key)
+        if not store.expire(connection, partition_key, stale_minutes):
+            return None
+        documents = store.give_back(connection, partition_key)
         state = store.settle(connection, partition_key, unknown_after_seconds)
-        if not state:
-            raise store.UnknownBatchError(partition_key)
-    log.info("unlocked", batch=partition_key, documents=given_back, state=state)
-    return given_back
+    log.info("unlocked", batch=partition_key, documents=documents, state=state)
+    return documents
 
 
 def requeue(connection: Connection, numbers: list[str] | None, unknown_after_seconds: float) -> int:
     """Sends rejected documents to the backlog again, after their cause was mended. Returns how many."""
     with connection.transaction():
         settle_order(connection)
-        by_batch = store.requeue(connection, numbers)
-        for key in by_batch:
-            store.settle(connection, key, unknown_after_seconds)
-    log.info("requeued", documents=sum(by_batch.values()))
-    return sum(by_batch.values())
+        documents = store.requeue(connection, numbers, unknown_after_seconds)
+    log.info("requeued", documents=documents)
+    return documents

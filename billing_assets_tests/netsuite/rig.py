@@ -1,0 +1,192 @@
+"""A whole money path for tests: staged rows, the planner, the lock, the posting, and the sandbox to count against."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from psycopg.types.json import Jsonb
+
+from billing_assets.batches.lease import Lease, holding
+from billing_assets.batches.planning import plan
+from billing_assets.domain.documents import Document
+from billing_assets.netsuite.client import NetSuiteClient
+from billing_assets.netsuite.lanes import Lanes
+from billing_assets.netsuite.mapping import NetSuiteMapping
+from billing_assets.netsuite.posting import PostingResult, post_batch
+from billing_assets.sandbox.netsuite.process import RunningSandbox
+from billing_assets.sandbox.sample.tables import netsuite_references
+from billing_assets.settings import BatchSettings, NetSuiteSettings, Settings
+from billing_assets.staging.content import content_hash, lines_json
+from billing_assets.state.database import Connection, connect
+from billing_assets_tests import builders
+from billing_assets_tests.sandbox.netsuite.account import Account, log_in
+
+CUSTOM_FIELDS = [{"id": "custbody_billing_number"}, {"id": "custcol_billing_line"}]
+
+
+def seeded(sandbox: RunningSandbox) -> Account:
+    """The sandbox's account, with everything that the sample's mapping refers to."""
+    account = log_in(sandbox.base_url, sandbox.credentials)
+    answer = account.seed(netsuite_references() | {"customField": CUSTOM_FIELDS})
+    assert answer.status_code == 200, answer.text
+    return account
+
+
+def settings_for(sandbox: RunningSandbox, **changes: Any) -> Settings:
+    """Settings for one sandbox, with the waiting times scaled down; `changes` are settings of NetSuite."""
+    values = {
+        "base_url": sandbox.base_url,
+        "client_id": sandbox.credentials.client_id,
+        "certificate_id": sandbox.credentials.certificate_id,
+        "private_key_file": sandbox.credentials.private_key_file,
+        "timeout_seconds": 5,
+        "max_request_seconds": 0.3,
+        "read_back_seconds": 0.2,
+    }
+    return Settings(
+        netsuite=NetSuiteSettings(**(values | changes)), batches=BatchSettings(lease_seconds=3, stale_lock_minutes=0)
+    )
+
+
+def stage_rows(state: Connection, documents: Iterable[Document], row_state: str = "ready") -> None:
+    """Puts documents into the staging table as staging would, in one state."""
+    rows = []
+    for document in documents:
+        lines = lines_json(document.lines)
+        row = {name: getattr(document, name) for name in Document.__dataclass_fields__ if name != "lines"}
+        row |= {
+            "period": document.period,
+            "line_count": len(document.lines),
+            "extra": Jsonb(document.extra),
+            "lines": Jsonb(orjson.loads(lines)),
+            "content_hash": content_hash(document, lines),
+            "external_id": builders.shipped_mapping().external_id(document.kind, document.number),
+            "state": row_state,
+            "findings": Jsonb([]),
+        }
+        rows.append(row)
+    names = list(rows[0])
+    values = ", ".join(f"%({name})s" for name in names)
+    state.cursor().executemany(
+        f"insert into billing.staged_invoices ({', '.join(names)}) values ({values})",  # noqa: S608
+        rows,
+    )
+
+
+def invoices(count: int, first: int = 500_000, **changes: Any) -> list[Document]:
+    """Invoices of distinct totals, two lines each; the pennies differ, so that no error cancels another."""
+    return [
+        builders.document(
+            str(first + n), builders.line(1, f"{n + 1}.{n % 100:02d}"), builders.line(2, "0.07"), **changes
+        )
+        for n in range(count)
+    ]
+
+
+@dataclass
+class Rig:
+    """Our database and the sandbox of one test. `state` is a connection for looking and staging."""
+
+    url: str
+    state: Connection
+    account: Account
+    sandbox: RunningSandbox
+    settings: Settings
+
+    def changed(self, **netsuite: Any) -> "Rig":
+        """The same with other settings of NetSuite."""
+        return Rig(self.url, self.state, self.account, self.sandbox, settings_for(self.sandbox, **netsuite))
+
+    def planned(self, documents: Iterable[Document]) -> str:
+        """Stages and plans documents that fill one batch; its key."""
+        stage_rows(self.state, documents)
+        (key,) = plan(self.state, BatchSettings(at_once_below=1000))
+        return key
+
+    @contextmanager
+    def hold(
+        self, key: str, run_id: str = "run-1", *, retry_rejected: bool = False
+    ) -> Iterator[tuple[Connection, Lease]]:
+        """A hold as a run of its own has it, on a connection of its own."""
+        with (
+            connect(self.url) as connection,
+            holding(self.url, connection, key, run_id, self.settings, retry_rejected=retry_rejected) as lease,
+        ):
+            yield connection, lease
+
+    def post(
+        self,
+        key: str,
+        run_id: str = "run-1",
+        *,
+        retry_rejected: bool = False,
+        mapping: NetSuiteMapping | None = None,
+        client: NetSuiteClient | None = None,
+    ) -> PostingResult:
+        """One run over one batch."""
+        client = client or NetSuiteClient(self.settings.netsuite)
+        netsuite = self.settings.netsuite
+        try:
+            with (
+                self.hold(key, run_id, retry_rejected=retry_rejected) as (connection, lease),
+                Lanes(self.url, netsuite.account, netsuite.lanes) as lanes,
+            ):
+                mapping = mapping or builders.shipped_mapping()
+                return post_batch(connection, client, lanes, mapping, lease, self.settings)
+        finally:
+            client.close()
+
+    def counts(self) -> dict[str, int]:
+        """Documents by state."""
+        return dict(Counter(builders.states(self.state).values()))
+
+    def batch(self, key: str) -> dict[str, Any]:
+        row = self.state.execute("select * from billing.locked_batches where partition_key = %s", [key]).fetchone()
+        assert row is not None
+        return row
+
+    def log(self, number: str) -> list[dict[str, Any]]:
+        """Everything that was noted about a document, in order."""
+        return self.state.execute(
+            """
+            select l.*, o.id from billing.posting_log as l
+            left join billing.posting_attempts as a on a.external_id = l.external_id and a.attempt = l.attempt
+            left join billing.posting_outcomes as o
+              on o.attempt = a.id and o.recorded_at = l.recorded_at and o.outcome = l.outcome
+            where l.number = %s order by l.attempt, o.id""",
+            [number],
+        ).fetchall()
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """What the sandbox holds, by external id; each of them once."""
+        found: list[dict[str, Any]] = []
+        while page := self.account.admin("records", limit=1000, offset=len(found))["items"]:
+            found += page
+        by_id = {record["externalId"]: record for record in found}
+        assert len(by_id) == len(found), "a document was doubled"
+        return by_id
+
+    def assert_whole(self, documents: int) -> None:
+        """Nothing lost, doubled or a cent off: every document is posted, and NetSuite holds them and no other."""
+        rows = self.state.execute("select * from billing.staged_invoices").fetchall()
+        assert Counter(row["state"] for row in rows) == {"posted": documents}
+        records = self.records()
+        assert records.keys() == {row["external_id"] for row in rows}
+        for row in rows:
+            record = records[row["external_id"]]
+            assert record["id"] == row["netsuite_id"]
+            assert abs(Decimal(record["total"])) == abs(row["total"])
+            assert record["lines"]["count"] == row["line_count"]
+            assert row["read_back_at"] is not None
+            assert row["difference"] is None
+            assert row["transaction_number"] == record["tranId"]
+        summary = self.account.admin("summary")
+        assert summary["invoice"]["count"] + summary["creditMemo"]["count"] == documents
+        assert summary["posts"]["created"] == documents
+        for kind, record_type in (("invoice", "invoice"), ("credit_memo", "creditMemo")):
+            ours = sum((row["total"] for row in rows if row["kind"] == kind), Decimal(0))
+            assert abs(Decimal(summary[record_type]["total"])) == abs(ours)
