@@ -4,8 +4,9 @@ A document built with defaults only is valid under the shipped mapping: it becom
 The functions that write to the billing database take `source`, a connection in autocommit mode (`open_for_writing`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
@@ -17,6 +18,7 @@ from psycopg import sql
 from billing_assets.billing_system.connection import connect_source, open_source
 from billing_assets.billing_system.queries import Queries, load_queries, shipped_queries
 from billing_assets.domain.documents import Document, Line
+from billing_assets.domain.rules import Finding
 from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.sandbox.sample.loader import create_sample_schema
 from billing_assets.settings import StagingSettings
@@ -153,7 +155,7 @@ def change_document(source: BillingSystem, document_id: str, **columns: Any) -> 
     _update(source, sql.SQL("invoices"), columns, sql.SQL("id = {}").format(int(document_id)))
 
 
-def change_line(source: BillingSystem, document_id: str, line_no: int = 1, **columns: Any) -> None:
+def change_line(source: BillingSystem, document_id: str, line_no: int = 1, /, **columns: Any) -> None:
     """Changes columns of one line (`stock_code`, `description`, `quantity`, `price`, `amount`, `line_no`)."""
     where = sql.SQL("invoice_id = {} and line_no = {}").format(int(document_id), line_no)
     _update(source, sql.SQL("invoice_lines"), columns, where)
@@ -208,8 +210,21 @@ def stage_now(
     mapping: NetSuiteMapping | None = None,
     settings: StagingSettings | None = None,
     run_id: str = "test",
+    during: Callable[[Document], None] | None = None,
 ) -> StagingResult:
-    """One staging of the sample billing database at `source_url`, over the read-only engine of the product."""
+    """One staging of the sample billing database at `source_url`, over the read-only engine of the product.
+
+    `during` is called with every document as it is validated: that is where tests let things happen meanwhile.
+    """
+    rules = validation(mapping)
+    if during:
+        check, happens = rules.check_mapping, during
+
+        def check_and_more(one: Document) -> Iterable[Finding]:
+            happens(one)
+            return check(one)
+
+        rules = replace(rules, check_mapping=check_and_more)
     engine = open_source(source_url)
     try:
         with connect(state_url) as connection, connect_source(engine) as source:
@@ -218,7 +233,7 @@ def stage_now(
                 source,
                 shipped_sample_queries(),
                 SOURCE,
-                validation(mapping),
+                rules,
                 settings or StagingSettings(),
                 run_id,
             )

@@ -27,7 +27,8 @@ def lines_json(lines: tuple[Line, ...]) -> bytes:
                 extra or None,
             )
             for line_no, item, description, quantity, unit_price, amount, tax_code, tax_rate, tax_amount, extra in lines
-        ]
+        ],
+        option=orjson.OPT_SORT_KEYS,
     )
 
 

@@ -1,5 +1,6 @@
 """Staging: what the billing system says now becomes what we hold, in one transaction and in bounded memory."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -78,14 +79,15 @@ def stage(
             missing += [document_id for document_id in ids if document_id not in returned]
             counts["read"] += len(returned)
             counts["unreadable"] += len(bad)
+        settle_order(connection, merging=True)
+        gone = store.mark_gone(connection, name, missing)  # first: a document is no duplicate of one that went
         store.add_cross_findings(
             connection,
             name,
             finding("DUPLICATE_NUMBER", "number", "", "Other documents with this number have the ids "),
             finding("CREDIT_TARGET_UNKNOWN", "applies_to", "", "No invoice of this number is known."),
         )
-        settle_order(connection, merging=True)
-        for part in (store.mark_gone(connection, name, missing), store.merge(connection, name)):
+        for part in (gone, store.merge(connection, name)):
             for what, count in part.items():
                 counts[what] += count
         store.finish(connection, name, run_id, since, watermark, counts)
@@ -106,7 +108,7 @@ def _chunks(
         known = {one.document_id: one for one in chunk}
         yield known, list(known)
     for ids in reader.new_document_ids(source, queries, since):
-        if fresh := store.unknown(connection, name, ids):
+        if fresh := store.unknown(connection, name, ids, settings.drift_days):
             yield {}, fresh
 
 
@@ -153,15 +155,15 @@ def _unreadable(bad: reader.BadDocument, validation: Validation) -> Incoming:
     nothing = (None,) * 11
     return Incoming(
         bad.document_id,
-        "unknown",
+        _clean(bad.kind) or "unknown",
         number,
-        "unknown",
+        _clean(bad.status) or "unknown",
         None,
         *nothing,
         line_count=0,
         extra="{}",
         lines="[]",
-        content_hash=repr(bad).encode()[:64],
+        content_hash=hashlib.sha256(repr(bad).encode()).digest(),
         external_id=validation.external_id("unknown", f"{number}-{bad.document_id}"),
         outcome="held",
         findings=_json([found._asdict()]),

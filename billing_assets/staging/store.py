@@ -71,10 +71,18 @@ def watermark(connection: Connection, source: str) -> datetime | None:
     return row["last_successful_run_at"] if row else None
 
 
-def polled(connection: Connection, source: str, drift_days: int) -> Iterator[list[Known]]:
-    """Everything that the source may still change, in chunks: what is not terminal, then what was posted lately.
+def last_run(connection: Connection, source: str) -> int:
+    """The number of the last successful staging; 0 before the first."""
+    row = connection.execute("select max(id) as id from billing.staging_runs where source = %s", [source]).fetchone()
+    return int(row["id"] or 0) if row else 0
 
-    The source has no modified date, so all of it must be compared again.
+
+def polled(connection: Connection, source: str, drift_days: int) -> Iterator[list[Known]]:
+    """Everything that the source may still change, in chunks, each document once: what was posted lately, what is not
+    terminal, and what went lately, for it may come back (a replica that lagged, a backup that was restored).
+
+    The source has no modified date, so all of it must be compared again. Posted ones come first: one that is posted
+    while we read is then not met a second time.
     """
     changeable: LiteralString = """
         select id, document_id, content_hash, false as posted, false as drifted from billing.staged_invoices
@@ -86,7 +94,12 @@ def polled(connection: Connection, source: str, drift_days: int) -> Iterator[lis
         where source = %(source)s and id > %(after)s and state = 'posted'
           and posted_at > now() - make_interval(days => %(days)s)
         order by id limit %(chunk)s"""
-    for query in (changeable, posted):
+    gone: LiteralString = """
+        select id, document_id, content_hash, false as posted, false as drifted from billing.staged_invoices
+        where source = %(source)s and id > %(after)s and state = 'gone'
+          and state_since > now() - make_interval(days => %(days)s)
+        order by id limit %(chunk)s"""
+    for query in (posted, changeable, gone):
         after = 0
         while rows := connection.execute(
             query,
@@ -96,13 +109,14 @@ def polled(connection: Connection, source: str, drift_days: int) -> Iterator[lis
             yield [Known(row["document_id"], row["content_hash"], row["posted"], row["drifted"]) for row in rows]
 
 
-def unknown(connection: Connection, source: str, document_ids: Sequence[str]) -> list[str]:
-    """Those of the ids that are not staged (or were gone, and are there again), in their order."""
+def unknown(connection: Connection, source: str, document_ids: Sequence[str], drift_days: int) -> list[str]:
+    """Those of the ids that are not staged (or went longer ago than we poll, and are there again), in their order."""
     rows = connection.execute(
         """
         select document_id from billing.staged_invoices
-        where source = %s and document_id = any(%s) and state <> 'gone'""",
-        [source, list(document_ids)],
+        where source = %s and document_id = any(%s)
+          and (state <> 'gone' or state_since > now() - make_interval(days => %s))""",
+        [source, list(document_ids), drift_days],
     )
     staged = {row["document_id"] for row in rows}
     return [document_id for document_id in document_ids if document_id not in staged]
@@ -144,11 +158,12 @@ def add_cross_findings(connection: Connection, source: str, duplicate: Finding, 
         cross join lateral (
             select j.document_id from incoming as j
             where j.external_id = i.external_id and j.document_id <> i.document_id and j.outcome in ('ready', 'held')
-            union all
+            union
             select s.document_id from billing.staged_invoices as s
             where s.external_id = i.external_id and not (s.source = %(source)s and s.document_id = i.document_id)
               and s.state not in ('open', 'excluded', 'gone')
-              and not (s.source = %(source)s and exists (select from incoming as j where j.document_id = s.document_id))
+              and (s.source <> %(source)s or s.state in ('locked', 'posting', 'posted')
+                   or not exists (select from incoming as j where j.document_id = s.document_id))
         ) as o
         where i.outcome in ('ready', 'held')
         group by i.document_id, i.number"""
@@ -193,7 +208,8 @@ def merge(connection: Connection, source: str) -> dict[str, int]:
             staged_at = clock_timestamp(), batch = case when i.new_state in ('batched', 'rejected') then s.batch end
         from next as i
         where s.id = i.id and s.state = i.old_state
-          and (s.content_hash, s.state, s.findings) is distinct from (i.content_hash, i.new_state, i.findings)
+          and (s.content_hash, s.external_id, s.state, s.findings)
+              is distinct from (i.content_hash, i.external_id, i.new_state, i.findings)
         """,  # noqa: S608  only our own column names are put together
         {"source": source, "states": [*_CHANGEABLE, "gone"]},
     ).rowcount

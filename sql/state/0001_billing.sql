@@ -102,7 +102,11 @@ create table billing.staged_invoices (
         state in ('open', 'held', 'excluded', 'gone')
         or (document_date is not null and period is not null and total is not null and currency is not null)),
     constraint sent_in_a_batch check (state not in ('batched', 'locked', 'posting', 'posted', 'rejected') or batch is not null),
-    constraint posted_with_its_id check (state <> 'posted' or (netsuite_id is not null and posted_at is not null))
+    constraint posted_with_its_id check (state <> 'posted' or (netsuite_id is not null and posted_at is not null)),
+    -- No two copies of a document can be on their way: the database refuses what a rule missed. Checked at the end of a
+    -- statement, so that two documents may swap their numbers in one.
+    constraint one_copy exclude using btree (external_id with =)
+        where (state in ('ready', 'batched', 'locked', 'posting', 'posted', 'rejected')) deferrable
 );
 comment on table billing.staged_invoices is 'One row per invoice or credit memo seen in the billing system; exactly one state each';
 comment on column billing.staged_invoices.total is 'Signed, tax included: credit memos are negative';
@@ -113,14 +117,12 @@ comment on column billing.staged_invoices.drift is 'What changed at the source a
 -- Lines go out of line early, so that a change of state rewrites a narrow row.
 alter table billing.staged_invoices set (toast_tuple_target = 128, fillfactor = 80);
 
--- No two copies of a document can be on their way: the database refuses what a rule missed.
-create unique index staged_invoices_one_copy on billing.staged_invoices (external_id)
-    where state in ('ready', 'batched', 'locked', 'posting', 'posted', 'rejected');
 create index staged_invoices_ready on billing.staged_invoices (period, id) where state = 'ready';
 create index staged_invoices_batch on billing.staged_invoices (batch, id) where state in ('batched', 'locked', 'posting', 'rejected');
 create index staged_invoices_unread on billing.staged_invoices (batch) where state = 'posted' and (read_back_at is null or difference is not null);
 create index staged_invoices_polled on billing.staged_invoices (source, id)
     where state in ('open', 'held', 'excluded', 'ready', 'batched', 'rejected');
+create index staged_invoices_gone on billing.staged_invoices (source, state_since) where state = 'gone';
 create index staged_invoices_drift on billing.staged_invoices (source, posted_at) where state = 'posted';
 create index staged_invoices_number on billing.staged_invoices (source, kind, number);
 create index staged_invoices_external_id on billing.staged_invoices (external_id);
@@ -130,7 +132,7 @@ create index staged_invoices_in_batch on billing.staged_invoices (batch) where b
 create view billing.staged_invoice_lines as
 select
     d.id, d.source, d.kind, d.number, d.period,
-    (l.value ->> 0)::integer as line_no,
+    (l.value ->> 0)::bigint as line_no,
     l.value ->> 1 as item,
     l.value ->> 2 as description,
     (l.value ->> 3)::numeric as quantity,
@@ -153,8 +155,13 @@ begin
         new.state_since := clock_timestamp();
     end if;
     if old.state = 'posted' and (
-        (new.content_hash, new.total, new.external_id, new.netsuite_id, new.batch)
-        is distinct from (old.content_hash, old.total, old.external_id, old.netsuite_id, old.batch)
+        (new.source, new.document_id, new.kind, new.number, new.status, new.document_date, new.period, new.customer,
+         new.branch, new.currency, new.applies_to, new.total, new.line_count, new.lines, new.content_hash,
+         new.external_id, new.netsuite_id, new.posted_at, new.batch, new.epoch)
+        is distinct from
+        (old.source, old.document_id, old.kind, old.number, old.status, old.document_date, old.period, old.customer,
+         old.branch, old.currency, old.applies_to, old.total, old.line_count, old.lines, old.content_hash,
+         old.external_id, old.netsuite_id, old.posted_at, old.batch, old.epoch)
     ) then
         raise exception 'document % % is posted and never changes', old.kind, old.number using errcode = 'check_violation';
     end if;
@@ -199,12 +206,15 @@ create index posting_outcomes_attempt on billing.posting_outcomes (attempt);
 
 create function billing.append_only() returns trigger language plpgsql as $$
 begin
-    raise exception '% is append-only', tg_table_name using errcode = 'check_violation';
+    raise exception '% is append-only: no %', tg_table_name, lower(tg_op) using errcode = 'check_violation';
 end
 $$;
-create trigger append_only before update or delete on billing.posting_attempts
+create trigger append_only before update or delete or truncate on billing.posting_attempts
     for each statement execute function billing.append_only();
-create trigger append_only before update or delete on billing.posting_outcomes
+create trigger append_only before update or delete or truncate on billing.posting_outcomes
+    for each statement execute function billing.append_only();
+
+create trigger never_dropped before delete or truncate on billing.staged_invoices
     for each statement execute function billing.append_only();
 
 create view billing.posting_log as
