@@ -299,13 +299,15 @@ def settle(connection: Connection, partition_key: str, unknown_after_seconds: fl
         update billing.locked_batches as b
         set locked_until = null,
             state = case when l.left_over = 0 then 'posted' else 'attention' end,
-            unknown_due_at = l.unclear_since + make_interval(secs => %(after)s),
+            unknown_due_at = case when not l.look_up_now
+                             then l.unclear_since + make_interval(secs => %(after)s) end,
             finished_at = clock_timestamp()
         from (
             select count(*) as left_over,
                    max(case when d.state = 'posting' then o.recorded_at
                             when d.state = 'posted' and d.read_back_at is null then clock_timestamp()
-                       end) as unclear_since
+                       end) as unclear_since,
+                   coalesce(bool_or(d.state = 'posting' and o.recorded_at is null), false) as look_up_now
             from billing.staged_invoices as d
             left join lateral (
                 select o.recorded_at

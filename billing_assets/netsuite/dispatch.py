@@ -55,6 +55,7 @@ class Dispatch:
     answers: SimpleQueue[Answered] = field(default_factory=SimpleQueue)
     in_flight: int = 0
     stopping: threading.Event = field(default_factory=threading.Event)
+    failures: list[Exception] = field(default_factory=list)
 
     def submit(self, request: Request) -> None:
         """Queues a request for the next free worker."""
@@ -62,7 +63,9 @@ class Dispatch:
         self.requests.put(request)
 
     def collect(self, timeout: float) -> list[Answered]:
-        """All answers that are there, waiting up to `timeout` seconds for the first."""
+        """All answers that are there, waiting up to `timeout` seconds for the first. Raises what broke a worker."""
+        if self.failures:
+            raise self.failures[0]
         found = []
         try:
             found.append(self.answers.get(timeout=timeout))
@@ -105,6 +108,13 @@ def dispatching(client: NetSuiteClient, permits: Permits, workers: int, lease: V
 
 
 def _work(dispatch: Dispatch, client: NetSuiteClient, permits: Permits, lease: Validity) -> None:
+    try:
+        _send_until_stopped(dispatch, client, permits, lease)
+    except Exception as error:  # noqa: BLE001  whatever it is, the calling thread must not wait for this worker
+        dispatch.failures.append(error)
+
+
+def _send_until_stopped(dispatch: Dispatch, client: NetSuiteClient, permits: Permits, lease: Validity) -> None:
     while not dispatch.stopping.is_set():
         try:
             request = dispatch.requests.get(timeout=_LOOK_AT_STOP_SECONDS)

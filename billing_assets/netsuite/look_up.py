@@ -1,14 +1,16 @@
 """What NetSuite has of our documents: settling attempts without a known end, and reading a batch back to the cent."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import orjson
 
 from billing_assets.batches.lease import Lease
-from billing_assets.batches.store import Lock
 from billing_assets.domain.documents import Kind, State
 from billing_assets.netsuite import store
 from billing_assets.netsuite.client import NetSuiteClient
+from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import TRANSACTION_TYPES, NetSuiteMapping
 from billing_assets.netsuite.store import OpenAttempt, Outcome, Unread
 from billing_assets.netsuite.suiteql import ExternalIdConflict, NetSuiteTransaction, find_by_external_ids
@@ -17,12 +19,18 @@ from billing_assets.state.database import Connection
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
+_LANE_SECONDS = 0.5
 
 Found = NetSuiteTransaction | ExternalIdConflict | None
 
 
 def settle_open_attempts(
-    connection: Connection, client: NetSuiteClient, mapping: NetSuiteMapping, held: Lock, settings: NetSuiteSettings
+    connection: Connection,
+    client: NetSuiteClient,
+    lanes: Lanes,
+    mapping: NetSuiteMapping,
+    lease: Lease,
+    settings: NetSuiteSettings,
 ) -> list[Outcome]:
     """Looks every open attempt of the batch up and records what it finds: posted, refused, surely absent, still open.
 
@@ -30,21 +38,34 @@ def settle_open_attempts(
     words that only needed this look. Raises NetSuiteError when NetSuite cannot be asked, StaleLockError when the hold
     is lost.
     """
-    attempts = store.open_attempts(connection, held, settings.absence_counts_after_seconds)
+    attempts = store.open_attempts(connection, lease.lock, settings.absence_counts_after_seconds)
     if not attempts:
         return []
     found: dict[str, NetSuiteTransaction | ExternalIdConflict] = {}
-    found |= find_by_external_ids(client, [attempt.posting.external_id for attempt in attempts])
-    hidden = [
-        a.posting.external_id for a in attempts if a.last_outcome == "exists" and a.posting.external_id not in found
-    ]
-    if hidden:  # entered by somebody else in another case: NetSuite's uniqueness ignores it, SuiteQL does not
-        found |= find_by_external_ids(client, hidden, any_case=True)
+    with _lane(lanes, lease):
+        found |= find_by_external_ids(client, [attempt.posting.external_id for attempt in attempts])
+        hidden = [
+            a.posting.external_id for a in attempts if a.last_outcome == "exists" and a.posting.external_id not in found
+        ]
+        if hidden:  # entered by somebody else in another case: NetSuite's uniqueness ignores it, SuiteQL does not
+            found |= find_by_external_ids(client, hidden, any_case=True)
     judged = [_judge(attempt, found.get(attempt.posting.external_id), mapping) for attempt in attempts]
     outcomes = [outcome for outcome in judged if outcome is not None]
     if outcomes:
-        store.record_outcomes(connection, held, outcomes)
+        store.record_outcomes(connection, lease.lock, outcomes)
     return outcomes
+
+
+@contextmanager
+def _lane(lanes: Lanes, lease: Lease) -> Iterator[None]:
+    """Holds one lane for a query: NetSuite counts it like any other request."""
+    while not lanes.acquire(_LANE_SECONDS):
+        lease.check()
+        lanes.refresh(1)
+    try:
+        yield
+    finally:
+        lanes.release()
 
 
 def _judge(open_attempt: OpenAttempt, found: Found, mapping: NetSuiteMapping) -> Outcome | None:
@@ -58,8 +79,19 @@ def _judge(open_attempt: OpenAttempt, found: Found, mapping: NetSuiteMapping) ->
         netsuite_id, number = found.netsuite_id, found.transaction_number
         return Outcome(document, attempt, "found", State.POSTED, netsuite_id=netsuite_id, transaction_number=number)
     if open_attempt.last_outcome == "refused":
-        code, detail = open_attempt.last_code, open_attempt.last_detail
-        return Outcome(document, attempt, "absent", State.REJECTED, code=code, detail=detail)
+        return Outcome(
+            document,
+            attempt,
+            "absent",
+            State.REJECTED,
+            http_status=open_attempt.last_http_status,
+            code=open_attempt.last_code,
+            path=open_attempt.last_path,
+            detail=open_attempt.last_detail,
+        )
+    if open_attempt.last_outcome not in {"unknown", "exists"}:
+        detail = "The run that began to send it ended without noting an answer."
+        return Outcome(document, attempt, "unknown", State.POSTING, detail=detail)
     if not open_attempt.due:
         return None
     if open_attempt.last_outcome == "exists":
@@ -75,23 +107,27 @@ def _conflict(open_attempt: OpenAttempt, code: str, detail: str) -> Outcome:
 def _difference(attempt: OpenAttempt, found: NetSuiteTransaction, mapping: NetSuiteMapping) -> str | None:
     """Why what NetSuite has under our external id is not our document, or None."""
     document = attempt.posting.document
-    body = orjson.loads(mapping.payload(document))
-    expected = {
-        "type": (TRANSACTION_TYPES[Kind(document.kind)], found.type),
-        "entity": (body["entity"].get("id"), found.entity),
-        "currency": (body["currency"]["id"], found.currency),
-    }
+    expected: dict[str, tuple[str | None, str | None]] = {"type": (TRANSACTION_TYPES[Kind(document.kind)], found.type)}
+    if not any(mapping.check(document)) and document.currency in mapping.file.currencies:
+        # The mapping may have changed since the document was sent; then the type and the total must do.
+        body = orjson.loads(mapping.payload(document))
+        expected["entity"] = (body["entity"].get("id"), found.entity)
+        expected["currency"] = (body["currency"]["id"], found.currency)
     faults = [
         f"{name} {theirs} instead of {ours}" for name, (ours, theirs) in expected.items() if ours and ours != theirs
     ]
     if found.absolute_total != abs(document.total):
         faults.append(f"total {found.absolute_total} instead of {abs(document.total)}")
+    if found.external_id != attempt.posting.external_id:  # somebody else's: ours are in capitals
+        faults.append(f"external id {found.external_id} instead of {attempt.posting.external_id}")
     if not faults:
         return None
     return f"NetSuite has {found.type} {found.netsuite_id} under this external id, with {', '.join(faults)}."
 
 
-def read_back(connection: Connection, client: NetSuiteClient, lease: Lease, settings: NetSuiteSettings) -> int:
+def read_back(
+    connection: Connection, client: NetSuiteClient, lanes: Lanes, lease: Lease, settings: NetSuiteSettings
+) -> int:
     """Compares every posted document of the batch with NetSuite, waiting for new ones to show. Returns the differences.
 
     A document that does not show within `read_back_seconds` stays unread and is looked at again by the next run.
@@ -102,14 +138,16 @@ def read_back(connection: Connection, client: NetSuiteClient, lease: Lease, sett
     waiting = store.unread(connection, lease.lock)
     while waiting:
         lease.check()
-        found = find_by_external_ids(client, [one.external_id for one in waiting])
+        with _lane(lanes, lease):
+            found = find_by_external_ids(client, [one.external_id for one in waiting])
         rows = [_compare(one, found[one.external_id]) for one in waiting if one.external_id in found]
         store.record_read_back(connection, rows)
         differences += sum(1 for row in rows if row[2] is not None)
         waiting = [one for one in waiting if one.external_id not in found]
-        if not waiting or time.monotonic() + pause > patience:
+        left = patience - time.monotonic()
+        if not waiting or left <= 0:
             break
-        time.sleep(pause)
+        time.sleep(min(pause, left))
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
     return differences
 

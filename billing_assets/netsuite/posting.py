@@ -15,6 +15,7 @@ import structlog
 from billing_assets.batches.lease import Lease
 from billing_assets.batches.store import Lock
 from billing_assets.domain.documents import Kind, State
+from billing_assets.domain.rules import Finding, finding, state_for, validate
 from billing_assets.netsuite import store
 from billing_assets.netsuite.client import NetSuiteClient, RecordType
 from billing_assets.netsuite.dispatch import Answered, Dispatch, Request, dispatching
@@ -32,7 +33,7 @@ from billing_assets.netsuite.errors import (
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.look_up import read_back, settle_open_attempts
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
-from billing_assets.netsuite.store import Outcome
+from billing_assets.netsuite.store import Outcome, Posting
 from billing_assets.settings import Settings
 from billing_assets.state.database import Connection
 
@@ -46,6 +47,7 @@ _FLUSH_SECONDS = 0.5
 _FLUSH_ROWS = 100
 _REFRESH_SECONDS = 1.0
 _WAIT_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,12 @@ def post_batch(
     """
     began = time.monotonic()
     progress = _Progress()
-    settle_open_attempts(connection, client, mapping, lease.lock, settings.netsuite)
+    settle_open_attempts(connection, client, lanes, mapping, lease, settings.netsuite)
     with dispatching(client, lanes, settings.netsuite.lanes, lease) as dispatch:
         _send_all(connection, dispatch, lanes, mapping, lease, progress, slice_size=2 * settings.netsuite.lanes)
-    settle_open_attempts(connection, client, mapping, lease.lock, settings.netsuite)
-    read_back(connection, client, lease, settings.netsuite)
+    lanes.refresh(1)  # all that is left to do are queries; other runs may have the rest
+    settle_open_attempts(connection, client, lanes, mapping, lease, settings.netsuite)
+    read_back(connection, client, lanes, lease, settings.netsuite)
     seconds = time.monotonic() - began
     log.info("posted", sent=progress.sent, seconds=round(seconds, 1), stopped=progress.stopped)
     return PostingResult(progress.sent, seconds, progress.stopped)
@@ -113,7 +116,8 @@ def _send_all(
             progress.refresh_at = now + _REFRESH_SECONDS
         while progress.retries and progress.retries[0][0] <= now:
             dispatch.submit(heappop(progress.retries)[2])
-        if not progress.exhausted and not progress.stopped and dispatch.requests.qsize() < slice_size:
+        waiting = dispatch.requests.qsize() + len(progress.retries)
+        if not progress.exhausted and not progress.stopped and waiting < slice_size:
             progress.exhausted = not _send_slice(connection, dispatch, mapping, lease.lock, slice_size)
         for answered in dispatch.collect(timeout=_WAIT_SECONDS):
             _take(answered, lanes, progress)
@@ -134,7 +138,7 @@ def _send_slice(connection: Connection, dispatch: Dispatch, mapping: NetSuiteMap
     bodies: dict[int, bytes] = {}
     types: dict[int, RecordType] = {}
     for posting in postings:
-        if findings := list(mapping.check(posting.document)):
+        if findings := _unfit(posting, mapping):
             store.hold(connection, held, posting.id, findings)
             continue
         bodies[posting.id] = mapping.payload(posting.document, apply_to=posting.apply_to)
@@ -147,6 +151,18 @@ def _send_slice(connection: Connection, dispatch: Dispatch, mapping: NetSuiteMap
     return bool(postings)
 
 
+def _unfit(posting: Posting, mapping: NetSuiteMapping) -> list[Finding]:
+    """Why a document cannot be sent under the mapping as it is now, which may be newer than its staging."""
+    document = posting.document
+    findings = validate(document, mapping.policy, mapping.check)
+    if state_for(document.status, findings) != State.READY:
+        return findings
+    if (named := mapping.external_id(document.kind, document.number)) != posting.external_id:
+        message = f"The mapping names it {named}, it was staged as {posting.external_id}; the next staging renames it."
+        return [finding("FIELD_UNMAPPED", "number", document.number, message)]
+    return []
+
+
 def _take(answered: Answered, lanes: Lanes, progress: _Progress) -> None:
     """Turns one answer into an outcome to record, and a retry or a stop where it asks for one."""
     request, answer = answered.request, answered.answer
@@ -157,7 +173,7 @@ def _take(answered: Answered, lanes: Lanes, progress: _Progress) -> None:
         lanes.throttled()
     again = isinstance(answer, Retry | NotSent | Unauthorized) and request.tries + 1 < _TRIES and not progress.stopped
     if again:
-        least = answer.retry_after or 0.0 if isinstance(answer, Retry) else 0.0
+        least = min(answer.retry_after or 0.0, _LONGEST_PAUSE_SECONDS) if isinstance(answer, Retry) else 0.0
         pause = max(least, random.uniform(0.5, 1.0) * min(0.25 * 2**request.tries, 10.0))  # noqa: S311  jitter
         retry = Request(request.document, request.attempt, request.record_type, request.body, request.tries + 1)
         heappush(progress.retries, (time.monotonic() + pause, request.attempt, retry))

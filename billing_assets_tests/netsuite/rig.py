@@ -1,5 +1,6 @@
 """A whole money path for tests: staged rows, the planner, the lock, the posting, and the sandbox to count against."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,9 +13,10 @@ from psycopg.types.json import Jsonb
 
 from billing_assets.batches.lease import Lease, holding
 from billing_assets.batches.planning import plan
+from billing_assets.batches.store import wanting_a_run
 from billing_assets.domain.documents import Document
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.lanes import Lanes
+from billing_assets.netsuite.lanes import Lanes, LaneStats
 from billing_assets.netsuite.mapping import NetSuiteMapping
 from billing_assets.netsuite.posting import PostingResult, post_batch
 from billing_assets.sandbox.netsuite.process import RunningSandbox
@@ -96,6 +98,7 @@ class Rig:
     account: Account
     sandbox: RunningSandbox
     settings: Settings
+    lane_stats: LaneStats | None = None  # of the last run, at its end
 
     def changed(self, **netsuite: Any) -> "Rig":
         """The same with other settings of NetSuite."""
@@ -136,9 +139,36 @@ class Rig:
                 Lanes(self.url, netsuite.account, netsuite.lanes) as lanes,
             ):
                 mapping = mapping or builders.shipped_mapping()
-                return post_batch(connection, client, lanes, mapping, lease, self.settings)
+                try:
+                    return post_batch(connection, client, lanes, mapping, lease, self.settings)
+                finally:
+                    self.lane_stats = lanes.stats()
         finally:
             client.close()
+
+    def post_until_done(self, seconds: float = 20) -> int:
+        """Runs for every batch that wants one, as the sensor asks, until all is posted; how many it took."""
+        deadline = time.monotonic() + seconds
+        runs = 0
+        while not self.done():
+            assert time.monotonic() < deadline, f"not done in time: {self.counts()}"
+            for batch in wanting_a_run(self.state):
+                runs += 1
+                self.post(batch.partition_key, f"again-{runs}")
+            time.sleep(0.05)
+        return runs
+
+    def post_planned(self) -> int:
+        """Plans what is ready and runs the new batches once; how many."""
+        keys = plan(self.state, BatchSettings(at_once_below=1000))
+        for number, key in enumerate(keys):
+            self.post(key, f"new-{number}")
+        return len(keys)
+
+    def done(self) -> bool:
+        """Whether every planned batch is posted."""
+        row = self.state.execute("select bool_and(state = 'posted') as done from billing.locked_batches").fetchone()
+        return bool(row and row["done"])
 
     def counts(self) -> dict[str, int]:
         """Documents by state."""
@@ -152,14 +182,12 @@ class Rig:
     def log(self, number: str) -> list[dict[str, Any]]:
         """Everything that was noted about a document, in order."""
         return self.state.execute(
-            """
-            select l.*, o.id from billing.posting_log as l
-            left join billing.posting_attempts as a on a.external_id = l.external_id and a.attempt = l.attempt
-            left join billing.posting_outcomes as o
-              on o.attempt = a.id and o.recorded_at = l.recorded_at and o.outcome = l.outcome
-            where l.number = %s order by l.attempt, o.id""",
-            [number],
+            "select * from billing.posting_log where number = %s order by attempt, recorded_at", [number]
         ).fetchall()
+
+    def outcomes(self, number: str) -> list[str]:
+        """The same in one word each."""
+        return [row["outcome"] for row in self.log(number)]
 
     def records(self) -> dict[str, dict[str, Any]]:
         """What the sandbox holds, by external id; each of them once."""
