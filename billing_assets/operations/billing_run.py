@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import dagster as dg
 from rich.console import Console
@@ -16,7 +17,8 @@ from billing_assets.state.database import Connection
 
 ALL = "all"
 _LOOK_SECONDS = 0.5
-_STUCK_SECONDS = 300.0
+_STUCK_SECONDS = 120.0
+_UNKNOWN_SECONDS = 1200.0  # an attempt without an outcome waits for NetSuite's longest request time
 
 LoadWave = Callable[[int, int], tuple[int, int]]
 """Loads a wave of so many (1-based) into the sample; returns how many documents appeared and closed."""
@@ -34,6 +36,8 @@ class Progress:
     began: float = field(default_factory=time.monotonic)
     last: tuple[object, ...] = ()
     moved_at: float = field(default_factory=time.monotonic)
+    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    told: set[str] = field(default_factory=set)
 
     def say(self, text: str) -> None:
         """A line with the seconds since the beginning."""
@@ -50,9 +54,21 @@ class Progress:
             self.last, self.moved_at = now, time.monotonic()
             parts = [f"{count:,} {state}" for state, count in sorted(states.items())]
             self.say(" · ".join(parts) or "nothing staged yet")
-        elif time.monotonic() - self.moved_at > _STUCK_SECONDS:
-            raise StuckError(f"Nothing moved for {_STUCK_SECONDS / 60:.0f} minutes. Documents: {states}.")
+        elif time.monotonic() - self.moved_at > (_UNKNOWN_SECONDS if states.get("posting") else _STUCK_SECONDS):
+            raise StuckError(
+                f"Nothing has moved for {(time.monotonic() - self.moved_at) / 60:.0f} minutes. Documents: {states}. "
+                "See the daemon's log and `billing doctor`."
+            )
         return states
+
+    def tell_failures(self, instance: dg.DagsterInstance) -> None:
+        """A line for every run that failed since the beginning."""
+        failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], created_after=self.began_at)
+        for run in instance.get_runs(failed):
+            if run.run_id not in self.told:
+                self.told.add(run.run_id)
+                partition = run.tags.get("dagster/partition", "")
+                self.say(f"[red]Run {run.run_id[:8]} of {run.job_name} {partition} failed[/red]; the web UI says why")
 
 
 def bill(
@@ -106,6 +122,7 @@ def _wait(
     while True:
         for process in processes:
             process.check()
+        progress.tell_failures(dg.DagsterInstance.get())
         periods = _periods(runtime, period)
         if done(connection, runtime, periods, progress.look(connection, periods)):
             return
@@ -162,7 +179,8 @@ def _close(runtime: Runtime, connection: Connection, progress: Progress, period:
     from billing_assets.definitions import build_defs  # noqa: PLC0415  loads Dagster's whole code location
 
     job = build_defs(runtime).resolve_job_def("close_month")
-    job.execute_in_process(instance=dg.DagsterInstance.get(), partition_key=period)
+    quiet = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+    job.execute_in_process(instance=dg.DagsterInstance.get(), partition_key=period, run_config=quiet)
     with runtime.billing_system() as source:
         close = close_month(connection, source, runtime.queries, runtime.netsuite, runtime.mapping, period)
     verdict = "[green]agrees to the cent[/green]" if close.reconciled else "[red]does not agree[/red]"
@@ -171,7 +189,7 @@ def _close(runtime: Runtime, connection: Connection, progress: Progress, period:
 
 
 def _show_closes(console: Console, closes: Sequence[MonthClose]) -> None:
-    columns = ["Month", "Kind", "Billing system", "Held or excluded", "Posted", "NetSuite", "Difference"]
+    columns = ["Month", "Kind", "Billing system", "Kept back", "Posted", "NetSuite", "Difference"]
     table = simple_table("Month close", columns, right=range(2, 7))
     for close in closes:
         for kind, rows in _by_kind(close):
@@ -198,4 +216,4 @@ def _by_kind(close: MonthClose) -> Iterator[tuple[str, list[Row]]]:
 
 
 def _count_and_total(one: Sum) -> str:
-    return f"{one.documents:,} / {amount(one.total)}"
+    return f"{one.documents:,}\n{amount(one.total)}"

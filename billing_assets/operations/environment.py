@@ -17,9 +17,11 @@ from billing_assets.runtime import Runtime
 from billing_assets.settings import SettingsError, load_settings, variable
 from billing_assets.shipped import shipped
 from billing_assets.state import embedded
+from billing_assets.state.database import libpq_url
 from billing_assets.state.migrations import migrate
 
 POOL = "netsuite_batches"
+_DAGSTER = {"DAGSTER_HOME", "DAGSTER_POSTGRES_URL"}
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def prepare(found: Runtime) -> Prepared:
     dagster_home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(shipped("dagster.yaml"), dagster_home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(dagster_home)
+    os.environ["DAGSTER_POSTGRES_URL"] = libpq_url(found.database_url, driver="postgresql+psycopg2")
     instance = dg.DagsterInstance.get()
     instance.upgrade()
     instance.event_log_storage.set_concurrency_slots(POOL, found.settings.batches.parallel_runs)
@@ -83,7 +86,7 @@ def write_environment_file(home: Path) -> Path:
     """Writes what other tools need (`dg dev`, the Dagster daemon) to `<home>/env`, readable by its owner only."""
     path = home / "env"
     path.touch(mode=0o600)
-    names = sorted(name for name in os.environ if name.startswith("BILLING_") or name == "DAGSTER_HOME")
+    names = sorted(name for name in os.environ if name.startswith("BILLING_") or name in _DAGSTER)
     quoted = [f"export {name}='{os.environ[name].replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}'" for name in names]
     path.write_text("\n".join(quoted) + "\n", encoding="utf-8")
     return path

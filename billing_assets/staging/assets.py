@@ -26,9 +26,7 @@ REASONS = dg.AssetCheckSpec(
     "state and, if it is stuck, the reason. Staged several times a day; a closed document is `ready` within minutes of "
     "the next staging.",
 )
-def staged_invoices(
-    context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]
-) -> dg.MaterializeResult:
+def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
     """Stages what is new or changed, in one transaction with the watermark."""
     settings = billing.settings
     name = settings.source.name

@@ -1,5 +1,9 @@
 """When staging runs: several times a day, as soon as something closed, and at the press of a button."""
 
+import json
+import time
+from typing import NamedTuple
+
 import dagster as dg
 
 from billing_assets.billing_system.totals import fingerprint
@@ -13,6 +17,27 @@ _RUNNING = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
+
+_ASK_AGAIN_SECONDS = 300.0
+"""A staging that was asked for and did not succeed is asked for again after this."""
+
+
+class Asked(NamedTuple):
+    """The cursor: what was seen, which staging was the last then, and when (Unix time) a new one was asked for."""
+
+    seen: str
+    last_run: int
+    at: float
+
+    def text(self) -> str:
+        """As the cursor keeps it."""
+        return json.dumps(self)
+
+    @classmethod
+    def read(cls, cursor: str | None) -> "Asked | None":
+        """From the cursor; None before the first look."""
+        return cls(*json.loads(cursor)) if cursor else None
+
 
 stage_job = dg.define_asset_job(
     "stage",
@@ -48,14 +73,15 @@ def newly_closed_sensor(settings: Settings) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
     ) -> dg.RunRequest | dg.SkipReason:
         with billing.state() as connection:
-            staged_until = store.watermark(connection, billing.settings.source.name)
+            last_run = store.last_run(connection, billing.settings.source.name)
         with billing.billing_system() as source:
-            seen = f"{fingerprint(source, billing.queries, None)} {staged_until is not None}"
-        if seen == context.cursor:
+            seen = fingerprint(source, billing.queries, None)
+        asked = Asked.read(context.cursor)
+        if asked and asked.seen == seen and (last_run > asked.last_run or time.time() < asked.at + _ASK_AGAIN_SECONDS):
             return dg.SkipReason("Nothing appeared or closed since the last look.")
         if context.instance.get_runs(dg.RunsFilter(job_name=stage_job.name, statuses=_RUNNING), limit=1):
             return dg.SkipReason("A staging is running; what is new is looked at again after it.")
-        context.update_cursor(seen)
+        context.update_cursor(Asked(seen, last_run, time.time()).text())
         return dg.RunRequest(tags={"billing/asked_by": "newly_closed"})
 
     return newly_closed

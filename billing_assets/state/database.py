@@ -12,9 +12,9 @@ Connection = psycopg.Connection[dict[str, Any]]
 """A psycopg connection whose rows are dicts. Rooms take one and never open their own."""
 
 
-def libpq_url(url: str) -> str:
-    """A SQLAlchemy URL as psycopg and libpq want it (without the driver's name)."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+def libpq_url(url: str, driver: str = "postgresql") -> str:
+    """A SQLAlchemy URL as psycopg and libpq want it (without the driver's name), or with another driver."""
+    return make_url(url).set(drivername=driver).render_as_string(hide_password=False)
 
 
 @contextmanager
