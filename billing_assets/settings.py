@@ -110,6 +110,9 @@ class BatchSettings(_Section):
     stale_lock_minutes: float = Field(
         120, ge=0, description="A lock whose lease ended longer ago than this is given back to the backlog"
     )
+    retry_seconds: float = Field(
+        30, ge=0, description="How long a batch rests after a run that could not send all of it (NetSuite down, busy)"
+    )
     sensor_seconds: PositiveInt = Field(30, description="How often the planner looks for ready documents")
 
 

@@ -37,7 +37,7 @@ def plan_batches_sensor(settings: Settings) -> dg.SensorDefinition:
         busy = {run.tags["dagster/partition"] for run in alive if "dagster/partition" in run.tags}
         with billing.state() as connection:
             plan(connection, billing.settings.batches)
-            wanted = runs_wanted(connection, busy)
+            wanted = runs_wanted(connection, busy, pause_seconds=billing.settings.batches.retry_seconds)
         if not wanted:
             return dg.SkipReason("Every batch is posted, has a run, or waits for a person.")
         return dg.SensorResult(

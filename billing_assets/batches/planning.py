@@ -45,13 +45,16 @@ def plan(connection: Connection, settings: BatchSettings) -> list[str]:
     return made
 
 
-def runs_wanted(connection: Connection, has_live_run: Collection[str]) -> list[RunWanted]:
+def runs_wanted(
+    connection: Connection, has_live_run: Collection[str], *, pause_seconds: float = 0.0
+) -> list[RunWanted]:
     """A request for every batch with something to do that no live run holds or is about to hold.
 
-    A crash between planning and asking loses nothing: the next look finds the batch again.
+    A crash between planning and asking loses nothing: the next look finds the batch again. One whose run left documents
+    unsent rests for `pause_seconds` first.
     """
     wanted = []
-    for batch in store.wanting_a_run(connection):
+    for batch in store.wanting_a_run(connection, pause_seconds):
         if batch.partition_key not in has_live_run:
             request = store.note_request(connection, batch.partition_key)
             wanted.append(RunWanted(batch.partition_key, f"{batch.partition_key}/{batch.epoch}/{request}"))

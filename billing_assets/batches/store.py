@@ -133,6 +133,7 @@ def wanting_a_run(connection: Connection) -> list[Batch]:
         from billing.locked_batches as b
         where b.state <> 'posted'
           and (b.locked_until is null or b.locked_until < clock_timestamp())
+          and (b.finished_at is null or b.finished_at < clock_timestamp() - make_interval(secs => %s))
           and (exists (
                   select from billing.staged_invoices as d
                   where d.batch = b.partition_key and d.state in ('batched', 'locked'))
