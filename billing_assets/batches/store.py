@@ -122,10 +122,10 @@ def add_batch(connection: Connection, partition_key: str, period: str, sequence:
     return int(row["documents"])
 
 
-def wanting_a_run(connection: Connection) -> list[Batch]:
+def wanting_a_run(connection: Connection, pause_seconds: float) -> list[Batch]:
     """Batches with something to do and no live hold: never run, left by a dead run, or with look-ups that are due.
 
-    Rejected documents alone want no run, nor do differences: nothing changes until a person mends the cause.
+    One whose run ended in order but left documents unsent (NetSuite was down, say) rests for `pause_seconds`. Rejected documents alone want no run, nor do differences: nothing changes until a person mends the cause.
     """
     rows = connection.execute(
         """
@@ -143,7 +143,8 @@ def wanting_a_run(connection: Connection) -> list[Batch]:
                           where d.batch = b.partition_key and d.state = 'posting')
                   or exists (select from billing.staged_invoices as d
                              where d.batch = b.partition_key and d.state = 'posted' and d.read_back_at is null))))
-        order by b.partition_key"""
+        order by b.partition_key""",
+        [pause_seconds],
     )
     return [Batch(**row) for row in rows]
 
