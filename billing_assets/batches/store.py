@@ -122,10 +122,11 @@ def add_batch(connection: Connection, partition_key: str, period: str, sequence:
     return int(row["documents"])
 
 
-def wanting_a_run(connection: Connection, pause_seconds: float) -> list[Batch]:
+def wanting_a_run(connection: Connection, pause_seconds: float = 0.0) -> list[Batch]:
     """Batches with something to do and no live hold: never run, left by a dead run, or with look-ups that are due.
 
-    One whose run ended in order but left documents unsent (NetSuite was down, say) rests for `pause_seconds`. Rejected documents alone want no run, nor do differences: nothing changes until a person mends the cause.
+    One whose run ended in order but left documents unsent (NetSuite was down, say) rests for `pause_seconds`.
+    Rejected documents alone want no run, nor do differences: nothing changes until a person mends the cause.
     """
     rows = connection.execute(
         """
