@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from billing_assets.netsuite.mapping_file import (
     FieldSource,
     MappingFile,
     Table,
-    is_contract_column,
+    is_document_column,
+    is_line_column,
     read_mapping_file,
     table_key,
 )
@@ -32,13 +33,19 @@ _CODES = {"customer": "CUSTOMER_UNMAPPED", "item": "ITEM_UNMAPPED", "branch": "B
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One NetSuite field, ready to be filled. `read` takes the column's value from a document and a line."""
+    """One NetSuite field, ready to be filled. `read` takes the column's value from a document and a line.
+
+    `place` is the column's position on `Line`, if it is one of its own; `known` collects what the table was asked and
+    had an answer for, so that the next document's lines are checked at once.
+    """
 
     name: str
     source: FieldSource
     table: Table | None
     ignore_case: bool
     read: Callable[[Document, Line | None], object | None]
+    place: int | None
+    known: set[object]
 
     @property
     def column(self) -> str:
@@ -52,13 +59,23 @@ class Field:
         if source.constant is not None:
             value = source.constant
         elif self.table is not None:
-            row = self._row(self.read(document, line))
+            key = self.read(document, line)
+            row = self._row(key)
             value = (row[source.take or ""] or None) if row else None
+            if value is not None:
+                self.known.add(key)
         else:
             value = self.read(document, line)
         if value is None or source.reference is None:
             return value
         return {source.reference: _text(value)}
+
+    def surely_filled(self, lines: tuple[Line, ...]) -> bool:
+        """Whether every line gives a value. False means: look closer."""
+        if self.place is None:
+            return False
+        cells = map(itemgetter(self.place), lines)
+        return self.known.issuperset(cells) if self.table is not None else set(map(type, cells)) <= {int, Decimal}
 
     def _row(self, key: object | None) -> dict[str, str] | None:
         if key is None or self.table is None:
@@ -116,11 +133,13 @@ class NetSuiteMapping:
         for field in _needed(self.body[kind]):
             if found := field.missing(document, None):
                 yield found
-        fields = _needed(self.line[kind])
+        fields = [field for field in _needed(self.line[kind]) if not field.surely_filled(document.lines)]
         tax = _needed(self.tax)
+        if not fields and not any(line.tax_amount for line in document.lines):
+            return
         for line in document.lines:
             for field in (*fields, *tax) if line.tax_amount else fields:
-                if field.value(document, line) is None and (found := field.missing(document, line)):
+                if found := field.missing(document, line):
                     yield found
             if line.tax_amount and not self.tax:
                 message = "The line carries tax, but the mapping has no `tax` section."
@@ -205,6 +224,8 @@ def _fields(
             tables[source.lookup] if source.lookup else None,
             bool(source.lookup and file.tables[source.lookup].ignore_case),
             _reader(source.by or source.column or "", on_line=on_line),
+            _place(source.by or source.column or "") if on_line else None,
+            set(),
         )
         for name, source in sources.items()
         if kind is None or kind in source.kinds
@@ -224,15 +245,18 @@ def _fill(target: dict[str, Any], fields: tuple[Field, ...], document: Document,
 
 def _reader(name: str, *, on_line: bool) -> Callable[[Document, Line | None], object | None]:
     """How a column is read: from the line, from the document, or from what the queries have beyond the contract."""
-    if on_line and is_contract_column(name, on_line=True) and not is_contract_column(name, on_line=False):
-        place = Line._fields.index(name)
+    if on_line and (place := _place(name)) is not None:
         return lambda _, line: _present(line[place]) if line else None
-    if is_contract_column(name, on_line=False):
+    if is_document_column(name):
         read = attrgetter(name)
         return lambda document, _: _present(read(document))
     return lambda document, line: _present(
         line.extra[name] if line and name in line.extra else document.extra.get(name)
     )
+
+
+def _place(name: str) -> int | None:
+    return Line._fields.index(name) if is_line_column(name) else None
 
 
 def _present(value: object) -> object | None:

@@ -210,6 +210,11 @@ def _field_faults(mapping: MappingFile, tables: dict[str, Table]) -> list[str]:
     return faults
 
 
-def is_contract_column(name: str, *, on_line: bool) -> bool:
-    """Whether a column belongs to the contract of the extraction queries (others come from `extra`)."""
-    return name in _DOCUMENT_COLUMNS or (on_line and name in _LINE_COLUMNS)
+def is_document_column(name: str) -> bool:
+    """Whether a column belongs to the contract of `documents.sql`. Others come from `extra`."""
+    return name in _DOCUMENT_COLUMNS
+
+
+def is_line_column(name: str) -> bool:
+    """Whether a column belongs to the contract of `lines.sql`. Others come from `extra`."""
+    return name in _LINE_COLUMNS

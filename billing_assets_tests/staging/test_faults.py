@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from billing_assets.billing_system import reader
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.domain.documents import Document
-from billing_assets.staging import staging, store
+from billing_assets.staging import store
 from billing_assets_tests.builders import (
     change_document,
     delete_document,
@@ -37,7 +38,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def everything(bench: Bench) -> list[object]:
     tables = ("staged_invoices", "watermarks", "staging_runs")
-    return [bench.state.execute(f"select * from billing.{table} order by 1").fetchall() for table in tables]  # type: ignore[arg-type]  # noqa: S608
+    return [bench.state.execute(f"select * from billing.{table} order by 1").fetchall() for table in tables]  # noqa: S608
 
 
 def at_the_third(happens: Callable[[], object]) -> Callable[[Document], None]:
@@ -101,12 +102,12 @@ def test_rows_and_watermark_move_together_or_not_at_all(bench: Bench, monkeypatc
     insert_document(bench.source)
     finish = store.finish
 
-    def finish_then_fail(*arguments: object) -> None:
-        finish(*arguments)  # type: ignore[arg-type]
+    def finish_then_fail(*arguments: Any) -> None:
+        finish(*arguments)
         raise Cut
 
     with monkeypatch.context() as patch:
-        patch.setattr(staging.store, "finish", finish_then_fail)
+        patch.setattr(store, "finish", finish_then_fail)
         with pytest.raises(Cut):
             bench.stage()
     assert everything(bench) == before
