@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -148,9 +148,13 @@ class Rig:
 
     def post_until_done(self, seconds: float = 20) -> int:
         """Runs for every batch that wants one, as the sensor asks, until all is posted; how many it took."""
+        return self.post_until(self.done, seconds)
+
+    def post_until(self, condition: Callable[[], bool], seconds: float = 20) -> int:
+        """The same until a condition holds."""
         deadline = time.monotonic() + seconds
         runs = 0
-        while not self.done():
+        while not condition():
             assert time.monotonic() < deadline, f"not done in time: {self.counts()}"
             for batch in wanting_a_run(self.state):
                 runs += 1
