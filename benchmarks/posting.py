@@ -1,4 +1,4 @@
-"""Posting through the sandbox: wall time against documents × latency ÷ lanes, CPU against a bare loop of the same POSTs."""
+"""Posting through the sandbox: wall time against the limit of latency and lanes, CPU against a bare loop of POSTs."""
 
 import os
 import time
@@ -78,7 +78,7 @@ def _bodies(here: World, keys: list[str]) -> list[tuple[str, bytes]]:
 def _bare_loop(here: World, bodies: list[tuple[str, bytes]]) -> float:
     """CPU seconds of the same POSTs by requests, with a token that was fetched before."""
     client = here.runtime.netsuite
-    signed = client._auth(requests.Request("GET", client.base_url).prepare())  # noqa: SLF001  the token only
+    signed = client._auth(requests.Request("GET", client.base_url).prepare())  # the token only
     headers = {"Authorization": signed.headers["Authorization"], "Content-Type": "application/json"}
     session = requests.Session()
     began = time.process_time()
