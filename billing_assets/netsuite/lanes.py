@@ -38,11 +38,12 @@ _LOCKS = """
       and database = (select oid from pg_database where datname = current_database())
       and classid::bigint = any(%s)
 """
-# A power cut at the run's machine ends the session here within about 20 s; no hung statement holds the run up.
+# A power cut at the run's machine ends the session here within about 20 s, a run that hangs (stopped, swapped out) ends
+# it by not refreshing; no hung statement holds the run up.
 _SESSION = """
     select set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '3', false),
            set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '20000', false),
-           set_config('idle_session_timeout', '0', false), set_config('statement_timeout', '10000', false)
+           set_config('idle_session_timeout', %s, false), set_config('statement_timeout', '10000', false)
 """
 
 
@@ -72,13 +73,23 @@ class Lanes:
     """One run's lanes, as a context manager. `refresh` belongs to one thread; the rest may be called by any.
 
     `url` is our PostgreSQL's (SQLAlchemy form), `account` NetSuite's account id, `limit` the most lanes over all runs.
+    Who does not refresh for `lease_seconds` loses its lanes.
     Entering raises psycopg.OperationalError if the database cannot be reached.
     """
 
-    def __init__(self, url: str, account: str, limit: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        url: str,
+        account: str,
+        limit: int,
+        *,
+        lease_seconds: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._url = libpq_url(url)
         self._lane_class, self._run_class = _classes(account)
         self._limit = limit
+        self._idle_milliseconds = str(round(1000 * lease_seconds))
         self._clock = clock
         self._connection: psycopg.Connection[TupleRow] | None = None
         self._waiting = False
@@ -245,7 +256,7 @@ class Lanes:
             tcp_user_timeout=20_000,
         )
         try:
-            connection.execute(_SESSION)
+            connection.execute(_SESSION, [self._idle_milliseconds])
             connection.execute("select pg_try_advisory_lock_shared(%s, %s)", (self._run_class, _PRESENT))
         except BaseException:
             connection.close()

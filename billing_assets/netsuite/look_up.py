@@ -148,6 +148,7 @@ def read_back(
         if not waiting or left <= 0:
             break
         time.sleep(min(pause, left))
+        lanes.refresh(1)
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
     return differences
 
