@@ -1,8 +1,10 @@
 """Exact money: decimals, minor units, and one canonical text for a number."""
 
 from decimal import Decimal
+from functools import lru_cache
 
 
+@lru_cache(maxsize=2**15)  # equal numbers have the same text, and a month's prices and quantities repeat
 def canonical(number: Decimal) -> str:
     """The one text of a finite number: plain notation, no trailing zeros, no negative zero (`-0.50` → `-0.5`)."""
     text = str(number)

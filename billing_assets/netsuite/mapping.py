@@ -131,7 +131,7 @@ class NetSuiteMapping:
 
     def _gaps(self, document: Document, kind: Kind) -> Iterator[Finding]:
         for field in _needed(self.body[kind]):
-            if found := field.missing(document, None):
+            if field.read(document, None) not in field.known and (found := field.missing(document, None)):
                 yield found
         fields = [field for field in _needed(self.line[kind]) if not field.surely_filled(document.lines)]
         tax = _needed(self.tax)
