@@ -1,0 +1,26 @@
+"""Fixtures of the whole system, for the conftest files of the rooms that need them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from billing_assets.sandbox.netsuite.process import RunningSandbox
+from billing_assets_tests.end_to_end.system import System, open_system
+from billing_assets_tests.netsuite.rig_fixtures import sandbox, sandbox_account
+from billing_assets_tests.sandbox.netsuite.account import Account
+
+__all__ = ["sandbox", "sandbox_account", "system"]
+
+
+@pytest.fixture
+def system(
+    state_url: str,
+    database: str,
+    sandbox: RunningSandbox,  # noqa: F811  pytest's way to ask for a fixture
+    sandbox_account: Account,  # noqa: F811
+    tmp_path: Path,
+) -> Iterator[System]:
+    """An empty billing system, an empty database of ours and an empty, healthy NetSuite."""
+    with open_system(state_url, database, sandbox, sandbox_account, tmp_path) as opened:
+        yield opened
