@@ -51,9 +51,10 @@ class Progress:
         ).fetchone()
         now = (*sorted(states.items()), batches["n"] if batches else 0)
         if now != self.last:
-            self.last, self.moved_at = now, time.monotonic()
             parts = [f"{count:,} {state}" for state, count in sorted(states.items())]
-            self.say(" · ".join(parts) or "nothing staged yet")
+            if not self.last or now[:-1] != self.last[:-1]:
+                self.say(" · ".join(parts) or "nothing staged yet")
+            self.last, self.moved_at = now, time.monotonic()
         elif time.monotonic() - self.moved_at > (_UNKNOWN_SECONDS if states.get("posting") else _STUCK_SECONDS):
             raise StuckError(
                 f"Nothing has moved for {(time.monotonic() - self.moved_at) / 60:.0f} minutes. Documents: {states}. "
@@ -189,8 +190,8 @@ def _close(runtime: Runtime, connection: Connection, progress: Progress, period:
 
 
 def _show_closes(console: Console, closes: Sequence[MonthClose]) -> None:
-    columns = ["Month", "Kind", "Billing system", "Kept back", "Posted", "NetSuite", "Difference"]
-    table = simple_table("Month close", columns, right=range(2, 7))
+    columns = ["Month", "Billing", "Kept back", "Posted", "NetSuite", "Differs"]
+    table = simple_table("Month close: documents and totals", columns, right=range(1, 6))
     for close in closes:
         for kind, rows in _by_kind(close):
             billing, posted, netsuite = (
@@ -199,11 +200,11 @@ def _show_closes(console: Console, closes: Sequence[MonthClose]) -> None:
             kept = add(one for row in rows for one in (row.held, row.excluded))
             difference = amount(posted.total - netsuite.total)
             cells = (_count_and_total(one) for one in (billing, kept, posted, netsuite))
-            table.add_row(close.period, kind.replace("_", " "), *cells, difference)
+            table.add_row(f"{close.period}\n{kind.replace('_', ' ')}", *cells, difference)
     console.print(table)
     for close in closes:
         for one in close.differences[:20]:
-            console.print(f"[red]{close.period} {one.kind} {one.number}: {one.what}[/red]")
+            console.print(f"{close.period} {one.kind} {one.number}: {one.what}", style="red", markup=False)
         if close.in_flight.documents:
             console.print(
                 f"[yellow]{close.period}: {_count_and_total(close.in_flight)} on their way or rejected[/yellow]"

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -73,9 +74,10 @@ def simple_table(title: str, columns: Iterable[str], right: Iterable[int] | None
     """A plain table whose last two columns, or the named ones, are numbers."""
     names = list(columns)
     numbers = set(right) if right is not None else {len(names) - 2, len(names) - 1}
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(names):
-        table.add_column(name, justify="right" if index in numbers else "left")
+        # Folded where the terminal is too narrow: an amount that ends in three dots is none.
+        table.add_column(name, justify="right" if index in numbers else "left", overflow="fold")
     return table
 
 
