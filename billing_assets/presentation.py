@@ -4,7 +4,9 @@ No customer detail goes through here: document numbers, amounts, codes and count
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import dagster as dg
@@ -17,36 +19,33 @@ SHOWN_ROWS = 200
 
 def money(name: str, total: Decimal) -> dict[str, dg.MetadataValue]:
     """An amount twice: `name` to plot and `name_exact` to trust. Dagster's metadata takes no decimals."""
-    return {name: dg.MetadataValue.float(float(total)), f"{name}_exact": dg.MetadataValue.text(f"{total:f}")}
+    return {
+        name: dg.MetadataValue.float(float(total)),
+        f"{name}_exact": dg.MetadataValue.text(amount(total).replace(",", "")),
+    }
+
+
+def amount(total: Decimal) -> str:
+    """An amount as people read it: thousands separated, at least two decimals, no digit lost, no idle zeros."""
+    exponent = total.normalize().as_tuple().exponent
+    decimals = max(2, -exponent if isinstance(exponent, int) else 2)
+    return f"{total:,.{decimals}f}"
 
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> dg.TableMetadataValue:
-    """A table of the first rows, every cell as text a person can read."""
-    schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in columns])
-    records = [
-        dg.TableRecord({name: _cell(row.get(name)) for name in columns})
-        for row, _ in zip(rows, range(SHOWN_ROWS))  # noqa: B905
-    ]
-    return dg.MetadataValue.table(records, schema)
-
-
-def frame_schema(frame: pd.DataFrame) -> dg.TableSchema:
-    """The columns of a frame with their types, as dagster-pandas describes them."""
-    return create_table_schema_metadata_from_dataframe(frame).schema
-
-
-def totals_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Counts and totals as a typed frame: text columns, whole numbers, and totals as exact text beside a float."""
-    frame = pd.DataFrame(list(rows))
-    if "total" in frame:
-        frame["total_exact"] = frame["total"].map(lambda total: f"{total:f}")
-        frame["total"] = frame["total"].astype(float)
-    return frame.astype({name: "string" for name in frame.columns if frame[name].dtype == object})
+    """A table of the first rows, every cell as a person reads it, with the columns' types."""
+    records = [{name: _cell(row.get(name)) for name in columns} for row in islice(rows, SHOWN_ROWS)]
+    frame = pd.DataFrame(records, columns=list(columns))
+    frame = frame.astype({name: "string" for name in columns if frame[name].dtype == object})
+    schema = create_table_schema_metadata_from_dataframe(frame).schema
+    return dg.MetadataValue.table([dg.TableRecord(record) for record in records], schema)
 
 
 def _cell(value: object) -> str | int | float | bool:
     if value is None:
         return ""
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return amount(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return value if isinstance(value, str | int | float | bool) else str(value)

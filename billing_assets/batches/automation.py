@@ -74,5 +74,6 @@ unlock_schedule = dg.ScheduleDefinition(
     job=unlock,
     cron_schedule="*/10 * * * *",
     execution_timezone="UTC",
+    description="Gives the documents of runs that died back to the backlog, once their locks are stale.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )

@@ -26,6 +26,7 @@ COMPLETE = dg.AssetCheckSpec(
 )
 
 _SUMS = ("billing", "staged", "posted", "netsuite", "held", "excluded", "in_flight")
+_PER_BRANCH = ["branch", "kind", "currency", "agrees", *_SUMS]
 
 
 def month_close_asset(settings: Settings) -> dg.AssetsDefinition:
@@ -43,9 +44,7 @@ def month_close_asset(settings: Settings) -> dg.AssetsDefinition:
         description="Counts and totals of a billing month per branch, currency and kind, in the billing system, in "
         "staging and in NetSuite, with every difference listed.",
     )
-    def month_close(
-        context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]
-    ) -> dg.MaterializeResult:
+    def month_close(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
         period = context.partition_key
         with billing.state() as connection, billing.billing_system() as source:
             close = close_month(connection, source, billing.queries, billing.netsuite, billing.mapping, period)
@@ -74,10 +73,8 @@ def close_metadata(close: MonthClose, found: Iterable[Mapping[str, Any]]) -> dic
     metadata: dict[str, dg.MetadataValue | int | bool] = {
         "reconciled": close.reconciled,
         "complete": close.complete,
-        "per_branch": table(
-            map(_flat, close.rows),
-            ["branch", "currency", "kind", "agrees", *(f"{name}_{part}" for name in _SUMS for part in Sum._fields)],
-        ),
+        "per_branch": table((_flat(row, "total") for row in close.rows), _PER_BRANCH),
+        "per_branch_documents": table((_flat(row, "documents") for row in close.rows), _PER_BRANCH),
         "differences": table((one._asdict() for one in close.differences), ["kind", "number", "what"]),
         "findings": table(found, ["code", "state", "currency", "documents", "total"]),
         "dagster/row_count": len(close.rows),
@@ -89,8 +86,13 @@ def close_metadata(close: MonthClose, found: Iterable[Mapping[str, Any]]) -> dic
     return metadata
 
 
-def _flat(row: Row) -> dict[str, Any]:
-    flat: dict[str, Any] = {"branch": row.branch, "currency": row.currency, "kind": row.kind, "agrees": row.agrees}
-    for name in _SUMS:
-        flat |= {f"{name}_{part}": value for part, value in getattr(row, name)._asdict().items()}
-    return flat
+def _flat(row: Row, part: str) -> dict[str, Any]:
+    """A row's totals or documents; a cell without any document is empty, so that the rest stands out."""
+    sums: dict[str, Sum] = {name: getattr(row, name) for name in _SUMS}
+    return {
+        "branch": row.branch,
+        "kind": row.kind,
+        "currency": row.currency,
+        "agrees": "yes" if row.agrees else "NO",
+        **{name: getattr(one, part) if one.documents else None for name, one in sums.items()},
+    }

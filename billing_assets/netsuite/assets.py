@@ -1,6 +1,8 @@
 """Transactions in NetSuite, batch by batch."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 import structlog
@@ -73,22 +75,23 @@ def netsuite_invoices(
         batch = batches_store.get(connection, key)
         problems = store.batch_problems(connection, key, SHOWN_ROWS)
     if batch.state == "posted":
-        yield dg.MaterializeResult(
-            metadata=metadata, check_results=[dg.AssetCheckResult(check_name=AGREES.name, passed=True)]
-        )
+        yield dg.MaterializeResult(metadata=metadata, check_results=[_agreement(context, problems)])
         return
     # A failure's own metadata does not show on the partition: an observation does.
     context.log_event(dg.AssetObservation(asset_key=context.asset_key, partition=key, metadata=metadata))
     yield _agreement(context, problems)
-    raise dg.Failure(description=_what_is_left(key, metadata, result), metadata=metadata, allow_retries=False)
+    raise dg.Failure(description=_what_is_left(key, metadata, result, problems), metadata=metadata, allow_retries=False)
 
 
-def _agreement(context: dg.AssetExecutionContext, problems: Iterable[Mapping[str, object]]) -> dg.AssetCheckResult:
+def _agreement(context: dg.AssetExecutionContext, problems: Sequence[Mapping[str, Any]]) -> dg.AssetCheckResult:
     """Whether NetSuite has what is posted so far as it was staged."""
+    different = [problem for problem in problems if problem["state"] == "posted"]
     return dg.AssetCheckResult(
         asset_key=context.asset_key,
         check_name=AGREES.name,
-        passed=not any(problem["state"] == "posted" for problem in problems),
+        passed=not different,
+        metadata={"different": len(different), "documents": table(different, ["kind", "number", "total", "detail"])},
+        description="Compare the named documents with their transactions in NetSuite." if different else None,
     )
 
 
@@ -113,16 +116,33 @@ def batch_metadata(
     return metadata
 
 
-def _what_is_left(key: str, metadata: Mapping[str, object], result: PostingResult) -> str:
+def _what_is_left(
+    key: str, metadata: Mapping[str, object], result: PostingResult, problems: Sequence[Mapping[str, Any]]
+) -> str:
     names = {
         "documents_rejected": "rejected by NetSuite",
         "documents_posting": "of unknown outcome, looked up again when due",
         "documents_batched": "not sent",
     }
     left = [f"{metadata[name]} {what}" for name, what in names.items() if metadata.get(name)]
-    reason = f" {result.stopped}." if result.stopped else ""
+    reason = f" {result.stopped.rstrip('.')}." if result.stopped else ""
     return (
-        f"Batch {key}: {', '.join(left) or 'some documents differ from NetSuite or were not read back'}.{reason} "
+        f"Batch {key}: {', '.join(left) or 'some documents differ from NetSuite or were not read back'}."
+        f"{_reasons(problems)}{reason} "
         "Everything else in it is in NetSuite. The table `left` names each document and why; mend the cause and "
         "materialize this partition again."
     )
+
+
+def _reasons(problems: Sequence[Mapping[str, Any]], most: int = 3) -> str:
+    """The first few reasons, each with the numbers that it struck: what one wants to read before any table."""
+    numbers = defaultdict(list)
+    for problem in problems:
+        if problem["detail"]:
+            reason = str(problem["detail"])[:200].rstrip(".")
+            numbers[f"{reason} ({problem['code']})" if problem["code"] else reason].append(str(problem["number"]))
+    told = [
+        f" {', '.join(struck[:most])}{f' and {len(struck) - most} more' if len(struck) > most else ''}: {reason}."
+        for reason, struck in list(numbers.items())[:most]
+    ]
+    return "".join(told) + (f" And {len(numbers) - most} more reasons." if len(numbers) > most else "")

@@ -53,6 +53,7 @@ def staging_schedule(settings: Settings) -> dg.ScheduleDefinition:
         job=stage_job,
         cron_schedule=settings.staging.cron,
         execution_timezone="UTC",
+        description="Stages several times a day, whether or not the sensor saw anything.",
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
 
