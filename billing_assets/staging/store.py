@@ -171,10 +171,14 @@ def add_cross_findings(connection: Connection, source: str, duplicate: Finding, 
         select i.document_id, i.applies_to as value, '' as detail
         from incoming as i
         where i.outcome in ('ready', 'held') and i.kind = 'credit_memo' and i.applies_to is not null
-          and not exists (select from incoming as j where j.kind = 'invoice' and j.number = i.applies_to)
+          and not exists (
+              select from incoming as j
+              where j.kind = 'invoice' and j.number = i.applies_to and j.outcome <> 'excluded')
           and not exists (
               select from billing.staged_invoices as s
-              where s.source = %(source)s and s.kind = 'invoice' and s.number = i.applies_to and s.state <> 'gone')"""
+              where s.source = %(source)s and s.kind = 'invoice' and s.number = i.applies_to
+                and s.state not in ('gone', 'excluded')
+                and not exists (select from incoming as j where j.document_id = s.document_id))"""
     for found, cases in ((duplicate, duplicates), (unknown_target, targets)):
         connection.execute(
             add.format(cases),

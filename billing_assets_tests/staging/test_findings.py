@@ -146,6 +146,16 @@ def test_a_credit_memo_waits_for_the_invoice_that_it_names(bench: Bench) -> None
     assert bench.codes("C1") == ["CREDIT_TARGET_UNKNOWN"]
 
 
+def test_a_credit_memo_does_not_wait_for_ever_for_an_invoice_that_will_never_be_sent(bench: Bench) -> None:
+    invoice = insert_document(bench.source, "1")
+    insert_document(bench.source, "C1", kind="credit_memo", applies_to="1")
+    bench.stage()
+    assert bench.states()["C1"] == "ready"
+    void_document(bench.source, invoice)
+    bench.stage()
+    assert bench.codes("C1") == ["CREDIT_TARGET_UNKNOWN"]
+
+
 def test_a_credit_memo_finds_an_invoice_that_is_posted(bench: Bench) -> None:
     insert_document(bench.source, "1")
     bench.stage()
