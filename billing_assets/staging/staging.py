@@ -85,7 +85,7 @@ def stage(
             connection,
             name,
             finding("DUPLICATE_NUMBER", "number", "", "Other documents with this number have the ids "),
-            finding("CREDIT_TARGET_UNKNOWN", "applies_to", "", "No invoice of this number is in NetSuite or on its way."),
+            finding("CREDIT_TARGET_UNKNOWN", "applies_to", "", "No such invoice is in NetSuite or on its way."),
         )
         for part in (gone, store.merge(connection, name)):
             for what, count in part.items():
