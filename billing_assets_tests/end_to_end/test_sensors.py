@@ -1,0 +1,244 @@
+"""The sensors, evaluated as the daemon does: what they ask for, once, and again when it was lost."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from billing_assets.sandbox.netsuite.process import RunningSandbox
+from billing_assets.settings import AlertSettings
+from billing_assets.staging import automation
+from billing_assets_tests.alerts.conftest import Webhook, webhook
+from billing_assets_tests.builders import close_document, insert_document
+from billing_assets_tests.end_to_end.system import System, open_system
+from billing_assets_tests.sandbox.netsuite.account import Account
+
+__all__ = ["webhook"]
+
+
+@pytest.fixture
+def told_system(
+    state_url: str,
+    database: str,
+    sandbox: RunningSandbox,
+    sandbox_account: Account,
+    tmp_path: Path,
+    webhook: Webhook,  # noqa: F811
+) -> Iterator[System]:
+    """A system whose alerts go to the webhook."""
+    alerts = AlertSettings(urls=webhook.url(), unposted_after_hours=1, watermark_after_hours=2)  # type: ignore[arg-type]
+    with open_system(state_url, database, sandbox, sandbox_account, tmp_path, alerts) as opened:
+        yield opened
+
+
+def ready(system: System, *numbers: str) -> None:
+    for number in numbers:
+        insert_document(system.source, number)
+    assert system.stage().success
+
+
+# plan_batches
+
+
+def test_the_planner_makes_partitions_and_asks_for_their_runs(system: System) -> None:
+    ready(system, "500001", "500002")
+    found = system.look("plan_batches")
+    assert isinstance(found, dg.SensorResult)
+    (request,) = found.run_requests or []
+    assert request.partition_key == "2010-11-0001"
+    assert request.tags["billing/asked_by"] == "plan_batches"
+    assert system.instance.get_dynamic_partitions("batches") == ["2010-11-0001"]
+    assert set(system.states().values()) == {"batched"}
+
+
+def test_a_planner_that_died_before_its_request_was_taken_asks_again_with_a_new_run_key(system: System) -> None:
+    ready(system, "500001")
+    keys = []
+    for _ in range(2):  # the daemon evaluated the same tick twice; no run came of the first
+        found = system.look("plan_batches")
+        assert isinstance(found, dg.SensorResult)
+        keys += [request.run_key for request in found.run_requests or []]
+        assert [request.partition_key for request in found.run_requests or []] == ["2010-11-0001"]
+    assert len(set(keys)) == 2, "Dagster remembers run keys for ever"
+    assert system.instance.get_dynamic_partitions("batches") == ["2010-11-0001"]
+    assert set(system.states().values()) == {"batched"}
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
+def test_the_planner_leaves_a_batch_alone_that_has_a_live_run(system: System, status: dg.DagsterRunStatus) -> None:
+    ready(system, "500001")
+    (key,) = system.planned()
+    system.instance.add_run(
+        dg.DagsterRun(job_name="post_batch", status=status, tags={"dagster/partition": key})
+    )
+    assert isinstance(system.look("plan_batches"), dg.SkipReason)
+
+
+def test_the_planner_rests_when_everything_is_posted(system: System) -> None:
+    ready(system, "500001")
+    (key,) = system.planned()
+    assert system.post(key).success
+    assert isinstance(system.look("plan_batches"), dg.SkipReason)
+
+
+def test_a_credit_memo_is_planned_after_the_invoice_that_it_applies_to(system: System) -> None:
+    insert_document(system.source, "C500002", kind="credit_memo", applies_to="500001")
+    ready(system, "500001")
+    (first,) = system.planned()
+    assert system.states() == {"500001": "batched", "C500002": "ready"}
+    assert system.post(first).success
+    (second,) = system.planned()
+    assert system.post(second).success
+    assert set(system.states().values()) == {"posted"}
+    credit = system.account.show("creditMemo/eid:CM-C500002")
+    invoice = system.account.show("invoice/eid:INV-500001")
+    assert [item["doc"]["id"] for item in credit["apply"]["items"]] == [invoice["id"]]
+
+
+# newly_closed
+
+
+def test_a_newly_closed_document_is_asked_for_once(system: System) -> None:
+    number = insert_document(system.source, "500001", status="open")
+    assert isinstance(system.look("newly_closed"), dg.RunRequest)
+    assert isinstance(system.look("newly_closed"), dg.SkipReason)
+    assert system.stage().success
+    assert isinstance(system.look("newly_closed"), dg.SkipReason)
+    close_document(system.source, number)
+    assert isinstance(system.look("newly_closed"), dg.RunRequest)
+    assert isinstance(system.look("newly_closed"), dg.SkipReason)
+
+
+def test_a_staging_that_failed_is_asked_for_again_after_a_while(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert_document(system.source, "500001")
+    assert isinstance(system.look("newly_closed"), dg.RunRequest)
+    system.source.execute("alter table invoice_lines rename to elsewhere")
+    assert not system.stage().success
+    system.source.execute("alter table elsewhere rename to invoice_lines")
+    assert isinstance(system.look("newly_closed"), dg.SkipReason), "not at every look"
+    monkeypatch.setattr(automation, "_ASK_AGAIN_SECONDS", 0.05)
+    time.sleep(0.1)
+    assert isinstance(system.look("newly_closed"), dg.RunRequest)
+    assert system.stage().success
+    assert isinstance(system.look("newly_closed"), dg.SkipReason)
+
+
+def test_nothing_is_asked_for_while_a_staging_runs_and_nothing_is_forgotten(system: System) -> None:
+    insert_document(system.source, "500001")
+    running = system.instance.add_run(dg.DagsterRun(job_name="stage", status=dg.DagsterRunStatus.STARTED))
+    assert isinstance(system.look("newly_closed"), dg.SkipReason)
+    system.instance.delete_run(running.run_id)
+    assert isinstance(system.look("newly_closed"), dg.RunRequest)
+
+
+# alerts
+
+
+def failure_context(system: System, result: dg.ExecuteInProcessResult) -> Any:
+    run = system.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    (event,) = [one for one in result.all_events if one.event_type_value == "PIPELINE_FAILURE"]
+    return dg.build_run_status_sensor_context(
+        sensor_name="tell_about_failed_runs",
+        dagster_instance=system.instance,
+        dagster_run=run,
+        dagster_event=event,
+        resources={"billing": system.runtime},
+    ).for_run_failure()
+
+
+def tell(system: System, result: dg.ExecuteInProcessResult) -> Any:
+    return system.defs.resolve_sensor_def("tell_about_failed_runs")(failure_context(system, result))
+
+
+def test_a_red_batch_is_told_once_with_money_and_what_to_do(told_system: System, webhook: Webhook) -> None:  # noqa: F811
+    system = told_system
+    ready(system, "500001", "500002")
+    (key,) = system.planned()
+    system.refuse("INV-500002")
+    for _ in range(2):
+        tell(system, system.post(key, by_sensor=True))
+    (post,) = webhook.posts
+    text = post["title"] + post["message"]
+    assert "1 rejected by NetSuite" in text
+    assert key in text
+    assert "1 document" in text
+    assert "10.00" in text
+    assert "/runs/" in text
+
+
+def test_a_source_that_is_down_is_one_cause_and_its_password_is_not_told(
+    told_system: System, webhook: Webhook, database: str  # noqa: F811
+) -> None:
+    system = told_system
+    system.source.execute("alter table invoices rename to elsewhere")
+    for _ in range(2):
+        tell(system, system.stage())
+    (post,) = webhook.posts
+    assert "stage" in post["message"]
+    password = database.split("@")[0].rsplit(":", 1)[1]
+    assert password not in str(post)
+
+
+def test_a_run_that_is_tried_again_is_not_told(told_system: System, webhook: Webhook) -> None:  # noqa: F811
+    system = told_system
+    system.source.execute("alter table invoices rename to elsewhere")
+    result = system.stage()
+    system.instance.add_run_tags(result.run_id, {"dagster/will_retry": "true"})
+    assert isinstance(tell(system, result), dg.SkipReason)
+    assert webhook.posts == []
+
+
+def test_a_failed_check_of_a_run_that_went_through_is_told(told_system: System, webhook: Webhook) -> None:  # noqa: F811
+    system = told_system
+    insert_document(system.source, "500001")
+    system.source.execute("insert into invoice_lines values (999, 1, '10002', 'A thing', 1, 1, 1)")
+    result = system.run("look_over")
+    assert result.success
+    run = system.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    (event,) = [one for one in result.all_events if one.event_type_value == "PIPELINE_SUCCESS"]
+    context = dg.build_run_status_sensor_context(
+        "tell_about_failed_checks", event, system.instance, run, resources={"billing": system.runtime}
+    )
+    system.defs.resolve_sensor_def("tell_about_failed_checks")(context)
+    (post,) = webhook.posts
+    assert "lines_have_a_header" in post["title"]
+    assert "missing headers" in post["message"]
+
+
+def test_the_watch_tells_what_waits_too_long_and_what_was_left_behind(told_system: System, webhook: Webhook) -> None:  # noqa: F811
+    system = told_system
+    insert_document(system.source, "500003", customer_no=None)
+    ready(system, "500001", "500002")
+    (key,) = system.planned()
+    system.refuse("INV-500002")
+    system.post(key, by_sensor=True)
+    old = datetime.now(UTC) - timedelta(hours=3)
+    system.state.execute("update billing.staged_invoices set staged_at = %s", [old])
+    system.state.execute("alter table billing.staged_invoices disable trigger guard_document")
+    system.state.execute("update billing.staged_invoices set state_since = %s where state <> 'posted'", [old])
+    system.state.execute("update billing.staging_runs set finished_at = %s", [old])
+    for _ in range(2):
+        found = system.look("watch")
+        assert isinstance(found, dg.SkipReason)
+    titles = sorted(post["title"] for post in webhook.posts)
+    assert len(titles) == 3, titles
+    for what in ("1 partition of netsuite_invoices left failed", "2 documents stuck", "Nothing staged"):
+        assert any(title.startswith(what) for title in titles), titles
+    text = " ".join(post["message"] for post in webhook.posts)
+    assert key in text
+
+
+def test_a_quiet_system_tells_nobody(told_system: System, webhook: Webhook) -> None:  # noqa: F811
+    ready(told_system, "500001")
+    (key,) = told_system.planned()
+    assert told_system.post(key).success
+    told_system.look("watch")
+    assert webhook.posts == []

@@ -1,0 +1,1 @@
+"""What the `billing` command does around the pipeline."""
