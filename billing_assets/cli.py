@@ -1,18 +1,20 @@
 """The `billing` command. Each subcommand prepares, calls one room, and prints; a known error is one clear message."""
 
 import json
+import re
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
 import psycopg
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from billing_assets.batches import unlocking
 from billing_assets.batches.store import UnknownBatchError
@@ -24,7 +26,7 @@ from billing_assets.netsuite.errors import NetSuiteError
 from billing_assets.netsuite.mapping import RECORD_TYPES
 from billing_assets.netsuite.mapping_file import MappingError
 from billing_assets.operations import environment, sample
-from billing_assets.operations.billing_run import ALL, LoadWave, StuckError, bill
+from billing_assets.operations.billing_run import ALL, LoadWave, NoDocumentsError, StuckError, bill
 from billing_assets.operations.doctor import examine
 from billing_assets.operations.environment import Prepared
 from billing_assets.operations.processes import (
@@ -40,7 +42,8 @@ from billing_assets.operations.status import amount, show_status, simple_table, 
 from billing_assets.operations.watching import tell_about_silent_daemon
 from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import SandboxError
-from billing_assets.sandbox.sample.loader import load_wave
+from billing_assets.sandbox.sample.data import FIRST_MONTH, LAST_MONTH
+from billing_assets.sandbox.sample.loader import NotTheSampleError, load_sample, load_wave
 from billing_assets.settings import SettingsError, is_secret, load_settings, setting_names, variable
 from billing_assets.staging import store as staging_store
 from billing_assets.state import embedded
@@ -58,6 +61,8 @@ _ERRORS = (
     ProcessError,
     StuckError,
     UnknownBatchError,
+    NoDocumentsError,
+    NotTheSampleError,
 )
 _WAVES = 4
 _WAVE_PAUSE_SECONDS = 20.0
@@ -76,6 +81,11 @@ Period = Annotated[str, typer.Option(help="Billing month, YYYY-MM, or `all`.")]
 
 def main() -> None:
     """Entry point: a known error is one message on standard error and exit code 2, never a traceback."""
+    # `kill` and a closed terminal end us as Ctrl-C does: whatever we started stops first.
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup stays nohup
+            signal.signal(number, lambda received, _frame: sys.exit(128 + received))
     try:
         app()
     except _ERRORS as error:
@@ -99,7 +109,7 @@ def _prepared() -> Iterator[Prepared]:
 @contextmanager
 def _system(period: str, *, use_sample: bool) -> Iterator[tuple[Prepared, LoadWave | None]]:
     """A prepared machine with the stand-ins that are asked for, held by nobody else."""
-    _check_period(period)
+    _check_period(period, use_sample=use_sample)
     with environment.runtime() as found, environment.alone(found.settings.home), ExitStack() as stack:
         configure_logs(found.settings.log_format)
         stop_noted(found.settings.home)
@@ -118,13 +128,13 @@ def _system(period: str, *, use_sample: bool) -> Iterator[tuple[Prepared, LoadWa
         yield prepared, load
 
 
-def _check_period(period: str) -> None:
+def _check_period(period: str, *, use_sample: bool) -> None:
     if period == ALL:
         return
-    try:
-        datetime.strptime(period, "%Y-%m").replace(tzinfo=UTC)
-    except ValueError:
-        raise SettingsError(f"--period {period}: expected a month such as 2010-11, or `all`.") from None
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", period):
+        raise SettingsError(f"--period {period}: expected a month such as 2010-11, or `all`.")
+    if use_sample and not FIRST_MONTH <= period <= LAST_MONTH:
+        raise SettingsError(f"--period {period}: the sample has documents from {FIRST_MONTH} to {LAST_MONTH}.")
 
 
 @app.command()
@@ -138,10 +148,9 @@ def init() -> None:
 @app.command("load-sample")
 def load_sample_command(period: Period = ALL) -> None:
     """Load the sample billing system, all at once."""
-    _check_period(period)
+    _check_period(period, use_sample=True)
     with environment.runtime() as found:
-        url = sample.sample_source(found) or found.source_url
-        result = load_wave(url, period, 1, 1)
+        result = load_sample(sample.sample_source(found) or found.source_url, period)
         console.print(f"{result.created:,} documents appeared, {result.closed:,} closed.")
 
 
@@ -223,7 +232,7 @@ def held(code: Annotated[str | None, typer.Option(help="Only documents with this
     table = simple_table(f"{len(rows):,} held documents", ["Kind", "Number", "Total", "Findings"], right=(2,))
     for row in rows:
         findings = "\n".join(f"{found['code']}: {found['message']}" for found in row["findings"])
-        table.add_row(row["kind"], row["number"], _money(row), findings)
+        table.add_row(row["kind"], escape(row["number"]), _money(row), escape(findings))
     console.print(table)
 
 
@@ -237,7 +246,7 @@ def rejected() -> None:
     for row in rows:
         status_code = str(row["http_status"] or "")
         words = (row["code"] or "", row["path"] or "", row["detail"] or "")
-        table.add_row(row["kind"], row["number"], row["batch"], _money(row), status_code, *words)
+        table.add_row(row["kind"], escape(row["number"]), row["batch"], _money(row), status_code, *map(escape, words))
     console.print(table)
 
 
@@ -296,7 +305,8 @@ def doctor() -> None:
     with _prepared() as prepared:
         well = True
         for checked in examine(prepared.runtime):
-            console.print(f"[{'green]ok  ' if checked.well else 'red]FAIL'}[/] {checked.what}: {checked.said}")
+            verdict = "[green]ok  [/]" if checked.well else "[red]FAIL[/]"
+            console.print(f"{verdict} {checked.what}: {escape(checked.said)}")
             well = well and checked.well
     raise typer.Exit(0 if well else 1)
 

@@ -28,6 +28,10 @@ class StuckError(Exception):
     """Nothing moved for minutes although documents are on their way. The message says where they stand."""
 
 
+class NoDocumentsError(Exception):
+    """The billing system has no document of the period, so that agreeing would mean nothing."""
+
+
 @dataclass
 class Progress:
     """What was said last, so that only news is said; and since when nothing has moved."""
@@ -82,9 +86,12 @@ def bill(
 ) -> bool:
     """Feeds the waves, waits until every document of the period reached an end, closes its months. True if all agree.
 
-    Raises ProcessError when a process of the system ends, StuckError when nothing moves.
+    Raises ProcessError when a process of the system ends, StuckError when nothing moves, NoDocumentsError when there is
+    nothing to bill, SourceError and NetSuiteError when one of them cannot be asked.
     """
     progress = Progress(console)
+    if load_wave is None:
+        _check_any_document(runtime, period)
     with runtime.state() as connection:
         for wave in range(1, waves + 1) if load_wave else ():
             appeared, closed = load_wave(wave, waves) if load_wave else (0, 0)
@@ -173,6 +180,21 @@ def _periods(runtime: Runtime, period: str) -> list[str]:
         return [period]
     with runtime.billing_system() as source:
         return months(source, runtime.queries)
+
+
+def _check_any_document(runtime: Runtime, period: str) -> None:
+    with runtime.billing_system() as source:
+        found = months(source, runtime.queries)
+    if not found:
+        raise NoDocumentsError(
+            "The billing system has no documents at all. Does BILLING_SOURCE__URL name the right one?"
+        )
+    if period not in (ALL, *found):
+        raise NoDocumentsError(f"--period {period}: the billing system has no document of it, only of {_span(found)}.")
+
+
+def _span(found: Sequence[str]) -> str:
+    return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
 def _close(runtime: Runtime, connection: Connection, progress: Progress, period: str) -> MonthClose:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import requests
@@ -17,6 +18,7 @@ import requests
 from billing_assets.shipped import shipped
 
 _GRACE_SECONDS = 8.0
+_NOTES = "processes.json"
 
 
 class ProcessError(Exception):
@@ -68,28 +70,27 @@ def started(home: Path, commands: Mapping[str, Sequence[str]]) -> Iterator[list[
                     cwd=home,
                 )
             running.append(Process(name, handle, log))
-            note_processes(home, [process.handle.pid for process in running])
+            note_process(home, handle.pid)
         yield running
     finally:
         for process in reversed(running):
             stop_tree(process.handle.pid)
             process.handle.wait()
-        note_processes(home, [])
 
 
-def note_processes(home: Path, pids: Sequence[int]) -> None:
-    """Keeps the pids and start times, for `billing down` after a crash of the starter."""
-    noted = [{"pid": pid, "created": psutil.Process(pid).create_time()} for pid in pids if psutil.pid_exists(pid)]
-    (home / "processes.json").write_text(json.dumps(noted), encoding="utf-8")
+def note_process(home: Path, pid: int) -> None:
+    """Keeps a started process and when it began, so that it can be stopped after a crash of its starter."""
+    noted = [*_noted(home), {"pid": pid, "created": psutil.Process(pid).create_time()}]
+    # Replaced, not rewritten: a starter that is killed here leaves the old notes or the new ones.
+    new = home / "processes.json.new"
+    new.write_text(json.dumps(noted), encoding="utf-8")
+    new.replace(home / _NOTES)
 
 
 def stop_noted(home: Path) -> int:
     """Stops what an earlier starter left running. Counts the processes that it found."""
-    path = home / "processes.json"
-    if not path.is_file():
-        return 0
     found = 0
-    for noted in json.loads(path.read_text(encoding="utf-8")):
+    for noted in reversed(_noted(home)):
         try:
             same = psutil.Process(noted["pid"]).create_time() == noted["created"]
         except psutil.NoSuchProcess:
@@ -97,8 +98,13 @@ def stop_noted(home: Path) -> int:
         if same:
             stop_tree(noted["pid"])
             found += 1
-    path.unlink()
+    (home / _NOTES).unlink(missing_ok=True)
     return found
+
+
+def _noted(home: Path) -> list[dict[str, Any]]:
+    path = home / _NOTES
+    return list(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else []
 
 
 def stop_tree(pid: int) -> None:

@@ -9,6 +9,7 @@ import requests
 from sqlalchemy.engine import make_url
 
 from billing_assets.operations.environment import set_default
+from billing_assets.operations.processes import note_process
 from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
 from billing_assets.sandbox.sample.loader import create_sample_schema, load_customers
@@ -47,6 +48,7 @@ def sample_netsuite(home: Path) -> Iterator[RunningSandbox | None]:
         yield None
         return
     with seeded_sandbox(home / "netsuite_sandbox") as sandbox:
+        note_process(home, sandbox.pid)
         for setting, value in sandbox_settings(sandbox).items():
             set_default(setting, value)
         yield sandbox

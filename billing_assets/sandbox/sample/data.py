@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "online_retail_II.parquet"
 ALL = "all"
+FIRST_MONTH, LAST_MONTH = "2009-12", "2011-12"
 """The period that stands for the whole data set."""
 
 _FIRST_SHEET = "2009-2010"
@@ -72,7 +73,7 @@ def read_sample(period: str = ALL) -> Sample:
     rows = rows.append_column("price", price)
     rows = rows.append_column("amount", pc.multiply(rows["Quantity"].cast(pa.decimal128(10, 0)), price))
     if rows.num_rows == 0:
-        raise ValueError(f"The sample has no documents in {period}; it covers 2009-12 to 2011-12.")
+        raise ValueError(f"The sample has no documents in {period}; it covers {FIRST_MONTH} to {LAST_MONTH}.")
     documents = _documents(rows)
     return Sample(_as_tuples(documents), _lines(rows, documents["Invoice"]))
 

@@ -23,10 +23,22 @@ from billing_assets.sandbox.sample.tables import customer_name, customers
 from billing_assets.sandbox.sample.waves import schedule
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
+_TABLES = ["customers", "invoice_lines", "invoices"]
 _LOADER_LOCK = 0x5A3B1E  # one loader at a time, so that no document is created twice
 _PAYMENT_TERM = timedelta(days=30)
 _TERMS = "NET30"
 _ROWS_PER_WRITE = 50_000
+
+
+class NotTheSampleError(Exception):
+    """The database holds something else. Nothing was written to it."""
+
+    def __init__(self, tables: Sequence[str]) -> None:
+        self.tables = tables
+        super().__init__(
+            f"This database holds other tables ({', '.join(tables[:3])}, …), so the sample is not loaded into it. "
+            "Give BILLING_SOURCE__URL an empty PostgreSQL database, or unset it."
+        )
 
 
 class WaveResult(NamedTuple):
@@ -37,8 +49,22 @@ class WaveResult(NamedTuple):
 
 
 def create_sample_schema(url: str) -> None:
-    """Create the tables of the sample billing system in an empty database; harmless if they are there."""
+    """Create the tables of the sample billing system in an empty database; harmless if they are there.
+
+    Raises NotTheSampleError for a database with other tables: it may be somebody's billing system.
+    """
     with _connect(url) as connection:
+        tables = [
+            name
+            for (name,) in connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = ANY(current_schemas(false)) ORDER BY 1"
+            )
+        ]
+        ours = connection.execute(
+            "SELECT FROM pg_constraint WHERE conname = 'invoices_kind' AND conrelid = to_regclass('invoices')"
+        ).fetchone()
+        if tables and (tables != _TABLES or ours is None):
+            raise NotTheSampleError(tables)
         connection.execute(_SCHEMA.read_bytes())
 
 
