@@ -1,0 +1,324 @@
+"""The parts of the documentation that are made from the code; `make docs` writes them.
+
+Each stands between `<!-- generated: name -->` and `<!-- end -->`; `test_docs.py` fails when one differs from the code.
+"""
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import click
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from billing_assets.alerts import causes
+from billing_assets.alerts.causes import Alert, StaleLock, Waiting
+from billing_assets.cli import app
+from billing_assets.domain import documents
+from billing_assets.domain.documents import TRANSITIONS, State
+from billing_assets.domain.rules import RULES
+from billing_assets.netsuite import mapping_file
+from billing_assets.netsuite.error_codes import ERROR_CODES, Outcome
+from billing_assets.settings import is_secret, setting_names, variable
+
+ROOT = Path(__file__).resolve().parent.parent
+MARKED = re.compile(r"(<!-- generated: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+# What the column `outcome` of billing.posting_log says; test_docs.py holds the keys equal to the schema.
+OUTCOMES = {
+    "landed": ("NetSuite created the transaction and named its internal id.", "posted"),
+    "exists": (
+        "NetSuite has a record with this external id; it is looked up and compared before it is believed.",
+        "posting",
+    ),
+    "found": ("A look-up found the transaction, and it is our document.", "posted"),
+    "refused": (
+        "NetSuite refused the document; sending the same again is refused again. Words that the table above does not "
+        "know are looked up once first.",
+        "rejected, or posting until looked up",
+    ),
+    "conflict": ("Something that is not our document stands under its external id. See the code.", "rejected"),
+    "retry": ("NetSuite did nothing and may accept it later: too busy, record changed, login.", "posting, then locked"),
+    "not_sent": ("No byte left this machine, or the run stopped before it: surely not landed.", "posting, then locked"),
+    "unknown": ("The request left and no answer proves what became of it.", "posting"),
+    "absent": (
+        "A look-up proved that it did not land: not found when NetSuite could no longer be working on it.",
+        "locked (sent again), or rejected where NetSuite had refused it",
+    ),
+}
+
+# Codes of our own in posting_log and `billing rejected`; test_docs.py holds the keys equal to the code.
+OWN_CODES = {
+    "EXTERNAL_ID_CONFLICT": (
+        "Another transaction has this document's external id: entered by hand, imported, or several at once. The text "
+        "names its internal id and what differs.",
+        "Open that transaction in NetSuite. If it is a stranger, change its external id. If it is an earlier copy of "
+        "this document, correct it to what was staged, or void it and change its external id. Then `billing requeue`.",
+    ),
+    "EXTERNAL_ID_HIDDEN": (
+        "NetSuite says that the external id is taken, but shows the record to no query of this role.",
+        "Let the integration's role see all subsidiaries and transactions, then `billing requeue`: it is looked up "
+        "again.",
+    ),
+}
+
+_OUTCOME_WORDS: dict[Outcome, str] = {
+    "exists": "looked up and compared",
+    "refused": "rejected",
+    "retry": "sent again",
+    "throttled": "sent again, with fewer lanes",
+    "unauthorized": "new token, sent again; then the run stops",
+    "forbidden": "the run stops",
+    "unknown": "looked up first",
+}
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    text = " ".join(text.split()).replace("|", "\\|")
+    parts = re.split(r"(`[^`]*`|<br>)", text)  # what looks like HTML vanishes, but not in code
+    return "".join(part if index % 2 else part.replace("<", "&lt;") for index, part in enumerate(parts))
+
+
+def _code(text: object) -> str:
+    return f"`{text}`"
+
+
+def settings() -> str:
+    """Every setting by section."""
+    parts = []
+    names = setting_names()
+    for section in dict.fromkeys(name.rpartition(".")[0] for name in names):
+        rows = [
+            (_code(variable(name)), _secret(field) or _default(field), field.description or "")
+            for name, field in names.items()
+            if name.rpartition(".")[0] == section
+        ]
+        title = f"`{section}:` in the settings file" if section else "At the top of the settings file"
+        parts.append(f"**{title}**\n\n{table(['variable', 'default', 'meaning'], rows)}")
+    return "\n".join(parts)
+
+
+def _secret(field: FieldInfo) -> str:
+    return "**secret**" if is_secret(field) else ""
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "*required*"
+    value = field.get_default(call_default_factory=False)
+    if value in (None, (), {}):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else f"`{value}`"
+
+
+def rules() -> str:
+    """Every validation rule."""
+    rows = [(_code(code), rule.severity, rule.meaning, rule.remedy) for code, rule in RULES.items()]
+    return table(["code", "severity", "meaning", "remedy"], rows)
+
+
+def netsuite_errors() -> str:
+    """NetSuite's error codes, in the order in which they are tried."""
+    rows = [
+        (
+            _code(row.name),
+            _statuses(row.http),
+            ", ".join(part for part in (row.code and _code(row.code), row.text and f"“{row.text}”") if part) or "any",
+            _OUTCOME_WORDS[row.outcome],
+            row.meaning,
+            row.to_do,
+        )
+        for row in ERROR_CODES
+    ]
+    return table(["our name", "HTTP", "NetSuite's code, “text”", "what happens", "meaning", "what to do"], rows)
+
+
+def _statuses(http: frozenset[int]) -> str:
+    if len(http) <= 3:
+        return ", ".join(map(str, sorted(http)))
+    left_out = [str(status) for status in range(400, 500) if status not in http]
+    text = "4xx" + (f" but {', '.join(left_out)}" if left_out else "")
+    return text + "".join(f", {status}" for status in sorted(http) if status >= 500)
+
+
+def outcomes() -> str:
+    """The outcomes of the posting log."""
+    return table(
+        ["outcome", "meaning", "the document is then"], [(_code(name), *said) for name, said in OUTCOMES.items()]
+    )
+
+
+def own_codes() -> str:
+    """Codes that the pipeline itself writes where NetSuite gave none."""
+    return table(["code", "meaning", "what to do"], [(_code(code), *said) for code, said in OWN_CODES.items()])
+
+
+def example_alerts() -> list[Alert]:
+    """One alert of every cause, made by the code that makes them, with made-up facts."""
+    then, now = datetime(2010, 11, 30, 8, tzinfo=UTC), datetime(2010, 12, 1, 8, tzinfo=UTC)
+    gbp = (("GBP", Decimal("12.50")),)
+    lock = StaleLock("2010-11-0042", None, then, 1000, 15, gbp)
+    waiting = [Waiting(state, "GBP", 3, Decimal("12.50"), then) for state in ("ready", "held")]
+    found = [
+        causes.run_failure(job="<job>", error="<error>", message="…", run_id="…", ui_url=""),
+        causes.run_failure(job="<job>", error="<error>", system="<system>", message="…", run_id="…", ui_url=""),
+        causes.failed_check(asset="<asset>", check="<check>", message="…", run_id="…", ui_url=""),
+        causes.stale_lock([lock], stale_lock_minutes=120, ui_url=""),
+        *causes.unposted_too_long(waiting, limit_hours=24, ui_url=""),
+        causes.watermark_too_old(
+            source="<source>", succeeded_at=then, watermark=then, now=now, limit_hours=12, ui_url=""
+        ),
+        causes.partition_left_failed(asset="netsuite_invoices", partitions=["2010-11-0042"], ui_url=""),
+        causes.daemon_silent(then, now, 180, ui_url=""),
+    ]
+    return [alert for alert in found if alert is not None]
+
+
+def alerts() -> str:
+    """Every cause of an alert, as a person reads it."""
+    rows = [(_code(one.cause), one.severity, one.title, one.what_to_do) for one in example_alerts()]
+    return table(["cause", "severity", "title, e.g.", "what to do"], rows)
+
+
+def commands() -> dict[str, click.Command]:
+    """The subcommands of `billing` by name."""
+    group = typer.main.get_command(app)
+    return dict(group.commands) if isinstance(group, click.Group) else {}
+
+
+def command_table() -> str:
+    """Every command with its options."""
+    rows = []
+    for name, command in commands().items():
+        options = [
+            f"`{parameter.opts[0]}`{_option_default(parameter)}{': ' + parameter.help if parameter.help else ''}"
+            for parameter in command.params
+            if isinstance(parameter, click.Option) and parameter.name != "help"
+        ]
+        rows.append((_code(f"billing {name}"), command.help or "", "<br>".join(options)))
+    return table(["command", "what it does", "options"], rows)
+
+
+def _option_default(option: click.Option) -> str:
+    return "" if option.is_flag or option.default in (None, [], ()) else f" (`{option.default}`)"
+
+
+def states() -> str:
+    """The states in the words of the enum's comments."""
+    source = inspect.getsource(documents.State)
+    said = dict(re.findall(r'= "([a-z]+)"  # (.+)', source))
+    rows = [
+        (_code(state), said[state], ", ".join(f"`{to}`" for to in _targets(state)) or "none: it is the end")
+        for state in State
+    ]
+    return table(["state", "meaning", "leaves to"], rows)
+
+
+def _targets(state: State) -> Iterator[State]:
+    return (target for target in State if target in TRANSITIONS[state])
+
+
+def state_diagram() -> str:
+    """The moves as a Mermaid diagram. States that may all follow one another are one box, to keep it readable."""
+    box = TRANSITIONS[State.OPEN] | {State.OPEN}
+    if not all(box - {state} <= TRANSITIONS[state] for state in box):
+        raise ValueError("The states in which a document rests no longer all follow one another: draw them apart.")
+    lines = ["stateDiagram-v2", '    state "staging decides, again and again" as resting {']
+    lines += [f"        {state}" for state in State if state in box]
+    lines += ["    }", "    [*] --> resting: staged"]
+    for state in State:
+        targets = list(_targets(state))
+        if state in box:
+            targets = [target for target in targets if target not in box]
+        elif set(targets) >= box:
+            lines.append(f"    {state} --> resting")
+            targets = [target for target in targets if target not in box]
+        lines += [f"    {state} --> {target}" for target in targets]
+        if not TRANSITIONS[state]:
+            lines.append(f"    {state} --> [*]")
+    return "```mermaid\n" + "\n".join(lines) + "\n```\n"
+
+
+_MAPPING_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("The file", mapping_file.MappingFile),
+    ("`external_id`", mapping_file.Prefixes),
+    ("`currencies.<code>`", mapping_file.CurrencyMapping),
+    ("`tables.<name>`", mapping_file.TableFile),
+    ("`body.<field>`, `line.<field>`, `tax.type`, `tax.code`", mapping_file.FieldSource),
+    ("`tax`", mapping_file.TaxMapping),
+)
+
+# Sections whose models say nothing themselves.
+_MAPPING_WORDS = {
+    ("MappingFile", "external_id"): "Prefixes of the external id, by kind",
+    ("MappingFile", "currencies"): "The currencies that may be billed, by ISO 4217 code",
+    ("MappingFile", "tables"): "Lookup tables, by a name of your choice",
+    ("MappingFile", "body"): "Fields of the transaction, by NetSuite's field id; `entity` is needed",
+    ("MappingFile", "line"): "Fields of every line, by NetSuite's field id; `item` is needed",
+    ("MappingFile", "tax"): "Tax details of lines; without it a line with tax is held",
+    ("Prefixes", "invoice"): "A-Z, 0-9, `_` and `-`; never change it once something is posted",
+    ("Prefixes", "credit_memo"): "The same; neither may begin with the other",
+    ("TaxMapping", "type"): "The tax type, as a field below `body` is given",
+    ("TaxMapping", "code"): "The tax code, likewise",
+}
+
+
+def mapping_keys() -> str:
+    """Every key of the mapping file, section by section."""
+    parts = []
+    for title, model in _MAPPING_PARTS:
+        rows = [
+            (_code(name), _mapping_default(field), field.description or _MAPPING_WORDS[(model.__name__, name)])
+            for name, field in model.model_fields.items()
+        ]
+        parts.append(f"**{title}**\n\n{table(['key', 'default', 'meaning'], rows)}")
+    return "\n".join(parts)
+
+
+def _mapping_default(field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=False)
+    return "" if isinstance(default, BaseModel) else _default(field)
+
+
+GENERATED = {
+    "settings": settings,
+    "rules": rules,
+    "netsuite_errors": netsuite_errors,
+    "outcomes": outcomes,
+    "own_codes": own_codes,
+    "alerts": alerts,
+    "commands": command_table,
+    "states": states,
+    "state_diagram": state_diagram,
+    "mapping_keys": mapping_keys,
+}
+
+
+def generated(text: str) -> str:
+    """A document's text with everything between its markers made anew. Raises KeyError for an unknown name."""
+    return MARKED.sub(lambda found: f"{found[1]}\n{GENERATED[found[2]]()}\n{found[3]}", text)
+
+
+def main() -> None:
+    """Rewrites the documents whose generated parts are not up to date."""
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        if (anew := generated(text)) != text:
+            path.write_text(anew, encoding="utf-8")
+            print(f"{path.relative_to(ROOT)} rewritten")
+
+
+if __name__ == "__main__":
+    main()
