@@ -8,7 +8,7 @@ export BILLING_HOME ?= $(CURDIR)/.billing
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run ui test browser lint format bench clean
+.PHONY: help setup run ui test browser lint format docs bench clean
 
 help: ## what can be done here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ bench: setup ## speed as ratios, on a quiet machine (some minutes; BENCH_PERIOD=
 format: setup ## put imports and layout right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup ## write the tables in docs/ anew from the code
+	@$(BIN)/python -m billing_assets_tests.docs_tables
 
 clean: ## stop what runs and remove everything that was made
 	@[ ! -x $(BIN)/billing ] || $(BIN)/billing down
