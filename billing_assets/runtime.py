@@ -74,7 +74,8 @@ class Runtime:
 
     def lanes(self) -> Lanes:
         """This run's share of the account's concurrency, as a context manager."""
-        return Lanes(self.database_url, self.settings.netsuite.account, self.settings.netsuite.lanes)
+        limit, lease_seconds = self.settings.netsuite.lanes, self.settings.batches.lease_seconds
+        return Lanes(self.database_url, self.settings.netsuite.account, limit, lease_seconds=lease_seconds)
 
     @contextmanager
     def state(self) -> Iterator[Connection]:

@@ -50,7 +50,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.REJECTED: _AT_REST | {State.LOCKED},
     # A run has it: only that run, or the unlocking after its lease ended, may move it.
     State.LOCKED: frozenset({State.POSTING, State.BATCHED, State.READY, State.HELD}),
-    State.POSTING: frozenset({State.POSTED, State.REJECTED, State.LOCKED, State.BATCHED, State.READY}),
+    State.POSTING: frozenset({State.POSTED, State.REJECTED, State.LOCKED}),
     State.POSTED: frozenset(),
     # A source that shows the document again (a replica that lagged) brings it back: nothing is dropped.
     State.GONE: _AT_REST - {State.GONE},

@@ -61,7 +61,7 @@ def netsuite_invoices(
             yield _agreement(context, store.batch_problems(connection, key, SHOWN_ROWS))
             return
         with (
-            billing.lanes() as lanes,
+            # The batch first: a run that waits for it must not keep lanes from the others.
             holding(
                 billing.database_url,
                 connection,
@@ -70,6 +70,7 @@ def netsuite_invoices(
                 billing.settings,
                 retry_rejected=ASKED_BY not in context.run_tags,
             ) as lease,
+            billing.lanes() as lanes,
         ):
             result = post_batch(connection, billing.netsuite, lanes, billing.mapping, lease, billing.settings)
         metadata = batch_metadata(connection, key, result)

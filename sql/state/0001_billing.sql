@@ -17,7 +17,7 @@ from (values
     ('batched', array['open', 'held', 'excluded', 'ready', 'gone', 'locked']),
     ('rejected', array['open', 'held', 'excluded', 'ready', 'gone', 'locked']),
     ('locked', array['posting', 'batched', 'ready', 'held']),
-    ('posting', array['posted', 'rejected', 'locked', 'batched', 'ready']),
+    ('posting', array['posted', 'rejected', 'locked']),
     ('gone', array['open', 'held', 'excluded', 'ready'])
 ) as allowed (o, targets), unnest(targets) as n;
 
