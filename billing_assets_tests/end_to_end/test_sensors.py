@@ -168,8 +168,7 @@ def test_a_red_batch_is_told_once_with_money_and_what_to_do(told_system: System,
     text = post["title"] + post["message"]
     assert "1 rejected by NetSuite" in text
     assert key in text
-    assert "1 document" in text
-    assert "10.00" in text
+    assert "Documents: 1, 10.00 GBP" in text
     assert "/runs/" in text
 
 

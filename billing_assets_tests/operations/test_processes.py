@@ -1,0 +1,139 @@
+"""Processes of a running system: watched, stopped together, found again after their starter was killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from billing_assets.operations.processes import (
+    ProcessError,
+    note_process,
+    started,
+    stop_noted,
+    stop_tree,
+    wait_until_answers,
+)
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
+PARENT = [
+    sys.executable,
+    "-c",
+    "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+    "print('started', flush=True); time.sleep(60)",
+]
+STUBBORN = [
+    sys.executable,
+    "-c",
+    "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (signal.SIGINT, signal.SIGTERM)];"
+    "print('ready', flush=True); time.sleep(60)",
+]
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(SLEEPER, start_new_session=True) as process:
+        yield process
+        process.kill()
+
+
+def wait_for(log: Path, text: str) -> None:
+    deadline = time.monotonic() + 20
+    while not (log.is_file() and text in log.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_everything_that_was_started_ends_with_the_block_children_included(tmp_path: Path) -> None:
+    with started(tmp_path, {"some parent": PARENT}) as (process,):
+        wait_for(process.log, "started")
+        (child,) = psutil.Process(process.handle.pid).children()
+    assert not psutil.pid_exists(process.handle.pid)
+    assert not child.is_running()
+
+
+def test_it_also_ends_when_the_block_fails(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), started(tmp_path, {"sleeper": SLEEPER}) as (process,):
+        raise KeyboardInterrupt
+    assert not psutil.pid_exists(process.handle.pid)
+
+
+def test_a_process_that_will_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("billing_assets.operations.processes._GRACE_SECONDS", 0.4)
+    with started(tmp_path, {"stubborn": STUBBORN}) as (process,):
+        wait_for(process.log, "ready")
+    assert not psutil.pid_exists(process.handle.pid)
+
+
+def test_ctrl_c_in_the_terminal_reaches_only_the_starter(tmp_path: Path) -> None:
+    with started(tmp_path, {"sleeper": SLEEPER}) as (process,):
+        assert os.getpgid(process.handle.pid) != os.getpgid(0)
+
+
+def test_a_process_that_ended_by_itself_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "print('the reason'); raise SystemExit(3)"]
+    with started(tmp_path, {"dagster daemon": command}) as (process,):
+        process.handle.wait()
+        with pytest.raises(ProcessError, match=r"(?s)dagster daemon ended with code 3.*the reason"):
+            process.check()
+        with pytest.raises(ProcessError, match="ended with code 3"):
+            wait_until_answers("http://127.0.0.1:9", process)
+
+
+def test_a_server_that_stays_silent_is_named_with_its_log(tmp_path: Path) -> None:
+    with started(tmp_path, {"dagster webserver": SLEEPER}) as (process,):
+        with pytest.raises(ProcessError, match=r"did not answer .* in 0 s"):
+            wait_until_answers("http://127.0.0.1:9", process, seconds=0.3)
+
+
+def test_what_a_killed_starter_left_is_found_and_stopped(tmp_path: Path) -> None:
+    """As after a kill -9 of `billing up`: nobody is left who knows the processes, only the notes."""
+    code = (
+        "import os, signal, sys; from pathlib import Path;"
+        "from billing_assets.operations.processes import started\n"
+        f"with started(Path({str(tmp_path)!r}), {{'a': {SLEEPER!r}, 'b': {SLEEPER!r}}}) as found:\n"
+        "    print(*(one.handle.pid for one in found), flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    starter = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)
+    assert starter.returncode == -signal.SIGKILL
+    left = [psutil.Process(int(pid)) for pid in starter.stdout.split()]
+    assert len(left) == 2
+    assert all(one.is_running() for one in left)
+    assert stop_noted(tmp_path) == 2
+    gone, alive = psutil.wait_procs(left, timeout=10)
+    assert (len(gone), alive) == (2, [])
+    assert stop_noted(tmp_path) == 0
+
+
+def test_a_pid_that_meanwhile_belongs_to_somebody_else_is_left_alone(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    note_process(tmp_path, sleeper.pid)
+    notes = tmp_path / "processes.json"
+    created = str(psutil.Process(sleeper.pid).create_time())
+    notes.write_text(notes.read_text().replace(created, "1.0"))
+    assert stop_noted(tmp_path) == 0
+    assert sleeper.poll() is None
+
+
+def test_notes_of_several_starters_of_processes_are_kept_side_by_side(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    """The sandbox is noted before the daemon starts; neither note may replace the other."""
+    note_process(tmp_path, sleeper.pid)
+    with started(tmp_path, {"sleeper": SLEEPER}):
+        assert stop_noted(tmp_path) == 2
+    assert sleeper.wait(10) is not None
+
+
+def test_stopping_what_is_gone_is_harmless(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
+    sleeper.kill()
+    sleeper.wait()
+    stop_tree(sleeper.pid)
+    assert stop_noted(tmp_path) == 0

@@ -1,0 +1,121 @@
+"""The code location as Dagster loads it: everything named, owned and described; schedules and sensors on."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from billing_assets.definitions import build_defs
+from billing_assets.runtime import Runtime
+from billing_assets.settings import BatchSettings, Settings, StagingSettings
+from billing_assets.shipped import shipped
+
+GROUPS = {
+    "billing_invoices": "billing_system",
+    "staged_invoices": "staging",
+    "locked_batches": "staging",
+    "netsuite_invoices": "netsuite",
+    "month_close": "close",
+}
+
+
+@pytest.fixture
+def defs(tmp_path: Path) -> dg.Definitions:
+    return build_defs(Runtime(Settings(home=tmp_path)))
+
+
+def specs(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+def test_the_code_location_loads_without_a_database_a_source_or_netsuite(defs: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_every_asset_has_a_group_kinds_owners_and_a_description(defs: dg.Definitions) -> None:
+    found = specs(defs)
+    assert {name: spec.group_name for name, spec in found.items()} == GROUPS
+    for name, spec in found.items():
+        assert spec.kinds or any(tag.startswith("dagster/kind/") for tag in spec.tags), name
+        assert spec.owners or "owners" in spec.metadata, name
+        assert spec.description, name
+        assert len(spec.description) > 60, name
+
+
+def test_every_check_job_and_sensor_says_what_it_is_for(defs: dg.Definitions) -> None:
+    repository = defs.get_repository_def()
+    checks = [spec for node in repository.asset_graph.asset_check_keys for spec in [repository.asset_graph.get(node)]]
+    assert {check.key.name for check in checks} == {
+        "lines_have_a_header",
+        "every_stuck_document_has_a_reason",
+        "batch_is_whole",
+        "netsuite_agrees_to_the_cent",
+        "no_batch_left_behind",
+        "billing_and_netsuite_agree",
+        "nothing_on_its_way",
+    }
+    for one in (*checks, *repository.sensor_defs):
+        assert one.description, one
+    for job in repository.get_all_jobs():
+        assert job.description or job.name.startswith("__"), job.name
+
+
+def test_the_lineage_leads_from_the_billing_system_to_the_close(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    parents = {
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
+    }
+    assert parents == {
+        "billing_invoices": set(),
+        "staged_invoices": {"billing_invoices"},
+        "locked_batches": {"staged_invoices"},
+        "netsuite_invoices": {"locked_batches"},
+        "month_close": {"staged_invoices", "netsuite_invoices"},
+    }
+
+
+def test_what_guards_the_money_is_blocking(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    blocking = {key.name for key in graph.asset_check_keys if graph.get(key).blocking}
+    assert blocking == {"every_stuck_document_has_a_reason", "batch_is_whole"}
+
+
+def test_sensors_and_schedules_run_without_anybody_switching_them_on(defs: dg.Definitions) -> None:
+    repository = defs.get_repository_def()
+    for sensor in repository.sensor_defs:
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING, sensor.name
+    for schedule in repository.schedule_defs:
+        assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING, schedule.name
+        assert schedule.execution_timezone == "UTC"
+
+
+def test_settings_decide_how_often_the_sensors_look(tmp_path: Path) -> None:
+    settings = Settings(
+        home=tmp_path,
+        staging=StagingSettings(cron="7 7 * * *", detect_seconds=0),
+        batches=BatchSettings(sensor_seconds=11),
+    )
+    defs = build_defs(Runtime(settings))
+    assert defs.resolve_schedule_def("stage_several_times_a_day").cron_schedule == "7 7 * * *"
+    assert defs.resolve_sensor_def("newly_closed").default_status is dg.DefaultSensorStatus.STOPPED
+    assert defs.resolve_sensor_def("plan_batches").minimum_interval_seconds == 11
+
+
+def test_a_backfill_makes_one_run_per_partition(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for name in ("locked_batches", "netsuite_invoices", "month_close"):
+        policy = graph.get(dg.AssetKey(name)).backfill_policy
+        assert policy is not None
+        assert policy.max_partitions_per_run == 1, name
+
+
+def test_retries_are_for_crashes_only_and_no_run_holds_its_slot_for_ever() -> None:
+    instance = yaml.safe_load(shipped("dagster.yaml").read_text(encoding="utf-8"))
+    assert instance["run_retries"]["retry_on_asset_or_op_failure"] is False
+    assert instance["run_monitoring"]["enabled"] is True
+    assert instance["run_monitoring"]["max_runtime_seconds"] > 0
+    assert instance["run_monitoring"]["free_slots_after_run_end_seconds"] > 0
+    assert instance["concurrency"]["pools"]["granularity"] == "run"
+    assert instance["telemetry"]["enabled"] is False
