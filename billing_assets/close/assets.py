@@ -70,19 +70,27 @@ def month_close_asset(settings: Settings) -> dg.AssetsDefinition:
 
 def close_metadata(close: MonthClose, found: Iterable[Mapping[str, Any]]) -> dict[str, dg.MetadataValue | int | bool]:
     """The close as finance reads it: totals to plot and to trust, the table per branch, the differences."""
+    wholes = {
+        (currency, name): add(getattr(row, name) for row in close.rows if row.currency == currency)
+        for currency in sorted({row.currency for row in close.rows})
+        for name in _SUMS
+    }
     metadata: dict[str, dg.MetadataValue | int | bool] = {
         "reconciled": close.reconciled,
         "complete": close.complete,
-        "per_branch": table((_flat(row, "total") for row in close.rows), _PER_BRANCH),
-        "per_branch_documents": table((_flat(row, "documents") for row in close.rows), _PER_BRANCH),
+        "month": table(
+            ({"what": name, "currency": currency, **whole._asdict()} for (currency, name), whole in wholes.items()),
+            ["what", "currency", *Sum._fields],
+        ),
         "differences": table((one._asdict() for one in close.differences), ["kind", "number", "what"]),
         "findings": table(found, ["code", "state", "currency", "documents", "total"]),
+        "per_branch": table((_flat(row, "total") for row in close.rows), _PER_BRANCH),
+        "per_branch_documents": table((_flat(row, "documents") for row in close.rows), _PER_BRANCH),
         "dagster/row_count": len(close.rows),
     }
-    for name in _SUMS:
-        whole = add(getattr(row, name) for row in close.rows)
-        metadata[f"documents_{name}"] = whole.documents
-        metadata |= money(f"total_{name}", whole.total)
+    for (currency, name), whole in wholes.items():
+        metadata[f"documents_{name}_{currency}"] = whole.documents
+        metadata |= money(f"total_{name}_{currency}", whole.total)
     return metadata
 
 

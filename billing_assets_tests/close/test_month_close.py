@@ -42,10 +42,10 @@ def test_a_month_that_agrees_shows_every_sum_exactly(system: System) -> None:
     assert passed == {"billing_and_netsuite_agree": True, "nothing_on_its_way": True}
     assert shown["reconciled"] is True
     assert shown["complete"] is True
-    assert (shown["documents_billing"], shown["documents_posted"], shown["documents_netsuite"]) == (5, 3, 3)
-    assert (shown["documents_held"], shown["documents_excluded"], shown["documents_in_flight"]) == (1, 1, 0)
-    assert exact(shown["total_billing_exact"]) == Decimal("10.14")
-    assert exact(shown["total_netsuite_exact"]) == Decimal("0.14")
+    assert (shown["documents_billing_GBP"], shown["documents_posted_GBP"], shown["documents_netsuite_GBP"]) == (5, 3, 3)
+    assert (shown["documents_held_GBP"], shown["documents_excluded_GBP"], shown["documents_in_flight_GBP"]) == (1, 1, 0)
+    assert exact(shown["total_billing_GBP_exact"]) == Decimal("10.14")
+    assert exact(shown["total_netsuite_GBP_exact"]) == Decimal("0.14")
     table = rows(shown["per_branch"].records)
     assert {(row["branch"], row["kind"], row["netsuite"]) for row in table} == {
         ("France", "invoice", "0.14"),
@@ -117,8 +117,8 @@ def test_a_rejected_document_leaves_the_month_incomplete(system: System) -> None
     assert not system.post(key).success
     shown, passed = close(system)
     assert passed == {"billing_and_netsuite_agree": True, "nothing_on_its_way": False}
-    assert (shown["reconciled"], shown["complete"], shown["documents_in_flight"]) == (True, False, 1)
-    assert exact(shown["total_in_flight_exact"]) == Decimal(10)
+    assert (shown["reconciled"], shown["complete"], shown["documents_in_flight_GBP"]) == (True, False, 1)
+    assert exact(shown["total_in_flight_GBP_exact"]) == Decimal(10)
 
 
 def test_the_close_fails_with_the_cause_named_while_netsuite_cannot_be_asked(system: System) -> None:
