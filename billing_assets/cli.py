@@ -19,11 +19,13 @@ from rich.markup import escape
 from billing_assets.batches import unlocking
 from billing_assets.batches.store import UnknownBatchError
 from billing_assets.billing_system.errors import SourceError
+from billing_assets.domain.documents import Document, SourceStatus, State
+from billing_assets.domain.rules import Finding, state_for, validate
 from billing_assets.logs import configure_logs
 from billing_assets.netsuite import store as netsuite_store
 from billing_assets.netsuite.dry_run import request_line
 from billing_assets.netsuite.errors import NetSuiteError
-from billing_assets.netsuite.mapping import RECORD_TYPES
+from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.mapping_file import MappingError
 from billing_assets.operations import environment, sample
 from billing_assets.operations.billing_run import ALL, LoadWave, NoDocumentsError, StuckError, bill
@@ -38,8 +40,9 @@ from billing_assets.operations.processes import (
     wait_until_answers,
     webserver_command,
 )
-from billing_assets.operations.status import amount, show_status, simple_table, status
+from billing_assets.operations.status import show_status, simple_table, status
 from billing_assets.operations.watching import tell_about_silent_daemon
+from billing_assets.presentation import amount
 from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import SandboxError
 from billing_assets.sandbox.sample.data import FIRST_MONTH, LAST_MONTH
@@ -241,12 +244,12 @@ def rejected() -> None:
     """Documents that NetSuite refused for good, with its words."""
     with _prepared() as prepared, prepared.runtime.state() as connection:
         rows = netsuite_store.rejected(connection)
-    columns = ["Kind", "Number", "Batch", "Total", "HTTP", "Code", "Path", "Text"]
-    table = simple_table(f"{len(rows):,} rejected documents", columns, right=(3, 4))
+    columns = ["Kind", "Number", "Batch", "Total", "What NetSuite said"]
+    table = simple_table(f"{len(rows):,} rejected documents", columns, right=(3,))
     for row in rows:
-        status_code = str(row["http_status"] or "")
-        words = (row["code"] or "", row["path"] or "", row["detail"] or "")
-        table.add_row(row["kind"], escape(row["number"]), row["batch"], _money(row), status_code, *map(escape, words))
+        said = " ".join(str(row[name]) for name in ("http_status", "code", "path") if row[name])
+        words = escape(f"{said}: {row['detail'] or ''}")
+        table.add_row(row["kind"], escape(row["number"]), row["batch"], _money(row), words)
     console.print(table)
 
 
@@ -290,13 +293,20 @@ def preview(number: Annotated[str, typer.Option(help="The document's number.")])
         for posting in postings:
             if posting.document.kind not in RECORD_TYPES:
                 print(f"# {number} is of kind {posting.document.kind} and is never sent.")
-            elif found := list(prepared.runtime.mapping.check(posting.document)):
+            elif found := _unfit(prepared.runtime.mapping, posting.document):
+                print(f"# {number} would not be sent:")
                 for one in found:
-                    print(f"# {one.code} {one.path} {one.value!r}: {one.message}")
+                    print(f"# {one.code} {one.path}: {one.message}")
             else:
                 head, _, body = request_line(prepared.runtime.mapping, posting).partition(b" {")
                 print(head.decode())
                 print(orjson.dumps(orjson.loads(b"{" + body), option=orjson.OPT_INDENT_2).decode())
+
+
+def _unfit(mapping: NetSuiteMapping, document: Document) -> list[Finding]:
+    """Why a document is held or excluded under the mapping as it is now, closed or not."""
+    found = validate(document, mapping.policy, mapping.check)
+    return found if state_for(SourceStatus.CLOSED, found) != State.READY else []
 
 
 @app.command()

@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Any
 
 import dagster as dg
-import pandas as pd
-from dagster_pandas.data_frame import create_table_schema_metadata_from_dataframe
+
+from billing_assets.domain.money import decimals
 
 SHOWN_ROWS = 200
 """Rows of a table in metadata; the whole is in our tables, and a count says how many there are."""
@@ -25,20 +25,37 @@ def money(name: str, total: Decimal) -> dict[str, dg.MetadataValue]:
     }
 
 
-def amount(total: Decimal) -> str:
+def amount(total: Decimal | str) -> str:
     """An amount as people read it: thousands separated, at least two decimals, no digit lost, no idle zeros."""
-    exponent = total.normalize().as_tuple().exponent
-    decimals = max(2, -exponent if isinstance(exponent, int) else 2)
-    return f"{total:,.{decimals}f}"
+    exact = Decimal(total)
+    return f"{exact:,.{max(2, decimals(exact))}f}"
 
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> dg.TableMetadataValue:
-    """A table of the first rows, every cell as a person reads it, with the columns' types."""
-    records = [{name: _cell(row.get(name)) for name in columns} for row in islice(rows, SHOWN_ROWS)]
+    """A table of the first rows, every cell as a person reads it."""
+    return dg.MetadataValue.table(
+        [dg.TableRecord(record) for record in _records(rows, columns)],
+        dg.TableSchema(columns=[dg.TableColumn(name) for name in columns]),
+    )
+
+
+def typed_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> dg.TableMetadataValue:
+    """The same with every column's type and constraints, as dagster-pandas describes a typed frame."""
+    # Imported here: pandas would add half a second to every run of a batch, which needs none of it.
+    import pandas as pd  # noqa: PLC0415
+    from dagster_pandas.data_frame import create_table_schema_metadata_from_dataframe  # noqa: PLC0415
+
+    records = _records(rows, columns)
     frame = pd.DataFrame(records, columns=list(columns))
     frame = frame.astype({name: "string" for name in columns if frame[name].dtype == object})
     schema = create_table_schema_metadata_from_dataframe(frame).schema
     return dg.MetadataValue.table([dg.TableRecord(record) for record in records], schema)
+
+
+def _records(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[str]
+) -> list[dict[str, str | int | float | bool | None]]:
+    return [{name: _cell(row.get(name)) for name in columns} for row in islice(rows, SHOWN_ROWS)]
 
 
 def _cell(value: object) -> str | int | float | bool:

@@ -8,7 +8,7 @@ import dagster as dg
 from billing_assets.close.reconciliation import MonthClose, Row, Sum, add, close_month
 from billing_assets.close.store import findings
 from billing_assets.netsuite.assets import netsuite_invoices
-from billing_assets.presentation import money, table
+from billing_assets.presentation import money, typed_table
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
 from billing_assets.staging.assets import staged_invoices
@@ -78,14 +78,14 @@ def close_metadata(close: MonthClose, found: Iterable[Mapping[str, Any]]) -> dic
     metadata: dict[str, dg.MetadataValue | int | bool] = {
         "reconciled": close.reconciled,
         "complete": close.complete,
-        "month": table(
+        "month": typed_table(
             ({"what": name, "currency": currency, **whole._asdict()} for (currency, name), whole in wholes.items()),
             ["what", "currency", *Sum._fields],
         ),
-        "differences": table((one._asdict() for one in close.differences), ["kind", "number", "what"]),
-        "findings": table(found, ["code", "state", "currency", "documents", "total"]),
-        "per_branch": table((_flat(row, "total") for row in close.rows), _PER_BRANCH),
-        "per_branch_documents": table((_flat(row, "documents") for row in close.rows), _PER_BRANCH),
+        "differences": typed_table((one._asdict() for one in close.differences), ["kind", "number", "what"]),
+        "findings": typed_table(found, ["code", "state", "currency", "documents", "total"]),
+        "per_branch": typed_table((_flat(row, "total") for row in close.rows), _PER_BRANCH),
+        "per_branch_documents": typed_table((_flat(row, "documents") for row in close.rows), _PER_BRANCH),
         "dagster/row_count": len(close.rows),
     }
     for (currency, name), whole in wholes.items():

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 
 import dagster as dg
 from rich.console import Console
+from rich.markup import escape
 
 from billing_assets.billing_system.totals import month_totals, months
 from billing_assets.close.reconciliation import MonthClose, Row, Sum, add, close_month
 from billing_assets.operations.processes import Process
-from billing_assets.operations.status import amount, show_status, simple_table, status
+from billing_assets.operations.status import show_status, simple_table, status
+from billing_assets.presentation import amount
 from billing_assets.runtime import Runtime
 from billing_assets.state.database import Connection
 
@@ -73,7 +75,22 @@ class Progress:
             if run.run_id not in self.told:
                 self.told.add(run.run_id)
                 partition = run.tags.get("dagster/partition", "")
-                self.say(f"[red]Run {run.run_id[:8]} of {run.job_name} {partition} failed[/red]; the web UI says why")
+                reason = escape(_reason(instance, run.run_id))
+                self.say(f"[red]Run {run.run_id[:8]} of {run.job_name} {partition} failed:[/red] {reason}")
+
+
+def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
+    """The first line of why a run failed."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        failure = entry.get_dagster_event().step_failure_data
+        if failure.user_failure_data and failure.user_failure_data.description:
+            return failure.user_failure_data.description
+        error = failure.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            return error.message.strip().partition("\n")[0]
+    return "its process ended; Dagster starts it again"
 
 
 def bill(

@@ -11,6 +11,7 @@ from rich.table import Table
 from billing_assets.batches.store import counts_by_state
 from billing_assets.domain.rules import RULES
 from billing_assets.netsuite.lanes import lanes_in_use
+from billing_assets.presentation import amount
 from billing_assets.settings import Settings
 from billing_assets.staging.store import watermark
 from billing_assets.state.database import Connection
@@ -79,14 +80,6 @@ def simple_table(title: str, columns: Iterable[str], right: Iterable[int] | None
         # Folded where the terminal is too narrow: an amount that ends in three dots is none.
         table.add_column(name, justify="right" if index in numbers else "left", overflow="fold")
     return table
-
-
-def amount(total: str | Decimal) -> str:
-    """An exact amount with thousands separated, at least two decimals, and no digit lost."""
-    exact = Decimal(total)
-    exponent = exact.normalize().as_tuple().exponent
-    digits = max(2, -exponent if isinstance(exponent, int) else 2)
-    return f"{exact:,.{digits}f}"
 
 
 def _sum(rows: Iterable[dict[str, Any]]) -> str:

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from billing_assets.billing_system.assets import billing_invoices
-from billing_assets.presentation import money, table
+from billing_assets.presentation import money, typed_table
 from billing_assets.runtime import Runtime
 from billing_assets.staging import store
 from billing_assets.staging.staging import stage
@@ -83,8 +83,8 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
         **{f"documents_{what}": count for what, count in result.counts.items()},
         "watermark": result.watermark.isoformat(timespec="seconds"),
         "dagster/row_count": sum(row["documents"] for row in totals),
-        "states": table(totals, ["state", "kind", "currency", "documents", "total"]),
-        "findings": table(findings, ["code", "severity", "documents", "currency", "total"]),
+        "states": typed_table(totals, ["state", "kind", "currency", "documents", "total"]),
+        "findings": typed_table(findings, ["code", "severity", "documents", "currency", "total"]),
     }
     for row in totals:
         metadata |= money(f"total_{row['state']}_{row['kind']}_{row['currency'] or 'none'}", row["total"])
