@@ -29,9 +29,9 @@ class Runtime:
 
     @cached_property
     def database_url(self) -> str:
-        """Our PostgreSQL; the embedded one is started where no other is set."""
+        """Our PostgreSQL; the embedded one is started where no other is set. Raises SettingsError for a wrong URL."""
         if self.settings.database_url is not None:
-            return self.settings.database_url.get_secret_value()
+            return _postgresql_url(self.settings.database_url.get_secret_value())
         server = embedded.start(self.settings.home)
         embedded.create_database(server.url(), DATABASE)
         return server.url(DATABASE)
@@ -88,3 +88,15 @@ class Runtime:
         """A connection to the billing database."""
         with connect_source(self.source) as connection:
             yield connection
+
+
+def _postgresql_url(url: str) -> str:
+    try:
+        is_ours = sqlalchemy.make_url(url).get_backend_name() == "postgresql"
+    except sqlalchemy.exc.ArgumentError:
+        is_ours = False
+    if not is_ours:  # the URL itself may hold a password: it is not shown
+        raise SettingsError(
+            f"{variable('database_url')} is no PostgreSQL URL. Write postgresql+psycopg://user:password@host/database."
+        )
+    return url

@@ -17,8 +17,8 @@ __all__ = ["sandbox", "sandbox_account", "system"]
 def system(
     state_url: str,
     database: str,
-    sandbox: RunningSandbox,  # noqa: F811  pytest's way to ask for a fixture
-    sandbox_account: Account,  # noqa: F811
+    sandbox: RunningSandbox,
+    sandbox_account: Account,
     tmp_path: Path,
 ) -> Iterator[System]:
     """An empty billing system, an empty database of ours and an empty, healthy NetSuite."""

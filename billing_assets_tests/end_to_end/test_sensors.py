@@ -27,7 +27,7 @@ def told_system(
     sandbox: RunningSandbox,
     sandbox_account: Account,
     tmp_path: Path,
-    webhook: Webhook,  # noqa: F811
+    webhook: Webhook,
 ) -> Iterator[System]:
     """A system whose alerts go to the webhook."""
     alerts = AlertSettings(urls=webhook.url(), unposted_after_hours=1, watermark_after_hours=2)  # type: ignore[arg-type]
@@ -72,9 +72,7 @@ def test_a_planner_that_died_before_its_request_was_taken_asks_again_with_a_new_
 def test_the_planner_leaves_a_batch_alone_that_has_a_live_run(system: System, status: dg.DagsterRunStatus) -> None:
     ready(system, "500001")
     (key,) = system.planned()
-    system.instance.add_run(
-        dg.DagsterRun(job_name="post_batch", status=status, tags={"dagster/partition": key})
-    )
+    system.instance.add_run(dg.DagsterRun(job_name="post_batch", status=status, tags={"dagster/partition": key}))
     assert isinstance(system.look("plan_batches"), dg.SkipReason)
 
 
@@ -157,7 +155,7 @@ def tell(system: System, result: dg.ExecuteInProcessResult) -> Any:
     return system.defs.resolve_sensor_def("tell_about_failed_runs")(failure_context(system, result))
 
 
-def test_a_red_batch_is_told_once_with_money_and_what_to_do(told_system: System, webhook: Webhook) -> None:  # noqa: F811
+def test_a_red_batch_is_told_once_with_money_and_what_to_do(told_system: System, webhook: Webhook) -> None:
     system = told_system
     ready(system, "500001", "500002")
     (key,) = system.planned()
@@ -173,7 +171,9 @@ def test_a_red_batch_is_told_once_with_money_and_what_to_do(told_system: System,
 
 
 def test_a_source_that_is_down_is_one_cause_and_its_password_is_not_told(
-    told_system: System, webhook: Webhook, database: str  # noqa: F811
+    told_system: System,
+    webhook: Webhook,
+    database: str,
 ) -> None:
     system = told_system
     system.source.execute("alter table invoices rename to elsewhere")
@@ -181,11 +181,11 @@ def test_a_source_that_is_down_is_one_cause_and_its_password_is_not_told(
         tell(system, system.stage())
     (post,) = webhook.posts
     assert "stage" in post["message"]
-    password = database.split("@")[0].rsplit(":", 1)[1]
+    password = database.split("@", maxsplit=1)[0].rsplit(":", 1)[1]
     assert password not in str(post)
 
 
-def test_a_run_that_is_tried_again_is_not_told(told_system: System, webhook: Webhook) -> None:  # noqa: F811
+def test_a_run_that_is_tried_again_is_not_told(told_system: System, webhook: Webhook) -> None:
     system = told_system
     system.source.execute("alter table invoices rename to elsewhere")
     result = system.stage()
@@ -194,7 +194,7 @@ def test_a_run_that_is_tried_again_is_not_told(told_system: System, webhook: Web
     assert webhook.posts == []
 
 
-def test_a_failed_check_of_a_run_that_went_through_is_told(told_system: System, webhook: Webhook) -> None:  # noqa: F811
+def test_a_failed_check_of_a_run_that_went_through_is_told(told_system: System, webhook: Webhook) -> None:
     system = told_system
     insert_document(system.source, "500001")
     system.source.execute("insert into invoice_lines values (999, 1, '10002', 'A thing', 1, 1, 1)")
@@ -212,7 +212,7 @@ def test_a_failed_check_of_a_run_that_went_through_is_told(told_system: System, 
     assert "missing headers" in post["message"]
 
 
-def test_the_watch_tells_what_waits_too_long_and_what_was_left_behind(told_system: System, webhook: Webhook) -> None:  # noqa: F811
+def test_the_watch_tells_what_waits_too_long_and_what_was_left_behind(told_system: System, webhook: Webhook) -> None:
     system = told_system
     insert_document(system.source, "500003", customer_no=None)
     ready(system, "500001", "500002")
@@ -235,7 +235,7 @@ def test_the_watch_tells_what_waits_too_long_and_what_was_left_behind(told_syste
     assert key in text
 
 
-def test_a_quiet_system_tells_nobody(told_system: System, webhook: Webhook) -> None:  # noqa: F811
+def test_a_quiet_system_tells_nobody(told_system: System, webhook: Webhook) -> None:
     ready(told_system, "500001")
     (key,) = told_system.planned()
     assert told_system.post(key).success

@@ -86,9 +86,11 @@ def test_a_process_that_ended_by_itself_is_named_with_the_end_of_its_log(tmp_pat
 
 
 def test_a_server_that_stays_silent_is_named_with_its_log(tmp_path: Path) -> None:
-    with started(tmp_path, {"dagster webserver": SLEEPER}) as (process,):
-        with pytest.raises(ProcessError, match=r"did not answer .* in 0 s"):
-            wait_until_answers("http://127.0.0.1:9", process, seconds=0.3)
+    with (
+        started(tmp_path, {"dagster webserver": SLEEPER}) as (process,),
+        pytest.raises(ProcessError, match=r"did not answer .* in 0 s"),
+    ):
+        wait_until_answers("http://127.0.0.1:9", process, seconds=0.3)
 
 
 def test_what_a_killed_starter_left_is_found_and_stopped(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from billing_assets.operations.status import amount, show_status, simple_table, status
+from billing_assets.operations.status import show_status, simple_table, status
+from billing_assets.presentation import amount
 from billing_assets.settings import Settings
 from billing_assets.state.database import connect
 from billing_assets_tests.builders import credit_memo, document, line
@@ -31,7 +32,9 @@ def test_totals_are_exact_decimal_texts_and_credit_memos_negative(state_url: str
             connection,
             [document("1", line(amount="0.1")), document("2", line(amount="0.2")), credit_memo("C3", "-12345678.05")],
         )
-        stage_rows(connection, [document("9", line(amount="5"), document_date=document().document_date.replace(year=2012))])  # type: ignore[union-attr]
+        stage_rows(
+            connection, [document("9", line(amount="5"), document_date=document().document_date.replace(year=2012))]
+        )  # type: ignore[union-attr]
         found = status(connection, Settings(), "2010-11")
         everything = status(connection, Settings())
     found = json.loads(json.dumps(found))
