@@ -24,7 +24,7 @@ from billing_assets.domain.rules import Finding, state_for, validate
 from billing_assets.logs import configure_logs
 from billing_assets.netsuite import store as netsuite_store
 from billing_assets.netsuite.dry_run import request_line
-from billing_assets.netsuite.errors import NetSuiteError
+from billing_assets.netsuite.errors import NetSuiteError, explain
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.mapping_file import MappingError
 from billing_assets.operations import environment, sample
@@ -103,8 +103,8 @@ def _fail(message: str) -> None:
 
 
 @contextmanager
-def _prepared() -> Iterator[Prepared]:
-    with environment.runtime() as runtime:
+def _prepared(*, keep_server: bool = False) -> Iterator[Prepared]:
+    with environment.runtime(keep_server=keep_server) as runtime:
         configure_logs(runtime.settings.log_format)
         yield environment.prepare(runtime)
 
@@ -143,9 +143,11 @@ def _check_period(period: str, *, use_sample: bool) -> None:
 @app.command()
 def init() -> None:
     """Make the database and Dagster's instance, and write <home>/env for other tools."""
-    with _prepared() as prepared:
+    with _prepared(keep_server=True) as prepared:
         path = environment.write_environment_file(prepared.home)
         console.print(f"Ready. For `dg dev` and Dagster's own commands: set -a; . {path}; set +a")
+        if prepared.runtime.settings.home.joinpath("postgres").is_dir():
+            console.print("The embedded PostgreSQL runs until `billing down`.")
 
 
 @app.command("load-sample")
@@ -244,11 +246,12 @@ def rejected() -> None:
     """Documents that NetSuite refused for good, with its words."""
     with _prepared() as prepared, prepared.runtime.state() as connection:
         rows = netsuite_store.rejected(connection)
-    columns = ["Kind", "Number", "Batch", "Total", "What NetSuite said"]
+    columns = ["Kind", "Number", "Batch", "Total", "What NetSuite said, and what to do"]
     table = simple_table(f"{len(rows):,} rejected documents", columns, right=(3,))
     for row in rows:
         said = " ".join(str(row[name]) for name in ("http_status", "code", "path") if row[name])
-        words = escape(f"{said}: {row['detail'] or ''}")
+        known = explain(row["http_status"], row["code"] or "", row["detail"] or "")
+        words = escape(f"{said}: {row['detail'] or ''}" + (f"\n{known.to_do}" if known else ""))
         table.add_row(row["kind"], escape(row["number"]), row["batch"], _money(row), words)
     console.print(table)
 

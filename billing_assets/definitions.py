@@ -9,6 +9,7 @@ from billing_assets.billing_system.assets import billing_invoices, lines_have_a_
 from billing_assets.close.assets import month_close_asset
 from billing_assets.logs import configure_logs
 from billing_assets.netsuite.assets import netsuite_invoices
+from billing_assets.netsuite.automation import preview_batch
 from billing_assets.netsuite.checks import no_batch_left_behind
 from billing_assets.runtime import Runtime
 from billing_assets.settings import load_settings
@@ -25,12 +26,6 @@ post_job = dg.define_asset_job(
     POST_JOB,
     selection=_without_look_over(locked_batches, netsuite_invoices),
     description="Lock a batch, post it, read it back. Again for a failed partition: only what is left is taken up.",
-)
-preview_job = dg.define_asset_job(
-    "preview_batch",
-    selection=_without_look_over(netsuite_invoices),
-    config={"ops": {"netsuite_invoices": {"config": {"dry_run": True}}}},
-    description="Write the requests that a batch would send to a file, and send nothing.",
 )
 checks_job = dg.define_asset_job(
     "look_over",
@@ -52,7 +47,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=[billing_invoices, staged_invoices, locked_batches, netsuite_invoices, month_close],
         asset_checks=[lines_have_a_header, no_batch_left_behind],
-        jobs=[stage_job, post_job, preview_job, close_job, checks_job, unlock],
+        jobs=[stage_job, post_job, preview_batch, close_job, checks_job, unlock],
         sensors=[
             newly_closed_sensor(settings),
             plan_batches_sensor(settings),

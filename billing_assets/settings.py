@@ -82,7 +82,7 @@ class NetSuiteSettings(_Section):
 
     @property
     def absence_counts_after_seconds(self) -> float:
-        """From when, after an attempt began, not finding its document in SuiteQL proves that it did not land."""
+        """From when, after an attempt was noted as unknown, its absence from SuiteQL proves that it did not land."""
         return self.max_request_seconds + self.read_back_seconds
 
 

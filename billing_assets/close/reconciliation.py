@@ -167,7 +167,8 @@ def _differences(
         if row.billing != row.staged:
             what = (
                 f"{row.branch} {row.currency}: the billing system has {row.billing.documents} documents over "
-                f"{row.billing.total}, staging {row.staged.documents} over {row.staged.total}. Stage again."
+                f"{row.billing.total}, staging {row.staged.documents} over {row.staged.total}. Stage again; "
+                "what cannot be read stands in `billing held` as FIELD_UNREADABLE."
             )
             yield Difference(row.kind, "", what)
     for document in posted:

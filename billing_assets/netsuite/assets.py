@@ -53,7 +53,7 @@ def netsuite_invoices(
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Posts what is left of the batch."""
     key = context.partition_key
-    with structlog.contextvars.bound_contextvars(run=context.run_id, batch=key), billing.state() as connection:
+    with structlog.contextvars.bound_contextvars(run=context.run.run_id, batch=key), billing.state() as connection:
         if config.dry_run:
             path, count = write_requests(connection, billing.mapping, key, billing.settings.home / "dry_run")
             context.log.info(f"Dry run: {count} requests of batch {key} are in {path}; nothing was sent.")
@@ -66,9 +66,9 @@ def netsuite_invoices(
                 billing.database_url,
                 connection,
                 key,
-                context.run_id,
+                context.run.run_id,
                 billing.settings,
-                retry_rejected=ASKED_BY not in context.run_tags,
+                retry_rejected=ASKED_BY not in context.run.tags,
             ) as lease,
             billing.lanes() as lanes,
         ):

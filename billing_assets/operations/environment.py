@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+import structlog
 from filelock import FileLock, Timeout
 
 from billing_assets.runtime import Runtime
@@ -20,7 +21,10 @@ from billing_assets.state import embedded
 from billing_assets.state.database import libpq_url
 from billing_assets.state.migrations import migrate
 
+log = structlog.get_logger(__name__)
+
 POOL = "netsuite_batches"
+_SYSTEM_LOCK = "system.lock"
 _DAGSTER = {"DAGSTER_HOME", "DAGSTER_POSTGRES_URL"}
 
 
@@ -39,18 +43,26 @@ def set_default(setting: str, value: str) -> None:
 
 
 @contextmanager
-def runtime() -> Iterator[Runtime]:
-    """The runtime of this process's settings. An embedded server that was not running before is stopped at the end."""
+def runtime(*, keep_server: bool = False) -> Iterator[Runtime]:
+    """The runtime of this process's settings.
+
+    An embedded server that was not running before is stopped at the end, unless it is to be kept or a system that was
+    started meanwhile works with it.
+    """
     settings = load_settings()
     home = settings.home.absolute()
     home.mkdir(parents=True, exist_ok=True)
     os.environ[variable("home")] = str(home)
-    was_running = settings.embedded and embedded.running(home) is not None
+    keep_server = keep_server or not settings.embedded or embedded.running(home) is not None
     try:
         yield Runtime(load_settings())
     finally:
-        if settings.embedded and not was_running:
-            embedded.stop(home)
+        if not keep_server:
+            try:
+                with FileLock(home / _SYSTEM_LOCK, timeout=0):
+                    embedded.stop(home)
+            except Timeout:
+                log.info("the embedded server is kept: another command works with it", home=str(home))
 
 
 def prepare(found: Runtime) -> Prepared:
@@ -60,7 +72,8 @@ def prepare(found: Runtime) -> Prepared:
     migrate(found.database_url, shipped("sql/state"))
     dagster_home = home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(shipped("dagster.yaml"), dagster_home / "dagster.yaml")
+    if not (dagster_home / "dagster.yaml").exists():  # an operator may have given it another launcher
+        shutil.copyfile(shipped("dagster.yaml"), dagster_home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(dagster_home)
     os.environ["DAGSTER_POSTGRES_URL"] = libpq_url(found.database_url, driver="postgresql+psycopg2")
     instance = dg.DagsterInstance.get()
@@ -73,7 +86,7 @@ def prepare(found: Runtime) -> Prepared:
 def alone(home: Path) -> Iterator[None]:
     """Holds the machine's system for one `billing run` or `billing up` at a time. Raises SettingsError."""
     try:
-        with FileLock(home / "system.lock", timeout=0):
+        with FileLock(home / _SYSTEM_LOCK, timeout=0):
             yield
     except Timeout:
         raise SettingsError(

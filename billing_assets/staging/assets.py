@@ -72,7 +72,7 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
     with billing.state() as connection:
         with billing.billing_system() as source:
             result = stage(
-                connection, source, billing.queries, name, billing.validation, settings.staging, context.run_id
+                connection, source, billing.queries, name, billing.validation, settings.staging, context.run.run_id
             )
         totals = store.totals_by_state(connection, name)
         findings = store.totals_by_finding(connection, name)
