@@ -1,12 +1,14 @@
 """Every command on good and on bad input: what it says, its exit code, no traceback and no secret."""
 
 import json
+import signal
 import subprocess
 import time
 from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
+import psutil
 import pytest
 from dagster._daemon.types import DaemonHeartbeat
 from sqlalchemy import make_url
@@ -15,7 +17,7 @@ from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.shipped import shipped
 from billing_assets.state.database import libpq_url
 from billing_assets_tests.builders import insert_document
-from billing_assets_tests.command import PROGRAM, Said, call, complete, environment, netsuite_variables
+from billing_assets_tests.command import PROGRAM, Said, call, complete, environment, netsuite_variables, running
 from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
 from billing_assets_tests.end_to_end.system import System
 
@@ -163,9 +165,7 @@ def test_status_held_and_rejected_show_where_everything_stands(machine: Command,
 
 
 def test_preview_prints_the_exact_request_and_sends_nothing(machine: Command, system: System) -> None:
-    insert_document(
-        system.source, "536365", memo="50 % <off> & £4 \U0001f600", lines=[("10002", "3", "0.335", "1.005")]
-    )
+    insert_document(system.source, "536365", memo="50 % <off> & £4 \U0001f600", lines=[("10002", "3", "0.33", "0.99")])
     insert_document(system.source, "536367", customer_no=None)
     insert_document(system.source, "A536368", kind="adjustment")
     assert system.stage().success
@@ -361,3 +361,21 @@ def test_run_names_a_source_that_does_not_answer_and_stops_what_it_started(machi
     said = machine("run", BILLING_SOURCE__URL=unreachable(machine.variables["BILLING_SOURCE__URL"]))
     complete(said, 2, ["Cannot connect to the billing database"])
     assert SECRET not in said.words
+
+
+def test_the_sandbox_prints_settings_without_secrets_and_ends_with_its_starter(bare: Command, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running(log, bare.variables, "sandbox", "--port", "0", "--switch", "concurrency_limit=3") as process:
+        while "Ctrl-C stops it." not in log.read_text(encoding="utf-8"):
+            assert process.poll() is None, log.read_text(encoding="utf-8")
+            time.sleep(0.1)
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert family
+        process.terminate()  # as `kill` or a container's end does
+        assert process.wait(30) == 128 + signal.SIGTERM
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+    said = log.read_text(encoding="utf-8")
+    assert "BILLING_NETSUITE__BASE_URL=http://127.0.0.1:" in said
+    credentials = json.loads(next((tmp_path / "home").rglob("credentials.json")).read_text(encoding="utf-8"))
+    for name in ("consumer_secret", "token_secret"):
+        assert credentials[name] not in said

@@ -55,8 +55,10 @@ def test_every_check_job_and_sensor_says_what_it_is_for(defs: dg.Definitions) ->
         "billing_and_netsuite_agree",
         "nothing_on_its_way",
     }
-    for one in (*checks, *repository.sensor_defs):
-        assert one.description, one
+    for check in checks:
+        assert check.description, check.key
+    for sensor in repository.sensor_defs:
+        assert sensor.description, sensor.name
     for job in repository.get_all_jobs():
         assert job.description or job.name.startswith("__"), job.name
 

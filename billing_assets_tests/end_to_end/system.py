@@ -133,8 +133,8 @@ def open_system(
     base = settings_for(sandbox, **netsuite)
     settings = Settings(
         home=home,
-        database_url=state_url,  # type: ignore[arg-type]  pydantic makes it secret
-        source=SourceSettings(url=source_url),  # type: ignore[arg-type]
+        database_url=state_url,
+        source=SourceSettings(url=source_url),
         netsuite=base.netsuite,
         batches=base.batches,
         alerts=alerts or AlertSettings(),

@@ -30,7 +30,7 @@ def told_system(
     webhook: Webhook,
 ) -> Iterator[System]:
     """A system whose alerts go to the webhook."""
-    alerts = AlertSettings(urls=webhook.url(), unposted_after_hours=1, watermark_after_hours=2)  # type: ignore[arg-type]
+    alerts = AlertSettings(urls=webhook.url(), unposted_after_hours=1, watermark_after_hours=2)
     with open_system(state_url, database, sandbox, sandbox_account, tmp_path, alerts) as opened:
         yield opened
 

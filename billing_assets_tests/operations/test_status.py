@@ -34,7 +34,7 @@ def test_totals_are_exact_decimal_texts_and_credit_memos_negative(state_url: str
         )
         stage_rows(
             connection, [document("9", line(amount="5"), document_date=document().document_date.replace(year=2012))]
-        )  # type: ignore[union-attr]
+        )
         found = status(connection, Settings(), "2010-11")
         everything = status(connection, Settings())
     found = json.loads(json.dumps(found))
