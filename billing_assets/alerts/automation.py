@@ -48,16 +48,17 @@ def tell_about_failed_runs(
 
 
 def _error(context: dg.RunFailureSensorContext) -> tuple[str, str]:
-    """The innermost error of the first failed step: its type and its text."""
+    """What our own code said of the first failed step: the error's type and its text."""
     for event in context.get_step_failure_events():
         failure = event.step_failure_data
         if failure.user_failure_data and failure.user_failure_data.description:
             return "documents left", failure.user_failure_data.description
         error = failure.error
-        while error is not None and error.cause is not None:
+        # Below Dagster's wrapper stands our error, which names the system; below that the driver's, which does not.
+        if error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
             error = error.cause
         if error is not None:
-            return error.cls_name or "error", error.message.partition(": ")[2] or error.message
+            return error.cls_name or "error", (error.message.partition(": ")[2] or error.message).strip()
     return "failure", context.failure_event.message or "no message"
 
 

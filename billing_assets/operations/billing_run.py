@@ -86,7 +86,7 @@ def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
         if failure.user_failure_data and failure.user_failure_data.description:
             return failure.user_failure_data.description
         error = failure.error
-        while error is not None and error.cause is not None:
+        if error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
             error = error.cause
         if error is not None:
             return error.message.strip().partition("\n")[0]

@@ -180,9 +180,20 @@ def test_a_source_that_is_down_is_one_cause_and_its_password_is_not_told(
     for _ in range(2):
         tell(system, system.stage())
     (post,) = webhook.posts
-    assert "stage" in post["message"]
+    assert post["title"] == "stage failed: QueryFailed"
+    assert "The billing database refused documents.sql" in post["message"]
     password = database.split("@", maxsplit=1)[0].rsplit(":", 1)[1]
     assert password not in str(post)
+
+
+def test_netsuite_that_stops_runs_is_one_cause_whatever_job_meets_it(told_system: System, webhook: Webhook) -> None:
+    system = told_system
+    system.account.switch(faults=[{"fault": "refuse_permission", "operations": ["suiteql"]}])
+    for period in ("2010-11", "2010-12"):
+        tell(system, system.run("close_month", period))
+    (post,) = webhook.posts
+    assert post["title"].startswith("NetSuite stopped a run: NetSuite")
+    assert "billing doctor" in post["message"]
 
 
 def test_a_run_that_is_tried_again_is_not_told(told_system: System, webhook: Webhook) -> None:
