@@ -7,6 +7,7 @@ from billing_assets.batches.assets import locked_batches
 from billing_assets.batches.automation import POST_JOB, plan_batches_sensor, unlock, unlock_schedule
 from billing_assets.billing_system.assets import billing_invoices, lines_have_a_header
 from billing_assets.close.assets import month_close_asset
+from billing_assets.close.automation import CLOSE_JOB, close_schedule
 from billing_assets.logs import configure_logs
 from billing_assets.netsuite.assets import netsuite_invoices
 from billing_assets.netsuite.automation import preview_batch
@@ -43,7 +44,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
     settings = runtime.settings
     configure_logs(settings.log_format)
     month_close = month_close_asset(settings)
-    close_job = dg.define_asset_job("close_month", selection=[month_close], description="Reconcile a billing month.")
+    close_job = dg.define_asset_job(CLOSE_JOB, selection=[month_close], description="Reconcile a billing month.")
     return dg.Definitions(
         assets=[billing_invoices, staged_invoices, locked_batches, netsuite_invoices, month_close],
         asset_checks=[lines_have_a_header, no_batch_left_behind],
@@ -58,6 +59,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
         schedules=[
             staging_schedule(settings),
             unlock_schedule,
+            close_schedule(settings),
             dg.ScheduleDefinition(
                 name="look_over_every_day",
                 job=checks_job,

@@ -53,6 +53,19 @@ def posted(connection: Connection, period: str) -> list[Posted]:
     return [Posted(**row) for row in rows]
 
 
+def months_that_moved(connection: Connection, hours: float) -> list[str]:
+    """The billing months in which a document was staged anew or changed its state within so many hours."""
+    rows = connection.execute(
+        """
+        select distinct period from billing.staged_invoices
+        where period is not null
+          and greatest(state_since, staged_at, read_back_at) > clock_timestamp() - make_interval(hours => 1) * %s::float
+        order by 1""",
+        [hours],
+    )
+    return [row["period"] for row in rows]
+
+
 def findings(connection: Connection, period: str | None = None) -> list[dict[str, Any]]:
     """How many documents have each finding, and what they add up to, in one month or in all."""
     return connection.execute(

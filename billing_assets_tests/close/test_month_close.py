@@ -1,5 +1,6 @@
 """The close of a month against a real billing system, staging and NetSuite's stand-in, each spoilt in turn."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -128,3 +129,30 @@ def test_the_close_fails_with_the_cause_named_while_netsuite_cannot_be_asked(sys
     assert not result.success
     (event,) = result.get_step_failure_events()
     assert "permission" in str(event.step_failure_data.error).lower()
+
+
+def test_every_night_the_months_in_which_something_moved_are_closed(system: System) -> None:
+    posted_month(system)
+    insert_document(system.source, "400001", document_date="2010-09-30")
+    insert_document(system.source, "100001", document_date="2005-01-01")
+    assert system.stage().success
+    assert closed_tonight(system) == ["2010-09", PERIOD], "no partition for a month before the first one"
+    system.state.execute("alter table billing.staged_invoices disable trigger guard_document")
+    system.state.execute(
+        "update billing.staged_invoices set state_since = now() - interval '2 days', read_back_at = null, "
+        "staged_at = now() - interval '2 days' where period <> '2010-09'"
+    )
+    assert closed_tonight(system) == ["2010-09"]
+
+
+def closed_tonight(system: System) -> list[str]:
+    """The partitions that the nightly schedule asks for."""
+    night = datetime(2026, 11, 21, 5, tzinfo=UTC)
+    context = dg.build_schedule_context(
+        instance=system.instance,
+        scheduled_execution_time=night,
+        resources={"billing": system.runtime},
+        repository_def=system.defs.get_repository_def(),
+    )
+    found = system.defs.resolve_schedule_def("close_months_that_moved").evaluate_tick(context)
+    return [str(request.partition_key) for request in found.run_requests or []]
