@@ -40,7 +40,9 @@ def locked_batches(
     """Locks the batch for this run. The posting in the same run goes on under the same lock."""
     key = context.partition_key
     with billing.state() as connection:
-        lock = take(connection, key, context.run.run_id, billing.settings, retry_rejected=ASKED_BY not in context.run.tags)
+        lock = take(
+            connection, key, context.run.run_id, billing.settings, retry_rejected=ASKED_BY not in context.run.tags
+        )
         summary = store.locked_summary(connection, key)
         if summary.unfit:
             store.release(connection, lock, billing.settings.netsuite.absence_counts_after_seconds)
