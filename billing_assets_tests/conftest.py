@@ -28,6 +28,8 @@ _HOME = "BILLING_TEST_HOME"  # from xdist's controller to its workers
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for name in [name for name in os.environ if name.startswith("BILLING_") and not name.startswith("BILLING_TEST_")]:
+        del os.environ[name]  # the settings of whoever runs the tests (`make` sets some) are not the tests'
     if not hasattr(config, "workerinput"):
         _clear_after_killed_sessions()
         # Spaces, for whoever forgets to quote.

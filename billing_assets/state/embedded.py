@@ -13,6 +13,7 @@ The server is a daemon: it outlives its starter, and only `stop()` (or the machi
 """
 
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -51,6 +52,8 @@ STOP_SECONDS = 60
 ORPHAN_SECONDS = 60  # how long backends of a killed server may still finish their statements
 
 # What PostgreSQL says while the files are still in use, or seem to be.
+_PORTS = range(20_000, 30_000)
+_TAKEN = "could not bind"
 _IN_USE = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists')
 
 # The log: one file per weekday, begun anew each week, so that it cannot fill the disk. Terse and without the
@@ -291,10 +294,10 @@ def _launch(folder: Path, *, durable: bool) -> EmbeddedServer:
                     f"{folder / 'data' / 'postmaster.pid'}. PostgreSQL did not start",
                 )
             time.sleep(0.2)
-        elif _is_free(port):
-            raise failure(folder, "PostgreSQL did not start")
+        elif (_TAKEN in said or not _is_free(port)) and time.monotonic() < deadline:
+            port = _free_port()  # another program has taken ours, if only for a moment
         else:
-            port = _free_port()  # another program has taken ours
+            raise failure(folder, "PostgreSQL did not start")
 
 
 def _configure(folder: Path, port: int, *, durable: bool) -> None:
@@ -330,9 +333,9 @@ def _is_free(port: int) -> bool:
 
 
 def _free_port() -> int:
-    with _unbound_socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A free port below the range from which systems give ports to outgoing connections, which come and go."""
+    ports = random.sample(_PORTS, len(_PORTS))
+    return next(port for port in ports if _is_free(port))
 
 
 def _unbound_socket() -> socket.socket:
