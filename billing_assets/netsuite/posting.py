@@ -69,6 +69,7 @@ class _Progress:
     flush_at: float = 0.0
     unknown_in_a_row: int = 0
     sent: int = 0
+    last_taken: int = 0  # row of the last document taken up: each is taken up once a run
     exhausted: bool = False
     stopped: str | None = None
 
@@ -118,7 +119,7 @@ def _send_all(
             dispatch.submit(heappop(progress.retries)[2])
         waiting = dispatch.requests.qsize() + len(progress.retries)
         if not progress.exhausted and not progress.stopped and waiting < slice_size:
-            progress.exhausted = not _send_slice(connection, dispatch, mapping, lease.lock, slice_size)
+            _send_slice(connection, dispatch, mapping, lease.lock, progress, slice_size)
         for answered in dispatch.collect(timeout=_WAIT_SECONDS):
             _take(answered, lanes, progress)
         if progress.stopped:
@@ -132,9 +133,15 @@ def _send_all(
             return
 
 
-def _send_slice(connection: Connection, dispatch: Dispatch, mapping: NetSuiteMapping, held: Lock, limit: int) -> bool:
-    """Commits the next intents and queues their requests. False when there are no more documents."""
-    postings = store.next_to_send(connection, held, limit)
+def _send_slice(
+    connection: Connection, dispatch: Dispatch, mapping: NetSuiteMapping, held: Lock, progress: _Progress, limit: int
+) -> None:
+    """Commits the next intents and queues their requests."""
+    postings = store.next_to_send(connection, held, limit, progress.last_taken)
+    if not postings:
+        progress.exhausted = True
+        return
+    progress.last_taken = postings[-1].id
     bodies: dict[int, bytes] = {}
     types: dict[int, RecordType] = {}
     for posting in postings:
@@ -148,7 +155,6 @@ def _send_slice(connection: Connection, dispatch: Dispatch, mapping: NetSuiteMap
         attempts = store.record_intents(connection, held, hashes)
         for document, body in bodies.items():
             dispatch.submit(Request(document, attempts[document], types[document], body))
-    return bool(postings)
 
 
 def _unfit(posting: Posting, mapping: NetSuiteMapping) -> list[Finding]:

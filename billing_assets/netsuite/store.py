@@ -84,13 +84,13 @@ def _posting(row: dict[str, Any]) -> Posting:
     return Posting(row["id"], row["external_id"], document, row["apply_to"])
 
 
-def next_to_send(connection: Connection, held: Lock, limit: int) -> list[Posting]:
-    """The next documents that this run holds and has not sent, oldest first."""
+def next_to_send(connection: Connection, held: Lock, limit: int, after: int = 0) -> list[Posting]:
+    """The next documents that this run holds and has not sent, oldest first, behind the row `after`."""
     rows = connection.execute(
         f"""
         select {_DOCUMENT} from billing.staged_invoices as d
-        where d.batch = %s and d.epoch = %s and d.state = 'locked' order by d.id limit %s""",  # noqa: S608
-        [held.partition_key, held.epoch, limit],
+        where d.batch = %s and d.epoch = %s and d.state = 'locked' and d.id > %s order by d.id limit %s""",  # noqa: S608
+        [held.partition_key, held.epoch, after, limit],
     )
     return [_posting(row) for row in rows]
 

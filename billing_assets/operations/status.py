@@ -75,7 +75,9 @@ def simple_table(title: str, columns: Iterable[str], right: Iterable[int] | None
     """A plain table whose last two columns, or the named ones, are numbers."""
     names = list(columns)
     numbers = set(right) if right is not None else {len(names) - 2, len(names) - 1}
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
     for index, name in enumerate(names):
         # Folded where the terminal is too narrow: an amount that ends in three dots is none.
         table.add_column(name, justify="right" if index in numbers else "left", overflow="fold")

@@ -151,6 +151,19 @@ def test_what_netsuite_did_nothing_about_is_sent_again_in_the_same_run(rig: Rig,
     rig.assert_whole(10)
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.usefixtures("few_tries")
+def test_a_document_that_netsuite_puts_off_again_and_again_is_left_for_the_next_run_and_stops_nobody(rig: Rig) -> None:
+    rig.account.switch(faults=[{"fault": "refuse_record_changed", "external_ids": ["INV-500003"]}])
+    key = rig.planned(invoices(200))
+    assert rig.post(key).stopped is None
+    assert rig.counts() == {"posted": 199, "batched": 1}
+    assert {row["attempt"] for row in rig.log("500003")} == {1}, "taken up once a run"
+    rig.account.switch(faults=[])
+    rig.post(key)
+    rig.assert_whole(200)
+
+
 def test_the_request_limit_is_known_as_400_too(rig: Rig) -> None:
     rig.account.switch(request_limit_status=400, faults=[{"fault": "refuse_request_limit", "next": 3}])
     key = rig.planned(invoices(5))
