@@ -21,6 +21,9 @@ SAMPLE_DATABASE = "sample_billing_system"
 _QUICK = {"staging.detect_seconds": "2", "batches.sensor_seconds": "2", "alerts.check_seconds": "30"}
 """Sensors look every two seconds in the sample, so that one sees something happen."""
 
+_SANDBOX_PATIENCE = {"netsuite.max_request_seconds": "20", "netsuite.read_back_seconds": "10"}
+"""The sandbox works on a request for seconds, not for a quarter of an hour: a lost answer is settled sooner."""
+
 
 def sample_source(found: Runtime) -> str | None:
     """Makes the sample billing system beside our database and sets it as the source; None where a source is set."""
@@ -49,7 +52,7 @@ def sample_netsuite(home: Path) -> Iterator[RunningSandbox | None]:
         return
     with seeded_sandbox(home / "netsuite_sandbox") as sandbox:
         note_process(home, sandbox.pid)
-        for setting, value in sandbox_settings(sandbox).items():
+        for setting, value in (sandbox_settings(sandbox) | _SANDBOX_PATIENCE).items():
             set_default(setting, value)
         yield sandbox
 
