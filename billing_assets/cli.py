@@ -127,6 +127,8 @@ def _system(period: str, *, use_sample: bool) -> Iterator[tuple[Prepared, LoadWa
                     return load_wave(url, period, wave, waves)
 
         prepared = environment.prepare(Runtime(load_settings()) if use_sample else found)
+        if found.settings.embedded:
+            environment.end_dead_runs(prepared.instance)
         environment.write_environment_file(prepared.home)
         yield prepared, load
 

@@ -1,5 +1,7 @@
 """The planner's sensor, which is a reconciler, and the schedule that unlocks what got stuck."""
 
+import time
+
 import dagster as dg
 
 from billing_assets.batches.assets import ASKED_BY
@@ -20,6 +22,20 @@ _ALIVE = [
 ]
 
 
+_LOCKS_WITHIN_SECONDS = 60.0
+"""A run that started longer ago has its batch by a live lease, waits for another that has, or is dead."""
+
+
+def _about_to_lock(record: dg.RunRecord) -> str | None:
+    """The partition of a run that will lock it soon. Whether a run still lives, Dagster cannot say after a power cut:
+    it shows it as started for hours. The lease can."""
+    run = record.dagster_run
+    started = run.status == dg.DagsterRunStatus.STARTED and record.start_time
+    if started and time.time() - started > _LOCKS_WITHIN_SECONDS:
+        return None
+    return run.tags.get("dagster/partition")
+
+
 def plan_batches_sensor(settings: Settings) -> dg.SensorDefinition:
     """Plans batches and asks for the runs that are missing; what a crash left undone, the next look does."""
 
@@ -33,8 +49,8 @@ def plan_batches_sensor(settings: Settings) -> dg.SensorDefinition:
     def plan_batches(
         context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
     ) -> dg.SensorResult | dg.SkipReason:
-        alive = context.instance.get_runs(dg.RunsFilter(statuses=_ALIVE))
-        busy = {run.tags["dagster/partition"] for run in alive if "dagster/partition" in run.tags}
+        alive = context.instance.get_run_records(dg.RunsFilter(statuses=_ALIVE))
+        busy = {partition for record in alive if (partition := _about_to_lock(record))}
         with billing.state() as connection:
             plan(connection, billing.settings.batches)
             wanted = runs_wanted(connection, busy, pause_seconds=billing.settings.batches.retry_seconds)

@@ -25,6 +25,12 @@ log = structlog.get_logger(__name__)
 
 POOL = "netsuite_batches"
 _SYSTEM_LOCK = "system.lock"
+_IN_PROGRESS = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 _DAGSTER = {"DAGSTER_HOME", "DAGSTER_POSTGRES_URL"}
 
 
@@ -80,6 +86,18 @@ def prepare(found: Runtime) -> Prepared:
     instance.upgrade()
     instance.event_log_storage.set_concurrency_slots(POOL, found.settings.batches.parallel_runs)
     return Prepared(Runtime(load_settings()), home, instance)
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> int:
+    """Marks as failed what a crash of the whole machine left as running; Dagster itself would wait for hours.
+
+    Only for a system that nobody else shares: its runs are children of processes that have just been found gone.
+    Returns how many there were.
+    """
+    dead = instance.get_runs(dg.RunsFilter(statuses=_IN_PROGRESS))
+    for run in dead:
+        instance.report_run_failed(run, "The machine or the system was stopped while this run was at work.")
+    return len(dead)
 
 
 @contextmanager

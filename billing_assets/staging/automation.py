@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import dagster as dg
@@ -80,7 +81,10 @@ def newly_closed_sensor(settings: Settings) -> dg.SensorDefinition:
         asked = Asked.read(context.cursor)
         if asked and asked.seen == seen and (last_run > asked.last_run or time.time() < asked.at + _ASK_AGAIN_SECONDS):
             return dg.SkipReason("Nothing appeared or closed since the last look.")
-        if context.instance.get_runs(dg.RunsFilter(job_name=stage_job.name, statuses=_RUNNING), limit=1):
+        # An old one may be dead without Dagster knowing (a power cut); two stagings at once wait for one another.
+        lately = datetime.now(UTC) - timedelta(seconds=_ASK_AGAIN_SECONDS)
+        running = dg.RunsFilter(job_name=stage_job.name, statuses=_RUNNING, created_after=lately)
+        if context.instance.get_runs(running, limit=1):
             return dg.SkipReason("A staging is running; what is new is looked at again after it.")
         context.update_cursor(Asked(seen, last_run, time.time()).text())
         return dg.RunRequest(tags={"billing/asked_by": "newly_closed"})
