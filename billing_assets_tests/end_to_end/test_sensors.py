@@ -8,7 +8,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.test_utils import create_run_for_test
 
+from billing_assets.operations.environment import end_dead_runs
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.settings import AlertSettings
 from billing_assets.staging import automation
@@ -252,3 +254,34 @@ def test_a_quiet_system_tells_nobody(told_system: System, webhook: Webhook) -> N
     assert told_system.post(key).success
     told_system.look("watch")
     assert webhook.posts == []
+
+
+def started_run(system: System, key: str) -> str:
+    """A run of the batch that Dagster shows as started, as after a power cut: nothing works on it."""
+    run = create_run_for_test(
+        system.instance, job_name="post_batch", tags={"dagster/partition": key}, status=dg.DagsterRunStatus.STARTING
+    )
+    started = dg.DagsterEvent(event_type_value=dg.DagsterEventType.RUN_START.value, job_name="post_batch")
+    system.instance.report_dagster_event(started, run_id=run.run_id)
+    return str(run.run_id)
+
+
+def test_a_run_that_died_with_the_machine_does_not_keep_its_batch(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready(system, "500001")
+    (key,) = system.planned()
+    started_run(system, key)
+    assert system.planned() == [], "it may be about to lock"
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 61)
+    assert system.planned() == [key]
+
+
+def test_runs_that_died_with_the_machine_are_ended_at_the_next_start(system: System) -> None:
+    run_id = started_run(system, "2010-11-0001")
+    assert end_dead_runs(system.instance) == 1
+    run = system.instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.status == dg.DagsterRunStatus.FAILURE
+    assert end_dead_runs(system.instance) == 0
