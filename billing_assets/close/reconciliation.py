@@ -17,7 +17,8 @@ from billing_assets.close import store
 from billing_assets.close.store import Posted, StagedTotal
 from billing_assets.domain.documents import Kind, State
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.mapping import TRANSACTION_TYPES, NetSuiteMapping
+from billing_assets.netsuite.comparison import deviations
+from billing_assets.netsuite.mapping import NetSuiteMapping
 from billing_assets.netsuite.month import MonthTransaction, month_transactions
 from billing_assets.state.database import Connection
 
@@ -180,8 +181,8 @@ def _differences(
         if transaction is None:
             what = f"Posted as {document.netsuite_id}, but NetSuite shows no such transaction in this month."
             yield Difference(document.kind, document.number, what)
-        elif wrong := _wrong(document, transaction):
-            yield Difference(document.kind, document.number, wrong)
+        elif wrong := deviations(document, transaction):
+            yield Difference(document.kind, document.number, f"NetSuite has {wrong}.")
     ours = {document.external_id for document in posted}
     for external_id in sorted(in_netsuite.keys() - ours):
         transaction = in_netsuite[external_id]
@@ -196,14 +197,3 @@ def _drift(document: Posted) -> str:
     return (
         f"It changed in the billing system after it was posted: {document.total} then, {drift.get('source_total')} now."
     )
-
-
-def _wrong(document: Posted, transaction: MonthTransaction) -> str | None:
-    faults = []
-    if transaction.netsuite_id != document.netsuite_id:
-        faults.append(f"internal id {transaction.netsuite_id} instead of {document.netsuite_id}")
-    if transaction.type != TRANSACTION_TYPES[Kind(document.kind)]:
-        faults.append(f"type {transaction.type}")
-    if transaction.absolute_total != abs(document.total):
-        faults.append(f"total {transaction.absolute_total} instead of {abs(document.total)}")
-    return f"NetSuite has {', '.join(faults)}." if faults else None

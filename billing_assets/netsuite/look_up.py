@@ -10,6 +10,7 @@ from billing_assets.batches.lease import Lease
 from billing_assets.domain.documents import Kind, State
 from billing_assets.netsuite import store
 from billing_assets.netsuite.client import NetSuiteClient
+from billing_assets.netsuite.comparison import deviations
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import TRANSACTION_TYPES, NetSuiteMapping
 from billing_assets.netsuite.store import OpenAttempt, Outcome, Unread
@@ -157,11 +158,4 @@ def _compare(ours: Unread, theirs: NetSuiteTransaction | ExternalIdConflict) -> 
     if isinstance(theirs, ExternalIdConflict):
         ids = ", ".join(transaction.netsuite_id for transaction in theirs.transactions)
         return ours.id, None, f"several transactions have this external id: {ids}"
-    faults = []
-    if theirs.netsuite_id != ours.netsuite_id:
-        faults.append(f"internal id {theirs.netsuite_id} instead of {ours.netsuite_id}")
-    if theirs.type != TRANSACTION_TYPES[Kind(ours.kind)]:
-        faults.append(f"type {theirs.type}")
-    if theirs.absolute_total != abs(ours.total):
-        faults.append(f"total {theirs.absolute_total} instead of {abs(ours.total)}")
-    return ours.id, theirs.transaction_number, ", ".join(faults) or None
+    return ours.id, theirs.transaction_number, deviations(ours, theirs)
