@@ -111,11 +111,14 @@ def test_a_run_that_was_stopped_for_longer_than_its_lease_wakes_up_and_changes_n
         time.sleep(LEASE_SECONDS + 0.3)
         patient.post_until_done(60)
         before = snapshot(patient)
-        received = patient.account.admin("summary")["posts"]["received"]
+        posts = patient.account.admin("summary")["posts"]
         process.send_signal(signal.SIGCONT)
         assert process.wait(15) == STALE
     assert snapshot(patient) == before
-    assert patient.account.admin("summary")["posts"]["received"] == received
+    # What a worker was just writing to its socket when it was stopped may still arrive; NetSuite creates nothing from it.
+    late = patient.account.admin("summary")["posts"]
+    assert late["created"] == posts["created"]
+    assert late["received"] - posts["received"] <= patient.settings.netsuite.lanes
     patient.assert_whole(documents)
 
 
