@@ -115,7 +115,7 @@ def test_a_run_that_was_stopped_for_longer_than_its_lease_wakes_up_and_changes_n
         process.send_signal(signal.SIGCONT)
         assert process.wait(15) == STALE
     assert snapshot(patient) == before
-    # What a worker was just writing to its socket when it was stopped may still arrive; NetSuite creates nothing from it.
+    # What a worker was just writing to its socket when it was stopped may still arrive; nothing is created from it.
     late = patient.account.admin("summary")["posts"]
     assert late["created"] == posts["created"]
     assert late["received"] - posts["received"] <= patient.settings.netsuite.lanes
