@@ -37,7 +37,7 @@ async def before_saving(rule: FaultRule | None, switches: Switches) -> Response 
     if rule is None:
         return None
     if rule.fault in COMMITTING:
-        if rule.seconds:
+        if rule.seconds and rule.fault != "commit_then_delay":
             await asyncio.sleep(rule.seconds)
         return None
     if rule.fault == "drop_without_commit":
@@ -51,12 +51,14 @@ async def before_saving(rule: FaultRule | None, switches: Switches) -> Response 
     raise _REFUSALS[rule.fault]()
 
 
-def after_saving(rule: FaultRule | None) -> Response | None:
+async def after_saving(rule: FaultRule | None) -> Response | None:
     """What becomes of the answer after the record was saved; None: it is given."""
     if rule is not None and rule.fault == "commit_then_drop":
         return DroppedConnection()
     if rule is not None and rule.fault == "commit_then_500":
         raise errors.unexpected()
+    if rule is not None and rule.fault == "commit_then_delay":
+        await asyncio.sleep(rule.seconds)
     return None
 
 

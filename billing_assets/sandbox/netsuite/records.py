@@ -37,7 +37,7 @@ async def save(
     parsed = save_new(sandbox, record_type, body, validation_mode(request))
     sandbox.store.count("created")
     await sandbox.store.committed()
-    return after_saving(rule) or _saved(request, parsed)
+    return await after_saving(rule) or _saved(request, parsed)
 
 
 def save_new(sandbox: Sandbox, record_type: str, body: dict[str, Any], validation: str) -> bodies.Parsed:

@@ -10,6 +10,7 @@ Operation = Literal["create", "read", "update", "transform", "suiteql", "batch"]
 FaultName = Literal[
     "commit_then_drop",  # the record is saved, the connection is cut without an answer
     "commit_then_500",  # the record is saved, the answer is 500 UNEXPECTED_ERROR
+    "commit_then_delay",  # the record is saved, the answer comes `seconds` later
     "late_commit",  # waits `seconds`, then saves, whether the client is still there or not
     "drop_without_commit",  # the connection is cut, nothing is saved
     "error_500_without_commit",  # 500 UNEXPECTED_ERROR, nothing is saved
@@ -23,7 +24,7 @@ FaultName = Literal[
     "refuse_request_limit",
     "refuse",  # refused with the rule's own `status`, `code`, `detail` and `path`
 ]
-COMMITTING: frozenset[str] = frozenset({"commit_then_drop", "commit_then_500", "late_commit"})
+COMMITTING: frozenset[str] = frozenset({"commit_then_drop", "commit_then_500", "commit_then_delay", "late_commit"})
 
 
 class FaultRule(BaseModel):
@@ -39,7 +40,9 @@ class FaultRule(BaseModel):
         None, description="Default: create and transform; for workflow_lock read and update"
     )
     record_types: list[Literal["invoice", "creditMemo"]] | None = None
-    seconds: NonNegativeFloat = Field(0.0, description="late_commit: how long the server works before it saves")
+    seconds: NonNegativeFloat = Field(
+        0.0, description="late_commit: how long the server works before it saves; commit_then_delay: after it"
+    )
     status: int = Field(400, ge=400, le=599, description="refuse and html_502: the HTTP status")
     code: str = "USER_ERROR"
     detail: str = "Error while accessing a resource."

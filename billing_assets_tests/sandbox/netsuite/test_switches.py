@@ -53,6 +53,16 @@ def test_a_record_is_saved_after_its_client_has_given_up(account: Account, slow:
     assert _held(account) == 1
 
 
+def test_a_record_is_saved_at_once_and_answered_later(account: Account) -> None:
+    _fault(account, "commit_then_delay", seconds=0.8)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(account.create, invoice())
+        time.sleep(0.4)
+        assert _held(account) == 1
+        assert not answer.done()
+        assert answer.result().status_code == 204
+
+
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_a_gateway_answers_html(account: Account, status: int) -> None:
     _fault(account, "html_502", status=status)
