@@ -79,6 +79,9 @@ class NetSuiteSettings(_Section):
         description="How long NetSuite may still work on a request; before that, absence proves nothing",
     )
     read_back_seconds: float = Field(60, ge=0, description="How long to wait until a new record shows in SuiteQL")
+    outage_seconds: float = Field(
+        120, ge=0, description="How long a run waits for NetSuite to answer again before it ends with what is left"
+    )
 
     @property
     def absence_counts_after_seconds(self) -> float:
@@ -106,12 +109,14 @@ class BatchSettings(_Section):
         500, description="A backlog under this goes at once as one batch; no larger backlog is split finer"
     )
     parallel_runs: PositiveInt = Field(3, description="Batches posted side by side")
-    lease_seconds: PositiveFloat = Field(30, description="How long a lock lives without being renewed by its run")
+    lease_seconds: PositiveFloat = Field(
+        6, description="How long a lock lives without being renewed by its run; a dead run is noticed by it"
+    )
     stale_lock_minutes: float = Field(
         120, ge=0, description="A lock whose lease ended longer ago than this is given back to the backlog"
     )
     retry_seconds: float = Field(
-        30, ge=0, description="How long a batch rests after a run that could not send all of it (NetSuite down, busy)"
+        30, ge=0, description="How long a batch rests after a run that could not send all of it (login refused, say)"
     )
     sensor_seconds: PositiveInt = Field(30, description="How often the planner looks for ready documents")
 

@@ -103,6 +103,7 @@ def netsuite_variables(sandbox: RunningSandbox, **changes: Any) -> dict[str, str
         "timeout_seconds": 5,
         "max_request_seconds": 1,
         "read_back_seconds": 1,
+        "outage_seconds": 1,
     } | changes
     return {f"BILLING_NETSUITE__{name.upper()}": str(value) for name, value in values.items()}
 

@@ -31,7 +31,7 @@ def _about_to_lock(record: dg.RunRecord) -> str | None:
     it shows it as started for hours. The lease can."""
     run = record.dagster_run
     started = run.status == dg.DagsterRunStatus.STARTED and record.start_time
-    if started and time.time() - started > _LOCKS_WITHIN_SECONDS:
+    if started and not 0 <= time.time() - started <= _LOCKS_WITHIN_SECONDS:  # below 0: the clock was set back
         return None
     return run.tags.get("dagster/partition")
 

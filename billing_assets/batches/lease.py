@@ -17,14 +17,19 @@ from billing_assets.state.database import Connection, connect
 log = structlog.get_logger(__name__)
 
 _LOOK_AGAIN_SECONDS = 1.0
+_RECONNECT_SECONDS = 0.3
 
 
 @dataclass
 class Lease:
-    """A live hold. `valid_until` (time.monotonic): nothing may be sent later. `lost`: another run has the batch."""
+    """A live hold. `valid_until` (time.monotonic): nothing may be sent later. `lost`: another run has the batch.
+
+    `rests`: what the run leaves waits a while for the next one.
+    """
 
     lock: Lock
     valid_until: float
+    rests: bool = True
     lost: threading.Event = field(default_factory=threading.Event)
 
     def check(self) -> None:
@@ -55,11 +60,14 @@ def holding(
     except StaleLockError:
         log.warning("lock lost", batch=partition_key, epoch=lock.epoch)
         raise
+    except psycopg.OperationalError:
+        _let_go_elsewhere(url, lease, settings)
+        raise
     except BaseException:
-        _let_go(connection, lease, settings.netsuite.absence_counts_after_seconds)
+        _let_go(connection, lease, settings)
         raise
     else:
-        store.release(connection, lock, settings.netsuite.absence_counts_after_seconds)
+        _release(connection, lease, settings)
     finally:
         stop.set()
         keeper.join(timeout=_LOOK_AGAIN_SECONDS)
@@ -98,9 +106,27 @@ def _keep(url: str, lease: Lease, lease_seconds: float, stop: threading.Event) -
             stop.wait(min(_LOOK_AGAIN_SECONDS, lease_seconds / 3))
 
 
-def _let_go(connection: Connection, lease: Lease, unknown_after_seconds: float) -> None:
+def _release(connection: Connection, lease: Lease, settings: Settings) -> None:
+    unknown_after = settings.netsuite.absence_counts_after_seconds
+    store.release(connection, lease.lock, unknown_after, rests=lease.rests)
+
+
+def _let_go(connection: Connection, lease: Lease, settings: Settings) -> None:
     """Releases after a failure. Where that fails too, the lease ends by itself; the first failure is the one to see."""
     try:
-        store.release(connection, lease.lock, unknown_after_seconds)
+        _release(connection, lease, settings)
     except (psycopg.Error, StaleLockError) as error:
         log.warning("batch not released", batch=lease.lock.partition_key, error=type(error).__name__)
+
+
+def _let_go_elsewhere(url: str, lease: Lease, settings: Settings) -> None:
+    """Releases on a new connection after ours was lost, so that the next run need not wait for the lease to end."""
+    lease.rests = False
+    while time.monotonic() < lease.valid_until and not lease.lost.is_set():
+        try:
+            with connect(url) as connection:
+                _let_go(connection, lease, settings)
+                return
+        except psycopg.OperationalError:
+            time.sleep(_RECONNECT_SECONDS)
+    log.warning("batch left to its lease", batch=lease.lock.partition_key)

@@ -122,29 +122,34 @@ def add_batch(connection: Connection, partition_key: str, period: str, sequence:
     return int(row["documents"])
 
 
+# A lease from the future was taken before the database's clock was set back: its run, if it lives, renews it soon.
+_LIVE = "locked_until >= clock_timestamp() and coalesce(leased_at <= clock_timestamp(), true)"
+
+
 def wanting_a_run(connection: Connection, pause_seconds: float = 0.0) -> list[Batch]:
     """Batches with something to do and no live hold: never run, left by a dead run, or with look-ups that are due.
 
-    One whose run ended in order but left documents unsent (NetSuite was down, say) rests for `pause_seconds`.
+    One whose run ended in order but left documents unsent (the login was refused, say) rests for `pause_seconds`.
     Rejected documents alone want no run, nor do differences: nothing changes until a person mends the cause.
     """
     rows = connection.execute(
-        """
+        f"""
         select b.partition_key, b.period, b.state, b.documents, b.total, b.epoch, b.run_id, b.locked_until
         from billing.locked_batches as b
         where b.state <> 'posted'
-          and (b.locked_until is null or b.locked_until < clock_timestamp())
-          and (b.finished_at is null or b.finished_at < clock_timestamp() - make_interval(secs => %s))
+          and (b.locked_until is null or not ({_LIVE}))
+          and (b.finished_at is null or not b.rests
+               or b.finished_at not between clock_timestamp() - make_interval(secs => %s) and clock_timestamp())
           and (exists (
                   select from billing.staged_invoices as d
                   where d.batch = b.partition_key and d.state in ('batched', 'locked'))
                or b.state = 'running'
-               or (coalesce(b.unknown_due_at <= clock_timestamp(), true) and (
+               or (coalesce(b.unknown_due_at <= clock_timestamp() or b.finished_at > clock_timestamp(), true) and (
                   exists (select from billing.staged_invoices as d
                           where d.batch = b.partition_key and d.state = 'posting')
                   or exists (select from billing.staged_invoices as d
                              where d.batch = b.partition_key and d.state = 'posted' and d.read_back_at is null))))
-        order by b.partition_key""",
+        order by b.partition_key""",  # noqa: S608
         [pause_seconds],
     )
     return [Batch(**row) for row in rows]
@@ -200,9 +205,9 @@ def lock(
     """
     settle_order(connection)
     row = connection.execute(
-        """
-        select run_id, locked_until, locked_until >= clock_timestamp() and run_id <> %s as live
-        from billing.locked_batches where partition_key = %s for update""",
+        f"""
+        select run_id, locked_until, {_LIVE} and run_id <> %s as live
+        from billing.locked_batches where partition_key = %s for update""",  # noqa: S608
         [run_id, partition_key],
     ).fetchone()
     if row is None:
@@ -213,7 +218,7 @@ def lock(
         """
         update billing.locked_batches
         set epoch = epoch + 1, run_id = %(run)s, state = 'running', unknown_due_at = null, finished_at = null,
-            locked_until = clock_timestamp() + make_interval(secs => %(lease)s)
+            leased_at = clock_timestamp(), locked_until = clock_timestamp() + make_interval(secs => %(lease)s)
         where partition_key = %(key)s returning epoch""",
         {"key": partition_key, "run": run_id, "lease": lease_seconds},
     ).fetchone()
@@ -261,7 +266,8 @@ def renew(connection: Connection, held: Lock, lease_seconds: float) -> None:
     """Extends the lease. Raises StaleLockError when the hold is lost."""
     renewed = connection.execute(
         """
-        update billing.locked_batches set locked_until = clock_timestamp() + make_interval(secs => %s)
+        update billing.locked_batches
+        set leased_at = clock_timestamp(), locked_until = clock_timestamp() + make_interval(secs => %s)
         where partition_key = %s and epoch = %s and locked_until is not null""",
         [lease_seconds, held.partition_key, held.epoch],
     ).rowcount
@@ -269,11 +275,11 @@ def renew(connection: Connection, held: Lock, lease_seconds: float) -> None:
         raise StaleLockError(held)
 
 
-def release(connection: Connection, held: Lock, unknown_after_seconds: float) -> str:
+def release(connection: Connection, held: Lock, unknown_after_seconds: float, *, rests: bool = True) -> str:
     """Ends the hold and returns the batch's state: `posted`, or `attention` while anything in it is left.
 
-    What the run holds but did not send waits again; attempts without a known outcome stay. Raises StaleLockError when
-    the hold is lost.
+    What the run holds but did not send waits again; attempts without a known outcome stay. What is left rests before
+    the next run, unless `rests` is false. Raises StaleLockError when the hold is lost.
     """
     with connection.transaction():
         settle_order(connection)
@@ -287,10 +293,10 @@ def release(connection: Connection, held: Lock, unknown_after_seconds: float) ->
             "update billing.staged_invoices set state = 'batched' where batch = %s and epoch = %s and state = 'locked'",
             [held.partition_key, held.epoch],
         )
-        return settle(connection, held.partition_key, unknown_after_seconds)
+        return settle(connection, held.partition_key, unknown_after_seconds, rests=rests)
 
 
-def settle(connection: Connection, partition_key: str, unknown_after_seconds: float) -> str:
+def settle(connection: Connection, partition_key: str, unknown_after_seconds: float, *, rests: bool = True) -> str:
     """Ends any hold on the batch and gives it the state that its documents say. Returns that state.
 
     What NetSuite may show later gets a time to look again: `unknown_after_seconds` after the last attempt was noted as
@@ -304,7 +310,7 @@ def settle(connection: Connection, partition_key: str, unknown_after_seconds: fl
             state = case when l.left_over = 0 then 'posted' else 'attention' end,
             unknown_due_at = case when not l.look_up_now
                              then l.unclear_since + make_interval(secs => %(after)s) end,
-            finished_at = clock_timestamp()
+            finished_at = clock_timestamp(), rests = %(rests)s
         from (
             select count(*) as left_over,
                    max(case when d.state = 'posting' then o.recorded_at
@@ -322,7 +328,7 @@ def settle(connection: Connection, partition_key: str, unknown_after_seconds: fl
                    or (d.state = 'posted' and (d.read_back_at is null or d.difference is not null)))
         ) as l
         where b.partition_key = %(key)s returning b.state""",
-        {"key": partition_key, "after": unknown_after_seconds},
+        {"key": partition_key, "after": unknown_after_seconds, "rests": rests},
     ).fetchone()
     return str(row["state"]) if row else ""
 

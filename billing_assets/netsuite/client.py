@@ -42,6 +42,7 @@ _CREATE_ANSWER_BYTES = 1_000_000
 _READ_ANSWER_BYTES = 64_000_000
 _READ_ATTEMPTS = 6
 _LONGEST_RETRY_AFTER_SECONDS = 30.0
+_LIFE_SECONDS = 5.0
 
 
 class NetSuiteClient:
@@ -100,6 +101,17 @@ class NetSuiteClient:
         request = requests.Request("POST", url, headers=_READ_HEADERS, json={"q": sql}).prepare()
         return self._read(request, "the query")
 
+    def ask_for_life(self) -> None:
+        """One small question, asked once and with little patience. Raises NetSuiteError where no answer comes."""
+        url = f"{self.base_url}{_SUITEQL}?limit=1&offset=0"
+        question = {"q": "SELECT id FROM currency ORDER BY id"}
+        request = requests.Request("POST", url, headers=_READ_HEADERS, json=question).prepare()
+        wire = Wire(self.base_url, min(self._timeout, _LIFE_SECONDS))
+        try:
+            self._read_once(request, "the query", wire)
+        finally:
+            wire.close()
+
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
@@ -114,9 +126,9 @@ class NetSuiteClient:
                 return self._read_once(request, what)
         raise AssertionError("stamina ends with the last error")  # pragma: no cover
 
-    def _read_once(self, request: requests.PreparedRequest, what: str) -> dict[str, Any]:
+    def _read_once(self, request: requests.PreparedRequest, what: str, wire: Wire | None = None) -> dict[str, Any]:
         try:
-            answer = self._send(request.copy(), _READ_ANSWER_BYTES)
+            answer = self._send(request.copy(), _READ_ANSWER_BYTES, wire)
         except (NotSentError, BrokenExchangeError) as error:
             raise NetSuiteUnavailable(f"NetSuite cannot be reached for {what}: {error}", detail=str(error)) from error
         if answer.status != 200:
@@ -131,9 +143,9 @@ class NetSuiteClient:
             raise NetSuiteAnswerUnreadable(f"The answer to {what} is no JSON object", http_status=200)
         return found
 
-    def _send(self, request: requests.PreparedRequest, limit: int) -> Exchange:
+    def _send(self, request: requests.PreparedRequest, limit: int, wire: Wire | None = None) -> Exchange:
         """Sign and send; after a 401 once more with a new token, where there are tokens to renew."""
-        wire = self._wire()
+        wire = wire or self._wire()
         answer = wire.exchange(self._auth(request), limit)
         if answer.status == 401 and isinstance(self._auth, BearerAuth):
             self._auth.forget(request.headers["Authorization"])

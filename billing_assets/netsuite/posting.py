@@ -24,6 +24,7 @@ from billing_assets.netsuite.errors import (
     Exists,
     Forbidden,
     Landed,
+    NetSuiteUnavailable,
     NotSent,
     Refused,
     Retry,
@@ -33,14 +34,17 @@ from billing_assets.netsuite.errors import (
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.look_up import read_back, settle_open_attempts
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
+from billing_assets.netsuite.outage import wait_until_netsuite_answers
 from billing_assets.netsuite.store import Outcome, Posting
-from billing_assets.settings import Settings
+from billing_assets.settings import NetSuiteSettings, Settings
 from billing_assets.state.database import Connection
 
 log = structlog.get_logger(__name__)
 
 _TRIES = 8
 """Sendings of one document in one run while NetSuite answers that it did nothing."""
+_TRIES_UNREACHED = 3
+"""The same while no connection comes about: then asking for life is the quicker way to notice its end."""
 _UNKNOWN_IN_A_ROW = 20
 """After so many answers without an outcome, one after the other, NetSuite is not well: the run stops sending."""
 _FLUSH_SECONDS = 0.5
@@ -70,8 +74,10 @@ class _Progress:
     unknown_in_a_row: int = 0
     sent: int = 0
     last_taken: int = 0  # row of the last document taken up: each is taken up once a run
+    landed: int = 0
     exhausted: bool = False
-    stopped: str | None = None
+    stopped: str | None = None  # why nothing more is sent
+    outage: str | None = None  # the same, where waiting may mend it
 
 
 def post_batch(
@@ -88,16 +94,47 @@ def post_batch(
     until then stays, and the next run goes on from there.
     """
     began = time.monotonic()
-    progress = _Progress()
-    settle_open_attempts(connection, client, lanes, mapping, lease, settings.netsuite)
-    with dispatching(client, lanes, settings.netsuite.lanes, lease) as dispatch:
-        _send_all(connection, dispatch, lanes, mapping, lease, progress, slice_size=2 * settings.netsuite.lanes)
-    lanes.refresh(1)  # all that is left to do are queries; other runs may have the rest
-    settle_open_attempts(connection, client, lanes, mapping, lease, settings.netsuite)
-    read_back(connection, client, lanes, lease, settings.netsuite)
+    sent = passes = 0
+    while True:
+        passes += 1
+        progress = _Progress()
+        failure: NetSuiteUnavailable | None = None
+        try:
+            _post_what_is_left(connection, client, lanes, mapping, lease, settings.netsuite, progress, passes == 1)
+        except NetSuiteUnavailable as error:
+            failure = error
+        sent += progress.sent
+        outage = str(failure) if failure else progress.outage
+        if outage is None or (passes > 1 and not progress.landed):
+            break  # NetSuite that answers questions and still takes nothing is no outage to wait through again
+        if not wait_until_netsuite_answers(client, lanes, lease, settings.netsuite.outage_seconds, outage):
+            lease.rests = False  # the next run waits as long again
+            break
+    if failure:
+        raise failure
     seconds = time.monotonic() - began
-    log.info("posted", sent=progress.sent, seconds=round(seconds, 1), stopped=progress.stopped)
-    return PostingResult(progress.sent, seconds, progress.stopped)
+    log.info("posted", sent=sent, seconds=round(seconds, 1), stopped=progress.stopped)
+    return PostingResult(sent, seconds, progress.stopped)
+
+
+def _post_what_is_left(
+    connection: Connection,
+    client: NetSuiteClient,
+    lanes: Lanes,
+    mapping: NetSuiteMapping,
+    lease: Lease,
+    settings: NetSuiteSettings,
+    progress: _Progress,
+    first: bool,
+) -> None:
+    settle_open_attempts(connection, client, lanes, mapping, lease, settings)
+    with dispatching(client, lanes, settings.lanes, lease) as dispatch:
+        _send_all(connection, dispatch, lanes, mapping, lease, progress, slice_size=2 * settings.lanes)
+    lanes.refresh(1)  # all that is left to do are queries; other runs may have the rest
+    if progress.outage and (first or progress.landed):
+        return  # asking now would take minutes: first NetSuite must answer again
+    settle_open_attempts(connection, client, lanes, mapping, lease, settings)
+    read_back(connection, client, lanes, lease, settings)
 
 
 def _send_all(
@@ -174,17 +211,22 @@ def _take(answered: Answered, lanes: Lanes, progress: _Progress) -> None:
     request, answer = answered.request, answered.answer
     if not isinstance(answer, NotSent):
         progress.sent += 1
+    progress.landed += isinstance(answer, Landed)
     progress.unknown_in_a_row = progress.unknown_in_a_row + 1 if isinstance(answer, Unknown) else 0
     if isinstance(answer, Retry) and answer.throttled:
         lanes.throttled()
-    again = isinstance(answer, Retry | NotSent | Unauthorized) and request.tries + 1 < _TRIES and not progress.stopped
+    tries = _TRIES_UNREACHED if isinstance(answer, NotSent) else _TRIES
+    again = isinstance(answer, Retry | NotSent | Unauthorized) and request.tries + 1 < tries and not progress.stopped
     if again:
         least = min(answer.retry_after or 0.0, _LONGEST_PAUSE_SECONDS) if isinstance(answer, Retry) else 0.0
         pause = max(least, random.uniform(0.5, 1.0) * min(0.25 * 2**request.tries, 10.0))  # noqa: S311  jitter
         retry = Request(request.document, request.attempt, request.record_type, request.body, request.tries + 1)
         heappush(progress.retries, (time.monotonic() + pause, request.attempt, retry))
-    elif reason := _reason_to_stop(answer, progress.unknown_in_a_row):
+    elif reason := _reason_to_stop(answer):
         progress.stopped = progress.stopped or reason
+    elif reason := _sign_of_an_outage(answer, progress.unknown_in_a_row):
+        progress.stopped = progress.stopped or reason
+        progress.outage = progress.outage or reason
     if not progress.unsaved:
         progress.flush_at = time.monotonic() + _FLUSH_SECONDS
     progress.unsaved.append(_outcome(request, answer, answered.seconds, again=again))
@@ -218,22 +260,28 @@ def _outcome(request: Request, answer: Answer, seconds: float, *, again: bool) -
             return outcome("unknown", State.POSTING, http_status=http_status, detail=reason)
 
 
-def _reason_to_stop(answer: Answer, unknown_in_a_row: int) -> str | None:
-    """Why no further document of this run would fare better, or None."""
+def _reason_to_stop(answer: Answer) -> str | None:
+    """Why no further document fares better before a person mends the cause, or None."""
     match answer:
         case Unauthorized(detail):
-            reason = f"NetSuite refused the login: {detail}"
+            return f"NetSuite refused the login: {detail}"
         case Forbidden(code, detail):
-            reason = f"NetSuite's role lacks a permission ({code}): {detail}"
-        case NotSent(cause):
-            reason = f"NetSuite cannot be reached: {cause}"
-        case Retry(_, code, detail, throttled=True):
-            reason = f"NetSuite's account is too busy ({code}): {detail}"
-        case Unknown(_, cause) if unknown_in_a_row >= _UNKNOWN_IN_A_ROW:
-            reason = f"{unknown_in_a_row} answers in a row had no outcome, the last: {cause}"
+            return f"NetSuite's role lacks a permission ({code}): {detail}"
         case _:
             return None
-    return reason
+
+
+def _sign_of_an_outage(answer: Answer, unknown_in_a_row: int) -> str | None:
+    """Why no further document fares better now although a later one may, or None."""
+    match answer:
+        case NotSent(cause):
+            return f"NetSuite cannot be reached: {cause}"
+        case Retry(_, code, detail, throttled=True):
+            return f"NetSuite's account is too busy ({code}): {detail}"
+        case Unknown(_, cause) if unknown_in_a_row >= _UNKNOWN_IN_A_ROW:
+            return f"{unknown_in_a_row} answers in a row had no outcome, the last: {cause}"
+        case _:
+            return None
 
 
 def _give_up(dispatch: Dispatch, progress: _Progress) -> None:

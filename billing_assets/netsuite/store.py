@@ -212,8 +212,9 @@ def open_attempts(connection: Connection, held: Lock, absence_counts_after: floa
             select id from billing.posting_attempts
             where document = d.id order by attempt desc limit 1) as a
         left join lateral (
+            -- what was noted before the clock was set back says nothing about how long ago it was: it is noted anew
             select outcome, http_status, code, path, detail, recorded_at from billing.posting_outcomes
-            where attempt = a.id order by id desc limit 1) as o on true
+            where attempt = a.id and recorded_at <= clock_timestamp() order by id desc limit 1) as o on true
         where d.batch = %(key)s and d.epoch = %(epoch)s and d.state = 'posting' order by d.id""",  # noqa: S608
         {"key": held.partition_key, "epoch": held.epoch, "after": absence_counts_after},
     )

@@ -79,7 +79,8 @@ def newly_closed_sensor(settings: Settings) -> dg.SensorDefinition:
         with billing.billing_system() as source:
             seen = fingerprint(source, billing.queries, None)
         asked = Asked.read(context.cursor)
-        if asked and asked.seen == seen and (last_run > asked.last_run or time.time() < asked.at + _ASK_AGAIN_SECONDS):
+        lately_asked = asked and 0 <= time.time() - asked.at < _ASK_AGAIN_SECONDS  # below 0: the clock was set back
+        if asked and asked.seen == seen and (last_run > asked.last_run or lately_asked):
             return dg.SkipReason("Nothing appeared or closed since the last look.")
         # An old one may be dead without Dagster knowing (a power cut); two stagings at once wait for one another.
         lately = datetime.now(UTC) - timedelta(seconds=_ASK_AGAIN_SECONDS)

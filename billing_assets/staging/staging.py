@@ -21,6 +21,7 @@ from billing_assets.state.database import Connection, settle_order
 
 log = structlog.get_logger(__name__)
 
+_LONGEST_KEY = 200
 _ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -60,25 +61,31 @@ def stage(
         store.serialise(connection, name)
         watermark = reader.source_now(source)
         last = store.watermark(connection, name)
-        since = last - timedelta(minutes=settings.overlap_minutes) if last else None
+        # A billing system whose clock was ahead, and is right again, must not hide what appears until it gets there.
+        since = min(last, watermark) - timedelta(minutes=settings.overlap_minutes) if last else None
         store.create_incoming(connection)
         counts = dict.fromkeys(("read", "new", "changed", "gone", "drifted", "unreadable"), 0)
         missing: list[str] = []
-        for known, ids in _chunks(connection, source, queries, name, settings, since):
+        stand_ins: list[str] = []
+        for known, ids in _chunks(connection, source, queries, name, settings, since, stand_ins):
             documents, bad = reader.read_documents(source, queries, name, ids)
             rows = [
                 row
                 for document in documents
                 if (row := _incoming(document, known.get(document.document_id), validation))
             ]
-            rows += [_unreadable(one, validation) for one in bad]
-            with store.copy_incoming(connection) as copy:
-                for row in rows:
-                    copy.write_row(row)
+            _copy(connection, rows + [_unreadable(one, validation) for one in bad])
             returned = {document.document_id for document in documents} | {one.document_id for one in bad}
             missing += [document_id for document_id in ids if document_id not in returned]
             counts["read"] += len(returned)
             counts["unreadable"] += len(bad)
+        # They cannot be asked for one by one, so as long as we hold some, all of them are read.
+        without_id = reader.documents_without_id(source, queries, None if stand_ins else since)
+        _copy(connection, [_unreadable(one, validation) for one in without_id])
+        missing += sorted(set(stand_ins) - {one.document_id for one in without_id})
+        counts["read"] += len(without_id)
+        counts["unreadable"] += len(without_id)
+        store.drop_repeated(connection)
         settle_order(connection, merging=True)
         gone = store.mark_gone(connection, name, missing)  # first: a document is no duplicate of one that went
         store.add_cross_findings(
@@ -95,6 +102,12 @@ def stage(
     return StagingResult(since, watermark, counts)
 
 
+def _copy(connection: Connection, rows: Sequence[Incoming]) -> None:
+    with store.copy_incoming(connection) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
 def _chunks(
     connection: Connection,
     source: sqlalchemy.Connection,
@@ -102,11 +115,16 @@ def _chunks(
     name: str,
     settings: StagingSettings,
     since: datetime | None,
+    stand_ins: list[str],
 ) -> Iterator[tuple[dict[str, Known], Sequence[str]]]:
-    """Ids to read, first those that we poll again, then those that are new; each document once."""
+    """Ids to read, first those that we poll again, then those that are new; ids that are stand-ins go to `stand_ins`.
+
+    An id that the source has twice may come twice.
+    """
     for chunk in store.polled(connection, name, settings.drift_days):
         known = {one.document_id: one for one in chunk}
-        yield known, list(known)
+        stand_ins += filter(reader.is_stand_in, known)
+        yield known, [one for one in known if not reader.is_stand_in(one)]
     for ids in reader.new_document_ids(source, queries, since):
         if fresh := store.unknown(connection, name, ids, settings.drift_days):
             yield {}, fresh
@@ -114,8 +132,11 @@ def _chunks(
 
 def _incoming(document: Document, known: Known | None, validation: Validation) -> Incoming | None:
     """The row to merge, or None where a posted document is what it was."""
-    lines = lines_json(document.lines)
-    hashed = content_hash(document, lines)
+    try:
+        lines = lines_json(document.lines)
+        hashed = content_hash(document, lines)
+    except orjson.JSONEncodeError:
+        return _unreadable(_without_text(document), validation)
     same = known is not None and known.content_hash == hashed
     if known and known.posted and same and not known.drifted:
         return None
@@ -123,8 +144,8 @@ def _incoming(document: Document, known: Known | None, validation: Validation) -
     findings = validate(document, validation.policy, validation.check_mapping) if needs_rules else []
     return Incoming(
         document.document_id,
-        _clean(document.kind) or "",
-        _clean(document.number) or "",
+        _key(document.kind),
+        _key(document.number),
         _clean(document.status) or "",
         document.created_at,
         document.document_date,
@@ -151,11 +172,11 @@ def _incoming(document: Document, known: Known | None, validation: Validation) -
 def _unreadable(bad: reader.BadDocument, validation: Validation) -> Incoming:
     """A document that could not be understood is held under what is known of it, never dropped."""
     found = finding("FIELD_UNREADABLE", bad.field, bad.value_repr, bad.message)
-    number = _clean(bad.number) or bad.document_id
+    number = _key(bad.number or "") or bad.document_id
     nothing = (None,) * 11
     return Incoming(
         bad.document_id,
-        _clean(bad.kind) or "unknown",
+        _key(bad.kind or "") or "unknown",
         number,
         _clean(bad.status) or "unknown",
         None,
@@ -168,6 +189,33 @@ def _unreadable(bad: reader.BadDocument, validation: Validation) -> Incoming:
         outcome="held",
         findings=_json([found._asdict()]),
     )
+
+
+def _without_text(document: Document) -> reader.BadDocument:
+    """A document with a text that is none: half of a surrogate pair, which no database and no request takes."""
+    texts = {name: getattr(document, name) for name in Document.__dataclass_fields__} | document.extra
+    for line in document.lines:
+        texts |= {f"lines[{line.line_no}].{name}": value for name, value in (line._asdict() | line.extra).items()}
+    field, value = next(
+        (name, value) for name, value in texts.items() if isinstance(value, str) and value != _encodable(value)
+    )
+    message = f"{field} holds half of a surrogate pair."
+    known = (_encodable(one) for one in (document.kind, document.status))
+    return reader.BadDocument(
+        document.document_id, _encodable(document.number), field, repr(value)[:80], message, *known
+    )
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _key(text: str) -> str:
+    """A text that an index takes; what is longer belongs to a document that is held for it."""
+    cleaned = _clean(text) or ""
+    if len(cleaned) <= _LONGEST_KEY:
+        return cleaned
+    return f"{cleaned[: _LONGEST_KEY - 40]}… {hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
 def _clean(text: str | None) -> str | None:

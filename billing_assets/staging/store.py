@@ -139,6 +139,13 @@ def copy_incoming(connection: Connection) -> Copy:
     return connection.cursor().copy(f"copy incoming ({_COLUMNS}) from stdin")  # type: ignore[return-value]
 
 
+def drop_repeated(connection: Connection) -> None:
+    """Leaves one row for each document: an id that stands several times in the source was read several times."""
+    connection.execute(
+        "delete from incoming as i using incoming as later where i.document_id = later.document_id and i.ctid < later.ctid"
+    )
+
+
 def add_cross_findings(connection: Connection, source: str, duplicate: Finding, unknown_target: Finding) -> None:
     """Findings that need to see other documents, and the state that follows from them."""
     connection.execute("create index on incoming (external_id)")

@@ -19,7 +19,7 @@ from billing_assets.netsuite import store as posting
 from billing_assets.netsuite.store import Outcome
 from billing_assets.settings import BatchSettings, Settings
 from billing_assets.state.database import Connection, connect, libpq_url
-from billing_assets_tests import builders
+from billing_assets_tests import builders, clock
 from billing_assets_tests.batches.documents import set_state
 from billing_assets_tests.netsuite.rig import invoices, stage_rows
 
@@ -202,6 +202,37 @@ def test_the_keeper_survives_a_cut_connection(batch: Batch) -> None:
         time.sleep(2.5)
         lease.check()
         assert lease.valid_until > time.monotonic()
+
+
+def test_a_run_whose_connection_is_cut_lets_go_at_once_on_another(batch: Batch) -> None:
+    with (
+        connect(batch.url, application="the run") as connection,
+        pytest.raises(psycopg.OperationalError),
+        holding(batch.url, connection, batch.key, "run-1", settings(60), retry_rejected=False),
+    ):
+        assert terminate(batch.url, "the run")
+        connection.execute("select")
+    assert batch.states() == ["batched"] * 3
+    assert [one.partition_key for one in store.wanting_a_run(batch.state, pause_seconds=600)] == [batch.key]
+
+
+def test_a_clock_that_is_set_forward_ends_leases_and_one_set_back_keeps_no_dead_run_alive(batch: Batch) -> None:
+    clock.make_settable(batch.url)
+    with connect(batch.url) as connection:
+        store.lock(connection, batch.key, "dead", 6, retry_rejected=False)
+        assert store.wanting_a_run(connection) == []
+        clock.set_ahead(batch.url, -3600)
+        assert [one.partition_key for one in store.wanting_a_run(connection)] == [batch.key]
+        held = store.lock(connection, batch.key, "run-2", 6, retry_rejected=False)
+        assert store.wanting_a_run(connection) == []
+        store.release(connection, held, AFTER)
+        clock.set_ahead(batch.url, -7200)
+        assert [one.partition_key for one in store.wanting_a_run(connection, 600)] == [batch.key], "nor does it rest"
+        held = store.lock(connection, batch.key, "run-3", 6, retry_rejected=False)
+        clock.set_ahead(batch.url, 3600)
+        assert [one.partition_key for one in store.wanting_a_run(connection)] == [batch.key]
+        store.renew(connection, held, 6)
+        assert store.wanting_a_run(connection) == []
 
 
 def test_a_hold_that_was_unlocked_is_noticed_without_writing(batch: Batch) -> None:

@@ -48,6 +48,7 @@ def settings_for(sandbox: RunningSandbox, **changes: Any) -> Settings:
         "timeout_seconds": 5,
         "max_request_seconds": 0.3,
         "read_back_seconds": 0.2,
+        "outage_seconds": 0,
     }
     return Settings(
         netsuite=NetSuiteSettings(**(values | changes)), batches=BatchSettings(lease_seconds=3, stale_lock_minutes=0)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from billing_assets.batches.store import wanting_a_run
 from billing_assets.batches.unlocking import requeue
 from billing_assets.netsuite import posting
 from billing_assets.sandbox.netsuite.process import start_sandbox
@@ -224,6 +225,7 @@ def test_wrong_credentials_stop_the_run_with_the_setting_named(rig: Rig) -> None
     assert result.stopped is not None
     assert "refused the login" in result.stopped
     assert "BILLING_NETSUITE__CLIENT_ID" in result.stopped
+    assert wanting_a_run(rig.state, pause_seconds=600) == [], "a person has to mend it: the batch rests"
     assert rig.counts() == {"batched": 20}
     assert rig.account.admin("summary")["posts"]["received"] == 0
     assert rig.post_until_done() == 1

@@ -1,0 +1,51 @@
+"""NetSuite goes away in the middle of a batch: a run waits for it, goes on where it was, and doubles nothing."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from billing_assets.batches.store import wanting_a_run
+from billing_assets.netsuite.errors import NetSuiteUnavailable
+from billing_assets_tests.netsuite.rig import Rig, invoices
+
+EVERYTHING = ["create", "suiteql"]
+DOWN: dict[str, dict[str, Any]] = {
+    "a gateway's page": {"fault": "html_502", "operations": EVERYTHING},
+    "cut connections": {"fault": "drop_without_commit", "operations": EVERYTHING},
+    "too many requests": {"fault": "refuse_concurrency", "operations": EVERYTHING},
+}
+
+
+@pytest.mark.parametrize("how", DOWN)
+def test_a_run_waits_through_an_outage_and_posts_the_rest_when_it_is_over(rig: Rig, how: str) -> None:
+    rig = rig.changed(outage_seconds=30, max_request_seconds=0.2, read_back_seconds=0.2)
+    rig.account.switch(latency_median_ms=30)
+    key = rig.planned(invoices(150))
+    down = threading.Timer(0.3, rig.account.switch, kwargs={"faults": [DOWN[how]]})
+    up = threading.Timer(4, rig.account.switch, kwargs={"faults": []})
+    down.start()
+    up.start()
+    result = rig.post(key)
+    down.join()
+    up.join()
+    assert result.stopped is None, "one run came through"
+    assert result.seconds > 3.5
+    rig.post_until_done()
+    rig.assert_whole(150)
+
+
+def test_an_outage_that_lasts_ends_the_run_and_the_next_one_comes_without_a_rest(rig: Rig) -> None:
+    rig = rig.changed(outage_seconds=1)
+    rig.account.switch(faults=[DOWN["a gateway's page"]])
+    key = rig.planned(invoices(60))
+    result = rig.post(key)
+    assert result.stopped is not None
+    assert "answers in a row had no outcome" in result.stopped
+    assert [batch.partition_key for batch in wanting_a_run(rig.state, pause_seconds=600)] == [key]
+    with pytest.raises(NetSuiteUnavailable):
+        rig.post(key, "in the outage")
+    assert rig.account.admin("summary")["posts"]["received"] < 60, "the rest was spared"
+    rig.account.switch(faults=[])
+    rig.post_until_done()
+    rig.assert_whole(60)
