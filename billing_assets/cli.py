@@ -41,7 +41,7 @@ from billing_assets.operations.processes import (
     webserver_command,
 )
 from billing_assets.operations.status import show_status, simple_table, status
-from billing_assets.operations.watching import tell_about_silent_daemon
+from billing_assets.operations.watching import keep_up
 from billing_assets.presentation import amount
 from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import SandboxError
@@ -127,7 +127,7 @@ def _system(period: str, *, use_sample: bool) -> Iterator[tuple[Prepared, LoadWa
                     return load_wave(url, period, wave, waves)
 
         prepared = environment.prepare(Runtime(load_settings()) if use_sample else found)
-        if found.settings.embedded:
+        if prepared.embedded:
             environment.end_dead_runs(prepared.instance)
         environment.write_environment_file(prepared.home)
         yield prepared, load
@@ -200,10 +200,8 @@ def _feed(load: LoadWave) -> None:
 def _watch(prepared: Prepared, processes: list[Process]) -> None:
     try:
         while True:
-            for process in processes:
-                process.check()
-            tell_about_silent_daemon(prepared.runtime, prepared.instance)
-            time.sleep(5)
+            keep_up(prepared, processes)
+            time.sleep(2)
     except KeyboardInterrupt:
         console.print("Stopping…")
 

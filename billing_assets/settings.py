@@ -118,7 +118,9 @@ class BatchSettings(_Section):
     retry_seconds: float = Field(
         30, ge=0, description="How long a batch rests after a run that could not send all of it (login refused, say)"
     )
-    sensor_seconds: PositiveInt = Field(30, description="How often the planner looks for ready documents")
+    sensor_seconds: PositiveInt = Field(
+        5, description="How often the planner looks for ready documents and for batches whose run died"
+    )
 
 
 class CloseSettings(_Section):

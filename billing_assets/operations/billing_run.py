@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from billing_assets.billing_system.totals import month_totals, months
 from billing_assets.close.reconciliation import MonthClose, Row, Sum, add, close_month
-from billing_assets.operations.processes import Process
+from billing_assets.operations.processes import Process, keep_running
 from billing_assets.operations.status import show_status, simple_table, status
 from billing_assets.presentation import amount
 from billing_assets.runtime import Runtime
@@ -19,7 +19,7 @@ from billing_assets.state.database import Connection
 
 ALL = "all"
 _LOOK_SECONDS = 0.5
-_STUCK_SECONDS = 120.0
+_STUCK_SECONDS = 300.0
 _UNKNOWN_SECONDS = 1200.0  # an attempt without an outcome waits for NetSuite's longest request time
 
 LoadWave = Callable[[int, int], tuple[int, int]]
@@ -103,8 +103,8 @@ def bill(
 ) -> bool:
     """Feeds the waves, waits until every document of the period reached an end, closes its months. True if all agree.
 
-    Raises ProcessError when a process of the system ends, StuckError when nothing moves, NoDocumentsError when there is
-    nothing to bill, SourceError and NetSuiteError when one of them cannot be asked.
+    Raises ProcessError when a process of the system ends again and again, StuckError when nothing moves,
+    NoDocumentsError when there is nothing to bill, SourceError and NetSuiteError when one of them cannot be asked.
     """
     progress = Progress(console)
     if load_wave is None:
@@ -146,7 +146,8 @@ def _wait(
 ) -> None:
     while True:
         for process in processes:
-            process.check()
+            if keep_running(runtime.settings.home, process):
+                progress.say(f"[red]{process.name} ended and was started again[/red]; its log: {process.log}")
         progress.tell_failures(dg.DagsterInstance.get())
         periods = _periods(runtime, period)
         if done(connection, runtime, periods, progress.look(connection, periods)):

@@ -36,11 +36,12 @@ _DAGSTER = {"DAGSTER_HOME", "DAGSTER_POSTGRES_URL"}
 
 @dataclass(frozen=True)
 class Prepared:
-    """A machine that is ready: its runtime, its folder, and Dagster's instance."""
+    """A machine that is ready: its runtime, its folder, Dagster's instance, and whether the database is ours to run."""
 
     runtime: Runtime
     home: Path
     instance: dg.DagsterInstance
+    embedded: bool
 
 
 def set_default(setting: str, value: str) -> None:
@@ -73,7 +74,7 @@ def runtime(*, keep_server: bool = False) -> Iterator[Runtime]:
 
 def prepare(found: Runtime) -> Prepared:
     """Migrates our database and makes Dagster's instance. Safe again and again, also from several starters at once."""
-    home = found.settings.home
+    home, is_embedded = found.settings.home, found.settings.embedded
     os.environ[variable("database_url")] = found.database_url
     migrate(found.database_url, shipped("sql/state"))
     dagster_home = home / "dagster"
@@ -85,7 +86,7 @@ def prepare(found: Runtime) -> Prepared:
     instance = dg.DagsterInstance.get()
     instance.upgrade()
     instance.event_log_storage.set_concurrency_slots(POOL, found.settings.batches.parallel_runs)
-    return Prepared(Runtime(load_settings()), home, instance)
+    return Prepared(Runtime(load_settings()), home, instance, is_embedded)
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> int:

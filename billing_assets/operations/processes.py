@@ -8,16 +8,21 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 import requests
+import structlog
 
 from billing_assets.shipped import shipped
 
+log = structlog.get_logger(__name__)
+
 _GRACE_SECONDS = 8.0
+_OFTEN = 10
+_OFTEN_WITHIN_SECONDS = 600.0
 _NOTES = "processes.json"
 
 
@@ -25,13 +30,15 @@ class ProcessError(Exception):
     """A process of the system ended by itself. The message ends with its log's last lines."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Process:
-    """A started process and its log file."""
+    """A started process, how to start it again, and its log file."""
 
     name: str
+    command: Sequence[str]
     handle: subprocess.Popen[bytes]
     log: Path
+    starts: list[float] = field(default_factory=list)  # time.monotonic
 
     def check(self) -> None:
         """Raises ProcessError when the process has ended."""
@@ -60,22 +67,39 @@ def started(home: Path, commands: Mapping[str, Sequence[str]]) -> Iterator[list[
     try:
         for name, command in commands.items():
             log = logs / f"{name.replace(' ', '_')}.log"
-            with log.open("wb") as output:
-                handle = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    cwd=home,
-                )
-            running.append(Process(name, handle, log))
-            note_process(home, handle.pid)
+            log.write_bytes(b"")
+            running.append(Process(name, command, _start(home, command, log), log, [time.monotonic()]))
         yield running
     finally:
         for process in reversed(running):
             stop_tree(process.handle.pid)
             process.handle.wait()
+
+
+def _start(home: Path, command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        handle = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, cwd=home
+        )
+    note_process(home, handle.pid)
+    return handle
+
+
+def keep_running(home: Path, process: Process) -> bool:
+    """Starts a process again that has ended; returns whether it did.
+
+    Raises ProcessError when it has ended too often within ten minutes: then starting it again is no help.
+    """
+    if process.handle.poll() is None:
+        return False
+    lately = time.monotonic() - _OFTEN_WITHIN_SECONDS
+    process.starts = [start for start in process.starts if start > lately]
+    if len(process.starts) >= _OFTEN:
+        process.check()
+    log.warning("started_again", process=process.name, ended_with=process.handle.returncode, log=str(process.log))
+    process.handle = _start(home, process.command, process.log)
+    process.starts.append(time.monotonic())
+    return True
 
 
 def note_process(home: Path, pid: int) -> None:

@@ -1,15 +1,44 @@
-"""Seen from outside Dagster's daemon: whether it still gives signs of life."""
+"""Seen from outside Dagster's daemon: processes that ended are started again, and one that is silent is told of."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
+import psycopg
+import sqlalchemy.exc
+import structlog
 
 from billing_assets.alerts.causes import daemon_silent
 from billing_assets.alerts.send import deliver
+from billing_assets.operations.environment import Prepared
+from billing_assets.operations.processes import Process, keep_running
 from billing_assets.runtime import Runtime
+from billing_assets.state import embedded
+from billing_assets.state.server_programs import EmbeddedServerError
+
+log = structlog.get_logger(__name__)
 
 SILENT_SECONDS = 180.0
 """Dagster calls a daemon healthy for up to half an hour after its last heartbeat; that is too long for us."""
+
+
+def keep_up(prepared: Prepared, processes: Sequence[Process]) -> None:
+    """One look: what ended is started again. Raises ProcessError for a process that ends again and again.
+
+    A database that cannot be had now (its disk is full, say) is tried again at the next look.
+    """
+    if prepared.embedded:
+        try:
+            embedded.start(prepared.home)
+        except EmbeddedServerError as error:
+            log.warning("database_down", reason=str(error).partition("\n")[0])
+            return
+    for process in processes:
+        keep_running(prepared.home, process)
+    try:
+        tell_about_silent_daemon(prepared.runtime, prepared.instance)
+    except (psycopg.OperationalError, sqlalchemy.exc.OperationalError) as error:
+        log.warning("database_not_answering", reason=type(error).__name__)
 
 
 def last_heartbeat(instance: dg.DagsterInstance) -> datetime | None:

@@ -205,13 +205,16 @@ def test_the_keeper_survives_a_cut_connection(batch: Batch) -> None:
 
 
 def test_a_run_whose_connection_is_cut_lets_go_at_once_on_another(batch: Batch) -> None:
-    with (
-        connect(batch.url, application="the run") as connection,
-        pytest.raises(psycopg.OperationalError),
-        holding(batch.url, connection, batch.key, "run-1", settings(60), retry_rejected=False),
-    ):
-        assert terminate(batch.url, "the run")
-        connection.execute("select")
+    def work() -> None:
+        with (
+            connect(batch.url, application="the run") as connection,
+            holding(batch.url, connection, batch.key, "run-1", settings(60), retry_rejected=False),
+        ):
+            assert terminate(batch.url, "the run")
+            connection.execute("select")
+
+    with pytest.raises(psycopg.OperationalError):
+        work()
     assert batch.states() == ["batched"] * 3
     assert [one.partition_key for one in store.wanting_a_run(batch.state, pause_seconds=600)] == [batch.key]
 

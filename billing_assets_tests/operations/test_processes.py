@@ -13,6 +13,7 @@ import pytest
 
 from billing_assets.operations.processes import (
     ProcessError,
+    keep_running,
     note_process,
     started,
     stop_noted,
@@ -83,6 +84,24 @@ def test_a_process_that_ended_by_itself_is_named_with_the_end_of_its_log(tmp_pat
             process.check()
         with pytest.raises(ProcessError, match="ended with code 3"):
             wait_until_answers("http://127.0.0.1:9", process)
+
+
+def test_a_process_that_ended_is_started_again_but_not_for_ever(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "print('the reason'); raise SystemExit(3)"]
+    with started(tmp_path, {"dagster daemon": command, "sleeper": SLEEPER}) as (failing, sleeper):
+        assert not keep_running(tmp_path, sleeper)
+        os.kill(sleeper.handle.pid, signal.SIGKILL)
+        sleeper.handle.wait()
+        assert keep_running(tmp_path, sleeper)
+        assert sleeper.handle.poll() is None
+        for _ in range(9):
+            failing.handle.wait()
+            assert keep_running(tmp_path, failing)
+        failing.handle.wait()
+        with pytest.raises(ProcessError, match=r"(?s)dagster daemon ended with code 3.*the reason"):
+            keep_running(tmp_path, failing)
+        assert failing.log.read_text().count("the reason") == 10
+    assert not psutil.pid_exists(sleeper.handle.pid)
 
 
 def test_a_server_that_stays_silent_is_named_with_its_log(tmp_path: Path) -> None:
