@@ -10,6 +10,8 @@ from types import NoneType
 from typing import Any, NamedTuple
 from uuid import UUID
 
+_BEYOND = 2**63
+
 
 class Unreadable(ValueError):  # noqa: N818
     """A value of the source that cannot be taken over; the message says why."""
@@ -71,8 +73,10 @@ def number(value: Any) -> Decimal:
 
 
 def whole_number(value: Any) -> int:
-    """An integer, whatever exact type it comes in."""
+    """An integer of at most 64 bits, whatever exact type it comes in."""
     exact = number(value)
+    if not -_BEYOND <= exact < _BEYOND:
+        raise Unreadable("is too large")
     if exact != exact.to_integral_value():
         raise Unreadable("is not a whole number")
     return int(exact)
@@ -92,7 +96,10 @@ def day(value: Any) -> date:
 def moment(value: Any) -> datetime:
     """A timestamp in UTC; one without a zone is UTC already."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        try:
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        except OverflowError:
+            raise Unreadable("lies outside the years 1 to 9999 in UTC") from None
     if value is None:
         raise Unreadable("is NULL")
     raise Unreadable(f"is a {type(value).__name__} where a timestamp is expected; CAST it in the query")

@@ -98,6 +98,8 @@ def asking(conn: Connection, what: str) -> Iterator[None]:
             raise CannotConnect(conn.engine.url, short(error)) from error
         refusal = ValueRefused if isinstance(error, DataError) else QueryFailed
         raise refusal(what, short(error)) from error
+    except (UnicodeError, OverflowError) as error:  # drivers raise these bare: half a surrogate pair, the year 0
+        raise ValueRefused(what, f"{type(error).__name__}: the driver cannot read a value") from error
 
 
 def short(error: DBAPIError) -> str:

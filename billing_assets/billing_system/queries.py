@@ -16,8 +16,10 @@ from sqlalchemy import (
     Unicode,
     any_,
     bindparam,
+    cast,
     column,
     false,
+    func,
     make_url,
     or_,
     select,
@@ -104,6 +106,17 @@ def headers_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Sta
     """Documents with one of the ids (at most 1,000: SQL Server takes 2,100 parameters)."""
     documents = documents_table(queries)
     return all_columns(documents).where(_is_one_of(documents.c.document_id, dialect, ids))
+
+
+def headers_without_id(queries: Queries, dialect: Dialect, since: datetime | None, longest: int) -> Statement:
+    """What names a document (id, kind, number, status) of those whose id is NULL or longer than `longest`."""
+    documents = documents_table(queries)
+    key = documents.c.document_id
+    named = select(*(documents.c[name] for name in ("document_id", "kind", "number", "status")))
+    query = named.where(or_(key.is_(None), func.char_length(cast(key, String())) > longest))
+    if since is None:
+        return query
+    return query.where(or_(created_since(documents, dialect, since), documents.c.created_at.is_(None)))
 
 
 def lines_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Statement:

@@ -6,6 +6,7 @@ BadDocument.
 """
 
 import gc
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from operator import ne
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -29,6 +31,7 @@ from billing_assets.billing_system.queries import (
     check_columns,
     column_names,
     headers_by_id,
+    headers_without_id,
     ids_created_since,
     lines_by_id,
     load_queries,
@@ -45,7 +48,9 @@ __all__ = [
     "SourceError",
     "check_columns",
     "connect_source",
+    "documents_without_id",
     "fingerprint",
+    "is_stand_in",
     "load_queries",
     "month_totals",
     "months",
@@ -59,6 +64,10 @@ __all__ = [
 
 CHUNK = 1000
 """Documents per statement: SQL Server takes at most 2,100 parameters, and memory stays flat."""
+
+_LONGEST_ID = 500
+_MOST_WITHOUT_ID = 10_000
+_STAND_IN = "∅ no document_id "
 
 _SHOWN = 80  # characters of an odd value that are worth showing
 _NO_EXTRA: dict[str, str | None] = {}  # shared by all rows without further columns; nobody changes it
@@ -86,7 +95,7 @@ def new_document_ids(conn: Connection, queries: Queries, since: datetime | None)
     """Ids of documents created at or after `since` (all, if None), in lists of at most 1,000, in bounded memory.
 
     Documents may be read on `conn` between two lists: PostgreSQL serves the ids from a cursor, other engines on a
-    connection of their own. A header without an id cannot be read; the month's totals still count it.
+    connection of their own. A header without an id that can be asked for is in `documents_without_id`.
     """
     query = ids_created_since(queries, conn.dialect, since)
     postgresql = conn.dialect.name == "postgresql"
@@ -96,15 +105,50 @@ def new_document_ids(conn: Connection, queries: Queries, since: datetime | None)
         streaming.execute(query, execution_options={"yield_per": CHUNK}) as result,
     ):
         for rows in result.partitions():
-            if ids := [_id(row[0]) for row in rows if row[0] is not None]:
+            found = dict.fromkeys(_id(row[0]) for row in rows if row[0] is not None)
+            if ids := [one for one in found if len(one) <= _LONGEST_ID]:
                 yield ids
 
 
 def _id(value: Any) -> str:
     try:
-        return contract.text(value)
+        found = contract.text(value)
     except Unreadable as error:
         raise QueryFailed(DOCUMENTS_FILE, f"document_id {error}; CAST it in the query") from error
+    if "\0" in found or (not found.isascii() and found.encode(errors="replace").decode() != found):
+        raise QueryFailed(DOCUMENTS_FILE, f"document_id {found[:_SHOWN]!r} is no text that can be a key")
+    return found
+
+
+def documents_without_id(conn: Connection, queries: Queries, since: datetime | None) -> list[BadDocument]:
+    """Documents (of those created at or after `since`) whose id is NULL or too long for a key, each under a stand-in.
+
+    The stand-in is made of what the source says of the document, so it stays while that stays. Raises QueryFailed
+    where there are so many that the query must be wrong.
+    """
+    statement = headers_without_id(queries, conn.dialect, since, _LONGEST_ID).limit(_MOST_WITHOUT_ID + 1)
+    with asking(conn, DOCUMENTS_FILE):
+        rows = conn.execute(statement).all()
+    if len(rows) > _MOST_WITHOUT_ID:
+        raise QueryFailed(DOCUMENTS_FILE, f"more than {_MOST_WITHOUT_ID} documents have no usable document_id")
+    times: Counter[str] = Counter()
+    found = []
+    for document_id, *named in sorted(rows, key=repr):
+        kind, number, status = map(contract.further, named)
+        content = hashlib.sha256(repr(document_id or named).encode()).hexdigest()[:24]
+        times[content] += 1
+        if document_id is not None and times[content] > 1:
+            continue  # a join that repeats it
+        stand_in = f"{_STAND_IN}{content}-{times[content]}"
+        why = "is NULL" if document_id is None else f"has more than {_LONGEST_ID} characters"
+        problem = _Problem("document_id", document_id, f"{why}; give every document an id of its own")
+        found.append(_bad_document(stand_in, problem, number, kind, status))
+    return found
+
+
+def is_stand_in(document_id: str) -> bool:
+    """Whether the id is one that `documents_without_id` made; the source cannot be asked for it."""
+    return document_id.startswith(_STAND_IN)
 
 
 def read_documents(
@@ -176,6 +220,8 @@ def _read_table(conn: Connection, statement: Statement, file: str, columns: Sequ
         rows = result.all()
     if missing := [one.name for one in columns if one.name not in names]:
         raise ColumnsWrong({file: missing}, {})
+    if len(set(names)) < len(names):
+        raise ColumnsWrong({}, {file: sorted({name for name in names if names.count(name) > 1})})
     by_column: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(names)
     cells = dict(zip(names, by_column, strict=True))
     problems: dict[int, _Problem] = {}
@@ -235,10 +281,12 @@ def _lines_by_document(table: _Table) -> tuple[dict[str, list[Line]], dict[str, 
     for row, problem in table.problems.items():
         where = line_numbers[row] if line_numbers[row] is not None else "?"
         problems.setdefault(ids[row], problem._replace(column=f"lines[{where}].{problem.column}"))
+    if sum(map(ne, ids[1:], ids)) >= len(set(ids)) > 0:
+        # Ordered by document, but not by our idea of one: to the database `a` and `A`, or 1.0 and 1.00, may be equal.
+        order = sorted(range(len(ids)), key=lambda row: repr(ids[row]))
+        ids, line_numbers, lines = ([cells[row] for row in order] for cells in (ids, line_numbers, lines))
     start = 0
-    for document_id, count in Counter(
-        ids
-    ).items():  # the statement orders by document, so each one's lines are together
+    for document_id, count in Counter(ids).items():  # each document's lines are together
         end = start + count
         lines_of[document_id] = lines[start:end]
         if len(set(line_numbers[start:end])) < count and document_id not in problems:

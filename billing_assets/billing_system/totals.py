@@ -10,9 +10,11 @@ from sqlalchemy import (
     Connection,
     Date,
     Dialect,
+    String,
     and_,
     bindparam,
     case,
+    cast,
     exists,
     extract,
     func,
@@ -54,7 +56,10 @@ class MonthTotal:
 def months(conn: Connection, queries: Queries) -> list[str]:
     """The billing months (`YYYY-MM`) in which the source has documents, in order."""
     with asking(conn, DOCUMENTS_FILE):
-        return sorted(f"{int(row[0]):04d}-{int(row[1]):02d}" for row in conn.execute(months_query(queries)))
+        found = conn.execute(months_query(queries)).all()
+    # A date of PostgreSQL may be infinite or before Christ: such a document is held, it has no month.
+    dated = [(year, month) for year, month in found if year is not None and month is not None and 1 <= year <= 9999]
+    return sorted(f"{int(year):04d}-{int(month):02d}" for year, month in dated)
 
 
 def month_totals(conn: Connection, queries: Queries, period: str) -> list[MonthTotal]:
@@ -84,8 +89,7 @@ def fingerprint(conn: Connection, queries: Queries, since: datetime | None) -> s
     with asking(conn, DOCUMENTS_FILE):
         count, closed, newest = conn.execute(recent_query(queries, conn.dialect, since)).one()
         open_count = conn.execute(open_query(queries, conn.dialect)).scalar_one()
-    moment = contract.moment(newest).isoformat() if newest is not None else "-"
-    return f"{count}/{closed}/{open_count}/{moment}"
+    return f"{count}/{closed}/{open_count}/{'-' if newest is None else newest}"
 
 
 def months_query(queries: Queries) -> Statement:
@@ -111,7 +115,10 @@ def orphan_lines_query(queries: Queries, limit: int) -> Statement:
 def recent_query(queries: Queries, dialect: Dialect, since: datetime | None) -> Statement:
     documents = documents_table(queries)
     is_closed = _has_status(documents, dialect, SourceStatus.CLOSED)
-    query = select(func.count(), func.count(case((is_closed, 1))), func.max(documents.c.created_at))
+    newest: ColumnElement[Any] = func.max(documents.c.created_at)
+    if dialect.name == "postgresql":  # 'infinity' is a timestamp there, and none in Python
+        newest = cast(newest, String())
+    query = select(func.count(), func.count(case((is_closed, 1))), newest)
     return query if since is None else query.where(created_since(documents, dialect, since))
 
 

@@ -111,4 +111,4 @@ class Document:
     @property
     def period(self) -> str:
         """The billing month, `YYYY-MM`, from the document date."""
-        return f"{self.document_date:%Y-%m}"
+        return f"{self.document_date.year:04d}-{self.document_date.month:02d}"  # %Y leaves zeros out before 1000

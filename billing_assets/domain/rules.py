@@ -138,6 +138,8 @@ def _header(document: Document, policy: Policy) -> Iterator[Finding]:
         yield finding(
             "KIND_UNSUPPORTED", "kind", document.kind, f"A document of kind {document.kind} cannot be posted."
         )
+    if not document.number.strip():
+        yield finding("FIELD_UNREADABLE", "number", document.number, "The document has no number.")
     if document.status != SourceStatus.CLOSED:
         yield finding("STATUS_UNKNOWN", "status", document.status, "The status is neither open, closed nor void.")
     if not (document.customer or "").strip():

@@ -125,7 +125,8 @@ def _chunks(
         known = {one.document_id: one for one in chunk}
         stand_ins += filter(reader.is_stand_in, known)
         yield known, [one for one in known if not reader.is_stand_in(one)]
-    for ids in reader.new_document_ids(source, queries, since):
+    # A document that gets its id at last may be older than the watermark.
+    for ids in reader.new_document_ids(source, queries, None if stand_ins else since):
         if fresh := store.unknown(connection, name, ids, settings.drift_days):
             yield {}, fresh
 

@@ -142,7 +142,9 @@ def copy_incoming(connection: Connection) -> Copy:
 def drop_repeated(connection: Connection) -> None:
     """Leaves one row for each document: an id that stands several times in the source was read several times."""
     connection.execute(
-        "delete from incoming as i using incoming as later where i.document_id = later.document_id and i.ctid < later.ctid"
+        """
+        delete from incoming as i using incoming as later
+        where i.document_id = later.document_id and i.ctid < later.ctid"""
     )
 
 
