@@ -1,0 +1,99 @@
+"""One look at both sides: what the billing system has, what we hold, and what NetSuite holds."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from billing_assets_tests.faults.life.world import World
+
+Row = dict[str, Any]
+
+
+class Ours(NamedTuple):
+    """Our tables. Documents by row id, batches by partition key; attempts and outcomes as they were written."""
+
+    documents: dict[int, Row]
+    batches: dict[str, Row]
+    attempts: list[Row]
+    outcomes: list[Row]
+    watermark: datetime | None
+
+
+class SourceDocument(NamedTuple):
+    """A document as the billing system has it now. `lines`: (number, item, quantity, price, amount)."""
+
+    id: str
+    number: str
+    kind: str
+    status: str
+    created_at: datetime
+    month: str
+    customer: str | None
+    memo: str | None
+    applies_to: str | None
+    total: Decimal
+    lines: tuple[tuple[int, str | None, Decimal, Decimal, Decimal], ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """Both sides at one moment. `now` is the clock of our database."""
+
+    now: datetime
+    source: dict[str, SourceDocument]
+    ours: Ours
+    records: list[Row]
+    posts: dict[str, int]
+
+    def of_batch(self, key: str) -> list[Row]:
+        """Our rows of a batch, oldest first."""
+        return [row for row in self.ours.documents.values() if row["batch"] == key]
+
+
+_KINDS = {"I": "invoice", "C": "credit_memo", "A": "adjustment"}
+
+
+def look(world: World) -> View:
+    """Reads everything."""
+    row = world.state.execute("select clock_timestamp() as now").fetchone()
+    assert row is not None
+    return View(
+        row["now"],
+        _source(world),
+        look_at_ours(world),
+        world.admin("records", limit="1000")["items"],
+        world.admin("summary")["posts"],
+    )
+
+
+def look_at_ours(world: World) -> Ours:
+    """Reads our tables, with the version of every row of a document: it changes with every write."""
+    execute = world.state.execute
+    documents = execute("select *, xmin::text as version from billing.staged_invoices order by id").fetchall()
+    batches = execute("select * from billing.locked_batches order by partition_key").fetchall()
+    watermark = execute("select last_successful_run_at as at from billing.watermarks").fetchone()
+    return Ours(
+        {row["id"]: row for row in documents},
+        {row["partition_key"]: row for row in batches},
+        execute("select * from billing.posting_attempts order by id").fetchall(),
+        execute("select * from billing.posting_outcomes order by id").fetchall(),
+        watermark["at"] if watermark else None,
+    )
+
+
+def _source(world: World) -> dict[str, SourceDocument]:
+    lines: dict[str, list[tuple[int, str | None, Decimal, Decimal, Decimal]]] = {}
+    for document, *rest in world.source.execute(
+        "select invoice_id, line_no, stock_code, quantity, price, amount from invoice_lines order by 1, 2"
+    ):
+        lines.setdefault(str(document), []).append((rest[0], rest[1], rest[2], rest[3], rest[4]))
+    return {
+        str(row[0]): SourceDocument(
+            str(row[0]), row[1], _KINDS[row[2]], *row[3:], lines=tuple(lines.get(str(row[0]), ()))
+        )
+        for row in world.source.execute(
+            "select id, number, kind, status, created_at, to_char(document_date, 'YYYY-MM'), customer_no, memo,"
+            " applies_to, total from invoices order by id"
+        )
+    }
