@@ -1,0 +1,21 @@
+"""A world for the tests of kills, on the test session's own PostgreSQL and sandbox."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from billing_assets.sandbox.netsuite.process import RunningSandbox
+from billing_assets_tests.faults.kills.world import World, open_world
+from billing_assets_tests.sandbox.netsuite.account import Account
+
+DOCUMENTS = 120
+
+
+@pytest.fixture
+def world(
+    state_url: str, database: str, sandbox: RunningSandbox, sandbox_account: Account, tmp_path: Path
+) -> Iterator[World]:
+    """A backlog that nobody has touched."""
+    with open_world(state_url, database, sandbox, sandbox_account, tmp_path / "a home", DOCUMENTS) as opened:
+        yield opened

@@ -1,0 +1,147 @@
+"""One backlog, killed again and again, then finished by a new process, then counted, then run once more for nothing."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+
+from billing_assets_tests.faults.kills.counting import Count
+from billing_assets_tests.faults.kills.points import COMMITTED, PASSINGS
+from billing_assets_tests.faults.kills.victim import STALE
+from billing_assets_tests.faults.kills.world import World
+
+_VICTIM_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Round:
+    """What came of one backlog. `struck`: the points at which a process was really killed, in their order.
+
+    `posted`: documents that our own tables call posted, read back and equal. `sent_again`: POSTs of a run over
+    everything after the end. `recovered_in`: seconds from the last kill until all was posted, the new process's start
+    and the lease of the dead included; None when it never was.
+    """
+
+    struck: tuple[str, ...]
+    count: Count
+    posted: int
+    recovered_in: float | None
+    sent_again: int
+
+    @property
+    def whole(self) -> bool:
+        """Nothing lost, doubled, off, unequal or sent again, and we say so ourselves."""
+        done = self.recovered_in is not None and self.posted == self.count.documents
+        return done and self.count.whole and not self.sent_again
+
+
+@dataclass
+class Victim:
+    """A running process and what it has said."""
+
+    process: subprocess.Popen[str]
+
+    def until(self, *words: str) -> str | None:
+        """Reads to the first line that begins with one of these words; None when it ended before."""
+        assert self.process.stdout is not None
+        for text in self.process.stdout:
+            if text.startswith(words):
+                return text.strip()
+        return None
+
+    def kill(self) -> None:
+        """SIGKILL, and its end."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+
+@contextmanager
+def victim(world: World, *arguments: str) -> Iterator[Victim]:
+    """The victim as a process of its own; whatever is left of it at the end is killed."""
+    with world.log.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "billing_assets_tests.faults.kills.victim", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=dict(world.variables),
+        )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield Victim(process)
+    finally:
+        process.kill()
+        process.wait(10)
+        process.stdin.close()
+        process.stdout.close()
+
+
+def strike(world: World, point: str, chance: random.Random) -> bool:
+    """One process that is killed at the point. False when it came to its end without passing there."""
+    if point == COMMITTED:
+        world.account.switch(faults=[{"fault": "commit_then_delay", "probability": 0.3, "seconds": 1.5}])
+    nth = chance.randint(1, PASSINGS.get(point, 1))
+    try:
+        with victim(world, "--point", point, "--nth", str(nth), "--seed", str(chance.randrange(2**31))) as one:
+            if one.until("at ", "done") != f"at {point}":
+                return False
+            return one.process.wait(_VICTIM_SECONDS) == -signal.SIGKILL
+    finally:
+        if point == COMMITTED:
+            world.account.switch(faults=[])
+
+
+def stop_and_wake(world: World, point: str, chance: random.Random) -> Round:
+    """One process is stopped at the point for longer than its lease, another takes over and ends, the first wakes up.
+
+    Its round counts as recovered only when the late one changed nothing and ended because it is stale.
+    """
+    nth = chance.randint(1, PASSINGS.get(point, 1))
+    options = ["--point", point, "--nth", str(nth), "--seed", str(chance.randrange(2**31)), "--stop"]
+    with victim(world, *options) as one:
+        if one.until("at ", "done") != f"at {point}":
+            return Round((), world.count(), world.posted(), None, 0)
+        _wait_until_stopped(one)
+        took, again = recover(world, time.monotonic())
+        before, created = world.snapshot(), world.created()
+        one.process.send_signal(signal.SIGCONT)
+        stale = one.process.wait(_VICTIM_SECONDS) == STALE
+        late = world.snapshot() != before or world.created() != created
+    return Round((point,), world.count(), world.posted(), took if stale and not late else None, again)
+
+
+def _wait_until_stopped(one: Victim) -> None:
+    deadline = time.monotonic() + _VICTIM_SECONDS
+    process = psutil.Process(one.process.pid)
+    while process.status() != psutil.STATUS_STOPPED:
+        assert time.monotonic() < deadline, "it does not stop"
+        time.sleep(0.01)
+
+
+def recover(world: World, since: float) -> tuple[float | None, int]:
+    """A new process works until all is posted, then once more. Seconds since `since`, and POSTs of the second time."""
+    with victim(world) as one:
+        if one.until("done") is None:
+            return None, 0
+        took = time.monotonic() - since
+        before = world.posts()
+        assert one.process.stdin is not None
+        one.process.stdin.write("again\n")
+        one.process.stdin.flush()
+        one.until("again")
+        return took, world.posts() - before
+
+
+def kill_and_recover(world: World, points: Sequence[str], chance: random.Random) -> Round:
+    """Kills one process after the other on the same backlog, one a point, and goes on until done."""
+    struck = tuple(point for point in points if strike(world, point, chance))
+    took, again = recover(world, time.monotonic())
+    return Round(struck, world.count(), world.posted(), took, again)
