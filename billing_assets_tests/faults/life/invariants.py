@@ -1,4 +1,4 @@
-"""What must hold after every step (DESIGN §5), from both sides. Each function raises AssertionError with the sentence."""
+"""What must hold after every step (DESIGN §5), from both sides. Each function raises AssertionError and says what."""
 
 import csv
 from collections.abc import Collection

@@ -1,7 +1,7 @@
 """One run over one batch, taken step by step through the product's own posting code, so that it can die in between.
 
-The steps are those of `post_batch`, in one thread: what a worker does for one request, what the calling thread does with
-its answer. A run that was put aside keeps what it knows and may wake up at any time.
+The steps are those of `post_batch`, in one thread: what a worker does for one request, what the calling thread does
+with its answer. A run that was put aside keeps what it knows and may wake up at any time.
 """
 
 import time
@@ -12,6 +12,7 @@ from heapq import heappop
 from billing_assets.batches import store as batches
 from billing_assets.batches.lease import Lease
 from billing_assets.netsuite import dispatch, look_up, posting
+from billing_assets.netsuite import store as netsuite
 from billing_assets.netsuite.dispatch import Answered, Dispatch, Request
 from billing_assets.netsuite.errors import NotSent
 from billing_assets.state.database import Connection, connect
@@ -103,7 +104,7 @@ class Run:
         if self.progress.stopped:
             posting._give_up(self.dispatch, self.progress)
         if self.progress.unsaved:
-            posting.store.record_outcomes(self.connection, self.lease.lock, self.progress.unsaved)
+            netsuite.record_outcomes(self.connection, self.lease.lock, self.progress.unsaved)
             self.progress.unsaved.clear()
 
     def renew(self) -> None:

@@ -1,6 +1,6 @@
 """One look at both sides: what the billing system has, what we hold, and what NetSuite holds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -56,15 +56,13 @@ _KINDS = {"I": "invoice", "C": "credit_memo", "A": "adjustment"}
 
 def look(world: World) -> View:
     """Reads everything."""
-    row = world.state.execute("select clock_timestamp() as now").fetchone()
-    assert row is not None
-    return View(
-        row["now"],
-        _source(world),
-        look_at_ours(world),
-        world.admin("records", limit="1000")["items"],
-        world.admin("summary")["posts"],
-    )
+    records, posts = world.admin("records", limit="1000")["items"], world.admin("summary")["posts"]
+    return look_here(world, View(_now(world), {}, Ours({}, {}, [], [], None), records, posts))
+
+
+def look_here(world: World, before: View) -> View:
+    """The same where nothing was asked of NetSuite since an earlier look."""
+    return replace(before, now=_now(world), source=_source(world), ours=look_at_ours(world))
 
 
 def look_at_ours(world: World) -> Ours:
@@ -82,6 +80,13 @@ def look_at_ours(world: World) -> Ours:
     )
 
 
+def _now(world: World) -> datetime:
+    row = world.state.execute("select clock_timestamp() as now").fetchone()
+    assert row is not None
+    moment: datetime = row["now"]
+    return moment
+
+
 def _source(world: World) -> dict[str, SourceDocument]:
     lines: dict[str, list[tuple[int, str | None, Decimal, Decimal, Decimal]]] = {}
     for document, *rest in world.source.execute(
@@ -89,8 +94,8 @@ def _source(world: World) -> dict[str, SourceDocument]:
     ):
         lines.setdefault(str(document), []).append((rest[0], rest[1], rest[2], rest[3], rest[4]))
     return {
-        str(row[0]): SourceDocument(
-            str(row[0]), row[1], _KINDS[row[2]], *row[3:], lines=tuple(lines.get(str(row[0]), ()))
+        str(row[0]): SourceDocument._make(
+            (str(row[0]), row[1], _KINDS[row[2]], *row[3:], tuple(lines.get(str(row[0]), ())))
         )
         for row in world.source.execute(
             "select id, number, kind, status, created_at, to_char(document_date, 'YYYY-MM'), customer_no, memo,"

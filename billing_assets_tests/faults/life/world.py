@@ -1,7 +1,7 @@
 """The world in which documents live: a billing system, our database, NetSuite's sandbox, and a clock that can be moved.
 
-Time passes without sleeping: a function `clock_timestamp()` of our own stands in front of PostgreSQL's in both databases
-and adds an offset. All SQL of the product calls it unqualified; so "the lease ends" is one UPDATE.
+Time passes without sleeping: a function `clock_timestamp()` of our own stands in front of PostgreSQL's in both
+databases and adds an offset. All SQL of the product calls it unqualified; so "the lease ends" is one UPDATE.
 """
 
 import logging
@@ -68,8 +68,9 @@ create constraint trigger cut after insert on billing.staging_runs deferrable in
 """
 _OURS = ("posting_outcomes", "posting_attempts", "staged_invoices", "locked_batches", "watermarks", "staging_runs")
 _FORGET = "; ".join(
-    ["set session_replication_role = replica", *(f"delete from billing.{table}" for table in _OURS)]
-    + [
+    [
+        "set session_replication_role = replica",  # the triggers refuse it on purpose
+        *(f"delete from billing.{table}" for table in _OURS),  # noqa: S608
         "set session_replication_role = origin",
         "update fake.clock set seconds = 0",
         "update fake.cut set armed = false",

@@ -1,0 +1,239 @@
+"""Every guard, broken on purpose: the product's own functions without the one condition that keeps us safe.
+
+Each is a context manager that takes the world. The machine must fail in it, or it would not notice in earnest.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+from unittest.mock import patch
+
+from billing_assets.batches import store as batches
+from billing_assets.batches.store import Lock
+from billing_assets.domain.documents import State
+from billing_assets.netsuite import dispatch, look_up, posting
+from billing_assets.netsuite import store as netsuite
+from billing_assets.netsuite.errors import Answer, Unknown
+from billing_assets.netsuite.mapping import NetSuiteMapping
+from billing_assets.netsuite.store import OpenAttempt, Outcome
+from billing_assets.staging import store as staging
+from billing_assets.state.database import Connection, connect
+from billing_assets_tests.faults.life.world import World
+
+Broken: TypeAlias = Callable[[World], AbstractContextManager[None]]
+
+
+@contextmanager
+def no_epoch(_: World) -> Iterator[None]:
+    """Writes do not carry the epoch of the lock: whoever knows the batch may write."""
+
+    def whoever(connection: Connection, held: Lock) -> Lock:
+        return replace(held, epoch=batches.get(connection, held.partition_key).epoch)
+
+    def forgetful(function: Callable[..., Any]) -> Callable[..., Any]:
+        def without_epoch(connection: Connection, held: Lock, *rest: Any, **named: Any) -> Any:
+            return function(connection, whoever(connection, held), *rest, **named)
+
+        return without_epoch
+
+    with ExitStack() as stack:
+        for module, names in (
+            (netsuite, ("record_outcomes", "record_intents", "hold")),
+            (batches, ("renew", "release")),
+        ):
+            for name in names:
+                stack.enter_context(patch.object(module, name, forgetful(getattr(module, name))))
+        yield
+
+
+@contextmanager
+def no_intent(_: World) -> Iterator[None]:
+    """Requests leave before their intents are committed; these are written with the outcomes."""
+    intend, record = netsuite.record_intents, netsuite.record_outcomes
+    waiting: dict[int, bytes] = {}
+
+    def later(_connection: Connection, _held: Lock, hashes: dict[int, bytes]) -> dict[int, int]:
+        waiting.update(hashes)
+        return dict.fromkeys(hashes, 0)
+
+    def both(connection: Connection, held: Lock, outcomes: Sequence[Outcome]) -> None:
+        now = {one.document: waiting.pop(one.document) for one in outcomes if one.document in waiting}
+        attempts = intend(connection, held, now)
+        record(connection, held, [replace(one, attempt=attempts.get(one.document, one.attempt)) for one in outcomes])
+
+    with patch.object(netsuite, "record_intents", later), patch.object(netsuite, "record_outcomes", both):
+        yield
+
+
+@contextmanager
+def no_look_up(_: World) -> Iterator[None]:
+    """An open attempt is taken for absent at once, and its document sent again."""
+    judge = look_up._judge
+
+    def without_looking(one: OpenAttempt, _found: look_up.Found, mapping: NetSuiteMapping) -> Outcome | None:
+        return judge(replace(one, due=True, last_outcome="unknown"), None, mapping)
+
+    with patch.object(look_up, "_judge", without_looking):
+        yield
+
+
+@contextmanager
+def unknown_is_failure(_: World) -> Iterator[None]:
+    """No answer is taken for a refusal."""
+    outcome = posting._outcome
+
+    def failed(request: dispatch.Request, answer: Answer, seconds: float, *, again: bool) -> Outcome:
+        row = outcome(request, answer, seconds, again=again)
+        return replace(row, outcome="refused", state=State.REJECTED) if isinstance(answer, Unknown) else row
+
+    with patch.object(posting, "_outcome", failed):
+        yield
+
+
+@contextmanager
+def absence_counts_at_once(_: World) -> Iterator[None]:
+    """NetSuite is asked, and what it does not show at once is sent again, however slow NetSuite may be."""
+    open_attempts = netsuite.open_attempts
+
+    def due_at_once(connection: Connection, held: Lock, _after: float) -> list[OpenAttempt]:
+        return open_attempts(connection, held, 0)
+
+    with patch.object(netsuite, "open_attempts", due_at_once):
+        yield
+
+
+@contextmanager
+def watermark_by_itself(world: World) -> Iterator[None]:
+    """The watermark moves in a transaction of its own, before the rows that it covers."""
+    create = staging.create_incoming
+
+    def moves_first(connection: Connection) -> None:
+        row = world.source.execute("select now()").fetchone()
+        assert row is not None
+        moved_to: datetime = row[0]
+        with connect(world.url) as other:
+            other.execute(
+                """
+                insert into billing.watermarks (source, last_successful_run_at) values ('billing', %(to)s)
+                on conflict (source) do update set last_successful_run_at = %(to)s""",
+                {"to": moved_to},
+            )
+        create(connection)
+
+    with (
+        patch.object(staging, "create_incoming", moves_first),
+        patch.object(staging, "finish", _finish_without_watermark),
+    ):
+        yield
+
+
+def _finish_without_watermark(
+    connection: Connection,
+    source: str,
+    run_id: str,
+    since: datetime | None,
+    moved_to: datetime,
+    _counts: dict[str, int],
+) -> None:
+    connection.execute(
+        "insert into billing.staging_runs (source, run_id, since, watermark, counts) values (%s, %s, %s, %s, '{}')",
+        [source, run_id, since, moved_to],
+    )
+
+
+@contextmanager
+def unlock_forgets_what_is_open(_: World) -> Iterator[None]:
+    """An unlock gives back what may be in NetSuite already, too."""
+    give_back = batches.give_back
+
+    def everything(connection: Connection, key: str) -> int:
+        connection.execute(
+            "update billing.staged_invoices set state = 'locked' where batch = %s and state = 'posting'", [key]
+        )
+        return give_back(connection, key)
+
+    with patch.object(batches, "give_back", everything):
+        yield
+
+
+@contextmanager
+def no_lease(_: World) -> Iterator[None]:
+    """A batch is given to whoever asks, another run's lease notwithstanding."""
+    lock = batches.lock
+
+    def anybody(connection: Connection, key: str, run_id: str, seconds: float, *, retry_rejected: bool) -> Lock:
+        connection.execute("update billing.locked_batches set locked_until = null where partition_key = %s", [key])
+        return lock(connection, key, run_id, seconds, retry_rejected=retry_rejected)
+
+    with patch.object(batches, "lock", anybody):
+        yield
+
+
+@contextmanager
+def sends_after_the_lease(_: World) -> Iterator[None]:
+    """A worker sends without looking whether the lease of its run has ended."""
+    with patch.object(dispatch, "time", SimpleNamespace(monotonic=lambda: float("-inf"))):
+        yield
+
+
+@contextmanager
+def one_transaction_for_all(_: World) -> Iterator[None]:
+    """The transaction of the intents stays open while NetSuite works."""
+    intend = netsuite.record_intents
+
+    def left_open(connection: Connection, held: Lock, hashes: dict[int, bytes]) -> dict[int, int]:
+        attempts = intend(connection, held, hashes)
+        connection.execute("begin")
+        return attempts
+
+    with patch.object(netsuite, "record_intents", left_open):
+        yield
+
+
+@contextmanager
+def duplicates_pass(world: World) -> Iterator[None]:
+    """Neither the rule nor the database minds two documents of one number."""
+    with _without_one_copy(world), patch.object(staging, "add_cross_findings", lambda *_: None):
+        yield
+
+
+@contextmanager
+def duplicates_pass_the_rule(_: World) -> Iterator[None]:
+    """The rule does not mind two documents of one number; the database does."""
+    with patch.object(staging, "add_cross_findings", lambda *_: None):
+        yield
+
+
+@contextmanager
+def _without_one_copy(world: World) -> Iterator[None]:
+    row = world.state.execute(
+        "select pg_get_constraintdef(oid) as definition from pg_constraint where conname = 'one_copy'"
+    ).fetchone()
+    assert row is not None
+    world.state.execute("alter table billing.staged_invoices drop constraint one_copy")
+    try:
+        yield
+    finally:
+        world.reset()
+        world.state.execute(f"alter table billing.staged_invoices add constraint one_copy {row['definition']}")
+
+
+@contextmanager
+def posted_is_staged_again(world: World) -> Iterator[None]:
+    """Staging takes over what the source says of posted documents, too, and nothing in the database minds."""
+    world.state.execute("alter table billing.staged_invoices disable trigger guard_document")
+    try:
+        with patch.object(staging, "_CHANGEABLE", [*staging._CHANGEABLE, "posted"]):
+            yield
+    finally:
+        world.state.execute("alter table billing.staged_invoices enable trigger guard_document")
+
+
+@contextmanager
+def credit_does_not_wait(_: World) -> Iterator[None]:
+    """A credit memo is planned before its invoice is in NetSuite."""
+    with patch.object(batches, "PLANNABLE", "s.state = 'ready'"):
+        yield
