@@ -24,6 +24,7 @@ from billing_assets.netsuite.errors import (
     NetSuiteError,
     NetSuiteLoginRefused,
     NetSuiteUnavailable,
+    clean,
     read_error,
 )
 from billing_assets.netsuite.wire import (
@@ -44,6 +45,7 @@ _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_SECONDS = 300
 _CLOCK_AHEAD_SECONDS = 10  # a clock ahead of NetSuite's must not make the assertion one from the future
 _RENEW_BEFORE_SECONDS = 120
+_LONGEST_TOKEN_SECONDS = 3600.0
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 
 
@@ -150,24 +152,28 @@ class BearerAuth(AuthBase):
 
 
 def _token(answer: Exchange) -> tuple[str, float]:
+    if not answer.complete:
+        message = "NetSuite's answer to the login was cut off"
+        raise NetSuiteUnavailable(message, http_status=answer.status, detail=message)
     try:
         fields = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None
     fields = fields if isinstance(fields, dict) else {}
     if answer.status == 200:
         token, expires = fields.get("access_token"), fields.get("expires_in", 3600)
         if isinstance(token, str) and token.isascii() and token.isprintable() and token:
             try:
-                return token, max(1.0, float(expires))
-            except (TypeError, ValueError):
-                return token, 3600.0
+                return token, min(max(1.0, float(expires)), _LONGEST_TOKEN_SECONDS)
+            except (TypeError, ValueError, OverflowError):
+                return token, _LONGEST_TOKEN_SECONDS
         raise NetSuiteAnswerUnreadable(
             f"NetSuite's login answered without a token. Check {variable('base_url')}.", http_status=200
         )
     if answer.status in {400, 401, 403}:
-        code = str(fields.get("error") or "")[:100]
-        detail = str(fields.get("error_description") or code or f"HTTP {answer.status}")[:300]
+        said = [value for name in ("error", "error_description") if isinstance(value := fields.get(name), str)]
+        code = clean(said[0], 100) if said else ""
+        detail = (clean(said[-1], 300) if said else "") or f"HTTP {answer.status}"
         raise NetSuiteLoginRefused(
             f"NetSuite refused the login ({detail}). Check {variable('client_id')}, {variable('certificate_id')}, "
             f"{variable('private_key_file')}, that the certificate has not expired, and this machine's clock.",

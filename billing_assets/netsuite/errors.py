@@ -6,9 +6,10 @@ A document counts as *not landed* only where NetSuite itself says so. Everything
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from billing_assets.netsuite.error_codes import ERROR_CODES, ErrorCode
 
@@ -104,9 +105,12 @@ class ErrorDetail:
 def error_details(status: int, body: bytes) -> tuple[ErrorDetail, ...]:
     """The details of NetSuite's error envelope; none where the body is not one or names another status."""
     try:
-        envelope = json.loads(body)
+        return _details(status, json.loads(body))
     except (ValueError, RecursionError):
         return ()
+
+
+def _details(status: int, envelope: Any) -> tuple[ErrorDetail, ...]:
     if not isinstance(envelope, dict):
         return ()
     said = envelope.get("status")
@@ -128,14 +132,21 @@ def error_details(status: int, body: bytes) -> tuple[ErrorDetail, ...]:
     return tuple(found for found in details if found.code or found.detail)
 
 
-def classify(status: int, headers: Mapping[str, str], body: bytes, record_type: str | None = None) -> Answer:
+def classify(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    record_type: str | None = None,
+    hosts: Collection[str] | None = None,
+) -> Answer:
     """What the answer to a create says about the document.
 
     `headers` must ignore case. With `record_type` (`invoice`, `creditMemo`) a `Location` that names another type
-    does not count. `body` may be cut short: what cannot be read whole proves nothing.
+    does not count, with `hosts` (`host` or `host:port`, lower case) one on another host. `body` may be cut short: what
+    cannot be read whole proves nothing.
     """
     if status == 204:
-        return _created(headers.get("Location"), record_type)
+        return _created(headers.get("Location"), record_type, hosts)
     details = error_details(status, body)
     if status == 401:
         return Unauthorized(_joined(details) or "HTTP 401")
@@ -150,8 +161,8 @@ def _refusal(status: int, headers: Mapping[str, str], details: tuple[ErrorDetail
     """The answer that NetSuite's own error details give; of several, the one decides that leaves most open."""
     rules = [_rule(status, detail) for detail in details]
     outcomes = {rule.outcome if rule else "unknown" for rule in rules}
-    code = ", ".join(dict.fromkeys(detail.code for detail in details if detail.code))
-    path = ", ".join(dict.fromkeys(detail.path for detail in details if detail.path)) or None
+    code = ", ".join(dict.fromkeys(detail.code for detail in details if detail.code))[:_LONGEST_CODE]
+    path = ", ".join(dict.fromkeys(detail.path for detail in details if detail.path))[:_LONGEST_PATH] or None
     text = _joined(details)
     answer: Answer
     if "exists" in outcomes:
@@ -187,21 +198,29 @@ def _rule(status: int, detail: ErrorDetail) -> ErrorCode | None:
     return None
 
 
-_RECORD_PATH = re.compile(r"/record/v1/(?P<type>[A-Za-z]+)/(?P<id>[0-9]{1,18})/?(?:[?#].*)?$", re.ASCII)
+_RECORD_PATH = re.compile(r".*/record/v1/(?P<type>[A-Za-z]+)/(?P<id>[1-9][0-9]{0,17})/?", re.ASCII)
 
 
-def _created(location: str | None, record_type: str | None) -> Landed | Unknown:
+def _created(location: str | None, record_type: str | None, hosts: Collection[str] | None) -> Landed | Unknown:
     if not location:
         return Unknown(204, "HTTP 204 without the new record's Location")
-    found = _RECORD_PATH.search(location)
+    shown = clean(location, 200)
+    try:
+        url = urlsplit(location.strip())
+    except ValueError:
+        return Unknown(204, f"HTTP 204 with a Location that is none: {shown}")
+    found = _RECORD_PATH.fullmatch(url.path)
     if found is None or (record_type is not None and found["type"].casefold() != record_type.casefold()):
-        shown = _clean(location, 200)
         return Unknown(204, f"HTTP 204 with a Location that names no {record_type or 'record'}: {shown}")
+    if url.scheme not in {"", "http", "https"} or (
+        url.netloc and hosts is not None and url.netloc.lower() not in hosts
+    ):
+        return Unknown(204, f"HTTP 204 with a Location on another host: {shown}")
     return Landed(found["id"])
 
 
 def _retry(status: int, details: tuple[ErrorDetail, ...], headers: Mapping[str, str], *, throttled: bool) -> Retry:
-    code = details[0].code if details else ""
+    code = details[0].code[:_LONGEST_CODE] if details else ""
     return Retry(
         status,
         code,
@@ -213,16 +232,21 @@ def _retry(status: int, details: tuple[ErrorDetail, ...], headers: Mapping[str, 
 
 def retry_after_seconds(value: str | None) -> float | None:
     """The seconds of a `Retry-After`; None for none, and for its rare form as a date."""
-    return float(value) if value and re.fullmatch(r"[0-9]{1,5}", value.strip()) else None
+    found = re.fullmatch(r"\s*([0-9]{1,5})\s*", value, re.ASCII) if value else None
+    return float(found[1]) if found else None
 
 
 def _text(value: Any) -> str:
-    if value is None:
+    if value is None or value in ([], {}):
         return ""
-    return _clean(value if isinstance(value, str) else json.dumps(value), 2_000)
+    return clean(value if isinstance(value, str) else json.dumps(value), 2_000)
 
 
-def _clean(text: str, limit: int) -> str:
+_LONGEST_CODE = 200
+_LONGEST_PATH = 1_000
+
+
+def clean(text: str, limit: int) -> str:
     """Text that every database and log takes: no control characters, no lone surrogates, bounded."""
     printable = "".join(char if char.isprintable() else " " for char in text[:limit])
     return printable.encode("utf-8", "replace").decode().strip()
@@ -241,10 +265,10 @@ def _describe(status: int, headers: Mapping[str, str], body: bytes, details: tup
         codes = ", ".join(dict.fromkeys(detail.code for detail in details if detail.code))
         return f"HTTP {status} {codes}: {_joined(details)}"
     if 300 <= status < 400:
-        return f"HTTP {status}, a redirect to {_clean(headers.get('Location', 'nowhere'), 200)}: not followed"
+        return f"HTTP {status}, a redirect to {clean(headers.get('Location', 'nowhere'), 200)}: not followed"
     title = _TITLE.search(body[:10_000])
     if title:
-        return f"HTTP {status}, a page of a gateway: {_clean(title[1].decode('utf-8', 'replace'), 200)}"
+        return f"HTTP {status}, a page of a gateway: {clean(title[1].decode('utf-8', 'replace'), 200)}"
     return f"HTTP {status} without NetSuite's error envelope"
 
 

@@ -95,6 +95,7 @@ class Lanes:
         self._waiting = False
         self._condition = threading.Condition()  # guards everything below
         self._held = 0
+        self._entitled = limit
         self._in_use = 0
         self._participants = 0
         self._allowance = limit
@@ -165,6 +166,12 @@ class Lanes:
         """Lanes held by this run."""
         return self._held
 
+    @property
+    def usable(self) -> int:
+        """Lanes on which requests may begin now."""
+        with self._condition:
+            return self._usable()
+
     def stats(self) -> LaneStats:
         """A consistent look at the numbers."""
         with self._condition:
@@ -181,7 +188,7 @@ class Lanes:
             )
 
     def _usable(self) -> int:
-        return min(self._held, self._allowance)
+        return min(self._held, self._entitled, self._allowance)
 
     def _share(self) -> int:
         return math.ceil(self._limit / max(1, self._participants))
@@ -202,10 +209,13 @@ class Lanes:
             share = self._share()
             borrowing = not view.others_wait and self._allowance == self._limit
             target = want if borrowing else min(want, share)
-            # A lane with a request in flight is not given back: NetSuite still counts that request.
+            # A lane with a request in flight is not given back, as NetSuite still counts that request; but no new one
+            # begins on it, else a busy run would never give back any.
+            self._entitled = target
             keep = min(len(view.mine), max(target, self._in_use))
             self._held = keep
             enough = min(want, share, self._allowance)
+            self._condition.notify_all()
         if keep < len(view.mine):
             self._unlock(connection, view.mine[keep:])
         if keep < target:

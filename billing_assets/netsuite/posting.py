@@ -129,7 +129,7 @@ def _post_what_is_left(
 ) -> None:
     settle_open_attempts(connection, client, lanes, mapping, lease, settings)
     with dispatching(client, lanes, settings.lanes, lease) as dispatch:
-        _send_all(connection, dispatch, lanes, mapping, lease, progress, slice_size=2 * settings.lanes)
+        _send_all(connection, dispatch, lanes, mapping, lease, progress)
     lanes.refresh(1)  # all that is left to do are queries; other runs may have the rest
     if progress.outage and (first or progress.landed):
         return  # asking now would take minutes: first NetSuite must answer again
@@ -144,7 +144,6 @@ def _send_all(
     mapping: NetSuiteMapping,
     lease: Lease,
     progress: _Progress,
-    slice_size: int,
 ) -> None:
     while True:
         lease.check()
@@ -154,6 +153,8 @@ def _send_all(
             progress.refresh_at = now + _REFRESH_SECONDS
         while progress.retries and progress.retries[0][0] <= now:
             dispatch.submit(heappop(progress.retries)[2])
+        # No more intents than are soon sent: each that a dying run leaves costs NetSuite's longest request time.
+        slice_size = 2 * max(1, lanes.usable)
         waiting = dispatch.requests.qsize() + len(progress.retries)
         if not progress.exhausted and not progress.stopped and waiting < slice_size:
             _send_slice(connection, dispatch, mapping, lease.lock, progress, slice_size)

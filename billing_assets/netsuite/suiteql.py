@@ -7,11 +7,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteQueryRefused
+from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteQueryRefused, clean
 
 PAGE_ROWS = 1_000  # NetSuite's largest page, and the most values of one IN
 MOST_ROWS = 100_000  # NetSuite shows no row beyond this
 _EXTERNAL_ID = re.compile(r"[A-Z0-9_-]{1,200}", re.ASCII)
+_INTERNAL_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+_NUMBER = re.compile(r"-?[0-9]{0,30}\.?[0-9]{0,30}", re.ASCII)
 
 INVOICE = "CustInvc"
 CREDIT_MEMO = "CustCred"
@@ -38,7 +40,7 @@ class NetSuiteTransaction:
     @property
     def absolute_total(self) -> Decimal | None:
         """The total without its sign."""
-        return None if self.total is None else abs(self.total)
+        return None if self.total is None else self.total.copy_abs()  # abs() would round to 28 digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def query(client: NetSuiteClient, sql: str) -> Iterator[dict[str, str]]:
             raise NetSuiteAnswerUnreadable("NetSuite answered the query without rows (`items`)", http_status=200)
         if len(items) > PAGE_ROWS or str(page.get("count", len(items))) != str(len(items)):
             raise NetSuiteAnswerUnreadable(
-                f"NetSuite announced {page.get('count')} rows and sent {len(items)}", http_status=200
+                f"NetSuite announced {clean(str(page.get('count')), 40)} rows and sent {len(items)}", http_status=200
             )
         yield from map(_row, items)
         if not _true(page.get("hasMore")):
@@ -93,18 +95,20 @@ def find_by_external_ids(
     for external_id in wanted:
         if not _EXTERNAL_ID.fullmatch(external_id):
             raise ValueError(f"{external_id!r} is no external id of ours: A-Z, 0-9, _ and - only")
-    found: dict[str, list[NetSuiteTransaction]] = {}
+    found: dict[str, dict[str, NetSuiteTransaction]] = {}
     for start in range(0, len(wanted), PAGE_ROWS):
         chunk = wanted[start : start + PAGE_ROWS]
         for row in query(client, _by_external_ids(chunk, any_case=any_case)):
             transaction = _transaction(row)
-            found.setdefault(transaction.external_id.upper(), []).append(transaction)
+            same = found.setdefault(transaction.external_id.upper(), {})
+            if same.setdefault(transaction.netsuite_id, transaction) != transaction:
+                raise NetSuiteAnswerUnreadable(f"NetSuite answered transaction {transaction.netsuite_id} in two ways")
     strangers = found.keys() - set(wanted)
     if strangers:
         raise NetSuiteAnswerUnreadable(f"NetSuite answered with {len(strangers)} external ids that nobody asked for")
     return {
-        external_id: transactions[0] if len(transactions) == 1 else ExternalIdConflict(external_id, tuple(transactions))
-        for external_id, transactions in found.items()
+        external_id: next(iter(same.values())) if len(same) == 1 else ExternalIdConflict(external_id, (*same.values(),))
+        for external_id, same in found.items()
     }
 
 
@@ -121,34 +125,46 @@ def _transaction(row: dict[str, str]) -> NetSuiteTransaction:
     missing = [name for name in ("id", "externalid", "type") if not row.get(name)]
     if missing:
         raise NetSuiteAnswerUnreadable(f"NetSuite answered a transaction without {', '.join(missing)}")
+    if not _INTERNAL_ID.fullmatch(row["id"]) or not row["externalid"].isascii():
+        raise NetSuiteAnswerUnreadable(f"NetSuite answered a transaction with the id {clean(row['id'], 40)!r}")
     total = row.get("foreigntotal")
+    if row["type"] in {INVOICE, CREDIT_MEMO} and (total is None or not row.get("entity")):
+        # Without them it is neither our document nor somebody else's: nobody may judge it.
+        raise NetSuiteAnswerUnreadable(f"NetSuite answered transaction {row['id']} without its total or entity")
     return NetSuiteTransaction(
         netsuite_id=row["id"],
         external_id=row["externalid"],
-        type=row["type"],
-        transaction_number=row.get("tranid"),
-        entity=row.get("entity"),
-        currency=row.get("currency"),
+        type=clean(row["type"], 40),
+        transaction_number=_short(row.get("tranid")),
+        entity=_short(row.get("entity")),
+        currency=_short(row.get("currency")),
         total=None if total is None else _decimal(total),
-        tran_date=row.get("trandate"),
+        tran_date=_short(row.get("trandate")),
     )
+
+
+def _short(text: str | None) -> str | None:
+    return None if text is None else clean(text, 100)
 
 
 def _decimal(text: str) -> Decimal:
     try:
-        number = Decimal(text)
+        number = Decimal(text) if _NUMBER.fullmatch(text) else None
     except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
+        number = None
+    if number is None:
         raise NetSuiteAnswerUnreadable(f"NetSuite answered {text[:40]!r} where a total belongs")
     return number
 
 
 def _row(item: dict[str, Any]) -> dict[str, str]:
+    row = {name.lower(): value for name, value in item.items()}
+    if len(row) < len(item):
+        raise NetSuiteAnswerUnreadable("NetSuite answered a row with a column twice")
     return {
-        name.lower(): value if isinstance(value, str) else _plain(value)
-        for name, value in item.items()
-        if name.lower() != "links" and value is not None
+        name: value if isinstance(value, str) else _plain(value)
+        for name, value in row.items()
+        if name != "links" and value is not None
     }
 
 

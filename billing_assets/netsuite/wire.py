@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from http.client import HTTPException
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -79,6 +80,15 @@ def base_url(settings: NetSuiteSettings) -> str:
     return url.geturl().rstrip("/")
 
 
+def own_hosts(settings: NetSuiteSettings) -> frozenset[str]:
+    """The hosts (with a port where it is none of the usual ones) under which the account names its own records."""
+    by_account = settings.model_copy(update={"base_url": None})
+    named = {urlsplit(base_url(settings)).netloc.lower()}
+    with suppress(NetSuiteSettingsError):
+        named.add(urlsplit(base_url(by_account)).netloc.lower())
+    return frozenset(named | {host.removesuffix(":443") for host in named} | {f"{host}:443" for host in named})
+
+
 def _safe(url: SplitResult) -> bool:
     host = url.hostname or ""
     loopback = host in {"localhost", "::1"} or re.fullmatch(r"127(\.[0-9]{1,3}){3}", host) is not None
@@ -111,6 +121,14 @@ class Wire:
             if _thread.sent:
                 raise BrokenExchangeError(_reason(error)) from error
             raise NotSentError(_reason(error)) from error
+        if response.status_code < 200:
+            # 100 is skipped below us, but not 102 and 103: the answer proper would be taken for the next request's.
+            response.raw.close()
+            raise BrokenExchangeError(f"HTTP {response.status_code}, and no answer was waited for")
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding not in {"identity", "gzip"}:  # never asked for
+            response.raw.close()
+            return Exchange(response.status_code, response.headers, b"", False)
         body, complete = _read(response.raw, limit_bytes, deadline)
         return Exchange(response.status_code, response.headers, body, complete)
 

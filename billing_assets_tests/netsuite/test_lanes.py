@@ -138,6 +138,30 @@ def test_a_lane_with_a_request_in_flight_is_not_given_back(database: str) -> Non
             assert not first.acquire(0.01)
 
 
+def test_runs_that_are_busy_all_the_time_still_give_a_newcomer_its_share(database: str) -> None:
+    stop = threading.Event()
+
+    def work(run: Lanes) -> None:
+        while not stop.is_set():
+            if run.acquire(0.05):
+                time.sleep(0.02)
+                run.release()
+
+    with ExitStack() as stack:
+        runs = [stack.enter_context(Lanes(database, ACCOUNT, 6)) for _ in range(2)]
+        workers = [threading.Thread(target=work, args=(run,)) for run in runs for _ in range(6)]
+        for worker in workers:
+            worker.start()
+        try:
+            eventually(lambda: settle(*runs) == [3, 3])
+            newcomer = stack.enter_context(Lanes(database, ACCOUNT, 6))
+            eventually(lambda: settle(*runs, newcomer) == [2, 2, 2])
+        finally:
+            stop.set()
+            for worker in workers:
+                worker.join()
+
+
 def test_a_killed_run_frees_its_lanes_by_dying(database: str) -> None:
     with Lanes(database, ACCOUNT, 15) as lanes, holder(database) as other:
         eventually(lambda: lanes.refresh() == 8 and in_use(database) == 15)

@@ -99,7 +99,8 @@ def test_an_id_that_is_not_ours_never_reaches_a_query(account: NetSuiteClient, e
 
 
 def row(external_id: str, **values: Any) -> dict[str, Any]:
-    return {"links": [], "id": "1", "externalid": external_id, "type": "CustInvc", **values}
+    known = {"type": "CustInvc", "entity": "1001", "foreigntotal": "10.00"}
+    return {"links": [], "id": "1", "externalid": external_id, **known, **values}
 
 
 def page(items: list[Any], **values: Any) -> bytes:
@@ -122,12 +123,18 @@ def test_two_records_with_one_external_id_are_a_conflict_and_spare_the_others(tm
 
 
 def test_numbers_booleans_nulls_and_capitals_are_understood_exactly(tmp_path: Path) -> None:
-    body = page([{"ID": 5, "ExternalId": "INV-1", "type": "CustInvc", "foreigntotal": -1, "entity": None}])
+    body = page([{"ID": 5, "ExternalId": "INV-1", "type": "CustInvc", "foreigntotal": -1, "entity": 7, "tranid": None}])
     found, _ = served([body.replace(b"-1,", b"-12345678901234567.10,")], tmp_path, ["INV-1"])
     assert found["INV-1"].netsuite_id == "5"
     assert found["INV-1"].total == Decimal("-12345678901234567.10")
     assert found["INV-1"].absolute_total == Decimal("12345678901234567.10")
-    assert found["INV-1"].entity is None
+    assert (found["INV-1"].entity, found["INV-1"].transaction_number) == ("7", None)
+
+
+def test_the_same_row_twice_is_one_transaction(tmp_path: Path) -> None:
+    """A page that is served again, or rows that move between pages, are no conflict."""
+    found, _ = served([page([row("INV-1"), row("INV-1")])], tmp_path, ["INV-1"])
+    assert isinstance(found["INV-1"], NetSuiteTransaction)
 
 
 def test_a_look_up_is_one_transient_post_for_a_thousand_ids(tmp_path: Path) -> None:
@@ -151,11 +158,18 @@ def test_a_look_up_is_one_transient_post_for_a_thousand_ids(tmp_path: Path) -> N
         page([{"id": "1", "type": "CustInvc"}]),
         page([row("INV-1", foreigntotal="n/a")]),
         page([row("INV-1", foreigntotal="Infinity")]),
+        page([row("INV-1", foreigntotal=None)]),
+        page([row("INV-1", foreigntotal="1e3")]),
         page([row("INV-1", entity={"id": 1})]),
+        page([row("INV-1", entity=None)]),
+        page([row("INV-1", id="647\0")]),
+        page([row("INV-1"), row("INV-1", foreigntotal="10.01")]),
+        page([row("INV-1") | {"ID": "2"}]),
+        page([row("INV-1")]).replace(b'"id"', b'"id": "9", "id"'),
         b"[]",
         b"{",
     ],
-    ids=range(12),
+    ids=range(19),
 )
 def test_an_answer_that_cannot_be_trusted_is_no_answer(body: bytes, tmp_path: Path) -> None:
     """Least of all is it 'the document is absent'."""
