@@ -1,18 +1,26 @@
 """Bad input, in quantity: no row of a source and no answer of NetSuite stops a run, loses a document or misleads it."""
 
+import gzip
+import os
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from billing_assets_tests.builders import codes
 from billing_assets_tests.conftest import _database
-from billing_assets_tests.faults.bad_input import rows
+from billing_assets_tests.faults.bad_input import campaign, fuzz, fuzz_targets, rows, wire_inputs
+from billing_assets_tests.faults.bad_input.netsuite_inputs import Answering, answering
 from billing_assets_tests.faults.bad_input.rows import Case, Row
 from billing_assets_tests.faults.bad_input.staging_inputs import Staging, staging
+from billing_assets_tests.faults.bad_input.wire_inputs import Sent, envelope, send
+from billing_assets_tests.netsuite.raw_server import Call, RawServer, raw_server
+from billing_assets_tests.netsuite.rig import Rig, invoices
 
 in_quantity = settings(
-    max_examples=150,
+    max_examples=300,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -32,7 +40,7 @@ def world(server_url: str, _migrated: str) -> Iterator[Staging]:
 
 
 @given(case=rows.cases)
-@in_quantity
+@settings(in_quantity, max_examples=150)
 def test_no_row_of_the_source_stops_a_staging_or_is_dropped(world: Staging, case: Case) -> None:
     assert world.faults(case) == []
 
@@ -88,3 +96,143 @@ def test_an_early_year_has_a_month_of_its_own(world: Staging) -> None:
     world.stage(rows.one_odd({"document_date": "0999-12-31"}, {}))
     row = world.state.execute("select period from billing.staged_invoices where number = 'G1'").fetchone()
     assert row == {"period": "0999-12"}
+
+
+@pytest.fixture(scope="module")
+def netsuite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answering]:
+    """A server that answers what it is told, and the real client of it."""
+    with answering(tmp_path_factory.mktemp("answers")) as found:
+        yield found
+
+
+@given(sent=wire_inputs.answers())
+@in_quantity
+def test_no_answer_to_a_create_lets_the_client_conclude_more_than_it_says(netsuite: Answering, sent: Sent) -> None:
+    assert netsuite.faults_of_create(sent) == []
+
+
+@given(sent=wire_inputs.look_ups)
+@in_quantity
+def test_no_answer_to_a_look_up_makes_a_document_absent_or_found_that_is_not(netsuite: Answering, sent: Sent) -> None:
+    assert netsuite.faults_of_look_up(sent) == []
+
+
+@given(sent=wire_inputs.tokens)
+@in_quantity
+def test_no_answer_to_the_login_sends_a_document_without_one(netsuite: Answering, sent: Sent) -> None:
+    assert netsuite.faults_of_login(sent) == []
+
+
+_EXISTS = envelope(400, [{"detail": "This record already exists.", "o:errorCode": "USER_ERROR"}])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        Sent(400, (), b"[" * 10_000_000, "length"),
+        Sent(502, (("Content-Type", "text/html"),), b"<html>" + b"x" * 10_000_000, "length"),
+        Sent(400, (), envelope(400, [{"detail": "x" * 10_000_000}]), "chunked"),
+        Sent(200, (("Content-Encoding", "gzip"),), gzip.compress(b" " * 100_000_000, 9), "length"),
+        Sent(200, (), b'{"items": [' + b'{"id": "1"},' * 1_000_000 + b'{"id": "1"}], "count": 1}', "length"),
+    ],
+    ids=["10 MB of brackets", "10 MB of HTML", "10 MB of error", "100 MB in a gzip", "12 MB of rows"],
+)
+def test_a_huge_answer_is_no_answer(netsuite: Answering, sent: Sent) -> None:
+    assert netsuite.faults_of_create(sent) == []
+    assert netsuite.faults_of_look_up(sent) == []
+
+
+def test_the_answer_behind_early_hints_is_never_taken_for_the_next_documents(netsuite: Answering) -> None:
+    """103, and the answer proper a moment later: it must not wait in the connection for another request."""
+    landed = Sent(204, (("Location", "{base}/services/rest/record/v1/invoice/1"),), b"", "1xx first")
+    for _ in range(5):
+        assert netsuite.faults_of_create(landed) == []
+    refused = Sent(400, (), envelope(400, [{"detail": "Invalid", "o:errorCode": "INVALID_CONTENT"}]), "length")
+    assert netsuite.faults_of_create(refused) == []
+
+
+def test_what_the_fuzzer_begins_with_goes_well() -> None:
+    for data in fuzz_targets.seeds():
+        fuzz_targets.one_input(data)
+
+
+@pytest.mark.skipif(not fuzz.AVAILABLE, reason="atheris has wheels for Linux on x86-64 only")
+def test_a_fuzzer_guided_by_coverage_finds_nothing() -> None:
+    found = fuzz.run(4)
+    assert found.fault == ""
+    assert found.inputs > 1_000
+
+
+# The whole way: a gateway that spoils the first answers, before or after NetSuite did its work.
+
+
+@contextmanager
+def spoiling(rig: Rig, spoilt: list[tuple[bool, Sent]]) -> Iterator[RawServer]:
+    """Stands before the sandbox. Each pair spoils one create: whether it reaches NetSuite first, and what is said."""
+    left, lock = list(spoilt), threading.Lock()
+
+    def forward(call: Call, answer: Sent | None) -> bool:
+        method, path, _ = call.head.split(" ", 2)
+        with lock:
+            found = rig.account.session.request(
+                method,
+                rig.sandbox.base_url + path,
+                data=call.body,
+                headers={"Content-Type": "application/json", "Prefer": "transient"},
+                timeout=10,
+            )
+        if answer is not None:
+            return send(call, answer, server.base_url)
+        place = found.headers.get("Location", "").replace(rig.sandbox.base_url, server.base_url)
+        return call.answer(found.status_code, found.content, **({"Location": place} if place else {}))
+
+    def behave(call: Call) -> bool:
+        with lock:
+            bad = left.pop() if left and "/record/v1/" in call.head else None
+        if bad is None:
+            return forward(call, None)
+        reaches, answer = bad
+        return forward(call, answer) if reaches else send(call, answer, server.base_url)
+
+    with raw_server(behave) as server:
+        yield server
+
+
+_ELSEWHERE = "https://7654321.suitetalk.api.netsuite.com/services/rest/record/v1/invoice/9"
+ODD = [
+    Sent(204, (), b"", "length"),
+    Sent(204, (("Location", _ELSEWHERE),), b"", "length"),
+    Sent(204, (("Location", "{base}/services/rest/record/v1/customer/9"),), b"", "length"),
+    Sent(200, (("Content-Type", "text/html"),), b"<html>Welcome</html>", "length"),
+    Sent(302, (("Location", "{base}/login"),), b"", "length"),
+    Sent(400, (), b"<html><title>Bad Request</title>", "length"),
+    Sent(400, (), _EXISTS[:-9], "length"),
+    Sent(400, (), envelope(400, [{"detail": "Please enter value(s) for: x"}]), "announced more"),
+    Sent(404, (), b"[" * 5_000, "length"),
+    Sent(500, (), b"\xff" * 100, "bad chunk"),
+    Sent(503, (("Retry-After", "2\x1d"),), b"", "length"),
+    Sent(429, (("Retry-After", "0\x1d"),), b"", "length"),
+    Sent(204, (("Location", "{base}/services/rest/record/v1/invoice/9"),), b"", "1xx first"),
+    Sent(200, (), b"", "nothing"),
+    Sent(200, (), b"", "garbage"),
+]
+
+
+@pytest.mark.parametrize("reaches", [True, False], ids=["after NetSuite took it", "before NetSuite saw it"])
+def test_documents_whose_first_answers_are_odd_are_posted_once_and_to_the_cent(rig: Rig, reaches: bool) -> None:
+    documents = len(ODD) + 5
+    with spoiling(rig, [(reaches, answer) for answer in ODD]) as server:
+        spoilt = rig.changed(base_url=server.base_url, timeout_seconds=0.5, lanes=4)
+        key = spoilt.planned(invoices(documents))
+        spoilt.post(key)
+        assert set(spoilt.counts()) <= {"posted", "posting", "locked", "batched"}, "none is refused by that"
+        spoilt.post_until_done(30)
+    rig.assert_whole(documents)
+
+
+@pytest.mark.campaign
+@pytest.mark.skipif("BILLING_TEST_CAMPAIGN" not in os.environ, reason="minutes; BILLING_TEST_CAMPAIGN=1 runs it")
+@pytest.mark.timeout(900)
+def test_minutes_of_bad_input_find_nothing() -> None:
+    found = campaign.run(300)
+    assert [row for row in found if row.crashes or row.documents_lost or row.unknowns_misjudged] == []
