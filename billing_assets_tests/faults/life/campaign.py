@@ -71,5 +71,5 @@ def live(
 
 def counted(tally: Mapping[str, int], seconds: float) -> LifeCampaign:
     """The campaign's numbers from its tally."""
-    by_step = {name: count for name, count in sorted(tally.items()) if name != "examples"}
-    return LifeCampaign(tally.get("examples", 0), sum(by_step.values()), by_step, seconds)
+    by_step = {name: count for name, count in sorted(tally.items()) if name != "lives"}
+    return LifeCampaign(tally.get("lives", 0), sum(by_step.values()), by_step, seconds)

@@ -69,6 +69,11 @@ class Run:
         """Whether it knows answers that it has not written down."""
         return bool(self.progress.unsaved)
 
+    @property
+    def is_between_sendings(self) -> bool:
+        """Whether nothing is under way."""
+        return not self.has_requests and not self.has_answers
+
     def is_stale(self, view: View) -> bool:
         """Whether another run took the batch, or an operator did."""
         return bool(view.ours.batches[self.key]["epoch"] != self.lease.lock.epoch)
