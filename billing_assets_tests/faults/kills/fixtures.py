@@ -6,16 +6,23 @@ from pathlib import Path
 import pytest
 
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets_tests.faults.kills.world import World, open_world
+from billing_assets_tests.faults.kills.world import World, fill, open_world
 from billing_assets_tests.sandbox.netsuite.account import Account
 
 DOCUMENTS = 120
 
 
 @pytest.fixture
-def world(
+def empty_world(
     state_url: str, database: str, sandbox: RunningSandbox, sandbox_account: Account, tmp_path: Path
 ) -> Iterator[World]:
-    """A backlog that nobody has touched."""
-    with open_world(state_url, database, sandbox, sandbox_account, tmp_path / "a home", DOCUMENTS) as opened:
+    """A billing system without documents."""
+    with open_world(state_url, database, sandbox, sandbox_account, tmp_path / "a home") as opened:
         yield opened
+
+
+@pytest.fixture
+def world(empty_world: World) -> World:
+    """A backlog that nobody has touched."""
+    fill(empty_world.source, DOCUMENTS)
+    return empty_world

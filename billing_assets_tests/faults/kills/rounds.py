@@ -55,6 +55,15 @@ class Victim:
                 return text.strip()
         return None
 
+    def ends(self) -> int | None:
+        """Waits for its end; its exit code, None when it goes on for too long."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()  # nothing more to do after all is posted
+        try:
+            return self.process.wait(_VICTIM_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+
     def kill(self) -> None:
         """SIGKILL, and its end."""
         self.process.send_signal(signal.SIGKILL)
@@ -93,7 +102,7 @@ def strike(world: World, point: str, chance: random.Random) -> bool:
         with victim(world, "--point", point, "--nth", str(nth), "--seed", str(chance.randrange(2**31))) as one:
             if one.until("at ", "done") != f"at {point}":
                 return False
-            return one.process.wait(_VICTIM_SECONDS) == -signal.SIGKILL
+            return one.ends() == -signal.SIGKILL
     finally:
         if point == COMMITTED:
             world.account.switch(faults=[])
@@ -107,23 +116,24 @@ def stop_and_wake(world: World, point: str, chance: random.Random) -> Round:
     nth = chance.randint(1, PASSINGS.get(point, 1))
     options = ["--point", point, "--nth", str(nth), "--seed", str(chance.randrange(2**31)), "--stop"]
     with victim(world, *options) as one:
-        if one.until("at ", "done") != f"at {point}":
+        if one.until("at ", "done") != f"at {point}" or not _stopped(one):
             return Round((), world.count(), world.posted(), None, 0)
-        _wait_until_stopped(one)
         took, again = recover(world, time.monotonic())
         before, created = world.snapshot(), world.created()
         one.process.send_signal(signal.SIGCONT)
-        stale = one.process.wait(_VICTIM_SECONDS) == STALE
+        stale = one.ends() == STALE
         late = world.snapshot() != before or world.created() != created
     return Round((point,), world.count(), world.posted(), took if stale and not late else None, again)
 
 
-def _wait_until_stopped(one: Victim) -> None:
-    deadline = time.monotonic() + _VICTIM_SECONDS
-    process = psutil.Process(one.process.pid)
+def _stopped(one: Victim) -> bool:
+    """Waits until it is stopped."""
+    process, deadline = psutil.Process(one.process.pid), time.monotonic() + _VICTIM_SECONDS
     while process.status() != psutil.STATUS_STOPPED:
-        assert time.monotonic() < deadline, "it does not stop"
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.01)
+    return True
 
 
 def recover(world: World, since: float) -> tuple[float | None, int]:

@@ -90,7 +90,7 @@ def _work(runtime: Runtime, connection: Connection, seconds: float) -> bool:
         plan(connection, runtime.settings.batches)
         for wanted in runs_wanted(connection, ()):
             run(runtime, wanted.partition_key, _run_id())
-        if _is_done(connection):
+        if is_done(connection):
             return True
         time.sleep(_LOOK_SECONDS)
     return False
@@ -117,7 +117,8 @@ def run(runtime: Runtime, key: str, run_id: str) -> None:
         post_batch(connection, runtime.netsuite, lanes, runtime.mapping, held, runtime.settings)
 
 
-def _is_done(connection: Connection) -> bool:
+def is_done(connection: Connection) -> bool:
+    """Whether every batch is posted and nothing waits for one."""
     row = connection.execute(
         """
         select exists (select from billing.locked_batches)

@@ -26,7 +26,7 @@ LANES = 6
 LEASE_SECONDS = 1.0
 _LATENCY_MS = 40
 _BATCH = 40
-_FIRST = 500_000
+FIRST = 500_000
 
 PATIENCE = {"lanes": LANES, "timeout_seconds": 5, "max_request_seconds": 0.8, "read_back_seconds": 0.3}
 """NetSuite's waiting times scaled down: the sandbox answers in milliseconds where NetSuite takes seconds."""
@@ -70,26 +70,33 @@ class World:
         return [self.state.execute(f"select * from billing.{name} order by 1").fetchall() for name in tables]  # noqa: S608
 
 
-def fill(source: BillingSystem, documents: int, first: int = _FIRST) -> None:
-    """Closed documents of distinct totals: one to three lines, every tenth a credit memo, half of those for an invoice
-    (so they go in a batch of their own, after it)."""
-    for n in range(documents):
-        price = Decimal(2 * n + 2) + Decimal(2 * (n % 50)) / 100
-        customer = {"customer_no": OTHER_CUSTOMER} if n // 10 % 2 else {}
-        if n % 10 == 9:
-            applies = {"applies_to": str(first + n - 1)} if n % 20 == 9 else {}
-            lines = [(ITEM, "-1", str(price / 2), str(-price / 2))]
-            insert_document(source, f"C{first + n}", kind="credit_memo", lines=lines, **customer, **applies)
-            continue
-        lines = [(ITEM, "1", str(price), str(price)), (OTHER_ITEM, "3", "0.35", "1.05"), (ITEM, "2", "0.01", "0.02")]
-        insert_document(source, str(first + n), lines=lines[: 1 + n % 3], **customer)
+def fill(source: BillingSystem, documents: int, first: int = FIRST, *, applied: bool = True) -> None:
+    """Closed documents of distinct totals: one to three lines, every tenth a credit memo.
+
+    Half of the credit memos are `applied` to an invoice, so that they go in a batch of their own, after it.
+    """
+    with source.transaction():
+        for n in range(documents):
+            _add(source, n, first, applied=applied)
+
+
+def _add(source: BillingSystem, n: int, first: int, *, applied: bool) -> None:
+    price = Decimal(2 * n + 2) + Decimal(2 * (n % 50)) / 100
+    customer = {"customer_no": OTHER_CUSTOMER} if n // 10 % 2 else {}
+    if n % 10 == 9:
+        applies = {"applies_to": str(first + n - 1)} if applied and n % 20 == 9 else {}
+        lines = [(ITEM, "-1", str(price / 2), str(-price / 2))]
+        insert_document(source, f"C{first + n}", kind="credit_memo", lines=lines, **customer, **applies)
+        return
+    lines = [(ITEM, "1", str(price), str(price)), (OTHER_ITEM, "3", "0.35", "1.05"), (ITEM, "2", "0.01", "0.02")]
+    insert_document(source, str(first + n), lines=lines[: 1 + n % 3], **customer)
 
 
 @contextmanager
 def open_world(
-    state_url: str, source_url: str, sandbox: RunningSandbox, account: Account, home: Path, documents: int
+    state_url: str, source_url: str, sandbox: RunningSandbox, account: Account, home: Path
 ) -> Iterator[World]:
-    """A backlog of closed documents, nothing staged, an emptied sandbox that takes its time.
+    """A billing system without documents, an empty database of ours, an emptied sandbox that takes its time.
 
     `state_url` is a database with our schema, `source_url` an empty one.
     """
@@ -107,6 +114,4 @@ def open_world(
         "BILLING_BATCHES__RETRY_SECONDS": "0",
     }
     with connect(state_url) as state, open_for_writing(source_url) as source:
-        with source.transaction():
-            fill(source, documents)
         yield World(state, source, account, environment(variables), home / "victims.log")
