@@ -18,7 +18,7 @@ def make_settable(url: str) -> None:
                 'select pg_catalog.clock_timestamp() + ahead from fake.clock'"""
         )
         name = psycopg.sql.Identifier(make_url(url).database or "")
-        connection.execute(psycopg.sql.SQL("alter database {} set search_path = fake, pg_catalog, public").format(name))
+        connection.execute(psycopg.sql.SQL("alter database {} set search_path = public, fake, pg_catalog").format(name))
 
 
 def set_ahead(url: str, seconds: float) -> None:

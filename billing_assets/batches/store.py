@@ -138,11 +138,11 @@ def wanting_a_run(connection: Connection, pause_seconds: float = 0.0) -> list[Ba
         from billing.locked_batches as b
         where b.state <> 'posted'
           and (b.locked_until is null or not ({_LIVE}))
-          and (b.finished_at is null or not b.rests
-               or b.finished_at not between clock_timestamp() - make_interval(secs => %s) and clock_timestamp())
-          and (exists (
+          and ((exists (
                   select from billing.staged_invoices as d
                   where d.batch = b.partition_key and d.state in ('batched', 'locked'))
+                and (b.finished_at is null or not b.rests
+                     or b.finished_at not between clock_timestamp() - make_interval(secs => %s) and clock_timestamp()))
                or b.state = 'running'
                or (coalesce(b.unknown_due_at <= clock_timestamp() or b.finished_at > clock_timestamp(), true) and (
                   exists (select from billing.staged_invoices as d

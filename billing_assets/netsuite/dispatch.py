@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
+from billing_assets.domain.documents import Document
 from billing_assets.netsuite.client import NetSuiteClient, RecordType
 from billing_assets.netsuite.errors import Answer, NotSent
 
@@ -29,12 +30,16 @@ class Permits(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One create: the document's row, its attempt, and the exact body. `tries` counts earlier sendings of it."""
+    """One create: the document's row, its attempt, and the exact body. `tries` counts earlier sendings of it.
+
+    `content` is the document itself: what it says of a customer is masked in NetSuite's answers.
+    """
 
     document: int
     attempt: int
     record_type: RecordType
     body: bytes
+    content: Document
     tries: int = 0
 
 

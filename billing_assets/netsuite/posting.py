@@ -7,7 +7,7 @@ of the lock, and nothing is sent again before NetSuite was asked for it.
 import hashlib
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
 import structlog
@@ -35,6 +35,7 @@ from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.look_up import read_back, settle_open_attempts
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.outage import wait_until_netsuite_answers
+from billing_assets.netsuite.privacy import withheld
 from billing_assets.netsuite.store import Outcome, Posting
 from billing_assets.settings import NetSuiteSettings, Settings
 from billing_assets.state.database import Connection
@@ -45,6 +46,8 @@ _TRIES = 8
 """Sendings of one document in one run while NetSuite answers that it did nothing."""
 _TRIES_UNREACHED = 3
 """The same while no connection comes about: then asking for life is the quicker way to notice its end."""
+_PASSES = 3
+"""Times that one run takes up what its own look-ups proved not to have landed."""
 _UNKNOWN_IN_A_ROW = 20
 """After so many answers without an outcome, one after the other, NetSuite is not well: the run stops sending."""
 _FLUSH_SECONDS = 0.5
@@ -75,6 +78,7 @@ class _Progress:
     sent: int = 0
     last_taken: int = 0  # row of the last document taken up: each is taken up once a run
     landed: int = 0
+    proven_absent: int = 0  # at the end: attempts that surely did not land, to be sent again
     exhausted: bool = False
     stopped: str | None = None  # why nothing more is sent
     outage: str | None = None  # the same, where waiting may mend it
@@ -104,6 +108,8 @@ def post_batch(
         except NetSuiteUnavailable as error:
             failure = error
         sent += progress.sent
+        if progress.proven_absent and not progress.stopped and passes < _PASSES:
+            continue  # they can be sent now
         outage = str(failure) if failure else progress.outage
         if outage is None or (passes > 1 and not progress.landed):
             break  # NetSuite that answers questions and still takes nothing is no outage to wait through again
@@ -133,7 +139,8 @@ def _post_what_is_left(
     lanes.refresh(1)  # all that is left to do are queries; other runs may have the rest
     if progress.outage and (first or progress.landed):
         return  # asking now would take minutes: first NetSuite must answer again
-    settle_open_attempts(connection, client, lanes, mapping, lease, settings)
+    settled = settle_open_attempts(connection, client, lanes, mapping, lease, settings)
+    progress.proven_absent = sum(outcome.state == State.LOCKED for outcome in settled)
     read_back(connection, client, lanes, lease, settings)
 
 
@@ -182,6 +189,7 @@ def _send_slice(
     progress.last_taken = postings[-1].id
     bodies: dict[int, bytes] = {}
     types: dict[int, RecordType] = {}
+    contents = {posting.id: posting.document for posting in postings}
     for posting in postings:
         if findings := _unfit(posting, mapping):
             store.hold(connection, held, posting.id, findings)
@@ -192,7 +200,7 @@ def _send_slice(
         hashes = {document: hashlib.sha256(body).digest() for document, body in bodies.items()}
         attempts = store.record_intents(connection, held, hashes)
         for document, body in bodies.items():
-            dispatch.submit(Request(document, attempts[document], types[document], body))
+            dispatch.submit(Request(document, attempts[document], types[document], body, contents[document]))
 
 
 def _unfit(posting: Posting, mapping: NetSuiteMapping) -> list[Finding]:
@@ -209,7 +217,8 @@ def _unfit(posting: Posting, mapping: NetSuiteMapping) -> list[Finding]:
 
 def _take(answered: Answered, lanes: Lanes, progress: _Progress) -> None:
     """Turns one answer into an outcome to record, and a retry or a stop where it asks for one."""
-    request, answer = answered.request, answered.answer
+    request = answered.request
+    answer = withheld(answered.answer, request.content)
     if not isinstance(answer, NotSent):
         progress.sent += 1
     progress.landed += isinstance(answer, Landed)
@@ -221,7 +230,7 @@ def _take(answered: Answered, lanes: Lanes, progress: _Progress) -> None:
     if again:
         least = min(answer.retry_after or 0.0, _LONGEST_PAUSE_SECONDS) if isinstance(answer, Retry) else 0.0
         pause = max(least, random.uniform(0.5, 1.0) * min(0.25 * 2**request.tries, 10.0))  # noqa: S311  jitter
-        retry = Request(request.document, request.attempt, request.record_type, request.body, request.tries + 1)
+        retry = replace(request, tries=request.tries + 1)
         heappush(progress.retries, (time.monotonic() + pause, request.attempt, retry))
     elif reason := _reason_to_stop(answer):
         progress.stopped = progress.stopped or reason
