@@ -1,4 +1,4 @@
-"""The test of the test: without any one guard the life of a document goes wrong, and the machine notices."""
+"""The test of the test: without any one guard the life of a document goes wrong, and the model notices."""
 
 from collections.abc import Iterator
 
@@ -20,31 +20,31 @@ def world(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.mark.parametrize(
-    ("guard", "noticed"),
+    ("guard", "noticed", "seed"),  # the life of this seed shows it quickly; should it not any more, others will
     [
-        (broken.no_epoch, "a stale run"),
-        (broken.no_intent, "without an intent"),
-        (broken.no_look_up, "and NetSuite has it"),
-        (broken.unknown_is_failure, "and NetSuite has it"),
-        (broken.absence_counts_at_once, "and NetSuite has it"),
-        (broken.watermark_by_itself, "behind the watermark and not staged"),
-        (broken.unlock_forgets_what_is_open, "and NetSuite has it"),
-        (broken.no_lease, "was given to"),
-        (broken.sends_after_the_lease, "after its lease had ended"),
-        (broken.one_transaction_for_all, "a transaction is open across an HTTP call"),
-        (broken.duplicates_pass, "and NetSuite has it"),
-        (broken.duplicates_pass_the_rule, "one_copy"),
-        (broken.posted_is_staged_again, "and NetSuite has it"),
-        (broken.credit_does_not_wait, "did not wait for its invoice"),
+        (broken.no_epoch, "a stale run.* changed something", 4),
+        (broken.no_intent, "without an intent", 0),
+        (broken.no_look_up, "and NetSuite has it|sent again", 4),
+        (broken.unknown_is_failure, "and NetSuite has it", 5),
+        (broken.absence_counts_at_once, "and NetSuite has it|sent again", 5),
+        (broken.watermark_by_itself, "behind the watermark and not staged", 0),
+        (broken.unlock_forgets_what_is_open, "and NetSuite has it", 4),
+        (broken.no_lease, "was given to .* while .* held it", 5),
+        (broken.sends_after_the_lease, "after its lease had ended", 0),
+        (broken.one_transaction_for_all, "a transaction is open across an HTTP call", 0),
+        (broken.duplicates_pass, "and NetSuite has it|a conflict with ourselves|sent again", 4),
+        (broken.duplicates_pass_the_rule, "one_copy", 4),
+        (broken.posted_is_staged_again, "and NetSuite has it|changed", 6),
+        (broken.credit_does_not_wait, "did not wait for its invoice", 4),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_without_this_guard_the_machine_fails(world: World, guard: Broken, noticed: str) -> None:
+def test_without_this_guard_the_model_fails(world: World, guard: Broken, noticed: str, seed: int) -> None:
     with guard(world), pytest.raises(Exception, match=noticed):
-        live_often(world)
+        live_often(world, seed)
 
 
-def live_often(world: World) -> None:
-    """So many lives, or up to the one that shows it."""
-    for seed in range(LIVES):
+def live_often(world: World, first_seed: int) -> None:
+    """Up to the life that shows it."""
+    for seed in range(first_seed, first_seed + LIVES):
         live(world, seed=seed, steps=STEPS, shrink=False)

@@ -175,7 +175,7 @@ def no_lease(_: World) -> Iterator[None]:
 @contextmanager
 def sends_after_the_lease(_: World) -> Iterator[None]:
     """A worker sends without looking whether the lease of its run has ended."""
-    with patch.object(dispatch, "time", SimpleNamespace(monotonic=lambda: float("-inf"))):
+    with patch.object(dispatch, "time", SimpleNamespace(monotonic=lambda: -1e9)):
         yield
 
 
