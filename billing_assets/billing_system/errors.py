@@ -1,10 +1,13 @@
 """What can go wrong between us and the billing database. Messages never carry a password."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DataError, DBAPIError
+
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 class SourceError(Exception):
@@ -85,7 +88,14 @@ class QueryFailed(SourceError):  # noqa: N818
 
 
 class ValueRefused(QueryFailed):
-    """The engine or its driver failed at a value: a cast in the query, or a number or date that Python cannot hold."""
+    """The engine or its driver failed at a value: a cast in the query, or a number or date that Python cannot hold.
+
+    `problem` may name the value; the message, which goes to logs and events, does not.
+    """
+
+    def __init__(self, what: str, problem: str) -> None:
+        super().__init__(what, _QUOTED.sub("'***'", problem))
+        self.problem = problem
 
 
 @contextmanager
@@ -97,7 +107,8 @@ def asking(conn: Connection, what: str) -> Iterator[None]:
         if error.connection_invalidated:
             raise CannotConnect(conn.engine.url, short(error)) from error
         refusal = ValueRefused if isinstance(error, DataError) else QueryFailed
-        raise refusal(what, short(error)) from error
+        # Without the driver's own error behind it: that has the statement's parameters and the value.
+        raise refusal(what, short(error)) from (None if refusal is ValueRefused else error)
     except (UnicodeError, OverflowError) as error:  # drivers raise these bare: half a surrogate pair, the year 0
         raise ValueRefused(what, f"{type(error).__name__}: the driver cannot read a value") from error
 

@@ -8,6 +8,7 @@ import os
 import stat
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import jwt
@@ -131,7 +132,7 @@ class BearerAuth(AuthBase):
         request = requests.Request("POST", url, data=form, headers={"Accept": "application/json"}).prepare()
         wire = Wire(url, self._timeout)
         try:
-            answer = wire.exchange(request, 65_536)
+            answer = without_secrets(wire.exchange(request, 65_536), [form["client_assertion"], self._client_id])
         except (NotSentError, BrokenExchangeError) as error:
             raise NetSuiteUnavailable(f"NetSuite's login cannot be reached: {error}", detail=str(error)) from error
         finally:
@@ -149,6 +150,22 @@ class BearerAuth(AuthBase):
         }
         headers = {"kid": self._certificate_id, "typ": "JWT"}
         return jwt.encode(claims, self._key, algorithm=signing_algorithm(self._key), headers=headers)
+
+
+def secrets_of(settings: NetSuiteSettings) -> list[str]:
+    """The secrets that a request carries, to be kept out of what is told of its answer."""
+    names = ("client_id", "consumer_key", "consumer_secret", "token_id", "token_secret")
+    return [secret for name in names if (secret := _secret(settings, name))]
+
+
+def without_secrets(answer: Exchange, secrets: Sequence[str]) -> Exchange:
+    """The answer, an error's body without the secrets of the request that some servers repeat."""
+    if answer.status < 400:
+        return answer
+    body = answer.body
+    for secret in secrets:
+        body = body.replace(secret.encode(), b"***")
+    return answer._replace(body=body)
 
 
 def _token(answer: Exchange) -> tuple[str, float]:

@@ -11,7 +11,7 @@ import requests
 import stamina
 from requests.auth import AuthBase
 
-from billing_assets.netsuite.auth import BearerAuth, authenticator
+from billing_assets.netsuite.auth import BearerAuth, authenticator, secrets_of, without_secrets
 from billing_assets.netsuite.errors import (
     Answer,
     NetSuiteAnswerUnreadable,
@@ -56,6 +56,7 @@ class NetSuiteClient:
         self.base_url = base_url(settings)
         self._hosts = own_hosts(settings)
         self._auth: AuthBase = authenticator(settings)
+        self._secrets = secrets_of(settings)
         self._timeout = settings.timeout_seconds
         self._local = threading.local()
         self._wires: WeakSet[Wire] = WeakSet()
@@ -152,7 +153,9 @@ class NetSuiteClient:
         if answer.status == 401 and isinstance(self._auth, BearerAuth):
             self._auth.forget(request.headers["Authorization"])
             answer = wire.exchange(self._auth(request), limit)
-        return answer
+        # The token or signature, and what it was made of.
+        signed = str(request.headers["Authorization"]).split(" ", 1)[-1]
+        return without_secrets(answer, [signed, *self._secrets])
 
     def _wire(self) -> Wire:
         wire: Wire | None = getattr(self._local, "wire", None)
