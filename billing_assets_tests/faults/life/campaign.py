@@ -55,18 +55,22 @@ def live(
 
     One life at a time: of many, Hypothesis makes most by repeating parts of the first, and we want them all different.
     """
-    run_state_machine_as_test(
-        hypothesis.seed(seed)(machine or machine_in(world)),
-        settings=hypothesis.settings(
-            max_examples=1,
-            stateful_step_count=steps,
-            phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
-            deadline=None,
-            database=None,
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    try:
+        run_state_machine_as_test(
+            hypothesis.seed(seed)(machine or machine_in(world)),
+            settings=hypothesis.settings(
+                max_examples=1,
+                stateful_step_count=steps,
+                phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+                deadline=None,
+                database=None,
+                report_multiple_bugs=False,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    except BaseException as error:
+        error.add_note(f"It is the life of live(world, seed={seed}, steps={steps}).")
+        raise
 
 
 def counted(tally: Mapping[str, int], seconds: float) -> LifeCampaign:

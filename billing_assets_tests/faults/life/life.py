@@ -20,7 +20,6 @@ from billing_assets.netsuite import posting
 from billing_assets.netsuite import store as netsuite
 from billing_assets.netsuite.store import Outcome
 from billing_assets.state.database import Connection, connect
-from billing_assets_tests import builders
 from billing_assets_tests.faults.life import clerk, invariants
 from billing_assets_tests.faults.life.answers import ANSWERS
 from billing_assets_tests.faults.life.run import Run, start
@@ -308,6 +307,12 @@ class Life:
         self.begin("requeue")
         unlocking.requeue(self.world.state, numbers, ABSENCE_COUNTS_AFTER_SECONDS)
 
+    def change_mapping(self) -> None:
+        """Somebody edits the mapping; stagings and runs that begin from now on go by it."""
+        self.begin("mapping changes")
+        first, other = self.world.mappings
+        self.world.mapping = other if self.world.mapping is first else first
+
     def save_late(self, slow: Slow) -> None:
         """NetSuite saves a request of which its client has heard nothing for a while."""
         self.begin("slow commit")
@@ -355,6 +360,7 @@ class Life:
         self.world.tally["lives"] += 1
         if not self.sound:
             return
+        self.world.mapping = self.world.mappings[0]
         for number in range(_ROUNDS):
             self.pass_time(ABSENCE_COUNTS_AFTER_SECONDS + 1)
             self.stage()
@@ -380,4 +386,4 @@ class Life:
             connect(world.url) as connection,
             holding(world.url, connection, key, name, settings, retry_rejected=False) as lease,
         ):
-            posting.post_batch(connection, world.client, world.lanes, builders.shipped_mapping(), lease, settings)
+            posting.post_batch(connection, world.client, world.lanes, world.mapping, lease, settings)

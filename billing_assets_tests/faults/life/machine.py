@@ -174,13 +174,15 @@ class LifeOfADocument(RuleBasedStateMachine):
     # Operators, NetSuite, time
 
     @when(lambda life: life.view.ours.batches)
-    @rule(pick=_PICK, what=st.sampled_from(["unlock", "unlock stale", "requeue", "requeue all"]))
+    @rule(pick=_PICK, what=st.sampled_from(["unlock", "unlock stale", "requeue", "requeue all", "mapping"]))
     def operator(self, pick: int, what: str) -> None:
-        """Somebody unlocks or requeues, or the schedule does."""
+        """Somebody unlocks, requeues or edits the mapping, or the schedule gives back what is stale."""
         life = self.life
         rejected = [row["number"] for row in life.view.ours.documents.values() if row["state"] == "rejected"]
         if what == "unlock":
             life.unlock(_pick(list(life.view.ours.batches), pick))
+        elif what == "mapping":
+            life.change_mapping()
         elif what == "unlock stale" or not rejected:
             life.unlock_stale()
         else:

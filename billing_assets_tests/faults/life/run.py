@@ -15,8 +15,8 @@ from billing_assets.netsuite import dispatch, look_up, posting
 from billing_assets.netsuite import store as netsuite
 from billing_assets.netsuite.dispatch import Answered, Dispatch, Request
 from billing_assets.netsuite.errors import NotSent
+from billing_assets.netsuite.mapping import NetSuiteMapping
 from billing_assets.state.database import Connection, connect
-from billing_assets_tests import builders
 from billing_assets_tests.faults.life.client import KilledError
 from billing_assets_tests.faults.life.view import View
 from billing_assets_tests.faults.life.world import LEASE_SECONDS, World
@@ -44,6 +44,7 @@ class Run:
     world: World
     connection: Connection
     lease: Lease
+    mapping: NetSuiteMapping = field(repr=False)
     stack: ExitStack = field(repr=False)
     dispatch: Dispatch = field(default_factory=Dispatch, repr=False)
     progress: posting._Progress = field(default_factory=posting._Progress, repr=False)
@@ -83,14 +84,13 @@ class Run:
         with self._watched():
             settings = self.world.settings.netsuite
             look_up.settle_open_attempts(
-                self.connection, self.world.client, self.world.lanes, builders.shipped_mapping(), self.lease, settings
+                self.connection, self.world.client, self.world.lanes, self.mapping, self.lease, settings
             )
         self.settled = True
 
     def intend(self) -> None:
         """Commits the intents of the next few documents."""
-        mapping = builders.shipped_mapping()
-        posting._send_slice(self.connection, self.dispatch, mapping, self.lease.lock, self.progress, SLICE)
+        posting._send_slice(self.connection, self.dispatch, self.mapping, self.lease.lock, self.progress, SLICE)
 
     def send(self) -> tuple[Request, bool]:
         """Sends one request as a worker does and keeps its answer in mind. The request, and whether it left."""
@@ -121,8 +121,7 @@ class Run:
         """Looks up, reads back and lets go."""
         with self._watched():
             settings, world = self.world.settings.netsuite, self.world
-            mapping = builders.shipped_mapping()
-            look_up.settle_open_attempts(self.connection, world.client, world.lanes, mapping, self.lease, settings)
+            look_up.settle_open_attempts(self.connection, world.client, world.lanes, self.mapping, self.lease, settings)
             look_up.read_back(self.connection, world.client, world.lanes, self.lease, settings)
         self.release()
 
@@ -140,7 +139,7 @@ class Run:
                     self.connection,
                     client,
                     self.world.lanes,
-                    builders.shipped_mapping(),
+                    self.mapping,
                     self.lease,
                     self.world.settings,
                 )
@@ -172,4 +171,4 @@ def start(world: World, key: str, run_id: str, *, retry_rejected: bool) -> Run:
     except BaseException:
         stack.close()
         raise
-    return Run(world, connection, Lease(lock, time.monotonic() + LEASE_SECONDS), stack)
+    return Run(world, connection, Lease(lock, time.monotonic() + LEASE_SECONDS), world.mapping, stack)

@@ -26,6 +26,7 @@ from billing_assets.billing_system.connection import connect_source, open_source
 from billing_assets.domain.documents import Document
 from billing_assets.netsuite import dispatch, posting
 from billing_assets.netsuite.lanes import Lanes
+from billing_assets.netsuite.mapping import NetSuiteMapping
 from billing_assets.sandbox.netsuite.process import start_sandbox
 from billing_assets.settings import BatchSettings, Settings, StagingSettings
 from billing_assets.shipped import shipped
@@ -34,6 +35,7 @@ from billing_assets.state.database import Connection, connect, libpq_url
 from billing_assets.state.migrations import migrate
 from billing_assets_tests import builders
 from billing_assets_tests.faults.life.client import WatchedClient
+from billing_assets_tests.netsuite.mappings import edited
 from billing_assets_tests.netsuite.rig import seeded, settings_for
 from billing_assets_tests.sandbox.netsuite.account import Account
 
@@ -95,6 +97,9 @@ class World:
     client: WatchedClient
     lanes: Lanes
     pool: urllib3.PoolManager
+    mappings: tuple[NetSuiteMapping, NetSuiteMapping]
+    """The shipped one, and another that names documents otherwise and lacks an item."""
+    mapping: NetSuiteMapping
     tally: Counter[str] = field(default_factory=Counter)
     """How often each step was taken, over all examples."""
 
@@ -103,6 +108,7 @@ class World:
         self.state.execute(_FORGET)
         self.source.execute("delete from invoice_lines; delete from invoices; update fake.clock set seconds = 0")
         self.account.fresh()
+        self.mapping = self.mappings[0]
 
     def pass_time(self, seconds: float) -> None:
         """Moves the clocks of both databases on."""
@@ -120,7 +126,7 @@ class World:
         self, *, during: Callable[[Document, Connection], None] | None = None, fails_to_commit: bool = False
     ) -> None:
         """One staging on a connection of its own; `during` happens as each document is validated."""
-        rules = builders.validation()
+        rules = builders.validation(self.mapping)
         if fails_to_commit:
             self.state.execute("update fake.cut set armed = true")
         try:
@@ -205,7 +211,13 @@ def open_world(server_url: str, folder: Path) -> Iterator[World]:
             Lanes(url, settings.netsuite.account, settings.netsuite.lanes, lease_seconds=1_000_000)
         )
         pool = stack.enter_context(urllib3.PoolManager())
-        yield World(url, settings, account, state, source, engine, client, lanes, pool)
+        mappings = (builders.shipped_mapping(), _another_mapping(folder))
+        yield World(url, settings, account, state, source, engine, client, lanes, pool, mappings, mappings[0])
+
+
+def _another_mapping(folder: Path) -> NetSuiteMapping:
+    names = {"{invoice: INV-, credit_memo: CM-}": "{invoice: RE-, credit_memo: GS-}"}
+    return edited(folder, replace=names, without_item=builders.OTHER_ITEM)
 
 
 def _settings(base: Settings) -> Settings:
