@@ -79,8 +79,8 @@ class Runtime:
 
     @contextmanager
     def state(self) -> Iterator[Connection]:
-        """A connection to our PostgreSQL."""
-        with connect(self.database_url) as connection:
+        """A connection to our PostgreSQL. A process stopped for longer than its lease loses its transaction too."""
+        with connect(self.database_url, idle_transaction_seconds=self.settings.batches.lease_seconds) as connection:
             yield connection
 
     @contextmanager

@@ -17,7 +17,7 @@ from billing_assets.settings import StagingSettings
 from billing_assets.staging import store
 from billing_assets.staging.content import content_hash, lines_json
 from billing_assets.staging.store import Incoming, Known
-from billing_assets.state.database import Connection, settle_order
+from billing_assets.state.database import Connection, lift_idle_limit, restore_idle_limit, settle_order
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +59,7 @@ def stage(
     """
     with connection.transaction():
         store.serialise(connection, name)
+        idle_limit = lift_idle_limit(connection)
         watermark = reader.source_now(source)
         last = store.watermark(connection, name)
         # A billing system whose clock was ahead, and is right again, must not hide what appears until it gets there.
@@ -86,6 +87,7 @@ def stage(
         counts["read"] += len(without_id)
         counts["unreadable"] += len(without_id)
         store.drop_repeated(connection)
+        restore_idle_limit(connection, idle_limit)
         settle_order(connection, merging=True)
         gone = store.mark_gone(connection, name, missing)  # first: a document is no duplicate of one that went
         store.add_cross_findings(
