@@ -141,6 +141,8 @@ def _post(alert: Alert, claim: store.Claim, url: str) -> str | None:
     channel = Apprise.instantiate(url, asset=_ASSET)
     if channel is None:
         return "apprise cannot read this URL; check its parts against the channel's page in apprise's documentation."
+    if not getattr(channel, "verify_certificate", True):
+        return "its URL switches the verification of certificates off (verify=no); take that out."
     markdown = channel.resolve_format() is NotifyFormat.MARKDOWN
     sender = Apprise(asset=_ASSET)
     sender.add(channel)
