@@ -1,6 +1,7 @@
 """`python -m billing_assets.sandbox.netsuite --folder DIR [--port N] [--host H] [--switch name=value …]`"""
 
 import argparse
+import ipaddress
 import json
 import logging
 import signal
@@ -25,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--switch", action="append", default=[], metavar="NAME=VALUE", help="a switch, its value as JSON or plain text"
     )
     options = parser.parse_args(arguments)
+    if not _is_loopback(options.host):
+        parser.error(f"--host {options.host}: the sandbox serves this machine only; give a loopback address")
     try:
         switches = Switches.model_validate(dict(_switch(text) for text in options.switch))
     except ValidationError as error:
@@ -45,6 +48,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"cannot serve {options.host}:{options.port}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _switch(text: str) -> tuple[str, Any]:

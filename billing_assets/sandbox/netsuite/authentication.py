@@ -23,7 +23,7 @@ from billing_assets.sandbox.netsuite import errors
 from billing_assets.sandbox.netsuite.credentials import Credentials
 from billing_assets.sandbox.netsuite.store import Store
 
-TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"  # noqa: S105
+TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"  # noqa: S105  an address
 _ALGORITHMS = ("PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LONGEST_ASSERTION_SECONDS = 3600

@@ -99,7 +99,7 @@ def _address(folder: Path, pid: int) -> str | None:
 
 def _answers(base_url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{base_url}/sandbox/switches", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{base_url}/sandbox/switches", timeout=5) as answer:  # noqa: S310  our own address on loopback
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

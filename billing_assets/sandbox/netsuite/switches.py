@@ -77,7 +77,7 @@ class Switches(BaseModel):
     def latency_seconds(self) -> float:
         """One draw of the server's working time."""
         probability, tail_ms = self.latency_tail
-        if probability and random.random() < probability:  # noqa: S311
+        if probability and random.random() < probability:  # noqa: S311  chance, no secret
             return tail_ms / 1000
         if not self.latency_median_ms:
             return 0.0
@@ -102,7 +102,7 @@ def _fits(rule: FaultRule, operation: Operation, record_type: str | None, extern
         return False
     if rule.external_ids is not None and not _named(external_id, rule.external_ids):
         return False
-    return rule.probability >= 1 or random.random() < rule.probability  # noqa: S311
+    return rule.probability >= 1 or random.random() < rule.probability  # noqa: S311  chance, no secret
 
 
 def _named(external_id: str | None, names: Iterable[str]) -> bool:
