@@ -20,6 +20,7 @@ def write_requests(
     path = folder / f"{partition_key}.txt"
     postings = store.in_batch(connection, partition_key)
     path.touch(mode=0o600)
+    path.chmod(0o600)  # it may be there already, and open
     with path.open("wb") as file:
         for posting in postings:
             file.write(request_line(mapping, posting) + b"\n")

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from billing_assets.domain.external_id import is_external_id
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.suiteql import query
+from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable
+from billing_assets.netsuite.suiteql import exact, query
 
 
 class MonthTransaction(NamedTuple):
@@ -34,6 +35,8 @@ def month_transactions(client: NetSuiteClient, period: str, prefixes: Sequence[s
             f"WHERE trandate = TO_DATE('{year:04d}-{month:02d}-{day:02d}', 'YYYY-MM-DD') AND ({ours}) ORDER BY id"
         )
         for row in query(client, sql):
-            total = abs(Decimal(row.get("foreigntotal", "0")))
+            if missing := [name for name in ("id", "externalid", "type") if not row.get(name)]:
+                raise NetSuiteAnswerUnreadable(f"NetSuite answered a transaction without {', '.join(missing)}")
+            total = exact(row.get("foreigntotal", "0")).copy_abs()
             found[row["externalid"].upper()] = MonthTransaction(row["id"], row["type"], total)
     return found

@@ -138,7 +138,7 @@ def _transaction(row: dict[str, str]) -> NetSuiteTransaction:
         transaction_number=_short(row.get("tranid")),
         entity=_short(row.get("entity")),
         currency=_short(row.get("currency")),
-        total=None if total is None else _decimal(total),
+        total=None if total is None else exact(total),
         tran_date=_short(row.get("trandate")),
     )
 
@@ -147,7 +147,8 @@ def _short(text: str | None) -> str | None:
     return None if text is None else clean(text, 100)
 
 
-def _decimal(text: str) -> Decimal:
+def exact(text: str) -> Decimal:
+    """A total as NetSuite writes it. Raises NetSuiteAnswerUnreadable for anything but plain digits."""
     try:
         number = Decimal(text) if _NUMBER.fullmatch(text) else None
     except InvalidOperation:
