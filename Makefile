@@ -8,7 +8,7 @@ export BILLING_HOME ?= $(CURDIR)/.billing
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run ui test browser lint format docs bench clean
+.PHONY: help setup run ui test browser audit lint format docs bench clean
 
 help: ## what can be done here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,12 @@ browser:
 	@command -v chromium >/dev/null || { [ "$$CI" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
 	  echo "No Chromium here: the browser tests will be left out."
+
+audit: setup ## known weaknesses of what is installed, asked at PyPI (needs the internet, so `lint` does without)
+	@$(BIN)/python -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/pip install --quiet 'pip-audit>=2.10'
+	@$(VENV)/audit/bin/pip-audit --strict --progress-spinner off --disable-pip --no-deps --requirement constraints.txt || \
+	  { echo "Not clean, or not looked at: \"not found on PyPI\" means that PyPI's advisories cannot be reached here." >&2; exit 1; }
 
 lint: setup ## lint, format check, room boundaries, strict types
 	$(BIN)/ruff check .
