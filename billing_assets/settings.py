@@ -80,7 +80,9 @@ class NetSuiteSettings(_Section):
     )
     read_back_seconds: float = Field(60, ge=0, description="How long to wait until a new record shows in SuiteQL")
     outage_seconds: float = Field(
-        120, ge=0, description="How long a run waits for NetSuite to answer again before it ends with what is left"
+        120,
+        ge=0,
+        description="How long a run waits for NetSuite or our database before it ends with what is left",
     )
 
     @property

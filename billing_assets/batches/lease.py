@@ -60,14 +60,12 @@ def holding(
     except StaleLockError:
         log.warning("lock lost", batch=partition_key, epoch=lock.epoch)
         raise
-    except psycopg.OperationalError:
-        _let_go_elsewhere(url, lease, settings)
-        raise
-    except BaseException:
-        _let_go(connection, lease, settings)
+    except BaseException as error:
+        lease.rests = lease.rests and not isinstance(error, psycopg.OperationalError)
+        _let_go(url, connection, lease, settings)
         raise
     else:
-        _release(connection, lease, settings)
+        _release(url, connection, lease, settings)
     finally:
         stop.set()
         keeper.join(timeout=_LOOK_AGAIN_SECONDS)
@@ -106,27 +104,33 @@ def _keep(url: str, lease: Lease, lease_seconds: float, stop: threading.Event) -
             stop.wait(min(_LOOK_AGAIN_SECONDS, lease_seconds / 3))
 
 
-def _release(connection: Connection, lease: Lease, settings: Settings) -> None:
+def _release(url: str, connection: Connection, lease: Lease, settings: Settings) -> None:
+    """Releases on the connection, or on a new one where that is lost, for as long as the lease lasts.
+
+    Where that fails too, the lease ends by itself; but the next run need not wait for it where it need not.
+    """
     unknown_after = settings.netsuite.absence_counts_after_seconds
-    store.release(connection, lease.lock, unknown_after, rests=lease.rests)
-
-
-def _let_go(connection: Connection, lease: Lease, settings: Settings) -> None:
-    """Releases after a failure. Where that fails too, the lease ends by itself; the first failure is the one to see."""
     try:
-        _release(connection, lease, settings)
+        store.release(connection, lease.lock, unknown_after, rests=lease.rests)
+    except psycopg.OperationalError:
+        while not _release_anew(url, lease, unknown_after):
+            if time.monotonic() > lease.valid_until:
+                raise
+            time.sleep(_RECONNECT_SECONDS)
+
+
+def _release_anew(url: str, lease: Lease, unknown_after: float) -> bool:
+    try:
+        with connect(url) as connection:
+            store.release(connection, lease.lock, unknown_after, rests=lease.rests)
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _let_go(url: str, connection: Connection, lease: Lease, settings: Settings) -> None:
+    """Releases after a failure, which is the one to see, whatever becomes of the release."""
+    try:
+        _release(url, connection, lease, settings)
     except (psycopg.Error, StaleLockError) as error:
         log.warning("batch not released", batch=lease.lock.partition_key, error=type(error).__name__)
-
-
-def _let_go_elsewhere(url: str, lease: Lease, settings: Settings) -> None:
-    """Releases on a new connection after ours was lost, so that the next run need not wait for the lease to end."""
-    lease.rests = False
-    while time.monotonic() < lease.valid_until and not lease.lost.is_set():
-        try:
-            with connect(url) as connection:
-                _let_go(connection, lease, settings)
-                return
-        except psycopg.OperationalError:
-            time.sleep(_RECONNECT_SECONDS)
-    log.warning("batch left to its lease", batch=lease.lock.partition_key)

@@ -275,6 +275,15 @@ def renew(connection: Connection, held: Lock, lease_seconds: float) -> None:
         raise StaleLockError(held)
 
 
+def is_held(connection: Connection, held: Lock) -> bool:
+    """Whether the hold is not lost."""
+    row = connection.execute(
+        "select from billing.locked_batches where partition_key = %s and epoch = %s and locked_until is not null",
+        [held.partition_key, held.epoch],
+    ).fetchone()
+    return row is not None
+
+
 def release(connection: Connection, held: Lock, unknown_after_seconds: float, *, rests: bool = True) -> str:
     """Ends the hold and returns the batch's state: `posted`, or `attention` while anything in it is left.
 

@@ -13,7 +13,7 @@ from billing_assets.batches.lease import holding
 from billing_assets.batches.partitions import batches
 from billing_assets.netsuite import store
 from billing_assets.netsuite.dry_run import write_requests
-from billing_assets.netsuite.posting import PostingResult, post_batch
+from billing_assets.netsuite.posting import PostingResult, post_through_outages
 from billing_assets.presentation import SHOWN_ROWS, money, table
 from billing_assets.runtime import Runtime
 from billing_assets.state.database import Connection
@@ -72,7 +72,9 @@ def netsuite_invoices(
             ) as lease,
             billing.lanes() as lanes,
         ):
-            result = post_batch(connection, billing.netsuite, lanes, billing.mapping, lease, billing.settings)
+            url, settings = billing.database_url, billing.settings
+            result = post_through_outages(url, billing.netsuite, lanes, billing.mapping, lease, settings)
+    with billing.state() as connection:  # the one before may have been lost meanwhile
         metadata = batch_metadata(connection, key, result)
         batch = batches_store.get(connection, key)
         problems = store.batch_problems(connection, key, SHOWN_ROWS)

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
+import psycopg
 import structlog
 
 from billing_assets.batches.lease import Lease
@@ -38,7 +39,7 @@ from billing_assets.netsuite.outage import wait_until_netsuite_answers
 from billing_assets.netsuite.privacy import withheld
 from billing_assets.netsuite.store import Outcome, Posting
 from billing_assets.settings import NetSuiteSettings, Settings
-from billing_assets.state.database import Connection
+from billing_assets.state.database import Connection, connect
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +56,9 @@ _FLUSH_ROWS = 100
 _REFRESH_SECONDS = 1.0
 _WAIT_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 60.0
+_LAST_ANSWERS_SECONDS = 5.0
+_WORKED_SECONDS = 10.0
+_RECONNECT_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -91,20 +95,28 @@ def post_batch(
     mapping: NetSuiteMapping,
     lease: Lease,
     settings: Settings,
+    unwritten: list[Outcome] | None = None,
 ) -> PostingResult:
     """Posts what is left of a held batch and reads it back. Sends nothing for a batch that is done.
 
-    Raises NetSuiteError when NetSuite cannot be asked, StaleLockError when another run took over; everything recorded
-    until then stays, and the next run goes on from there.
+    `unwritten` is what an earlier call could not write down when it lost the database; after psycopg.OperationalError
+    it holds what this one could not. Raises NetSuiteError when NetSuite cannot be asked, StaleLockError when another
+    run took over; everything recorded until then stays, and the next run goes on from there.
     """
     began = time.monotonic()
+    unwritten = [] if unwritten is None else unwritten
+    if unwritten:
+        store.record_outcomes(connection, lease.lock, unwritten, some_may_be_written=True)
+        unwritten.clear()
     sent = passes = 0
     while True:
         passes += 1
         progress = _Progress()
         failure: NetSuiteUnavailable | None = None
         try:
-            _post_what_is_left(connection, client, lanes, mapping, lease, settings.netsuite, progress, passes == 1)
+            _post_what_is_left(
+                connection, client, lanes, mapping, lease, settings.netsuite, progress, passes == 1, unwritten
+            )
         except NetSuiteUnavailable as error:
             failure = error
         sent += progress.sent
@@ -123,6 +135,30 @@ def post_batch(
     return PostingResult(sent, seconds, progress.stopped)
 
 
+def post_through_outages(
+    url: str, client: NetSuiteClient, lanes: Lanes, mapping: NetSuiteMapping, lease: Lease, settings: Settings
+) -> PostingResult:
+    """The same on connections of its own to our database, on a new one as often as one is lost.
+
+    Raises psycopg.OperationalError when there is none for `outage_seconds`, and what `post_batch` raises.
+    """
+    unwritten: list[Outcome] = []
+    lost_at: float | None = None
+    while True:
+        began = time.monotonic()
+        try:
+            with connect(url) as connection:
+                return post_batch(connection, client, lanes, mapping, lease, settings, unwritten)
+        except psycopg.OperationalError as error:
+            lease.check()
+            now = time.monotonic()
+            lost_at = now if lost_at is None or now - began > _WORKED_SECONDS else lost_at
+            if now - lost_at > settings.netsuite.outage_seconds:
+                raise
+            log.warning("database_lost", error=type(error).__name__, unwritten=len(unwritten))
+            time.sleep(_RECONNECT_SECONDS)
+
+
 def _post_what_is_left(
     connection: Connection,
     client: NetSuiteClient,
@@ -132,10 +168,15 @@ def _post_what_is_left(
     settings: NetSuiteSettings,
     progress: _Progress,
     first: bool,
+    unwritten: list[Outcome],
 ) -> None:
     settle_open_attempts(connection, client, lanes, mapping, lease, settings)
     with dispatching(client, lanes, settings.lanes, lease) as dispatch:
-        _send_all(connection, dispatch, lanes, mapping, lease, progress)
+        try:
+            _send_all(connection, dispatch, lanes, mapping, lease, progress)
+        except psycopg.OperationalError:
+            unwritten += _last_words(dispatch, lanes, progress)
+            raise
     lanes.refresh(1)  # all that is left to do are queries; other runs may have the rest
     if progress.outage and (first or progress.landed):
         return  # asking now would take minutes: first NetSuite must answer again
@@ -292,6 +333,20 @@ def _sign_of_an_outage(answer: Answer, unknown_in_a_row: int) -> str | None:
             return f"{unknown_in_a_row} answers in a row had no outcome, the last: {cause}"
         case _:
             return None
+
+
+def _last_words(dispatch: Dispatch, lanes: Lanes, progress: _Progress) -> list[Outcome]:
+    """What is known of everything on its way when the database is lost: what never left, and the answers to the rest.
+
+    An intent of which nothing is known waits for NetSuite's longest request time; so a few seconds are well spent.
+    """
+    progress.stopped = progress.stopped or "Our database was lost."
+    _give_up(dispatch, progress)
+    deadline = time.monotonic() + _LAST_ANSWERS_SECONDS
+    while dispatch.in_flight and time.monotonic() < deadline:
+        for answered in dispatch.collect(timeout=_WAIT_SECONDS):
+            _take(answered, lanes, progress)
+    return progress.unsaved
 
 
 def _give_up(dispatch: Dispatch, progress: _Progress) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from billing_assets.batches.store import Lock, StaleLockError
+from billing_assets.batches.store import Lock, StaleLockError, is_held
 from billing_assets.domain.documents import Document, State
 from billing_assets.domain.rules import Finding
 from billing_assets.staging.content import parse_lines
@@ -144,10 +144,13 @@ def record_intents(connection: Connection, held: Lock, hashes: dict[int, bytes])
     return {row["document"]: row["id"] for row in attempts}
 
 
-def record_outcomes(connection: Connection, held: Lock, outcomes: Sequence[Outcome]) -> None:
+def record_outcomes(
+    connection: Connection, held: Lock, outcomes: Sequence[Outcome], *, some_may_be_written: bool = False
+) -> None:
     """Appends outcomes to the log and moves their documents on; of several about one document, the last decides.
 
-    Raises StaleLockError, writing nothing, when any of the documents is not ours any more.
+    Raises StaleLockError, writing nothing, when any of the documents is not ours any more. `some_may_be_written`: the
+    connection was lost in an earlier try, perhaps after its commit; what that wrote is passed over.
     """
     last = {outcome.document: index for index, outcome in enumerate(outcomes)}
     rows = [
@@ -184,6 +187,8 @@ def record_outcomes(connection: Connection, held: Lock, outcomes: Sequence[Outco
             {"rows": Jsonb(rows), "key": held.partition_key, "run": held.run_id, "epoch": held.epoch},
         ).fetchone()
         if moved is None or moved["n"] != len(last):
+            if some_may_be_written and is_held(connection, held):
+                return
             raise StaleLockError(held)
 
 

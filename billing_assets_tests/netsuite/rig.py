@@ -18,7 +18,7 @@ from billing_assets.domain.documents import Document
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.lanes import Lanes, LaneStats
 from billing_assets.netsuite.mapping import NetSuiteMapping
-from billing_assets.netsuite.posting import PostingResult, post_batch
+from billing_assets.netsuite.posting import PostingResult, post_batch, post_through_outages
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.sandbox.sample.tables import netsuite_references
 from billing_assets.settings import BatchSettings, NetSuiteSettings, Settings
@@ -144,6 +144,18 @@ class Rig:
                     return post_batch(connection, client, lanes, mapping, lease, self.settings)
                 finally:
                     self.lane_stats = lanes.stats()
+        finally:
+            client.close()
+
+    def post_through_outages(self, key: str, run_id: str = "run-1") -> PostingResult:
+        """One run as Dagster starts it: it makes its connections anew when they are lost."""
+        client, netsuite = NetSuiteClient(self.settings.netsuite), self.settings.netsuite
+        try:
+            with (
+                self.hold(key, run_id) as (_, lease),
+                Lanes(self.url, netsuite.account, netsuite.lanes, lease_seconds=3) as lanes,
+            ):
+                return post_through_outages(self.url, client, lanes, builders.shipped_mapping(), lease, self.settings)
         finally:
             client.close()
 

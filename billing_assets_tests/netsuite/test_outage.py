@@ -1,12 +1,14 @@
-"""NetSuite goes away in the middle of a batch: a run waits for it, goes on where it was, and doubles nothing."""
+"""NetSuite or our database goes away in the midst of a batch: the run waits, goes on where it was, doubles nothing."""
 
 import threading
 from typing import Any
 
+import psycopg
 import pytest
 
 from billing_assets.batches.store import wanting_a_run
 from billing_assets.netsuite.errors import NetSuiteUnavailable
+from billing_assets.state.database import libpq_url
 from billing_assets_tests.netsuite.rig import Rig, invoices
 
 EVERYTHING = ["create", "suiteql"]
@@ -49,3 +51,32 @@ def test_an_outage_that_lasts_ends_the_run_and_the_next_one_comes_without_a_rest
     rig.account.switch(faults=[])
     rig.post_until_done()
     rig.assert_whole(60)
+
+
+def test_a_run_whose_connections_are_cut_again_and_again_goes_on_and_knows_what_it_sent(rig: Rig) -> None:
+    rig = rig.changed(outage_seconds=30, max_request_seconds=900)
+    rig.account.switch(latency_median_ms=40)
+    documents = 300
+    key = rig.planned(invoices(documents))
+    stop = threading.Event()
+
+    def cut() -> None:
+        with psycopg.connect(libpq_url(rig.url), autocommit=True) as connection:
+            while not stop.wait(0.25):
+                connection.execute(
+                    """
+                    select pg_terminate_backend(pid) from pg_stat_activity
+                    where application_name in ('billing', 'billing lease', 'billing lanes')
+                      and pid <> %s and datname = current_database()""",
+                    [rig.state.info.backend_pid],
+                )
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    threading.Timer(4, stop.set).start()
+    result = rig.post_through_outages(key)
+    cutter.join()
+    assert result.stopped is None
+    assert rig.counts() == {"posted": documents}, "none is left to wait for NetSuite's longest request time"
+    rig.assert_whole(documents)
+    assert rig.account.admin("summary")["posts"]["received"] == documents

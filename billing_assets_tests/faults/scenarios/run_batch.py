@@ -3,7 +3,7 @@
 import sys
 
 from billing_assets.batches.lease import holding
-from billing_assets.netsuite.posting import post_batch
+from billing_assets.netsuite.posting import post_through_outages
 from billing_assets.runtime import Runtime
 from billing_assets.settings import load_settings
 
@@ -16,7 +16,7 @@ def main(key: str, run_id: str) -> None:
         holding(runtime.database_url, connection, key, run_id, runtime.settings, retry_rejected=False) as lease,
         runtime.lanes() as lanes,
     ):
-        post_batch(connection, runtime.netsuite, lanes, runtime.mapping, lease, runtime.settings)
+        post_through_outages(runtime.database_url, runtime.netsuite, lanes, runtime.mapping, lease, runtime.settings)
 
 
 if __name__ == "__main__":
