@@ -195,9 +195,10 @@ def all_is_done(now: View) -> None:
             assert row["state"] == "held", where
             assert not _valid(row, source, now), where
     assert now.source.keys() <= {row["document_id"] for row in now.ours.documents.values()}, "something was not staged"
-    for row in _row_by_external_id(now).values():
-        has = any(record["externalId"] == row["external_id"] for record in now.records)
-        assert has == (row["state"] == "posted"), f"{_where(row)}, in NetSuite: {has}"
+    posted = {row["netsuite_id"]: row for row in now.ours.documents.values() if row["state"] == "posted"}
+    unaccounted = {record["id"]: record["externalId"] for record in now.records if record["id"] not in posted}
+    assert not unaccounted, f"in NetSuite, and not posted here: {unaccounted}"
+    assert len(posted) == len(now.records)
     for batch in now.ours.batches.values():
         left = [row for row in now.of_batch(batch["partition_key"]) if row["state"] != "posted"]
         assert batch["state"] != "posted" or not left, f"batch {batch['partition_key']} is done, with {left}"
