@@ -1,6 +1,7 @@
 """`python -m billing_assets_tests.faults.kills --rounds N`: prints one row per point; exits with 1 for any miss."""
 
 import argparse
+import signal
 import sys
 
 from billing_assets_tests.faults.kills.campaign import KillRow, rows
@@ -12,6 +13,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=10, help="backlogs per point (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="for the same draws of points and passings again")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # so that everything started is stopped
     print(" | ".join(KillRow._fields), flush=True)
     failed = 0
     for row in rows(options.rounds, options.seed):

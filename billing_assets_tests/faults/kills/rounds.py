@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +14,10 @@ import psutil
 
 from billing_assets_tests.faults.kills.counting import Count
 from billing_assets_tests.faults.kills.points import COMMITTED, PASSINGS
-from billing_assets_tests.faults.kills.victim import STALE
+from billing_assets_tests.faults.kills.victim import CUT_OFF, STALE
 from billing_assets_tests.faults.kills.world import World
 
-_VICTIM_SECONDS = 60.0
+_VICTIM_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,14 @@ class Victim:
     process: subprocess.Popen[str]
 
     def until(self, *words: str) -> str | None:
-        """Reads to the first line that begins with one of these words; None when it ended before."""
+        """Reads to the first line that begins with one of these words; None when it ended before, or hung: killed."""
         assert self.process.stdout is not None
-        for text in self.process.stdout:
-            if text.startswith(words):
-                return text.strip()
-        return None
+        patience = threading.Timer(_VICTIM_SECONDS, self.process.kill)
+        patience.start()
+        try:
+            return next((text.strip() for text in self.process.stdout if text.startswith(words)), None)
+        finally:
+            patience.cancel()
 
     def ends(self) -> int | None:
         """Waits for its end; its exit code, None when it goes on for too long."""
@@ -111,7 +114,8 @@ def strike(world: World, point: str, chance: random.Random) -> bool:
 def stop_and_wake(world: World, point: str, chance: random.Random) -> Round:
     """One process is stopped at the point for longer than its lease, another takes over and ends, the first wakes up.
 
-    Its round counts as recovered only when the late one changed nothing and ended because it is stale.
+    Its round counts as recovered only when the late one changed nothing and ended because it had lost its hold, or the
+    transaction that it was stopped in.
     """
     nth = chance.randint(1, PASSINGS.get(point, 1))
     options = ["--point", point, "--nth", str(nth), "--seed", str(chance.randrange(2**31)), "--stop"]
@@ -121,7 +125,7 @@ def stop_and_wake(world: World, point: str, chance: random.Random) -> Round:
         took, again = recover(world, time.monotonic())
         before, created = world.snapshot(), world.created()
         one.process.send_signal(signal.SIGCONT)
-        stale = one.ends() == STALE
+        stale = one.ends() in {STALE, CUT_OFF}
         late = world.snapshot() != before or world.created() != created
     return Round((point,), world.count(), world.posted(), took if stale and not late else None, again)
 

@@ -3,7 +3,7 @@
 Takes its orders from the command line and its settings from the environment. Writes a line for what it reaches:
 `staged`, `locked KEY`, `at POINT` just before it strikes, `done` when everything is posted; then, for each line `again`
 on its standard input, it stages, plans and runs every batch once more and writes `again`. Exits with 3 when it finds
-that it lost its hold, with 4 when it is not done in time.
+that it lost its hold, with 4 when it is not done in time, with 5 when the database ended its connection.
 """
 
 import argparse
@@ -13,6 +13,8 @@ import signal
 import sys
 import time
 import uuid
+
+import psycopg
 
 from billing_assets.batches import lease
 from billing_assets.batches.planning import plan, runs_wanted
@@ -27,6 +29,7 @@ from billing_assets_tests.faults.kills.points import POINTS, SENSOR, Trap
 
 STALE = 3
 NOT_DONE = 4
+CUT_OFF = 5
 _LOOK_SECONDS = 0.03
 
 
@@ -58,6 +61,8 @@ def main() -> int:
                 _say("again")
     except StaleLockError:
         return STALE
+    except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout):
+        return CUT_OFF
     return 0
 
 
