@@ -8,7 +8,7 @@ export BILLING_HOME ?= $(CURDIR)/.billing
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run ui test browser audit lint format docs bench clean
+.PHONY: help setup run ui test browser audit lint format docs bench faults clean
 
 help: ## what can be done here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ lint: setup ## lint, format check, room boundaries, strict types
 
 bench: setup ## speed as ratios, on a quiet machine (some minutes; BENCH_PERIOD=all for the full size)
 	@for name in staging posting locking close; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+faults: setup ## every fault campaign, with the real daemon; writes the tables of docs/reliability.md (an hour)
+	@$(BIN)/python -m billing_assets_tests.faults.campaign
 
 format: setup ## put imports and layout right
 	$(BIN)/ruff check --fix .

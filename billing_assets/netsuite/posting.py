@@ -147,7 +147,7 @@ def post_through_outages(
     while True:
         began = time.monotonic()
         try:
-            with connect(url) as connection:
+            with connect(url, idle_transaction_seconds=settings.batches.lease_seconds) as connection:
                 return post_batch(connection, client, lanes, mapping, lease, settings, unwritten)
         except psycopg.OperationalError as error:
             lease.check()
