@@ -1,0 +1,172 @@
+"""`make faults`: every fault campaign at full size, and its tables in docs/reliability.md. An hour on a quiet machine.
+
+Each part writes its table when it is through, with the machine, the date and the versions beside it.
+"""
+
+import argparse
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from billing_assets.state.server_programs import binaries
+from billing_assets_tests.faults.bad_input import campaign as bad_input
+from billing_assets_tests.faults.kills import campaign as kills
+from billing_assets_tests.faults.life import campaign as life
+from billing_assets_tests.faults.scenarios.causes import SCENARIOS
+from billing_assets_tests.faults.scenarios.measure import Result, play
+from billing_assets_tests.faults.scenarios.world import FULL, can_mount
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+_KILL_ROUNDS = 10
+_LIFE_SECONDS = 600.0
+_INPUT_SECONDS = 600.0
+
+
+def main() -> int:
+    """Runs the parts that are named, or all. Ends with 1 when one is below its mark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--part", action="append", choices=PARTS, help="default: all")
+    parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="only this one, and write no table")
+    options = parser.parse_args()
+    if options.scenario:
+        return 0 if all(result.at_its_mark for result in _play(options.scenario)) else 1
+    well = True
+    for part in options.part or PARTS:
+        began = datetime.now(UTC)
+        table, is_well = PARTS[part]()
+        well = well and is_well
+        write(part, f"{table}\n\n{_where_and_when(began)}")
+    return 0 if well else 1
+
+
+def write(part: str, text: str, page: Path = PAGE) -> None:
+    """Puts a part's table between its markers. Raises ValueError when the page has none for it."""
+    found = page.read_text(encoding="utf-8")
+    anew, times = re.subn(
+        rf"(<!-- measured: {part} -->\n).*?(<!-- end -->)",
+        lambda marks: f"{marks[1]}\n{text}\n\n{marks[2]}",
+        found,
+        flags=re.DOTALL,
+    )
+    if times != 1:
+        raise ValueError(f"{page} has no place for {part}")
+    page.write_text(anew, encoding="utf-8")
+
+
+def scenarios() -> tuple[str, bool]:
+    """The fault scenarios on the real daemon."""
+    results = _play(SCENARIOS)
+    columns = ["scenario", "documents", "lost", "doubled", "cents off", "recovery", "before", "during", "after", "mark"]
+    rows = [
+        [
+            f"`{one.name}`",
+            f"{one.documents:,}",
+            one.documents_lost,
+            one.documents_doubled,
+            one.cents_off,
+            _number(one.recovery_seconds, " s"),
+            _number(one.before),
+            _number(one.during),
+            _number(one.after),
+            "reached" if one.at_its_mark else "**below**",
+        ]
+        for one in results
+    ]
+    return table(columns, rows), all(one.at_its_mark for one in results)
+
+
+def _play(names: Iterable[str]) -> list[Result]:
+    results = []
+    for name in names:
+        if SCENARIOS[name].volume_megabytes and not can_mount():
+            print(f"{name}: left out, it needs to mount a small volume, which only root may", flush=True)
+            continue
+        folder = Path(tempfile.mkdtemp(prefix="billing-faults-"))
+        try:
+            result = play(name, folder / "world", FULL, dagster=True)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        results.append(result)
+        facts = " ".join(f"{field}={value}" for field, value in result._asdict().items() if field != "name")
+        print(f"{name}: {facts} {'reached its mark' if result.at_its_mark else 'BELOW ITS MARK'}", flush=True)
+    return results
+
+
+def kill_points() -> tuple[str, bool]:
+    """Real SIGKILLs at named points."""
+    rows = kills.run(_KILL_ROUNDS)
+    columns = ["killed", "kills", "documents", "lost", "doubled", "cents off", "sent again", "recovery, median", "most"]
+    cells = [
+        [
+            row.point,
+            row.kills,
+            f"{row.documents:,}",
+            row.lost,
+            row.doubled,
+            row.cents_off + row.unequal,
+            row.sent_again,
+            _number(row.seconds_to_recover_median, " s"),
+            _number(row.seconds_to_recover_max, " s"),
+        ]
+        for row in rows
+    ]
+    well = not any(row.lost + row.doubled + row.cents_off + row.unequal + row.sent_again + row.failed for row in rows)
+    return table(columns, cells), well
+
+
+def lives() -> tuple[str, bool]:
+    """The model of a document's life. A violated invariant ends it with its example."""
+    found = life.run(_LIFE_SECONDS)
+    steps = sorted(found.by_step.items(), key=lambda step: -step[1])
+    told = ", ".join(f"{name} {count:,}" for name, count in steps)
+    return f"{found.examples:,} lives of {found.steps:,} steps, no invariant violated. Steps: {told}.", True
+
+
+def inputs() -> tuple[str, bool]:
+    """Bad input in quantity."""
+    rows = bad_input.run(_INPUT_SECONDS)
+    columns = ["what", "inputs tried", "crashes", "documents lost", "unknowns misjudged"]
+    cells = [[row.what, f"{row.inputs:,}", row.crashes, row.documents_lost, row.unknowns_misjudged] for row in rows]
+    return table(columns, cells), not any(row.crashes + row.documents_lost + row.unknowns_misjudged for row in rows)
+
+
+PARTS: dict[str, Callable[[], tuple[str, bool]]] = {
+    "scenarios": scenarios,
+    "kill_points": kill_points,
+    "lives": lives,
+    "inputs": inputs,
+}
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def _number(value: float | None, unit: str = "") -> str:
+    return "-" if value is None else f"{value:.1f}{unit}"
+
+
+def _where_and_when(began: datetime) -> str:
+    said = subprocess.run([binaries() / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{began:%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()} "
+        f"{platform.release()}; Python {platform.python_version()}, PostgreSQL {said.split()[-1]}, "
+        f"Dagster {version('dagster')}."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
