@@ -1,13 +1,14 @@
 """The test of the test: without any one guard the life of a document goes wrong, and the model notices."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from billing_assets_tests.faults.life import broken
 from billing_assets_tests.faults.life.broken import Broken
 from billing_assets_tests.faults.life.campaign import live
-from billing_assets_tests.faults.life.world import World, open_world
+from billing_assets_tests.faults.life.life import Life
+from billing_assets_tests.faults.life.world import LEASE_SECONDS, SLOWEST_SECONDS, World, open_world
 
 LIVES = 60
 STEPS = 40
@@ -42,6 +43,48 @@ def world(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def test_without_this_guard_the_model_fails(world: World, guard: Broken, noticed: str, seed: int) -> None:
     with guard(world), pytest.raises(Exception, match=noticed):
         live_often(world, seed)
+
+
+def test_absence_must_not_count_before_the_lease_of_whoever_began_has_ended(world: World) -> None:
+    send_late_and_look_early(world)
+    with broken.absence_ignores_the_lease(world), pytest.raises(AssertionError, match="sent again too early"):
+        send_late_and_look_early(world)
+
+
+def send_late_and_look_early(world: World) -> None:
+    """A run is unlocked, sends within its lease all the same, and NetSuite takes its longest time for it."""
+    life = Life(world)
+    try:
+        _send_late_and_look_early(life)
+        life.end()
+    finally:
+        for run in life.runs:
+            run.die()
+
+
+def _send_late_and_look_early(life: Life) -> None:
+    def step(action: Callable[[], object]) -> None:
+        action()
+        life.check()
+
+    step(lambda: life.create("invoice", "closed", 5_000))
+    step(life.stage)
+    (key,) = life.plan()
+    step(lambda: life.lock(key))
+    unlocked = life.runs[0]
+    step(lambda: life.intend(unlocked))
+    step(lambda: life.unlock(key))
+    step(lambda: life.lock(key))
+    step(lambda: life.settle(life.runs[1]))
+    step(lambda: life.pass_time(LEASE_SECONDS - 10))
+    step(lambda: life.send(unlocked, "slow"))
+    step(lambda: life.pass_time(SLOWEST_SECONDS - 15))  # 5 s more since the second run looked, and it is not over yet
+    step(lambda: life.lock(key))
+    for _ in range(4):
+        step(lambda: life.run_on(life.runs[2], "landed"))
+        if len(life.runs) < 3:
+            break
+    step(lambda: life.pass_time(20))
 
 
 def live_often(world: World, first_seed: int) -> None:

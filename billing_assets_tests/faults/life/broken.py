@@ -21,7 +21,7 @@ from billing_assets.netsuite.mapping import NetSuiteMapping
 from billing_assets.netsuite.store import OpenAttempt, Outcome
 from billing_assets.staging import store as staging
 from billing_assets.state.database import Connection, connect
-from billing_assets_tests.faults.life.world import World
+from billing_assets_tests.faults.life.world import SLOWEST_SECONDS, World
 
 Broken: TypeAlias = Callable[[World], AbstractContextManager[None]]
 
@@ -102,6 +102,18 @@ def absence_counts_at_once(_: World) -> Iterator[None]:
         return open_attempts(connection, held, 0)
 
     with patch.object(netsuite, "open_attempts", due_at_once):
+        yield
+
+
+@contextmanager
+def absence_ignores_the_lease(_: World) -> Iterator[None]:
+    """Absence counts once the longest request is over, though a run that lost its batch sends until its lease ends."""
+    open_attempts = netsuite.open_attempts
+
+    def due_too_early(connection: Connection, held: Lock, _after: float) -> list[OpenAttempt]:
+        return open_attempts(connection, held, SLOWEST_SECONDS)
+
+    with patch.object(netsuite, "open_attempts", due_too_early):
         yield
 
 
