@@ -3,6 +3,7 @@
 No customer detail goes through here: document numbers, amounts, codes and counts only.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,21 +14,26 @@ import dagster as dg
 
 from billing_assets.domain.money import decimals
 
+_LONGEST_AMOUNT = 40
+"""Digits of an amount that anybody reads; only what is held has more."""
+
 SHOWN_ROWS = 200
 """Rows of a table in metadata; the whole is in our tables, and a count says how many there are."""
 
 
 def money(name: str, total: Decimal) -> dict[str, dg.MetadataValue]:
     """An amount twice: `name` to plot and `name_exact` to trust. Dagster's metadata takes no decimals."""
-    return {
-        name: dg.MetadataValue.float(float(total)),
-        f"{name}_exact": dg.MetadataValue.text(amount(total).replace(",", "")),
-    }
+    exact = dg.MetadataValue.text(amount(total).replace(",", ""))
+    if not math.isfinite(float(total)):  # the total of a held document may be absurd, and the web UI shows no infinity
+        return {f"{name}_exact": exact}
+    return {name: dg.MetadataValue.float(float(total)), f"{name}_exact": exact}
 
 
 def amount(total: Decimal | str) -> str:
     """An amount as people read it: thousands separated, at least two decimals, no digit lost, no idle zeros."""
     exact = Decimal(total)
+    if exact.adjusted() > _LONGEST_AMOUNT:
+        return f"{exact:.6E}"
     return f"{exact:,.{max(2, decimals(exact))}f}"
 
 

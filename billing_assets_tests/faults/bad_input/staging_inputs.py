@@ -1,5 +1,6 @@
 """One case of odd rows through the real reader and the real staging, and whether anything went wrong with it."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from billing_assets_tests.builders import SOURCE, shipped_mapping, validation
 from billing_assets_tests.faults.bad_input.rows import Case
 
 _LONGEST_EXTERNAL_ID = 200
+_LONGEST_AMOUNT = 20_000  # digits after the point are never cut
 
 
 @dataclass
@@ -77,7 +79,9 @@ class Staging:
         totals = store.totals_by_state(self.state, SOURCE)
         typed_table(totals, ["state", "kind", "currency", "documents", "total"])
         for row in totals:
-            orjson.dumps([value.value for value in money("total", row["total"]).values()])
+            shown = [value.value for value in money("total", row["total"]).values()]
+            if json.dumps(shown, allow_nan=False) and max(len(str(value)) for value in shown) > _LONGEST_AMOUNT:
+                yield "an amount fills the page"
 
     def _faults_of_ready(self, number: str) -> Iterator[str]:
         """What is ready can be sent and found again: a body in JSON, exact to the cent, an external id that is one."""
