@@ -3,11 +3,16 @@
 import ipaddress
 import os
 import stat
+import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
 import pytest
+import requests
 
 from billing_assets.netsuite.auth import read_private_key
 from billing_assets.netsuite.wire import NetSuiteSettingsError
@@ -17,6 +22,7 @@ from billing_assets.sandbox.netsuite.__main__ import main as sandbox_main
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.settings import SettingsError, is_secret, load_settings, setting_names, variable
 from billing_assets.state import embedded
+from billing_assets_tests.command import environment
 from billing_assets_tests.netsuite.raw_server import write_key
 
 SECRETS = sorted(name for name, field in setting_names().items() if is_secret(field))
@@ -119,3 +125,29 @@ def test_a_private_key_that_others_can_open_is_refused_with_the_cure(mode: int, 
 
 def test_the_file_with_the_environment_is_for_its_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE(write_environment_file(tmp_path).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(("options", "allowed"), [(["--read-only"], False), ([], True)], ids=["finance", "operators"])
+def test_the_web_server_for_finance_refuses_every_change(options: list[str], allowed: bool, tmp_path: Path) -> None:
+    """The command of docs/operations.md, and that it does what is said of it."""
+    port = embedded._free_port()
+    command = [*webserver_command(port)[:3], "--empty-workspace", "-h", "127.0.0.1", "-p", str(port), *options]
+    variables = environment({"DAGSTER_HOME": str(tmp_path)})
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
+    try:
+        found: Any = None
+        deadline = time.monotonic() + 120
+        while found is None:
+            assert time.monotonic() < deadline, (tmp_path / "log").read_text(encoding="utf-8")
+            with suppress(requests.ConnectionError):
+                asked = {"query": "{ permissions { permission value } }"}
+                found = requests.post(f"http://127.0.0.1:{port}/graphql", json=asked, timeout=30).json()
+            time.sleep(0.2)
+        values = {one["permission"]: one["value"] for one in found["data"]["permissions"]}
+        assert len(values) > 10
+        assert any(values.values()) is allowed
+        assert on_loopback(listening(psutil.Process(process.pid)))
+    finally:
+        process.terminate()
+        process.wait(30)
