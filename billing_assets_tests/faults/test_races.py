@@ -180,20 +180,23 @@ def test_unlocking_a_batch_whose_run_is_alive_stops_that_run_and_loses_nothing(s
 
 
 def test_staging_while_posting_keeps_both_right(system: System) -> None:
-    ready(system, 60, applied=False)
+    ready(system, 90, applied=False)
     (key,) = system.planned()
-    system.account.switch(**SLOW)
-    stagings = 0
+    system.account.switch(latency_median_ms=150, latency_sigma=0.3)
+    stagings = during = 0
     with meanwhile(lambda: materialize(system, key)) as posting:
+        wait_until(lambda: created(system) >= 5)
         while not posting.done():
             fill(system.source, 10, 600_000 + 10 * stagings, applied=False)
             stage_now(system.runtime.database_url, system.runtime.source_url)
             stagings += 1
+            during += created(system) < 80
         assert posting.result().success
-    assert stagings > 1
+    assert during, "no staging was done while documents were on their way"
+    system.account.switch(latency_median_ms=0)
     post_until_done(system)
-    assert_whole(system, 60 + 10 * stagings)
-    assert system.posts() == 60 + 10 * stagings
+    assert_whole(system, 90 + 10 * stagings)
+    assert system.posts() == 90 + 10 * stagings
 
 
 def test_a_document_that_changes_between_intent_and_post_goes_as_it_was_staged_and_is_reported(
