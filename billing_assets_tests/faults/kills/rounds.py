@@ -96,19 +96,27 @@ def victim(world: World, *arguments: str) -> Iterator[Victim]:
         process.stdout.close()
 
 
-def strike(world: World, point: str, chance: random.Random) -> bool:
-    """One process that is killed at the point. False when it came to its end without passing there."""
+@contextmanager
+def _moment_for(world: World, point: str) -> Iterator[None]:
+    """Makes the moment between NetSuite's commit and its answer long enough to be met."""
     if point == COMMITTED:
         world.account.switch(faults=[{"fault": "commit_then_delay", "probability": 0.3, "seconds": 1.5}])
-    nth = chance.randint(1, PASSINGS.get(point, 1))
     try:
-        with victim(world, "--point", point, "--nth", str(nth), "--seed", str(chance.randrange(2**31))) as one:
-            if one.until("at ", "done") != f"at {point}":
-                return False
-            return one.ends() == -signal.SIGKILL
+        yield
     finally:
         if point == COMMITTED:
             world.account.switch(faults=[])
+
+
+def strike(world: World, point: str, chance: random.Random) -> bool:
+    """One process that is killed at the point. False when it came to its end without passing there."""
+    with _moment_for(world, point), victim(world, *_orders(point, chance)) as one:
+        return one.until("at ", "done") == f"at {point}" and one.ends() == -signal.SIGKILL
+
+
+def _orders(point: str, chance: random.Random) -> list[str]:
+    nth = chance.randint(1, PASSINGS.get(point, 1))
+    return ["--point", point, "--nth", str(nth), "--seed", str(chance.randrange(2**31))]
 
 
 def stop_and_wake(world: World, point: str, chance: random.Random) -> Round:
@@ -117,10 +125,10 @@ def stop_and_wake(world: World, point: str, chance: random.Random) -> Round:
     Its round counts as recovered only when the late one changed nothing and ended because it had lost its hold, or the
     transaction that it was stopped in.
     """
-    nth = chance.randint(1, PASSINGS.get(point, 1))
-    options = ["--point", point, "--nth", str(nth), "--seed", str(chance.randrange(2**31)), "--stop"]
-    with victim(world, *options) as one:
-        if one.until("at ", "done") != f"at {point}" or not _stopped(one):
+    with victim(world, *_orders(point, chance), "--stop") as one:
+        with _moment_for(world, point):
+            struck = one.until("at ", "done") == f"at {point}" and _stopped(one)
+        if not struck:
             return Round((), world.count(), world.posted(), None, 0)
         took, again = recover(world, time.monotonic())
         before, created = world.snapshot(), world.created()
