@@ -1,6 +1,7 @@
 """Bad input, in quantity: no row of a source and no answer of NetSuite stops a run, loses a document or misleads it."""
 
 import gzip
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,10 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from billing_assets.billing_system import reader
+from billing_assets.billing_system.errors import ValueRefused, asking
+from billing_assets.staging.staging import _incoming
+from billing_assets_tests import builders
 from billing_assets_tests.builders import codes
 from billing_assets_tests.conftest import _database
 from billing_assets_tests.faults.bad_input import campaign, fuzz, fuzz_targets, rows, wire_inputs
@@ -96,6 +101,35 @@ def test_an_early_year_has_a_month_of_its_own(world: Staging) -> None:
     world.stage(rows.one_odd({"document_date": "0999-12-31"}, {}))
     row = world.state.execute("select period from billing.staged_invoices where number = 'G1'").fetchone()
     assert row == {"period": "0999-12"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"memo": "half \ud83d"}, "memo"),
+        ({"number": "\ude00", "document_id": "1"}, "number"),
+        ({"extra": {"further": "\ud83d"}}, "further"),
+        ({"lines": (builders.line(3, description="\ud83d"),)}, "lines[3].description"),
+        ({"lines": (builders.line(3, extra={"meter": "\ud83d"}),)}, "lines[3].meter"),
+    ],
+)
+def test_half_a_surrogate_pair_holds_its_document(changes: Row, path: str) -> None:
+    """SQL Server keeps such texts, and no other database, no JSON and no request does."""
+    row = _incoming(builders.document(**changes), None, builders.validation())
+    assert row is not None
+    assert row.outcome == "held"
+    (found,) = json.loads(row.findings)
+    assert (found["code"], found["path"]) == ("FIELD_UNREADABLE", path)
+    assert "".join(value for value in row if isinstance(value, str)).encode()
+
+
+def test_a_value_that_the_driver_cannot_decode_is_a_refused_value_and_not_a_crash(world: Staging) -> None:
+    with (
+        reader.connect_source(world.source) as source,
+        pytest.raises(ValueRefused, match="cannot read a value"),
+        asking(source, "lines.sql"),
+    ):
+        b"\xff".decode("utf-8")
 
 
 @pytest.fixture(scope="module")
