@@ -262,7 +262,7 @@ def requeue(
 ) -> None:
     """Send rejected documents to the backlog again, after their cause was mended."""
     with _prepared() as prepared, prepared.runtime.state() as connection:
-        unknown_after = prepared.runtime.settings.netsuite.absence_counts_after_seconds
+        unknown_after = prepared.runtime.settings.absence_counts_after_seconds
         count = unlocking.requeue(connection, number, unknown_after)
     console.print(f"{count:,} documents wait for a batch again.")
     if number and count < len(set(number)):
@@ -276,7 +276,7 @@ def unlock(
     """Give the documents of stale locks, or of one batch, back to the backlog."""
     with _prepared() as prepared, prepared.runtime.state() as connection:
         settings = prepared.runtime.settings
-        unknown_after = settings.netsuite.absence_counts_after_seconds
+        unknown_after = settings.absence_counts_after_seconds
         if batch:
             unlocked = {batch: unlocking.unlock(connection, batch, unknown_after)}
         else:

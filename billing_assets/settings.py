@@ -85,11 +85,6 @@ class NetSuiteSettings(_Section):
         description="How long a run waits for NetSuite or our database before it ends with what is left",
     )
 
-    @property
-    def absence_counts_after_seconds(self) -> float:
-        """From when, after an attempt was noted as unknown, its absence from SuiteQL proves that it did not land."""
-        return self.max_request_seconds + self.read_back_seconds
-
 
 class StagingSettings(_Section):
     cron: str = Field("0 6,10,14,18,22 * * *", description="When staging runs (cron, UTC)")
@@ -190,6 +185,14 @@ class Settings(BaseSettings):
             ours = {name.lower() for name in _file_variables()}
             env_settings.env_vars = {name: value for name, value in env_settings.env_vars.items() if name not in ours}
         return env_settings, init_settings
+
+    @property
+    def absence_counts_after_seconds(self) -> float:
+        """From when, after an attempt was noted as unknown, its absence from SuiteQL proves that it did not land.
+
+        A run that was unlocked may send until its lease ends; then NetSuite works on the request; then it shows.
+        """
+        return self.batches.lease_seconds + self.netsuite.max_request_seconds + self.netsuite.read_back_seconds
 
     @property
     def embedded(self) -> bool:

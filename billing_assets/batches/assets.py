@@ -45,7 +45,7 @@ def locked_batches(
         )
         summary = store.locked_summary(connection, key)
         if summary.unfit:
-            store.release(connection, lock, billing.settings.netsuite.absence_counts_after_seconds)
+            store.release(connection, lock, billing.settings.absence_counts_after_seconds)
     context.log.info(f"Locked {summary.documents} documents of batch {key} (epoch {lock.epoch}).")
     yield dg.MaterializeResult(
         metadata={

@@ -50,7 +50,10 @@ def plan_batches_sensor(settings: Settings) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
     ) -> dg.SensorResult | dg.SkipReason:
         alive = context.instance.get_run_records(dg.RunsFilter(statuses=_ALIVE))
-        busy = {partition for record in alive if (partition := _about_to_lock(record))}
+        busy: dict[str, list[str]] = {}
+        for record in alive:
+            if partition := _about_to_lock(record):
+                busy.setdefault(partition, []).append(record.dagster_run.run_id)
         with billing.state() as connection:
             plan(connection, billing.settings.batches)
             wanted = runs_wanted(connection, busy, pause_seconds=billing.settings.batches.retry_seconds)
@@ -72,9 +75,7 @@ def unlock_stale_locks(context: dg.OpExecutionContext, billing: dg.ResourceParam
     """Unlocks every batch whose lease ended longer ago than the stale-lock setting."""
     settings = billing.settings
     with billing.state() as connection:
-        unlocked = unlock_stale(
-            connection, settings.batches.stale_lock_minutes, settings.netsuite.absence_counts_after_seconds
-        )
+        unlocked = unlock_stale(connection, settings.batches.stale_lock_minutes, settings.absence_counts_after_seconds)
     for key, documents in unlocked.items():
         context.log.warning(f"Unlocked batch {key}: {documents} documents went back to the backlog.")
 

@@ -109,7 +109,7 @@ def _release(url: str, connection: Connection, lease: Lease, settings: Settings)
 
     Where that fails too, the lease ends by itself; but the next run need not wait for it where it need not.
     """
-    unknown_after = settings.netsuite.absence_counts_after_seconds
+    unknown_after = settings.absence_counts_after_seconds
     try:
         store.release(connection, lease.lock, unknown_after, rests=lease.rests)
     except psycopg.OperationalError:

@@ -1,6 +1,6 @@
 """The planner: ready documents become batches, in one transaction, and runs are asked for what has none."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -46,16 +46,19 @@ def plan(connection: Connection, settings: BatchSettings) -> list[str]:
 
 
 def runs_wanted(
-    connection: Connection, has_live_run: Collection[str], *, pause_seconds: float = 0.0
+    connection: Connection, about_to_lock: Mapping[str, Collection[str]], *, pause_seconds: float = 0.0
 ) -> list[RunWanted]:
     """A request for every batch with something to do that no live run holds or is about to hold.
+
+    `about_to_lock`: ids of the runs that will lock a batch soon, by its partition key. One that had the batch already
+    and let its lease end is dead, whatever is said of it.
 
     A crash between planning and asking loses nothing: the next look finds the batch again. One whose run left documents
     unsent rests for `pause_seconds` first.
     """
     wanted = []
     for batch in store.wanting_a_run(connection, pause_seconds):
-        if batch.partition_key not in has_live_run:
+        if not set(about_to_lock.get(batch.partition_key, ())) - {batch.run_id}:
             request = store.note_request(connection, batch.partition_key)
             wanted.append(RunWanted(batch.partition_key, f"{batch.partition_key}/{batch.epoch}/{request}"))
     return wanted

@@ -143,7 +143,8 @@ def wanting_a_run(connection: Connection, pause_seconds: float = 0.0) -> list[Ba
                   where d.batch = b.partition_key and d.state in ('batched', 'locked'))
                 and (b.finished_at is null or not b.rests
                      or b.finished_at not between clock_timestamp() - make_interval(secs => %s) and clock_timestamp()))
-               or b.state = 'running'
+               -- planned: one that staging emptied meanwhile is brought to its end by a run, too
+               or b.state in ('planned', 'running')
                or (coalesce(b.unknown_due_at <= clock_timestamp() or b.finished_at > clock_timestamp(), true) and (
                   exists (select from billing.staged_invoices as d
                           where d.batch = b.partition_key and d.state = 'posting')

@@ -15,7 +15,7 @@ from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import TRANSACTION_TYPES, NetSuiteMapping
 from billing_assets.netsuite.store import OpenAttempt, Outcome, Unread
 from billing_assets.netsuite.suiteql import ExternalIdConflict, NetSuiteTransaction, find_by_external_ids
-from billing_assets.settings import NetSuiteSettings
+from billing_assets.settings import NetSuiteSettings, Settings
 from billing_assets.state.database import Connection
 
 _FIRST_PAUSE_SECONDS = 0.2
@@ -31,7 +31,7 @@ def settle_open_attempts(
     lanes: Lanes,
     mapping: NetSuiteMapping,
     lease: Lease,
-    settings: NetSuiteSettings,
+    settings: Settings,
 ) -> list[Outcome]:
     """Looks every open attempt of the batch up and records what it finds: posted, refused, surely absent, still open.
 
@@ -142,7 +142,7 @@ def read_back(
         with _lane(lanes, lease):
             found = find_by_external_ids(client, [one.external_id for one in waiting])
         rows = [_compare(one, found[one.external_id]) for one in waiting if one.external_id in found]
-        store.record_read_back(connection, rows)
+        store.record_read_back(connection, lease.lock, rows)
         differences += sum(1 for row in rows if row[2] is not None)
         waiting = [one for one in waiting if one.external_id not in found]
         left = patience - time.monotonic()

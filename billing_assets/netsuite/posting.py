@@ -38,7 +38,7 @@ from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.outage import wait_until_netsuite_answers
 from billing_assets.netsuite.privacy import withheld
 from billing_assets.netsuite.store import Outcome, Posting
-from billing_assets.settings import NetSuiteSettings, Settings
+from billing_assets.settings import Settings
 from billing_assets.state.database import Connection, connect
 
 log = structlog.get_logger(__name__)
@@ -114,9 +114,7 @@ def post_batch(
         progress = _Progress()
         failure: NetSuiteUnavailable | None = None
         try:
-            _post_what_is_left(
-                connection, client, lanes, mapping, lease, settings.netsuite, progress, passes == 1, unwritten
-            )
+            _post_what_is_left(connection, client, lanes, mapping, lease, settings, progress, passes == 1, unwritten)
         except NetSuiteUnavailable as error:
             failure = error
         sent += progress.sent
@@ -165,13 +163,13 @@ def _post_what_is_left(
     lanes: Lanes,
     mapping: NetSuiteMapping,
     lease: Lease,
-    settings: NetSuiteSettings,
+    settings: Settings,
     progress: _Progress,
     first: bool,
     unwritten: list[Outcome],
 ) -> None:
     settle_open_attempts(connection, client, lanes, mapping, lease, settings)
-    with dispatching(client, lanes, settings.lanes, lease) as dispatch:
+    with dispatching(client, lanes, settings.netsuite.lanes, lease) as dispatch:
         try:
             _send_all(connection, dispatch, lanes, mapping, lease, progress)
         except psycopg.OperationalError:
@@ -182,7 +180,7 @@ def _post_what_is_left(
         return  # asking now would take minutes: first NetSuite must answer again
     settled = settle_open_attempts(connection, client, lanes, mapping, lease, settings)
     progress.proven_absent = sum(outcome.state == State.LOCKED for outcome in settled)
-    read_back(connection, client, lanes, lease, settings)
+    read_back(connection, client, lanes, lease, settings.netsuite)
 
 
 def _send_all(

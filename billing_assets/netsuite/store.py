@@ -249,10 +249,12 @@ def unread(connection: Connection, held: Lock) -> list[Unread]:
     return [Unread(**row) for row in rows]
 
 
-def record_read_back(connection: Connection, rows: Sequence[tuple[int, str | None, str | None]]) -> None:
-    """Notes what the read-back found: (document, transaction number, difference or None)."""
+def record_read_back(connection: Connection, held: Lock, rows: Sequence[tuple[int, str | None, str | None]]) -> None:
+    """Notes what the read-back found: (document, transaction number, difference or None). Raises StaleLockError."""
     with connection.transaction():
         settle_order(connection)
+        if not is_held(connection, held):
+            raise StaleLockError(held)
         connection.execute(
             """
             update billing.staged_invoices as d

@@ -119,7 +119,7 @@ def _existing(client: NetSuiteClient, record: str, ids: list[str]) -> set[str]:
     found: set[str] = set()
     for start in range(0, len(ids), PAGE_ROWS):
         chunk = ids[start : start + PAGE_ROWS]
-        if not all(one.isdigit() for one in chunk):
+        if not all(one.isascii() and one.isdigit() for one in chunk):
             raise Unwell(
                 f"An id for {record} in the mapping is no number; internal ids are. Use `reference: externalId`."
             )

@@ -118,6 +118,7 @@ def write_environment_file(home: Path) -> Path:
     """Writes what other tools need (`dg dev`, the Dagster daemon) to `<home>/env`, readable by its owner only."""
     path = home / "env"
     path.touch(mode=0o600)
+    path.chmod(0o600)  # also where somebody had opened it
     names = sorted(name for name in os.environ if name.startswith("BILLING_") or name in _DAGSTER)
     quoted = [f"export {name}='{os.environ[name].replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}'" for name in names]
     path.write_text("\n".join(quoted) + "\n", encoding="utf-8")

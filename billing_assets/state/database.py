@@ -40,33 +40,12 @@ def connect(
     ) as connection:
         if idle_transaction_seconds is not None:
             _set_idle_limit(connection, f"{round(1000 * idle_transaction_seconds)}ms", local=False)
-        if idle_transaction_seconds is not None:
-            _set_idle_limit(connection, f"{round(1000 * idle_transaction_seconds)}ms", local=False)
         try:
             yield connection
         except psycopg.Error as error:
             if error.diag.message_primary:  # below it stand details, which may be a row with its customer
                 error.args = (error.diag.message_primary,)
             raise
-
-
-def lift_idle_limit(connection: Connection) -> str:
-    """Lets the open transaction idle while another system answers; for one that holds nothing that others wait for.
-
-    Returns the limit, to be set again by `restore_idle_limit`; the transaction's end does so too.
-    """
-    row = connection.execute("select current_setting('idle_in_transaction_session_timeout') as idle").fetchone()
-    _set_idle_limit(connection, "0", local=True)
-    return str(row["idle"]) if row else "0"
-
-
-def restore_idle_limit(connection: Connection, limit: str) -> None:
-    """Ends what `lift_idle_limit` began: from now on others may wait for this transaction."""
-    _set_idle_limit(connection, limit, local=True)
-
-
-def _set_idle_limit(connection: Connection, value: str, *, local: bool) -> None:
-    connection.execute("select set_config('idle_in_transaction_session_timeout', %s, %s)", [value, local])
 
 
 def lift_idle_limit(connection: Connection) -> str:

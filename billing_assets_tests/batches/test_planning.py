@@ -31,7 +31,7 @@ def batches(state: Connection) -> dict[str, int]:
 
 
 def wanted(state: Connection) -> list[str]:
-    return [one.partition_key for one in runs_wanted(state, set())]
+    return [one.partition_key for one in runs_wanted(state, {})]
 
 
 def locked(state: Connection, key: str, lease_seconds: float = 60) -> store.Lock:
@@ -146,11 +146,22 @@ def test_a_document_that_staging_is_changing_is_planned_as_it_will_be(state: Con
 def test_a_new_batch_wants_a_run_every_time_under_a_new_key(state: Connection) -> None:
     stage_rows(state, invoices(1))
     (key,) = plan(state, SETTINGS)
-    first, second = runs_wanted(state, set()), runs_wanted(state, set())
+    first, second = runs_wanted(state, {}), runs_wanted(state, {})
     assert [one.partition_key for one in (*first, *second)] == [key, key]
     assert first[0].run_key != second[0].run_key
     assert all(one.run_key.startswith(key) for one in (*first, *second))
-    assert runs_wanted(state, {key}) == []
+    assert runs_wanted(state, {key: ["about to lock it"]}) == []
+
+
+def test_a_run_that_had_the_batch_and_let_its_lease_end_is_dead_whatever_is_said_of_it(state: Connection) -> None:
+    stage_rows(state, invoices(1))
+    (key,) = plan(state, SETTINGS)
+    locked(state, key)
+    run_id = store.get(state, key).run_id
+    assert run_id is not None
+    state.execute("update billing.locked_batches set locked_until = now() - interval '1 s'")
+    assert [one.partition_key for one in runs_wanted(state, {key: [run_id]})] == [key]
+    assert runs_wanted(state, {key: [run_id, "the next one"]}) == []
 
 
 def test_a_held_batch_wants_no_run_until_its_lease_has_ended(state: Connection) -> None:
@@ -213,6 +224,15 @@ def test_a_posted_document_that_did_not_show_is_looked_for_again_later(state: Co
     assert wanted(state) == []
     store.settle(state, key, -1)
     assert wanted(state) == [key]
+
+
+def test_a_batch_that_staging_emptied_is_brought_to_its_end(state: Connection) -> None:
+    stage_rows(state, invoices(1))
+    (key,) = plan(state, SETTINGS)
+    state.execute("update billing.staged_invoices set state = 'gone', batch = null")
+    assert wanted(state) == [key]
+    assert store.release(state, locked(state, key), AFTER) == "posted"
+    assert wanted(state) == []
 
 
 def test_a_finished_batch_wants_no_run(state: Connection) -> None:

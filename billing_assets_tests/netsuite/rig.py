@@ -51,7 +51,7 @@ def settings_for(sandbox: RunningSandbox, **changes: Any) -> Settings:
         "outage_seconds": 0,
     }
     return Settings(
-        netsuite=NetSuiteSettings(**(values | changes)), batches=BatchSettings(lease_seconds=3, stale_lock_minutes=0)
+        netsuite=NetSuiteSettings(**(values | changes)), batches=BatchSettings(lease_seconds=2, stale_lock_minutes=0)
     )
 
 
@@ -153,7 +153,7 @@ class Rig:
         try:
             with (
                 self.hold(key, run_id) as (_, lease),
-                Lanes(self.url, netsuite.account, netsuite.lanes, lease_seconds=3) as lanes,
+                Lanes(self.url, netsuite.account, netsuite.lanes, lease_seconds=2) as lanes,
             ):
                 return post_through_outages(self.url, client, lanes, builders.shipped_mapping(), lease, self.settings)
         finally:

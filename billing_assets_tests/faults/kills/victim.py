@@ -93,7 +93,7 @@ def _work(runtime: Runtime, connection: Connection, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         plan(connection, runtime.settings.batches)
-        for wanted in runs_wanted(connection, ()):
+        for wanted in runs_wanted(connection, {}):
             run(runtime, wanted.partition_key, _run_id())
         if is_done(connection):
             return True

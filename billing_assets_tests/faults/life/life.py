@@ -367,7 +367,7 @@ class Life:
             if number < 2:  # one whose cause is not mended is refused again
                 self.requeue(None)
             made = self.plan()
-            wanted = planning.runs_wanted(self.world.state, [])
+            wanted = planning.runs_wanted(self.world.state, {})
             for one in wanted:
                 self._run(one.partition_key)
             self.check()

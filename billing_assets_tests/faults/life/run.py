@@ -82,7 +82,7 @@ class Run:
     def settle(self) -> None:
         """Looks up the open attempts."""
         with self._watched():
-            settings = self.world.settings.netsuite
+            settings = self.world.settings
             look_up.settle_open_attempts(
                 self.connection, self.world.client, self.world.lanes, self.mapping, self.lease, settings
             )
@@ -120,14 +120,14 @@ class Run:
     def finish(self) -> None:
         """Looks up, reads back and lets go."""
         with self._watched():
-            settings, world = self.world.settings.netsuite, self.world
+            settings, world = self.world.settings, self.world
             look_up.settle_open_attempts(self.connection, world.client, world.lanes, self.mapping, self.lease, settings)
-            look_up.read_back(self.connection, world.client, world.lanes, self.lease, settings)
+            look_up.read_back(self.connection, world.client, world.lanes, self.lease, settings.netsuite)
         self.release()
 
     def release(self) -> None:
         """Lets go."""
-        batches.release(self.connection, self.lease.lock, self.world.settings.netsuite.absence_counts_after_seconds)
+        batches.release(self.connection, self.lease.lock, self.world.settings.absence_counts_after_seconds)
 
     def post_all(self, dies_in: int | None = None, *, sends_before_it_dies: bool = False) -> bool:
         """The whole of `post_batch` with its threads, and the release; or its death in a create. Whether it lived."""

@@ -197,7 +197,7 @@ def open_world(server_url: str, folder: Path) -> Iterator[World]:
                 lanes=2,
                 read_back_seconds=0,
                 timeout_seconds=10,
-                max_request_seconds=ABSENCE_COUNTS_AFTER_SECONDS,
+                max_request_seconds=SLOWEST_SECONDS + LAG_SECONDS,
             )
         )
         state = stack.enter_context(connect(url))

@@ -122,7 +122,8 @@ class PlainFleet:
                 with connect(self.world.url) as connection:
                     plan(connection, settings)
                     free = self.side_by_side - len(self.processes)
-                    for wanted in runs_wanted(connection, self.processes)[:free]:
+                    busy = {key: ["a process"] for key in self.processes}
+                    for wanted in runs_wanted(connection, busy)[:free]:
                         self.processes[wanted.partition_key] = self._run(wanted.partition_key)
 
     def _run(self, key: str) -> subprocess.Popen[bytes]:
