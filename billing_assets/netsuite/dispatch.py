@@ -127,6 +127,8 @@ def _send_until_stopped(dispatch: Dispatch, client: NetSuiteClient, permits: Per
             continue
         while not permits.acquire(_LOOK_AT_STOP_SECONDS):
             if dispatch.stopping.is_set():
+                not_sent = NotSent("the run stopped before the request was sent")
+                dispatch.answers.put(Answered(request, not_sent, 0.0))
                 return
         try:
             began = time.monotonic()

@@ -339,6 +339,7 @@ def _last_words(dispatch: Dispatch, lanes: Lanes, progress: _Progress) -> list[O
     An intent of which nothing is known waits for NetSuite's longest request time; so a few seconds are well spent.
     """
     progress.stopped = progress.stopped or "Our database was lost."
+    dispatch.stopping.set()
     _give_up(dispatch, progress)
     deadline = time.monotonic() + _LAST_ANSWERS_SECONDS
     while dispatch.in_flight and time.monotonic() < deadline:

@@ -18,6 +18,7 @@ import psutil
 import psycopg
 
 from billing_assets.batches.planning import plan, runs_wanted
+from billing_assets.operations.processes import stop_noted
 from billing_assets.settings import BatchSettings
 from billing_assets.state import embedded
 from billing_assets.state.database import connect
@@ -78,6 +79,7 @@ class DagsterFleet:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        stop_noted(Path(self.variables["BILLING_HOME"]))
 
 
 @dataclass

@@ -107,8 +107,9 @@ def play(name: str, folder: Path, scale: Scale, *, dagster: bool) -> Result:
             gone = time.monotonic()
             before = landings.rate(steady, struck)
             recovered = _recovered(world, landings, found, gone, before)
-            time.sleep(scale.after)
-            after = _after(landings, recovered, scale) if recovered else None
+            settled = None if recovered is None else recovered + _WINDOW_SECONDS
+            time.sleep(scale.after and scale.after + _WINDOW_SECONDS)
+            after = _after(landings, settled, scale) if settled else None
             _wait(lambda: _is_done(world), _DONE_SECONDS)
         finally:
             fleet.stop()
@@ -201,12 +202,12 @@ def _flowing(landings: Landings, gone: float, now: float, before: float) -> floa
     return None
 
 
-def _after(landings: Landings, recovered: float, scale: Scale) -> float | None:
-    """The rate after the recovery, for as long as there is enough left for every lane."""
+def _after(landings: Landings, settled: float, scale: Scale) -> float | None:
+    """The rate from then on, for as long as there is enough left for every lane."""
     enough = scale.documents - 3 * scale.lanes
     end = next((moment for moment, count in landings.seen if count >= enough), time.monotonic())
-    end = min(end, recovered + scale.after)
-    return landings.rate(recovered, end) if end - recovered >= _MEASURED_SECONDS else None
+    end = min(end, settled + scale.after)
+    return landings.rate(settled, end) if end - settled >= _MEASURED_SECONDS else None
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:
