@@ -168,6 +168,7 @@ def _post_what_is_left(
     first: bool,
     unwritten: list[Outcome],
 ) -> None:
+    lanes.refresh(1)  # for the look-up; a run with little to do takes no more than it needs
     settle_open_attempts(connection, client, lanes, mapping, lease, settings)
     with dispatching(client, lanes, settings.netsuite.lanes, lease) as dispatch:
         try:
@@ -194,9 +195,6 @@ def _send_all(
     while True:
         lease.check()
         now = time.monotonic()
-        if now >= progress.refresh_at:
-            lanes.refresh(dispatch.in_flight + len(progress.retries) if progress.exhausted else None)
-            progress.refresh_at = now + _REFRESH_SECONDS
         while progress.retries and progress.retries[0][0] <= now:
             dispatch.submit(heappop(progress.retries)[2])
         # No more intents than are soon sent: each that a dying run leaves costs NetSuite's longest request time.
@@ -204,6 +202,9 @@ def _send_all(
         waiting = dispatch.requests.qsize() + len(progress.retries)
         if not progress.exhausted and not progress.stopped and waiting < slice_size:
             _send_slice(connection, dispatch, mapping, lease.lock, progress, slice_size)
+        if now >= progress.refresh_at:
+            lanes.refresh(dispatch.in_flight + len(progress.retries) if progress.exhausted else None)
+            progress.refresh_at = now + _REFRESH_SECONDS
         for answered in dispatch.collect(timeout=_WAIT_SECONDS):
             _take(answered, lanes, progress)
         if progress.stopped:
@@ -222,8 +223,8 @@ def _send_slice(
 ) -> None:
     """Commits the next intents and queues their requests."""
     postings = store.next_to_send(connection, held, limit, progress.last_taken)
+    progress.exhausted = len(postings) < limit
     if not postings:
-        progress.exhausted = True
         return
     progress.last_taken = postings[-1].id
     bodies: dict[int, bytes] = {}

@@ -27,9 +27,9 @@ from billing_assets_tests.faults.scenarios.measure import Result, play
 from billing_assets_tests.faults.scenarios.world import FULL, can_mount
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
-_KILL_ROUNDS = 10
-_LIFE_SECONDS = 600.0
-_INPUT_SECONDS = 600.0
+_KILL_ROUNDS = 3
+_LIFE_SECONDS = 240.0
+_INPUT_SECONDS = 240.0
 
 
 def main() -> int:
