@@ -1,6 +1,8 @@
 """Batches of documents, locked by one run at a time."""
 
+import math
 from collections.abc import Iterator
+from typing import TypedDict
 
 import dagster as dg
 
@@ -13,6 +15,22 @@ from billing_assets.staging.assets import staged_invoices
 
 ASKED_BY = "billing/asked_by"
 """Tag of runs that a sensor asked for. A run without it was started by a person, who has mended something."""
+
+
+class Manner(TypedDict):
+    """How a run takes its batch."""
+
+    retry_rejected: bool
+    patience_seconds: float
+
+
+def manner(context: dg.AssetExecutionContext, billing: Runtime) -> Manner:
+    """A person's run takes up what was rejected, and waits for its turn. One that a sensor asked for is not needed
+    while another has the batch; it waits no longer than a dead run's lease lasts."""
+    if ASKED_BY in context.run.tags:
+        return {"retry_rejected": False, "patience_seconds": 2 * billing.settings.batches.lease_seconds}
+    return {"retry_rejected": True, "patience_seconds": math.inf}
+
 
 WHOLE = dg.AssetCheckSpec(
     "batch_is_whole",
@@ -38,19 +56,22 @@ def locked_batches(
     context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]
 ) -> Iterator[dg.MaterializeResult]:
     """Locks the batch for this run. The posting in the same run goes on under the same lock."""
-    key = context.partition_key
+    key, run_id = context.partition_key, context.run.run_id
     with billing.state() as connection:
-        lock = take(
-            connection, key, context.run.run_id, billing.settings, retry_rejected=ASKED_BY not in context.run.tags
-        )
+        try:
+            lock: store.Lock | None = take(connection, key, run_id, billing.settings, **manner(context, billing))
+        except store.LockHeldError as held:
+            context.log.info(f"{held} It is at work: this run is not needed.")
+            lock = None
         summary = store.locked_summary(connection, key)
-        if summary.unfit:
+        if lock and summary.unfit:
             store.release(connection, lock, billing.settings.absence_counts_after_seconds)
-    context.log.info(f"Locked {summary.documents} documents of batch {key} (epoch {lock.epoch}).")
+    if lock:
+        context.log.info(f"Locked {summary.documents} documents of batch {key} (epoch {lock.epoch}).")
     yield dg.MaterializeResult(
         metadata={
             "dagster/row_count": summary.documents,
-            "epoch": lock.epoch,
+            **({"epoch": lock.epoch} if lock else {}),
             **{name: value for total in summary.totals for name, value in money(f"total_{total[0]}", total[1]).items()},
         },
         check_results=[

@@ -1,5 +1,6 @@
 """Holding a batch: taking it, keeping its lease alive beside the work, and letting go of it whatever happens."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -40,15 +41,29 @@ class Lease:
 
 @contextmanager
 def holding(
-    url: str, connection: Connection, partition_key: str, run_id: str, settings: Settings, *, retry_rejected: bool
+    url: str,
+    connection: Connection,
+    partition_key: str,
+    run_id: str,
+    settings: Settings,
+    *,
+    retry_rejected: bool,
+    patience_seconds: float = math.inf,
 ) -> Iterator[Lease]:
     """Locks a batch for the block, renews its lease from a thread of its own, and releases it at the end.
 
     While another run holds the batch, waits for it: what is left then is ours to do. A process that dies lets go by
-    its lease. Raises UnknownBatchError, and StaleLockError when the hold was lost before the end.
+    its lease. Raises UnknownBatchError, LockHeldError, and StaleLockError when the hold was lost before the end.
     """
     lease_seconds = settings.batches.lease_seconds
-    lock = take(connection, partition_key, run_id, settings, retry_rejected=retry_rejected)
+    lock = take(
+        connection,
+        partition_key,
+        run_id,
+        settings,
+        retry_rejected=retry_rejected,
+        patience_seconds=patience_seconds,
+    )
     began = time.monotonic()
     store.renew(connection, lock, lease_seconds)
     lease = Lease(lock, began + lease_seconds)
@@ -71,9 +86,21 @@ def holding(
         keeper.join(timeout=_LOOK_AGAIN_SECONDS)
 
 
-def take(connection: Connection, partition_key: str, run_id: str, settings: Settings, *, retry_rejected: bool) -> Lock:
-    """Locks a batch, waiting while another run holds it. A run that holds it already takes it anew."""
+def take(
+    connection: Connection,
+    partition_key: str,
+    run_id: str,
+    settings: Settings,
+    *,
+    retry_rejected: bool,
+    patience_seconds: float = math.inf,
+) -> Lock:
+    """Locks a batch, waiting while another run holds it. A run that holds it already takes it anew.
+
+    Raises UnknownBatchError, and LockHeldError when another run holds the batch for all of `patience_seconds`.
+    """
     said = False
+    until = time.monotonic() + patience_seconds
     while True:
         try:
             with connection.transaction():
@@ -81,6 +108,8 @@ def take(connection: Connection, partition_key: str, run_id: str, settings: Sett
                     connection, partition_key, run_id, settings.batches.lease_seconds, retry_rejected=retry_rejected
                 )
         except LockHeldError as error:
+            if time.monotonic() > until:
+                raise
             if not said:
                 log.info("waiting for the batch", batch=partition_key, held_by=error.run_id)
                 said = True

@@ -8,7 +8,7 @@ import dagster as dg
 import structlog
 
 from billing_assets.batches import store as batches_store
-from billing_assets.batches.assets import ASKED_BY, locked_batches
+from billing_assets.batches.assets import locked_batches, manner
 from billing_assets.batches.lease import holding
 from billing_assets.batches.partitions import batches
 from billing_assets.netsuite import store
@@ -60,20 +60,10 @@ def netsuite_invoices(
             # Dagster wants the check's result from every run; it speaks of what was posted before.
             yield _agreement(context, store.batch_problems(connection, key, SHOWN_ROWS))
             return
-        with (
-            # The batch first: a run that waits for it must not keep lanes from the others.
-            holding(
-                billing.database_url,
-                connection,
-                key,
-                context.run.run_id,
-                billing.settings,
-                retry_rejected=ASKED_BY not in context.run.tags,
-            ) as lease,
-            billing.lanes() as lanes,
-        ):
-            url, settings = billing.database_url, billing.settings
-            result = post_through_outages(url, billing.netsuite, lanes, billing.mapping, lease, settings)
+        result = _post(context, billing, connection)
+        if result is None:
+            yield _agreement(context, store.batch_problems(connection, key, SHOWN_ROWS))
+            return
     with billing.state() as connection:  # the one before may have been lost meanwhile
         metadata = batch_metadata(connection, key, result)
         batch = batches_store.get(connection, key)
@@ -85,6 +75,21 @@ def netsuite_invoices(
     context.log_event(dg.AssetObservation(asset_key=context.asset_key, partition=key, metadata=metadata))
     yield _agreement(context, problems)
     raise dg.Failure(description=_what_is_left(key, metadata, result, problems), metadata=metadata, allow_retries=False)
+
+
+def _post(context: dg.AssetExecutionContext, billing: Runtime, connection: Connection) -> PostingResult | None:
+    """Posts under a hold on the batch; None where another run has it and this one is not needed."""
+    key, run_id, url, settings = context.partition_key, context.run.run_id, billing.database_url, billing.settings
+    try:
+        with (
+            # The batch first: a run that waits for it must not keep lanes from the others.
+            holding(url, connection, key, run_id, settings, **manner(context, billing)) as lease,
+            billing.lanes() as lanes,
+        ):
+            return post_through_outages(url, billing.netsuite, lanes, billing.mapping, lease, settings)
+    except batches_store.LockHeldError as held:
+        context.log.info(f"{held} It is at work: this run is not needed.")
+        return None
 
 
 def _agreement(context: dg.AssetExecutionContext, problems: Sequence[Mapping[str, Any]]) -> dg.AssetCheckResult:

@@ -6,6 +6,8 @@ from typing import Any
 
 import dagster as dg
 
+from billing_assets.batches.lease import holding
+from billing_assets.state.database import connect
 from billing_assets_tests.builders import change_document, insert_document, stage_now
 from billing_assets_tests.end_to_end.system import System, checks, exact, failure, metadata, rows
 
@@ -71,6 +73,26 @@ def test_a_batch_is_locked_posted_and_read_back_in_one_run(system: System) -> No
     summary = system.account.admin("summary")
     assert summary["invoice"] == {"count": 2, "total": "10.14"}
     assert (summary["creditMemo"]["count"], abs(Decimal(summary["creditMemo"]["total"]))) == (1, Decimal("10"))
+
+
+def test_a_run_that_the_sensor_asked_for_in_vain_ends_green_and_leaves_the_batch_to_the_one_that_has_it(
+    system: System,
+) -> None:
+    three_documents(system)
+    key = planned_after_staging(system)
+    with (
+        connect(system.runtime.database_url) as connection,
+        holding(
+            system.runtime.database_url, connection, key, "another", system.runtime.settings, retry_rejected=False
+        ) as lease,
+    ):
+        assert system.post(key, by_sensor=True).success
+        lease.check()
+        assert system.posts() == 0
+    assert system.instance.get_materialized_partitions(dg.AssetKey("netsuite_invoices")) == set()
+    assert system.planned() == []  # it rests
+    assert system.post(key).success
+    assert system.posts() == 3
 
 
 def test_the_posting_asset_alone_locks_for_itself(system: System) -> None:

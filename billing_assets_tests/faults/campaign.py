@@ -4,6 +4,7 @@ Each part writes its table when it is through, with the machine, the date and th
 """
 
 import argparse
+import json
 import os
 import platform
 import re
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -23,10 +25,11 @@ from billing_assets_tests.faults.bad_input import campaign as bad_input
 from billing_assets_tests.faults.kills import campaign as kills
 from billing_assets_tests.faults.life import campaign as life
 from billing_assets_tests.faults.scenarios.causes import SCENARIOS
-from billing_assets_tests.faults.scenarios.measure import Result, play
+from billing_assets_tests.faults.scenarios.measure import play
 from billing_assets_tests.faults.scenarios.world import FULL, can_mount
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+MEASURED = PAGE.with_suffix(".json")
 _KILL_ROUNDS = 3
 _LIFE_SECONDS = 240.0
 _INPUT_SECONDS = 240.0
@@ -36,16 +39,15 @@ def main() -> int:
     """Runs the parts that are named, or all. Ends with 1 when one is below its mark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", action="append", choices=PARTS, help="default: all")
-    parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="only this one, and write no table")
+    parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="play only this one anew")
     options = parser.parse_args()
-    if options.scenario:
-        return 0 if all(result.at_its_mark for result in _play(options.scenario)) else 1
     well = True
     for part in options.part or PARTS:
         began = datetime.now(UTC)
-        table, is_well = PARTS[part]()
+        named = options.scenario if part == "scenarios" else None
+        text, is_well = scenarios(named) if named else PARTS[part]()
         well = well and is_well
-        write(part, f"{table}\n\n{_where_and_when(began)}")
+        write(part, f"{text}\n\n{_where_and_when(began)}")
     return 0 if well else 1
 
 
@@ -63,43 +65,36 @@ def write(part: str, text: str, page: Path = PAGE) -> None:
     page.write_text(anew, encoding="utf-8")
 
 
-def scenarios() -> tuple[str, bool]:
-    """The fault scenarios on the real daemon."""
-    results = _play(SCENARIOS)
-    columns = ["scenario", "documents", "lost", "doubled", "cents off", "recovery", "before", "during", "after", "mark"]
-    rows = [
-        [
-            f"`{one.name}`",
-            f"{one.documents:,}",
-            one.documents_lost,
-            one.documents_doubled,
-            one.cents_off,
-            _number(one.recovery_seconds, " s"),
-            _number(one.before),
-            _number(one.during),
-            _number(one.after),
-            "reached" if one.at_its_mark else "**below**",
-        ]
-        for one in results
-    ]
-    return table(columns, rows), all(one.at_its_mark for one in results)
-
-
-def _play(names: Iterable[str]) -> list[Result]:
-    results = []
+def scenarios(names: Iterable[str] = SCENARIOS) -> tuple[str, bool]:
+    """The fault scenarios on the real daemon. Of those that are not named, the table keeps what was measured last."""
+    found: dict[str, dict[str, Any]] = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
     for name in names:
         if SCENARIOS[name].volume_megabytes and not can_mount():
             print(f"{name}: left out, it needs to mount a small volume, which only root may", flush=True)
             continue
+        began = datetime.now(UTC)
         folder = Path(tempfile.mkdtemp(prefix="billing-faults-"))
         try:
             result = play(name, folder / "world", FULL, dagster=True)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        results.append(result)
-        facts = " ".join(f"{field}={value}" for field, value in result._asdict().items() if field != "name")
-        print(f"{name}: {facts} {'reached its mark' if result.at_its_mark else 'BELOW ITS MARK'}", flush=True)
-    return results
+        found[name] = result._asdict() | {"mark": result.at_its_mark, "measured": f"{began:%Y-%m-%d %H:%M} UTC"}
+        print(name, found[name], flush=True)
+    MEASURED.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    columns = ["scenario", "documents", "lost", "doubled", "cents off", "recovery", "before", "during", "after", "mark"]
+    rows = [
+        [
+            f"`{name}`",
+            f"{found[name]['documents']:,}",
+            *(found[name][field] for field in ("documents_lost", "documents_doubled", "cents_off")),
+            _number(found[name]["recovery_seconds"], " s"),
+            *(_number(found[name][field]) for field in ("before", "during", "after")),
+            "reached" if found[name]["mark"] else "**below**",
+        ]
+        for name in SCENARIOS
+        if name in found
+    ]
+    return table(columns, rows), all(one["mark"] for one in found.values())
 
 
 def kill_points() -> tuple[str, bool]:
