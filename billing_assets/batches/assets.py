@@ -28,7 +28,7 @@ def manner(context: dg.AssetExecutionContext, billing: Runtime) -> Manner:
     """A person's run takes up what was rejected, and waits for its turn. One that a sensor asked for is not needed
     while another has the batch; it waits no longer than a dead run's lease lasts."""
     if ASKED_BY in context.run.tags:
-        return {"retry_rejected": False, "patience_seconds": 2 * billing.settings.batches.lease_seconds}
+        return {"retry_rejected": False, "patience_seconds": billing.settings.batches.lease_seconds}
     return {"retry_rejected": True, "patience_seconds": math.inf}
 
 

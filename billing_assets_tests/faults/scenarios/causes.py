@@ -200,7 +200,7 @@ SCENARIOS: dict[str, Scenario] = {
     "rate_storm": Scenario(rate_storm, full=12, short=2),
     "disk_full": Scenario(disk_full, full=12, short=2, volume_megabytes=1500),
     "clock_jump": Scenario(clock_jump, full=18, short=3),
-    "two_daemons": Scenario(two_daemons, full=25, short=3),
+    "two_daemons": Scenario(two_daemons, full=20, short=3),
     "two_deployments": Scenario(two_deployments, full=30, short=3),
     "lane_dropped": Scenario(lane_dropped),
 }

@@ -23,6 +23,7 @@ _AS_BEFORE = 0.9
 _START_SECONDS = 180.0
 _DONE_SECONDS = 180.0
 _MEASURED_SECONDS = 3.0
+_BEFORE_THE_END = 0.9  # then the first run is through with its batch, and the last lanes run empty
 
 
 class Result(NamedTuple):
@@ -203,8 +204,8 @@ def _flowing(landings: Landings, gone: float, now: float, before: float) -> floa
 
 
 def _after(landings: Landings, settled: float, scale: Scale) -> float | None:
-    """The rate from then on, for as long as there is enough left for every lane."""
-    enough = scale.documents - 3 * scale.lanes
+    """The rate from then on, for as long as all runs have something left to post."""
+    enough = _BEFORE_THE_END * scale.documents
     end = next((moment for moment, count in landings.seen if count >= enough), time.monotonic())
     end = min(end, settled + scale.after)
     return landings.rate(settled, end) if end - settled >= _MEASURED_SECONDS else None
