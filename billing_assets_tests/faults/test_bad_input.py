@@ -25,7 +25,7 @@ from billing_assets_tests.netsuite.raw_server import Call, RawServer, raw_server
 from billing_assets_tests.netsuite.rig import Rig, invoices
 
 in_quantity = settings(
-    max_examples=300,
+    max_examples=150,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -45,7 +45,7 @@ def world(server_url: str, _migrated: str) -> Iterator[Staging]:
 
 
 @given(case=rows.cases)
-@settings(in_quantity, max_examples=150)
+@settings(in_quantity, max_examples=80)
 def test_no_row_of_the_source_stops_a_staging_or_is_dropped(world: Staging, case: Case) -> None:
     assert world.faults(case) == []
 

@@ -8,7 +8,7 @@ import pytest
 from billing_assets_tests.faults.life.campaign import live, run_in
 from billing_assets_tests.faults.life.world import World, open_world
 
-LIVES = 15
+LIVES = 8
 CAMPAIGN_SECONDS = 900.0
 
 

@@ -33,13 +33,14 @@ class Scale(NamedTuple):
     lanes: int
     latency: float  # median of the sandbox's answers
     longest_request: float  # that NetSuite works on; clients wait half as long
+    lease: float
     at_work: int
     before: float  # measured before the cause,
     after: float  # and after the recovery
 
 
-FULL = Scale(2200, batch=1000, lanes=15, latency=0.3, longest_request=6, at_work=3, before=8, after=20)
-SHORT = Scale(150, batch=50, lanes=6, latency=0.12, longest_request=2, at_work=1, before=0.2, after=0)
+FULL = Scale(2200, batch=1000, lanes=15, latency=0.3, longest_request=6, lease=6, at_work=3, before=8, after=20)
+SHORT = Scale(120, batch=40, lanes=6, latency=0.12, longest_request=1.5, lease=1.5, at_work=1, before=0.2, after=0)
 
 _SPREAD = 0.25
 
@@ -143,6 +144,7 @@ def _variables(home: Path, source_url: str, sandbox: RunningSandbox, scale: Scal
             "BILLING_HOME": str(home),
             "BILLING_SOURCE__URL": source_url,
             "BILLING_MAPPING": str(shipped("config/mapping.yaml")),
+            "BILLING_BATCHES__LEASE_SECONDS": str(scale.lease),
             "BILLING_BATCHES__MAX_DOCUMENTS": str(scale.batch),
             "BILLING_BATCHES__AT_ONCE_BELOW": str(min(500, scale.batch)),
         }
