@@ -30,9 +30,9 @@ from billing_assets_tests.faults.scenarios.world import FULL, can_mount
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 MEASURED = PAGE.with_suffix(".json")
-_KILL_ROUNDS = 3
-_LIFE_SECONDS = 240.0
-_INPUT_SECONDS = 240.0
+_KILL_ROUNDS = 2
+_LIFE_SECONDS = 200.0
+_INPUT_SECONDS = 200.0
 
 
 def main() -> int:
