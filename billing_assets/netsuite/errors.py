@@ -237,7 +237,7 @@ def retry_after_seconds(value: str | None) -> float | None:
 
 
 def _text(value: Any) -> str:
-    if value is None or isinstance(value, bool) or value in ([], {}):
+    if not value or isinstance(value, bool):
         return ""
     return clean(value if isinstance(value, str) else json.dumps(value), 2_000)
 

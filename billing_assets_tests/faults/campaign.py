@@ -32,7 +32,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 MEASURED = PAGE.with_suffix(".json")
 _KILL_ROUNDS = 2
 _LIFE_SECONDS = 200.0
-_INPUT_SECONDS = 200.0
+_INPUT_SECONDS = 120.0
 
 
 def main() -> int:

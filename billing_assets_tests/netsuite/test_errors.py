@@ -203,11 +203,12 @@ def test_a_gateways_page_is_named_by_its_title() -> None:
         b'{"o:errorDetails": [1, null]}',
         b'{"o:errorDetails": [{}]}',
         b'{"o:errorDetails": {"detail": false}}',
+        b'{"o:errorDetails": {"detail": 0}}',
         b"[" * 100_000,
         envelope(400, detail("INVALID_CONTENT", "Invalid"))[:-3],
         envelope(500, detail("INVALID_CONTENT", "Invalid")),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_a_400_that_cannot_be_understood_proves_nothing(body: bytes) -> None:
     assert isinstance(classify(400, NONE, body), Unknown)

@@ -128,7 +128,7 @@ def _fuzzed(seconds: float) -> InputRow:
 
 def _tell(what: str, number: int, fault: str, case: object) -> None:
     if number <= _SHOWN:
-        print(f"{what}: {fault[:2_000]}\n    {str(case)[:2_000]}", file=sys.stderr)
+        print(f"{what}: {fault[-2_000:]}\n    {str(case)[:2_000]}", file=sys.stderr)
 
 
 @contextmanager
