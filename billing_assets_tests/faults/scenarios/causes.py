@@ -187,6 +187,7 @@ class Scenario(NamedTuple):
     full: float = 0
     short: float = 0
     volume_megabytes: int | None = None
+    documents: int | None = None  # at full size, where the usual backlog ends before the cause does
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -201,7 +202,7 @@ SCENARIOS: dict[str, Scenario] = {
     "disk_full": Scenario(disk_full, full=12, short=2, volume_megabytes=1500),
     "clock_jump": Scenario(clock_jump, full=18, short=3),
     "two_daemons": Scenario(two_daemons, full=20, short=3),
-    "two_deployments": Scenario(two_deployments, full=30, short=3),
+    "two_deployments": Scenario(two_deployments, full=30, short=3, documents=3400),
     "lane_dropped": Scenario(lane_dropped),
 }
 
