@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Annotated, Any
 
 import orjson
-import psycopg
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -41,7 +40,7 @@ from billing_assets.operations.processes import (
     webserver_command,
 )
 from billing_assets.operations.status import show_status, simple_table, status
-from billing_assets.operations.watching import keep_up
+from billing_assets.operations.watching import DATABASE_LOST, keep_up
 from billing_assets.presentation import amount
 from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import SandboxError
@@ -93,8 +92,8 @@ def main() -> None:
         app()
     except _ERRORS as error:
         _fail(str(error))
-    except psycopg.OperationalError as error:
-        _fail(f"Our database cannot be used: {str(error).strip()} Check {variable('database_url')}.")
+    except DATABASE_LOST as error:
+        _fail(f"Our database cannot be used: {str(getattr(error, 'orig', None) or error).strip()} Check {variable('database_url')}.")
 
 
 def _fail(message: str) -> None:

@@ -7,6 +7,7 @@ import dagster as dg
 import psycopg
 import sqlalchemy.exc
 import structlog
+from dagster_postgres.utils import DagsterPostgresException
 
 from billing_assets.alerts.causes import daemon_silent
 from billing_assets.alerts.send import deliver
@@ -17,6 +18,9 @@ from billing_assets.state import embedded
 from billing_assets.state.server_programs import EmbeddedServerError
 
 log = structlog.get_logger(__name__)
+
+DATABASE_LOST = (psycopg.OperationalError, sqlalchemy.exc.DBAPIError, DagsterPostgresException)
+"""What says that our database cannot be used just now: said by psycopg, or by Dagster's storage on it."""
 
 SILENT_SECONDS = 180.0
 """Dagster calls a daemon healthy for up to half an hour after its last heartbeat; that is too long for us."""
@@ -37,7 +41,7 @@ def keep_up(prepared: Prepared, processes: Sequence[Process]) -> None:
         keep_running(prepared.home, process)
     try:
         tell_about_silent_daemon(prepared.runtime, prepared.instance)
-    except (psycopg.OperationalError, sqlalchemy.exc.OperationalError) as error:
+    except DATABASE_LOST as error:
         log.warning("database_not_answering", reason=type(error).__name__)
 
 

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,7 +93,8 @@ def play(name: str, folder: Path, scale: Scale, *, dagster: bool) -> Result:
     began = time.monotonic()
     scenario = SCENARIOS[name]
     if dagster and scenario.documents:
-        scale = scale._replace(documents=scenario.documents)
+        # One batch for each run: where all runs change to their next at once, the rate falls without any cause.
+        scale = scale._replace(documents=scenario.documents, batch=ceil(scenario.documents / scale.at_work))
     with open_world(folder, scale, volume_megabytes=scenario.volume_megabytes) as world:
         fleet: Fleet = (DagsterFleet if dagster else PlainFleet)(world, world.variables, folder / "fleet.log")
         landings = Landings(world)

@@ -1,0 +1,29 @@
+"""What watches over the processes outlives everything that it watches."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import make_url
+
+from billing_assets.operations.environment import prepare
+from billing_assets.operations.watching import keep_up
+from billing_assets.runtime import Runtime
+from billing_assets.settings import load_settings
+from billing_assets.state.database import libpq_url
+
+
+def test_a_database_that_takes_no_connection_does_not_end_the_watch(
+    state_url: str, server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody took every connection, and `billing up` ended with a traceback and all its runs with it."""
+    for name in ("BILLING_DATABASE_URL", "DAGSTER_HOME", "DAGSTER_POSTGRES_URL"):
+        monkeypatch.setenv(name, state_url)  # put back at the end, whatever `prepare` sets
+    monkeypatch.setenv("BILLING_HOME", str(tmp_path))
+    prepared = prepare(Runtime(load_settings()))
+    name = sql.Identifier(make_url(state_url).database or "")
+    with psycopg.connect(libpq_url(server_url), autocommit=True) as other:
+        other.execute(sql.SQL("alter database {} allow_connections false").format(name))
+        keep_up(prepared, [])
+    assert "database_not_answering" in capsys.readouterr().out
