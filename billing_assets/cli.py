@@ -93,7 +93,8 @@ def main() -> None:
     except _ERRORS as error:
         _fail(str(error))
     except DATABASE_LOST as error:
-        _fail(f"Our database cannot be used: {str(getattr(error, 'orig', None) or error).strip()} Check {variable('database_url')}.")
+        reason = str(getattr(error, "orig", None) or error).strip()  # SQLAlchemy's own text has the statement in it
+        _fail(f"Our database cannot be used: {reason} Check {variable('database_url')}.")
 
 
 def _fail(message: str) -> None:

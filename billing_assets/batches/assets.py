@@ -1,13 +1,12 @@
 """Batches of documents, locked by one run at a time."""
 
-import math
 from collections.abc import Iterator
 from typing import TypedDict
 
 import dagster as dg
 
 from billing_assets.batches import store
-from billing_assets.batches.lease import take
+from billing_assets.batches.lease import Patience, take
 from billing_assets.batches.partitions import batches
 from billing_assets.presentation import money
 from billing_assets.runtime import Runtime
@@ -21,15 +20,16 @@ class Manner(TypedDict):
     """How a run takes its batch."""
 
     retry_rejected: bool
-    patience_seconds: float
+    patience: Patience
 
 
-def manner(context: dg.AssetExecutionContext, billing: Runtime) -> Manner:
+def manner(context: dg.AssetExecutionContext) -> Manner:
     """A person's run takes up what was rejected, and waits for its turn. One that a sensor asked for is not needed
-    while another has the batch; it waits no longer than a dead run's lease lasts."""
-    if ASKED_BY in context.run.tags:
-        return {"retry_rejected": False, "patience_seconds": billing.settings.batches.lease_seconds}
-    return {"retry_rejected": True, "patience_seconds": math.inf}
+    while another lives that has the batch; it keeps its place among the parallel runs no longer than it must."""
+    if ASKED_BY not in context.run.tags:
+        return {"retry_rejected": True, "patience": Patience.ENDLESS}
+    is_first = context.asset_key == locked_batches.key  # after it the same run has the lock, or is not needed
+    return {"retry_rejected": False, "patience": Patience.UNTIL_RENEWED if is_first else Patience.NONE}
 
 
 WHOLE = dg.AssetCheckSpec(
@@ -59,7 +59,7 @@ def locked_batches(
     key, run_id = context.partition_key, context.run.run_id
     with billing.state() as connection:
         try:
-            lock: store.Lock | None = take(connection, key, run_id, billing.settings, **manner(context, billing))
+            lock: store.Lock | None = take(connection, key, run_id, billing.settings, **manner(context))
         except store.LockHeldError as held:
             context.log.info(f"{held} It is at work: this run is not needed.")
             lock = None

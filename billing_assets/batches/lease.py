@@ -1,11 +1,11 @@
 """Holding a batch: taking it, keeping its lease alive beside the work, and letting go of it whatever happens."""
 
-import math
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 
 import psycopg
 import structlog
@@ -19,6 +19,14 @@ log = structlog.get_logger(__name__)
 
 _LOOK_AGAIN_SECONDS = 1.0
 _RECONNECT_SECONDS = 0.3
+
+
+class Patience(Enum):
+    """How long a run waits for a batch that another run holds."""
+
+    NONE = "not at all"
+    UNTIL_RENEWED = "until the holder renews its lease, and so is alive, or the lease ends"
+    ENDLESS = "until its turn"
 
 
 @dataclass
@@ -48,12 +56,13 @@ def holding(
     settings: Settings,
     *,
     retry_rejected: bool,
-    patience_seconds: float = math.inf,
+    patience: Patience = Patience.ENDLESS,
 ) -> Iterator[Lease]:
     """Locks a batch for the block, renews its lease from a thread of its own, and releases it at the end.
 
-    While another run holds the batch, waits for it: what is left then is ours to do. A process that dies lets go by
-    its lease. Raises UnknownBatchError, LockHeldError, and StaleLockError when the hold was lost before the end.
+    While another run holds the batch, waits with `patience`: what is left then is ours to do. A process that dies
+    lets go by its lease. Raises UnknownBatchError, LockHeldError, and StaleLockError when the hold was lost before its
+    end.
     """
     lease_seconds = settings.batches.lease_seconds
     lock = take(
@@ -62,7 +71,7 @@ def holding(
         run_id,
         settings,
         retry_rejected=retry_rejected,
-        patience_seconds=patience_seconds,
+        patience=patience,
     )
     began = time.monotonic()
     store.renew(connection, lock, lease_seconds)
@@ -93,14 +102,13 @@ def take(
     settings: Settings,
     *,
     retry_rejected: bool,
-    patience_seconds: float = math.inf,
+    patience: Patience = Patience.ENDLESS,
 ) -> Lock:
-    """Locks a batch, waiting while another run holds it. A run that holds it already takes it anew.
+    """Locks a batch, waiting with `patience` while another run holds it. A run that holds it already takes it anew.
 
-    Raises UnknownBatchError, and LockHeldError when another run holds the batch for all of `patience_seconds`.
+    Raises UnknownBatchError, and LockHeldError when the patience is at its end.
     """
-    said = False
-    until = time.monotonic() + patience_seconds
+    first: LockHeldError | None = None
     while True:
         try:
             with connection.transaction():
@@ -108,11 +116,12 @@ def take(
                     connection, partition_key, run_id, settings.batches.lease_seconds, retry_rejected=retry_rejected
                 )
         except LockHeldError as error:
-            if time.monotonic() > until:
+            renewed = first is not None and (error.run_id, error.locked_until) != (first.run_id, first.locked_until)
+            if patience is Patience.NONE or (patience is Patience.UNTIL_RENEWED and renewed):
                 raise
-            if not said:
+            if first is None:
                 log.info("waiting for the batch", batch=partition_key, held_by=error.run_id)
-                said = True
+                first = error
             time.sleep(_LOOK_AGAIN_SECONDS)
 
 

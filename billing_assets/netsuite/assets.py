@@ -83,7 +83,7 @@ def _post(context: dg.AssetExecutionContext, billing: Runtime, connection: Conne
     try:
         with (
             # The batch first: a run that waits for it must not keep lanes from the others.
-            holding(url, connection, key, run_id, settings, **manner(context, billing)) as lease,
+            holding(url, connection, key, run_id, settings, **manner(context)) as lease,
             billing.lanes() as lanes,
         ):
             return post_through_outages(url, billing.netsuite, lanes, billing.mapping, lease, settings)

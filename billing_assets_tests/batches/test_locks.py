@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from billing_assets.batches import store
-from billing_assets.batches.lease import Lease, holding
+from billing_assets.batches.lease import Lease, Patience, holding, take
 from billing_assets.batches.planning import plan
 from billing_assets.batches.store import Lock, LockHeldError, StaleLockError, UnknownBatchError
 from billing_assets.batches.unlocking import requeue, unlock, unlock_stale
@@ -434,3 +434,25 @@ def test_lease_check_raises_once_the_hold_is_lost() -> None:
     lease.lost.set()
     with pytest.raises(StaleLockError, match="run-1"):
         lease.check()
+
+
+def test_a_run_that_is_not_needed_leaves_as_soon_as_the_holder_shows_that_it_lives(batch: Batch) -> None:
+    """Waiting out a whole lease, it kept its place among the parallel runs from a batch that had nobody."""
+    with (
+        connect(batch.url) as connection,
+        holding(batch.url, connection, batch.key, "run-1", settings(3), retry_rejected=False),
+    ):
+        began = time.monotonic()
+        with pytest.raises(LockHeldError):
+            take(batch.state, batch.key, "run-2", settings(3), retry_rejected=False, patience=Patience.UNTIL_RENEWED)
+        assert time.monotonic() - began < 2.9
+        with pytest.raises(LockHeldError):
+            take(batch.state, batch.key, "run-2", settings(3), retry_rejected=False, patience=Patience.NONE)
+
+
+def test_a_run_takes_over_from_one_that_died_as_soon_as_its_lease_ends(batch: Batch) -> None:
+    batch.lock("run-1", 1.5)
+    with pytest.raises(LockHeldError):
+        take(batch.state, batch.key, "run-2", settings(), retry_rejected=False, patience=Patience.NONE)
+    taken = take(batch.state, batch.key, "run-2", settings(), retry_rejected=False, patience=Patience.UNTIL_RENEWED)
+    assert (taken.run_id, taken.epoch) == ("run-2", 2)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog.testing
 from psycopg import sql
 from sqlalchemy import make_url
 
@@ -15,15 +16,16 @@ from billing_assets.state.database import libpq_url
 
 
 def test_a_database_that_takes_no_connection_does_not_end_the_watch(
-    state_url: str, server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    state_url: str, server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody took every connection, and `billing up` ended with a traceback and all its runs with it."""
     for name in ("BILLING_DATABASE_URL", "DAGSTER_HOME", "DAGSTER_POSTGRES_URL"):
         monkeypatch.setenv(name, state_url)  # put back at the end, whatever `prepare` sets
     monkeypatch.setenv("BILLING_HOME", str(tmp_path))
     prepared = prepare(Runtime(load_settings()))
-    name = sql.Identifier(make_url(state_url).database or "")
+    ours = sql.Identifier(make_url(state_url).database or "")
     with psycopg.connect(libpq_url(server_url), autocommit=True) as other:
-        other.execute(sql.SQL("alter database {} allow_connections false").format(name))
-        keep_up(prepared, [])
-    assert "database_not_answering" in capsys.readouterr().out
+        other.execute(sql.SQL("alter database {} allow_connections false").format(ours))
+        with structlog.testing.capture_logs() as logs:
+            keep_up(prepared, [])
+    assert [one["event"] for one in logs] == ["database_not_answering"]
