@@ -13,6 +13,7 @@ from billing_assets.netsuite.client import NetSuiteClient, RecordType
 from billing_assets.netsuite.errors import Answer, NotSent
 
 _LOOK_AT_STOP_SECONDS = 0.25
+_LOOK_AT_LEASE_SECONDS = 0.1
 
 
 class Validity(Protocol):
@@ -95,7 +96,7 @@ class Dispatch:
 def dispatching(client: NetSuiteClient, permits: Permits, workers: int, lease: Validity) -> Iterator[Dispatch]:
     """Runs `workers` threads until the block ends. Requests that nobody began by then are dropped with the queue.
 
-    A run that was stopped for longer than its lease, and wakes up, sends nothing: another run may have taken over.
+    While the lease is not renewed nothing is sent: another run may have taken over, which the renewal will tell.
     """
     dispatch = Dispatch()
     threads = [
@@ -125,17 +126,17 @@ def _send_until_stopped(dispatch: Dispatch, client: NetSuiteClient, permits: Per
             request = dispatch.requests.get(timeout=_LOOK_AT_STOP_SECONDS)
         except Empty:
             continue
-        while not permits.acquire(_LOOK_AT_STOP_SECONDS):
+        answer: Answer | None = None
+        while answer is None:
             if dispatch.stopping.is_set():
-                not_sent = NotSent("the run stopped before the request was sent")
-                dispatch.answers.put(Answered(request, not_sent, 0.0))
-                return
-        try:
-            began = time.monotonic()
-            if began >= lease.valid_until:
-                answer: Answer = NotSent("the lease ended before the request was sent")
-            else:
-                answer = client.create(request.record_type, request.body)
-        finally:
-            permits.release()
+                answer, began = NotSent("the run stopped before the request was sent"), time.monotonic()
+            elif permits.acquire(_LOOK_AT_STOP_SECONDS):
+                try:
+                    began = time.monotonic()
+                    if began < lease.valid_until:
+                        answer = client.create(request.record_type, request.body)
+                finally:
+                    permits.release()
+                if answer is None:
+                    time.sleep(_LOOK_AT_LEASE_SECONDS)
         dispatch.answers.put(Answered(request, answer, time.monotonic() - began))

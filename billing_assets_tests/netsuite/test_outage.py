@@ -1,6 +1,9 @@
 """NetSuite or our database goes away in the midst of a batch: the run waits, goes on where it was, doubles nothing."""
 
 import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -8,6 +11,7 @@ import pytest
 
 from billing_assets.batches.store import wanting_a_run
 from billing_assets.netsuite.errors import NetSuiteUnavailable
+from billing_assets.settings import BatchSettings
 from billing_assets.state.database import libpq_url
 from billing_assets_tests.netsuite.rig import Rig, invoices
 
@@ -80,3 +84,37 @@ def test_a_run_whose_connections_are_cut_again_and_again_goes_on_and_knows_what_
     assert rig.counts() == {"posted": documents}, "none is left to wait for NetSuite's longest request time"
     rig.assert_whole(documents)
     assert rig.account.admin("summary")["posts"]["received"] == documents
+
+
+def test_a_run_that_cannot_renew_its_lease_sends_nothing_until_it_can_and_then_the_rest(rig: Rig) -> None:
+    """It took that for an outage of NetSuite, which answered, and ended red with most of its batch unsent."""
+    rig.settings = rig.settings.model_copy(update={"batches": BatchSettings(lease_seconds=1)})
+    rig.account.switch(latency_median_ms=100)
+    key = rig.planned(invoices(200))
+    with (
+        ThreadPoolExecutor() as pool,
+        psycopg.connect(libpq_url(rig.url)) as blocker,
+    ):
+        running = pool.submit(rig.post, key)
+        wait_until(lambda: received(rig) > 20)
+        blocker.execute("select from billing.locked_batches for update")
+        time.sleep(1.5)
+        quiet = received(rig)
+        time.sleep(1)
+        assert received(rig) == quiet < 200
+        blocker.rollback()
+        result = running.result(30)
+    assert (result.sent, result.stopped) == (200, None)
+    rig.assert_whole(200)
+
+
+def received(rig: Rig) -> int:
+    """Requests to create that the sandbox has seen."""
+    return int(rig.account.admin("summary")["posts"]["received"])
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
