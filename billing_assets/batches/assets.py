@@ -26,10 +26,9 @@ class Manner(TypedDict):
 def manner(context: dg.AssetExecutionContext) -> Manner:
     """A person's run takes up what was rejected, and waits for its turn. One that a sensor asked for is not needed
     while another lives that has the batch; it keeps its place among the parallel runs no longer than it must."""
-    if ASKED_BY not in context.run.tags:
-        return {"retry_rejected": True, "patience": Patience.ENDLESS}
-    is_first = context.asset_key == locked_batches.key  # after it the same run has the lock, or is not needed
-    return {"retry_rejected": False, "patience": Patience.UNTIL_RENEWED if is_first else Patience.NONE}
+    if ASKED_BY in context.run.tags:
+        return {"retry_rejected": False, "patience": Patience.UNTIL_RENEWED}
+    return {"retry_rejected": True, "patience": Patience.ENDLESS}
 
 
 WHOLE = dg.AssetCheckSpec(

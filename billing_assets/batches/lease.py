@@ -24,7 +24,6 @@ _RECONNECT_SECONDS = 0.3
 class Patience(Enum):
     """How long a run waits for a batch that another run holds."""
 
-    NONE = "not at all"
     UNTIL_RENEWED = "until the holder renews its lease, and so is alive, or the lease ends"
     ENDLESS = "until its turn"
 
@@ -117,7 +116,7 @@ def take(
                 )
         except LockHeldError as error:
             renewed = first is not None and (error.run_id, error.locked_until) != (first.run_id, first.locked_until)
-            if patience is Patience.NONE or (patience is Patience.UNTIL_RENEWED and renewed):
+            if patience is Patience.UNTIL_RENEWED and renewed:
                 raise
             if first is None:
                 log.info("waiting for the batch", batch=partition_key, held_by=error.run_id)
