@@ -202,7 +202,7 @@ SCENARIOS: dict[str, Scenario] = {
     "disk_full": Scenario(disk_full, full=12, short=2, volume_megabytes=1500),
     "clock_jump": Scenario(clock_jump, full=18, short=3),
     "two_daemons": Scenario(two_daemons, full=20, short=3),
-    "two_deployments": Scenario(two_deployments, full=30, short=3, documents=3400),
+    "two_deployments": Scenario(two_deployments, full=30, short=3, documents=2300),
     "lane_dropped": Scenario(lane_dropped),
 }
 
