@@ -1,15 +1,20 @@
 """What a process needs to work, built from its settings once and on first use: database, source, mapping, NetSuite."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import sqlalchemy
 
 from billing_assets.billing_system.connection import connect_source, open_source
 from billing_assets.billing_system.queries import Queries, load_queries, shipped_queries
+from billing_assets.domain import rules
+from billing_assets.netsuite import mapping as mapping_rules
 from billing_assets.netsuite.client import NetSuiteClient
+from billing_assets.netsuite.governance import heed_governance
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.settings import Settings, SettingsError, variable
@@ -19,6 +24,10 @@ from billing_assets.state.database import Connection, connect
 
 DATABASE = "billing"
 """Name of our database on the embedded server."""
+
+
+# The code that judges a document: when it changes, in an upgrade, every document is judged anew.
+_RULES = b"".join(Path(str(code.__file__)).read_bytes() for code in (rules, mapping_rules))
 
 
 @dataclass(frozen=True)
@@ -65,17 +74,21 @@ class Runtime:
     @cached_property
     def validation(self) -> Validation:
         """The mapping as staging sees it."""
-        return Validation(self.mapping.policy, self.mapping.check, self.mapping.external_id)
+        return validation_of(self.mapping)
 
     @cached_property
     def netsuite(self) -> NetSuiteClient:
         """The client of the NetSuite account."""
         return NetSuiteClient(self.settings.netsuite)
 
-    def lanes(self) -> Lanes:
-        """This run's share of the account's concurrency, as a context manager."""
+    @contextmanager
+    def lanes(self) -> Iterator[Lanes]:
+        """This run's share of the account's concurrency, as far as settings and NetSuite allow."""
         limit, lease_seconds = self.settings.netsuite.lanes, self.settings.batches.lease_seconds
-        return Lanes(self.database_url, self.settings.netsuite.account, limit, lease_seconds=lease_seconds)
+        account = self.settings.netsuite.account
+        with Lanes(self.database_url, account, limit, lease_seconds=lease_seconds) as lanes:
+            heed_governance(self.netsuite, lanes)
+            yield lanes
 
     @contextmanager
     def state(self) -> Iterator[Connection]:
@@ -88,6 +101,12 @@ class Runtime:
         """A connection to the billing database."""
         with connect_source(self.source) as connection:
             yield connection
+
+
+def validation_of(mapping: NetSuiteMapping) -> Validation:
+    """A mapping reduced to what staging needs of it."""
+    digest = hashlib.sha256(mapping.digest + _RULES).digest()
+    return Validation(mapping.policy, mapping.check, mapping.external_id, digest)
 
 
 def _postgresql_url(url: str) -> str:

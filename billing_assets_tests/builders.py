@@ -194,8 +194,7 @@ def shipped_mapping() -> NetSuiteMapping:
 
 def validation(mapping: NetSuiteMapping | None = None) -> Validation:
     """What staging validates with: a mapping reduced to functions."""
-    mapping = mapping or shipped_mapping()
-    return Validation(mapping.policy, mapping.check, mapping.external_id)
+    return validation_of(mapping or shipped_mapping())
 
 
 def shipped_sample_queries() -> Queries:

@@ -82,6 +82,13 @@ def state_url(server_url: str, _migrated: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def another_state_url(server_url: str, _migrated: str) -> Iterator[str]:
+    """A second one, to compare with."""
+    with _database(server_url, template=_migrated) as url:
+        yield url
+
+
+@pytest.fixture
 def state_engine(state_url: str) -> Iterator[Engine]:
     """Engine on `state_url`."""
     engine = create_engine(state_url)

@@ -105,7 +105,7 @@ def no_rows(derived: Subquery) -> Statement:
 def headers_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Statement:
     """Documents with one of the ids (at most 1,000: SQL Server takes 2,100 parameters)."""
     documents = documents_table(queries)
-    return all_columns(documents).where(_is_one_of(documents.c.document_id, dialect, ids))
+    return all_columns(documents).where(is_one_of(documents.c.document_id, dialect, ids))
 
 
 def headers_without_id(queries: Queries, dialect: Dialect, since: datetime | None, longest: int) -> Statement:
@@ -122,7 +122,7 @@ def headers_without_id(queries: Queries, dialect: Dialect, since: datetime | Non
 def lines_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Statement:
     """Lines of the documents with one of the ids (at most 1,000), each document's together and in order."""
     lines = lines_table(queries)
-    matching = _is_one_of(lines.c.document_id, dialect, ids)
+    matching = is_one_of(lines.c.document_id, dialect, ids)
     return all_columns(lines).where(matching).order_by(lines.c.document_id, lines.c.line_no)
 
 
@@ -154,7 +154,8 @@ def text_type(dialect: Dialect, values: Sequence[str]) -> TypeEngine[Any]:
     return String() if all(map(str.isascii, values)) else Unicode()
 
 
-def _is_one_of(key: ColumnElement[Any], dialect: Dialect, ids: Sequence[str]) -> ColumnElement[bool]:
+def is_one_of(key: ColumnElement[Any], dialect: Dialect, ids: Sequence[str]) -> ColumnElement[bool]:
+    """The key is one of the ids, compared in the key's own type so that its index serves."""
     if (
         dialect.name == "postgresql"
     ):  # one parameter, an array of whatever type the key has: the statement stays the same

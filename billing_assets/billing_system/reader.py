@@ -22,6 +22,7 @@ from sqlalchemy import Connection
 from billing_assets.billing_system import contract
 from billing_assets.billing_system.connection import connect_source, open_source, source_now
 from billing_assets.billing_system.contract import DOCUMENT_COLUMNS, LINE_COLUMNS, Column, Unreadable
+from billing_assets.billing_system.digests import digests
 from billing_assets.billing_system.errors import ColumnsWrong, QueryFailed, SourceError, ValueRefused, asking
 from billing_assets.billing_system.queries import (
     DOCUMENTS_FILE,
@@ -48,6 +49,7 @@ __all__ = [
     "SourceError",
     "check_columns",
     "connect_source",
+    "digests",
     "documents_without_id",
     "fingerprint",
     "is_stand_in",

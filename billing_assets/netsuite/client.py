@@ -42,7 +42,11 @@ _CREATE_ANSWER_BYTES = 1_000_000
 _READ_ANSWER_BYTES = 16_000_000  # a page of 1,000 rows has about 300 kB
 _READ_ATTEMPTS = 6
 _LONGEST_RETRY_AFTER_SECONDS = 30.0
-_LIFE_SECONDS = 5.0
+_ONCE_SECONDS = 5.0
+_LIMITS = {
+    "integrationSpecific": "integrationConcurrencyLimit",
+    "accountLimit": "accountUnallocatedConcurrencyLimit",  # shared with all that have no limit of their own
+}
 
 
 class NetSuiteClient:
@@ -108,18 +112,36 @@ class NetSuiteClient:
         """One small question, asked once and with little patience. Raises NetSuiteError where no answer comes."""
         url = f"{self.base_url}{_SUITEQL}?limit=1&offset=0"
         question = {"q": "SELECT id FROM currency ORDER BY id"}
-        request = requests.Request("POST", url, headers=_READ_HEADERS, json=question).prepare()
-        wire = Wire(self.base_url, min(self._timeout, _LIFE_SECONDS))
-        try:
-            self._read_once(request, "the query", wire)
-        finally:
-            wire.close()
+        self._ask_once(requests.Request("POST", url, headers=_READ_HEADERS, json=question).prepare(), "the query")
+
+    def concurrency_limit(self) -> int | None:
+        """How many requests at once NetSuite allows this integration, asked once and with little patience.
+
+        None where it sets no limit of its own. Raises NetSuiteError: it answers administrators only.
+        Source: "GovernanceLimits Operation" in NetSuite's help.
+        """
+        url = f"{self.base_url}/services/rest/system/v1/governanceLimits"
+        found = self._ask_once(requests.Request("GET", url, headers=_READ_HEADERS).prepare(), "governanceLimits")
+        name = _LIMITS.get(found.get("integrationLimitType", ""))
+        if name is None:
+            return None
+        limit = found.get(name)
+        if not isinstance(limit, str) or not limit.isdecimal():
+            raise NetSuiteAnswerUnreadable(f"governanceLimits says no number for {name}", http_status=200)
+        return int(limit)
 
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
             for wire in self._wires:
                 wire.close()
+
+    def _ask_once(self, request: requests.PreparedRequest, what: str) -> dict[str, Any]:
+        wire = Wire(self.base_url, min(self._timeout, _ONCE_SECONDS))
+        try:
+            return self._read_once(request, what, wire)
+        finally:
+            wire.close()
 
     def _read(self, request: requests.PreparedRequest, what: str) -> dict[str, Any]:
         for attempt in stamina.retry_context(

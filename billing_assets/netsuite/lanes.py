@@ -135,6 +135,12 @@ class Lanes:
             else:
                 return self._held
 
+    def lower_limit(self, limit: int) -> None:
+        """NetSuite allows fewer lanes than were configured; the next `refresh` gives the rest back."""
+        with self._condition:
+            self._limit = min(self._limit, max(1, limit))
+            self._allowance = min(self._allowance, self._limit)
+
     def throttled(self) -> None:
         """NetSuite answered 429: use half as many lanes, at most once a second; they grow back when it is quiet."""
         with self._condition:
@@ -209,10 +215,11 @@ class Lanes:
             share = self._share()
             borrowing = not view.others_wait and self._allowance == self._limit
             target = want if borrowing else min(want, share)
+            below = sum(lane < self._limit for lane in view.mine)
             # A lane with a request in flight is not given back, as NetSuite still counts that request; but no new one
             # begins on it, else a busy run would never give back any.
             self._entitled = target
-            keep = min(len(view.mine), max(target, self._in_use))
+            keep = min(len(view.mine), max(min(target, below), self._in_use))
             self._held = keep
             enough = min(want, share, self._allowance)
             self._condition.notify_all()

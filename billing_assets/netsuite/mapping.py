@@ -1,5 +1,6 @@
 """From a document to NetSuite's fields. A document that cannot be mapped whole is held; a line is never skipped."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -102,9 +103,10 @@ class Field:
 
 @dataclass(frozen=True)
 class NetSuiteMapping:
-    """The mapping of one NetSuite account, built by `load_mapping`."""
+    """The mapping of one NetSuite account, built by `load_mapping`. `digest` changes with the file or a table."""
 
     file: MappingFile
+    digest: bytes
     body: dict[Kind, tuple[Field, ...]]
     line: dict[Kind, tuple[Field, ...]]
     tax: tuple[Field, ...]
@@ -204,8 +206,10 @@ class NetSuiteMapping:
 def load_mapping(path: Path) -> NetSuiteMapping:
     """Reads and checks the mapping file and its tables. Raises MappingError naming file, key and value."""
     file, tables = read_mapping_file(path)
+    content = orjson.dumps([file.model_dump(mode="json"), tables])
     return NetSuiteMapping(
         file,
+        hashlib.sha256(content).digest(),
         {kind: _fields(file, file.body, tables, kind, on_line=False) for kind in RECORD_TYPES},
         {kind: _fields(file, file.line, tables, kind, on_line=True) for kind in RECORD_TYPES},
         _fields(file, {"taxType": file.tax.type, "taxCode": file.tax.code}, tables, None, on_line=True)

@@ -11,7 +11,7 @@ from billing_assets.billing_system.connection import source_now
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.billing_system.queries import check_columns
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.errors import NetSuiteError
+from billing_assets.netsuite.errors import NetSuiteError, NetSuiteForbidden
 from billing_assets.netsuite.mapping_file import MappingError
 from billing_assets.netsuite.suiteql import PAGE_ROWS, query
 from billing_assets.operations.watching import SILENT_SECONDS, last_heartbeat
@@ -95,7 +95,16 @@ def _mapping(runtime: Runtime) -> str:
 def _netsuite(runtime: Runtime) -> str:
     client = runtime.netsuite
     next(query(client, "SELECT id FROM currency ORDER BY id"), None)
-    return f"{client.base_url} answers and the login ({runtime.settings.netsuite.auth}) is accepted"
+    answers = f"{client.base_url} answers and the login ({runtime.settings.netsuite.auth}) is accepted"
+    return f"{answers}; {_lanes(client, runtime.settings.netsuite.lanes)}"
+
+
+def _lanes(client: NetSuiteClient, lanes: int) -> str:
+    try:
+        limit = client.concurrency_limit()
+    except NetSuiteForbidden:
+        return f"the role may not read how many requests at once it allows, the settings say {lanes}"
+    return f"{lanes if limit is None else min(limit, lanes)} requests at once (settings {lanes}, NetSuite {limit})"
 
 
 def _references(runtime: Runtime) -> str:

@@ -2,9 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import orjson
 import sqlalchemy
@@ -27,11 +28,15 @@ _ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 @dataclass(frozen=True)
 class Validation:
-    """What validation needs to know of the NetSuite account: the mapping, reduced to plain functions."""
+    """What validation needs to know of the NetSuite account: the mapping, reduced to plain functions.
+
+    `digest` changes when the same document could be judged otherwise.
+    """
 
     policy: Policy
     check_mapping: MappingCheck
     external_id: Callable[[str, str], str]
+    digest: bytes
 
 
 @dataclass(frozen=True)
@@ -68,18 +73,12 @@ def stage(
         counts = dict.fromkeys(("read", "new", "changed", "gone", "drifted", "unreadable"), 0)
         missing: list[str] = []
         stand_ins: list[str] = []
-        for known, ids in _chunks(connection, source, queries, name, settings, since, stand_ins):
-            documents, bad = reader.read_documents(source, queries, name, ids)
-            rows = [
-                row
-                for document in documents
-                if (row := _incoming(document, known.get(document.document_id), validation))
-            ]
-            _copy(connection, rows + [_unreadable(one, validation) for one in bad])
-            returned = {document.document_id for document in documents} | {one.document_id for one in bad}
-            missing += [document_id for document_id in ids if document_id not in returned]
-            counts["read"] += len(returned)
-            counts["unreadable"] += len(bad)
+        take = partial(_take, connection, source, queries, name, validation)
+        for known, ids in _chunks(connection, source, queries, name, validation.digest, settings, since, stand_ins):
+            absent, bad = take(ids, known)
+            missing += absent
+            counts["read"] += len(ids) - len(absent)
+            counts["unreadable"] += bad
         # They cannot be asked for one by one, so as long as we hold some, all of them are read.
         without_id = reader.documents_without_id(source, queries, None if stand_ins else since)
         _copy(connection, [_unreadable(one, validation) for one in without_id])
@@ -87,6 +86,8 @@ def stage(
         counts["read"] += len(without_id)
         counts["unreadable"] += len(without_id)
         store.drop_repeated(connection)
+        for ids in store.beside(connection, name, missing):
+            take(ids, {})
         restore_idle_limit(connection, idle_limit)
         settle_order(connection, merging=True)
         gone = store.mark_gone(connection, name, missing)  # first: a document is no duplicate of one that went
@@ -104,6 +105,32 @@ def stage(
     return StagingResult(since, watermark, counts)
 
 
+def _take(
+    connection: Connection,
+    source: sqlalchemy.Connection,
+    queries: reader.Queries,
+    name: str,
+    validation: Validation,
+    ids: Sequence[str],
+    known: Mapping[str, Known],
+) -> tuple[list[str], int]:
+    """Reads documents, but for those known to be as they were, into the temporary table.
+
+    Returns the ids that the source has no more, and how many of the others cannot be understood.
+    """
+    digests = reader.digests(source, queries, ids)
+    unlike = [one for one in ids if not (one in digests and one in known and known[one].source_digest == digests[one])]
+    documents, bad = reader.read_documents(source, queries, name, unlike)
+    rows = [
+        row
+        for one in documents
+        if (row := _incoming(one, known.get(one.document_id), digests.get(one.document_id), validation))
+    ]
+    _copy(connection, rows + [_unreadable(one, validation) for one in bad])
+    found = {one.document_id for one in documents} | {one.document_id for one in bad}
+    return [one for one in unlike if one not in found], len(bad)
+
+
 def _copy(connection: Connection, rows: Sequence[Incoming]) -> None:
     with store.copy_incoming(connection) as copy:
         for row in rows:
@@ -115,6 +142,7 @@ def _chunks(
     source: sqlalchemy.Connection,
     queries: reader.Queries,
     name: str,
+    judged_under: bytes,
     settings: StagingSettings,
     since: datetime | None,
     stand_ins: list[str],
@@ -123,7 +151,7 @@ def _chunks(
 
     An id that the source has twice may come twice.
     """
-    for chunk in store.polled(connection, name, settings.drift_days):
+    for chunk in store.polled(connection, name, judged_under, settings.drift_days):
         known = {one.document_id: one for one in chunk}
         stand_ins += filter(reader.is_stand_in, known)
         yield known, [one for one in known if not reader.is_stand_in(one)]
@@ -133,7 +161,9 @@ def _chunks(
             yield {}, fresh
 
 
-def _incoming(document: Document, known: Known | None, validation: Validation) -> Incoming | None:
+def _incoming(
+    document: Document, known: Known | None, source_digest: bytes | None, validation: Validation
+) -> Incoming | None:
     """The row to merge, or None where a posted document is what it was."""
     try:
         lines = lines_json(document.lines)
@@ -169,6 +199,8 @@ def _incoming(document: Document, known: Known | None, validation: Validation) -
         validation.external_id(document.kind, document.number),
         state_for(document.status, findings),
         _json([found._asdict() for found in findings]),
+        source_digest,
+        validation.digest,
     )
 
 
@@ -191,6 +223,8 @@ def _unreadable(bad: reader.BadDocument, validation: Validation) -> Incoming:
         external_id=validation.external_id("unknown", f"{number}-{bad.document_id}"),
         outcome="held",
         findings=_json([found._asdict()]),
+        source_digest=None,
+        judged_under=validation.digest,
     )
 
 

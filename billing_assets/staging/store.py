@@ -18,12 +18,13 @@ _CHANGEABLE = sorted(CHANGEABLE - {"gone"})
 
 
 class Known(NamedTuple):
-    """What we hold of a document already."""
+    """What we hold of a document already. `source_digest` is None where it must be read whatever the source says."""
 
     document_id: str
     content_hash: bytes
     posted: bool
     drifted: bool
+    source_digest: bytes | None
 
 
 class Incoming(NamedTuple):
@@ -52,6 +53,8 @@ class Incoming(NamedTuple):
     external_id: str
     outcome: str
     findings: str
+    source_digest: bytes | None
+    judged_under: bytes
 
 
 _COLUMNS = ", ".join(Incoming._fields)
@@ -77,25 +80,30 @@ def last_run(connection: Connection, source: str) -> int:
     return int(row["id"] or 0) if row else 0
 
 
-def polled(connection: Connection, source: str, drift_days: int) -> Iterator[list[Known]]:
+def polled(connection: Connection, source: str, judged_under: bytes, drift_days: int) -> Iterator[list[Known]]:
     """Everything that the source may still change, in chunks, each document once: what was posted lately, what is not
     terminal, and what went lately, for it may come back (a replica that lagged, a backup that was restored).
 
     The source has no modified date, so all of it must be compared again. Posted ones come first: one that is posted
-    while we read is then not met a second time.
+    while we read is then not met a second time. What was judged under another mapping or other rules must be read.
     """
     changeable: LiteralString = """
-        select id, document_id, content_hash, false as posted, false as drifted from billing.staged_invoices
+        select id, document_id, content_hash, false as posted, false as drifted,
+               case when judged_under = %(judged_under)s then source_digest end as source_digest
+        from billing.staged_invoices
         where source = %(source)s and id > %(after)s and state = any(%(states)s)
           and state in ('open', 'held', 'excluded', 'ready', 'batched', 'rejected')
         order by id limit %(chunk)s"""
     posted: LiteralString = """
-        select id, document_id, content_hash, true as posted, drift is not null as drifted from billing.staged_invoices
+        select id, document_id, content_hash, true as posted, drift is not null as drifted,
+               case when drift is null then source_digest end as source_digest
+        from billing.staged_invoices
         where source = %(source)s and id > %(after)s and state = 'posted'
           and posted_at > now() - make_interval(days => %(days)s)
         order by id limit %(chunk)s"""
     gone: LiteralString = """
-        select id, document_id, content_hash, false as posted, false as drifted from billing.staged_invoices
+        select id, document_id, content_hash, false as posted, false as drifted, null::bytea as source_digest
+        from billing.staged_invoices
         where source = %(source)s and id > %(after)s and state = 'gone'
           and state_since > now() - make_interval(days => %(days)s)
         order by id limit %(chunk)s"""
@@ -103,10 +111,17 @@ def polled(connection: Connection, source: str, drift_days: int) -> Iterator[lis
         after = 0
         while rows := connection.execute(
             query,
-            {"source": source, "after": after, "states": _CHANGEABLE, "days": drift_days, "chunk": CHUNK},
+            {
+                "source": source,
+                "after": after,
+                "states": _CHANGEABLE,
+                "judged_under": judged_under,
+                "days": drift_days,
+                "chunk": CHUNK,
+            },
         ).fetchall():
             after = rows[-1]["id"]
-            yield [Known(row["document_id"], row["content_hash"], row["posted"], row["drifted"]) for row in rows]
+            yield [Known(*(row[name] for name in Known._fields)) for row in rows]
 
 
 def unknown(connection: Connection, source: str, document_ids: Sequence[str], drift_days: int) -> list[str]:
@@ -129,7 +144,7 @@ def create_incoming(connection: Connection) -> None:
         create temporary table incoming on commit drop as
         select document_id, kind, number, status, created_at, document_date, due_date, period, customer, branch,
                currency, terms, purchase_order, memo, applies_to, total, line_count, extra, lines, content_hash,
-               external_id, state as outcome, findings
+               external_id, state as outcome, findings, source_digest, judged_under
         from billing.staged_invoices with no data"""
     )
 
@@ -148,8 +163,38 @@ def drop_repeated(connection: Connection) -> None:
     )
 
 
+def beside(connection: Connection, source: str, missing: Sequence[str]) -> Iterator[list[str]]:
+    """Ids, in chunks, of documents that were not read because they are as they were, but that stand beside one that
+    is not: with its number, or crediting it. What is found of them may be another now. `missing` are ids that went.
+    """
+    rows = connection.execute(
+        """
+        select s.document_id from billing.staged_invoices as s
+        where s.source = %(source)s and s.state in ('held', 'ready', 'batched', 'rejected')
+          and not exists (select from incoming as i where i.document_id = s.document_id)
+          and not s.document_id = any(%(missing)s)
+          and (s.external_id in (select external_id from incoming)
+               or exists (
+                   select from billing.staged_invoices as o
+                   where o.external_id = s.external_id and o.source <> s.source
+                     and o.state not in ('open', 'excluded', 'gone'))
+               or (s.kind = 'credit_memo' and s.applies_to in (
+                   select o.number from billing.staged_invoices as o
+                   where o.source = %(source)s and o.kind = 'invoice'
+                     and o.document_id in (select document_id from incoming union all select unnest(%(missing)s)))))
+        order by s.id""",
+        {"source": source, "missing": list(missing)},
+    )
+    ids = [row["document_id"] for row in rows]
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]
+
+
 def add_cross_findings(connection: Connection, source: str, duplicate: Finding, unknown_target: Finding) -> None:
-    """Findings that need to see other documents, and the state that follows from them."""
+    """Findings that need to see other documents, and the state that follows from them.
+
+    A document with one must be read again each time: it depends on more than its own content.
+    """
     connection.execute("create index on incoming (external_id)")
     connection.execute("create unique index on incoming (document_id)")
     connection.execute("analyze incoming")
@@ -158,7 +203,7 @@ def add_cross_findings(connection: Connection, source: str, duplicate: Finding, 
         set findings = i.findings || jsonb_build_array(
                 jsonb_build_object('code', %(code)s::text, 'severity', %(severity)s::text, 'path', %(path)s::text,
                                    'value', c.value, 'message', %(message)s::text || c.detail)),
-            outcome = 'held'
+            outcome = 'held', source_digest = null
         from ({}) as c
         where c.document_id = i.document_id"""
     duplicates = """
@@ -235,6 +280,15 @@ def merge(connection: Connection, source: str) -> dict[str, int]:
         order by i.created_at, i.document_id""",  # noqa: S608
         {"source": source},
     ).rowcount
+    connection.execute(  # says nothing of the document, so it is no change
+        """
+        update billing.staged_invoices as s
+        set source_digest = i.source_digest, judged_under = i.judged_under
+        from incoming as i
+        where s.source = %(source)s and s.document_id = i.document_id and s.state = any(%(states)s)
+          and (s.source_digest, s.judged_under) is distinct from (i.source_digest, i.judged_under)""",
+        {"source": source, "states": _CHANGEABLE},
+    )
     drifted = connection.execute(
         """
         update billing.staged_invoices as s

@@ -31,7 +31,7 @@ from billing_assets_tests.staging.conftest import Bench
 def take_over(bench: Bench, documents: Iterable[Document], bad: Iterable[BadDocument] = ()) -> None:
     """The second half of a staging, for what no PostgreSQL source can hold."""
     rules = validation()
-    rows = [staging._incoming(one, None, rules) for one in documents]
+    rows = [staging._incoming(one, None, None, rules) for one in documents]
     with bench.state.transaction():
         store.create_incoming(bench.state)
         with store.copy_incoming(bench.state) as copy:

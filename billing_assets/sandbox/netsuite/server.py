@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from billing_assets.sandbox.netsuite import catalog, control, errors, jobs, queries, records
+from billing_assets.sandbox.netsuite import catalog, control, errors, governance, jobs, queries, records
 from billing_assets.sandbox.netsuite.authentication import TOKEN_PATH, Authentication, TokenRefusedError, base_url
 from billing_assets.sandbox.netsuite.context import Sandbox
 from billing_assets.sandbox.netsuite.credentials import make_credentials
@@ -71,6 +71,7 @@ def make_app(sandbox: Sandbox) -> Starlette:
         rest("/record/v1/{type}/{ref}", _update, "PUT", "PATCH"),
         rest("/record/v1/{type}/{ref}/!transform/{target}", _transform, "POST"),
         rest("/record/v1/{type}/{ref}/{sublist}", _sublist, "GET"),
+        rest("/system/v1/governanceLimits", governance.limits, "GET"),
         rest("/async/v1/job/{job}", jobs.show_job, "GET"),
         rest("/async/v1/job/{job}/task", jobs.show_tasks, "GET"),
         rest("/async/v1/job/{job}/task/{task}", jobs.show_task, "GET"),

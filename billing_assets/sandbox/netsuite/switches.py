@@ -58,6 +58,7 @@ class Switches(BaseModel):
     latency_sigma: NonNegativeFloat = 0.5
     latency_tail: tuple[Annotated[float, Field(ge=0, le=1)], NonNegativeFloat] = (0.0, 0.0)
     concurrency_limit: PositiveInt = 15
+    governance: Literal["forbidden", "integrationSpecific", "accountLimit", "internal"] = "forbidden"
     over_limit: Literal["429", "401"] = "429"
     over_limit_401_seconds: NonNegativeFloat = 60.0
     token_lifetime_seconds: PositiveFloat = 3600.0
