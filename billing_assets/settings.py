@@ -71,7 +71,7 @@ class NetSuiteSettings(_Section):
     consumer_secret: SecretStr | None = Field(None, description="tba: consumer secret")
     token_id: SecretStr | None = Field(None, description="tba: token id")
     token_secret: SecretStr | None = Field(None, description="tba: token secret")
-    lanes: PositiveInt = Field(15, description="Most requests in flight at once, over all runs on all machines; NetSuite may allow fewer")
+    lanes: PositiveInt = Field(15, description="Most requests in flight at once, over all runs on all machines")
     timeout_seconds: PositiveFloat = Field(120, description="How long we wait for one answer")
     max_request_seconds: float = Field(
         900,

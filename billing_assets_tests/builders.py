@@ -20,6 +20,7 @@ from billing_assets.billing_system.queries import Queries, load_queries, shipped
 from billing_assets.domain.documents import Document, Line
 from billing_assets.domain.rules import Finding
 from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
+from billing_assets.runtime import validation_of
 from billing_assets.sandbox.sample.loader import create_sample_schema
 from billing_assets.settings import StagingSettings
 from billing_assets.shipped import shipped

@@ -1,11 +1,13 @@
 """A billing system and our state database, both real and empty, and staging between them."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from billing_assets.billing_system import reader
 from billing_assets.staging.staging import StagingResult
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.builders import (
@@ -78,6 +80,21 @@ class Bench:
                 where number = %(number)s""",
                 {"state": state, "number": number},
             )
+
+
+@contextmanager
+def reading_all() -> Iterator[None]:
+    """The billing database computes no digests, as one of another engine: everything is read each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "digests", lambda *_: {})
+        yield
+
+
+@pytest.fixture
+def read_all() -> Iterator[None]:
+    """The same for a whole test."""
+    with reading_all():
+        yield
 
 
 @pytest.fixture

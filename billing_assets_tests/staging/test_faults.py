@@ -113,7 +113,7 @@ def test_rows_and_watermark_move_together_or_not_at_all(bench: Bench, monkeypatc
     assert everything(bench) == before
 
 
-@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.usefixtures("small_chunks", "read_all")
 def test_a_document_that_is_posted_while_it_is_staged_is_left_alone(bench: Bench) -> None:
     for number in ("1", "2", "3"):
         insert_document(bench.source, number)
@@ -126,7 +126,7 @@ def test_a_document_that_is_posted_while_it_is_staged_is_left_alone(bench: Bench
     assert bench.row("1")["drift"] is None
 
 
-@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.usefixtures("small_chunks", "read_all")
 def test_a_document_that_changed_while_it_was_posted_is_drift_at_once(bench: Bench) -> None:
     ids = [insert_document(bench.source, number) for number in ("1", "2", "3")]
     bench.stage()
@@ -137,7 +137,7 @@ def test_a_document_that_changed_while_it_was_posted_is_drift_at_once(bench: Ben
     assert (row["state"], row["total"], row["drift"]["source_total"]) == ("posted", Decimal(10), "11.000")
 
 
-@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.usefixtures("small_chunks", "read_all")
 def test_a_document_that_is_locked_while_its_deletion_is_seen_stays_with_its_run(bench: Bench) -> None:
     gone = insert_document(bench.source, "0")
     for number in ("1", "2", "3"):

@@ -1,18 +1,14 @@
 """What is as it was is not read again, and that never shows in what is staged."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing_assets.billing_system import reader
 from billing_assets.domain.documents import Document
 from billing_assets.netsuite.mapping import load_mapping
 from billing_assets.shipped import shipped
@@ -20,13 +16,11 @@ from billing_assets.state.database import connect, libpq_url
 from billing_assets_tests.builders import (
     change_document,
     change_line,
-    create_billing_system,
     delete_document,
     insert_document,
-    open_for_writing,
     stage_now,
 )
-from billing_assets_tests.staging.conftest import Bench
+from billing_assets_tests.staging.conftest import Bench, reading_all
 
 _NUMBERS = ["1", "2", "3"]
 _STATUS = ["closed", "closed", "open", "void"]
@@ -48,14 +42,6 @@ _STEP = st.one_of(
     st.tuples(st.just("post"), st.integers(0, 9)),
     st.tuples(st.just("stage")),
 )
-
-
-@contextmanager
-def reading_everything() -> Iterator[None]:
-    """The billing database computes no digests, as one of another engine."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reader, "digests", lambda *_: {})
-        yield
 
 
 def judged(bench: Bench, **options: Any) -> list[str]:
@@ -124,7 +110,7 @@ def test_staging_with_digests_holds_what_staging_by_reading_all_holds(
             play(step, ids, bench, other)
             if step == ("stage",):
                 bench.stage()
-                with reading_everything():
+                with reading_all():
                     stage_now(another_state_url, bench.source_url)
                 assert held(bench.state) == held(other)
 
