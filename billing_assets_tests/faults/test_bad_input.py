@@ -115,7 +115,7 @@ def test_an_early_year_has_a_month_of_its_own(world: Staging) -> None:
 )
 def test_half_a_surrogate_pair_holds_its_document(changes: Row, path: str) -> None:
     """SQL Server keeps such texts, and no other database, no JSON and no request does."""
-    row = _incoming(builders.document(**changes), None, builders.validation())
+    row = _incoming(builders.document(**changes), None, None, builders.validation())
     assert row is not None
     assert row.outcome == "held"
     (found,) = json.loads(row.findings)
