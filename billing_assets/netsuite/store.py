@@ -193,10 +193,13 @@ def record_outcomes(
 
 
 def hold(connection: Connection, held: Lock, document: int, findings: Sequence[Finding]) -> None:
-    """Holds a document that the mapping, as it is now, cannot carry whole. Raises StaleLockError."""
+    """Holds a document that the mapping, as it is now, cannot carry whole; the next staging judges it anew.
+
+    Raises StaleLockError.
+    """
     moved = connection.execute(
         """
-        update billing.staged_invoices set state = 'held', batch = null, findings = %s
+        update billing.staged_invoices set state = 'held', batch = null, findings = %s, judged_under = null
         where id = %s and batch = %s and epoch = %s and state = 'locked'""",
         [Jsonb([found._asdict() for found in findings]), document, held.partition_key, held.epoch],
     ).rowcount
