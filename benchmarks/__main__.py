@@ -7,12 +7,13 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks import page
-from benchmarks.measure import Measure, Place, result
+from benchmarks.measure import Measure, Place, Round, result
 from benchmarks.registry import MEASURES
 from benchmarks.world import place
 
@@ -23,32 +24,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", action="append", choices=MEASURES, metavar="NAME", help="; ".join(MEASURES))
     parser.add_argument("--small", action="store_true", help="only see that it works: prints, writes no page")
     options = parser.parse_args(arguments)
-    chosen = [MEASURES[name] for name in options.only or MEASURES]
+    groups = grouped(options.only or MEASURES)
     if not options.small:
-        minutes = sum(one.minutes for one in chosen)
-        print(f"{len(chosen)} measures, about {minutes:.0f} minutes. Let nothing else work on this machine.", flush=True)
+        minutes = sum(measure.minutes for group in groups for measure in group)
+        print(f"About {minutes:.0f} minutes. Let nothing else work on this machine.", flush=True)
     well = True
     with tempfile.TemporaryDirectory(prefix="billing-bench-") as folder, place(Path(folder)) as here:
-        for measure in chosen:
-            well = _play(measure, here, small=options.small) and well
+        for group in groups:
+            began, start = datetime.now(UTC), time.monotonic()
+            found = played(group, here, small=options.small)
+            for name, one in found.items():
+                if not options.small:
+                    page.write("table", page.table(page.keep(name, one, began), MEASURES))
+                verdict = "reached" if one["reached"] else "NOT REACHED"
+                print(f"{name}: {one['ratio']['median']:.3f} ({one['mark']}) {verdict}", flush=True)
+                well = well and one["reached"]
+            print(f"  {(time.monotonic() - start) / 60:.1f} min", flush=True)
     return 0 if well or options.small else 1
 
 
-def _play(measure: Measure, here: Place, *, small: bool) -> bool:
-    """Plays one measure and writes it down; whether it is at its mark."""
-    began, start = datetime.now(UTC), time.monotonic()
-    rounds = []
-    for one in measure.play(here, small):
-        rounds.append(one)
-        ratio = measure.mark.ratio(one)
-        print(f"  {measure.name}: {one.ours:.4g} against {one.against:.4g} {measure.unit}: {ratio:.3f} {dict(one.detail)}")
-    found = result(measure, rounds)
-    if not small:
-        page.write("table", page.table(page.keep(measure.name, found, began), MEASURES))
-    verdict = "reached" if found["reached"] else "NOT REACHED"
-    minutes = (time.monotonic() - start) / 60
-    print(f"{measure.name}: {found['ratio']['median']:.3f} ({found['mark']}) {verdict}, {minutes:.1f} min", flush=True)
-    return bool(found["reached"])
+def grouped(names: Iterable[str]) -> list[list[Measure]]:
+    """The measures with these names, and those that are played together with them."""
+    plays = dict.fromkeys(MEASURES[name].play for name in names)
+    return [[one for one in MEASURES.values() if one.play is play] for play in plays]
+
+
+def played(group: Sequence[Measure], here: Place, *, small: bool) -> dict[str, dict[str, Any]]:
+    """Plays measures that share their play; their results by name."""
+    rounds: dict[str, list[Round]] = {one.name: [] for one in group}
+    for one in group[0].play(here, small):
+        measure = MEASURES[one.measure or group[0].name]
+        rounds[measure.name].append(one)
+        numbers = f"{one.ours:.4g} against {one.against:.4g} {measure.unit}"
+        print(f"  {measure.name}: {numbers}, {measure.mark.ratio(one):.3f} {dict(one.detail)}", flush=True)
+    return {one.name: result(one, rounds[one.name]) for one in group}
 
 
 if __name__ == "__main__":

@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 class Round(NamedTuple):
     """One playing of both sides over so many documents, in the unit of the measure.
 
-    `detail`: further numbers about ours, by what they are ("lanes idle, %").
+    `detail`: further numbers about ours, by what they are ("lanes idle (%)"). `measure`: the name of the measure that
+    it is of, where several share one play.
     """
 
     ours: float
     against: float
     documents: int
     detail: Mapping[str, float] = {}
+    measure: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ Play = Callable[[Place, bool], Iterator[Round]]
 class Measure:
     """`name` on the command line, `what` is measured `against` what, in which `unit`, to reach which `mark`.
 
-    `minutes`: about how long it takes at full size.
+    `minutes`: about how long it takes at full size. Measures with the same `play` are played together.
     """
 
     name: str
@@ -103,7 +105,10 @@ def result(measure: Measure, rounds: list[Round]) -> dict[str, Any]:
         "detail": {
             name: _spread([one.detail[name] for one in rounds if name in one.detail]) for name in sorted(details)
         },
-        "rounds": [one._asdict() | {"detail": dict(one.detail)} for one in rounds],
+        "rounds": [
+            {"ours": one.ours, "against": one.against, "documents": one.documents, "detail": dict(one.detail)}
+            for one in rounds
+        ],
     }
 
 

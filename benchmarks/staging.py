@@ -1,0 +1,197 @@
+"""Staging the sample: the first time against COPY and against dlt, again against reading the source once."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+import psycopg
+
+from benchmarks.measure import Mark, Measure, Place, Play, Round
+from benchmarks.world import ALL, Run, alone, database, runtime, source, stage_once
+from billing_assets.runtime import Runtime
+from billing_assets.settings import load_settings
+from billing_assets.state.database import libpq_url
+from billing_assets.state.server_programs import binaries
+
+_TABLES = {"invoices": "id", "invoice_lines": "invoice_id, line_no"}
+_SMALL = 60
+
+
+def staged() -> float:
+    """Seconds of one staging in this process, whose settings and mapping have been read."""
+    found = Runtime(load_settings())
+    _ = found.mapping
+    began = time.monotonic()
+    stage_once(found)
+    return time.monotonic() - began
+
+
+def copied(source_url: str, target_url: str) -> float:
+    """Seconds to COPY the source's tables to tables beside ours by psql, one after the other.
+
+    The copies have the same columns and no index; nothing is checked, joined or compared.
+    """
+    psql = str(binaries() / "psql")
+    origin, target = libpq_url(source_url), libpq_url(target_url)
+    with psycopg.connect(target, autocommit=True) as connection:
+        for table in _TABLES:
+            connection.execute(f"create table public.{table} ({_columns(origin, table)})")
+    began = time.monotonic()
+    for table in _TABLES:
+        out = subprocess.Popen([psql, origin, "-c", f"copy {table} to stdout"], stdout=subprocess.PIPE)
+        subprocess.run([psql, target, "-q", "-c", f"copy {table} from stdin"], stdin=out.stdout, check=True)
+        if out.wait() != 0:
+            raise RuntimeError(f"psql could not read {table}")
+    return time.monotonic() - began
+
+
+def _columns(origin: str, table: str) -> str:
+    with psycopg.connect(origin) as connection:
+        row = connection.execute(
+            "select string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' order by attnum) "
+            "from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped",
+            [table],
+        ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def with_dlt(source_url: str, target_url: str, folder: str) -> float:
+    """Seconds of dlt's `sql_database` into PostgreSQL by merge, on the same two tables, with its fastest way to read."""
+    os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": folder}  # nothing leaves this machine
+    import dlt  # noqa: PLC0415  only this process needs it
+    from dlt.sources.sql_database import sql_database  # noqa: PLC0415
+
+    tables = sql_database(libpq_url(source_url, "postgresql+psycopg2"), table_names=list(_TABLES), backend="pyarrow")
+    for table, key in _TABLES.items():
+        tables.resources[table].apply_hints(primary_key=key.split(", "), write_disposition="merge")
+    pipeline = dlt.pipeline(
+        "benchmark",
+        pipelines_dir=folder,
+        destination=dlt.destinations.postgres(libpq_url(target_url)),
+        dataset_name="copied",
+    )
+    began = time.monotonic()
+    pipeline.run(tables)
+    return time.monotonic() - began
+
+
+def read_once(source_url: str) -> float:
+    """Seconds to fetch every row of the source once with psycopg, from server-side cursors."""
+    began = time.monotonic()
+    with psycopg.connect(libpq_url(source_url)) as connection:
+        for table in _TABLES:
+            with connection.cursor(name=f"read_{table}") as cursor:
+                cursor.itersize = 10_000
+                cursor.execute(f"select * from {table}")  # noqa: S608  our own two names
+                for _ in cursor:
+                    pass
+    return time.monotonic() - began
+
+
+def _first(peer: Callable[[Place, str, str, int], float], rounds: int) -> Play:
+    def play(here: Place, small: bool) -> Iterator[Round]:
+        with source(here, ALL if not small else "2010-11", _SMALL if small else None) as billing:
+            for number in range(1 if small else rounds):
+                with database(here) as target:
+                    against = peer(here, billing, target, number)
+                with database(here, migrated=True) as state, runtime(here, state, billing):
+                    ours = alone(staged)
+                    _check(state, billing)
+                yield _round(ours, against, billing)
+
+    return play
+
+
+def _again(share: float) -> Play:
+    """Stagings after the first; before each, a share of the documents changes in the billing system."""
+
+    def play(here: Place, small: bool) -> Iterator[Round]:
+        with (
+            source(here, ALL if not small else "2010-11", _SMALL if small else None) as billing,
+            database(here, migrated=True) as state,
+            runtime(here, state, billing),
+        ):
+            alone(staged)
+            with psycopg.connect(libpq_url(state), autocommit=True) as connection:
+                connection.execute("vacuum analyze billing.staged_invoices")
+            for number in range(1 if small else 3):
+                if share:
+                    _change(billing, share, number)
+                against = alone(read_once, billing).value
+                yield _round(alone(staged), against, billing)
+                _check(state, billing)
+
+    return play
+
+
+def _change(source_url: str, share: float, number: int) -> None:
+    with psycopg.connect(libpq_url(source_url), autocommit=True) as connection:
+        connection.execute(
+            "update invoices set memo = %s where id %% %s = %s", [f"changed {number}", round(1 / share), number]
+        )
+
+
+def _round(ours: Run, against: float, source_url: str) -> Round:
+    return Round(ours.value, against, _count(source_url), {"our peak (MB)": ours.megabytes})
+
+
+def _count(source_url: str) -> int:
+    with psycopg.connect(libpq_url(source_url)) as connection:
+        row = connection.execute("select count(*) from invoices").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _check(state_url: str, source_url: str) -> None:
+    """Raises RuntimeError unless every document and every change is staged: else nothing counts."""
+    held, there = [], []
+    with psycopg.connect(libpq_url(state_url)) as connection:
+        held = connection.execute(
+            "select count(*), count(*) filter (where memo like 'changed %'), sum(line_count), sum(total) "
+            "from billing.staged_invoices"
+        ).fetchall()
+    with psycopg.connect(libpq_url(source_url)) as connection:
+        there = connection.execute(
+            "select count(*), count(*) filter (where memo like 'changed %'), "
+            "(select count(*) from invoice_lines), sum(total) from invoices"
+        ).fetchall()
+    if held != there:
+        raise RuntimeError(f"staged are {held}, the billing system has {there}")
+
+
+def _copy(_here: Place, billing: str, target: str, _number: int) -> float:
+    return copied(billing, target)
+
+
+def _dlt(here: Place, billing: str, target: str, number: int) -> float:
+    seconds: float = alone(with_dlt, billing, target, str(here.folder / f"dlt-{number}")).value
+    return seconds
+
+
+_ONCE = "reading the source once"
+MEASURES = [
+    Measure(
+        "staging_first",
+        "staging, first time",
+        "`COPY` of the same rows by psql",
+        "s",
+        Mark(at_most=4),
+        4,
+        _first(_copy, 3),
+    ),
+    Measure(
+        "staging_dlt",
+        "staging, first time",
+        "dlt (`sql_database`, merge) of the same tables",
+        "s",
+        Mark(faster=3),
+        12,
+        _first(_dlt, 2),
+    ),
+    Measure(
+        "staging_again", "staging again, nothing changed", _ONCE, "s", Mark(at_most=1.5), 3, _again(0)
+    ),
+    Measure(
+        "staging_changed", "staging again, 1 % changed", _ONCE, "s", Mark(at_most=1.5), 3, _again(0.01)
+    ),
+]
