@@ -37,7 +37,7 @@ def _play(here: Place, small: bool) -> Iterator[Round]:
         with source(here, "2010-11" if small else ALL, few) as billing:
             there = _documents(billing)
             little = _peak(here, billing, netsuite)
-            _multiply(billing, copies=many // there - 1)
+            _multiply(billing, copies=-(-many // there) - 1)
             yield Round(_peak(here, billing, netsuite), little, _documents(billing))
 
 

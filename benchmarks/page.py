@@ -19,22 +19,42 @@ from billing_assets.state.server_programs import binaries
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 
 Results = dict[str, dict[str, Any]]
-"""What the JSON holds: of each measure its result, by name."""
+"""What is kept of the measures, or of the profiles, by name."""
 
 
 def kept(page: Path = PAGE) -> Results:
-    """What was measured so far."""
-    path = page.with_suffix(".json")
-    found: Results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+    """The measures played so far."""
+    return _read(page)["measures"]
+
+
+def kept_profiles(page: Path = PAGE) -> Results:
+    """The profiles taken so far."""
+    return _read(page)["profiles"]
 
 
 def keep(name: str, result: Mapping[str, Any], began: datetime, page: Path = PAGE) -> Results:
-    """Puts one result into the JSON, with where and when; the others stay. Returns all."""
-    found = kept(page)
-    found[name] = {**result, "measured": f"{began:%Y-%m-%d %H:%M} UTC", "machine": machine(), "versions": versions()}
-    page.with_suffix(".json").write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return found
+    """Puts one measure into the JSON, with where and when; the others stay. Returns all."""
+    return _keep("measures", name, result, began, page)
+
+
+def keep_profile(name: str, profile: Mapping[str, Any], began: datetime, page: Path = PAGE) -> Results:
+    """The same for a profile."""
+    return _keep("profiles", name, profile, began, page)
+
+
+def _read(page: Path) -> dict[str, Results]:
+    path = page.with_suffix(".json")
+    found: dict[str, Results] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {"measures": {}, "profiles": {}} | found
+
+
+def _keep(kind: str, name: str, found: Mapping[str, Any], began: datetime, page: Path) -> Results:
+    everything = _read(page)
+    where = {"measured": f"{began:%Y-%m-%d %H:%M} UTC", "machine": machine(), "versions": versions()}
+    everything[kind][name] = {**found, **where}
+    text = json.dumps(everything, indent=2, ensure_ascii=False)
+    page.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    return everything[kind]
 
 
 def write(part: str, text: str, page: Path = PAGE) -> None:
@@ -55,9 +75,19 @@ def table(results: Results, names: Iterable[str]) -> str:
     """The measures that have been played, in the order of `names`, and below it where they were."""
     columns = ["measure", "against", "documents", "ours", "against it", "ratio: min · median · max", "to reach", "mark"]
     shown = [results[name] for name in names if name in results]
-    lines = [columns, ["---"] * len(columns), *(_row(one) for one in shown)]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"{text}\n\n{_where(shown)}"
+    return f"{_markdown([columns, *(_row(one) for one in shown)])}\n\n{_where(shown)}"
+
+
+def profile_table(profile: Mapping[str, Any]) -> str:
+    """What a document's time went into."""
+    whole = profile["milliseconds"]
+    rows = [[name, f"{part:.3f} ms", f"{100 * part / whole:.0f} %"] for name, part in profile["parts"].items()]
+    table = _markdown([["what", "per document", "share"], *rows, ["all", f"{whole:.3f} ms", ""]])
+    return f"{table}\n\n{profile['documents']:,} documents. {_where([profile])}"
+
+
+def _markdown(lines: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in [lines[0], ["---"] * len(lines[0]), *lines[1:]])
 
 
 def _row(result: Mapping[str, Any]) -> Sequence[str]:
