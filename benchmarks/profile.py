@@ -26,6 +26,7 @@ from benchmarks.staging import staged
 from benchmarks.world import ALL, database, place, runtime, source
 
 _RATE = 100
+_SHOWN = "Where the time of a posted and of a staged document goes"
 _POSTING = {
     "netsuite/wire.py": "HTTP",
     "netsuite/client.py": "HTTP",
@@ -71,7 +72,7 @@ def main(*, small: bool = False, target: Path = page.PAGE) -> None:
         for name, profile in (("posting", posting), ("staging", staging)):
             found = page.keep_profile(name, profile(here, small=small)._asdict(), began, target)
             page.write(f"where_{name}", page.profile_table(found[name]), target)
-    picture.main(target)
+    page.write("picture", f"![{_SHOWN}](images/{picture.main(target).name})", target)
 
 
 def posting(here: Place, *, small: bool) -> Profile:
