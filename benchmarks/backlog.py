@@ -5,7 +5,7 @@ The processes do what Dagster's runs do with a batch, without Dagster.
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -68,7 +68,7 @@ class Backlog:
 
 
 @contextmanager
-def backlog(here: Place, source_url: str, netsuite: Sandbox, settings: Mapping[str, str]) -> Iterator[Backlog]:
+def backlog(here: Place, source_url: str, netsuite: Sandbox, settings: dict[str, str]) -> Iterator[Backlog]:
     """All of the source staged and planned in a database of its own, and a NetSuite that is empty."""
     netsuite.reset()
     with (

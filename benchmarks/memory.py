@@ -1,4 +1,4 @@
-"""The most memory that any process of ours needs for a million documents, against 54,000: it must not grow with them."""
+"""The most memory that any process needs for a million documents, against 54,000: it must not grow with them."""
 
 import os
 import threading
@@ -22,8 +22,8 @@ _LOOK_SECONDS = 0.2
 _COPIES = """
     insert into invoices (id, number, kind, status, created_at, document_date, due_date, customer_no, country, currency,
         terms, total)
-    select id + k * 1000000, number || '-' || k, kind, status, created_at, document_date, due_date, customer_no, country,
-        currency, terms, total
+    select id + k * 1000000, number || '-' || k, kind, status, created_at, document_date, due_date, customer_no,
+        country, currency, terms, total
     from invoices cross join generate_series(1, %(copies)s) as k"""
 _COPIED_LINES = """
     insert into invoice_lines

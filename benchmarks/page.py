@@ -138,7 +138,13 @@ def machine() -> str:
 def versions() -> dict[str, str]:
     """Versions of all that takes part."""
     said = subprocess.run([binaries() / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    packages = {"Dagster": "dagster", "psycopg": "psycopg", "requests": "requests", "netsuite": "netsuite", "dlt": "dlt"}
+    packages = {
+        "Dagster": "dagster",
+        "psycopg": "psycopg",
+        "requests": "requests",
+        "netsuite": "netsuite",
+        "dlt": "dlt",
+    }
     return {
         "Python": platform.python_version(),
         "PostgreSQL": said.split()[-1],

@@ -4,14 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-mpl.use("Agg")  # no display
-
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
-
-from benchmarks import page  # noqa: E402
+from benchmarks import page
 
 _COLOURS = ["#1f5a92", "#4f8fc4", "#92bfe0", "#e08a3c", "#f0b97d", "#5f9e6e", "#a3cfae", "#8d7aa8", "#c9bfd8"]
 _PEER = "#b5b5b5"
@@ -30,15 +26,13 @@ def main(target: Path = page.PAGE) -> Path:
     """Draws what the JSON has, into `images/performance.png` beside the page."""
     charts = _charts(page.kept(target), page.kept_profiles(target))
     height = [len(bars) for _, bars in charts]
-    figure, axes = plt.subplots(
-        len(charts), 1, figsize=(9, 1.0 + 1.15 * sum(height)), height_ratios=height, layout="constrained", squeeze=False
-    )
+    figure = Figure(figsize=(9, 1.0 + 1.15 * sum(height)), layout="constrained")
+    axes = figure.subplots(len(charts), 1, height_ratios=height, squeeze=False)
     for axis, (title, bars) in zip(axes[:, 0], charts, strict=True):
         _draw(axis, title, bars)
     path = target.parent / "images" / "performance.png"
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=130)
-    plt.close(figure)
     return path
 
 

@@ -59,7 +59,9 @@ def _cpu(here: Place, small: bool) -> Iterator[Round]:
                 ours = alone(_post_all, waiting.keys).value
                 waiting.check(netsuite)
                 netsuite.reset()
-                signed = authenticator(waiting.runtime.settings.netsuite)(requests.Request("GET", netsuite.base_url).prepare())
+                signed = authenticator(waiting.runtime.settings.netsuite)(
+                    requests.Request("GET", netsuite.base_url).prepare()
+                )
                 login, threads = signed.headers["Authorization"], waiting.runtime.settings.netsuite.lanes
                 bare = alone(_bare_loop, netsuite.base_url, login, bodies, threads).value
                 waiting.check(netsuite)

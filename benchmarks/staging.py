@@ -57,7 +57,7 @@ def _columns(origin: str, table: str) -> str:
 
 
 def with_dlt(source_url: str, target_url: str, folder: str) -> float:
-    """Seconds of dlt's `sql_database` into PostgreSQL by merge, on the same two tables, with its fastest way to read."""
+    """Seconds of dlt's `sql_database` into PostgreSQL by merge, on the same two tables, by its faster way to read."""
     os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": folder}  # nothing leaves this machine
     import dlt  # noqa: PLC0415  only this process needs it
     from dlt.sources.sql_database import sql_database  # noqa: PLC0415
@@ -188,10 +188,6 @@ MEASURES = [
         12,
         _first(_dlt, 2),
     ),
-    Measure(
-        "staging_again", "staging again, nothing changed", _ONCE, "s", Mark(at_most=1.5), 3, _again(0)
-    ),
-    Measure(
-        "staging_changed", "staging again, 1 % changed", _ONCE, "s", Mark(at_most=1.5), 3, _again(0.01)
-    ),
+    Measure("staging_again", "staging again, nothing changed", _ONCE, "s", Mark(at_most=1.5), 3, _again(0)),
+    Measure("staging_changed", "staging again, 1 % changed", _ONCE, "s", Mark(at_most=1.5), 3, _again(0.01)),
 ]

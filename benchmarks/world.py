@@ -1,4 +1,4 @@
-"""What measures work on: a durable embedded PostgreSQL, databases on it, the sample's source, settings, own processes."""
+"""What measures work on: a durable embedded PostgreSQL, databases on it, the sample, settings, own processes."""
 
 import multiprocessing
 import os
@@ -69,7 +69,9 @@ def source(here: Place, period: str = ALL, documents: int | None = None) -> Iter
 
 
 @contextmanager
-def runtime(here: Place, state_url: str, source_url: str, settings: Mapping[str, str] | None = None) -> Iterator[Runtime]:
+def runtime(
+    here: Place, state_url: str, source_url: str, settings: Mapping[str, str] | None = None
+) -> Iterator[Runtime]:
     """The product on these databases with these settings (dotted names), for this process and all that it starts."""
     before = dict(os.environ)
     named = {"home": str(here.folder / "home"), "database_url": state_url, "source.url": source_url, **(settings or {})}
