@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,7 @@ from billing_assets.runtime import Runtime
 from billing_assets.settings import load_settings
 from billing_assets.state.database import libpq_url
 
+_CODE_LOCATION = "billing_assets.definitions"  # every run of Dagster has it in its memory
 _LOOK_SECONDS = 0.2
 _COPIES = """
     insert into invoices (id, number, kind, status, created_at, document_date, due_date, customer_no, country, currency,
@@ -69,10 +71,12 @@ def _peak(here: Place, billing: str, netsuite: Sandbox) -> float:
 
 
 def _stage() -> None:
+    import_module(_CODE_LOCATION)
     stage_once(Runtime(load_settings()))
 
 
 def _plan_and_post() -> None:
+    import_module(_CODE_LOCATION)
     found = Runtime(load_settings())
     with found.state() as connection:
         keys = plan(connection, found.settings.batches)

@@ -35,7 +35,7 @@ def _posted(here: Place, billing: str, netsuite: Sandbox, lanes: int) -> Round:
     with backlog(here, billing, netsuite, {"netsuite.lanes": str(lanes)}) as waiting:
         with runs(_RUNS) as pool:
             began = time.monotonic()
-            megabytes = list(pool.imap_unordered(post, waiting.keys))
+            list(pool.imap_unordered(post, waiting.keys))
             wall = time.monotonic() - began
         waiting.check(netsuite)
         work = netsuite.work(since=began)
@@ -44,7 +44,6 @@ def _posted(here: Place, billing: str, netsuite: Sandbox, lanes: int) -> Round:
     detail = {
         "lanes idle while a document waited (%)": 100 * idle_share(work, lanes, first, last),
         "mean latency (s)": mean,
-        "peak of a run (MB)": max(megabytes),
     }
     return Round(wall, waiting.documents * mean / lanes, waiting.documents, detail)
 

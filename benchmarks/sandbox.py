@@ -19,12 +19,9 @@ from typing import NamedTuple
 
 import requests
 
-from billing_assets.operations.sample import sandbox_settings
 from billing_assets.sandbox.netsuite.credentials import make_credentials
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.sandbox.netsuite.server import serve
 from billing_assets.sandbox.netsuite.switches import Switches
-from billing_assets.sandbox.sample.tables import netsuite_references
 
 _RECORD = "latencies"
 _ENTRY = struct.Struct("dd")
@@ -82,6 +79,10 @@ def idle_share(work: Sequence[Work], lanes: int, begin: float, end: float) -> fl
 @contextmanager
 def sandbox(folder: Path, **switches: object) -> Iterator[Sandbox]:
     """A sandbox that knows what the sample's mapping names. `switches` are those of its README."""
+    # They bring Dagster and pyarrow: not into every process that is measured.
+    from billing_assets.operations.sample import sandbox_settings  # noqa: PLC0415
+    from billing_assets.sandbox.sample.tables import netsuite_references  # noqa: PLC0415
+
     folder.mkdir(parents=True)
     command = [sys.executable, "-m", "benchmarks.sandbox", str(folder), json.dumps(switches)]
     with (folder / "sandbox.log").open("ab") as log:
@@ -114,6 +115,8 @@ class _Recorded(Switches):
 
 
 if __name__ == "__main__":
+    from billing_assets.sandbox.netsuite.server import serve
+
     home = Path(sys.argv[1])
     with (home / _RECORD).open("ab", buffering=0) as _record:
         serve(home, "127.0.0.1", 0, _Recorded(**json.loads(sys.argv[2])))

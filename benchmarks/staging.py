@@ -133,7 +133,7 @@ def _change(source_url: str, share: float, number: int) -> None:
 
 
 def _round(ours: Run, against: float, source_url: str) -> Round:
-    return Round(ours.value, against, _count(source_url), {"our peak (MB)": ours.megabytes})
+    return Round(ours.value, against, _count(source_url))
 
 
 def _count(source_url: str) -> int:

@@ -1,5 +1,6 @@
 """What measures work on: a durable embedded PostgreSQL, databases on it, the sample, settings, own processes."""
 
+import logging
 import multiprocessing
 import os
 import time
@@ -11,12 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
+import structlog
 from psycopg import sql
 from sqlalchemy import make_url
 
 from benchmarks.measure import Place
 from billing_assets.runtime import Runtime
-from billing_assets.sandbox.sample.loader import load_sample
 from billing_assets.settings import load_settings, variable
 from billing_assets.shipped import shipped
 from billing_assets.staging.staging import StagingResult, stage
@@ -57,6 +58,8 @@ def database(here: Place, *, migrated: bool = False) -> Iterator[str]:
 @contextmanager
 def source(here: Place, period: str = ALL, documents: int | None = None) -> Iterator[str]:
     """URL of a billing database with a period of the sample, all of it closed, or only its first so many documents."""
+    from billing_assets.sandbox.sample.loader import load_sample  # noqa: PLC0415  brings pyarrow: not into every process
+
     with database(here) as url:
         load_sample(url, period)
         with psycopg.connect(libpq_url(url), autocommit=True) as connection:
@@ -122,9 +125,15 @@ def processes(count: int) -> Iterator[ProcessPoolExecutor]:
 
 def measured(function: Callable[..., Any], *arguments: Any) -> Run:
     """Calls the function in this process."""
+    only_warnings()
     began, cpu = time.monotonic(), time.process_time()
     value = function(*arguments)
     return Run(value, time.monotonic() - began, time.process_time() - cpu, peak_megabytes())
+
+
+def only_warnings() -> None:
+    """What is going as it should is not said."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 def peak_megabytes() -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import page, picture, profile
-from benchmarks.__main__ import grouped, played
+from benchmarks.command import grouped, played
 from benchmarks.measure import Mark, Measure, Place, Round, result
 from benchmarks.registry import MEASURES
 from benchmarks.sandbox import Work, idle_share, mean_seconds
