@@ -5,9 +5,8 @@ from collections.abc import Iterator
 
 from benchmarks.backlog import backlog, post, runs
 from benchmarks.measure import Mark, Measure, Place, Round
-from benchmarks.posting import MONTH
 from benchmarks.sandbox import sandbox
-from benchmarks.world import source
+from benchmarks.world import MONTH, source
 from billing_assets.close.reconciliation import close_month
 
 _DOCUMENTS = 54_000

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from benchmarks.backlog import Backlog
 from benchmarks.measure import Mark, Measure, Place, Round
-from benchmarks.posting import LIMIT, MONTH
+from benchmarks.posting import LIMIT
 from benchmarks.sandbox import Sandbox, Work, idle_share, mean_seconds, sandbox
-from benchmarks.world import ALL, database, runtime, source
+from benchmarks.world import ALL, MONTH, database, runtime, source
 from billing_assets.runtime import Runtime
 from billing_assets_tests.command import running
 
@@ -18,6 +18,7 @@ _LANES = 15
 _LATENCY_MS = 300
 _DOCUMENTS = 9_000
 _ROUNDS = 2
+_QUICK = {"staging.detect_seconds": "1", "batches.sensor_seconds": "1"}
 _LOOK_SECONDS = 0.5
 _LONGEST_SECONDS = 900.0
 
@@ -38,12 +39,13 @@ _DONE = """
 def _play(here: Place, small: bool) -> Iterator[Round]:
     for number in range(1 if small else _ROUNDS):
         folder = here.folder / f"dagster-{number}"
-        documents, latency = (40, 20) if small else (_DOCUMENTS, _LATENCY_MS)
+        documents, latency, quick = (40, 20, _QUICK) if small else (_DOCUMENTS, _LATENCY_MS, {})
+        settings = {"home": str(folder / "home"), **quick}
         with (
             sandbox(folder / "netsuite", latency_median_ms=latency, concurrency_limit=_LANES) as netsuite,
             source(here, MONTH if small else ALL, documents) as billing,
             database(here, migrated=True) as state,
-            runtime(here, state, billing, netsuite.settings | {"home": str(folder / "home")}) as found,
+            runtime(here, state, billing, netsuite.settings | settings) as found,
         ):
             _work_through(found, folder / "up.log")
             yield from _measured(found, netsuite)

@@ -13,7 +13,7 @@ import psycopg
 from benchmarks.backlog import post
 from benchmarks.measure import Mark, Measure, Place, Round
 from benchmarks.sandbox import Sandbox, sandbox
-from benchmarks.world import ALL, alone, database, runtime, source, stage_once
+from benchmarks.world import ALL, MONTH, alone, database, runtime, source, stage_once
 from billing_assets.batches.planning import plan
 from billing_assets.runtime import Runtime
 from billing_assets.settings import load_settings
@@ -36,7 +36,7 @@ _COPIED_LINES = """
 def _play(here: Place, small: bool) -> Iterator[Round]:
     few, many = (60, 600) if small else (None, 1_000_000)
     with sandbox(here.folder / "netsuite-memory") as netsuite:
-        with source(here, "2010-11" if small else ALL, few) as billing:
+        with source(here, MONTH if small else ALL, few) as billing:
             there = _documents(billing)
             little = _peak(here, billing, netsuite)
             _multiply(billing, copies=-(-many // there) - 1)

@@ -7,7 +7,7 @@ and lose nothing only as long as nothing breaks.
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import requests
@@ -17,11 +17,11 @@ from requests_oauthlib import OAuth1
 
 from benchmarks.backlog import backlog, post, warm
 from benchmarks.measure import Mark, Measure, Place, Play, Round
-from benchmarks.posting import MONTH
 from benchmarks.sandbox import Sandbox, sandbox
-from benchmarks.world import alone, source
+from benchmarks.world import MONTH, alone, source
 from billing_assets.sandbox.netsuite.credentials import Credentials
 
+_ROUNDS = 2
 Bodies = Sequence[tuple[str, bytes]]
 
 
@@ -79,26 +79,29 @@ def ours(keys: Sequence[str]) -> float:
     return time.monotonic() - began
 
 
-def _play(peer: Any, lanes: int, documents: int, theirs: int) -> Play:
-    """Ours on `documents`, the peer on the first `theirs` of them: milliseconds per document."""
+def _play(lanes: int, documents: int, one_by_ones: int) -> Play:
+    """Ours, the package and the loop by turns, in milliseconds per document; the slow loop on fewer documents."""
 
     def play(here: Place, small: bool) -> Iterator[Round]:
-        milliseconds, rounds, count, their_count = (10, 1, 20, 20) if small else (300, 2, documents, theirs)
+        milliseconds, rounds, count, few = (10, 1, 20, 20) if small else (300, _ROUNDS, documents, one_by_ones)
         switches = {"latency_median_ms": milliseconds, "latency_sigma": 0, "concurrency_limit": lanes}
         settings = {"netsuite.lanes": str(lanes), "batches.at_once_below": "1000"}
-        folder = here.folder / f"netsuite-{peer.__name__}-{lanes}"
+        folder = here.folder / f"netsuite-peers-{lanes}"
         with sandbox(folder, **switches) as netsuite, source(here, MONTH, count) as billing:
             for _ in range(rounds):
                 with backlog(here, billing, netsuite, settings) as waiting:
-                    bodies = waiting.bodies()[:their_count]
-                    mine = alone(ours, waiting.keys).value / waiting.documents
+                    bodies = waiting.bodies()
+                    mine = 1000 * alone(ours, waiting.keys).value / waiting.documents
                     waiting.check(netsuite)
-                    yield Round(1000 * mine, _peer(peer, netsuite, bodies, lanes), waiting.documents)
+                    package = _peer(with_the_package, netsuite, bodies, lanes)
+                    loop = _peer(one_by_one, netsuite, bodies[:few], lanes)
+                yield Round(mine, package, waiting.documents, measure=f"package_{lanes}")
+                yield Round(mine, loop, waiting.documents, measure=f"loop_{lanes}")
 
     return play
 
 
-def _peer(peer: Any, netsuite: Sandbox, bodies: Bodies, lanes: int) -> float:
+def _peer(peer: Callable[..., float], netsuite: Sandbox, bodies: Bodies, lanes: int) -> float:
     netsuite.reset()
     seconds: float = alone(peer, netsuite.base_url, netsuite.running.credentials, bodies, lanes).value
     if netsuite.created() != len(bodies):
@@ -106,29 +109,20 @@ def _peer(peer: Any, netsuite: Sandbox, bodies: Bodies, lanes: int) -> float:
     return 1000 * seconds / len(bodies)
 
 
+_PLAYS = {1: _play(1, 150, 150), 5: _play(5, 500, 100), 15: _play(15, 1000, 100)}
 MEASURES = [
     Measure(
         f"{name}_{lanes}",
         f"wall time per posted document, {lanes} {'lane' if lanes == 1 else 'lanes'}, 300 ms",
-        said,
+        against,
         "ms",
         Mark(faster=1),
-        minutes,
-        _play(peer, lanes, documents, theirs),
+        2.5,
+        play,
     )
-    for name, said, peer, sizes in [
-        (
-            "package",
-            "package `netsuite` 0.12.0, as many at once",
-            with_the_package,
-            [(1, 150, 150, 4), (5, 500, 500, 2.5), (15, 1000, 1000, 2)],
-        ),
-        (
-            "loop",
-            "a loop that posts one by one, as a generic connector",
-            one_by_one,
-            [(1, 150, 150, 4), (5, 500, 60, 2), (15, 1000, 60, 1.5)],
-        ),
+    for lanes, play in _PLAYS.items()
+    for name, against in [
+        ("package", "package `netsuite` 0.12.0, as many at once"),
+        ("loop", "a loop that posts one by one, as generic connectors do"),
     ]
-    for lanes, documents, theirs, minutes in sizes
 ]

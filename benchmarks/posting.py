@@ -11,10 +11,9 @@ import requests
 from benchmarks.backlog import backlog, post, runs, warm
 from benchmarks.measure import Mark, Measure, Place, Play, Round
 from benchmarks.sandbox import Sandbox, idle_share, mean_seconds, sandbox
-from benchmarks.world import ALL, alone, source
+from benchmarks.world import ALL, MONTH, alone, source
 from billing_assets.netsuite.auth import authenticator
 
-MONTH = "2010-11"
 _RUNS = 3
 
 

@@ -20,10 +20,9 @@ from typing import NamedTuple
 from benchmarks import page, picture
 from benchmarks.backlog import backlog, post, warm
 from benchmarks.measure import Place
-from benchmarks.posting import MONTH
 from benchmarks.sandbox import sandbox
 from benchmarks.staging import staged
-from benchmarks.world import ALL, database, place, runtime, source
+from benchmarks.world import ALL, MONTH, database, place, runtime, source
 
 _RATE = 100
 _SHOWN = "Where the time of a posted and of a staged document goes"

@@ -3,12 +3,12 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psycopg
 
 from benchmarks.measure import Mark, Measure, Place, Play, Round
-from benchmarks.world import ALL, Run, alone, database, runtime, source, stage_once
+from benchmarks.world import ALL, MONTH, alone, database, runtime, source, stage_once
 from billing_assets.runtime import Runtime
 from billing_assets.settings import load_settings
 from billing_assets.state.database import libpq_url
@@ -89,18 +89,20 @@ def read_once(source_url: str) -> float:
     return time.monotonic() - began
 
 
-def _first(peer: Callable[[Place, str, str, int], float], rounds: int) -> Play:
-    def play(here: Place, small: bool) -> Iterator[Round]:
-        with source(here, ALL if not small else "2010-11", _SMALL if small else None) as billing:
-            for number in range(1 if small else rounds):
-                with database(here) as target:
-                    against = peer(here, billing, target, number)
-                with database(here, migrated=True) as state, runtime(here, state, billing):
-                    ours = alone(staged)
-                    _check(state, billing)
-                yield _round(ours, against, billing)
-
-    return play
+def _first(here: Place, small: bool) -> Iterator[Round]:
+    """COPY, ours and dlt by turns, each into a new database."""
+    with source(here, MONTH if small else ALL, _SMALL if small else None) as billing:
+        documents = _count(billing)
+        for number in range(1 if small else 3):
+            with database(here) as target:
+                copy = copied(billing, target)
+            with database(here, migrated=True) as state, runtime(here, state, billing):
+                ours = alone(staged).value
+                _check(state, billing)
+            with database(here) as target:
+                dlt = alone(with_dlt, billing, target, str(here.folder / f"dlt-{number}")).value
+            yield Round(ours, copy, documents, measure="staging_first")
+            yield Round(ours, dlt, documents, measure="staging_dlt")
 
 
 def _again(share: float) -> Play:
@@ -108,7 +110,7 @@ def _again(share: float) -> Play:
 
     def play(here: Place, small: bool) -> Iterator[Round]:
         with (
-            source(here, ALL if not small else "2010-11", _SMALL if small else None) as billing,
+            source(here, ALL if not small else MONTH, _SMALL if small else None) as billing,
             database(here, migrated=True) as state,
             runtime(here, state, billing),
         ):
@@ -119,7 +121,7 @@ def _again(share: float) -> Play:
                 if share:
                     _change(billing, share, number)
                 against = alone(read_once, billing).value
-                yield _round(alone(staged), against, billing)
+                yield Round(alone(staged).value, against, _count(billing))
                 _check(state, billing)
 
     return play
@@ -130,10 +132,6 @@ def _change(source_url: str, share: float, number: int) -> None:
         connection.execute(
             "update invoices set memo = %s where id %% %s = %s", [f"changed {number}", round(1 / share), number]
         )
-
-
-def _round(ours: Run, against: float, source_url: str) -> Round:
-    return Round(ours.value, against, _count(source_url))
 
 
 def _count(source_url: str) -> int:
@@ -159,15 +157,6 @@ def _check(state_url: str, source_url: str) -> None:
         raise RuntimeError(f"staged are {held}, the billing system has {there}")
 
 
-def _copy(_here: Place, billing: str, target: str, _number: int) -> float:
-    return copied(billing, target)
-
-
-def _dlt(here: Place, billing: str, target: str, number: int) -> float:
-    seconds: float = alone(with_dlt, billing, target, str(here.folder / f"dlt-{number}")).value
-    return seconds
-
-
 _ONCE = "reading the source once"
 MEASURES = [
     Measure(
@@ -177,7 +166,7 @@ MEASURES = [
         "s",
         Mark(at_most=4),
         4,
-        _first(_copy, 3),
+        _first,
     ),
     Measure(
         "staging_dlt",
@@ -186,7 +175,7 @@ MEASURES = [
         "s",
         Mark(faster=3),
         12,
-        _first(_dlt, 2),
+        _first,
     ),
     Measure("staging_again", "staging again, nothing changed", _ONCE, "s", Mark(at_most=1.5), 3, _again(0)),
     Measure("staging_changed", "staging again, 1 % changed", _ONCE, "s", Mark(at_most=1.5), 3, _again(0.01)),

@@ -25,7 +25,8 @@ from billing_assets.state import embedded
 from billing_assets.state.database import libpq_url
 from billing_assets.state.migrations import migrate
 
-ALL = "all"
+ALL, MONTH = "all", "2010-11"
+"""Periods of the sample: all of it, and a large month."""
 
 
 @contextmanager
