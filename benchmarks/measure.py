@@ -53,7 +53,7 @@ class Mark:
     def said(self, unit: str) -> str:
         """The mark in a few characters, e.g. "≤ 1.1, ≤ 300 MB"."""
         parts = [f"≤ {self.at_most:g}"] if self.at_most is not None else []
-        parts += [f"≥ {self.faster:g} × faster"] if self.faster is not None else []
+        parts += [f"≥ {self.faster:g} × as fast"] if self.faster is not None else []
         parts += [f"≤ {self.most:g} {unit}"] if self.most is not None else []
         return ", ".join(parts)
 
