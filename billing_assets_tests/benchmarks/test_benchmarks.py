@@ -1,6 +1,7 @@
 """The benchmarks work, small; how fast anything is, no test says."""
 
 import json
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,6 +98,14 @@ def test_a_profiled_stack_belongs_to_the_innermost_function_of_ours() -> None:
     assert profile.what(stack, {"netsuite/wire.py:exchange": "sending", "netsuite/wire.py": "HTTP"}) == "sending"
     assert profile.what(stack, {}) == "the rest"
     assert profile.what("run (threading.py:1)", {}) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere py-spy wants to be root")
+def test_a_profile_tells_what_staging_spends_its_time_on(server_url: str, tmp_path: Path) -> None:
+    found = profile.staging(Place(server_url, tmp_path), small=True)
+    assert found.documents == 60
+    assert "reading the billing system" in found.parts
+    assert sum(found.parts.values()) == pytest.approx(found.milliseconds)
 
 
 def test_the_picture_is_drawn_from_what_was_measured(tmp_path: Path) -> None:
