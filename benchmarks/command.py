@@ -4,6 +4,8 @@ Each measure is written when it is through, so that one can be played anew: `pyt
 """
 
 import argparse
+import signal
+import sys
 import tempfile
 import time
 import traceback
@@ -25,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--small", action="store_true", help="only see that it works: prints, writes no page")
     options = parser.parse_args(arguments)
     only_warnings()
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # what was started is stopped first
     groups = grouped(options.only or MEASURES)
     if not options.small:
         minutes = sum(measure.minutes for group in groups for measure in group)
