@@ -49,8 +49,8 @@ lint: setup ## lint, format check, room boundaries, strict types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-bench: setup ## speed as ratios, on a quiet machine (some minutes; BENCH_PERIOD=all for the full size)
-	@for name in staging posting locking close; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+bench: setup ## speed and memory as ratios; writes docs/performance.md and its picture (an hour and a half, quiet machine)
+	@$(BIN)/python -m benchmarks
 
 faults: setup ## every fault campaign, with the real daemon; writes the tables of docs/reliability.md (an hour)
 	@$(BIN)/python -m billing_assets_tests.faults.campaign

@@ -1,92 +1,146 @@
-"""Posting through the sandbox: wall time against the limit of latency and lanes, CPU against a bare loop of POSTs."""
+"""Posting the sample into the sandbox: wall time against the limit that NetSuite's latency and lanes set, and our CPU
+against a bare loop of the same requests."""
 
-import os
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from queue import Empty, SimpleQueue
 
 import requests
 
-from benchmarks.world import World, report, stage_once, timed_process, world
-from billing_assets.batches.planning import plan
-from billing_assets.domain.documents import Kind
-from billing_assets.netsuite import store
-from billing_assets.netsuite.mapping import RECORD_TYPES
+from benchmarks.backlog import backlog, post, runs, warm
+from benchmarks.measure import Mark, Measure, Place, Play, Round
+from benchmarks.sandbox import Sandbox, idle_share, mean_seconds, sandbox
+from benchmarks.world import ALL, MONTH, alone, source
+from billing_assets.netsuite.auth import authenticator
 
-PERIOD = os.environ.get("BENCH_PERIOD", "2010-11")
-LATENCY_MS = 100
-
-POST = """
-import os
-from billing_assets.batches.lease import holding
-from billing_assets.netsuite.posting import post_batch
-from billing_assets.runtime import Runtime
-from billing_assets.settings import load_settings
-runtime = Runtime(load_settings())
-runtime.mapping, runtime.netsuite
-began = time.monotonic()
-for key in {keys!r}:
-    with runtime.state() as connection, runtime.lanes() as lanes, holding(
-        runtime.database_url, connection, key, str(os.getpid()), runtime.settings, retry_rejected=False) as lease:
-        post_batch(connection, runtime.netsuite, lanes, runtime.mapping, lease, runtime.settings)
-seconds = {clock}
-"""
+_RUNS = 3
 
 
-def main() -> None:
-    """Prints the ratios."""
-    with world(PERIOD, latency_median_ms=LATENCY_MS, latency_sigma=0) as here:
-        documents, keys = backlog(here)
-        lanes = here.runtime.settings.netsuite.lanes
-        runs = here.runtime.settings.batches.parallel_runs
-        began = time.monotonic()
-        with ThreadPoolExecutor(runs) as pool:
-            codes = [POST.format(keys=keys[run::runs], clock="time.monotonic() - began") for run in range(runs)]
-            peak = max(megabytes for _, megabytes in pool.map(timed_process, codes))
-        wall = time.monotonic() - began
-        limit = documents * LATENCY_MS / 1000 / lanes
-        what = f"posting {documents:,} documents, {runs} runs"
-        report(what, f"{wall:.1f} s", f"latency ÷ lanes {limit:.1f} s", wall / limit, 1.05)
-        report("peak memory of a posting run", f"{peak:.0f} MB", "300 MB", peak / 300, 1)
-    with world(PERIOD) as here:
-        documents, keys = backlog(here)
-        bodies = _bodies(here, keys)
-        seconds, _ = timed_process(POST.format(keys=keys, clock="time.process_time()"))
-        idle, _ = timed_process(POST.format(keys=keys, clock="time.process_time()"))
-        ours = (seconds - idle) / documents * 1000
-        requests.post(f"{here.sandbox.base_url}/sandbox/reset", timeout=60).raise_for_status()
-        bare = _bare_loop(here, bodies) / documents * 1000
-        report("our CPU per posted document", f"{ours:.2f} ms", f"bare loop {bare:.2f} ms", ours / bare, 2)
+def _wall_time(lanes: int, median_seconds: float, rounds: Sequence[tuple[str, int | None]]) -> Play:
+    """A round for each period of the sample, or for its first so many documents, of which some are held."""
+
+    def play(here: Place, small: bool) -> Iterator[Round]:
+        median, chosen = (0.05, [(MONTH, 40)]) if small else (median_seconds, rounds)
+        switches = {"latency_median_ms": 1000 * median, "concurrency_limit": lanes}
+        with sandbox(here.folder / f"netsuite-{lanes}-{median}", **switches) as netsuite:
+            for period, documents in chosen:
+                with source(here, period, documents) as billing:
+                    yield _posted(here, billing, netsuite, lanes)
+
+    return play
 
 
-def backlog(here: World) -> tuple[int, list[str]]:
-    stage_once(here.runtime)
-    with here.runtime.state() as connection:
-        keys = plan(connection, here.runtime.settings.batches)
-        return sum(len(store.in_batch(connection, key)) for key in keys), keys
+def _posted(here: Place, billing: str, netsuite: Sandbox, lanes: int) -> Round:
+    """Several runs side by side, from the moment when they are ready until the last batch is read back."""
+    with backlog(here, billing, netsuite, {"netsuite.lanes": str(lanes)}) as waiting:
+        with runs(_RUNS) as pool:
+            began = time.monotonic()
+            list(pool.imap_unordered(post, waiting.keys))
+            wall = time.monotonic() - began
+        waiting.check(netsuite)
+        work = netsuite.work(since=began)
+        first, last = (moment - time.time() + time.monotonic() for moment in waiting.first_and_last_intent())
+    mean = mean_seconds(work)
+    detail = {
+        "lanes idle while a document waited (%)": 100 * idle_share(work, lanes, first, last),
+        "mean latency (s)": mean,
+    }
+    return Round(wall, waiting.documents * mean / lanes, waiting.documents, detail)
 
 
-def _bodies(here: World, keys: list[str]) -> list[tuple[str, bytes]]:
-    mapping = here.runtime.mapping
-    with here.runtime.state() as connection:
-        return [
-            (RECORD_TYPES[Kind(one.document.kind)], mapping.payload(one.document))
-            for key in keys
-            for one in store.in_batch(connection, key)
-        ]
+def _cpu(here: Place, small: bool) -> Iterator[Round]:
+    """The CPU time of one process, ours and the bare loop by turns."""
+    rounds, documents = (1, 40) if small else (3, None)
+    with sandbox(here.folder / "netsuite-cpu") as netsuite, source(here, MONTH, documents) as billing:
+        for _ in range(rounds):
+            with backlog(here, billing, netsuite, {}) as waiting:
+                bodies = waiting.bodies()
+                ours = alone(_post_all, waiting.keys).value
+                waiting.check(netsuite)
+                netsuite.reset()
+                signed = authenticator(waiting.runtime.settings.netsuite)(
+                    requests.Request("GET", netsuite.base_url).prepare()
+                )
+                login, threads = signed.headers["Authorization"], waiting.runtime.settings.netsuite.lanes
+                bare = alone(_bare_loop, netsuite.base_url, login, bodies, threads).value
+                waiting.check(netsuite)
+            yield Round(1000 * ours / waiting.documents, 1000 * bare / waiting.documents, waiting.documents)
 
 
-def _bare_loop(here: World, bodies: list[tuple[str, bytes]]) -> float:
-    """CPU seconds of the same POSTs by requests, with a token that was fetched before."""
-    client = here.runtime.netsuite
-    signed = client._auth(requests.Request("GET", client.base_url).prepare())  # the token only
-    headers = {"Authorization": signed.headers["Authorization"], "Content-Type": "application/json"}
-    session = requests.Session()
+def _post_all(keys: Sequence[str]) -> float:
+    """CPU seconds of this process for posting these batches."""
+    warm()
     began = time.process_time()
-    for record_type, body in bodies:
-        url = f"{client.base_url}/services/rest/record/v1/{record_type}"
-        assert session.post(url, data=body, headers=headers, timeout=60).status_code == 204
+    for key in keys:
+        post(key)
     return time.process_time() - began
 
 
-if __name__ == "__main__":
-    main()
+def _bare_loop(base_url: str, login: str, bodies: Sequence[tuple[str, bytes]], threads: int) -> float:
+    """CPU seconds of this process for the same requests by as many threads, and nothing else."""
+    waiting: SimpleQueue[tuple[str, bytes]] = SimpleQueue()
+    for one in bodies:
+        waiting.put(one)
+    headers = {"Authorization": login, "Content-Type": "application/json"}
+
+    def work() -> None:
+        with requests.Session() as session:
+            while True:
+                try:
+                    record_type, body = waiting.get_nowait()
+                except Empty:
+                    return
+                url = f"{base_url}/services/rest/record/v1/{record_type}"
+                answer = session.post(url, data=body, headers=headers, timeout=60)
+                answer.raise_for_status()
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    began = time.process_time()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return time.process_time() - began
+
+
+LIMIT = "documents × mean latency drawn ÷ lanes"
+
+MEASURES = [
+    Measure(
+        "posting_15",
+        "posting, 15 lanes, 300 ms, three runs side by side",
+        LIMIT,
+        "s",
+        Mark(at_most=1.05),
+        22,
+        _wall_time(15, 0.3, [(MONTH, None), (MONTH, None), (ALL, None)]),
+    ),
+    Measure(
+        "posting_5",
+        "posting, 5 lanes, 300 ms, three runs side by side",
+        LIMIT,
+        "s",
+        Mark(at_most=1.05),
+        4.5,
+        _wall_time(5, 0.3, [(MONTH, 2_000), (MONTH, 2_000)]),
+    ),
+    Measure(
+        "posting_slow",
+        "posting, 15 lanes, 2 s, three runs side by side",
+        LIMIT,
+        "s",
+        Mark(at_most=1.05),
+        5.5,
+        _wall_time(15, 2.0, [(MONTH, 2_400)]),
+    ),
+    Measure(
+        "posting_cpu",
+        "our CPU per posted document, sandbox without latency",
+        "a bare loop of the same requests: requests, as many threads",
+        "ms",
+        Mark(at_most=2),
+        3,
+        _cpu,
+    ),
+]

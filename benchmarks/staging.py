@@ -1,63 +1,85 @@
-"""Staging all of the sample, against COPY of the same rows by psql; staging again, against reading the source once."""
+"""Staging the sample: the first time against COPY and against dlt, again against reading the source once."""
 
+import os
 import subprocess
 import time
+from collections.abc import Iterator
 
 import psycopg
 
-from benchmarks.world import report, timed_process, world
+from benchmarks.measure import Mark, Measure, Place, Play, Round
+from benchmarks.world import ALL, MONTH, alone, database, runtime, source, stage_once
+from billing_assets.runtime import Runtime
+from billing_assets.settings import load_settings
 from billing_assets.state.database import libpq_url
 from billing_assets.state.server_programs import binaries
 
-_STAGE = """
-from benchmarks.world import stage_once
-from billing_assets.runtime import Runtime
-from billing_assets.settings import load_settings
-runtime = Runtime(load_settings())
-runtime.mapping
-began = time.monotonic()
-stage_once(runtime)
-seconds = time.monotonic() - began
-"""
-_TABLES = ("invoices", "invoice_lines")
+_TABLES = {"invoices": "id", "invoice_lines": "invoice_id, line_no"}
+_SMALL = 60
 
 
-def main() -> None:
-    """Prints the ratios and the peak memory."""
-    with world("all") as here:
-        source, state = libpq_url(here.source_url), libpq_url(here.runtime.database_url)
-        copied = sum(_copy(source, state, table) for table in _TABLES)
-        read = _read(source)
-        first, first_megabytes = timed_process(_STAGE)
-        second, second_megabytes = timed_process(_STAGE)
-    report("first staging, 53,628 documents", f"{first:.1f} s", f"COPY by psql {copied:.1f} s", first / copied, 4)
-    report("staging again, nothing changed", f"{second:.1f} s", f"reading once {read:.1f} s", second / read, 1.5)
-    peak = max(first_megabytes, second_megabytes)
-    report("peak memory of staging", f"{peak:.0f} MB", "300 MB", peak / 300, 1)
+def staged() -> float:
+    """Seconds of one staging in this process, whose settings and mapping have been read."""
+    found = Runtime(load_settings())
+    _ = found.mapping
+    began = time.monotonic()
+    stage_once(found)
+    return time.monotonic() - began
 
 
-def _copy(source: str, state: str, table: str) -> float:
-    """Seconds to COPY a table from the source to a plain table beside ours, psql to psql."""
+def copied(source_url: str, target_url: str) -> float:
+    """Seconds to COPY the source's tables to tables beside ours by psql, one after the other.
+
+    The copies have the same columns and no index; nothing is checked, joined or compared.
+    """
     psql = str(binaries() / "psql")
-    with psycopg.connect(source) as connection:
-        columns = connection.execute(
+    origin, target = libpq_url(source_url), libpq_url(target_url)
+    with psycopg.connect(target, autocommit=True) as connection:
+        for table in _TABLES:
+            connection.execute(f"create table public.{table} ({_columns(origin, table)})")
+    began = time.monotonic()
+    for table in _TABLES:
+        out = subprocess.Popen([psql, origin, "-c", f"copy {table} to stdout"], stdout=subprocess.PIPE)
+        subprocess.run([psql, target, "-q", "-c", f"copy {table} from stdin"], stdin=out.stdout, check=True)
+        if out.wait() != 0:
+            raise RuntimeError(f"psql could not read {table}")
+    return time.monotonic() - began
+
+
+def _columns(origin: str, table: str) -> str:
+    with psycopg.connect(origin) as connection:
+        row = connection.execute(
             "select string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' order by attnum) "
             "from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped",
             [table],
         ).fetchone()
-    with psycopg.connect(state, autocommit=True) as connection:
-        connection.execute(f"create table public.copy_of_{table} ({columns[0] if columns else ''})")
+    return str(row[0]) if row else ""
+
+
+def with_dlt(source_url: str, target_url: str, folder: str) -> float:
+    """Seconds of dlt's `sql_database` into PostgreSQL by merge, on the same two tables, by its faster way to read."""
+    os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": folder}  # nothing leaves this machine
+    import dlt  # noqa: PLC0415  only this process needs it
+    from dlt.sources.sql_database import sql_database  # noqa: PLC0415
+
+    tables = sql_database(libpq_url(source_url, "postgresql+psycopg2"), table_names=list(_TABLES), backend="pyarrow")
+    for table, key in _TABLES.items():
+        tables.resources[table].apply_hints(primary_key=key.split(", "), write_disposition="merge")
+    pipeline = dlt.pipeline(
+        "benchmark",
+        pipelines_dir=folder,
+        destination=dlt.destinations.postgres(libpq_url(target_url)),
+        dataset_name="copied",
+    )
     began = time.monotonic()
-    out = subprocess.Popen([psql, source, "-c", f"copy {table} to stdout"], stdout=subprocess.PIPE)
-    subprocess.run([psql, state, "-q", "-c", f"copy public.copy_of_{table} from stdin"], stdin=out.stdout, check=True)
-    out.wait()
+    pipeline.run(tables)
     return time.monotonic() - began
 
 
-def _read(source: str) -> float:
+def read_once(source_url: str) -> float:
     """Seconds to fetch every row of the source once with psycopg, from server-side cursors."""
     began = time.monotonic()
-    with psycopg.connect(source) as connection:
+    with psycopg.connect(libpq_url(source_url)) as connection:
         for table in _TABLES:
             with connection.cursor(name=f"read_{table}") as cursor:
                 cursor.itersize = 10_000
@@ -67,5 +89,94 @@ def _read(source: str) -> float:
     return time.monotonic() - began
 
 
-if __name__ == "__main__":
-    main()
+def _first(here: Place, small: bool) -> Iterator[Round]:
+    """COPY, ours and dlt by turns, each into a new database."""
+    with source(here, MONTH if small else ALL, _SMALL if small else None) as billing:
+        documents = _count(billing)
+        for number in range(1 if small else 3):
+            with database(here) as target:
+                copy = copied(billing, target)
+            with database(here, migrated=True) as state, runtime(here, state, billing):
+                ours = alone(staged).value
+                _check(state, billing)
+            with database(here) as target:
+                dlt = alone(with_dlt, billing, target, str(here.folder / f"dlt-{number}")).value
+            yield Round(ours, copy, documents, measure="staging_first")
+            yield Round(ours, dlt, documents, measure="staging_dlt")
+
+
+def _again(share: float) -> Play:
+    """Stagings after the first; before each, a share of the documents changes in the billing system."""
+
+    def play(here: Place, small: bool) -> Iterator[Round]:
+        with (
+            source(here, ALL if not small else MONTH, _SMALL if small else None) as billing,
+            database(here, migrated=True) as state,
+            runtime(here, state, billing),
+        ):
+            alone(staged)
+            with psycopg.connect(libpq_url(state), autocommit=True) as connection:
+                connection.execute("vacuum analyze billing.staged_invoices")
+            for number in range(1 if small else 3):
+                if share:
+                    _change(billing, share, number)
+                against = alone(read_once, billing).value
+                yield Round(alone(staged).value, against, _count(billing))
+                _check(state, billing)
+
+    return play
+
+
+def _change(source_url: str, share: float, number: int) -> None:
+    with psycopg.connect(libpq_url(source_url), autocommit=True) as connection:
+        connection.execute(
+            "update invoices set memo = %s where id %% %s = %s", [f"changed {number}", round(1 / share), number]
+        )
+
+
+def _count(source_url: str) -> int:
+    with psycopg.connect(libpq_url(source_url)) as connection:
+        row = connection.execute("select count(*) from invoices").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _check(state_url: str, source_url: str) -> None:
+    """Raises RuntimeError unless every document and every change is staged: else nothing counts."""
+    held, there = [], []
+    with psycopg.connect(libpq_url(state_url)) as connection:
+        held = connection.execute(
+            "select count(*), count(*) filter (where memo like 'changed %'), sum(line_count), sum(total) "
+            "from billing.staged_invoices"
+        ).fetchall()
+    with psycopg.connect(libpq_url(source_url)) as connection:
+        there = connection.execute(
+            "select count(*), count(*) filter (where memo like 'changed %'), "
+            "(select count(*) from invoice_lines), sum(total) from invoices"
+        ).fetchall()
+    if held != there:
+        raise RuntimeError(f"staged are {held}, the billing system has {there}")
+
+
+_ONCE = "reading the source once"
+MEASURES = [
+    Measure(
+        "staging_first",
+        "staging, first time",
+        "`COPY` of the same rows by psql",
+        "s",
+        Mark(at_most=4),
+        4,
+        _first,
+    ),
+    Measure(
+        "staging_dlt",
+        "staging, first time",
+        "dlt (`sql_database`, merge) of the same tables",
+        "s",
+        Mark(faster=3),
+        12,
+        _first,
+    ),
+    Measure("staging_again", "staging again, nothing changed", _ONCE, "s", Mark(at_most=1.5), 3, _again(0)),
+    Measure("staging_changed", "staging again, 1 % changed", _ONCE, "s", Mark(at_most=1.5), 3, _again(0.01)),
+]
