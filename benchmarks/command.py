@@ -18,6 +18,7 @@ from benchmarks import page, profile
 from benchmarks.measure import Measure, Place, Round, result
 from benchmarks.registry import MEASURES
 from benchmarks.world import only_warnings, place
+from billing_assets_tests import measured
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 well, found = False, {}
             for name, one in found.items():
                 if not options.small:
-                    page.write("table", page.table(page.keep(name, one, began), MEASURES))
+                    measured.write("table", page.table(page.keep(name, one, began), MEASURES), page.PAGE)
                     verdict = "reached" if one["reached"] else "NOT REACHED"
                     print(f"{name}: {one['ratio']['median']:.3f} ({one['mark']}) {verdict}", flush=True)
                     well = well and one["reached"]

@@ -1,10 +1,7 @@
 """docs/performance.md and the JSON beside it: what was measured, where and when. No figure there is typed by hand."""
 
 import json
-import os
 import platform
-import re
-import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,9 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from billing_assets.state.server_programs import binaries
+from billing_assets_tests import measured
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 
@@ -50,44 +45,26 @@ def _read(page: Path) -> dict[str, Results]:
 
 def _keep(kind: str, name: str, found: Mapping[str, Any], began: datetime, page: Path) -> Results:
     everything = _read(page)
-    where = {"measured": f"{began:%Y-%m-%d %H:%M} UTC", "machine": machine(), "versions": versions()}
+    where = {"measured": f"{began:%Y-%m-%d %H:%M} UTC", "machine": measured.machine(), "versions": versions()}
     everything[kind][name] = {**found, **where}
     text = json.dumps(everything, indent=2, ensure_ascii=False)
     page.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
     return everything[kind]
 
 
-def write(part: str, text: str, page: Path = PAGE) -> None:
-    """Puts a text between its markers on the page. Raises ValueError when the page has none for it."""
-    found = page.read_text(encoding="utf-8")
-    anew, times = re.subn(
-        rf"(<!-- measured: {part} -->\n).*?(<!-- end -->)",
-        lambda marks: f"{marks[1]}\n{text}\n\n{marks[2]}",
-        found,
-        flags=re.DOTALL,
-    )
-    if times != 1:
-        raise ValueError(f"{page} has no place for {part}")
-    page.write_text(anew, encoding="utf-8")
-
-
 def table(results: Results, names: Iterable[str]) -> str:
     """The measures that have been played, in the order of `names`, and below it where they were."""
     columns = ["measure", "against", "documents", "ours", "against it", "ratio: min · median · max", "to reach", "mark"]
     shown = [results[name] for name in names if name in results]
-    return f"{_markdown([columns, *(_row(one) for one in shown)])}\n\n{_where(shown)}"
+    return f"{measured.table(columns, (_row(one) for one in shown))}\n\n{_where(shown)}"
 
 
 def profile_table(profile: Mapping[str, Any]) -> str:
     """What a document's time went into."""
     whole = profile["milliseconds"]
     rows = [[name, f"{part:.3f} ms", f"{100 * part / whole:.0f} %"] for name, part in profile["parts"].items()]
-    table = _markdown([["what", "per document", "share"], *rows, ["all", f"{whole:.3f} ms", ""]])
+    table = measured.table(["what", "per document", "share"], [*rows, ["all", f"{whole:.3f} ms", ""]])
     return f"{table}\n\n{profile['documents']:,} documents. {_where([profile])}"
-
-
-def _markdown(lines: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in [lines[0], ["---"] * len(lines[0]), *lines[1:]])
 
 
 def _row(result: Mapping[str, Any]) -> Sequence[str]:
@@ -129,15 +106,8 @@ def _times(times: Sequence[str]) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def machine() -> str:
-    """The machine in a few words."""
-    memory = psutil.virtual_memory().total / 2**30
-    return f"{os.cpu_count()} cores, {memory:.0f} GB, {platform.system()} {platform.release()}"
-
-
 def versions() -> dict[str, str]:
     """Versions of all that takes part."""
-    said = subprocess.run([binaries() / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
     packages = {
         "Dagster": "dagster",
         "psycopg": "psycopg",
@@ -147,6 +117,6 @@ def versions() -> dict[str, str]:
     }
     return {
         "Python": platform.python_version(),
-        "PostgreSQL": said.split()[-1],
+        "PostgreSQL": measured.postgresql_version(),
         **{name: version(package) for name, package in packages.items()},
     }

@@ -13,6 +13,7 @@ from benchmarks.command import grouped, played
 from benchmarks.measure import Mark, Measure, Place, Round, result
 from benchmarks.registry import MEASURES
 from benchmarks.sandbox import Work, idle_share, mean_seconds
+from billing_assets_tests import measured
 
 KINDS = {group[0].play.__code__: group for group in grouped(MEASURES)}.values()
 """Of measures that differ in their numbers only, one."""
@@ -30,7 +31,7 @@ def test_a_measure_runs_and_stands_in_the_json_and_in_the_table(
     target = tmp_path / "performance.md"
     target.write_text(EMPTY, encoding="utf-8")
     for name, found in played(group, Place(server_url, tmp_path), small=True).items():
-        page.write("table", page.table(page.keep(name, found, datetime.now(UTC), target), MEASURES), target)
+        measured.write("table", page.table(page.keep(name, found, datetime.now(UTC), target), MEASURES), target)
     kept = json.loads(target.with_suffix(".json").read_text(encoding="utf-8"))["measures"]
     assert kept.keys() == {one.name for one in group}
     for one in kept.values():
@@ -69,12 +70,12 @@ def test_lanes_count_as_idle_while_netsuite_works_on_nothing() -> None:
 def test_a_table_is_written_only_where_the_page_has_a_place_for_it(tmp_path: Path) -> None:
     target = tmp_path / "performance.md"
     target.write_text(EMPTY, encoding="utf-8")
-    page.write("table", "| anew |", target)
-    page.write("table", "| anew again |", target)
+    measured.write("table", "| anew |", target)
+    measured.write("table", "| anew again |", target)
     assert "| anew again |" in target.read_text(encoding="utf-8")
     assert "| anew |" not in target.read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="no place for elsewhere"):
-        page.write("elsewhere", "", target)
+        measured.write("elsewhere", "", target)
 
 
 def test_the_figures_in_the_documentation_are_those_that_were_measured() -> None:

@@ -5,28 +5,23 @@ Each part writes its table when it is through, with the machine, the date and th
 
 import argparse
 import json
-import os
 import platform
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from billing_assets.state.server_programs import binaries
 from billing_assets_tests.faults.bad_input import campaign as bad_input
 from billing_assets_tests.faults.kills import campaign as kills
 from billing_assets_tests.faults.life import campaign as life
 from billing_assets_tests.faults.scenarios.causes import SCENARIOS
 from billing_assets_tests.faults.scenarios.measure import play
 from billing_assets_tests.faults.scenarios.world import FULL, can_mount
+from billing_assets_tests.measured import machine, postgresql_version, table, write
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 MEASURED = PAGE.with_suffix(".json")
@@ -47,22 +42,8 @@ def main() -> int:
         named = options.scenario if part == "scenarios" else None
         text, is_well = scenarios(named) if named else PARTS[part]()
         well = well and is_well
-        write(part, f"{text}\n\n{_where_and_when(began)}")
+        write(part, f"{text}\n\n{_where_and_when(began)}", PAGE)
     return 0 if well else 1
-
-
-def write(part: str, text: str, page: Path = PAGE) -> None:
-    """Puts a part's table between its markers. Raises ValueError when the page has none for it."""
-    found = page.read_text(encoding="utf-8")
-    anew, times = re.subn(
-        rf"(<!-- measured: {part} -->\n).*?(<!-- end -->)",
-        lambda marks: f"{marks[1]}\n{text}\n\n{marks[2]}",
-        found,
-        flags=re.DOTALL,
-    )
-    if times != 1:
-        raise ValueError(f"{page} has no place for {part}")
-    page.write_text(anew, encoding="utf-8")
 
 
 def scenarios(names: Iterable[str] = SCENARIOS) -> tuple[str, bool]:
@@ -143,23 +124,14 @@ PARTS: dict[str, Callable[[], tuple[str, bool]]] = {
 }
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table in Markdown."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
-
-
 def _number(value: float | None, unit: str = "") -> str:
     return "-" if value is None else f"{value:.1f}{unit}"
 
 
 def _where_and_when(began: datetime) -> str:
-    said = subprocess.run([binaries() / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    memory = psutil.virtual_memory().total / 2**30
     return (
-        f"{began:%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()} "
-        f"{platform.release()}; Python {platform.python_version()}, PostgreSQL {said.split()[-1]}, "
-        f"Dagster {version('dagster')}."
+        f"{began:%Y-%m-%d %H:%M} UTC, {machine()}; Python {platform.python_version()}, "
+        f"PostgreSQL {postgresql_version()}, Dagster {version('dagster')}."
     )
 
 
