@@ -55,9 +55,9 @@ class Answered:
 
 @dataclass
 class Dispatch:
-    """The two queues between the calling thread and the workers."""
+    """The two queues between the calling thread and the workers; a None among the requests ends one worker."""
 
-    requests: SimpleQueue[Request] = field(default_factory=SimpleQueue)
+    requests: SimpleQueue[Request | None] = field(default_factory=SimpleQueue)
     answers: SimpleQueue[Answered] = field(default_factory=SimpleQueue)
     in_flight: int = 0
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -86,7 +86,8 @@ class Dispatch:
         recalled = []
         try:
             while True:
-                recalled.append(self.requests.get_nowait())
+                if request := self.requests.get_nowait():
+                    recalled.append(request)
         except Empty:
             self.in_flight -= len(recalled)
             return recalled
@@ -94,7 +95,7 @@ class Dispatch:
 
 @contextmanager
 def dispatching(client: NetSuiteClient, permits: Permits, workers: int, lease: Validity) -> Iterator[Dispatch]:
-    """Runs `workers` threads until the block ends. Requests that nobody began by then are dropped with the queue.
+    """Runs `workers` threads until the block ends. Requests that nobody began by then are not sent.
 
     While the lease is not renewed nothing is sent: another run may have taken over, which the renewal will tell.
     """
@@ -109,6 +110,8 @@ def dispatching(client: NetSuiteClient, permits: Permits, workers: int, lease: V
         yield dispatch
     finally:
         dispatch.stopping.set()
+        for _ in threads:  # they would sleep at the queue while the batch's lanes stand idle
+            dispatch.requests.put(None)
         for thread in threads:
             thread.join(timeout=2 * _LOOK_AT_STOP_SECONDS)
 
@@ -121,11 +124,7 @@ def _work(dispatch: Dispatch, client: NetSuiteClient, permits: Permits, lease: V
 
 
 def _send_until_stopped(dispatch: Dispatch, client: NetSuiteClient, permits: Permits, lease: Validity) -> None:
-    while not dispatch.stopping.is_set():
-        try:
-            request = dispatch.requests.get(timeout=_LOOK_AT_STOP_SECONDS)
-        except Empty:
-            continue
+    while request := dispatch.requests.get():
         answer: Answer | None = None
         while answer is None:
             if dispatch.stopping.is_set():

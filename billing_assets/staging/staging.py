@@ -2,10 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 
 import orjson
 import sqlalchemy
@@ -48,6 +49,13 @@ class StagingResult:
     counts: dict[str, int]
 
 
+class _Wanted(NamedTuple):
+    """A document to be read: what we hold of it, and its digest at the source."""
+
+    known: Known | None
+    source_digest: bytes | None
+
+
 def stage(
     connection: Connection,
     source: sqlalchemy.Connection,
@@ -74,10 +82,11 @@ def stage(
         missing: list[str] = []
         stand_ins: list[str] = []
         take = partial(_take, connection, source, queries, name, validation)
-        for known, ids in _chunks(connection, source, queries, name, validation.digest, settings, since, stand_ins):
-            absent, bad = take(ids, known)
+        chunks = _chunks(connection, source, queries, name, validation.digest, settings, since, stand_ins)
+        for looked_at, unlike in _unlike(source, queries, chunks):
+            absent, bad = take(unlike)
             missing += absent
-            counts["read"] += len(ids) - len(absent)
+            counts["read"] += looked_at - len(absent)
             counts["unreadable"] += bad
         # They cannot be asked for one by one, so as long as we hold some, all of them are read.
         without_id = reader.documents_without_id(source, queries, None if stand_ins else since)
@@ -86,8 +95,9 @@ def stage(
         counts["read"] += len(without_id)
         counts["unreadable"] += len(without_id)
         store.drop_repeated(connection)
-        for ids in store.beside(connection, name, missing):
-            take(ids, {})
+        beside = store.beside(connection, name, missing)
+        for _, unlike in _unlike(source, queries, (({}, ids) for ids in beside)):
+            take(unlike)
         restore_idle_limit(connection, idle_limit)
         settle_order(connection, merging=True)
         gone = store.mark_gone(connection, name, missing)  # first: a document is no duplicate of one that went
@@ -105,30 +115,44 @@ def stage(
     return StagingResult(since, watermark, counts)
 
 
+def _unlike(
+    source: sqlalchemy.Connection, queries: reader.Queries, chunks: Iterable[tuple[Mapping[str, Known], Sequence[str]]]
+) -> Iterator[tuple[int, dict[str, _Wanted]]]:
+    """What must be read: documents whose digest is not the one we know. About 1,000 at a time, however few a chunk has,
+    and with each how many were looked at for it."""
+    looked_at, unlike = 0, dict[str, _Wanted]()
+    for known, ids in chunks:
+        digests = reader.digests(source, queries, ids)
+        looked_at += len(ids)
+        for one in ids:
+            held, digest = known.get(one), digests.get(one)
+            if held is None or digest is None or held.source_digest != digest:
+                unlike[one] = _Wanted(held, digest)
+        if len(unlike) >= reader.CHUNK:
+            yield looked_at, unlike
+            looked_at, unlike = 0, {}
+    yield looked_at, unlike
+
+
 def _take(
     connection: Connection,
     source: sqlalchemy.Connection,
     queries: reader.Queries,
     name: str,
     validation: Validation,
-    ids: Sequence[str],
-    known: Mapping[str, Known],
+    wanted: Mapping[str, _Wanted],
 ) -> tuple[list[str], int]:
-    """Reads documents, but for those known to be as they were, into the temporary table.
+    """Reads documents into the temporary table.
 
     Returns the ids that the source has no more, and how many of the others cannot be understood.
     """
-    digests = reader.digests(source, queries, ids)
-    unlike = [one for one in ids if not (one in digests and one in known and known[one].source_digest == digests[one])]
-    documents, bad = reader.read_documents(source, queries, name, unlike)
-    rows = [
-        row
-        for one in documents
-        if (row := _incoming(one, known.get(one.document_id), digests.get(one.document_id), validation))
-    ]
+    documents, bad = reader.read_documents(source, queries, name, list(wanted))
+    # An engine may find more than was asked for: to some, `a` and `A` are equal.
+    asked = ((one, wanted.get(one.document_id, _Wanted(None, None))) for one in documents)
+    rows = [row for one, held in asked if (row := _incoming(one, *held, validation))]
     _copy(connection, rows + [_unreadable(one, validation) for one in bad])
     found = {one.document_id for one in documents} | {one.document_id for one in bad}
-    return [one for one in unlike if one not in found], len(bad)
+    return [one for one in wanted if one not in found], len(bad)
 
 
 def _copy(connection: Connection, rows: Sequence[Incoming]) -> None:
