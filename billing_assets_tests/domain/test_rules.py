@@ -1,10 +1,12 @@
 """Every rule: a document that breaks it, the nearest one that does not, and what follows."""
 
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from billing_assets.domain.documents import Document, State
 from billing_assets.domain.rules import RULES, Finding, Policy, finding, state_for, validate
@@ -205,6 +207,29 @@ def test_a_finding_cuts_a_long_value_and_shows_a_nul() -> None:
 def test_an_invoice_of_1114_lines_with_quantities_of_80995_is_valid() -> None:
     lines = [line(number, "2.55", quantity=Decimal(80_995)) for number in range(1, 1115)]
     assert findings(document("581475", *lines)) == []
+
+
+_NUMBERS = st.one_of(
+    st.decimals(-(10**10), 10**10, allow_nan=False, places=2),
+    st.builds(lambda digits, places: Decimal(digits).scaleb(-places), st.integers(-(10**9), 10**9), st.integers(0, 90)),
+)
+
+
+@given(st.lists(st.tuples(_NUMBERS, _NUMBERS), min_size=1, max_size=30))
+def test_a_number_that_is_too_fine_is_found_whatever_numbers_stand_beside_it(
+    numbers: list[tuple[Decimal, Decimal]],
+) -> None:
+    lines = [line(place, str(amount), unit_price=price) for place, (amount, price) in enumerate(numbers, 1)]
+    found = {(one.code, one.path) for one in findings(document("1", *lines, total=Decimal(10)))}
+    for place, (amount, price) in enumerate(numbers, 1):
+        assert (("AMOUNT_PRECISION", f"lines[{place}].amount") in found) == (amount != round_at(amount, 2))
+        assert (("NUMBER_TOO_LARGE", f"lines[{place}].unit_price") in found) == (
+            abs(price) >= 10**10 or price != round_at(price, 15)
+        )
+
+
+def round_at(number: Decimal, digits: int) -> Decimal:
+    return number.quantize(Decimal(1).scaleb(-digits), context=Context(prec=200))
 
 
 def test_the_period_is_the_month_of_the_document_date() -> None:
