@@ -9,6 +9,7 @@ from billing_assets.alerts import store
 from billing_assets.alerts.causes import Alert, failed_check, partition_left_failed, run_failure, sum_money
 from billing_assets.alerts.send import deliver
 from billing_assets.alerts.watch import look
+from billing_assets.batches.partitions import partition_of
 from billing_assets.batches.store import needing_attention
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
@@ -29,7 +30,7 @@ def tell_about_failed_runs(
     if run.tags.get("dagster/will_retry") == "true":
         return dg.SkipReason("The run is tried again.")
     error, message = _error(context)
-    partition = run.tags.get("dagster/partition")
+    partition = partition_of(run)
     with billing.state() as connection:
         left = store.left_in_batches(connection, [partition] if partition else [])
         alert = run_failure(
@@ -78,7 +79,7 @@ def tell_about_failed_checks(context: dg.RunStatusSensorContext, billing: dg.Res
             message=evaluation.description or "see its metadata",
             run_id=run.run_id,
             ui_url=billing.settings.alerts.ui_url,
-            partition=run.tags.get("dagster/partition"),
+            partition=partition_of(run),
         )
         for entry in context.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
         if entry.dagster_event and not (evaluation := entry.dagster_event.asset_check_evaluation_data).passed

@@ -5,7 +5,7 @@ import time
 import dagster as dg
 
 from billing_assets.batches.assets import ASKED_BY
-from billing_assets.batches.partitions import batches
+from billing_assets.batches.partitions import batches, partition_of
 from billing_assets.batches.planning import plan, runs_wanted
 from billing_assets.batches.unlocking import unlock_stale
 from billing_assets.runtime import Runtime
@@ -33,7 +33,7 @@ def _about_to_lock(record: dg.RunRecord) -> str | None:
     started = run.status == dg.DagsterRunStatus.STARTED and record.start_time
     if started and not 0 <= time.time() - started <= _LOCKS_WITHIN_SECONDS:  # below 0: the clock was set back
         return None
-    return run.tags.get("dagster/partition")
+    return partition_of(run)
 
 
 def plan_batches_sensor(settings: Settings) -> dg.SensorDefinition:

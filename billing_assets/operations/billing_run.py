@@ -9,6 +9,7 @@ import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 
+from billing_assets.batches.partitions import partition_of
 from billing_assets.billing_system.totals import month_totals, months
 from billing_assets.close.reconciliation import MonthClose, Row, Sum, add, close_month
 from billing_assets.operations.processes import Process, keep_running
@@ -74,7 +75,7 @@ class Progress:
         for run in instance.get_runs(failed):
             if run.run_id not in self.told:
                 self.told.add(run.run_id)
-                partition = run.tags.get("dagster/partition", "")
+                partition = partition_of(run) or ""
                 reason = escape(_reason(instance, run.run_id))
                 self.say(f"[red]Run {run.run_id[:8]} of {run.job_name} {partition} failed:[/red] {reason}")
 

@@ -71,10 +71,15 @@ def test_a_planner_that_died_before_its_request_was_taken_asks_again_with_a_new_
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
-def test_the_planner_leaves_a_batch_alone_that_has_a_live_run(system: System, status: dg.DagsterRunStatus) -> None:
+@pytest.mark.parametrize(
+    "tag", ["dagster/partition", "dagster/asset_partition_range_start"]
+)  # a backfill's: the second
+def test_the_planner_leaves_a_batch_alone_that_has_a_live_run(
+    system: System, status: dg.DagsterRunStatus, tag: str
+) -> None:
     ready(system, "500001")
     (key,) = system.planned()
-    system.instance.add_run(dg.DagsterRun(job_name="post_batch", status=status, tags={"dagster/partition": key}))
+    system.instance.add_run(dg.DagsterRun(job_name="post_batch", status=status, tags={tag: key}))
     assert isinstance(system.look("plan_batches"), dg.SkipReason)
 
 
