@@ -106,8 +106,10 @@ def add_batch(connection: Connection, partition_key: str, period: str, sequence:
             where s.period = %(period)s and {PLANNABLE}
             order by s.id limit %(size)s for update of s skip locked),
         taken as (
+            -- so written that no index of the state is looked through for every row: where the statistics were taken
+            -- before a month was closed, the whole backlog would be, for a thousand documents at a time
             update billing.staged_invoices as d set state = 'batched', batch = %(key)s
-            from chosen as c where d.id = c.id and d.state = 'ready'
+            from chosen as c where d.id = c.id and d.state || '' = 'ready'
             returning d.total)
         update billing.locked_batches
         set documents = t.documents, total = t.total
@@ -175,9 +177,13 @@ def needing_attention(connection: Connection) -> list[dict[str, Any]]:
         """
         select b.partition_key, d.currency, count(*) as documents, sum(d.total) as total, b.finished_at as since
         from billing.locked_batches as b
-        join billing.staged_invoices as d on d.batch = b.partition_key
-         and (d.state in ('batched', 'locked', 'posting', 'rejected')
-              or (d.state = 'posted' and (d.read_back_at is null or d.difference is not null)))
+        cross join lateral (  -- batch by batch, each half by its partial index
+            select currency, total from billing.staged_invoices
+            where batch = b.partition_key and state in ('batched', 'locked', 'posting', 'rejected')
+            union all
+            select currency, total from billing.staged_invoices
+            where batch = b.partition_key and state = 'posted'
+              and (read_back_at is null or difference is not null)) as d
         where b.state = 'attention'
         group by b.partition_key, d.currency order by 1, 2"""
     ).fetchall()

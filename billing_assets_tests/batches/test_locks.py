@@ -390,7 +390,9 @@ def test_the_database_refuses_a_move_that_the_diagram_does_not_have(batch: Batch
 
 def test_the_log_of_attempts_takes_no_change(batch: Batch) -> None:
     held = batch.lock()
-    posting.record_intents(batch.state, held, {batch.ids()[0]: b"0"})
+    first = batch.ids()[0]
+    attempts = posting.record_intents(batch.state, held, {first: b"0"})
+    posting.record_outcomes(batch.state, held, [Outcome(first, attempts[first], "unknown", State.POSTING)])
     for statement in (
         "update billing.posting_attempts set run_id = 'x'",
         "delete from billing.posting_attempts",

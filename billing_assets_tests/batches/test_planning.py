@@ -256,3 +256,18 @@ def note(state: Connection, number: str, outcome: str) -> None:
         insert into billing.posting_outcomes (attempt, run_id, outcome) select id, 'run-1', %s from a""",
         [number, outcome],
     )
+
+
+def test_planning_reads_no_more_when_the_statistics_are_older_than_the_backlog(state: Connection) -> None:
+    """A month that was closed at once, before PostgreSQL looked at the table again: planning it took minutes."""
+    stage_rows(state, invoices(600), "open")
+    state.execute("alter table billing.staged_invoices set (autovacuum_enabled = off)")
+    state.execute("analyze billing.staged_invoices")
+    state.execute("update billing.staged_invoices set state = 'ready'")
+    with state.transaction():
+        assert len(plan(state, BatchSettings(max_documents=20, at_once_below=20))) == 30
+        row = state.execute(
+            "select idx_tup_fetch as n from pg_stat_xact_user_tables where relname = 'staged_invoices'"
+        ).fetchone()
+    assert row is not None
+    assert row["n"] < 30 * 600 * 1.5, "the backlog once for each batch, not once more"
