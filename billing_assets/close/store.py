@@ -57,9 +57,16 @@ def months_that_moved(connection: Connection, hours: float) -> list[str]:
     """The billing months in which a document was staged anew or changed its state within so many hours."""
     rows = connection.execute(
         """
-        select distinct period from billing.staged_invoices
-        where period is not null
-          and greatest(state_since, staged_at, read_back_at) > clock_timestamp() - make_interval(hours => 1) * %s::float
+        with since as (select clock_timestamp() - make_interval(hours => 1) * %s::float as moment)
+        -- what is posted or on its way there moved with its batch
+        select period from billing.locked_batches, since where greatest(planned_at, leased_at, finished_at) > moment
+        union
+        select period from billing.staged_invoices, since
+        where state in ('open', 'held', 'excluded', 'ready', 'batched', 'rejected') and period is not null
+          and greatest(state_since, staged_at) > moment
+        union
+        select period from billing.staged_invoices, since
+        where state = 'gone' and period is not null and greatest(state_since, staged_at) > moment
         order by 1""",
         [hours],
     )

@@ -19,13 +19,14 @@ from billing_assets.state.database import Connection
 
 def status(connection: Connection, settings: Settings, period: str | None = None) -> dict[str, Any]:
     """One object: documents by state, kind and currency, findings, batches, watermark, lanes; of a month or of all.
+    Findings are those of documents that are not posted.
 
     Totals are exact decimal texts in units of their currency; credit memos are negative.
     """
     documents = connection.execute(
         """
-        select state, kind, currency, count(*) as count, coalesce(sum(total), 0)::text as total
-        from billing.staged_invoices where %(period)s::text is null or period = %(period)s
+        select state, kind, currency, sum(documents)::bigint as count, sum(total)::text as total
+        from billing.document_totals where %(period)s::text is null or period = %(period)s
         group by 1, 2, 3 order by 1, 2, 3""",
         {"period": period},
     ).fetchall()
@@ -33,7 +34,8 @@ def status(connection: Connection, settings: Settings, period: str | None = None
         """
         select f ->> 'code' as code, count(distinct d.id) as count
         from billing.staged_invoices as d, jsonb_array_elements(d.findings) as f
-        where %(period)s::text is null or d.period = %(period)s group by 1 order by 1""",
+        where d.state in ('open', 'held', 'excluded', 'ready', 'batched', 'rejected')
+          and (%(period)s::text is null or d.period = %(period)s) group by 1 order by 1""",
         {"period": period},
     ).fetchall()
     mark = watermark(connection, settings.source.name)

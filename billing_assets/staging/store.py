@@ -94,13 +94,14 @@ def polled(connection: Connection, source: str, judged_under: bytes, drift_days:
         where source = %(source)s and id > %(after)s and state = any(%(states)s)
           and state in ('open', 'held', 'excluded', 'ready', 'batched', 'rejected')
         order by id limit %(chunk)s"""
+    # In the order of the posting: in that of the ids, all that was ever posted would be passed by on the way.
     posted: LiteralString = """
-        select id, document_id, content_hash, true as posted, drift is not null as drifted,
+        select id, posted_at, document_id, content_hash, true as posted, drift is not null as drifted,
                case when drift is null then source_digest end as source_digest
         from billing.staged_invoices
-        where source = %(source)s and id > %(after)s and state = 'posted'
-          and posted_at > now() - make_interval(days => %(days)s)
-        order by id limit %(chunk)s"""
+        where source = %(source)s and state = 'posted'
+          and (posted_at, id) > (greatest(%(posted_after)s, now() - make_interval(days => %(days)s)), %(after)s)
+        order by posted_at, id limit %(chunk)s"""
     gone: LiteralString = """
         select id, document_id, content_hash, false as posted, false as drifted, null::bytea as source_digest
         from billing.staged_invoices
@@ -108,19 +109,20 @@ def polled(connection: Connection, source: str, judged_under: bytes, drift_days:
           and state_since > now() - make_interval(days => %(days)s)
         order by id limit %(chunk)s"""
     for query in (posted, changeable, gone):
-        after = 0
+        after, posted_after = 0, None
         while rows := connection.execute(
             query,
             {
                 "source": source,
                 "after": after,
+                "posted_after": posted_after,
                 "states": _CHANGEABLE,
                 "judged_under": judged_under,
                 "days": drift_days,
                 "chunk": CHUNK,
             },
         ).fetchall():
-            after = rows[-1]["id"]
+            after, posted_after = rows[-1]["id"], rows[-1].get("posted_at")
             yield [Known(*(row[name] for name in Known._fields)) for row in rows]
 
 
@@ -349,8 +351,8 @@ def totals_by_state(connection: Connection, source: str) -> list[dict[str, Any]]
     """Documents and what they add up to, by state, kind and currency."""
     return connection.execute(
         """
-        select state, kind, currency, count(*) as documents, coalesce(sum(total), 0) as total
-        from billing.staged_invoices where source = %s group by 1, 2, 3 order by 1, 2, 3""",
+        select state, kind, currency, sum(documents)::bigint as documents, sum(total) as total
+        from billing.document_totals where source = %s group by 1, 2, 3 order by 1, 2, 3""",
         [source],
     ).fetchall()
 

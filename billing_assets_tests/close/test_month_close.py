@@ -142,6 +142,11 @@ def test_every_night_the_months_in_which_something_moved_are_closed(system: Syst
         "update billing.staged_invoices set state_since = now() - interval '2 days', read_back_at = null, "
         "staged_at = now() - interval '2 days' where period <> '2010-09'"
     )
+    assert closed_tonight(system) == ["2010-09", PERIOD], "its batch ended tonight"
+    system.state.execute(
+        "update billing.locked_batches set planned_at = now() - interval '2 days', leased_at = null, "
+        "finished_at = now() - interval '2 days'"
+    )
     assert closed_tonight(system) == ["2010-09"]
 
 
