@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -42,6 +43,10 @@ from billing_assets.operations.processes import (
 from billing_assets.operations.status import show_status, simple_table, status
 from billing_assets.operations.watching import DATABASE_LOST, keep_up
 from billing_assets.presentation import amount
+from billing_assets.retention import store as retention_store
+from billing_assets.retention.archive import keep_small
+from billing_assets.retention.runs import prune
+from billing_assets.retention.store import ArchiveError
 from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import SandboxError
 from billing_assets.sandbox.sample.data import FIRST_MONTH, LAST_MONTH
@@ -65,6 +70,7 @@ _ERRORS = (
     UnknownBatchError,
     NoDocumentsError,
     NotTheSampleError,
+    ArchiveError,
 )
 _WAVES = 4
 _WAVE_PAUSE_SECONDS = 20.0
@@ -284,6 +290,30 @@ def unlock(
     for key, documents in unlocked.items():
         console.print(f"Batch {key}: {documents:,} documents wait for a batch again.")
     console.print(f"{len(unlocked)} batches unlocked.")
+
+
+@app.command()
+def retention(
+    detach: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m"], help="Take a month out of the log, to be dumped and dropped.")
+    ] = None,
+) -> None:
+    """Archive the old log and delete old runs now, as the schedule does every night; list what the archive has."""
+    with _prepared() as prepared, prepared.runtime.state() as connection:
+        if detach is not None:
+            for name in retention_store.detach(connection, detach.date()):
+                console.print(f"{name} is not part of billing.posting_log any more. Dump it and drop it.")
+            return
+        settings = prepared.runtime.settings.retention
+        documents = keep_small(connection, settings)
+        pruned = prune(prepared.instance, connection, settings)
+        months = retention_store.archived_months(connection)
+    console.print(f"The log of {documents:,} documents went to the archive.")
+    console.print(f"{pruned.runs:,} runs and {pruned.partitions:,} batches left the web UI.")
+    table = simple_table("Archive", ["Posted in", "Megabytes"], right=(1,))
+    for one in months:
+        table.add_row(f"{one.month:%Y-%m}", f"{one.size / 2**20:,.1f}")
+    console.print(table)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from billing_assets.logs import configure_logs
 from billing_assets.netsuite.assets import netsuite_invoices
 from billing_assets.netsuite.automation import preview_batch
 from billing_assets.netsuite.checks import no_batch_left_behind
+from billing_assets.retention.automation import keep_small_schedule, retention
 from billing_assets.runtime import Runtime
 from billing_assets.settings import load_settings
 from billing_assets.staging.assets import staged_invoices
@@ -48,7 +49,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=[billing_invoices, staged_invoices, locked_batches, netsuite_invoices, month_close],
         asset_checks=[lines_have_a_header, no_batch_left_behind],
-        jobs=[stage_job, post_job, preview_batch, close_job, checks_job, unlock],
+        jobs=[stage_job, post_job, preview_batch, close_job, checks_job, unlock, retention],
         sensors=[
             newly_closed_sensor(settings),
             plan_batches_sensor(settings),
@@ -60,6 +61,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
             staging_schedule(settings),
             unlock_schedule,
             close_schedule(settings),
+            keep_small_schedule,
             dg.ScheduleDefinition(
                 name="look_over_every_day",
                 job=checks_job,

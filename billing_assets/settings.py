@@ -126,6 +126,18 @@ class CloseSettings(_Section):
     )
 
 
+class RetentionSettings(_Section):
+    attempts_days: PositiveInt = Field(
+        90, description="How long after posting the log of a document stays in the tables that posting works with"
+    )
+    runs_days: PositiveInt = Field(
+        30, description="How long Dagster keeps a run that is over, unless it is the last one of its asset or batch"
+    )
+    batches_days: PositiveInt = Field(
+        400, description="How long a posted batch stays a partition in the web UI; our own tables keep all of them"
+    )
+
+
 class AlertSettings(_Section):
     urls: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
@@ -167,6 +179,7 @@ class Settings(BaseSettings):
     staging: StagingSettings = StagingSettings()
     batches: BatchSettings = BatchSettings()
     close: CloseSettings = CloseSettings()
+    retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
     mapping: Path = Field(Path("config/mapping.yaml"), description="Mapping of documents to NetSuite's fields")
     log_format: Literal["console", "json"] = Field("console", description="console for people, json for collectors")

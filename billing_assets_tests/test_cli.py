@@ -221,6 +221,25 @@ def test_unlock_gives_back_stale_locks_and_a_named_batch(machine: Command, syste
     complete(machine("unlock", "--batch", "2010-11-9999"), 2, ["There is no batch 2010-11-9999"])
 
 
+def test_retention_archives_what_was_posted_long_ago_and_takes_a_month_out(machine: Command, system: System) -> None:
+    insert_document(system.source, "500001")
+    assert system.stage().success
+    (key,) = system.planned()
+    assert system.post(key).success
+    complete(machine("retention"), 0, ["The log of 0 documents went to the archive."])
+    for table, column in (("staged_invoices", "posted_at"), ("posting_attempts", "started_at")):
+        system.state.execute(f"alter table billing.{table} disable trigger user")
+        system.state.execute(f"update billing.{table} set {column} = '2026-01-31 23:00+00'")  # noqa: S608
+        system.state.execute(f"alter table billing.{table} enable trigger user")
+    log = system.state.execute("select * from billing.posting_log").fetchall()
+    complete(machine("retention"), 0, ["The log of 1 documents went to the archive.", "2026-01"])
+    assert system.state.execute("select * from billing.posting_log").fetchall() == log
+    complete(machine("retention", "--detach", "2025-12"), 2, ["There is no archive of 2025-12.", "`billing retention`"])
+    complete(machine("retention", "--detach", "2026-01"), 0, ["billing.detached_attempts_2026_01", "drop it"])
+    assert system.state.execute("select * from billing.posting_log").fetchall() == []
+    assert "2026-01" not in machine("retention").words
+
+
 def test_load_sample_never_writes_into_a_database_that_holds_something_else(machine: Command, system: System) -> None:
     system.source.execute("create table ledger (id int)")
     complete(machine("load-sample", "--period", "2011-12"), 2, ["other tables", "BILLING_SOURCE__URL"])

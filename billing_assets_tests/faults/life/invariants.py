@@ -1,10 +1,12 @@
 """What must hold after every step (DESIGN §5), from both sides. Each function raises AssertionError and says what."""
 
 import csv
+from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from typing import Any
 
 from billing_assets.domain.documents import CHANGEABLE
 from billing_assets.shipped import shipped
@@ -26,6 +28,7 @@ def check(before: View, now: View, seen: Collection[str], visible_since: dict[st
     posted_stays(before, now)
     nothing_forgotten(before, now)
     watermark_moves_with_its_rows(before, now, visible_since)
+    counted_to_the_cent(now)
 
 
 def nothing_dropped(now: View, seen: Collection[str]) -> None:
@@ -138,6 +141,16 @@ def watermark_moves_with_its_rows(before: View, now: View, visible_since: dict[s
     staged = {row["document_id"] for row in now.ours.documents.values()}
     missed = [key for key in now.source if key not in staged and visible_since[key] <= now.ours.watermark]
     assert not missed, f"behind the watermark and not staged: {missed}"
+
+
+def counted_to_the_cent(now: View) -> None:
+    """Invariant 1, as people see it: what is counted as posted once and for all, and the rest, add up to everything."""
+    sums: dict[tuple[Any, ...], tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
+    for row in now.ours.documents.values():
+        key = tuple(row[name] for name in ("source", "period", "state", "kind", "currency"))
+        sums[key] = (sums[key][0] + 1, sums[key][1] + (row["total"] or 0))
+    counted = {tuple(row.values())[:5]: tuple(row.values())[5:] for row in now.ours.totals}
+    assert counted == sums, f"counted {counted}, there are {dict(sums)}"
 
 
 def without_read_back(ours: Ours) -> Ours:

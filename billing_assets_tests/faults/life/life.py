@@ -19,6 +19,8 @@ from billing_assets.domain.rules import finding
 from billing_assets.netsuite import posting
 from billing_assets.netsuite import store as netsuite
 from billing_assets.netsuite.store import Outcome
+from billing_assets.retention.archive import keep_small
+from billing_assets.settings import RetentionSettings
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.faults.life import clerk, invariants
 from billing_assets_tests.faults.life.answers import ANSWERS
@@ -312,6 +314,11 @@ class Life:
         self.begin("mapping changes")
         first, other = self.world.mappings
         self.world.mapping = other if self.world.mapping is first else first
+
+    def archive(self) -> None:
+        """The log of what is posted, read back and equal moves aside."""
+        self.begin("archive")
+        keep_small(self.world.state, RetentionSettings.model_construct(attempts_days=0), chunk=2)
 
     def save_late(self, slow: Slow) -> None:
         """NetSuite saves a request of which its client has heard nothing for a while."""

@@ -174,7 +174,7 @@ class LifeOfADocument(RuleBasedStateMachine):
     # Operators, NetSuite, time
 
     @when(lambda life: life.view.ours.batches)
-    @rule(pick=_PICK, what=st.sampled_from(["unlock", "unlock stale", "requeue", "requeue all", "mapping"]))
+    @rule(pick=_PICK, what=st.sampled_from(["unlock", "unlock stale", "requeue", "requeue all", "mapping", "archive"]))
     def operator(self, pick: int, what: str) -> None:
         """Somebody unlocks, requeues or edits the mapping, or the schedule gives back what is stale."""
         life = self.life
@@ -183,6 +183,8 @@ class LifeOfADocument(RuleBasedStateMachine):
             life.unlock(_pick(list(life.view.ours.batches), pick))
         elif what == "mapping":
             life.change_mapping()
+        elif what == "archive":
+            life.archive()
         elif what == "unlock stale" or not rejected:
             life.unlock_stale()
         else:

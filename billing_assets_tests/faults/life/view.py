@@ -11,13 +11,15 @@ Row = dict[str, Any]
 
 
 class Ours(NamedTuple):
-    """Our tables. Documents by row id, batches by partition key; attempts and outcomes as they were written."""
+    """Our tables. Documents by row id, batches by partition key; attempts and outcomes as they were written, archived
+    ones too; documents and their sums as they are counted."""
 
     documents: dict[int, Row]
     batches: dict[str, Row]
     attempts: list[Row]
     outcomes: list[Row]
     watermark: datetime | None
+    totals: list[Row]
 
 
 class SourceDocument(NamedTuple):
@@ -57,7 +59,7 @@ _KINDS = {"I": "invoice", "C": "credit_memo", "A": "adjustment"}
 def look(world: World) -> View:
     """Reads everything."""
     records, posts = world.admin("records", limit="1000")["items"], world.admin("summary")["posts"]
-    return look_here(world, View(_now(world), {}, Ours({}, {}, [], [], None), records, posts))
+    return look_here(world, View(_now(world), {}, Ours({}, {}, [], [], None, []), records, posts))
 
 
 def look_here(world: World, before: View) -> View:
@@ -74,10 +76,20 @@ def look_at_ours(world: World) -> Ours:
     return Ours(
         {row["id"]: row for row in documents},
         {row["partition_key"]: row for row in batches},
-        execute("select * from billing.posting_attempts order by id").fetchall(),
-        execute("select * from billing.posting_outcomes order by id").fetchall(),
+        _log(world, "attempts"),
+        _log(world, "outcomes"),
         watermark["at"] if watermark else None,
+        execute("select * from billing.document_totals").fetchall(),
     )
+
+
+def _log(world: World, name: str) -> list[Row]:
+    """One half of the log, archived rows as they were before."""
+    rows = world.state.execute(
+        f"select *, null as posted_at from billing.posting_{name} "  # noqa: S608
+        f"union all select * from billing.archived_{name} order by 1"
+    ).fetchall()
+    return [{column: value for column, value in row.items() if column != "posted_at"} for row in rows]
 
 
 def _now(world: World) -> datetime:

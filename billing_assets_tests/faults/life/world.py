@@ -68,7 +68,10 @@ end $$;
 create constraint trigger cut after insert on billing.staging_runs deferrable initially deferred
     for each row execute function fake.cut();
 """
-_OURS = ("posting_outcomes", "posting_attempts", "staged_invoices", "locked_batches", "watermarks", "staging_runs")
+_OURS = (
+    *("archived_outcomes", "archived_attempts", "posting_outcomes", "posting_attempts"),
+    *("posted_totals", "staged_invoices", "locked_batches", "watermarks", "staging_runs"),
+)
 _FORGET = "; ".join(
     [
         "set session_replication_role = replica",  # the triggers refuse it on purpose
