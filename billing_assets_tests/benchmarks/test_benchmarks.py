@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import page, picture, profile
+from benchmarks import page, passage, picture, profile
 from benchmarks.command import grouped, played
 from benchmarks.measure import Mark, Measure, Place, Round, result
 from benchmarks.registry import MEASURES
@@ -39,6 +39,13 @@ def test_a_measure_runs_and_stands_in_the_json_and_in_the_table(
         assert all(played["ours"] > 0 and played["against"] > 0 and played["documents"] > 0 for played in one["rounds"])
         assert one["versions"].keys() >= {"Python", "PostgreSQL", "Dagster", "dlt"}
         assert one["what"] in target.read_text(encoding="utf-8")
+
+
+def test_what_grows_is_measured_and_told(server_url: str, tmp_path: Path) -> None:
+    found = passage.passage(Place(server_url, tmp_path), small=True)
+    tables = {row["name"]: row for row in found["tables"]}
+    assert tables["staged_invoices"]["heap"] >= tables["staged_invoices"]["heap_anew"] > 0
+    assert "`staged_invoices`" in passage.text(found | {"measured": "", "machine": ""})
 
 
 def test_the_median_of_the_rounds_is_held_against_the_mark() -> None:

@@ -1,0 +1,106 @@
+"""The work in a second does not depend on what was ever posted (invariant 10): nothing in it reads the history."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from benchmarks.history import fill
+from billing_assets.alerts.watch import look
+from billing_assets.batches import planning, unlocking
+from billing_assets.batches import store as batches
+from billing_assets.close import store as close
+from billing_assets.domain.documents import State
+from billing_assets.netsuite import store as posting
+from billing_assets.netsuite.store import Outcome
+from billing_assets.operations.status import status
+from billing_assets.settings import AlertSettings, BatchSettings, Settings
+from billing_assets.staging import store as staging
+from billing_assets.state.database import Connection, connect
+from billing_assets_tests.retention.posted import UNKNOWN_AFTER, lock
+
+MONTHS, MONTH, PRESENT = 20, 1_000, 105
+BATCHES = BatchSettings(at_once_below=1000)
+MOST = 4_000
+"""Rows of a table that a piece of work may look at: many times the present, a fraction of the history."""
+GROWING = ("staged_invoices", "posting_attempts", "posting_outcomes")
+
+Work = Callable[[Connection], object]
+
+
+@pytest.fixture
+def history(state_url: str) -> Iterator[Connection]:
+    """A database with much behind it and little before it."""
+    with connect(state_url) as connection:
+        fill(connection, MONTHS, MONTH, PRESENT)
+        yield connection
+
+
+def read(connection: Connection) -> dict[str, int]:
+    """Rows that this transaction has looked at so far, by table."""
+    rows = connection.execute(
+        "select relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) as n from pg_stat_xact_user_tables "
+        "where relname = any(%s)",
+        [list(GROWING)],
+    )
+    return {row["relname"]: row["n"] for row in rows}
+
+
+def post_a_batch(connection: Connection) -> None:
+    """All that a run asks our database for."""
+    (key,) = planning.plan(connection, BATCHES)
+    held = lock(connection, key)
+    batches.locked_summary(connection, key)
+    posting.open_attempts(connection, held, UNKNOWN_AFTER)
+    waiting = posting.next_to_send(connection, held, 1000)
+    attempts = posting.record_intents(connection, held, {one.id: b"0" for one in waiting})
+    landed = [Outcome(one, attempt, "landed", State.POSTED, netsuite_id="1") for one, attempt in attempts.items()]
+    posting.record_outcomes(connection, held, landed)
+    posting.record_read_back(connection, held, [(one.id, None, None) for one in posting.unread(connection, held)])
+    posting.batch_totals(connection, key)
+    posting.batch_problems(connection, key, 200)
+    batches.release(connection, held, UNKNOWN_AFTER)
+
+
+def unlock(connection: Connection) -> None:
+    (key,) = planning.plan(connection, BATCHES)
+    lock(connection, key)
+    unlocking.unlock_stale(connection, -1, UNKNOWN_AFTER)
+
+
+def poll(connection: Connection) -> None:
+    list(staging.polled(connection, "billing", b"", 45))
+    staging.unknown(connection, "billing", ["1", "never seen"], 45)
+
+
+WORK: dict[str, Work] = {
+    "planning": lambda connection: planning.plan(connection, BATCHES),
+    "the sensor": lambda connection: planning.runs_wanted(connection, {}),
+    "posting a batch": post_a_batch,
+    "unlocking": unlock,
+    "requeuing": lambda connection: unlocking.requeue(connection, None, UNKNOWN_AFTER),
+    "status": lambda connection: status(connection, Settings()),
+    "the watch": lambda connection: look(connection, AlertSettings(), 120, datetime.now(UTC)),
+    "what needs people": lambda connection: [batches.needing_attention(connection), posting.rejected(connection)],
+    "polling": poll,
+    "what is held": lambda connection: [
+        staging.held(connection),
+        staging.totals_by_state(connection, "billing"),
+        staging.totals_by_finding(connection, "billing"),
+        staging.without_reason(connection, "billing"),
+    ],
+    "which months moved": lambda connection: close.months_that_moved(connection, 26),
+}
+
+
+def test_no_work_reads_the_history(history: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "CHUNK", 20)  # to a month as the real one is
+    looked_at = {}
+    for name, work in WORK.items():
+        with history.transaction(force_rollback=True):
+            before = read(history)
+            work(history)
+            looked_at[name] = {
+                table: rows for table, n in read(history).items() if (rows := n - before.get(table, 0)) > MOST
+            }
+    assert {name: tables for name, tables in looked_at.items() if tables} == {}
