@@ -294,7 +294,7 @@ MEASURES = [
         f"at {MONTH:,}",
         "ms",
         Mark(at_most=1.2),
-        20 if name == "lock" else 0,
+        10 if name == "lock" else 0,
         _play,
     )
     for name, (what, _) in _WORK.items()
