@@ -25,11 +25,11 @@ _COPIES = """
         terms, total)
     select id + k * 1000000, number || '-' || k, kind, status, created_at, document_date, due_date, customer_no,
         country, currency, terms, total
-    from invoices cross join generate_series(1, %(copies)s) as k"""
+    from invoices cross join generate_series(1, %(copies)s) as k order by k, id"""
 _COPIED_LINES = """
     insert into invoice_lines
     select invoice_id + k * 1000000, line_no, stock_code, description, quantity, price, amount
-    from invoice_lines cross join generate_series(1, %(copies)s) as k"""
+    from invoice_lines cross join generate_series(1, %(copies)s) as k order by k, invoice_id, line_no"""
 
 
 def _play(here: Place, small: bool) -> Iterator[Round]:
@@ -43,7 +43,8 @@ def _play(here: Place, small: bool) -> Iterator[Round]:
 
 
 def _multiply(source_url: str, copies: int) -> None:
-    """Every document so many times more, with numbers of their own."""
+    """Every document so many times more, with numbers of their own: the whole sample again and again, as twenty years
+    of it would stand there, and not twenty large invoices side by side."""
     with psycopg.connect(libpq_url(source_url), autocommit=True) as connection:
         for statement in (_COPIES, _COPIED_LINES):
             connection.execute(statement, {"copies": copies})
