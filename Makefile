@@ -8,7 +8,7 @@ export BILLING_HOME ?= $(CURDIR)/.billing
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run ui test browser audit lint format docs bench faults clean
+.PHONY: help setup run ui test browser redis audit lint format docs bench faults celery clean
 
 help: ## what can be done here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt 'pip>=25.1'
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[celery,kubernetes]' --group dev
 	@touch $@
 
 run: setup ## bill a month of the sample: PERIOD=2010-11 (default), another month, or all
@@ -28,7 +28,7 @@ run: setup ## bill a month of the sample: PERIOD=2010-11 (default), another mont
 ui: setup ## the same system with the web UI on 127.0.0.1:3000, until Ctrl-C
 	@$(BIN)/billing up --sample --period $(PERIOD)
 
-test: setup browser ## the whole test suite
+test: setup browser redis ## the whole test suite
 	$(BIN)/pytest
 
 # Browser tests need a Chromium; CI installs Debian's, elsewhere they are left out when there is none.
@@ -36,6 +36,11 @@ browser:
 	@command -v chromium >/dev/null || { [ "$$CI" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
 	  echo "No Chromium here: the browser tests will be left out."
+
+redis: # for runs on Celery workers
+	@command -v redis-server >/dev/null || { [ "$$CI" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -qq -y --no-install-recommends redis-server >/dev/null; } || \
+	  echo "No redis-server here: the test of Celery workers will be left out."
 
 audit: setup ## known weaknesses of what is installed, asked at PyPI (needs the internet, so `lint` does without)
 	@$(BIN)/python -m venv $(VENV)/audit
@@ -54,6 +59,9 @@ bench: setup ## speed and memory as ratios; writes docs/performance.md and its p
 
 faults: setup ## every fault campaign, with the real daemon; writes the tables of docs/reliability.md (an hour)
 	@$(BIN)/python -m billing_assets_tests.faults.campaign
+
+celery: setup ## the whole sample on Celery workers, one of them dying half-way (needs redis-server; some minutes)
+	@$(BIN)/python -m billing_assets_tests.deploy.campaign
 
 format: setup ## put imports and layout right
 	$(BIN)/ruff check --fix .

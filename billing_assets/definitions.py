@@ -12,6 +12,7 @@ from billing_assets.logs import configure_logs
 from billing_assets.netsuite.assets import netsuite_invoices
 from billing_assets.netsuite.automation import preview_batch
 from billing_assets.netsuite.checks import no_batch_left_behind
+from billing_assets.resource import billing_resource
 from billing_assets.retention.automation import keep_small_schedule, retention
 from billing_assets.runtime import Runtime
 from billing_assets.settings import load_settings
@@ -41,7 +42,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
 
     Raises SettingsError when the settings are wrong.
     """
-    runtime = runtime or Runtime(load_settings())
+    runtime = runtime or Runtime(load_settings(), may_start_server=False)
     settings = runtime.settings
     configure_logs(settings.log_format)
     month_close = month_close_asset(settings)
@@ -71,7 +72,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
                 default_status=dg.DefaultScheduleStatus.RUNNING,
             ),
         ],
-        resources={"billing": runtime},
+        resources={"billing": billing_resource(runtime)},
         executor=dg.in_process_executor,
     )
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import sqlalchemy
 
@@ -32,15 +33,27 @@ _RULES = b"".join(Path(str(code.__file__)).read_bytes() for code in (rules, mapp
 
 @dataclass(frozen=True)
 class Runtime:
-    """The outside world of one process. Everything on it is made on first use and kept."""
+    """The outside world of one process. Everything on it is made on first use and kept.
+
+    `may_start_server`: the `billing` command may start the embedded database. Dagster's processes may not: on a machine
+    whose environment lacks our database's address they would work on an empty one.
+    """
 
     settings: Settings
+    may_start_server: bool = True
 
     @cached_property
     def database_url(self) -> str:
         """Our PostgreSQL; the embedded one is started where no other is set. Raises SettingsError for a wrong URL."""
         if self.settings.database_url is not None:
             return _postgresql_url(self.settings.database_url.get_secret_value())
+        if not self.may_start_server:
+            raise SettingsError(
+                f"{variable('database_url')} is not set, and a process of Dagster starts no database of its own. "
+                "`billing up` and `billing run` set it for theirs; for Dagster's own commands load <home>/env, which "
+                "`billing init` writes. Where several machines work together, each needs the address of the one "
+                "database that all of them share."
+            )
         server = embedded.start(self.settings.home)
         embedded.create_database(server.url(), DATABASE)
         return server.url(DATABASE)
@@ -80,6 +93,17 @@ class Runtime:
     def netsuite(self) -> NetSuiteClient:
         """The client of the NetSuite account."""
         return NetSuiteClient(self.settings.netsuite)
+
+    @contextmanager
+    def opened(self) -> Iterator[Self]:
+        """This runtime for a block; what was opened in it is closed at its end."""
+        try:
+            yield self
+        finally:
+            if "source" in self.__dict__:
+                self.source.dispose()
+            if "netsuite" in self.__dict__:
+                self.netsuite.close()
 
     @contextmanager
     def lanes(self) -> Iterator[Lanes]:

@@ -6,6 +6,7 @@ Secrets come from the environment or from a file that a `*_file` setting names; 
 
 import difflib
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -31,6 +32,12 @@ from billing_assets.shipped import shipped
 PREFIX = "BILLING_"
 Environment = Literal["dev", "qa", "prod"]
 ENVIRONMENTS: tuple[str, ...] = get_args(Environment)
+
+
+# The tests' own, and what Kubernetes tells every pod about a service whose name begins with "billing".
+_NOT_OURS = re.compile(
+    rf"^{PREFIX}TEST_|_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$"
+)
 
 
 class SettingsError(Exception):
@@ -267,7 +274,7 @@ def _check_names() -> None:
     known = {variable(name) for name in setting_names()} | set(_file_variables())
     faults = []
     for name in sorted(os.environ):
-        if name.upper().startswith(PREFIX) and name not in known and not name.startswith(PREFIX + "TEST_"):
+        if name.upper().startswith(PREFIX) and name not in known and not _NOT_OURS.search(name):
             near = difflib.get_close_matches(name.upper(), known, n=1)
             hint = f"Did you mean {near[0]}?" if near else "The settings are listed in docs/reference.md."
             faults.append(f"{name} is not a setting. {hint}")
@@ -305,10 +312,21 @@ def _add_secret_files(values: dict[str, Any]) -> None:
 
 def read_private_file(path: Path) -> str:
     """Text of a file that only its owner may read. Raises SettingsError when others can, OSError when it is missing."""
-    mode = path.stat().st_mode
-    if os.name == "posix" and stat.S_ISREG(mode) and mode & 0o077:
+    if readable_by_others(path.stat()):
         raise SettingsError(f"{path} holds a secret and others can read it. Run: chmod 600 {path}")
     return path.read_text(encoding="utf-8")
+
+
+def readable_by_others(file: os.stat_result) -> bool:
+    """Whether a file with a secret is open to more than its owner. Pipes and the like are not looked at.
+
+    Where the owner is root and we are not, our group may read it, as PostgreSQL sees it too: Kubernetes hands secrets
+    to a process without privileges in this way only.
+    """
+    if os.name != "posix" or not stat.S_ISREG(file.st_mode):
+        return False
+    handed_to_us = file.st_uid == 0 != os.geteuid()
+    return bool(file.st_mode & (0o037 if handed_to_us else 0o077))
 
 
 def _settings_file() -> Path:

@@ -8,7 +8,7 @@ import yaml
 
 from billing_assets.definitions import build_defs
 from billing_assets.runtime import Runtime
-from billing_assets.settings import BatchSettings, Settings, StagingSettings
+from billing_assets.settings import BatchSettings, Settings, SettingsError, StagingSettings
 from billing_assets.shipped import shipped
 
 GROUPS = {
@@ -31,6 +31,19 @@ def specs(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
 
 def test_the_code_location_loads_without_a_database_a_source_or_netsuite(defs: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(defs)
+
+
+def test_a_process_of_dagster_without_our_databases_address_starts_none_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BILLING_HOME", str(tmp_path / "home"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = build_defs().resolve_job_def("unlock")
+        with pytest.raises(dg.DagsterError, match="resource") as caught:
+            job.execute_in_process(instance=instance)
+    assert isinstance(caught.value.__cause__, SettingsError)
+    assert str(caught.value.__cause__).startswith("BILLING_DATABASE_URL is not set")
+    assert not (tmp_path / "home").exists()
 
 
 def test_every_asset_has_a_group_kinds_owners_and_a_description(defs: dg.Definitions) -> None:

@@ -28,7 +28,7 @@ DOCUMENTS = sorted(
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TOP_FOLDERS = ("billing_assets/", "billing_assets_tests/", "sql/", "config/", "docs/", "benchmarks/", ".ci/")
+TOP_FOLDERS = ("billing_assets/", "billing_assets_tests/", "sql/", "config/", "docs/", "benchmarks/", "deploy/", ".ci/")
 
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 

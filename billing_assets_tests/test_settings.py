@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.settings import Settings, SettingsError, load_settings, setting_names, variable
+from billing_assets.settings import (
+    Settings,
+    SettingsError,
+    load_settings,
+    readable_by_others,
+    setting_names,
+    variable,
+)
 
 SECRET = "postgresql://billing:geheim-4711@db/billing"
 
@@ -217,6 +224,19 @@ def test_a_secret_file_that_others_can_read_is_refused(tmp_path: Path, monkeypat
     assert f"chmod 600 {path}" in message
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can make a file of root's")
+def test_a_secret_file_of_root_that_is_handed_to_our_group_is_taken_as_kubernetes_hands_it(tmp_path: Path) -> None:
+    verdicts = {}
+    for mode in (0o440, 0o640, 0o444, 0o460, 0o450):
+        file = secret_file(tmp_path, mode=mode).stat()
+        os.seteuid(65534)
+        try:
+            verdicts[mode] = readable_by_others(file)
+        finally:
+            os.seteuid(0)
+    assert verdicts == {0o440: False, 0o640: False, 0o444: True, 0o460: True, 0o450: True}
+
+
 def test_a_secret_given_twice_or_not_readable_is_refused_each_on_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +252,16 @@ def test_a_secret_given_twice_or_not_readable_is_refused_each_on_its_line(
 def test_a_variable_that_names_a_file_exists_for_secrets_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BILLING_NETSUITE__LANES_FILE", "x")
     assert "BILLING_NETSUITE__LANES_FILE is not a setting" in refused()
+
+
+@pytest.mark.parametrize(
+    "name", ["SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_80_TCP", "PORT_80_TCP_ADDR"]
+)
+def test_what_kubernetes_says_of_a_service_called_billing_is_no_misspelt_setting(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"BILLING_WEB_{name}", "tcp://10.0.0.1:80")
+    assert load_settings().env == "dev"
 
 
 def test_no_secret_shows_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The planner's sensor, which is a reconciler, and the schedule that unlocks what got stuck."""
 
 import time
+from collections.abc import Collection
 
 import dagster as dg
 
@@ -10,6 +11,8 @@ from billing_assets.batches.planning import plan, runs_wanted
 from billing_assets.batches.unlocking import unlock_stale
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
+from billing_assets.state.database import Connection
+from billing_assets.state.presence import missed
 
 POST_JOB = "post_batch"
 
@@ -20,7 +23,7 @@ _ALIVE = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-
+_AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 _LOCKS_WITHIN_SECONDS = 60.0
 """A run that started longer ago has its batch by a live lease, waits for another that has, or is dead."""
@@ -44,30 +47,65 @@ def plan_batches_sensor(settings: Settings) -> dg.SensorDefinition:
         job_name=POST_JOB,
         minimum_interval_seconds=settings.batches.sensor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Turns ready documents into batches and asks for a run for every batch that has none.",
+        description="Turns ready documents into batches and asks for a run for every batch that has none; ends runs "
+        "whose machine died.",
     )
     def plan_batches(
         context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
     ) -> dg.SensorResult | dg.SkipReason:
         alive = context.instance.get_run_records(dg.RunsFilter(statuses=_ALIVE))
-        busy: dict[str, list[str]] = {}
-        for record in alive:
-            if partition := _about_to_lock(record):
-                busy.setdefault(partition, []).append(record.dagster_run.run_id)
         with billing.state() as connection:
+            dead = _end_dead_runs(context.instance, connection, alive, billing.settings.batches.lease_seconds)
+            busy: dict[str, list[str]] = {}
+            for record in alive:
+                if record.dagster_run.run_id not in dead and (partition := _about_to_lock(record)):
+                    busy.setdefault(partition, []).append(record.dagster_run.run_id)
             plan(connection, billing.settings.batches)
             wanted = runs_wanted(connection, busy, pause_seconds=billing.settings.batches.retry_seconds)
         if not wanted:
             return dg.SkipReason("Every batch is posted, has a run, or waits for a person.")
         return dg.SensorResult(
             run_requests=[
-                dg.RunRequest(run_key=one.run_key, partition_key=one.partition_key, tags={ASKED_BY: "plan_batches"})
+                dg.RunRequest(
+                    run_key=one.run_key,
+                    partition_key=one.partition_key,
+                    # What was begun comes first: else it would wait behind every other batch of a large backlog.
+                    tags={ASKED_BY: "plan_batches"} | ({"dagster/priority": "1"} if one.begun else {}),
+                )
                 for one in wanted
             ],
             dynamic_partitions_requests=[batches.build_add_request([one.partition_key for one in wanted])],
         )
 
     return plan_batches
+
+
+def _end_dead_runs(
+    instance: dg.DagsterInstance, connection: Connection, alive: Collection[dg.RunRecord], lease_seconds: float
+) -> list[str]:
+    """Ends the runs that Dagster goes on showing as started although their process is gone; returns their ids.
+
+    No launcher sees that a whole machine died, and until somebody does, its runs keep their places in the pool. A run
+    that lives shows itself anew within half a lease after the database ended its connection, so two leases without a
+    sign are its death, and not a restart of PostgreSQL. Were it alive all the same, it would have lost its batch by
+    now, and nothing but its colour in the web UI would be wrong.
+    """
+    at_work = [record.dagster_run.run_id for record in alive if record.dagster_run.status in _AT_WORK]
+    dead = missed(connection, at_work, 2 * lease_seconds)
+    for run_id in dead:
+        _end(instance, run_id)
+    return dead
+
+
+def _end(instance: dg.DagsterInstance, run_id: str) -> None:
+    run = instance.get_run_by_id(run_id)  # it may have ended since we looked
+    if run is None or run.status not in _AT_WORK:
+        return
+    reason = "Its process, or its whole machine, shows no sign of life any more."
+    if run.status == dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, reason)
+    else:
+        instance.report_run_failed(run, reason)
 
 
 @dg.op(description="Gives the documents of stale locks back to the backlog.")

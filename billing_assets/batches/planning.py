@@ -15,10 +15,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class RunWanted:
-    """A run to ask for. `run_key` is new for every request, so that no request is taken for an earlier one."""
+    """A run to ask for. `run_key` is new for every request, so that no request is taken for an earlier one.
+
+    `begun`: an earlier run had the batch already and did not bring it to its end.
+    """
 
     partition_key: str
     run_key: str
+    begun: bool
 
 
 def plan(connection: Connection, settings: BatchSettings) -> list[str]:
@@ -60,5 +64,6 @@ def runs_wanted(
     for batch in store.wanting_a_run(connection, pause_seconds):
         if not set(about_to_lock.get(batch.partition_key, ())) - {batch.run_id}:
             request = store.note_request(connection, batch.partition_key)
-            wanted.append(RunWanted(batch.partition_key, f"{batch.partition_key}/{batch.epoch}/{request}"))
+            key = f"{batch.partition_key}/{batch.epoch}/{request}"
+            wanted.append(RunWanted(batch.partition_key, key, begun=batch.epoch > 0))
     return wanted

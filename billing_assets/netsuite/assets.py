@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from platform import node
 from typing import Any
 
 import dagster as dg
@@ -56,7 +57,7 @@ def netsuite_invoices(
     with structlog.contextvars.bound_contextvars(run=context.run.run_id, batch=key), billing.state() as connection:
         if config.dry_run:
             path, count = write_requests(connection, billing.mapping, key, billing.settings.home / "dry_run")
-            context.log.info(f"Dry run: {count} requests of batch {key} are in {path}; nothing was sent.")
+            context.log.info(f"Dry run: {count} requests of batch {key} are in {path} on {node()}; nothing was sent.")
             # Dagster wants the check's result from every run; it speaks of what was posted before.
             yield _agreement(context, store.batch_problems(connection, key, SHOWN_ROWS))
             return

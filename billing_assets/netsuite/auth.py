@@ -5,7 +5,6 @@
 
 import json
 import os
-import stat
 import threading
 import time
 from collections.abc import Sequence
@@ -37,7 +36,7 @@ from billing_assets.netsuite.wire import (
     base_url,
     variable,
 )
-from billing_assets.settings import NetSuiteSettings
+from billing_assets.settings import NetSuiteSettings, readable_by_others
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -221,11 +220,11 @@ def read_private_key(file: Path) -> PrivateKey:
 
     try:
         with file.open("rb") as opened:
-            mode = os.fstat(opened.fileno()).st_mode
+            facts = os.fstat(opened.fileno())
             content = opened.read(65_536)
     except OSError as error:
         raise wrong(f"cannot be read ({error.strerror}).") from error
-    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+    if readable_by_others(facts):
         raise wrong(f"others than its owner can read this private key. Run: chmod 600 {file}")
     try:
         key = load_pem_private_key(content, password=None)

@@ -1,5 +1,7 @@
 """The button that shows what a batch would send: an op of its own that cannot post, whatever its run config says."""
 
+from platform import node
+
 import dagster as dg
 
 from billing_assets.batches.partitions import batches
@@ -13,7 +15,7 @@ def write_batch_requests(context: dg.OpExecutionContext, billing: dg.ResourcePar
     key = context.partition_key
     with billing.state() as connection:
         path, count = write_requests(connection, billing.mapping, key, billing.settings.home / "dry_run")
-    context.log.info(f"Dry run: {count} requests of batch {key} are in {path}; nothing was sent.")
+    context.log.info(f"Dry run: {count} requests of batch {key} are in {path} on {node()}; nothing was sent.")
 
 
 @dg.job(partitions_def=batches, description="Write the requests that a batch would send to a file, and send nothing.")

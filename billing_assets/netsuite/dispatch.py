@@ -124,7 +124,7 @@ def _work(dispatch: Dispatch, client: NetSuiteClient, permits: Permits, lease: V
 
 
 def _send_until_stopped(dispatch: Dispatch, client: NetSuiteClient, permits: Permits, lease: Validity) -> None:
-    while request := dispatch.requests.get():
+    while not dispatch.stopping.is_set() and (request := dispatch.requests.get()):
         answer: Answer | None = None
         while answer is None:
             if dispatch.stopping.is_set():

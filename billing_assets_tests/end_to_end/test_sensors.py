@@ -1,7 +1,10 @@
 """The sensors, evaluated as the daemon does: what they ask for, once, and again when it was lost."""
 
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +14,12 @@ import pytest
 from dagster._core.test_utils import create_run_for_test
 
 from billing_assets.operations.environment import end_dead_runs
+from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.settings import AlertSettings
+from billing_assets.shipped import shipped
 from billing_assets.staging import automation
+from billing_assets.state.presence import missed, present
 from billing_assets_tests.alerts.conftest import Webhook, webhook
 from billing_assets_tests.builders import close_document, insert_document
 from billing_assets_tests.end_to_end.system import System, open_system
@@ -261,13 +267,15 @@ def test_a_quiet_system_tells_nobody(told_system: System, webhook: Webhook) -> N
     assert webhook.posts == []
 
 
-def started_run(system: System, key: str) -> str:
+def started_run(system: System, key: str, *, showed_itself: bool = False) -> str:
     """A run of the batch that Dagster shows as started, as after a power cut: nothing works on it."""
     run = create_run_for_test(
         system.instance, job_name="post_batch", tags={"dagster/partition": key}, status=dg.DagsterRunStatus.STARTING
     )
     started = dg.DagsterEvent(event_type_value=dg.DagsterEventType.RUN_START.value, job_name="post_batch")
     system.instance.report_dagster_event(started, run_id=run.run_id)
+    if showed_itself:
+        system.state.execute("insert into billing.runs_at_work (run_id) values (%s)", [run.run_id])
     return str(run.run_id)
 
 
@@ -281,6 +289,138 @@ def test_a_run_that_died_with_the_machine_does_not_keep_its_batch(
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 61)
     assert system.planned() == [key]
+
+
+def status_of(system: System, run_id: str) -> dg.DagsterRunStatus:
+    run = system.instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
+
+
+def soon(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (met := condition()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return met
+
+
+def an_hour_passes(system: System) -> None:
+    system.state.execute("update billing.runs_at_work set missed_since = missed_since - interval '1 hour'")
+
+
+def test_a_run_that_shows_no_sign_of_life_is_ended_at_the_second_look_and_its_batch_goes_on(system: System) -> None:
+    ready(system, "500001")
+    (key,) = system.planned()
+    run_id = started_run(system, key, showed_itself=True)
+    for _ in range(2):
+        assert system.planned() == []
+    assert status_of(system, run_id) == dg.DagsterRunStatus.STARTED, "it may have lost the database for a moment"
+    an_hour_passes(system)
+    assert system.planned() == [key]
+    assert status_of(system, run_id) == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_batch_that_was_begun_goes_before_those_that_were_not(system: System) -> None:
+    ready(system, "500001")
+    (begun,) = system.planned()
+    system.refuse("INV-500001")
+    assert not system.post(begun, by_sensor=True).success
+    system.state.execute("update billing.staged_invoices set state = 'locked'")
+    system.state.execute("update billing.staged_invoices set state = 'batched'")
+    system.state.execute("update billing.locked_batches set rests = false")
+    ready(system, "500002")
+    found = system.look("plan_batches")
+    assert isinstance(found, dg.SensorResult)
+    priority = {one.partition_key: one.tags.get("dagster/priority") for one in found.run_requests or []}
+    assert priority == {begun: "1", "2010-11-0002": None}
+
+
+def test_a_run_that_was_to_be_terminated_and_is_dead_is_shown_as_canceled(system: System) -> None:
+    run_id = started_run(system, "2010-11-0001", showed_itself=True)
+    run = system.instance.get_run_by_id(run_id)
+    assert run is not None
+    system.instance.report_run_canceling(run)
+    system.planned()
+    an_hour_passes(system)
+    system.planned()
+    assert status_of(system, run_id) == dg.DagsterRunStatus.CANCELED
+
+
+def test_a_run_that_lives_is_left_alone_however_long_it_takes(system: System, state_url: str) -> None:
+    run_id = started_run(system, "2010-11-0001", showed_itself=True)
+    system.planned()
+    an_hour_passes(system)
+    with present(state_url, run_id, 30):
+        while missed(system.state, [run_id], 0):
+            time.sleep(0.01)
+        for _ in range(2):
+            system.planned()
+            an_hour_passes(system)
+    assert status_of(system, run_id) == dg.DagsterRunStatus.STARTED
+
+
+def test_a_run_that_comes_back_after_every_loss_of_the_database_is_left_alone(system: System, state_url: str) -> None:
+    """PostgreSQL restarts, or somebody ends its backends: the run lives on, however long each look finds it away."""
+    run_id = started_run(system, "2010-11-0001")
+
+    def is_there() -> bool:
+        rows = system.state.execute("select from billing.runs_at_work where missed_since is null").fetchall()
+        return len(rows) == 1
+
+    with present(state_url, run_id, 3):
+        for _ in range(2):
+            assert soon(is_there)
+            system.state.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+                "where application_name = 'billing presence' and datname = current_database()"
+            )
+            system.planned()
+            assert not is_there(), "this look found it away"
+        an_hour_passes(system)
+        assert soon(is_there)
+        system.planned()
+    assert status_of(system, run_id) == dg.DagsterRunStatus.STARTED
+
+
+def test_a_run_that_never_showed_itself_is_none_of_ours(system: System) -> None:
+    run_id = started_run(system, "2010-11-0001")
+    for _ in range(2):
+        system.planned()
+        an_hour_passes(system)
+    assert status_of(system, run_id) == dg.DagsterRunStatus.STARTED
+
+
+def test_every_run_shows_itself_while_it_works_and_no_longer(system: System) -> None:
+    ready(system, "500001")
+    (key,) = system.planned()
+    system.account.switch(latency_median_ms=700, latency_sigma=0.01)
+    with ThreadPoolExecutor(1) as beside:
+        working = beside.submit(system.post, key)
+        shown = set()
+        while not working.done():
+            shown |= {row["run_id"] for row in system.state.execute("select run_id from billing.runs_at_work")}
+            assert missed(system.state, list(shown), 0) == [] or working.done()
+        result = working.result()
+    assert result.success
+    assert shown == {result.run_id}
+    assert system.state.execute("select from billing.runs_at_work").fetchall() == []
+
+
+def test_a_changed_mapping_counts_from_the_next_run_on_also_in_a_process_that_carried_out_runs_before(
+    system: System, tmp_path: Path
+) -> None:
+    shutil.copytree(shipped("config/sample"), tmp_path / "sample")
+    mapping = tmp_path / "mapping.yaml"
+    text = shipped("config/mapping.yaml").read_text(encoding="utf-8")
+    mapping.write_text(text.replace("closed_through:\n", "closed_through: 2030-01-01\n"), encoding="utf-8")
+    settings = system.runtime.settings.model_copy(update={"mapping": mapping})
+    worker = replace(system, runtime=Runtime(settings))
+    insert_document(system.source, "500001")
+    assert worker.stage().success
+    assert system.states() == {"500001": "held"}
+    mapping.write_text(text, encoding="utf-8")
+    assert worker.stage().success
+    assert system.states() == {"500001": "ready"}
 
 
 def test_runs_that_died_with_the_machine_are_ended_at_the_next_start(system: System) -> None:
