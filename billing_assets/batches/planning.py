@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from billing_assets.batches import store
-from billing_assets.domain.batching import batch_sizes, partition_key
+from billing_assets.domain.batching import batch_sizes, partition_key, staggered
 from billing_assets.settings import BatchSettings
 from billing_assets.state.database import Connection, settle_order
 
@@ -31,13 +31,7 @@ def plan(connection: Connection, settings: BatchSettings) -> list[str]:
     with connection.transaction():
         settle_order(connection)  # a document that staging is just changing is planned as it will be
         store.serialise_planning(connection)
-        for period, documents in store.backlog(connection).items():
-            sizes = batch_sizes(
-                documents,
-                largest=settings.max_documents,
-                at_once_below=settings.at_once_below,
-                side_by_side=settings.parallel_runs,
-            )
+        for period, sizes in _sizes(store.backlog(connection), settings).items():
             sequence = store.next_sequence(connection, period)
             for size in sizes:
                 key = partition_key(period, sequence)
@@ -47,6 +41,23 @@ def plan(connection: Connection, settings: BatchSettings) -> list[str]:
     if made:
         log.info("planned", batches=len(made), first=made[0], last=made[-1])
     return made
+
+
+def _sizes(backlog: Mapping[str, int], settings: BatchSettings) -> dict[str, list[int]]:
+    """Sizes of the batches by month. Where there are more than run side by side, the first ones are staggered."""
+    sizes = {
+        period: batch_sizes(
+            documents,
+            largest=settings.max_documents,
+            at_once_below=settings.at_once_below,
+            side_by_side=settings.parallel_runs,
+        )
+        for period, documents in backlog.items()
+    }
+    if sum(map(len, sizes.values())) > settings.parallel_runs:
+        first = next(iter(sizes))
+        sizes[first] = staggered(sizes[first], settings.parallel_runs)
+    return sizes
 
 
 def runs_wanted(

@@ -56,6 +56,17 @@ def test_a_large_backlog_is_shared_evenly_by_the_runs_side_by_side_and_no_batch_
     assert batches(state) == {"2010-11-0001": 9, "2010-11-0002": 8, "2010-11-0003": 8}
 
 
+def test_of_more_batches_than_run_side_by_side_the_first_ones_grow_so_that_runs_do_not_end_together(
+    state: Connection,
+) -> None:
+    december = date(2010, 12, 1)
+    stage_rows(state, [*invoices(30), *invoices(20, 600_000, document_date=december)])
+    plan(state, BatchSettings(max_documents=10, at_once_below=5, parallel_runs=3))
+    sizes = batches(state)
+    assert [size for key, size in sizes.items() if key.startswith("2010-11")] == [3, 6, 10, 6, 5]
+    assert [size for key, size in sizes.items() if key.startswith("2010-12")] == [10, 10]
+
+
 def test_a_batch_holds_documents_of_one_month_only(state: Connection) -> None:
     december = date(2010, 12, 1)
     stage_rows(state, [*invoices(2), *invoices(3, 600_000, document_date=december)])

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_assets.domain.batching import batch_sizes, partition_key
+from billing_assets.domain.batching import batch_sizes, partition_key, staggered
 
 backlogs, limits, runs = st.integers(-5, 20_000), st.integers(1, 1000), st.integers(1, 20)
 
@@ -49,6 +49,27 @@ def test_sizes_under_the_shipped_settings() -> None:
     assert sizes(1500) == [500, 500, 500]
     assert sizes(2911) == [971, 970, 970]
     assert sizes(3001) == [751, 750, 750, 750]
+
+
+@given(st.lists(st.integers(1, 1000), max_size=60), runs)
+def test_staggered_batches_hold_the_same_documents_and_none_is_larger(sizes: list[int], side_by_side: int) -> None:
+    found = staggered(sizes, side_by_side)
+    assert sum(found) == sum(sizes)
+    assert all(0 < size <= max(sizes) for size in found)
+
+
+@given(st.integers(1, 1000), st.integers(1, 20), st.integers(0, 40))
+def test_runs_that_begin_staggered_batches_together_never_end_together(size: int, side_by_side: int, more: int) -> None:
+    sizes = staggered([size * side_by_side] * (side_by_side + more), side_by_side)
+    first = sizes[:side_by_side]
+    assert first == [size * place for place in range(1, side_by_side + 1)]
+
+
+def test_staggered_sizes_under_the_shipped_settings() -> None:
+    assert staggered([], 3) == []
+    assert staggered([751, 750, 750, 750], 3) == [250, 500, 750, 751, 750]
+    assert staggered([900, 900], 3) == [450, 900, 450]
+    assert staggered([700], 3) == [700]
 
 
 def test_partition_keys_sort_as_they_were_planned() -> None:
