@@ -16,8 +16,8 @@ from billing_assets_tests.command import running
 
 _LANES = 15
 _LATENCY_MS = 300
-_DOCUMENTS = 9_000
-_ROUNDS = 2
+_DOCUMENTS = 20_000
+_ROUNDS = 1
 _QUICK = {"staging.detect_seconds": "1", "batches.sensor_seconds": "1"}
 _LOOK_SECONDS = 0.5
 _LONGEST_SECONDS = 900.0
