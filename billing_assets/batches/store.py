@@ -140,16 +140,20 @@ def wanting_a_run(connection: Connection, pause_seconds: float = 0.0) -> list[Ba
         from billing.locked_batches as b
         where b.state <> 'posted'
           and (b.locked_until is null or not ({_LIVE}))
-          -- values, where `exists` would do: that is turned into one look at all documents of all batches
+          -- One look at the index of batches for each. `exists` would become one at all documents of all batches; and a
+          -- state that is not hidden would be looked for by itself, where the statistics know of few that are in it.
           and ((coalesce((select true from billing.staged_invoices as d
-                          where d.batch = b.partition_key and d.state in ('batched', 'locked') limit 1), false)
+                          where d.batch = b.partition_key and d.state in ('batched', 'locked', 'posting', 'rejected')
+                            and d.state || '' in ('batched', 'locked') limit 1), false)
                 and (b.finished_at is null or not b.rests
                      or b.finished_at not between clock_timestamp() - make_interval(secs => %s) and clock_timestamp()))
                -- planned: one that staging emptied meanwhile is brought to its end by a run, too
                or b.state in ('planned', 'running')
                or (coalesce(b.unknown_due_at <= clock_timestamp() or b.finished_at > clock_timestamp(), true)
                    and coalesce((select true from billing.staged_invoices as d
-                                 where d.batch = b.partition_key and d.state = 'posting' limit 1),
+                                 where d.batch = b.partition_key
+                                   and d.state in ('batched', 'locked', 'posting', 'rejected')
+                                   and d.state || '' = 'posting' limit 1),
                                 (select true from billing.staged_invoices as d
                                  where d.batch = b.partition_key and d.state = 'posted'
                                    and d.read_back_at is null limit 1),
