@@ -11,6 +11,7 @@ from benchmarks import page
 
 _OURS, _WHOLE, _NETSUITE, _PEER, _TEXT = "#5b93c7", "#1f5a92", "#e08a3c", "#a8a8a8", "#222222"
 _INCHES_A_ROW = 0.27
+_SEEN = 0.005  # a shorter bar, as a share of the whole, cannot be seen
 
 
 class Row(NamedTuple):
@@ -66,7 +67,8 @@ def _parts(profile: Mapping[str, Any]) -> list[Row]:
     """One after the other, the longest first, so that the last ends where the whole does."""
     rows, begin = [], 0.0
     for name, milliseconds in profile["parts"].items():
-        rows.append(Row(name, begin, milliseconds, _OURS))
+        if milliseconds > _SEEN * profile["milliseconds"]:
+            rows.append(Row(name, begin, milliseconds, _OURS))
         begin += milliseconds
     return [*rows, Row("all of it", 0, begin, _WHOLE)]
 
