@@ -54,7 +54,7 @@ lint: setup ## lint, format check, room boundaries, strict types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-bench: setup ## speed and memory as ratios; writes docs/performance.md and its picture (an hour and a half, quiet machine)
+bench: setup ## speed and memory as ratios; writes docs/performance.md and its picture (two hours, quiet machine)
 	@$(BIN)/python -m benchmarks
 
 faults: setup ## every fault campaign, with the real daemon; writes the tables of docs/reliability.md (an hour)
