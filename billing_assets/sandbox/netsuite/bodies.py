@@ -29,7 +29,10 @@ _HEADER = frozenset(HEADER_REFERENCES) | {
     *("externalId", "tranDate", "dueDate", "exchangeRate", "otherRefNum", "memo", "item"),
     *("taxDetailsOverride", "taxDetails"),
 }
-HEADER_PROPERTIES = {"invoice": _HEADER, "creditMemo": _HEADER | {"apply"}}
+_PAYMENT = frozenset(HEADER_REFERENCES) - {"entity", "terms"} | {
+    *("externalId", "customer", "payment", "tranDate", "exchangeRate", "memo", "undepFunds", "apply"),
+}
+HEADER_PROPERTIES = {"invoice": _HEADER, "creditMemo": _HEADER | {"apply"}, "customerPayment": _PAYMENT}
 LINE_PROPERTIES = frozenset(LINE_REFERENCES) | {
     *("line", "item", "quantity", "rate", "amount", "description", "taxDetailsReference"),
 }
@@ -75,7 +78,7 @@ def parse(
     record_type: str, body: dict[str, Any], account: Account, *, strict_names: bool, record_id: int = 0
 ) -> Parsed:
     """Check a whole body. Raises NetSuiteError; `strict_names` refuses an unknown property instead of dropping it."""
-    names = _Names(account.references, strict=strict_names)
+    names = Names(account.references, strict=strict_names)
     names.check(body, HEADER_PROPERTIES[record_type], "custbody", "")
     references: dict[str, str] = {}
     for field, list_ in HEADER_REFERENCES.items():
@@ -87,10 +90,10 @@ def parse(
     ]
     if missing or not items:
         raise errors.required(*missing, *([] if items else ["Items"]))
-    trandate = _date(body, "tranDate") or datetime.now(UTC).date().isoformat()
-    period = _posting_period(account, trandate, references.pop("postingPeriod", None))
+    trandate = date_of(body, "tranDate") or datetime.now(UTC).date().isoformat()
+    period = posting_period(account, trandate, references.pop("postingPeriod", None))
     entity = references.pop("entity")
-    currency = references.pop("currency", None) or _default_currency(account.references, entity)
+    currency = references.pop("currency", None) or default_currency(account.references, entity)
     places = account.references.row("currency", currency).precision
     lines = [_line(line, n, account.references, names, places) for n, line in enumerate(items)]
     fields: dict[str, Any] = {}
@@ -102,29 +105,29 @@ def parse(
     fields.update(references)
     fields["subTotal"] = total_e4 - tax_e4
     if body.get("exchangeRate") is not None:
-        fields["exchangeRate"] = str(_number(body["exchangeRate"], "exchangeRate", "exchangeRate"))
+        fields["exchangeRate"] = str(number_of(body["exchangeRate"], "exchangeRate", "exchangeRate"))
     fields.update(
         {k: _plain(v) for k, v in body.items() if k.startswith("custbody") and names.knows(k) and v is not None}
     )
     record = Record(
         type=record_type,
-        external_id=_text(body, "externalId", "externalId"),
+        external_id=text_of(body, "externalId", "externalId"),
         entity=entity,
         currency=currency,
         subsidiary=subsidiary,
         total_e4=total_e4,
         trandate=trandate,
-        duedate=_date(body, "dueDate"),
+        duedate=date_of(body, "dueDate"),
         postingperiod=period,
-        memo=_text(body, "memo", "memo"),
-        otherrefnum=_text(body, "otherRefNum", "otherRefNum"),
+        memo=text_of(body, "memo", "memo"),
+        otherrefnum=text_of(body, "otherRefNum", "otherRefNum"),
         fields=fields,
         lines=lines,
         applications=[],
         id=record_id,
     )
     if record_type == "creditMemo":
-        record.applications = _applications(body, record, account, names, places)
+        record.applications = applied(body, record, account, names, places)
     return Parsed(record, names.unknown)
 
 
@@ -152,7 +155,7 @@ def sublist(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     return items
 
 
-class _Names:
+class Names:
     """Collects property names that the record does not have."""
 
     def __init__(self, references: References, *, strict: bool) -> None:
@@ -174,14 +177,14 @@ class _Names:
                 raise errors.invalid_content(f"Unknown property name {name} in the request body.", path + name)
 
 
-def _line(line: dict[str, Any], n: int, references: References, names: _Names, places: int) -> Line:
+def _line(line: dict[str, Any], n: int, references: References, names: Names, places: int) -> Line:
     path = f"item.items[{n}]."
     if line.get("item") is None:
         raise errors.required("Item")
     item = reference(references, "item", line["item"], "item", path + "item")
-    quantity = _optional_number(line, "quantity", path)
-    rate = _optional_number(line, "rate", path)
-    amount = _optional_number(line, "amount", path)
+    quantity = optional_number(line, "quantity", path)
+    rate = optional_number(line, "rate", path)
+    amount = optional_number(line, "amount", path)
     if quantity is not None and abs(quantity) >= _LARGEST:
         raise errors.invalid_reference(str(quantity), "quantity", path + "quantity")
     if amount is None:
@@ -201,8 +204,8 @@ def _line(line: dict[str, Any], n: int, references: References, names: _Names, p
         item,
         None if quantity is None else str(quantity),
         None if rate is None else str(rate),
-        _rounded_e4(amount, places),
-        _text(line, "description", path + "description"),
+        rounded_e4(amount, places),
+        text_of(line, "description", path + "description"),
         json.dumps(extra, separators=(",", ":")) if extra else None,
     )
 
@@ -211,7 +214,7 @@ def _tax(
     body: dict[str, Any],
     items: list[dict[str, Any]],
     references: References,
-    names: _Names,
+    names: Names,
     places: int,
     fields: dict[str, Any],
 ) -> int:
@@ -239,22 +242,20 @@ def _tax(
                 raise errors.required("Tax Type" if field == "taxType" else "Tax Code")
             entry[field] = reference(references, field, detail[field], field, path + field)
         for field in ("taxRate", "taxBasis", "taxAmount"):
-            number = _optional_number(detail, field, path)
+            number = optional_number(detail, field, path)
             if number is not None:
                 entry[field] = str(number)
-        amount = _optional_number(detail, "taxAmount", path)
+        amount = optional_number(detail, "taxAmount", path)
         if amount is None:
             raise errors.required("Tax Amount")
-        total += _rounded_e4(amount, places)
+        total += rounded_e4(amount, places)
         kept.append(entry)
     fields["taxDetails"] = kept
     return total
 
 
-def _applications(
-    body: dict[str, Any], record: Record, account: Account, names: _Names, places: int
-) -> list[tuple[int, int]]:
-    """(invoice id, amount) of what the credit memo applies to, all checked against what remains open."""
+def applied(body: dict[str, Any], record: Record, account: Account, names: Names, places: int) -> list[tuple[int, int]]:
+    """(invoice id, amount) of what a credit memo or payment applies to, all checked against what remains open."""
     left = record.total_e4
     applications: dict[int, int] = {}
     for n, entry in enumerate(sublist(body, "apply")):
@@ -262,23 +263,29 @@ def _applications(
         names.check(entry, _APPLY, None, path)
         doc = entry.get("doc")
         invoice = account.invoice(doc) if isinstance(doc, dict) else None
-        if invoice is None or invoice.entity != record.entity or invoice.id in applications:
+        if (
+            invoice is None
+            or (invoice.entity, invoice.currency) != (record.entity, record.currency)
+            or invoice.id in applications
+        ):
             given = doc.get("id", doc.get("externalId")) if isinstance(doc, dict) else doc
             raise errors.invalid_reference(str(given), "doc", path + "doc")
         if entry.get("apply") is not True:
             continue
         remaining = invoice.total_e4 - account.applied_to(invoice.id, record.id)
-        amount = _optional_number(entry, "amount", path)
-        amount_e4 = min(remaining, left) if amount is None else _rounded_e4(amount, places)
+        amount = optional_number(entry, "amount", path)
+        amount_e4 = min(remaining, left) if amount is None else rounded_e4(amount, places)
         if amount_e4 > remaining or amount_e4 > left or amount_e4 < 0:
-            detail = "The amount applied may not exceed what remains open on the invoice or unapplied on the memo."
+            detail = "The amount applied may not exceed what remains open on the invoice, or unapplied here."
             raise errors.user_error(detail, path + "amount")
         left -= amount_e4
-        applications[invoice.id] = amount_e4
+        if amount_e4:
+            applications[invoice.id] = amount_e4
     return list(applications.items())
 
 
-def _posting_period(account: Account, day: str, given: str | None) -> str:
+def posting_period(account: Account, day: str, given: str | None) -> str:
+    """The id of the period that a transaction of this day goes to. Raises NetSuiteError if it takes none."""
     period = account.references.period_of(day) if given is None else account.references.period(given)
     if period is None or period.closed or period.month in account.closed_periods:
         raise errors.user_error(f"No valid, open, posting period for date {day}.")
@@ -288,7 +295,7 @@ def _posting_period(account: Account, day: str, given: str | None) -> str:
     return period.id
 
 
-def _default_currency(references: References, entity: str) -> str:
+def default_currency(references: References, entity: str) -> str:
     """The customer's currency, else the account's first one [guess]."""
     currency = references.row("customer", entity).currency
     found = references.find("currency", currency or "1")
@@ -297,7 +304,8 @@ def _default_currency(references: References, entity: str) -> str:
     return found
 
 
-def _rounded_e4(amount: Decimal, places: int) -> int:
+def rounded_e4(amount: Decimal, places: int) -> int:
+    """An amount in ten-thousandths, rounded to the currency's minor unit. Raises NetSuiteError if it is too large."""
     if abs(amount) >= _LARGEST:
         raise errors.invalid_reference(str(amount), "amount", "amount")
     return int(amount.quantize(_QUANTUM[places], ROUND_HALF_UP).scaleb(4))
@@ -306,12 +314,14 @@ def _rounded_e4(amount: Decimal, places: int) -> int:
 _QUANTUM = [Decimal(1).scaleb(-places) for places in range(5)]
 
 
-def _optional_number(given: Mapping[str, Any], field: str, path: str) -> Decimal | None:
+def optional_number(given: Mapping[str, Any], field: str, path: str) -> Decimal | None:
+    """A field that may be left out, as an exact number. Raises NetSuiteError."""
     value = given.get(field)
-    return None if value is None else _number(value, field, path + field)
+    return None if value is None else number_of(value, field, path + field)
 
 
-def _number(value: object, field: str, path: str) -> Decimal:
+def number_of(value: object, field: str, path: str) -> Decimal:
+    """A value as an exact number. Raises NetSuiteError."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise errors.invalid_reference(str(value)[:80], field, path)
     try:
@@ -324,7 +334,8 @@ def _number(value: object, field: str, path: str) -> Decimal:
     return number
 
 
-def _text(given: Mapping[str, Any], field: str, path: str) -> str | None:
+def text_of(given: Mapping[str, Any], field: str, path: str) -> str | None:
+    """A text within the field's limit; empty is None. Raises NetSuiteError."""
     value = given.get(field)
     if value is None or value == "":
         return None
@@ -338,7 +349,8 @@ def _text(given: Mapping[str, Any], field: str, path: str) -> str | None:
     return value
 
 
-def _date(body: Mapping[str, Any], field: str) -> str | None:
+def date_of(body: Mapping[str, Any], field: str) -> str | None:
+    """A date as YYYY-MM-DD. Raises NetSuiteError."""
     value = body.get(field)
     if value is None:
         return None

@@ -18,11 +18,12 @@ async def catalog(_sandbox: Sandbox, request: Request) -> Response:
 
 
 async def record_schema(_sandbox: Sandbox, request: Request) -> Response:
-    """The property names of an invoice or credit memo, and of their lines."""
+    """The property names of a transaction, and of its lines."""
     record_type = RECORD_TYPES.get(request.path_params["type"].lower())
     if record_type is None:
         raise errors.no_such_resource()
     line = {"type": "object", "properties": {name: {} for name in sorted(bodies.LINE_PROPERTIES)}}
     properties: dict[str, object] = {name: {} for name in sorted(bodies.HEADER_PROPERTIES[record_type])}
-    properties["item"] = {"type": "object", "properties": {"items": {"type": "array", "items": line}}}
+    if "item" in properties:
+        properties["item"] = {"type": "object", "properties": {"items": {"type": "array", "items": line}}}
     return JSONResponse({"type": "object", "title": record_type, "properties": properties})

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from billing_assets.sandbox.netsuite import switches
+from billing_assets.sandbox.netsuite import bodies, errors, switches
 from billing_assets.sandbox.netsuite.context import Sandbox
+from billing_assets.sandbox.netsuite.records import save_new, transaction_type
 from billing_assets.sandbox.netsuite.references import ReferenceConflictError, parse_rows
 from billing_assets.sandbox.netsuite.store import money
 
@@ -54,7 +55,7 @@ async def summary(sandbox: Sandbox, _request: Request) -> Response:
     held = {type_: (count, total) for type_, count, total in rows}
     counters = sandbox.store.counters
     shown: dict[str, Any] = {}
-    for record_type in ("invoice", "creditMemo"):
+    for record_type in ("invoice", "creditMemo", "customerPayment"):
         count, total = held.get(record_type, (0, 0))
         shown[record_type] = {"count": count, "total": money(total)}
     shown["posts"] = {name: counters.get(name, 0) for name in ("received", "created", "refused_duplicate")}
@@ -132,6 +133,46 @@ async def reset(sandbox: Sandbox, _request: Request) -> Response:
     return Response(status_code=204)
 
 
+async def void(sandbox: Sandbox, request: Request) -> Response:
+    """POST /sandbox/void: what a user does with the button Void. `{"type": …, "id": …}`; id may be `eid:EXT`."""
+    try:
+        given = dict(json.loads(await request.body()))
+        record = sandbox.find(transaction_type(str(given["type"])), str(given["id"]))
+        if record is None:
+            raise errors.not_found()
+        if record.voided:
+            raise errors.voided()
+        if sandbox.store.applied_to(record.id):
+            raise errors.linked()
+    except (ValueError, TypeError, KeyError, errors.NetSuiteError) as error:
+        return _refused(error)
+    sandbox.store.void(record)
+    await sandbox.store.committed()
+    return Response(status_code=204)
+
+
+async def load_payments(sandbox: Sandbox, request: Request) -> Response:
+    """POST /sandbox/payments: many customer payments in one call, `{"payments": [body, …]}`.
+
+    Each is checked as one that is posted. One whose external id is there already is left out, so that a load can be
+    repeated; the first that is refused ends the call, and what went before it stays.
+    """
+    created = known = 0
+    try:
+        for body in bodies.load(await request.body())["payments"]:
+            if str(body["externalId"]).lower() in sandbox.store.by_external:
+                known += 1
+                continue
+            save_new(sandbox, "customerPayment", body, "error")
+            created += 1
+    except (ValueError, TypeError, KeyError, errors.NetSuiteError) as error:
+        await sandbox.store.committed()
+        text = f"payment {created + known + 1}: {error}; {created} before it were saved"
+        return JSONResponse({"error": text}, status_code=400)
+    await sandbox.store.committed()
+    return JSONResponse({"created": created, "known": known})
+
+
 async def _read(sandbox: Sandbox, sql: str, bound: Any = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
     return await asyncio.get_running_loop().run_in_executor(sandbox.readers, sandbox.store.read, sql, bound)
 
@@ -141,5 +182,5 @@ def _refused(error: Exception) -> Response:
     if isinstance(error, ValidationError):
         text = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
     elif isinstance(error, KeyError):
-        text = f"unknown list {error}"
+        text = f"unknown or missing: {error}"
     return JSONResponse({"error": text}, status_code=400)

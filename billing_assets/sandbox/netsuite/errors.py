@@ -68,6 +68,16 @@ def required(*fields: str) -> NetSuiteError:
     return user_error(f"Please enter value(s) for: {', '.join(fields)}")
 
 
+def linked() -> NetSuiteError:
+    """400: what other transactions are applied to can be neither deleted nor voided. The wording is a guess."""
+    return user_error("This transaction cannot be deleted or voided because other transactions are applied to it.")
+
+
+def voided() -> NetSuiteError:
+    """400: nothing that touches the ledger can change on a voided transaction. The wording is a guess."""
+    return user_error("This transaction has been voided.")
+
+
 def not_found() -> NetSuiteError:
     """404: no such record."""
     return NetSuiteError(404, "NONEXISTENT_ID", "Record does not exist.")

@@ -9,7 +9,12 @@ from billing_assets.sandbox.netsuite.bodies import HEADER_REFERENCES, LINE_REFER
 from billing_assets.sandbox.netsuite.context import Sandbox
 from billing_assets.sandbox.netsuite.store import Record
 
-_SUBLISTS = {"invoice": ("item", "taxDetails"), "creditMemo": ("item", "taxDetails", "apply")}
+_REFERENCES = {**HEADER_REFERENCES, "customer": "customer"}
+_SUBLISTS = {
+    "invoice": ("item", "taxDetails"),
+    "creditMemo": ("item", "taxDetails", "apply"),
+    "customerPayment": ("apply",),
+}
 
 
 def show(sandbox: Sandbox, record: Record, base: str, *, expand: bool) -> dict[str, Any]:
@@ -24,20 +29,19 @@ def show(sandbox: Sandbox, record: Record, base: str, *, expand: bool) -> dict[s
         "dueDate": record.duedate,
         "memo": record.memo,
         "otherRefNum": record.otherrefnum,
-        "subtotal": _amount(record.fields["subTotal"]),
-        "taxTotal": _amount(record.total_e4 - record.fields["subTotal"]),
         "total": _amount(record.total_e4),
+        **_amounts(record),
         **_settled(sandbox, record),
     }
     own = {
-        "entity": record.entity,
+        _entity(record): record.entity,
         "subsidiary": record.subsidiary,
         "currency": record.currency,
         "postingPeriod": record.postingperiod,
     }
     for field, value in {**record.fields, **own}.items():
-        if field in HEADER_REFERENCES:
-            shown[field] = _reference(sandbox, HEADER_REFERENCES[field], str(value), base)
+        if field in _REFERENCES:
+            shown[field] = _reference(sandbox, _REFERENCES[field], str(value), base)
         elif field == "exchangeRate":
             shown[field] = _number(value)
         elif field not in {"subTotal", "taxDetails"}:
@@ -54,15 +58,17 @@ def body_of(record: Record) -> dict[str, Any]:
     """The body that would create this record again, references by internal id."""
     body: dict[str, Any] = {
         "externalId": record.external_id,
-        "entity": {"id": record.entity},
+        _entity(record): {"id": record.entity},
         "subsidiary": {"id": record.subsidiary},
         "currency": {"id": record.currency},
         "tranDate": record.trandate,
-        "dueDate": record.duedate,
         "memo": record.memo,
-        "otherRefNum": record.otherrefnum,
-        "item": {"items": [_line_body(record, n) for n in range(len(record.lines))]},
     }
+    if record.type == "customerPayment":
+        body["payment"] = Decimal(record.total_e4).scaleb(-4)
+    else:
+        body |= {"dueDate": record.duedate, "otherRefNum": record.otherrefnum}
+        body["item"] = {"items": [_line_body(record, n) for n in range(len(record.lines))]}
     for field, value in record.fields.items():
         if field in HEADER_REFERENCES:
             body[field] = {"id": value}
@@ -95,6 +101,17 @@ def reference_record(sandbox: Sandbox, list_: str, internal_id: str, base: str, 
     return {name: value for name, value in shown.items() if value is not None}
 
 
+def _entity(record: Record) -> str:
+    return "customer" if record.type == "customerPayment" else "entity"
+
+
+def _amounts(record: Record) -> dict[str, Any]:
+    if record.type == "customerPayment":
+        return {"payment": _amount(record.total_e4)}
+    subtotal = record.fields["subTotal"]
+    return {"subtotal": _amount(subtotal), "taxTotal": _amount(record.total_e4 - subtotal)}
+
+
 def _settled(sandbox: Sandbox, record: Record) -> dict[str, Any]:
     """Status and what remains open."""
     if record.type == "invoice":
@@ -104,6 +121,10 @@ def _settled(sandbox: Sandbox, record: Record) -> dict[str, Any]:
         left = record.total_e4 - sum(amount for _, amount in record.applications)
         amounts, done = {"applied": _amount(record.total_e4 - left), "unapplied": _amount(left)}, "Fully Applied"
     name, code = ("Open", "A") if left > 0 else (done, "B")
+    if record.type == "customerPayment":
+        name, code = ("Not Deposited", "B") if record.fields.get("undepFunds") else ("Deposited", "C")
+    if record.voided:
+        name, code = "Voided", "V"
     forms = {"object": {"id": name, "refName": name}, "enum": {"id": code, "refName": name}, "string": name}
     return {**amounts, "status": forms[sandbox.switches.status_format]}
 

@@ -1,11 +1,11 @@
-"""Create, read, update and transform invoices and credit memos."""
+"""Create, read, update, delete and transform invoices, credit memos and customer payments."""
 
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from billing_assets.sandbox.netsuite import bodies, errors, presentation
+from billing_assets.sandbox.netsuite import bodies, errors, payments, presentation
 from billing_assets.sandbox.netsuite.authentication import base_url
 from billing_assets.sandbox.netsuite.context import Sandbox
 from billing_assets.sandbox.netsuite.faults import after_saving, before_saving
@@ -13,7 +13,7 @@ from billing_assets.sandbox.netsuite.references import ALIASES
 from billing_assets.sandbox.netsuite.store import Record
 from billing_assets.sandbox.netsuite.switches import Operation
 
-RECORD_TYPES = {"invoice": "invoice", "creditmemo": "creditMemo"}
+RECORD_TYPES = {"invoice": "invoice", "creditmemo": "creditMemo", "customerpayment": "customerPayment"}
 _VALIDATION = "x-netsuite-propertynamevalidation"
 _TRANSFORMED = ("entity", "subsidiary", "currency", "exchangeRate", "department", "class", "location")
 
@@ -46,7 +46,7 @@ def save_new(sandbox: Sandbox, record_type: str, body: dict[str, Any], validatio
     if isinstance(external_id, str) and external_id.lower() in sandbox.store.by_external:
         sandbox.store.count("refused_duplicate")
         raise errors.already_exists()
-    parsed = bodies.parse(record_type, body, sandbox.account(), strict_names=validation == "error")
+    parsed = _parse(sandbox, record_type, body, validation)
     sandbox.store.insert(parsed.record)
     return parsed
 
@@ -89,21 +89,31 @@ async def update(sandbox: Sandbox, request: Request, type_name: str, reference: 
     record = await _open(sandbox, record_type, reference, "update")
     if isinstance(record, Response):
         return record
+    if record.voided:
+        raise errors.voided()
     replaced = {name for value in request.query_params.getlist("replace") for name in value.split(",")}
     merged = _merged(presentation.body_of(record), body, replaced)
-    parsed = bodies.parse(
-        record_type,
-        merged,
-        sandbox.account(),
-        strict_names=validation_mode(request) == "error",
-        record_id=record.id,
-    )
+    parsed = _parse(sandbox, record_type, merged, validation_mode(request), record.id)
+    if record_type == "invoice" and parsed.record.total_e4 < sandbox.store.applied_to(record.id):
+        raise errors.user_error("The total may not be less than what is applied to the invoice.")  # [guess]
     wanted = parsed.record.external_id
     if wanted is not None and sandbox.store.by_external.get(wanted.lower(), record.id) != record.id:
         raise errors.already_exists()
     sandbox.store.update(parsed.record, record.external_id)
     await sandbox.store.committed()
     return _saved(request, parsed)
+
+
+async def delete(sandbox: Sandbox, request: Request, type_name: str, reference: str) -> Response:
+    """DELETE /record/v1/{type}/{id} → 204. Refused while something is applied to it."""
+    record = await _open(sandbox, transaction_type(type_name), reference, "update")
+    if isinstance(record, Response):
+        return record
+    if sandbox.store.applied_to(record.id):
+        raise errors.linked()
+    sandbox.store.delete(record)
+    await sandbox.store.committed()
+    return Response(status_code=204)
 
 
 async def transform(sandbox: Sandbox, request: Request, type_name: str, reference: str, target: str) -> Response:
@@ -147,6 +157,15 @@ def validation_mode(request: Request) -> str:
 def record_url(base: str, record: Record) -> str:
     """Where a record is found, as Location gives it."""
     return f"{base}/services/rest/record/v1/{record.type}/{record.id}"
+
+
+def _parse(
+    sandbox: Sandbox, record_type: str, body: dict[str, Any], validation: str, record_id: int = 0
+) -> bodies.Parsed:
+    strict = validation == "error"
+    if record_type == "customerPayment":
+        return payments.parse(body, sandbox.account(), strict_names=strict, record_id=record_id)
+    return bodies.parse(record_type, body, sandbox.account(), strict_names=strict, record_id=record_id)
 
 
 async def _open(sandbox: Sandbox, record_type: str, reference: str, operation: Operation) -> Record | Response:

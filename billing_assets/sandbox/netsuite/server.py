@@ -69,6 +69,7 @@ def make_app(sandbox: Sandbox) -> Starlette:
         rest("/record/v1/metadata-catalog/{type}", catalog.record_schema, "GET"),
         rest("/record/v1/{type}/{ref}", _read, "GET"),
         rest("/record/v1/{type}/{ref}", _update, "PUT", "PATCH"),
+        rest("/record/v1/{type}/{ref}", _delete, "DELETE"),
         rest("/record/v1/{type}/{ref}/!transform/{target}", _transform, "POST"),
         rest("/record/v1/{type}/{ref}/{sublist}", _sublist, "GET"),
         rest("/system/v1/governanceLimits", governance.limits, "GET"),
@@ -84,6 +85,8 @@ def make_app(sandbox: Sandbox) -> Starlette:
         admin("records", control.records, "GET"),
         admin("requests", control.requests, "GET"),
         admin("reset", control.reset, "POST"),
+        admin("void", control.void, "POST"),
+        admin("payments", control.load_payments, "POST"),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
 
@@ -101,6 +104,10 @@ async def _read(sandbox: Sandbox, request: Request) -> Response:
 
 async def _update(sandbox: Sandbox, request: Request) -> Response:
     return await records.update(sandbox, request, request.path_params["type"], request.path_params["ref"])
+
+
+async def _delete(sandbox: Sandbox, request: Request) -> Response:
+    return await records.delete(sandbox, request, request.path_params["type"], request.path_params["ref"])
 
 
 async def _transform(sandbox: Sandbox, request: Request) -> Response:

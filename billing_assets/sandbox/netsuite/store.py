@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS reference (type TEXT, id TEXT, external_id TEXT, name
     PRIMARY KEY (type, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS record (id INTEGER PRIMARY KEY, type TEXT, tranid TEXT, external_id TEXT,
     external_key TEXT UNIQUE, entity TEXT, currency TEXT, subsidiary TEXT, total_e4 INTEGER, trandate TEXT,
-    duedate TEXT, postingperiod TEXT, memo TEXT, otherrefnum TEXT, saved_at REAL, modified_at REAL, fields TEXT);
+    duedate TEXT, postingperiod TEXT, memo TEXT, otherrefnum TEXT, saved_at REAL, modified_at REAL, fields TEXT,
+    applied_e4 INTEGER NOT NULL DEFAULT 0, voided INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS record_external_id ON record (external_id);
 CREATE TABLE IF NOT EXISTS line (record INTEGER, n INTEGER, item TEXT, quantity TEXT, rate TEXT, amount_e4 INTEGER,
     description TEXT, extra TEXT, PRIMARY KEY (record, n)) WITHOUT ROWID;
@@ -40,7 +41,13 @@ CREATE INDEX IF NOT EXISTS task_job ON task (job);
 """
 _TRANSACTION_TABLES = ("record", "line", "application", "post", "counter", "job", "task")
 _COMMIT_EVERY_SECONDS = 0.002
-_PREFIX = {"invoice": "INV", "creditMemo": "CM"}
+_PREFIX = {"invoice": "INV", "creditMemo": "CM", "customerPayment": "PYMT"}
+# what of an invoice was settled, or what of a credit memo or payment was used: kept with the record for SuiteQL
+_RECKON = """UPDATE record SET modified_at = :now, applied_e4 =
+    (SELECT coalesce(sum(amount_e4), 0) FROM application WHERE invoice = record.id OR credit = record.id)
+    WHERE id IN (SELECT value FROM json_each(:ids))"""
+# of files written before these columns were there
+_LATER_COLUMNS = ("applied_e4 INTEGER NOT NULL DEFAULT 0", "voided INTEGER NOT NULL DEFAULT 0")
 
 
 class Line(NamedTuple):
@@ -56,7 +63,7 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class Record:
-    """An invoice or credit memo, checked and ready to be saved. `fields` holds the remaining header fields."""
+    """An invoice, credit memo or payment, checked and ready to be saved. `fields`: the remaining header fields."""
 
     type: str
     external_id: str | None
@@ -74,6 +81,7 @@ class Record:
     applications: list[tuple[int, int]]
     id: int = 0
     tranid: str = ""
+    voided: bool = False
 
 
 class Store:
@@ -84,16 +92,32 @@ class Store:
         self._file = folder / "netsuite.sqlite3"
         self.connection = _connect(self._file)
         self.connection.executescript(_SCHEMA)
+        self._bring_up_to_date()
         self._waiting: list[asyncio.Future[None]] = []
         self._flush_due = False
         self._local = threading.local()
         self._load()
+
+    def _bring_up_to_date(self) -> None:
+        known = {row[1] for row in self.connection.execute("PRAGMA table_info(record)")}
+        missing = [column for column in _LATER_COLUMNS if column.split()[0] not in known]
+        if missing:
+            self.connection.execute("BEGIN IMMEDIATE")
+            for column in missing:
+                self.connection.execute(f"ALTER TABLE record ADD COLUMN {column}")
+            self.connection.execute(
+                "UPDATE record SET applied_e4 ="
+                " (SELECT coalesce(sum(amount_e4), 0) FROM application WHERE invoice = record.id OR credit = record.id)"
+            )
+            self.connection.execute("COMMIT")
 
     def _load(self) -> None:
         rows = self.connection.execute("SELECT external_id, id FROM record WHERE external_id IS NOT NULL")
         self.by_external: dict[str, int] = {external.lower(): id_ for external, id_ in rows}
         self.posted_times: dict[str, int] = dict(self.connection.execute("SELECT external_key, times FROM post"))
         self.counters: dict[str, int] = dict(self.connection.execute("SELECT name, value FROM counter"))
+        (last,) = self.connection.execute("SELECT coalesce(max(id), 0) FROM record").fetchone()
+        self._last_id = max(last, self.counters.get("last_deleted", 0))
         self._posted: set[str] = set()
         self._counted: set[str] = set()
 
@@ -154,13 +178,14 @@ class Store:
         number = self.count(f"number_{record.type}")
         record.tranid = f"{_PREFIX[record.type]}{number:07}"
         now = time.time()
-        cursor = self.write(
-            "INSERT INTO record (type, tranid, external_id, external_key, entity, currency, subsidiary, total_e4,"
+        self._last_id += 1
+        record.id = self._last_id
+        self.write(
+            "INSERT INTO record (id, type, tranid, external_id, external_key, entity, currency, subsidiary, total_e4,"
             " trandate, duedate, postingperiod, memo, otherrefnum, fields, saved_at, modified_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (record.type, record.tranid, *_values(record), now, now),
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (record.id, record.type, record.tranid, *_values(record), now, now),
         )
-        record.id = cursor.lastrowid or 0
         if record.external_id is not None:
             self.by_external[record.external_id.lower()] = record.id
         self._write_parts(record)
@@ -179,14 +204,36 @@ class Store:
         if record.external_id is not None:
             self.by_external[record.external_id.lower()] = record.id
         self.write("DELETE FROM line WHERE record = ?", (record.id,))
-        self.write("DELETE FROM application WHERE credit = ?", (record.id,))
+        self._release(record.id)
         self._write_parts(record)
+
+    def delete(self, record: Record) -> None:
+        """Remove a record; what it had settled is open again. The caller has checked that nothing is applied to it."""
+        self._release(record.id)
+        self.write("DELETE FROM line WHERE record = ?", (record.id,))
+        self.write("DELETE FROM record WHERE id = ?", (record.id,))
+        # an id is never given twice
+        self.counters["last_deleted"] = max(record.id, self.counters.get("last_deleted", 0))
+        self._counted.add("last_deleted")
+        if record.external_id is not None:
+            self.by_external.pop(record.external_id.lower(), None)
+
+    def void(self, record: Record) -> None:
+        """Set total and lines to zero and release what it had settled; the record stays, with its external id."""
+        self._release(record.id)
+        fields = json.dumps({**record.fields, "subTotal": 0}, separators=(",", ":"))
+        self.write(
+            "UPDATE record SET total_e4 = 0, applied_e4 = 0, voided = 1, memo = 'VOID', fields = ?, modified_at = ?"
+            " WHERE id = ?",
+            (fields, time.time(), record.id),
+        )
+        self.write("UPDATE line SET amount_e4 = 0, rate = CASE WHEN n > 0 THEN '0' END WHERE record = ?", (record.id,))
 
     def get(self, record_id: int) -> Record | None:
         """A record with its lines and applications."""
         row = self.connection.execute(
             "SELECT type, external_id, entity, currency, subsidiary, total_e4, trandate, duedate, postingperiod, memo,"
-            " otherrefnum, fields, tranid FROM record WHERE id = ?",
+            " otherrefnum, fields, tranid, voided FROM record WHERE id = ?",
             (record_id,),
         ).fetchone()
         if row is None:
@@ -205,11 +252,12 @@ class Store:
             applied.fetchall(),
             record_id,
             row[12],
+            bool(row[13]),
         ]
         return Record(*row[:11], *parts)
 
     def applied_to(self, invoice_id: int, except_credit: int = 0) -> int:
-        """How much of an invoice credit memos have taken, in ten-thousandths."""
+        """How much of an invoice credit memos and payments have taken, in ten-thousandths."""
         row = self.connection.execute(
             "SELECT coalesce(sum(amount_e4), 0) FROM application WHERE invoice = ? AND credit <> ?",
             (invoice_id, except_credit),
@@ -223,6 +271,7 @@ class Store:
         self.by_external.clear()
         self.posted_times.clear()
         self.counters.clear()
+        self._last_id = 0
         self._posted.clear()
         self._counted.clear()
         self.commit()
@@ -250,6 +299,17 @@ class Store:
         if record.applications:
             rows = [(record.id, invoice, amount) for invoice, amount in record.applications]
             self.write("INSERT INTO application VALUES (?, ?, ?)", *rows)
+            self._reckon([record.id, *(invoice for invoice, _ in record.applications)])
+
+    def _release(self, record_id: int) -> None:
+        """Take back what a credit memo or payment is applied to."""
+        applied = self.connection.execute("SELECT invoice FROM application WHERE credit = ?", (record_id,)).fetchall()
+        if applied:
+            self.write("DELETE FROM application WHERE credit = ?", (record_id,))
+            self._reckon([record_id, *(invoice for (invoice,) in applied)])
+
+    def _reckon(self, ids: list[int]) -> None:
+        self.connection.execute(_RECKON, {"now": time.time(), "ids": json.dumps(ids)})
 
     def _schedule(self) -> None:
         if not self._flush_due:

@@ -13,27 +13,50 @@ class Table(NamedTuple):
     query: str
 
 
-_TOTAL = "CAST(total_e4 * CASE type WHEN 'invoice' THEN 1 ELSE :credit_sign END / 10000.0 AS REAL)"
+_TOTAL = "CAST(total_e4 * CASE type WHEN 'creditMemo' THEN :credit_sign ELSE 1 END / 10000.0 AS REAL)"
 _VISIBLE = "(:cutoff IS NULL OR {r}saved_at <= :cutoff)"
 _LINE_SIGN = (
-    "CASE WHEN r.type = 'invoice' THEN CASE l.n WHEN 0 THEN 1 ELSE :line_sign END"
+    "CASE WHEN r.type <> 'creditMemo' THEN CASE l.n WHEN 0 THEN 1 ELSE :line_sign END"
     " ELSE CASE l.n WHEN 0 THEN :credit_sign ELSE :credit_line_sign END END"
 )
 _LINE_AMOUNT = f"CAST(l.amount_e4 * {_LINE_SIGN} / 10000.0 AS REAL)"
-_APPLIED = "(SELECT coalesce(sum(amount_e4), 0) FROM application WHERE invoice = record.id OR credit = record.id)"
+# Amounts of what is settled are positive on either side: invoices know paid and unpaid, credits and payments used and
+# unused (https://meir.prolecto.com/2023/02/19/sql-ar-and-ap-fields/); the other pair is null.
+_SETTLED = "CASE WHEN {invoice} THEN CAST({amount} / 10000.0 AS REAL) END"
+_PAID = _SETTLED.format(invoice="type = 'invoice'", amount="applied_e4")
+_UNPAID = _SETTLED.format(invoice="type = 'invoice'", amount="(total_e4 - applied_e4)")
+_USED = _SETTLED.format(invoice="type <> 'invoice'", amount="applied_e4")
+_UNUSED = _SETTLED.format(invoice="type <> 'invoice'", amount="(total_e4 - applied_e4)")
+# A open, B paid or fully applied, V voided [guess]; a payment C deposited, B not deposited
+_STATUS = (
+    "CASE WHEN voided THEN 'V' WHEN type = 'customerPayment' THEN"
+    " CASE json_extract(fields, '$.undepFunds') WHEN 1 THEN 'B' ELSE 'C' END"
+    " WHEN total_e4 > applied_e4 THEN 'A' ELSE 'B' END"
+)
+_CLOSED = (
+    "CASE WHEN type = 'invoice' AND applied_e4 > 0 AND applied_e4 >= total_e4 THEN (SELECT max(c.trandate)"
+    " FROM application a JOIN record c ON c.id = a.credit WHERE a.invoice = record.id) END"
+)
 
 _TRANSACTION = {
     "id": "id",
     "tranid": "tranid",
     "externalid": "external_id",
-    "type": "CASE type WHEN 'invoice' THEN 'CustInvc' ELSE 'CustCred' END",
+    "type": "CASE type WHEN 'invoice' THEN 'CustInvc' WHEN 'creditMemo' THEN 'CustCred' ELSE 'CustPymt' END",
     "recordtype": "lower(type)",
     "entity": "entity",
     "currency": "currency",
     "foreigntotal": _TOTAL,
     "trandate": "trandate",
     "duedate": "duedate",
-    "status": f"CASE WHEN total_e4 > {_APPLIED} THEN 'A' ELSE 'B' END",  # A open, B paid or applied [guess]
+    "foreignamountpaid": _PAID,
+    "foreignamountunpaid": _UNPAID,
+    "foreignpaymentamountused": _USED,
+    "foreignpaymentamountunused": _UNUSED,
+    "status": _STATUS,
+    "voided": "CASE WHEN voided THEN 'T' ELSE 'F' END",
+    "posting": "'T'",
+    "closedate": _CLOSED,
     "postingperiod": "postingperiod",
     "lastmodifieddate": "strftime('%Y-%m-%d %H:%M:%S', modified_at, 'unixepoch')",
     "createddate": "strftime('%Y-%m-%d %H:%M:%S', saved_at, 'unixepoch')",

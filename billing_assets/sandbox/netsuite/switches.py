@@ -39,7 +39,7 @@ class FaultRule(BaseModel):
     operations: list[Operation] | None = Field(
         None, description="Default: create and transform; for workflow_lock read and update"
     )
-    record_types: list[Literal["invoice", "creditMemo"]] | None = None
+    record_types: list[Literal["invoice", "creditMemo", "customerPayment"]] | None = None
     seconds: NonNegativeFloat = Field(
         0.0, description="late_commit: how long the server works before it saves; commit_then_delay: after it"
     )
