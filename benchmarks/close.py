@@ -27,7 +27,9 @@ def _play(here: Place, small: bool) -> Iterator[Round]:
         for _ in range(rounds):
             with found.state() as connection, found.billing_system() as there:
                 began = time.monotonic()
-                close = close_month(connection, there, found.queries, found.netsuite, found.mapping, MONTH)
+                close = close_month(
+                    connection, there, found.settings.source.name, found.queries, found.netsuite, found.mapping, MONTH
+                )
                 seconds = time.monotonic() - began
             if not close.reconciled:
                 raise RuntimeError(f"the month does not agree: {close.differences[:3]}")

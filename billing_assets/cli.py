@@ -19,7 +19,11 @@ from rich.markup import escape
 from billing_assets.batches import unlocking
 from billing_assets.batches.store import UnknownBatchError
 from billing_assets.billing_system.errors import SourceError
+from billing_assets.close.closing import CloseRefusedError
+from billing_assets.commands import close
+from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.documents import Document, SourceStatus, State
+from billing_assets.domain.money import amount
 from billing_assets.domain.rules import Finding, state_for, validate
 from billing_assets.logs import configure_logs
 from billing_assets.netsuite import store as netsuite_store
@@ -35,6 +39,8 @@ from billing_assets.operations.processes import (
     Process,
     ProcessError,
     daemon_command,
+    files_command,
+    free_port,
     started,
     stop_noted,
     wait_until_answers,
@@ -42,7 +48,6 @@ from billing_assets.operations.processes import (
 )
 from billing_assets.operations.status import show_status, simple_table, status
 from billing_assets.operations.watching import DATABASE_LOST, keep_up
-from billing_assets.presentation import amount
 from billing_assets.retention import store as retention_store
 from billing_assets.retention.archive import keep_small
 from billing_assets.retention.runs import prune
@@ -71,6 +76,7 @@ _ERRORS = (
     NoDocumentsError,
     NotTheSampleError,
     ArchiveError,
+    CloseRefusedError,
 )
 _WAVES = 4
 _WAVE_PAUSE_SECONDS = 20.0
@@ -81,6 +87,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Month-end billing from a SQL billing system into NetSuite.",
 )
+app.add_typer(close.app, name="close")
+app.command("files")(close.files_command)
 console = Console(soft_wrap=True)
 
 Sample = Annotated[bool, typer.Option("--sample", help="Use the sample billing system and the NetSuite sandbox.")]
@@ -106,13 +114,6 @@ def main() -> None:
 def _fail(message: str) -> None:
     print(f"billing: {message}", file=sys.stderr)
     sys.exit(2)
-
-
-@contextmanager
-def _prepared(*, keep_server: bool = False) -> Iterator[Prepared]:
-    with environment.runtime(keep_server=keep_server) as runtime:
-        configure_logs(runtime.settings.log_format)
-        yield environment.prepare(runtime)
 
 
 @contextmanager
@@ -151,7 +152,7 @@ def _check_period(period: str, *, use_sample: bool) -> None:
 @app.command()
 def init() -> None:
     """Make the database and Dagster's instance, and write <home>/env for other tools."""
-    with _prepared(keep_server=True) as prepared:
+    with prepared_machine(keep_server=True) as prepared:
         path = environment.write_environment_file(prepared.home)
         console.print(f"Ready. For `dg dev` and Dagster's own commands: set -a; . {path}; set +a")
         if prepared.runtime.settings.home.joinpath("postgres").is_dir():
@@ -182,11 +183,17 @@ def run(period: Period = "2010-11", use_sample: Sample = False) -> None:
 def up(
     period: Period = "2010-11",
     use_sample: Sample = False,
-    port: Annotated[int, typer.Option(help="Port of the web UI on 127.0.0.1.")] = 3000,
+    port: Annotated[int, typer.Option(help="Port of the web UI on 127.0.0.1; the next one serves files.")] = 3000,
 ) -> None:
     """Run everything with the web UI until Ctrl-C."""
+    files_port = free_port(port + 1)
+    environment.set_default("close.files_url", f"http://127.0.0.1:{files_port}")
     with _system(period, use_sample=use_sample) as (prepared, load):
-        commands = {"dagster daemon": daemon_command(), "dagster webserver": webserver_command(port)}
+        commands = {
+            "dagster daemon": daemon_command(),
+            "dagster webserver": webserver_command(port),
+            "billing files": files_command(files_port),
+        }
         with started(prepared.home, commands) as processes:
             address = f"http://127.0.0.1:{port}"
             wait_until_answers(address, processes[1])
@@ -227,7 +234,7 @@ def status_command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Where every document, batch and lane stands."""
-    with _prepared() as prepared, prepared.runtime.state() as connection:
+    with prepared_machine() as prepared, prepared.runtime.state() as connection:
         found = status(connection, prepared.runtime.settings)
     if as_json:
         print(json.dumps(found))
@@ -238,7 +245,7 @@ def status_command(
 @app.command()
 def held(code: Annotated[str | None, typer.Option(help="Only documents with this finding.")] = None) -> None:
     """Documents that a rule holds, with every finding."""
-    with _prepared() as prepared, prepared.runtime.state() as connection:
+    with prepared_machine() as prepared, prepared.runtime.state() as connection:
         rows = staging_store.held(connection, code)
     table = simple_table(f"{len(rows):,} held documents", ["Kind", "Number", "Total", "Findings"], right=(2,))
     for row in rows:
@@ -250,7 +257,7 @@ def held(code: Annotated[str | None, typer.Option(help="Only documents with this
 @app.command()
 def rejected() -> None:
     """Documents that NetSuite refused for good, with its words."""
-    with _prepared() as prepared, prepared.runtime.state() as connection:
+    with prepared_machine() as prepared, prepared.runtime.state() as connection:
         rows = netsuite_store.rejected(connection)
     columns = ["Kind", "Number", "Batch", "Total", "What NetSuite said, and what to do"]
     table = simple_table(f"{len(rows):,} rejected documents", columns, right=(3,))
@@ -267,7 +274,7 @@ def requeue(
     number: Annotated[list[str] | None, typer.Option(help="Only this document; may be given several times.")] = None,
 ) -> None:
     """Send rejected documents to the backlog again, after their cause was mended."""
-    with _prepared() as prepared, prepared.runtime.state() as connection:
+    with prepared_machine() as prepared, prepared.runtime.state() as connection:
         unknown_after = prepared.runtime.settings.absence_counts_after_seconds
         count = unlocking.requeue(connection, number, unknown_after)
     console.print(f"{count:,} documents wait for a batch again.")
@@ -280,7 +287,7 @@ def unlock(
     batch: Annotated[str | None, typer.Option(help="This batch, even if a run holds it.")] = None,
 ) -> None:
     """Give the documents of stale locks, or of one batch, back to the backlog."""
-    with _prepared() as prepared, prepared.runtime.state() as connection:
+    with prepared_machine() as prepared, prepared.runtime.state() as connection:
         settings = prepared.runtime.settings
         unknown_after = settings.absence_counts_after_seconds
         if batch:
@@ -299,7 +306,7 @@ def retention(
     ] = None,
 ) -> None:
     """Archive the old log and delete old runs now, as the schedule does every night; list what the archive has."""
-    with _prepared() as prepared, prepared.runtime.state() as connection:
+    with prepared_machine() as prepared, prepared.runtime.state() as connection:
         if detach is not None:
             for name in retention_store.detach(connection, detach.date()):
                 console.print(f"{name} is not part of billing.posting_log any more. Dump it and drop it.")
@@ -319,7 +326,7 @@ def retention(
 @app.command()
 def preview(number: Annotated[str, typer.Option(help="The document's number.")]) -> None:
     """Print the exact request that a document would send, and send nothing."""
-    with _prepared() as prepared, prepared.runtime.state() as connection:
+    with prepared_machine() as prepared, prepared.runtime.state() as connection:
         postings = netsuite_store.by_number(connection, number)
         if not postings:
             raise SettingsError(f"--number {number}: no such document is staged. Stage first, or check the number.")
@@ -345,7 +352,7 @@ def _unfit(mapping: NetSuiteMapping, document: Document) -> list[Finding]:
 @app.command()
 def doctor() -> None:
     """Check every connection, the source's columns, the login and the mapping's references, and say what to fix."""
-    with _prepared() as prepared:
+    with prepared_machine() as prepared:
         well = True
         for checked in examine(prepared.runtime):
             verdict = "[green]ok  [/]" if checked.well else "[red]FAIL[/]"

@@ -7,7 +7,7 @@ from billing_assets.batches.assets import locked_batches
 from billing_assets.batches.automation import POST_JOB, plan_batches_sensor, unlock, unlock_schedule
 from billing_assets.billing_system.assets import billing_invoices, lines_have_a_header
 from billing_assets.close.assets import month_close_asset
-from billing_assets.close.automation import CLOSE_JOB, close_schedule
+from billing_assets.close.automation import CLOSE_JOB, close_schedule, closing_jobs
 from billing_assets.logs import configure_logs
 from billing_assets.netsuite.assets import netsuite_invoices
 from billing_assets.netsuite.automation import preview_batch
@@ -50,7 +50,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=[billing_invoices, staged_invoices, locked_batches, netsuite_invoices, month_close],
         asset_checks=[lines_have_a_header, no_batch_left_behind],
-        jobs=[stage_job, post_job, preview_batch, close_job, checks_job, unlock, retention],
+        jobs=[stage_job, post_job, preview_batch, close_job, checks_job, unlock, retention, *closing_jobs(settings)],
         sensors=[
             newly_closed_sensor(settings),
             plan_batches_sensor(settings),

@@ -12,10 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from billing_assets.domain.money import decimals
-
-_LONGEST_AMOUNT = 40
-"""Digits of an amount that anybody reads; only what is held has more."""
+from billing_assets.domain.money import amount
 
 SHOWN_ROWS = 200
 """Rows of a table in metadata; the whole is in our tables, and a count says how many there are."""
@@ -27,14 +24,6 @@ def money(name: str, total: Decimal) -> dict[str, dg.MetadataValue]:
     if not math.isfinite(float(total)):  # the total of a held document may be absurd, and the web UI shows no infinity
         return {f"{name}_exact": exact}
     return {name: dg.MetadataValue.float(float(total)), f"{name}_exact": exact}
-
-
-def amount(total: Decimal | str) -> str:
-    """An amount as people read it: thousands separated, at least two decimals, no digit lost, no idle zeros."""
-    exact = Decimal(total)
-    if exact.adjusted() > _LONGEST_AMOUNT:
-        return f"{exact:.6E}"
-    return f"{exact:,.{max(2, decimals(exact))}f}"
 
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> dg.TableMetadataValue:

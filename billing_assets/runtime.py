@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -13,6 +13,7 @@ import sqlalchemy
 from billing_assets.billing_system.connection import connect_source, open_source
 from billing_assets.billing_system.queries import Queries, load_queries, shipped_queries
 from billing_assets.domain import rules
+from billing_assets.domain.periods import ClosedMonths, LateDocuments
 from billing_assets.netsuite import mapping as mapping_rules
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.governance import heed_governance
@@ -87,7 +88,7 @@ class Runtime:
     @cached_property
     def validation(self) -> Validation:
         """The mapping as staging sees it."""
-        return validation_of(self.mapping)
+        return validation_of(self.mapping, self.settings.close.late_documents)
 
     @cached_property
     def netsuite(self) -> NetSuiteClient:
@@ -127,10 +128,11 @@ class Runtime:
             yield connection
 
 
-def validation_of(mapping: NetSuiteMapping) -> Validation:
-    """A mapping reduced to what staging needs of it."""
+def validation_of(mapping: NetSuiteMapping, late: LateDocuments = "hold") -> Validation:
+    """A mapping reduced to what staging needs of it, and what is to happen with what comes late."""
     digest = hashlib.sha256(mapping.digest + _RULES).digest()
-    return Validation(mapping.policy, mapping.check, mapping.external_id, digest)
+    policy = replace(mapping.policy, closed=ClosedMonths(late=late))
+    return Validation(policy, mapping.check, mapping.external_id, digest)
 
 
 def _postgresql_url(url: str) -> str:

@@ -27,6 +27,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as PydanticSettingsError
 
+from billing_assets.domain.periods import LateDocuments
 from billing_assets.shipped import shipped
 
 PREFIX = "BILLING_"
@@ -130,6 +131,14 @@ class BatchSettings(_Section):
 class CloseSettings(_Section):
     first_month: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] = Field(
         "2009-12", description="The first billing month (YYYY-MM) that has a partition of month_close"
+    )
+    late_documents: LateDocuments = Field(
+        "hold",
+        description="What comes after its month was closed for good: `hold` it, or post it in the `next_period` open",
+    )
+    files_url: str = Field(
+        "http://127.0.0.1:3001",
+        description="Where people reach what `billing files` serves, for links in metadata",
     )
 
 

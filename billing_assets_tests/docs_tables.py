@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from billing_assets.alerts import causes
 from billing_assets.alerts.causes import Alert, StaleLock, Waiting
 from billing_assets.cli import app
+from billing_assets.close.causes import CAUSES
 from billing_assets.domain import documents
 from billing_assets.domain.documents import TRANSITIONS, State
 from billing_assets.domain.rules import RULES
@@ -129,6 +130,12 @@ def rules() -> str:
     return table(["code", "severity", "meaning", "remedy"], rows)
 
 
+def close_causes() -> str:
+    """Why a document of a month is not the same everywhere."""
+    rows = [(_code(name), cause.sort.replace("_", " "), cause.meaning, cause.to_do) for name, cause in CAUSES.items()]
+    return table(["cause", "sort", "meaning", "what to do"], rows)
+
+
 def netsuite_errors() -> str:
     """NetSuite's error codes, in the order in which they are tried."""
     rows = [
@@ -193,9 +200,16 @@ def alerts() -> str:
 
 
 def commands() -> dict[str, click.Command]:
-    """The subcommands of `billing` by name."""
-    group = typer.main.get_command(app)
-    return dict(group.commands) if isinstance(group, click.Group) else {}
+    """The subcommands of `billing` by name; those of a group as `group name`."""
+    return dict(_flat(typer.main.get_command(app), ""))
+
+
+def _flat(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        for own, subcommand in command.commands.items():
+            yield from _flat(subcommand, f"{name} {own}".strip())
+    else:
+        yield name, command
 
 
 def command_table() -> str:
@@ -295,6 +309,7 @@ def _mapping_default(field: FieldInfo) -> str:
 GENERATED = {
     "settings": settings,
     "rules": rules,
+    "close_causes": close_causes,
     "netsuite_errors": netsuite_errors,
     "outcomes": outcomes,
     "own_codes": own_codes,

@@ -65,8 +65,10 @@ def test_every_check_job_and_sensor_says_what_it_is_for(defs: dg.Definitions) ->
         "batch_is_whole",
         "netsuite_agrees_to_the_cent",
         "no_batch_left_behind",
-        "billing_and_netsuite_agree",
-        "nothing_on_its_way",
+        "billing_equals_netsuite",
+        "nothing_unknown",
+        "nothing_unposted",
+        "no_drift",
     }
     for check in checks:
         assert check.description, check.key

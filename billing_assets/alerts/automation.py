@@ -82,7 +82,9 @@ def tell_about_failed_checks(context: dg.RunStatusSensorContext, billing: dg.Res
             partition=partition_of(run),
         )
         for entry in context.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-        if entry.dagster_event and not (evaluation := entry.dagster_event.asset_check_evaluation_data).passed
+        if entry.dagster_event
+        and not (evaluation := entry.dagster_event.asset_check_evaluation_data).passed
+        and evaluation.severity == dg.AssetCheckSeverity.ERROR  # a warning is to be read, not to wake anybody
     ]
     if alerts:
         with billing.state() as connection:

@@ -1,9 +1,10 @@
 """What the billing database says in sums: for reconciling a month, for noticing that something happened."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -36,6 +37,7 @@ from billing_assets.billing_system.queries import (
     text_type,
 )
 from billing_assets.domain.documents import SourceStatus
+from billing_assets.domain.periods import first_day, following
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,30 @@ def month_totals(conn: Connection, queries: Queries, period: str) -> list[MonthT
     return [
         MonthTotal(_text(row[0]), _text(row[1]), _text(row[2]), _text(row[3]), row[4], _sum(row[5])) for row in rows
     ]
+
+
+class MonthDocument(NamedTuple):
+    """A document of a month as the source shows it now, without its lines. `total` is signed; None: unreadable."""
+
+    document_id: str | None
+    kind: str | None
+    number: str | None
+    status: str | None
+    branch: str | None
+    customer: str | None
+    currency: str | None
+    document_date: date
+    total: Decimal | None
+
+
+def month_documents(conn: Connection, queries: Queries, period: str) -> Iterator[list[MonthDocument]]:
+    """Every document of one month (`YYYY-MM`, by the document date), 10,000 at a time, in bounded memory."""
+    with (
+        asking(conn, DOCUMENTS_FILE),
+        conn.execute(month_documents_query(queries, period), execution_options={"yield_per": 10_000}) as result,
+    ):
+        for rows in result.partitions():
+            yield [_month_document(row) for row in rows]
 
 
 def orphan_lines(conn: Connection, queries: Queries, limit: int = 100) -> list[tuple[str, int]]:
@@ -105,6 +131,11 @@ def month_totals_query(queries: Queries, period: str) -> Statement:
     return sums.where(_in_month(documents, period)).group_by(*group).order_by(*group)
 
 
+def month_documents_query(queries: Queries, period: str) -> Statement:
+    documents = documents_table(queries)
+    return select(*(documents.c[name] for name in MonthDocument._fields)).where(_in_month(documents, period))
+
+
 def orphan_lines_query(queries: Queries, limit: int) -> Statement:
     documents, lines = documents_table(queries), lines_table(queries)
     key = lines.c.document_id
@@ -132,14 +163,28 @@ def _has_status(documents: Subquery, dialect: Dialect, status: SourceStatus) -> 
 
 
 def _in_month(documents: Subquery, period: str) -> ColumnElement[bool]:
-    first = date.fromisoformat(f"{period}-01")
-    following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
     day = documents.c.document_date
-    return and_(day >= bindparam("first", first, Date()), day < bindparam("following", following, Date()))
+    first, end = first_day(period), first_day(following(period))
+    return and_(day >= bindparam("first", first, Date()), day < bindparam("following", end, Date()))
 
 
 def _text(value: Any) -> str | None:
     return contract.further(value)
+
+
+def _month_document(row: Sequence[Any]) -> MonthDocument:
+    document_id, kind, number, status, branch, customer, currency = map(_text, row[:7])
+    return MonthDocument(
+        document_id, kind, number, status, branch, customer, currency, contract.day(row[7]), _total(row[8])
+    )
+
+
+def _total(value: Any) -> Decimal | None:
+    """A document's total; one that is no exact number is held, whatever it says."""
+    try:
+        return contract.number(value)
+    except contract.Unreadable:
+        return None
 
 
 def _sum(value: Any) -> Decimal:

@@ -1,32 +1,47 @@
-"""The month, proven: billing system, staging and NetSuite side by side."""
+"""The month, proven: billing system, staging and NetSuite side by side, and the pack that finance signs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
+from billing_assets.close.causes import CAUSES, Sort
+from billing_assets.close.pack import make_pack
+from billing_assets.close.partitions import month_partitions
 from billing_assets.close.reconciliation import MonthClose, Row, Sum, add, close_month
-from billing_assets.close.store import findings
+from billing_assets.close.store import Pack, closed_state, findings
 from billing_assets.netsuite.assets import netsuite_invoices
 from billing_assets.presentation import money, typed_table
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
 from billing_assets.staging.assets import staged_invoices
 
-AGREE = dg.AssetCheckSpec(
-    "billing_and_netsuite_agree",
+EQUALS = dg.AssetCheckSpec(
+    "billing_equals_netsuite",
     asset="month_close",
-    description="Per branch, currency and kind: the billing system equals staging, and what was posted equals what "
-    "NetSuite has, to the cent and document by document.",
+    description="Document by document and to the cent: NetSuite has what billing has, less what is held, excluded or "
+    "on its way with its reason; with the same customer, currency and month.",
 )
-COMPLETE = dg.AssetCheckSpec(
-    "nothing_on_its_way",
+UNKNOWN = dg.AssetCheckSpec(
+    "nothing_unknown",
     asset="month_close",
-    description="Every document of the month is posted, excluded, or held with a reason.",
+    description="No document was sent without an answer: nobody need guess whether NetSuite has it.",
+)
+UNPOSTED = dg.AssetCheckSpec(
+    "nothing_unposted",
+    asset="month_close",
+    description="Every document of the month is posted, or has nothing to bill. Held ones are a warning, as somebody "
+    "has to decide; those that are on their way or refused are an error.",
+)
+DRIFT = dg.AssetCheckSpec(
+    "no_drift",
+    asset="month_close",
+    description="Nothing was changed, voided or deleted in the billing system after it was posted.",
 )
 
-_SUMS = ("billing", "staged", "posted", "netsuite", "held", "excluded", "in_flight")
+_SUMS = ("billing", "staged", "moved", "posted", "netsuite", "held", "excluded", "in_flight")
 _PER_BRANCH = ["branch", "kind", "currency", "agrees", *_SUMS]
+_DIFFERENCE = ["cause", "kind", "number", "currency", "billing", "netsuite", "what", "branch"]
 
 
 def month_close_asset(settings: Settings) -> dg.AssetsDefinition:
@@ -34,64 +49,100 @@ def month_close_asset(settings: Settings) -> dg.AssetsDefinition:
 
     @dg.asset(
         name="month_close",
-        partitions_def=dg.MonthlyPartitionsDefinition(settings.close.first_month, fmt="%Y-%m", end_offset=1),
+        partitions_def=month_partitions(settings),
         deps=[staged_invoices, dg.AssetDep(netsuite_invoices, partition_mapping=dg.AllPartitionMapping())],
         group_name="close",
         kinds={"postgres", "netsuite"},
         owners=["team:finance"],
-        check_specs=[AGREE, COMPLETE],
+        check_specs=[EQUALS, UNKNOWN, UNPOSTED, DRIFT],
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
-        description="Counts and totals of a billing month per branch, currency and kind, in the billing system, in "
-        "staging and in NetSuite, with every difference listed.",
+        description="A billing month, document by document, in the billing system, in staging and in NetSuite: what "
+        "agrees, what does not and why, with the workbook and the statement for finance to sign.",
     )
     def month_close(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
         period = context.partition_key
-        with billing.state() as connection, billing.billing_system() as source:
-            close = close_month(connection, source, billing.queries, billing.netsuite, billing.mapping, period)
+        with billing.state() as connection:
+            with billing.billing_system() as source:
+                close = close_month(
+                    connection,
+                    source,
+                    billing.settings.source.name,
+                    billing.queries,
+                    billing.netsuite,
+                    billing.mapping,
+                    period,
+                )
+            pack = make_pack(connection, close)
             found = findings(connection, period)
-        return dg.MaterializeResult(
-            metadata=close_metadata(close, found),
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name=AGREE.name,
-                    passed=close.reconciled,
-                    metadata={"differences": len(close.differences)},
-                ),
-                dg.AssetCheckResult(
-                    check_name=COMPLETE.name,
-                    passed=close.in_flight.documents == 0,
-                    metadata={"documents": close.in_flight.documents},
-                ),
-            ],
-        )
+            state = closed_state(connection, period)
+        metadata = close_metadata(close, found) | pack_metadata(pack, billing.settings.close.files_url)
+        metadata["closed"] = state or "no"
+        return dg.MaterializeResult(metadata=metadata, check_results=[*_checks(close)])
 
     return month_close
 
 
-def close_metadata(close: MonthClose, found: Iterable[Mapping[str, Any]]) -> dict[str, dg.MetadataValue | int | bool]:
-    """The close as finance reads it: totals to plot and to trust, the table per branch, the differences."""
+def _checks(close: MonthClose) -> Iterator[dg.AssetCheckResult]:
+    held = close.count(Sort.KEPT_BACK)
+    unposted = close.count(Sort.UNPOSTED, Sort.UNKNOWN)
+    for spec, count in (
+        (EQUALS, close.count(Sort.DIFFERS, Sort.DRIFT)),
+        (UNKNOWN, close.count(Sort.UNKNOWN)),
+        (UNPOSTED, held + unposted),
+        (DRIFT, close.count(Sort.DRIFT)),
+    ):
+        only_held = spec is UNPOSTED and not unposted
+        yield dg.AssetCheckResult(
+            check_name=spec.name,
+            passed=count == 0,
+            severity=dg.AssetCheckSeverity.WARN if only_held else dg.AssetCheckSeverity.ERROR,
+            metadata={"documents": count},
+            description="The table `differences` names each document, and what to do." if count else None,
+        )
+
+
+def close_metadata(
+    close: MonthClose, found: Iterable[Mapping[str, Any]]
+) -> dict[str, dg.MetadataValue | int | bool | str]:
+    """The close as finance reads it: totals to plot and to trust, the way from billing to NetSuite, the differences."""
     wholes = {
         (currency, name): add(getattr(row, name) for row in close.rows if row.currency == currency)
         for currency in sorted({row.currency for row in close.rows})
         for name in _SUMS
     }
-    metadata: dict[str, dg.MetadataValue | int | bool] = {
+    metadata: dict[str, dg.MetadataValue | int | bool | str] = {
         "reconciled": close.reconciled,
         "complete": close.complete,
-        "month": typed_table(
-            ({"what": name, "currency": currency, **whole._asdict()} for (currency, name), whole in wholes.items()),
-            ["what", "currency", *Sum._fields],
+        "from_billing_to_netsuite": typed_table(
+            (step._asdict() for step in close.steps), ["what", "currency", "documents", "total"]
         ),
-        "differences": typed_table((one._asdict() for one in close.differences), ["kind", "number", "what"]),
+        "causes": typed_table(
+            (one._asdict() | {"to_do": CAUSES[one.cause].to_do} for one in close.causes),
+            ["cause", "reason", "currency", "documents", "total", "to_do"],
+        ),
+        "differences": typed_table((one._asdict() for one in close.differences), _DIFFERENCE),
         "findings": typed_table(found, ["code", "state", "currency", "documents", "total"]),
         "per_branch": typed_table((_flat(row, "total") for row in close.rows), _PER_BRANCH),
         "per_branch_documents": typed_table((_flat(row, "documents") for row in close.rows), _PER_BRANCH),
-        "dagster/row_count": len(close.rows),
+        "elsewhere_in_netsuite": typed_table(
+            (step._asdict() for step in close.elsewhere), ["what", "currency", "documents", "total"]
+        ),
+        "dagster/row_count": sum(row.staged.documents for row in close.rows),
     }
     for (currency, name), whole in wholes.items():
         metadata[f"documents_{name}_{currency}"] = whole.documents
         metadata |= money(f"total_{name}_{currency}", whole.total)
     return metadata
+
+
+def pack_metadata(pack: Pack, files_url: str) -> dict[str, dg.MetadataValue | int | bool | str]:
+    """Where the close pack is, and by what one knows that it is the one."""
+    base = f"{files_url.rstrip('/')}/close/{pack.period}/{pack.figures.hex()[:12]}"
+    return {
+        "close_pack_statement": dg.MetadataValue.url(f"{base}/month-close-{pack.period}.pdf"),
+        "close_pack_workbook": dg.MetadataValue.url(f"{base}/month-close-{pack.period}.xlsx"),
+        "close_pack_digest": pack.figures.hex(),
+    }
 
 
 def _flat(row: Row, part: str) -> dict[str, Any]:

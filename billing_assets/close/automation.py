@@ -1,12 +1,17 @@
-"""When months are closed: every night, those in which something moved."""
+"""When months are compared: every night, those in which something moved; and the buttons that close them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 
-from billing_assets.close.store import months_that_moved
+from billing_assets.close.closing import Decision, hard_close, reopen, soft_close
+from billing_assets.close.pack import make_pack
+from billing_assets.close.partitions import month_partitions
+from billing_assets.close.reconciliation import MonthClose, close_month
+from billing_assets.close.store import Closing, months_that_moved
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
+from billing_assets.state.database import Connection
 
 CLOSE_JOB = "close_month"
 _HOURS = 26  # a little over a day, so that no change falls between two nights
@@ -34,3 +39,67 @@ def close_schedule(settings: Settings) -> dg.ScheduleDefinition:
                 yield dg.RunRequest(run_key=f"{period}/{day}", partition_key=period)
 
     return close_months_that_moved
+
+
+class DecisionConfig(dg.Config):
+    """Who decides, and why; kept for good."""
+
+    by: str
+    why: str
+
+
+def closing_jobs(settings: Settings) -> list[dg.JobDefinition]:
+    """The buttons: close a month soft, close it hard, reopen it. Each asks for who and why."""
+    months = month_partitions(settings)
+
+    @dg.op(description="Compares the month and closes it until it is reopened.")
+    def close_softly(
+        context: dg.OpExecutionContext, config: DecisionConfig, billing: dg.ResourceParam[Runtime]
+    ) -> None:
+        _close(context.partition_key, config, billing, soft_close)
+
+    @dg.op(description="Compares the month and closes it for good, or says what is in the way.")
+    def close_for_good(
+        context: dg.OpExecutionContext, config: DecisionConfig, billing: dg.ResourceParam[Runtime]
+    ) -> None:
+        _close(context.partition_key, config, billing, hard_close)
+
+    @dg.op(description="Opens a month again that is closed soft.")
+    def open_again(context: dg.OpExecutionContext, config: DecisionConfig, billing: dg.ResourceParam[Runtime]) -> None:
+        with billing.state() as connection:
+            decision = Decision(config.by, config.why)
+            reopen(connection, billing.settings.source.name, context.partition_key, decision)
+
+    @dg.job(partitions_def=months, description="Close a month until it is reopened. Give who and why in the config.")
+    def soft_close_month() -> None:
+        close_softly()
+
+    @dg.job(
+        partitions_def=months,
+        description="Close a month for good; refused while anything in it is unknown, on its way or off by a cent. "
+        "Give who and why in the config.",
+    )
+    def hard_close_month() -> None:
+        close_for_good()
+
+    @dg.job(
+        partitions_def=months, description="Open a month again that is closed soft. Give who and why in the config."
+    )
+    def reopen_month() -> None:
+        open_again()
+
+    return [soft_close_month, hard_close_month, reopen_month]
+
+
+def _close(
+    period: str,
+    config: DecisionConfig,
+    billing: Runtime,
+    act: Callable[[Connection, str, MonthClose, Decision], Closing],
+) -> None:
+    decision, name = Decision(config.by, config.why), billing.settings.source.name
+    with billing.state() as connection:
+        with billing.billing_system() as source:
+            close = close_month(connection, source, name, billing.queries, billing.netsuite, billing.mapping, period)
+        make_pack(connection, close)
+        act(connection, name, close, decision)

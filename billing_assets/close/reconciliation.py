@@ -1,33 +1,38 @@
-"""Does a month agree, to the cent: billing system ↔ staging ↔ NetSuite, per branch, currency and kind.
+"""The close of a month: does NetSuite have what billing says, and if not, why not, document by document.
 
-Plain data in, plain data out; `close_month` gathers the data.
+`close_month` gathers what the three say; the SQL in `close/comparison.py` lays them side by side; what comes out is
+plain data.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy
 
 from billing_assets.billing_system.queries import Queries
-from billing_assets.billing_system.totals import MonthTotal, month_totals
-from billing_assets.close import store
-from billing_assets.close.store import Posted, StagedTotal
+from billing_assets.billing_system.totals import month_documents
+from billing_assets.close import comparison
+from billing_assets.close.causes import CAUSES, WORST_FIRST, Sort
+from billing_assets.close.differences import Difference, describe
 from billing_assets.domain.documents import Kind, State
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.comparison import deviations
-from billing_assets.netsuite.mapping import NetSuiteMapping
-from billing_assets.netsuite.month import MonthTransaction, month_transactions
+from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
+from billing_assets.netsuite.mapping_file import is_document_column
+from billing_assets.netsuite.month import customers_by_external_id, month_transactions, transactions_by_id
 from billing_assets.state.database import Connection
 
 IN_FLIGHT = frozenset({State.OPEN, State.READY, State.BATCHED, State.LOCKED, State.POSTING, State.REJECTED})
 """States in which a document still has a way to go before the month is complete."""
 
+_LISTED = 200
+
 
 class Sum(NamedTuple):
-    """A number of documents and what they add up to."""
+    """A number of documents and what they add up to. Credit memos are negative."""
 
     documents: int
     total: Decimal
@@ -42,55 +47,82 @@ NOTHING = Sum(0, Decimal(0))
 
 @dataclass(frozen=True)
 class Row:
-    """One branch, currency and kind: what each of the three says. Credit memos are negative everywhere."""
+    """One branch, currency and kind: what each of the three says.
+
+    `moved` are late documents that came from earlier months less those that went to later ones. `agrees`: nothing in it
+    differs or drifted.
+    """
 
     branch: str
     currency: str
     kind: str
     billing: Sum
     staged: Sum
+    moved: Sum
     posted: Sum
     netsuite: Sum
     held: Sum
     excluded: Sum
     in_flight: Sum
-
-    @property
-    def agrees(self) -> bool:
-        """Whether billing equals staging, and what we posted equals what NetSuite has."""
-        return self.billing == self.staged and self.posted == self.netsuite
+    agrees: bool
 
 
-class Difference(NamedTuple):
-    """One thing that does not agree, in words."""
+class Step(NamedTuple):
+    """One step on the way from billing to NetSuite: a cause, or `billing`, `moved_in`, `moved_out`, `netsuite`."""
 
-    kind: str
-    number: str
     what: str
+    currency: str
+    documents: int
+    total: Decimal
+
+
+class CauseTotal(NamedTuple):
+    """Documents that are not the same everywhere for one cause and reason (if it has several), and their amounts."""
+
+    cause: str
+    reason: str | None
+    currency: str
+    documents: int
+    total: Decimal
 
 
 @dataclass(frozen=True)
 class MonthClose:
-    """The close of a month. `reconciled`: everything agrees. `complete`: and nothing is on its way any more."""
+    """The comparison of a month.
+
+    `steps` lead from what billing has to what NetSuite has, `causes` say how many documents and how much money each
+    cause concerns, `differences` are the worst of them, `elsewhere` what else NetSuite has in the month, by type.
+    `reconciled`: everything agrees, and nothing drifted. `complete`: and nothing is on its way any more. `figures`:
+    SHA-256 over all of it, the same as long as nothing changed anywhere.
+    """
 
     period: str
+    compared_at: datetime
     rows: tuple[Row, ...]
+    steps: tuple[Step, ...]
+    causes: tuple[CauseTotal, ...]
     differences: tuple[Difference, ...]
+    elsewhere: tuple[Step, ...]
+    figures: bytes
+
+    def count(self, *sorts: Sort) -> int:
+        """How many documents have a cause of these sorts."""
+        return sum(one.documents for one in self.causes if CAUSES[one.cause].sort in sorts)
 
     @property
     def reconciled(self) -> bool:
         """Billing, staging and NetSuite agree to the cent, document by document."""
-        return not self.differences and all(row.agrees for row in self.rows)
+        return self.count(Sort.DIFFERS, Sort.DRIFT) == 0
+
+    @property
+    def complete(self) -> bool:
+        """Reconciled, and every document is posted, excluded, or held with a reason."""
+        return self.reconciled and self.count(Sort.UNKNOWN, Sort.UNPOSTED) == 0
 
     @property
     def in_flight(self) -> Sum:
         """What has not reached an end yet."""
         return add(row.in_flight for row in self.rows)
-
-    @property
-    def complete(self) -> bool:
-        """Reconciled, and every document is posted, excluded, or held with a reason."""
-        return self.reconciled and self.in_flight.documents == 0
 
 
 def add(sums: Iterable[Sum]) -> Sum:
@@ -104,6 +136,7 @@ def add(sums: Iterable[Sum]) -> Sum:
 def close_month(
     connection: Connection,
     source: sqlalchemy.Connection,
+    source_name: str,
     queries: Queries,
     client: NetSuiteClient,
     mapping: NetSuiteMapping,
@@ -111,89 +144,133 @@ def close_month(
 ) -> MonthClose:
     """Gathers what billing system, staging and NetSuite say of a month (`YYYY-MM`) and compares.
 
-    Raises SourceError and NetSuiteError when one of them cannot be asked.
+    Leaves the temporary tables of `close/comparison.py` on the connection for whoever wants every row. Raises
+    SourceError and NetSuiteError when one of them cannot be asked.
     """
-    billing = month_totals(source, queries, period)
-    with connection.transaction():
-        connection.execute("set transaction isolation level repeatable read, read only")
-        staged = store.staged_totals(connection, period)
-        posted = store.posted(connection, period)
+    began = _now(connection)
     prefixes = mapping.file.external_id
-    in_netsuite = month_transactions(client, period, (prefixes.invoice, prefixes.credit_memo))
-    return reconcile(period, billing, staged, posted, in_netsuite)
+    ours = (prefixes.invoice, prefixes.credit_memo)
+    comparison.create_tables(connection)
+    for documents in month_documents(source, queries, period):
+        comparison.add_billing(connection, documents)
+    for transactions in month_transactions(client, period):
+        comparison.add_netsuite(connection, transactions, ours)
+    missing = comparison.missing_in_netsuite(connection, period, began)
+    for transactions in transactions_by_id(client, missing):
+        comparison.add_netsuite(connection, transactions, ours, of_month=False)
+    by = {str(kind): _customer_key(mapping, kind) for kind in RECORD_TYPES}
+    customers = _customers(connection, client, mapping, period, by)
+    comparison.add_references(
+        connection, customers, {code: currency.id for code, currency in mapping.file.currencies.items()}
+    )
+    comparison.compare(connection, source_name, period, by, began)
+    with connection.transaction():
+        listed = [describe(row) for row in comparison.differences(connection, WORST_FIRST, _LISTED)]
+    return MonthClose(
+        period,
+        began,
+        *summed(comparison.sums(connection)),
+        (*listed,),
+        (
+            *(
+                Step(one["type"], one["currency"], one["documents"], one["total"])
+                for one in comparison.elsewhere(connection)
+            ),
+        ),
+        comparison.digest(connection),
+    )
 
 
-def reconcile(
-    period: str,
-    billing: Sequence[MonthTotal],
-    staged: Sequence[StagedTotal],
-    posted: Sequence[Posted],
-    in_netsuite: Mapping[str, MonthTransaction],
-) -> MonthClose:
-    """Compares the three. `in_netsuite` holds the month's transactions by external id."""
-    sums: dict[tuple[str, str, str], dict[str, Sum]] = defaultdict(lambda: defaultdict(lambda: NOTHING))
+def summed(
+    sums: Sequence[Mapping[str, Any]],
+) -> tuple[tuple[Row, ...], tuple[Step, ...], tuple[CauseTotal, ...]]:
+    """The sums of a comparison (`comparison.sums`) by branch, as steps from billing to NetSuite, and by cause."""
+    return (*_rows(sums),), (*_steps(sums),), (*_causes(sums),)
 
-    def count(key: tuple[str | None, str | None, str | None], column: str, number: int, total: Decimal) -> None:
-        row = sums[(key[0] or "", key[1] or "", key[2] or "")]
-        row[column] = row[column].plus(number, total)
 
-    for one in billing:
-        count((one.branch, one.currency, one.kind), "billing", one.count, one.total)
-    for entry in staged:
-        key = (entry.branch, entry.currency, entry.kind)
-        if entry.state != State.GONE:
-            count(key, "staged", entry.documents, entry.total)
-        column = "in_flight" if entry.state in IN_FLIGHT else str(entry.state)
-        count(key, column, entry.documents, entry.total)
-    for document in posted:
-        if transaction := in_netsuite.get(document.external_id):
-            sign = -1 if document.kind == Kind.CREDIT_MEMO else 1
-            count((document.branch, document.currency, document.kind), "netsuite", 1, sign * transaction.absolute_total)
-    rows = tuple(
-        Row(
-            branch,
-            currency,
-            kind,
-            *(columns[name] for name in ("billing", "staged", "posted", "netsuite", "held", "excluded", "in_flight")),
+def _rows(sums: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
+    cells: dict[tuple[str, str, str], dict[str, Sum]] = defaultdict(lambda: defaultdict(lambda: NOTHING))
+    disagrees = set()
+    for one in sums:
+        row = cells[(one["branch"], one["currency"], one["kind"])]
+        for column in ("billing", "staged", "moved", "netsuite"):
+            row[column] = row[column].plus(one[f"{column}_documents"], one[column])
+        column = "in_flight" if one["state"] in IN_FLIGHT else str(one["state"])
+        row[column] = row[column].plus(one["staged_documents"], one["staged"])
+        if one["cause"] and CAUSES[one["cause"]].sort in {Sort.DIFFERS, Sort.DRIFT}:
+            disagrees.add((one["branch"], one["currency"], one["kind"]))
+    for key, row in sorted(cells.items()):
+        yield Row(
+            *key,
+            billing=row["billing"],
+            staged=row["staged"],
+            moved=row["moved"],
+            posted=row["posted"],
+            netsuite=row["netsuite"],
+            held=row["held"],
+            excluded=row["excluded"],
+            in_flight=row["in_flight"],
+            agrees=key not in disagrees,
         )
-        for (branch, currency, kind), columns in sorted(sums.items())
-    )
-    return MonthClose(period, rows, (*_differences(rows, posted, in_netsuite),))
 
 
-def _differences(
-    rows: Sequence[Row], posted: Sequence[Posted], in_netsuite: Mapping[str, MonthTransaction]
-) -> Iterable[Difference]:
-    for row in rows:
-        if row.billing != row.staged:
-            what = (
-                f"{row.branch} {row.currency}: the billing system has {row.billing.documents} documents over "
-                f"{row.billing.total}, staging {row.staged.documents} over {row.staged.total}. Stage again; "
-                "what cannot be read stands in `billing held` as FIELD_UNREADABLE."
-            )
-            yield Difference(row.kind, "", what)
-    for document in posted:
-        if document.difference:
-            yield Difference(document.kind, document.number, f"Read back from NetSuite: {document.difference}.")
-        if document.drift:
-            yield Difference(document.kind, document.number, _drift(document))
-        transaction = in_netsuite.get(document.external_id)
-        if transaction is None:
-            what = f"Posted as {document.netsuite_id}, but NetSuite shows no such transaction in this month."
-            yield Difference(document.kind, document.number, what)
-        elif wrong := deviations(document, transaction):
-            yield Difference(document.kind, document.number, f"NetSuite has {wrong}.")
-    ours = {document.external_id for document in posted}
-    for external_id in sorted(in_netsuite.keys() - ours):
-        transaction = in_netsuite[external_id]
-        what = f"NetSuite has {external_id} (internal id {transaction.netsuite_id}), which we do not know as posted."
-        yield Difference(transaction.type, external_id, what)
+def _steps(sums: Sequence[Mapping[str, Any]]) -> Iterator[Step]:
+    """From billing to NetSuite: what moved between months, then every cause with what it makes out."""
+    for currency in sorted({one["currency"] for one in sums}):
+        steps: dict[str, Sum] = defaultdict(lambda: NOTHING)
+        for one in sums:
+            if one["currency"] != currency:
+                continue
+            steps["billing"] = steps["billing"].plus(one["billing_documents"], one["billing"])
+            steps["netsuite"] = steps["netsuite"].plus(one["netsuite_documents"], one["netsuite"])
+            came = one["moved_documents"] * (1 if one["moved_where"] == "in" else -1)
+            if one["moved_where"]:
+                steps[f"moved_{one['moved_where']}"] = steps[f"moved_{one['moved_where']}"].plus(came, one["moved"])
+            if one["cause"]:
+                expected = one["billing_documents"] + came
+                steps[one["cause"]] = steps[one["cause"]].plus(one["netsuite_documents"] - expected, one["effect"])
+        for what in ("billing", "moved_in", "moved_out", *CAUSES, "netsuite"):
+            if what in ("billing", "netsuite") or steps[what] != NOTHING:
+                yield Step(what, currency, *steps[what])
 
 
-def _drift(document: Posted) -> str:
-    drift = document.drift or {}
-    if drift.get("source_status") == "missing":
-        return "It disappeared from the billing system after it was posted."
-    return (
-        f"It changed in the billing system after it was posted: {document.total} then, {drift.get('source_total')} now."
-    )
+def _causes(sums: Iterable[Mapping[str, Any]]) -> Iterator[CauseTotal]:
+    found: dict[tuple[str, str | None, str], Sum] = defaultdict(lambda: NOTHING)
+    for one in sums:
+        if one["cause"]:
+            key = (one["cause"], one["reason"], one["currency"])
+            found[key] = found[key].plus(one["documents"], one["concerned"])
+    worst = sorted(found, key=lambda key: (WORST_FIRST.index(key[0]), -abs(found[key].total), key[1] or "", key[2]))
+    for key in worst:
+        yield CauseTotal(*key, *found[key])
+
+
+def _customer_key(mapping: NetSuiteMapping, kind: Kind) -> comparison.CustomerKey:
+    column = mapping.customer_field(kind).column
+    return comparison.CustomerKey(column, is_document_column(column))
+
+
+def _customers(
+    connection: Connection,
+    client: NetSuiteClient,
+    mapping: NetSuiteMapping,
+    period: str,
+    by: Mapping[str, comparison.CustomerKey],
+) -> dict[tuple[str, str], str]:
+    """NetSuite's internal id of every customer to whom something was posted, by kind and key, as the mapping is now."""
+    found: dict[tuple[str, str], str] = {}
+    for kind in RECORD_TYPES:
+        field = mapping.customer_field(kind)
+        keys = comparison.customer_keys(connection, period, kind, by[kind])
+        values = {key: value for key in keys if (value := field.value_of_key(key)) is not None}
+        if field.source.reference == "externalId":
+            ids = customers_by_external_id(client, [*values.values()])
+            values = {key: ids[value.upper()] for key, value in values.items() if value.upper() in ids}
+        found |= {(str(kind), key): value for key, value in values.items()}
+    return found
+
+
+def _now(connection: Connection) -> datetime:
+    (row,) = connection.execute("select clock_timestamp() as now").fetchall()
+    now: datetime = row["now"]
+    return now.astimezone(UTC)

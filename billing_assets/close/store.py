@@ -1,56 +1,41 @@
-"""The SQL of the month close: what our tables say of a billing month."""
+"""The SQL of the month close: what our tables say of a billing month, who closed it, and its packs."""
 
-from decimal import Decimal
+from datetime import datetime
 from typing import Any, NamedTuple
 
+from psycopg.types.json import Jsonb
+
+from billing_assets.domain.rules import RULES
 from billing_assets.state.database import Connection
 
 
-class StagedTotal(NamedTuple):
-    """Documents of a month with the same branch, currency, kind and state."""
+class Closing(NamedTuple):
+    """Something that was done to a month: closed soft or hard, or reopened."""
 
-    branch: str | None
-    currency: str | None
-    kind: str
-    state: str
+    period: str
+    action: str
+    acted_by: str
+    why: str
+    acted_at: datetime
+    figures: bytes
+
+
+class Moving(NamedTuple):
+    """What of a month is on its way: documents, the states in which they are, and batches that a run holds."""
+
     documents: int
-    total: Decimal
+    states: list[str]
+    batches: list[str]
 
 
-class Posted(NamedTuple):
-    """A posted document of a month, as we hold it. `total` is signed."""
+class Pack(NamedTuple):
+    """The workbook (xlsx) and the statement (PDF) of a comparison."""
 
-    external_id: str
-    kind: str
-    number: str
-    branch: str | None
-    currency: str
-    total: Decimal
-    netsuite_id: str
-    difference: str | None
-    drift: dict[str, Any] | None
-
-
-def staged_totals(connection: Connection, period: str) -> list[StagedTotal]:
-    """Counts and totals of a month by branch, currency, kind and state."""
-    rows = connection.execute(
-        """
-        select branch, currency, kind, state, count(*) as documents, coalesce(sum(total), 0) as total
-        from billing.staged_invoices where period = %s group by 1, 2, 3, 4 order by 1, 2, 3, 4""",
-        [period],
-    )
-    return [StagedTotal(**row) for row in rows]
-
-
-def posted(connection: Connection, period: str) -> list[Posted]:
-    """Every posted document of a month."""
-    rows = connection.execute(
-        """
-        select external_id, kind, number, branch, currency, total, netsuite_id, difference, drift
-        from billing.staged_invoices where period = %s and state = 'posted' order by id""",
-        [period],
-    )
-    return [Posted(**row) for row in rows]
+    period: str
+    figures: bytes
+    compared_at: datetime
+    workbook: bytes
+    statement: bytes
 
 
 def months_that_moved(connection: Connection, hours: float) -> list[str]:
@@ -84,3 +69,152 @@ def findings(connection: Connection, period: str | None = None) -> list[dict[str
         group by 1, 2, 3 order by 1, 2, 3""",
         {"period": period},
     ).fetchall()
+
+
+def closed_state(connection: Connection, period: str) -> str | None:
+    """`soft`, `hard`, or None for a month that is open."""
+    row = connection.execute("select state from billing.closed_months where period = %s", [period]).fetchone()
+    return str(row["state"]) if row else None
+
+
+def set_closed(connection: Connection, period: str, state: str) -> None:
+    """Notes that a month is closed now."""
+    connection.execute(
+        """
+        insert into billing.closed_months (period, state) values (%s, %s)
+        on conflict (period) do update set state = excluded.state, since = clock_timestamp()""",
+        [period, state],
+    )
+
+
+def set_open(connection: Connection, period: str) -> None:
+    """Notes that a month is open again. One that is closed hard raises psycopg.errors.CheckViolation."""
+    connection.execute("delete from billing.closed_months where period = %s", [period])
+
+
+def note(connection: Connection, period: str, action: str, by: str, why: str, figures: bytes) -> Closing:
+    """Writes down for good what was done to a month."""
+    (row,) = connection.execute(
+        """
+        insert into billing.month_closings (period, action, acted_by, why, figures) values (%s, %s, %s, %s, %s)
+        returning period, action, acted_by, why, acted_at, figures""",
+        [period, action, by.strip(), why.strip(), figures],
+    ).fetchall()
+    return Closing(**row)
+
+
+def closings(connection: Connection, period: str | None = None) -> list[Closing]:
+    """What was done to a month, or to all of them, in its order."""
+    rows = connection.execute(
+        """
+        select period, action, acted_by, why, acted_at, figures from billing.month_closings
+        where %(period)s::text is null or period = %(period)s order by id""",
+        {"period": period},
+    )
+    return [Closing(**row) for row in rows]
+
+
+def last_figures(connection: Connection, period: str) -> bytes:
+    """The digest of the comparison on which a month was last closed."""
+    row = connection.execute(
+        "select figures from billing.month_closings where period = %s order by id desc limit 1", [period]
+    ).fetchone()
+    return bytes(row["figures"]) if row else b""
+
+
+def open_before(connection: Connection, period: str) -> str | None:
+    """The first month before this one that has documents and is not closed hard."""
+    row = connection.execute(
+        """
+        select min(period) as period from billing.document_totals
+        where period < %(period)s and state <> 'gone'
+          and period > coalesce((select max(period) from billing.closed_months where state = 'hard'), '')""",
+        {"period": period},
+    ).fetchone()
+    return row["period"] if row else None
+
+
+def moving(connection: Connection, period: str) -> Moving:
+    """What of a month waits for a batch or is in one, and which of its batches a run holds."""
+    rows = connection.execute(
+        """
+        select state, count(*) as n from billing.staged_invoices
+        where period = %s and state in ('ready', 'batched', 'locked', 'posting') group by 1 order by 1""",
+        [period],
+    ).fetchall()
+    batches = connection.execute(
+        "select partition_key from billing.locked_batches where period = %s and state = 'running' order by 1", [period]
+    ).fetchall()
+    return Moving(
+        sum(row["n"] for row in rows), [row["state"] for row in rows], [row["partition_key"] for row in batches]
+    )
+
+
+def moved_since(connection: Connection, period: str, moment: datetime) -> bool:
+    """Whether a document of a month changed with us since a moment."""
+    row = connection.execute(
+        """
+        select exists (
+            select from billing.staged_invoices
+            where period = %s and greatest(state_since, staged_at, posted_at, read_back_at) >= %s) as moved""",
+        [period, moment],
+    ).fetchone()
+    return bool(row and row["moved"])
+
+
+def hold_rejected(connection: Connection, period: str) -> int:
+    """Holds what NetSuite refused in a month that closes: the next staging judges it anew, as what comes late."""
+    found = {
+        "code": "PERIOD_CLOSED",
+        "severity": RULES["PERIOD_CLOSED"].severity,
+        "path": "document_date",
+        "value": period,
+        "message": f"NetSuite had refused it, and {period} is closed for good.",
+    }
+    return connection.execute(
+        """
+        update billing.staged_invoices set state = 'held', batch = null, findings = %s, judged_under = null
+        where period = %s and state = 'rejected'""",
+        [Jsonb([found]), period],
+    ).rowcount
+
+
+def keep_pack(connection: Connection, pack: Pack) -> None:
+    """Keeps a pack, instead of the month's others on which nobody closed it."""
+    with connection.transaction():
+        connection.execute(
+            """
+            insert into billing.close_packs (period, figures, compared_at, workbook, statement)
+            values (%s, %s, %s, %s, %s) on conflict (period, figures) do nothing""",
+            [*pack],
+        )
+        connection.execute(
+            """
+            delete from billing.close_packs as p
+            where p.period = %s and p.figures <> %s
+              and not exists (
+                  select from billing.month_closings as c where (c.period, c.figures) = (p.period, p.figures))""",
+            [pack.period, pack.figures],
+        )
+
+
+def pack_by_digest(connection: Connection, period: str, digest: str) -> Pack | None:
+    """The pack of a month whose digest (hexadecimal) begins so."""
+    row = connection.execute(
+        """
+        select period, figures, compared_at, workbook, statement from billing.close_packs
+        where period = %s and starts_with(encode(figures, 'hex'), %s) order by id desc limit 1""",
+        [period, digest],
+    ).fetchone()
+    return Pack(**row) if row else None
+
+
+def pack(connection: Connection, period: str, figures: bytes | None = None) -> Pack | None:
+    """The last pack of a month, or the one of a comparison."""
+    row = connection.execute(
+        """
+        select period, figures, compared_at, workbook, statement from billing.close_packs
+        where period = %(period)s and (%(figures)s::bytea is null or figures = %(figures)s) order by id desc limit 1""",
+        {"period": period, "figures": figures},
+    ).fetchone()
+    return Pack(**row) if row else None

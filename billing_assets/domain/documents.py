@@ -6,6 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from billing_assets.domain.periods import month_of
+
 
 class Kind(StrEnum):
     """What a document is. An adjustment is read and held: NetSuite has no such transaction."""
@@ -87,6 +89,7 @@ class Document:
     `document_id` is the source's own key as text; `number` is what people and NetSuite see. `status` is a
     `SourceStatus` where the source keeps the contract. `total` is signed (credit memos negative) and includes tax.
     `created_at` is UTC. `applies_to` is the number of the invoice that a credit memo credits, where the source says.
+    `posting_date` is ours: the day under which a late document is posted, whose own month is closed.
     """
 
     source: str
@@ -107,8 +110,9 @@ class Document:
     total: Decimal
     extra: dict[str, str | None]
     lines: tuple[Line, ...]
+    posting_date: date | None = None
 
     @property
     def period(self) -> str:
-        """The billing month, `YYYY-MM`, from the document date."""
-        return f"{self.document_date.year:04d}-{self.document_date.month:02d}"  # %Y leaves zeros out before 1000
+        """The month in which it is posted, `YYYY-MM`: that of the posting date, else of the document date."""
+        return month_of(self.posting_date or self.document_date)

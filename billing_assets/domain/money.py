@@ -3,6 +3,9 @@
 from decimal import Decimal
 from functools import lru_cache
 
+_LONGEST_AMOUNT = 40
+"""Digits of an amount that anybody reads; only what is held has more."""
+
 
 @lru_cache(maxsize=2**15)  # equal numbers have the same text, and a month's prices and quantities repeat
 def canonical(number: Decimal) -> str:
@@ -22,3 +25,11 @@ def decimals(number: Decimal) -> int:
         return 0
     _, _, fraction = canonical(number).partition(".")
     return len(fraction)
+
+
+def amount(total: Decimal | str) -> str:
+    """An amount as people read it: thousands separated, at least two decimals, no digit lost, no idle zeros."""
+    exact = Decimal(total)
+    if exact.adjusted() > _LONGEST_AMOUNT:
+        return f"{exact:.6E}"
+    return f"{exact:,.{max(2, decimals(exact))}f}"

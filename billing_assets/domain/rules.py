@@ -5,7 +5,7 @@ only the first. `RULES` is the table in docs/reference.md (held equal by a test)
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from billing_assets.domain.documents import Document, Kind, Line, SourceStatus, State
 from billing_assets.domain.money import decimals
+from billing_assets.domain.periods import ClosedMonths
 
 
 class Severity(StrEnum):
@@ -61,7 +62,7 @@ RULES: dict[str, Rule] = {
     "LINES_TOTAL_MISMATCH": Rule(_E, "Lines and tax do not add up to the total.", _SOURCE),
     "SIGN": Rule(_E, "An invoice is below zero, or a credit memo adds.", "Issue it as the other kind of document."),
     "DUPLICATE_NUMBER": Rule(_E, "Another document has the same number.", "Renumber or void one of them in the billing system."),
-    "PERIOD_CLOSED": Rule(_E, "The document's date is in a closed period.", "Open the period, or move the date in the billing system."),
+    "PERIOD_CLOSED": Rule(_E, "The document's date is in a closed period.", "Reopen the month, move the date in the billing system, or let late documents go on (`close.late_documents`)."),
     "TEXT_TOO_LONG": Rule(_E, "A text is longer than NetSuite takes.", _SOURCE),
     "TEXT_UNPRINTABLE": Rule(_E, "A text holds a NUL character, which no ledger takes.", _SOURCE),
     "NUMBER_TOO_LARGE": Rule(_E, "A number is larger or finer than NetSuite takes.", _SOURCE),
@@ -73,10 +74,12 @@ RULES: dict[str, Rule] = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the rules compare with: minor digits per accepted currency, and the last closed day, if any."""
+    """What the rules compare with: minor digits per accepted currency, the last closed day of the mapping, if any, and
+    the months that finance closed here."""
 
     minor_digits: dict[str, int]
     closed_through: date | None = None
+    closed: ClosedMonths = field(default_factory=ClosedMonths)
 
 
 MappingCheck = Callable[[Document], Iterable[Finding]]
@@ -153,6 +156,9 @@ def _header(document: Document, policy: Policy) -> Iterator[Finding]:
             document.document_date,
             f"Periods are closed through {policy.closed_through}.",
         )
+    elif policy.closed.closed(document.period):
+        closed = "closed for good" if policy.closed.is_hard(document.period) else "closed; it may be reopened"
+        yield finding("PERIOD_CLOSED", "document_date", document.document_date, f"{document.period} is {closed}.")
     if document.due_date and document.due_date < document.document_date:
         yield finding("DUE_BEFORE_DATE", "due_date", document.due_date, "The due date lies before the document's date.")
 

@@ -71,6 +71,13 @@ class Field:
             return value
         return {source.reference: _text(value)}
 
+    def value_of_key(self, key: str) -> str | None:
+        """What the field refers to for a value of its column, e.g. a customer number."""
+        if self.table is None:
+            return key
+        row = self._row(key)
+        return (row[self.source.take or ""] or None) if row else None
+
     def surely_filled(self, lines: tuple[Line, ...]) -> bool:
         """Whether every line gives a value. False means: look closer."""
         if self.place is None:
@@ -159,6 +166,8 @@ class NetSuiteMapping:
             "currency": {"id": self.file.currencies[document.currency].id},
         }
         _fill(body, self.body[kind], document, None)
+        if document.posting_date is not None:  # late: its own month is closed
+            body["tranDate"] = document.posting_date.isoformat()
         body["item"] = {"items": [self._line(kind, document, line, sign) for line in document.lines]}
         if any(line.tax_amount for line in document.lines):
             body["taxDetailsOverride"] = True
@@ -188,6 +197,10 @@ class NetSuiteMapping:
                 detail["taxAmount"] = _number(line.tax_amount * sign)
                 detail["taxBasis"] = _number(line.amount * sign)
                 yield detail
+
+    def customer_field(self, kind: Kind) -> Field:
+        """The field that names the customer of a transaction."""
+        return next(field for field in self.body[kind] if field.name == "entity")
 
     def references(self) -> dict[str, set[str]]:
         """Every reference the mapping can send, by field, for `billing doctor` to look up in NetSuite."""

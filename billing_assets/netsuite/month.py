@@ -1,42 +1,86 @@
-"""All transactions of a billing month that carry our external ids, for the close."""
+"""All invoices and credit memos that NetSuite dates in a month, for the close: independent of our own records."""
 
-from calendar import monthrange
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing_assets.domain.external_id import is_external_id
+from billing_assets.domain.periods import first_day, following
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable
-from billing_assets.netsuite.suiteql import exact, query
+from billing_assets.netsuite.suiteql import CREDIT_MEMO, INVOICE, PAGE_ROWS, exact, query_page
+
+_COLUMNS = (
+    "id, externalid, type, tranid, entity, currency, foreigntotal, voided, TO_CHAR(trandate, 'YYYY-MM-DD') AS trandate"
+)
 
 
 class MonthTransaction(NamedTuple):
-    """A transaction of the month. `absolute_total` is in its currency, without NetSuite's sign."""
+    """A transaction of the month. `absolute_total` is in its currency (an internal id), without NetSuite's sign."""
 
     netsuite_id: str
+    external_id: str | None
     type: str
+    transaction_number: str | None
+    entity: str | None
+    currency: str | None
     absolute_total: Decimal
+    voided: bool
+    tran_date: str
 
 
-def month_transactions(client: NetSuiteClient, period: str, prefixes: Sequence[str]) -> dict[str, MonthTransaction]:
-    """The transactions dated in a month (`YYYY-MM`) whose external id begins with a prefix, by external id.
+def month_transactions(client: NetSuiteClient, period: str) -> Iterator[list[MonthTransaction]]:
+    """The invoices and credit memos dated in a month (`YYYY-MM`), whoever made them, 1,000 at a time.
 
-    Asks day by day, because NetSuite shows at most 100,000 rows of a query. Raises NetSuiteError.
+    Pages by internal id, as NetSuite shows at most 100,000 rows of one query. Raises NetSuiteError.
     """
-    if not all(is_external_id(prefix) for prefix in prefixes):
-        raise ValueError(f"{prefixes!r} holds a prefix that cannot begin an external id")
-    year, month = (int(part) for part in period.split("-"))
-    ours = " OR ".join(f"externalid LIKE '{prefix}%'" for prefix in prefixes)
-    found: dict[str, MonthTransaction] = {}
-    for day in range(1, monthrange(year, month)[1] + 1):
-        sql = (
-            "SELECT id, externalid, type, foreigntotal FROM transaction "  # noqa: S608  checked prefixes and numbers only
-            f"WHERE trandate = TO_DATE('{year:04d}-{month:02d}-{day:02d}', 'YYYY-MM-DD') AND ({ours}) ORDER BY id"
+    first, end = first_day(period), first_day(following(period))
+    after = 0
+    while True:
+        rows = query_page(
+            client,
+            f"SELECT {_COLUMNS} FROM transaction WHERE type IN ('{INVOICE}', '{CREDIT_MEMO}') "  # noqa: S608
+            f"AND trandate >= TO_DATE('{first}', 'YYYY-MM-DD') AND trandate < TO_DATE('{end}', 'YYYY-MM-DD') "
+            f"AND id > {after} ORDER BY id",
         )
-        for row in query(client, sql):
-            if missing := [name for name in ("id", "externalid", "type") if not row.get(name)]:
-                raise NetSuiteAnswerUnreadable(f"NetSuite answered a transaction without {', '.join(missing)}")
-            total = exact(row.get("foreigntotal", "0")).copy_abs()
-            found[row["externalid"].upper()] = MonthTransaction(row["id"], row["type"], total)
+        yield [_transaction(row) for row in rows]
+        if len(rows) < PAGE_ROWS:
+            return
+        after = int(rows[-1]["id"])
+
+
+def transactions_by_id(client: NetSuiteClient, netsuite_ids: Sequence[str]) -> Iterator[list[MonthTransaction]]:
+    """The transactions with these internal ids, of whatever month and type; one that was deleted is not among them.
+
+    Raises NetSuiteError, and ValueError for what is no internal id.
+    """
+    for start in range(0, len(netsuite_ids), PAGE_ROWS):
+        ids = ", ".join(str(int(one)) for one in netsuite_ids[start : start + PAGE_ROWS])
+        rows = query_page(client, f"SELECT {_COLUMNS} FROM transaction WHERE id IN ({ids}) ORDER BY id")  # noqa: S608
+        yield [_transaction(row) for row in rows]
+
+
+def customers_by_external_id(client: NetSuiteClient, external_ids: Sequence[str]) -> dict[str, str]:
+    """Internal ids of customers, by external id in capitals, as NetSuite ignores case. Raises NetSuiteError."""
+    wanted = sorted({one.upper() for one in external_ids})
+    found: dict[str, str] = {}
+    for start in range(0, len(wanted), PAGE_ROWS):
+        values = ", ".join("'" + one.replace("'", "''") + "'" for one in wanted[start : start + PAGE_ROWS])
+        sql = f"SELECT id, externalid FROM customer WHERE UPPER(externalid) IN ({values}) ORDER BY id"  # noqa: S608
+        found |= {row["externalid"].upper(): row["id"] for row in query_page(client, sql)}
     return found
+
+
+def _transaction(row: dict[str, str]) -> MonthTransaction:
+    if missing := [name for name in ("id", "type", "trandate") if not row.get(name)]:
+        raise NetSuiteAnswerUnreadable(f"NetSuite answered a transaction without {', '.join(missing)}")
+    return MonthTransaction(
+        row["id"],
+        row.get("externalid"),
+        row["type"],
+        row.get("tranid"),
+        row.get("entity"),
+        row.get("currency"),
+        exact(row.get("foreigntotal", "0")).copy_abs(),
+        row.get("voided") == "T",
+        row["trandate"],
+    )

@@ -73,6 +73,7 @@ class Unread:
 _DOCUMENT = """
     d.id, d.external_id, d.source, d.document_id, d.kind, d.number, d.status, d.created_at, d.document_date, d.due_date,
     d.customer, d.branch, d.currency, d.terms, d.purchase_order, d.memo, d.applies_to, d.total, d.extra, d.lines,
+    d.posting_date,
     (select t.netsuite_id from billing.staged_invoices as t
      where d.kind = 'credit_memo' and t.source = d.source and t.kind = 'invoice' and t.number = d.applies_to
        and t.state = 'posted') as apply_to"""

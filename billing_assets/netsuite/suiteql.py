@@ -59,27 +59,37 @@ def query(client: NetSuiteClient, sql: str) -> Iterator[dict[str, str]]:
     """
     offset = 0
     while True:
-        page = client.suiteql_page(sql, limit=PAGE_ROWS, offset=offset)
-        items = page.get("items")
-        if not isinstance(items, list) or any(not isinstance(item, dict) for item in items):
-            raise NetSuiteAnswerUnreadable("NetSuite answered the query without rows (`items`)", http_status=200)
-        if len(items) > PAGE_ROWS or str(page.get("count", len(items))) != str(len(items)):
-            raise NetSuiteAnswerUnreadable(
-                f"NetSuite announced {clean(str(page.get('count')), 40)} rows and sent {len(items)}", http_status=200
-            )
-        yield from map(_row, items)
-        if not _true(page.get("hasMore")):
+        rows, more = _page(client, sql, offset)
+        yield from rows
+        if not more:
             return
-        if len(items) < PAGE_ROWS:
-            raise NetSuiteAnswerUnreadable(
-                "NetSuite announced more rows after a page that is not full", http_status=200
-            )
         offset += PAGE_ROWS
         if offset >= MOST_ROWS:
             raise NetSuiteQueryRefused(
                 f"The query has more than {MOST_ROWS:,} rows, and NetSuite shows no more. Narrow it.",
                 code="TOO_MANY_ROWS",
             )
+
+
+def query_page(client: NetSuiteClient, sql: str) -> list[dict[str, str]]:
+    """The first 1,000 rows of a query, for one that goes on behind its last row. Raises NetSuiteError."""
+    return _page(client, sql, 0)[0]
+
+
+def _page(client: NetSuiteClient, sql: str, offset: int) -> tuple[list[dict[str, str]], bool]:
+    """One page, and whether there is another."""
+    page = client.suiteql_page(sql, limit=PAGE_ROWS, offset=offset)
+    items = page.get("items")
+    if not isinstance(items, list) or any(not isinstance(item, dict) for item in items):
+        raise NetSuiteAnswerUnreadable("NetSuite answered the query without rows (`items`)", http_status=200)
+    if len(items) > PAGE_ROWS or str(page.get("count", len(items))) != str(len(items)):
+        raise NetSuiteAnswerUnreadable(
+            f"NetSuite announced {clean(str(page.get('count')), 40)} rows and sent {len(items)}", http_status=200
+        )
+    more = _true(page.get("hasMore"))
+    if more and len(items) < PAGE_ROWS:
+        raise NetSuiteAnswerUnreadable("NetSuite announced more rows after a page that is not full", http_status=200)
+    return [*map(_row, items)], more
 
 
 def find_by_external_ids(

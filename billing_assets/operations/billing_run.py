@@ -11,10 +11,11 @@ from rich.markup import escape
 
 from billing_assets.batches.partitions import partition_of
 from billing_assets.billing_system.totals import month_totals, months
+from billing_assets.close.causes import Sort
 from billing_assets.close.reconciliation import MonthClose, Row, Sum, add, close_month
+from billing_assets.domain.money import amount
 from billing_assets.operations.processes import Process, keep_running
 from billing_assets.operations.status import show_status, simple_table, status
-from billing_assets.presentation import amount
 from billing_assets.runtime import Runtime
 from billing_assets.state.database import Connection
 
@@ -224,7 +225,8 @@ def _close(runtime: Runtime, connection: Connection, progress: Progress, period:
     quiet = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
     job.execute_in_process(instance=dg.DagsterInstance.get(), partition_key=period, run_config=quiet)
     with runtime.billing_system() as source:
-        close = close_month(connection, source, runtime.queries, runtime.netsuite, runtime.mapping, period)
+        name = runtime.settings.source.name
+        close = close_month(connection, source, name, runtime.queries, runtime.netsuite, runtime.mapping, period)
     verdict = "[green]agrees to the cent[/green]" if close.reconciled else "[red]does not agree[/red]"
     progress.say(f"Month {period}: billing ↔ staging ↔ NetSuite {verdict}")
     return close
@@ -244,7 +246,8 @@ def _show_closes(console: Console, closes: Sequence[MonthClose]) -> None:
             table.add_row(f"{close.period}\n{kind.replace('_', ' ')}", *cells, difference)
     console.print(table)
     for close in closes:
-        for one in close.differences[:20]:
+        wrong = [one for one in close.differences if one.sort in {Sort.DIFFERS, Sort.DRIFT}]
+        for one in wrong[:20]:
             console.print(f"{close.period} {one.kind} {one.number}: {one.what}", style="red", markup=False)
         if close.in_flight.documents:
             console.print(

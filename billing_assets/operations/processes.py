@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -56,6 +57,23 @@ def webserver_command(port: int) -> list[str]:
     """Dagster's web server on loopback: it has no login of its own."""
     options = ["-w", str(shipped("workspace.yaml")), "-h", "127.0.0.1", "-p", str(port)]
     return [sys.executable, "-m", "dagster_webserver", *options]
+
+
+def files_command(port: int) -> list[str]:
+    """Close packs and other files that the web UI links to, on loopback."""
+    return [sys.executable, "-m", "billing_assets.cli", "files", "--port", str(port)]
+
+
+def free_port(preferred: int) -> int:
+    """A port of loopback that nobody serves on: the preferred one where it can be had."""
+    for port in (preferred, 0):
+        with socket.socket() as found:
+            try:
+                found.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(found.getsockname()[1])
+    raise ProcessError("No port of 127.0.0.1 is free.")
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from billing_assets.batches.store import counts_by_state
+from billing_assets.domain.money import amount
 from billing_assets.domain.rules import RULES
 from billing_assets.netsuite.lanes import lanes_in_use
-from billing_assets.presentation import amount
 from billing_assets.settings import Settings
 from billing_assets.staging.store import watermark
 from billing_assets.state.database import Connection

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
@@ -13,12 +13,14 @@ import sqlalchemy
 import structlog
 
 from billing_assets.billing_system import reader
-from billing_assets.domain.documents import Document, SourceStatus
+from billing_assets.domain.documents import Document, SourceStatus, State
+from billing_assets.domain.periods import ClosedMonths
 from billing_assets.domain.rules import MappingCheck, Policy, finding, state_for, validate
 from billing_assets.settings import StagingSettings
 from billing_assets.staging import store
 from billing_assets.staging.content import content_hash, lines_json
 from billing_assets.staging.store import Incoming, Known
+from billing_assets.state.closed_months import closed_months
 from billing_assets.state.database import Connection, lift_idle_limit, restore_idle_limit, settle_order
 
 log = structlog.get_logger(__name__)
@@ -38,6 +40,13 @@ class Validation:
     check_mapping: MappingCheck
     external_id: Callable[[str, str], str]
     digest: bytes
+
+    def heeding(self, closed: ClosedMonths) -> "Validation":
+        """The same with these months closed."""
+        if not closed.soft and not closed.hard_through:
+            return self
+        digest = hashlib.sha256(self.digest + repr((sorted(closed.soft), closed.hard_through, closed.late)).encode())
+        return replace(self, policy=replace(self.policy, closed=closed), digest=digest.digest())
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,7 @@ def stage(
     """
     with connection.transaction():
         store.serialise(connection, name)
+        validation = validation.heeding(closed_months(connection, validation.policy.closed.late))
         idle_limit = lift_idle_limit(connection)
         watermark = reader.source_now(source)
         last = store.watermark(connection, name)
@@ -198,7 +208,12 @@ def _incoming(
     if known and known.posted and same and not known.drifted:
         return None
     needs_rules = document.status != SourceStatus.OPEN and not (known and known.posted)
-    findings = validate(document, validation.policy, validation.check_mapping) if needs_rules else []
+    late = validation.policy.closed.posting_date(document.document_date) if needs_rules else None
+    placed = replace(document, posting_date=late) if late else document
+    findings = validate(placed, validation.policy, validation.check_mapping) if needs_rules else []
+    state = state_for(document.status, findings)
+    if state != State.READY:  # until it goes on, it belongs to its own month
+        placed = document
     return Incoming(
         document.document_id,
         _key(document.kind),
@@ -207,7 +222,8 @@ def _incoming(
         document.created_at,
         document.document_date,
         document.due_date,
-        document.period,
+        placed.period,
+        placed.posting_date,
         _clean(document.customer),
         _clean(document.branch),
         _clean(document.currency),
@@ -221,7 +237,7 @@ def _incoming(
         None if same else _json_text(lines),
         hashed,
         validation.external_id(document.kind, document.number),
-        state_for(document.status, findings),
+        state,
         _json([found._asdict() for found in findings]),
         source_digest,
         validation.digest,
@@ -232,7 +248,7 @@ def _unreadable(bad: reader.BadDocument, validation: Validation) -> Incoming:
     """A document that could not be understood is held under what is known of it, never dropped."""
     found = finding("FIELD_UNREADABLE", bad.field, bad.value_repr, bad.message)
     number = _key(bad.number or "") or bad.document_id
-    nothing = (None,) * 11
+    nothing = (None,) * 12
     return Incoming(
         bad.document_id,
         _key(bad.kind or "") or "unknown",

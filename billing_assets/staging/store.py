@@ -38,6 +38,7 @@ class Incoming(NamedTuple):
     document_date: Any
     due_date: Any
     period: str | None
+    posting_date: Any
     customer: str | None
     branch: str | None
     currency: str | None
@@ -144,8 +145,8 @@ def create_incoming(connection: Connection) -> None:
     connection.execute(
         """
         create temporary table incoming on commit drop as
-        select document_id, kind, number, status, created_at, document_date, due_date, period, customer, branch,
-               currency, terms, purchase_order, memo, applies_to, total, line_count, extra, lines, content_hash,
+        select document_id, kind, number, status, created_at, document_date, due_date, period, posting_date, customer,
+               branch, currency, terms, purchase_order, memo, applies_to, total, line_count, extra, lines, content_hash,
                external_id, state as outcome, findings, source_digest, judged_under
         from billing.staged_invoices with no data"""
     )
@@ -268,8 +269,8 @@ def merge(connection: Connection, source: str) -> dict[str, int]:
             staged_at = clock_timestamp(), batch = case when i.new_state in ('batched', 'rejected') then s.batch end
         from next as i
         where s.id = i.id and s.state = i.old_state
-          and (s.content_hash, s.external_id, s.state, s.findings)
-              is distinct from (i.content_hash, i.external_id, i.new_state, i.findings)
+          and (s.content_hash, s.external_id, s.state, s.findings, s.period)
+              is distinct from (i.content_hash, i.external_id, i.new_state, i.findings, i.period)
         """,  # noqa: S608  only our own column names are put together
         {"source": source, "states": [*_CHANGEABLE, "gone"]},
     ).rowcount

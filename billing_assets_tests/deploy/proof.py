@@ -313,7 +313,8 @@ def _closes(found: System) -> dict[str, bool]:
         os.environ.update(before)
     months = [row["period"] for row in found.rows("select distinct period from billing.staged_invoices order by 1")]
     with runtime.opened(), runtime.state() as state, runtime.billing_system() as source:
+        name = runtime.settings.source.name
         return {
-            month: close_month(state, source, runtime.queries, runtime.netsuite, runtime.mapping, month).complete
+            month: close_month(state, source, name, runtime.queries, runtime.netsuite, runtime.mapping, month).complete
             for month in months
         }

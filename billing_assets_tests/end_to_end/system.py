@@ -116,6 +116,15 @@ class System:
         answer = self.account.session.patch(url, json=body, timeout=30)
         assert answer.status_code == 204, answer.text
 
+    def delete_in_netsuite(self, record: str) -> None:
+        """Somebody deletes a transaction in NetSuite."""
+        answer = self.account.session.delete(f"{self.account.base_url}/services/rest/record/v1/{record}", timeout=30)
+        assert answer.status_code == 204, answer.text
+
+    def void_in_netsuite(self, external_id: str) -> None:
+        """Somebody voids a transaction in NetSuite."""
+        assert self.account.void("invoice", f"eid:{external_id}").ok
+
 
 @contextmanager
 def open_system(
@@ -189,8 +198,9 @@ def unknown_transaction(account: Account, external_id: str) -> None:
     body = {
         "externalId": external_id,
         "entity": {"id": "1001"},
+        "subsidiary": {"id": "1"},
         "tranDate": "2010-11-20",
-        "item": {"items": [{"item": {"id": "1"}, "quantity": 1, "rate": 10}]},
+        "item": {"items": [{"item": {"id": "101"}, "quantity": 1, "rate": 10}]},
     }
     answer = account.create(body)
     assert answer.status_code == 204, answer.text

@@ -7,8 +7,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from billing_assets.domain.money import amount
 from billing_assets.operations.status import show_status, simple_table, status
-from billing_assets.presentation import amount
 from billing_assets.settings import Settings
 from billing_assets.state.database import connect
 from billing_assets_tests.builders import credit_memo, document, line

@@ -74,6 +74,11 @@ class Account:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def void(self, record_type: str, reference: str) -> requests.Response:
+        """What a user does with the button Void; `reference` is an internal id or `eid:EXT`."""
+        body = {"type": record_type, "id": reference}
+        return requests.post(f"{self.base_url}/sandbox/void", json=body, timeout=30)
+
     def switch(self, **values: Any) -> None:
         answer = requests.put(f"{self.base_url}/sandbox/switches", json=values, timeout=30)
         assert answer.status_code == 200, answer.text

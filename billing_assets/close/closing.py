@@ -1,0 +1,116 @@
+"""Closing a month and opening it again. Who does it and why is written down for good.
+
+Soft: nothing new of the month goes out until it is reopened. Hard: never again; refused while anything of the month is
+unknown, on its way or off by a cent, or while an earlier month is not closed hard. What comes late afterwards is held
+or goes with the next open month (`close.late_documents`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import structlog
+
+from billing_assets.close import store
+from billing_assets.close.causes import CAUSES, Sort
+from billing_assets.close.reconciliation import MonthClose
+from billing_assets.close.store import Closing
+from billing_assets.domain.periods import first_day, following
+from billing_assets.staging.store import serialise
+from billing_assets.state.database import Connection, settle_order
+
+log = structlog.get_logger(__name__)
+
+_NAMED = 3
+
+
+class CloseRefusedError(Exception):
+    """The month cannot be closed or reopened; the message says what is in the way, and what to do."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who decides, and why. Raises CloseRefusedError for one that says neither."""
+
+    by: str
+    why: str
+
+    def __post_init__(self) -> None:
+        for name, text in (("by", self.by), ("why", self.why)):
+            if not text.strip():
+                raise CloseRefusedError(f"Say {'who decides' if name == 'by' else 'why'}: `{name}` is empty.")
+
+
+def soft_close(connection: Connection, source: str, close: MonthClose, decision: Decision) -> Closing:
+    """Closes a month until it is reopened, whatever is still on its way in it. Raises CloseRefusedError."""
+    with _alone(connection, source):
+        if state := store.closed_state(connection, close.period):
+            raise CloseRefusedError(f"{close.period} is closed already ({state}).")
+        store.set_closed(connection, close.period, "soft")
+        return _note(connection, close, "soft_close", decision)
+
+
+def hard_close(
+    connection: Connection, source: str, close: MonthClose, decision: Decision, today: date | None = None
+) -> Closing:
+    """Closes a month for good, on a comparison made just now. Raises CloseRefusedError naming what is in the way."""
+    today = today or datetime.now(UTC).date()
+    with _alone(connection, source):
+        if store.closed_state(connection, close.period) == "hard":
+            raise CloseRefusedError(f"{close.period} is closed for good already.")
+        if reason := _in_the_way(connection, close, today):
+            raise CloseRefusedError(f"{close.period} cannot be closed for good: {reason}")
+        late = store.hold_rejected(connection, close.period)
+        store.set_closed(connection, close.period, "hard")
+        closing = _note(connection, close, "hard_close", decision)
+    log.info("rejected_documents_held", period=close.period, documents=late)
+    return closing
+
+
+def reopen(connection: Connection, source: str, period: str, decision: Decision) -> Closing:
+    """Opens a month that is closed soft. Raises CloseRefusedError for one that is not, or that is closed hard."""
+    with _alone(connection, source):
+        state = store.closed_state(connection, period)
+        if state != "soft":
+            why = "is closed for good: book what is missing in an open month" if state else "is not closed"
+            raise CloseRefusedError(f"{period} {why}.")
+        figures = store.last_figures(connection, period)
+        store.set_open(connection, period)
+        return store.note(connection, period, "reopen", decision.by, decision.why, figures)
+
+
+@contextmanager
+def _alone(connection: Connection, source: str) -> Iterator[None]:
+    """A transaction for which staging, planning and posting wait: what is closed is what was compared."""
+    with connection.transaction():
+        serialise(connection, source)
+        settle_order(connection, merging=True)
+        yield
+
+
+def _in_the_way(connection: Connection, close: MonthClose, today: date) -> str | None:
+    if first_day(following(close.period)) > today:
+        return "it is not over yet."
+    if earlier := store.open_before(connection, close.period):
+        return f"{earlier} is not. Close the months in their order."
+    if count := close.count(Sort.DIFFERS, Sort.DRIFT):
+        named = [one for one in close.differences if one.sort in {Sort.DIFFERS, Sort.DRIFT}][:_NAMED]
+        words = " ".join(f"{one.kind} {one.number}: {one.what}" for one in named)
+        return f"{count} documents differ. {words}"
+    if count := close.count(Sort.UNKNOWN):
+        return f"{count} documents were sent and nobody knows yet what came of them. {CAUSES['UNKNOWN'].to_do}"
+    moving = store.moving(connection, close.period)
+    if moving.documents:
+        return f"{moving.documents} documents are on their way ({', '.join(moving.states)}). Let them be posted first."
+    if moving.batches:
+        return f"the batches {', '.join(moving.batches[:_NAMED])} are being posted. Wait, then try again."
+    if store.moved_since(connection, close.period, close.compared_at):
+        return "something in it moved while it was compared. Try again."
+    return None
+
+
+def _note(connection: Connection, close: MonthClose, action: str, decision: Decision) -> Closing:
+    closing = store.note(connection, close.period, action, decision.by, decision.why, close.figures)
+    log.info("month_closed", period=close.period, action=action)
+    return closing

@@ -1,0 +1,323 @@
+"""The SQL that lays billing system, staging and NetSuite side by side, document by document, in temporary tables.
+
+Set-based, so that memory stays flat whatever a month holds. `month_documents` has one row for every document that any
+of the three knows; its `cause` (`close/causes.py`) is null where all agree. What NetSuite should have is `billing` plus
+`moved` (late documents that came from an earlier month, or went to a later one); `netsuite` less that is the row's
+`effect`, and the effects of all rows are exactly what lies between the two totals.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, LiteralString, NamedTuple
+
+from psycopg import sql
+
+from billing_assets.billing_system.totals import MonthDocument
+from billing_assets.domain.periods import first_day, following
+from billing_assets.netsuite.month import MonthTransaction
+from billing_assets.state.database import Connection
+
+_TRANSACTION = """netsuite_id text primary key, external_id text, type text, transaction_number text, entity text,
+    currency text, absolute_total numeric, voided boolean, tran_date date, ours boolean"""
+_TABLES = {
+    "month_billing": """document_id text, kind text, number text, status text, branch text, customer text,
+        currency text, document_date date, total numeric""",
+    "month_netsuite": _TRANSACTION,
+    "month_elsewhere": _TRANSACTION,
+    "month_customers": "kind text, key text, entity text, primary key (kind, key)",
+    "month_currencies": "code text primary key, netsuite_id text",
+}
+_SHOWN_AT_A_TIME = 5_000
+
+
+class CustomerKey(NamedTuple):
+    """By which column of a document the mapping finds its customer: one of the contract, or one of `extra`."""
+
+    column: str
+    of_contract: bool
+
+    def expression(self) -> sql.Composable:
+        """The key of a staged document, in SQL."""
+        if self.of_contract:
+            return sql.SQL("{}::text").format(sql.Identifier(self.column))
+        return sql.SQL("extra ->> {}").format(self.column)
+
+
+def create_tables(connection: Connection) -> None:
+    """The empty temporary tables; those of an earlier month in the same session go."""
+    connection.execute("drop table if exists pg_temp.month_documents")
+    for name, columns in _TABLES.items():
+        connection.execute(f"drop table if exists pg_temp.{name}")
+        connection.execute(f"create temporary table {name} ({columns})")
+
+
+def add_billing(connection: Connection, documents: Iterable[MonthDocument]) -> None:
+    """Documents as the billing system shows them now."""
+    with connection.cursor().copy("copy month_billing from stdin") as copy:
+        for one in documents:
+            copy.write_row([value.replace("\0", "␀") if isinstance(value, str) else value for value in one])
+
+
+def add_netsuite(
+    connection: Connection,
+    transactions: Iterable[MonthTransaction],
+    prefixes: Sequence[str],
+    *,
+    of_month: bool = True,
+) -> None:
+    """Transactions as NetSuite shows them: those of the month, or those that were missed in it."""
+    begins = tuple(prefix.upper() for prefix in prefixes)
+    table = "month_netsuite" if of_month else "month_elsewhere"
+    with connection.cursor().copy(f"copy {table} from stdin") as copy:
+        for one in transactions:
+            external_id = one.external_id.upper() if one.external_id else None
+            ours = external_id is not None and external_id.startswith(begins)
+            copy.write_row((*one._replace(external_id=external_id), ours))
+
+
+def customer_keys(connection: Connection, period: str, kind: str, by: CustomerKey) -> list[str]:
+    """The different keys of customers, of what is posted in a month."""
+    query = sql.SQL("""
+        select distinct {key} as key from billing.staged_invoices
+        where period = {period} and state = 'posted' and kind = {kind} and {key} is not null""")
+    rows = connection.execute(query.format(key=by.expression(), period=period, kind=kind))
+    return [row["key"] for row in rows]
+
+
+def add_references(
+    connection: Connection, customers: Mapping[tuple[str, str], str], currencies: Mapping[str, str]
+) -> None:
+    """What the mapping makes of a customer's key (by kind) and of a currency: NetSuite's internal ids."""
+    with connection.cursor().copy("copy month_customers from stdin") as copy:
+        for (kind, key), entity in customers.items():
+            copy.write_row((kind, key, entity))
+    with connection.cursor().copy("copy month_currencies from stdin") as copy:
+        for row in currencies.items():
+            copy.write_row(row)
+
+
+def missing_in_netsuite(connection: Connection, period: str, began: datetime) -> list[str]:
+    """Internal ids of what was posted in a month before `began` and is not among its transactions."""
+    rows = connection.execute(
+        """
+        select s.netsuite_id from billing.staged_invoices as s
+        where s.period = %s and s.state = 'posted' and s.posted_at < %s
+          and not exists (select from month_netsuite as n where n.netsuite_id = s.netsuite_id)
+        order by s.id""",
+        [period, began],
+    )
+    return [row["netsuite_id"] for row in rows]
+
+
+_COMPARE = """
+    create temporary table month_documents as
+    with b as (
+        select *, row_number() over (partition by document_id) as times from month_billing
+    ), s as (
+        select id, source, document_id, kind, number, status, branch, customer, currency, document_date, posting_date,
+               period, total, state, batch, findings, drift, external_id, netsuite_id, transaction_number, created_at,
+               posted_at, {key} as customer_key
+        from billing.staged_invoices
+        where id in (
+            select id from billing.staged_invoices where period = {period}
+            union
+            select i.id from month_billing join billing.staged_invoices as i using (document_id)
+            where i.source = {source})
+    ), by_id as (
+        select n.netsuite_id, s.id from month_netsuite as n
+        join s on s.netsuite_id = n.netsuite_id and s.state = 'posted'
+    ), matched as (
+        select * from by_id
+        union all
+        select n.netsuite_id, s.id from month_netsuite as n
+        join s on s.external_id = n.external_id
+              and s.state in ('ready', 'batched', 'locked', 'posting', 'posted', 'rejected')
+        where n.netsuite_id not in (select netsuite_id from by_id) and s.id not in (select id from by_id)
+    ), side_by_side as (
+        select
+            s.id, coalesce(s.kind, b.kind) as kind, coalesce(s.number, b.number) as number,
+            coalesce(s.branch, b.branch) as branch, coalesce(s.currency, b.currency) as currency,
+            s.state, s.batch, s.period, s.document_date, s.posting_date, s.posted_at, s.created_at, s.total as staged,
+            s.external_id, s.netsuite_id, s.transaction_number, s.findings, s.drift, s.kind as our_kind,
+            b.times is null as not_in_billing, b.document_id is null as without_id, b.status as source_status,
+            b.total as billed,
+            n.netsuite_id as their_id, n.external_id as their_external_id, n.type, n.entity, n.voided, n.tran_date,
+            n.absolute_total,
+            case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end as netsuite,
+            s.source is not distinct from {source} as of_source,
+            -- a posted document does not change with us: what its status was is no news
+            (left(b.kind, 160), left(b.number, 160), b.branch, b.customer, b.currency, b.total)
+                is distinct from (left(s.kind, 160), left(s.number, 160), s.branch, s.customer, s.currency, s.total)
+                or (s.state <> 'posted' and b.status is distinct from s.status) as otherwise,
+            e.entity as expected_entity, c.netsuite_id as expected_currency, n.currency as their_currency
+        from s
+        full join b on b.times = 1 and {source} = s.source and b.document_id = s.document_id
+        left join matched as m on m.id = s.id
+        left join month_netsuite as n on n.netsuite_id = m.netsuite_id
+        left join month_customers as e on e.kind = s.kind and e.key = s.customer_key
+        left join month_currencies as c on c.code = s.currency
+        where not (b.times is null and s.state = 'gone')
+    ), judged as (
+        select d.*,
+            case
+            when d.not_in_billing and (not d.of_source or d.document_date < {first}) then d.staged
+            when d.posting_date >= {end} then -d.billed
+            else 0 end as moved,
+            case
+            when d.id is null then case when d.without_id then 'HELD' else 'NOT_STAGED' end
+            when d.state = 'posted' and d.posted_at >= {began} then 'ON_ITS_WAY'
+            when d.state = 'posted' then case
+                when d.source_status = 'void' or d.drift ->> 'source_status' = 'void' then 'VOIDED_AFTER_POSTING'
+                when d.not_in_billing and d.of_source and d.document_date >= {first} then 'DELETED_AFTER_POSTING'
+                when d.drift is not null or (not d.not_in_billing and d.otherwise) then 'CHANGED_AFTER_POSTING'
+                when d.posting_date >= {end} then 'MOVED_LATER'
+                when d.their_id is null then 'DELETED_IN_NETSUITE'
+                when d.their_id <> d.netsuite_id then 'ID_DIFFERS'
+                when d.voided then 'VOIDED_IN_NETSUITE'
+                when d.type <> case d.our_kind when 'credit_memo' then 'CustCred' else 'CustInvc' end
+                    then 'TYPE_DIFFERS'
+                when d.absolute_total <> abs(d.staged) then 'AMOUNT_DIFFERS'
+                when d.entity is distinct from coalesce(d.expected_entity, d.entity) then 'CUSTOMER_DIFFERS'
+                when d.their_currency is distinct from coalesce(d.expected_currency, d.their_currency)
+                    then 'CURRENCY_DIFFERS'
+                when d.their_external_id is distinct from d.external_id then 'EXTERNAL_ID_DIFFERS' end
+            when d.state = 'posting' then 'UNKNOWN'
+            when d.their_id is not null then 'NOT_IN_BILLING'
+            when d.state = 'gone' and d.source_status = 'void' then 'VOIDED'
+            when d.state = 'gone' or d.not_in_billing and d.of_source and d.document_date >= {first}
+                or d.staged is not null and not d.not_in_billing and d.otherwise then 'STAGED_OTHERWISE'
+            when d.posting_date >= {end} then 'MOVED_LATER'
+            when d.state = 'open' then 'NOT_CLOSED'
+            when d.state = 'excluded' and d.findings @> '[{{"code": "VOIDED"}}]' then 'VOIDED'
+            when d.state in ('held', 'excluded', 'rejected') then upper(d.state)
+            else 'ON_ITS_WAY' end as cause
+        from side_by_side as d
+    )
+    select
+        j.kind, j.number, j.branch, j.currency, coalesce(e.cause, j.cause) as cause, j.state, j.batch, j.staged,
+        coalesce(j.billed, 0) as billing, j.moved, coalesce(j.netsuite, 0) as netsuite,
+        coalesce(j.netsuite, 0) - coalesce(j.billed, 0) - coalesce(j.moved, 0) as effect,
+        not j.not_in_billing as in_billing, j.their_id is not null as in_netsuite, j.moved <> 0 as is_moved,
+        j.period, j.document_date, j.posting_date, j.posted_at, j.created_at, j.source_status, j.drift, j.external_id,
+        coalesce(j.their_id, j.netsuite_id) as netsuite_id, j.transaction_number,
+        case when j.state in ('held', 'excluded', 'gone') then (
+            select string_agg(distinct f ->> 'code', ', ') from jsonb_array_elements(j.findings) as f)
+        else r.code end as reason,
+        case when j.state in ('held', 'excluded') then j.findings -> 0 ->> 'message' else r.detail end as detail,
+        coalesce(e.type, j.type) as type, coalesce(e.tran_date, j.tran_date) as tran_date,
+        coalesce(e.external_id, j.their_external_id) as their_external_id, j.their_id, j.entity, j.expected_entity,
+        j.their_currency, j.expected_currency
+    from judged as j
+    left join lateral (  -- it was looked for by its internal id
+        select e.type, e.tran_date, e.external_id,
+            case when e.type not in ('CustInvc', 'CustCred') then 'TYPE_DIFFERS'
+            when e.tran_date < {first} or e.tran_date >= {end} then 'DATED_ELSEWHERE'
+            else 'ON_ITS_WAY' end as cause  -- it appeared while we compared
+        from month_elsewhere as e where j.cause = 'DELETED_IN_NETSUITE' and e.netsuite_id = j.netsuite_id) as e on true
+    left join lateral (
+        select o.code, o.detail
+        from billing.posting_attempts as a join billing.posting_outcomes as o on o.attempt = a.id
+        where j.state in ('rejected', 'posting') and a.document = j.id order by o.id desc limit 1) as r on true
+    union all
+    select
+        case n.type when 'CustCred' then 'credit_memo' else 'invoice' end, coalesce(o.number, n.external_id), o.branch,
+        coalesce(c.code, n.currency), case when o.state = 'posted' then 'DATED_ELSEWHERE' else 'NOT_IN_BILLING' end,
+        o.state, null, null, 0, 0, t.netsuite, t.netsuite, false, true, false, o.period, o.document_date, null, null,
+        null, null, null, n.external_id, n.netsuite_id, n.transaction_number, null, null, n.type, n.tran_date,
+        n.external_id, n.netsuite_id, n.entity, null, n.currency, null
+    from month_netsuite as n
+    cross join lateral (
+        select case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end as netsuite) as t
+    left join month_currencies as c on c.netsuite_id = n.currency
+    left join lateral (
+        select s.number, s.branch, s.state, s.period, s.document_date from billing.staged_invoices as s
+        where s.external_id = n.external_id order by s.state = 'posted' desc, s.id limit 1) as o on true
+    where n.ours and n.netsuite_id not in (select netsuite_id from matched)"""
+
+
+def compare(connection: Connection, source: str, period: str, by: Mapping[str, CustomerKey], began: datetime) -> None:
+    """Makes `month_documents`. What was posted after `began` may not be among NetSuite's transactions yet."""
+    keys = sql.SQL(" ").join(
+        sql.SQL("when {} then {}").format(kind, key.expression()) for kind, key in sorted(by.items())
+    )
+    query = sql.SQL(_COMPARE).format(
+        key=sql.SQL("case kind {} end").format(keys),
+        period=period,
+        source=source,
+        began=began,
+        first=first_day(period),
+        end=first_day(following(period)),
+    )
+    for name in _TABLES:
+        connection.execute(f"analyze {name}")
+    connection.execute(query)
+
+
+def sums(connection: Connection) -> list[dict[str, Any]]:
+    """Documents and totals by branch, currency, kind, state, cause and reason; moved ones by where to."""
+    return connection.execute(
+        """
+        select coalesce(branch, '') as branch, coalesce(currency, '') as currency, coalesce(kind, '') as kind, state,
+               cause, case when state in ('held', 'rejected', 'excluded') then reason end as reason,
+               case when is_moved then case when in_billing then 'out' else 'in' end end as moved_where,
+               count(*) filter (where in_billing) as billing_documents, sum(billing) as billing,
+               count(*) filter (where state <> 'gone') as staged_documents,
+               coalesce(sum(staged) filter (where state <> 'gone'), 0) as staged,
+               count(*) filter (where is_moved) as moved_documents, sum(moved) as moved,
+               count(*) filter (where in_netsuite) as netsuite_documents, sum(netsuite) as netsuite,
+               sum(effect) as effect, count(*) as documents,
+               sum(case when in_billing or is_moved then billing + moved else netsuite end) as concerned
+        from month_documents group by 1, 2, 3, 4, 5, 6, 7 order by 1, 2, 3, 4, 5, 6, 7"""
+    ).fetchall()
+
+
+def differences(connection: Connection, causes: Sequence[str], limit: int | None = None) -> Iterator[dict[str, Any]]:
+    """Documents that are not the same everywhere, in the order of `causes`, the largest amounts first.
+
+    Call in a transaction.
+    """
+    yield from _stream(
+        connection,
+        """
+        select * from month_documents where cause = any(%(causes)s)
+        order by array_position(%(causes)s, cause), abs(coalesce(nullif(effect, 0), staged, 0)) desc, kind, number
+        limit %(limit)s""",
+        {"causes": list(causes), "limit": limit},
+    )
+
+
+def posted(connection: Connection) -> Iterator[dict[str, Any]]:
+    """What is in NetSuite of the month, in the order of its numbers; call in a transaction."""
+    yield from _stream(
+        connection, "select * from month_documents where state = 'posted' order by kind desc, number, netsuite_id", {}
+    )
+
+
+def digest(connection: Connection) -> bytes:
+    """SHA-256 over every document of the comparison and what each of the three says of it (32 bytes)."""
+    (row,) = connection.execute(
+        """
+        select sha256(convert_to(coalesce(string_agg(line, E'\n' order by line), ''), 'UTF8')) as digest
+        from (select concat_ws('|', kind, number, branch, currency, cause, state, staged, billing, moved, netsuite,
+                               netsuite_id, type, entity, source_status, drift, reason) collate "C" as line
+              from month_documents) as lines"""
+    ).fetchall()
+    return bytes(row["digest"])
+
+
+def elsewhere(connection: Connection) -> list[dict[str, Any]]:
+    """Invoices and credit memos that NetSuite dates in the month and that are none of ours, by type and currency."""
+    return connection.execute(
+        """
+        select n.type, coalesce(c.code, n.currency) as currency, count(*) as documents, sum(n.absolute_total) as total
+        from month_netsuite as n left join month_currencies as c on c.netsuite_id = n.currency
+        where not n.ours
+          and not exists (select from month_documents as d where d.their_id = n.netsuite_id)
+        group by 1, 2 order by 1, 2"""
+    ).fetchall()
+
+
+def _stream(connection: Connection, query: LiteralString, values: Mapping[str, object]) -> Iterator[dict[str, Any]]:
+    with connection.cursor("month") as cursor:
+        cursor.itersize = _SHOWN_AT_A_TIME
+        yield from cursor.execute(query, values)

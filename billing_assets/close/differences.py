@@ -1,0 +1,96 @@
+"""A document that is not the same everywhere, in words."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from billing_assets.close.causes import CAUSES, Sort
+
+
+class Difference(NamedTuple):
+    """A document that is not the same everywhere. Amounts are signed; None where one of the two does not have it."""
+
+    cause: str
+    kind: str
+    number: str
+    branch: str
+    currency: str
+    billing: Decimal | None
+    netsuite: Decimal | None
+    netsuite_id: str | None
+    what: str
+
+    @property
+    def sort(self) -> Sort:
+        """What it means for the close."""
+        return CAUSES[self.cause].sort
+
+
+def describe(row: Mapping[str, Any]) -> Difference:
+    """A row of the comparison (`close/comparison.py`) that has a cause."""
+    return Difference(
+        row["cause"],
+        row["kind"] or "",
+        row["number"] or "",
+        row["branch"] or "",
+        row["currency"] or "",
+        row["billing"] + row["moved"] if row["in_billing"] or row["is_moved"] else None,
+        row["netsuite"] if row["in_netsuite"] else None,
+        row["netsuite_id"],
+        _SAYS.get(row["cause"], _meaning)(row),
+    )
+
+
+def _meaning(row: Mapping[str, Any]) -> str:
+    return CAUSES[row["cause"]].meaning
+
+
+def _reason(row: Mapping[str, Any]) -> str:
+    return ": ".join(str(part) for part in (row["reason"], row["detail"]) if part) or _meaning(row)
+
+
+def _with_state(row: Mapping[str, Any]) -> str:
+    return f"{_meaning(row)} It is {row['state']}."
+
+
+def _changed(row: Mapping[str, Any]) -> str:
+    now = row["billing"] if row["in_billing"] else Decimal((row["drift"] or {}).get("source_total") or row["staged"])
+    return f"Posted with {row['staged']}, the billing system has {'other contents' if now == row['staged'] else now}."
+
+
+def _staged_otherwise(row: Mapping[str, Any]) -> str:
+    if row["state"] == "gone":
+        return "The billing system has it again, after it was gone."
+    there = row["billing"] if row["in_billing"] else "nothing in this month"
+    return f"The billing system has {there} ({row['source_status']}), staging {row['staged']}, as {row['state']}."
+
+
+def _not_in_billing(row: Mapping[str, Any]) -> str:
+    if row["state"]:
+        return f"NetSuite has {row['their_external_id']}, which is {row['state']} with us."
+    return f"NetSuite has {row['their_external_id']} (internal id {row['netsuite_id']}), which we never posted."
+
+
+_SAYS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "HELD": _reason,
+    "EXCLUDED": _reason,
+    "REJECTED": _reason,
+    "UNKNOWN": _reason,
+    "NOT_CLOSED": _with_state,
+    "ON_ITS_WAY": _with_state,
+    "MOVED_LATER": lambda row: f"It goes with {row['posting_date']:%Y-%m}.",
+    "CHANGED_AFTER_POSTING": _changed,
+    "STAGED_OTHERWISE": _staged_otherwise,
+    "NOT_IN_BILLING": _not_in_billing,
+    "AMOUNT_DIFFERS": lambda row: f"NetSuite has {abs(row['netsuite'])} instead of {abs(row['staged'])}.",
+    "CUSTOMER_DIFFERS": lambda row: f"NetSuite has customer {row['entity']} instead of {row['expected_entity']}.",
+    "CURRENCY_DIFFERS": lambda row: (
+        f"NetSuite has currency {row['their_currency']} instead of {row['expected_currency']}."
+    ),
+    "TYPE_DIFFERS": lambda row: f"NetSuite has a {row['type']}.",
+    "ID_DIFFERS": lambda row: f"NetSuite has it as {row['their_id']}; it was posted under another internal id.",
+    "EXTERNAL_ID_DIFFERS": lambda row: (
+        f"NetSuite has it under {row['their_external_id'] or 'none'} instead of {row['external_id']}."
+    ),
+    "DATED_ELSEWHERE": lambda row: f"NetSuite dates it {row['tran_date']}; it was posted in {row['period']}.",
+}

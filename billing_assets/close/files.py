@@ -1,0 +1,48 @@
+"""Close packs for browsers: the links in the metadata of `month_close` lead here.
+
+No login of its own, as the web UI has none: both stand behind the same proxy (docs/operations.md).
+"""
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from billing_assets.close import store
+from billing_assets.state.database import connect
+
+_TYPES = {
+    "pdf": "application/pdf",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+def application(database_url: str) -> Starlette:
+    """The application over a database of ours."""
+
+    def pack_file(request: Request) -> Response:
+        period, digest, ending = (request.path_params[name] for name in ("period", "digest", "ending"))
+        with connect(database_url, application="billing files") as connection:
+            found = store.pack_by_digest(connection, period, digest)
+        if found is None or ending not in _TYPES:
+            return PlainTextResponse(
+                f"There is no such file of {period}. A pack is replaced when its month changes, unless the month was "
+                "closed on it: open the link of the last materialization.",
+                status_code=404,
+            )
+        content = found.statement if ending == "pdf" else found.workbook
+        headers = {
+            "Content-Disposition": f"{'inline' if ending == 'pdf' else 'attachment'}; "
+            f'filename="month-close-{found.period}.{ending}"',
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Response(content, media_type=_TYPES[ending], headers=headers)
+
+    path = "/close/{period}/{digest}/{name}.{ending}"
+    return Starlette(routes=[Route(path, pack_file, methods=["GET"])])
+
+
+def serve(database_url: str, port: int) -> None:
+    """Serves on loopback until the process is told to stop."""
+    uvicorn.run(application(database_url), host="127.0.0.1", port=port, log_level="warning")

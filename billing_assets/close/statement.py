@@ -1,0 +1,156 @@
+"""The close as a statement of a few pages to be read and signed (PDF, set by Typst). The same data, the same bytes."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import orjson
+import typst
+
+from billing_assets.close.causes import CAUSES, Sort
+from billing_assets.close.reconciliation import NOTHING, CauseTotal, MonthClose, Row, Sum, add
+from billing_assets.close.workbook import label
+from billing_assets.domain.money import amount
+from billing_assets.domain.periods import first_day
+from billing_assets.domain.rules import RULES
+
+_TEMPLATE = Path(__file__).with_name("statement.typ")
+_BRANCHES = 40
+_EXCEPTIONS = 25
+_CAUSES = 20
+
+
+def statement(close: MonthClose) -> bytes:
+    """The PDF's bytes."""
+    content = orjson.dumps(_content(close)).decode()
+    made: bytes = typst.compile(
+        _TEMPLATE.read_bytes(),
+        format="pdf",
+        sys_inputs={"content": content},
+        ignore_system_fonts=True,  # another machine has others
+        timestamp=close.compared_at.replace(microsecond=0),
+    )
+    return made
+
+
+def _content(close: MonthClose) -> dict[str, Any]:
+    """What the template sets: all of it text, but for the shares by which bars are drawn."""
+    checks = [
+        ("Billing equals NetSuite, to the cent", close.count(Sort.DIFFERS, Sort.DRIFT)),
+        ("No document of unknown outcome", close.count(Sort.UNKNOWN)),
+        ("Nothing on its way or refused", close.count(Sort.UNPOSTED, Sort.UNKNOWN)),
+        ("Nothing changed after it was posted", close.count(Sort.DRIFT)),
+    ]
+    held = close.count(Sort.KEPT_BACK)
+    worst = [one for one in close.differences if one.sort not in {Sort.KEPT_BACK, Sort.EXPLAINED}]
+    kept = [one for one in close.differences if one.sort == Sort.KEPT_BACK]
+    shown = (worst + sorted(kept, key=lambda one: -abs(one.billing or NOTHING.total)))[:_EXCEPTIONS]
+    of_exceptions = close.count(*(set(Sort) - {Sort.EXPLAINED}))
+    return {
+        "period": close.period,
+        "month": f"{first_day(close.period):%B %Y}",
+        "compared_at": f"{close.compared_at:%Y-%m-%d %H:%M} UTC",
+        "reconciled": close.reconciled,
+        "complete": close.complete,
+        "checks": [{"what": what, "count": f"{count:,}", "passed": not count} for what, count in checks],
+        "held": f"{held:,}" if held else "",
+        "currencies": [*_currencies(close)],
+        "branches": [*_branches(close)],
+        "causes": [
+            {
+                "what": label(one.cause),
+                "currency": one.currency,
+                "documents": f"{one.documents:,}",
+                "total": amount(one.total),
+                "meaning": _meaning(one),
+                "to_do": CAUSES[one.cause].to_do.replace("`", ""),
+            }
+            for one in close.causes[:_CAUSES]
+        ],
+        "exceptions": [
+            {
+                "cause": label(one.cause),
+                "number": one.number,
+                "currency": one.currency,
+                "billing": "-" if one.billing is None else amount(one.billing),
+                "netsuite": "-" if one.netsuite is None else amount(one.netsuite),
+                "what": one.what,
+            }
+            for one in shown
+        ],
+        "more_exceptions": of_exceptions - len(shown),
+        "figures": close.figures.hex(),
+    }
+
+
+def _meaning(one: CauseTotal) -> str:
+    """What a cause means; where a rule or NetSuite gave a reason, that."""
+    if not one.reason:
+        return CAUSES[one.cause].meaning
+    codes = one.reason.split(", ")
+    return " ".join([f"{one.reason}:", *(RULES[code].meaning for code in codes if code in RULES)])
+
+
+def _currencies(close: MonthClose) -> Iterator[dict[str, Any]]:
+    """The waterfall of every currency; a bar's `start` and `end` are shares of the longest way."""
+    for currency, group in groupby(close.steps, key=lambda step: step.currency):
+        steps = [*group]
+        levels: list[tuple[Decimal, Decimal]] = []
+        level = Decimal(0)
+        for step in steps:
+            start = Decimal(0) if step.what in {"billing", "netsuite"} else level
+            level = start + step.total
+            levels.append((start, level))
+        low = min(Decimal(0), *(min(pair) for pair in levels))
+        span = max(Decimal(0), *(max(pair) for pair in levels)) - low or Decimal(1)
+        yield {
+            "currency": currency,
+            "steps": [
+                {
+                    "what": label(step.what),
+                    "documents": f"{step.documents:,}",
+                    "total": amount(step.total),
+                    "whole": step.what in {"billing", "netsuite"},
+                    "start": float((min(pair) - low) / span),
+                    "end": float((max(pair) - low) / span),
+                }
+                for step, pair in zip(steps, levels, strict=True)
+            ],
+        }
+
+
+def _branches(close: MonthClose) -> Iterator[dict[str, Any]]:
+    """A line for every branch and currency, the largest first; what is too much for a page is added up."""
+    by_branch: dict[tuple[str, str], list[Row]] = {}
+    for row in close.rows:
+        by_branch.setdefault((row.branch, row.currency), []).append(row)
+    ordered = sorted(by_branch.items(), key=lambda item: (-abs(add(row.billing for row in item[1]).total), item[0]))
+    for (branch, currency), rows in ordered[:_BRANCHES]:
+        yield _branch(branch or "(none)", currency, rows)
+    rest: dict[str, list[Row]] = {}
+    for (_, currency), rows in ordered[_BRANCHES:]:
+        rest.setdefault(currency, []).extend(rows)
+    for currency, rows in sorted(rest.items()):
+        yield _branch(f"{len({row.branch for row in rows})} more", currency, rows)
+    for currency in sorted({currency for _, currency in by_branch}):
+        rows = [row for row in close.rows if row.currency == currency]
+        yield _branch("All", currency, rows) | {"whole": True}
+
+
+def _branch(name: str, currency: str, rows: list[Row]) -> dict[str, Any]:
+    def cell(found: Sum) -> str:
+        return amount(found.total) if found.documents else ""
+
+    columns = {column: add(getattr(row, column) for row in rows) for column in ("billing", "posted", "netsuite")}
+    kept = add(one for row in rows for one in (row.held, row.excluded, row.in_flight))
+    return {
+        "branch": name,
+        "currency": currency,
+        "documents": f"{columns['billing'].documents:,}",
+        "kept": cell(kept),
+        "agrees": all(row.agrees for row in rows),
+        "whole": False,
+        **{column: cell(found) for column, found in columns.items()},
+    }

@@ -1,0 +1,1 @@
+"""The parts of the `billing` command: one module for each group of subcommands."""

@@ -1,0 +1,103 @@
+"""`billing close …`: months closed soft and hard, reopened, and their packs. `billing files` serves packs."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from billing_assets.close import store
+from billing_assets.close.closing import CloseRefusedError, Decision, hard_close, reopen, soft_close
+from billing_assets.close.files import serve
+from billing_assets.close.pack import make_pack
+from billing_assets.close.reconciliation import MonthClose, close_month
+from billing_assets.commands.prepared import prepared_machine
+from billing_assets.domain.periods import month_of
+from billing_assets.operations.status import simple_table
+from billing_assets.runtime import Runtime
+from billing_assets.state.database import Connection
+
+app = typer.Typer(no_args_is_help=True, help="Close a billing month, reopen it, get its pack.")
+console = Console(soft_wrap=True)
+
+Month = Annotated[datetime, typer.Argument(formats=["%Y-%m"], help="The billing month, YYYY-MM.")]
+By = Annotated[str, typer.Option(help="Who decides.")]
+Why = Annotated[str, typer.Option(help="Why; it is kept for good.")]
+
+
+@app.command("soft")
+def soft_command(month: Month, by: By, why: Why) -> None:
+    """Close a month until it is reopened: what is not on its way yet waits."""
+    decision = Decision(by, why)
+    with prepared_machine() as found, found.runtime.state() as connection:
+        close = _compared(found.runtime, connection, month)
+        soft_close(connection, found.runtime.settings.source.name, close, decision)
+    console.print(f"{close.period} is closed; `billing close reopen` opens it again.")
+
+
+@app.command("hard")
+def hard_command(month: Month, by: By, why: Why) -> None:
+    """Close a month for good; refused while anything in it is unknown, on its way or off by a cent."""
+    decision = Decision(by, why)
+    with prepared_machine() as found, found.runtime.state() as connection:
+        close = _compared(found.runtime, connection, month)
+        hard_close(connection, found.runtime.settings.source.name, close, decision)
+    console.print(f"{close.period} is closed for good.")
+
+
+@app.command("reopen")
+def reopen_command(month: Month, by: By, why: Why) -> None:
+    """Open a month again that is closed soft."""
+    with prepared_machine() as found, found.runtime.state() as connection:
+        reopen(connection, found.runtime.settings.source.name, month_of(month), Decision(by, why))
+    console.print(f"{month_of(month)} is open again.")
+
+
+@app.command("history")
+def history_command() -> None:
+    """Who closed and reopened which month, when and why."""
+    with prepared_machine() as found, found.runtime.state() as connection:
+        closings = store.closings(connection)
+    table = simple_table("Closed months", ["Month", "What", "When (UTC)", "By", "Why", "Digest"])
+    for one in closings:
+        when = f"{one.acted_at:%Y-%m-%d %H:%M}"
+        what = one.action.replace("_", " ")
+        table.add_row(one.period, what, when, escape(one.acted_by), escape(one.why), one.figures.hex()[:12])
+    console.print(table)
+
+
+@app.command("pack")
+def pack_command(
+    month: Month, to: Annotated[Path, typer.Option(help="Folder to write the two files into.")] = Path()
+) -> None:
+    """Write the workbook and the statement of a month's last comparison."""
+    period = month_of(month)
+    with prepared_machine() as found, found.runtime.state() as connection:
+        pack = store.pack(connection, period)
+    if pack is None:
+        raise CloseRefusedError(f"{period} has no pack yet: materialize its partition of month_close first.")
+    to.mkdir(parents=True, exist_ok=True)
+    for ending, content in (("xlsx", pack.workbook), ("pdf", pack.statement)):
+        path = to / f"month-close-{period}.{ending}"
+        path.write_bytes(content)
+        console.print(escape(str(path)))
+    console.print(f"Digest of all figures: {pack.figures.hex()}")
+
+
+def files_command(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3001) -> None:
+    """Show the close packs to browsers until Ctrl-C: what the links in the web UI's metadata lead to."""
+    with prepared_machine() as found:
+        serve(found.runtime.database_url, port)
+
+
+def _compared(runtime: Runtime, connection: Connection, month: datetime) -> MonthClose:
+    """A comparison that was made just now, and its pack."""
+    name = runtime.settings.source.name
+    with runtime.billing_system() as source:
+        close = close_month(
+            connection, source, name, runtime.queries, runtime.netsuite, runtime.mapping, month_of(month)
+        )
+    make_pack(connection, close)
+    return close

@@ -1,0 +1,262 @@
+"""Closing a month soft and hard: what is refused, what happens to what comes late, and who did it."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pytest
+
+from billing_assets.close.closing import CloseRefusedError, Decision, hard_close
+from billing_assets.close.reconciliation import MonthClose, close_month
+from billing_assets.close.store import closings
+from billing_assets.domain.periods import LateDocuments
+from billing_assets.runtime import Runtime
+from billing_assets_tests.builders import (
+    change_document,
+    close_document,
+    codes,
+    insert_document,
+    staged,
+)
+from billing_assets_tests.end_to_end.system import PERIOD, System, metadata, rows
+
+FINANCE = Decision("A. Clerk", "All is explained.")
+OPS = {"soft_close_month": "close_softly", "hard_close_month": "close_for_good", "reopen_month": "open_again"}
+
+
+def press(system: System, job: str, period: str = PERIOD) -> dg.ExecuteInProcessResult:
+    """A button of the web UI, with who and why."""
+    config = {"ops": {OPS[job]: {"config": {"by": FINANCE.by, "why": FINANCE.why}}}}
+    return system.run(job, period, config=config)
+
+
+def refusal(result: dg.ExecuteInProcessResult) -> str:
+    """Why a button did not do it."""
+    assert not result.success
+    (event,) = result.get_step_failure_events()
+    error = event.step_failure_data.error
+    assert error is not None
+    assert error.cause is not None
+    return error.cause.message
+
+
+def compared(system: System, period: str = PERIOD) -> MonthClose:
+    found = system.runtime
+    with found.state() as connection, found.billing_system() as source:
+        return close_month(connection, source, "billing", found.queries, found.netsuite, found.mapping, period)
+
+
+def bill(system: System) -> None:
+    """Stages and posts whatever can go."""
+    assert system.stage().success
+    for key in system.planned():
+        assert system.post(key).success
+
+
+def late(system: System, policy: LateDocuments) -> System:
+    """The same system under another setting for late documents."""
+    settings = system.runtime.settings
+    close = settings.close.model_copy(update={"late_documents": policy})
+    system.runtime = Runtime(settings.model_copy(update={"close": close}))
+    system.__dict__.pop("defs", None)
+    return system
+
+
+def test_a_month_that_agrees_is_closed_for_good_and_it_is_kept_who_did_it_and_why(system: System) -> None:
+    insert_document(system.source, "500001")
+    insert_document(system.source, "500002", customer_no=None)
+    bill(system)
+    assert press(system, "hard_close_month").success
+    (done,) = closings(system.state)
+    assert (done.period, done.action, done.acted_by, done.why) == (PERIOD, "hard_close", FINANCE.by, FINANCE.why)
+    assert done.figures == compared(system).figures, "its pack can be found again"
+    for job in ("hard_close_month", "soft_close_month", "reopen_month"):
+        assert "closed" in refusal(press(system, job))
+    for statement in ("delete from billing.closed_months", "update billing.month_closings set why = 'x'"):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            system.state.execute(statement)
+
+
+def _off_by_a_cent(system: System) -> str:
+    lines = {"items": [{"item": {"id": "101"}, "quantity": 1, "rate": 10.01}]}
+    system.change_in_netsuite("invoice/eid:INV-500001", {"item": lines})
+    return "1 documents differ. invoice 500001: NetSuite has 10.01 instead of 10.000."
+
+
+def _changed_after_posting(system: System) -> str:
+    change_document(system.source, staged(system.state, "500001")["document_id"], memo="Changed")
+    assert system.stage().success
+    return "1 documents differ. invoice 500001: Posted with 10.000, the billing system has other contents."
+
+
+def _ready(system: System) -> str:
+    insert_document(system.source, "500009")
+    assert system.stage().success
+    return "1 documents are on their way (ready)"
+
+
+def _planned(system: System) -> str:
+    _ready(system)
+    assert len(system.planned()) == 1
+    return "1 documents are on their way (batched)"
+
+
+def _unknown(system: System) -> str:
+    insert_document(system.source, "500009")
+    assert system.stage().success
+    (key,) = system.planned()
+    system.account.switch(faults=[{"fault": "drop_without_commit"}, {"fault": "html_502", "operations": ["suiteql"]}])
+    system.post(key)
+    system.account.switch(faults=[])
+    assert system.states()["500009"] == "posting"
+    return "1 documents were sent and nobody knows yet what came of them"
+
+
+def _earlier_month_open(system: System) -> str:
+    insert_document(system.source, "400001", document_date=date(2010, 10, 5))
+    bill(system)
+    return "2010-10 is not. Close the months in their order."
+
+
+@pytest.mark.parametrize(
+    "spoil", [_off_by_a_cent, _changed_after_posting, _ready, _planned, _unknown, _earlier_month_open]
+)
+def test_a_hard_close_is_refused_with_what_is_in_the_way(spoil: Callable[[System], str], system: System) -> None:
+    insert_document(system.source, "500001")
+    bill(system)
+    expected = spoil(system)
+    assert expected in refusal(press(system, "hard_close_month"))
+    assert closings(system.state) == []
+    assert press(system, "soft_close_month").success, "a soft close may be undone, so it is not refused"
+
+
+def test_what_moves_between_the_comparison_and_the_close_refuses_it(system: System) -> None:
+    insert_document(system.source, "500001")
+    bill(system)
+    before = compared(system)
+    insert_document(system.source, "500002")
+    bill(system)
+    with pytest.raises(CloseRefusedError, match="moved while it was compared"):
+        hard_close(system.state, "billing", before, FINANCE)
+    hard_close(system.state, "billing", compared(system), FINANCE)
+
+
+def test_a_month_is_not_closed_for_good_before_it_is_over(system: System) -> None:
+    insert_document(system.source, "500001")
+    bill(system)
+    with pytest.raises(CloseRefusedError, match="not over yet"):
+        hard_close(system.state, "billing", compared(system), FINANCE, today=date(2010, 11, 30))
+    hard_close(system.state, "billing", compared(system), FINANCE, today=date(2010, 12, 1))
+
+
+@pytest.mark.parametrize("decision", [("", "why"), ("me", " ")])
+def test_nobody_closes_a_month_without_a_name_and_a_reason(decision: tuple[str, str]) -> None:
+    with pytest.raises(CloseRefusedError):
+        Decision(*decision)
+
+
+def test_a_soft_close_keeps_new_documents_back_until_the_month_is_reopened(system: System) -> None:
+    insert_document(system.source, "500001")
+    bill(system)
+    assert press(system, "soft_close_month").success
+    insert_document(system.source, "500002")
+    insert_document(system.source, "600001", document_date=date(2010, 12, 5))
+    bill(system)
+    assert system.states() == {"500001": "posted", "500002": "held", "600001": "posted"}
+    row = staged(system.state, "500002")
+    assert codes(row) == ["PERIOD_CLOSED"]
+    assert row["findings"][0]["message"] == "2010-11 is closed; it may be reopened."
+    assert press(system, "reopen_month").success
+    bill(system)
+    assert system.states()["500002"] == "posted"
+    assert press(system, "hard_close_month").success
+    assert [one.action for one in closings(system.state, PERIOD)] == ["soft_close", "reopen", "hard_close"]
+
+
+def test_what_comes_after_a_hard_close_is_held(system: System) -> None:
+    opened = insert_document(system.source, "500001", status="open")
+    insert_document(system.source, "500003")
+    bill(system)
+    assert press(system, "hard_close_month").success, "what is not closed in billing keeps no month open"
+    close_document(system.source, opened)
+    insert_document(system.source, "500002")
+    bill(system)
+    assert system.states() == {"500001": "held", "500002": "held", "500003": "posted"}
+    assert codes(staged(system.state, "500002")) == ["PERIOD_CLOSED"]
+    assert compared(system).reconciled, "it is explained"
+
+
+def test_what_comes_after_a_hard_close_goes_with_the_next_open_month_by_setting(system: System) -> None:
+    late(system, "next_period")
+    insert_document(system.source, "500001")
+    insert_document(system.source, "600001", document_date=date(2010, 12, 5))
+    bill(system)
+    assert press(system, "hard_close_month").success
+    assert press(system, "soft_close_month", "2010-12").success
+    insert_document(system.source, "500002", lines=[("10002", "1", "3.00", "3.00")])
+    insert_document(system.source, "C500003", kind="credit_memo", lines=[("10002", "-1", "1.00", "-1.00")])
+    insert_document(system.source, "500004", customer_no=None)
+    bill(system)
+    assert system.states()["500004"] == "held"
+    moved = staged(system.state, "500002")
+    assert (moved["state"], moved["period"], moved["posting_date"]) == ("posted", "2011-01", date(2011, 1, 1))
+    assert staged(system.state, "500004")["period"] == PERIOD, "until it goes on it belongs to its own month"
+    dated = system.account.rows(
+        "SELECT TO_CHAR(trandate, 'YYYY-MM-DD') AS d, duedate FROM transaction WHERE externalid = 'INV-500002'"
+    )
+    assert dated[0]["d"] == "2011-01-01"
+    november, january = compared(system), compared(system, "2011-01")
+    assert november.reconciled
+    assert january.complete
+    assert steps(november) == [
+        ("billing", 4, "22.00"),
+        ("moved_out", -2, "-2.00"),
+        ("HELD", -1, "-10.00"),
+        ("netsuite", 1, "10.00"),
+    ]
+    assert steps(january) == [("billing", 0, "0.00"), ("moved_in", 2, "2.00"), ("netsuite", 2, "2.00")]
+    bill(system)
+    assert system.posts() == 4, "staging again sends nothing"
+
+
+def test_a_refused_document_of_a_month_that_closes_goes_on_as_what_comes_late(system: System) -> None:
+    late(system, "next_period")
+    insert_document(system.source, "500001")
+    assert system.stage().success
+    (key,) = system.planned()
+    system.refuse("INV-500001")
+    assert not system.post(key).success
+    assert press(system, "hard_close_month").success
+    row = staged(system.state, "500001")
+    assert (row["state"], codes(row)) == ("held", ["PERIOD_CLOSED"])
+    system.refuse()
+    bill(system)
+    row = staged(system.state, "500001")
+    assert (row["state"], row["period"]) == ("posted", "2010-12")
+
+
+def test_the_database_itself_lets_nothing_go_out_in_a_month_that_is_closed_for_good(system: System) -> None:
+    insert_document(system.source, "500001", status="open")
+    assert system.stage().success
+    system.state.execute("insert into billing.closed_months (period, state) values ('2010-12', 'hard')")
+    with pytest.raises(psycopg.errors.CheckViolation, match="which is closed"):
+        system.state.execute("update billing.staged_invoices set state = 'ready'")
+
+
+def steps(close: MonthClose) -> list[tuple[str, int, str]]:
+    return [(step.what, step.documents, f"{step.total:.2f}") for step in close.steps]
+
+
+def shown(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    found = metadata(result, "month_close")
+    return {"closed": found["closed"], "causes": rows(found["causes"].records)}
+
+
+def test_the_asset_says_whether_its_month_is_closed(system: System) -> None:
+    insert_document(system.source, "500001")
+    bill(system)
+    assert shown(system.run("close_month", PERIOD))["closed"] == "no"
+    assert press(system, "soft_close_month").success
+    assert shown(system.run("close_month", PERIOD)) == {"closed": "soft", "causes": []}
