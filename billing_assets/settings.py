@@ -67,6 +67,10 @@ class NetSuiteSettings(_Section):
         None,
         description="REST base, e.g. https://1234567-sb1.suitetalk.api.netsuite.com; default: from the account",
     )
+    app_url: str | None = Field(
+        None,
+        description="NetSuite's web pages, e.g. https://1234567-sb1.app.netsuite.com; default: from the account",
+    )
     auth: Literal["oauth2", "tba"] = Field(
         "oauth2", description="oauth2 (certificate) or tba (token-based, OAuth 1.0a)"
     )
@@ -135,6 +139,9 @@ class CloseSettings(_Section):
     late_documents: LateDocuments = Field(
         "hold",
         description="What comes after its month was closed for good: `hold` it, or post it in the `next_period` open",
+    )
+    days_it_used_to_take: PositiveFloat = Field(
+        7, description="Days from billed to posted before this pipeline, to hold the days of today against"
     )
     files_url: str = Field(
         "http://127.0.0.1:3001",

@@ -1,20 +1,25 @@
 """The month, proven: billing system, staging and NetSuite side by side, and the pack that finance signs."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
+from billing_assets.close import comparison
 from billing_assets.close.causes import CAUSES, Sort
 from billing_assets.close.pack import make_pack
 from billing_assets.close.partitions import month_partitions
 from billing_assets.close.reconciliation import MonthClose, Row, Sum, add, close_month
-from billing_assets.close.store import Pack, closed_state, findings
+from billing_assets.close.store import MonthFigures, Pack, closed_state, figures_until, findings, note_figures
+from billing_assets.close.trend import trend_picture
 from billing_assets.netsuite.assets import netsuite_invoices
+from billing_assets.netsuite.wire import record_link
 from billing_assets.presentation import money, typed_table
 from billing_assets.runtime import Runtime
-from billing_assets.settings import Settings
+from billing_assets.settings import NetSuiteSettings, Settings
 from billing_assets.staging.assets import staged_invoices
+from billing_assets.state.database import Connection
 
 EQUALS = dg.AssetCheckSpec(
     "billing_equals_netsuite",
@@ -40,8 +45,12 @@ DRIFT = dg.AssetCheckSpec(
 )
 
 _SUMS = ("billing", "staged", "moved", "posted", "netsuite", "held", "excluded", "in_flight")
+_TREND_MONTHS = 12
+_LINKS = 20
 _PER_BRANCH = ["branch", "kind", "currency", "agrees", *_SUMS]
-_DIFFERENCE = ["cause", "kind", "number", "currency", "billing", "netsuite", "what", "branch"]
+_DIFFERENCE = ["cause", "number", "billing", "netsuite", "currency", "what", "kind", "branch"]
+"""Most needed first: the web UI cuts a wide table off at the right."""
+_LARGEST = 20
 
 
 def month_close_asset(settings: Settings) -> dg.AssetsDefinition:
@@ -73,10 +82,18 @@ def month_close_asset(settings: Settings) -> dg.AssetsDefinition:
                     period,
                 )
             pack = make_pack(connection, close)
+            trend = _trend(connection, close, billing.settings)
             found = findings(connection, period)
             state = closed_state(connection, period)
-        metadata = close_metadata(close, found) | pack_metadata(pack, billing.settings.close.files_url)
-        metadata["closed"] = state or "no"
+        metadata: dict[str, dg.MetadataValue | int | bool | str | float] = {
+            "reconciled": close.reconciled,
+            "complete": close.complete,
+            "closed": state or "no",
+            **pack_metadata(pack, billing.settings.close.files_url),
+            **trend,
+            **close_metadata(close, found),
+            "differences_in_netsuite": _differences_in_netsuite(close, billing.settings.netsuite),
+        }
         return dg.MaterializeResult(metadata=metadata, check_results=[*_checks(close)])
 
     return month_close
@@ -103,16 +120,16 @@ def _checks(close: MonthClose) -> Iterator[dg.AssetCheckResult]:
 
 def close_metadata(
     close: MonthClose, found: Iterable[Mapping[str, Any]]
-) -> dict[str, dg.MetadataValue | int | bool | str]:
+) -> dict[str, dg.MetadataValue | int | bool | str | float]:
     """The close as finance reads it: totals to plot and to trust, the way from billing to NetSuite, the differences."""
     wholes = {
         (currency, name): add(getattr(row, name) for row in close.rows if row.currency == currency)
         for currency in sorted({row.currency for row in close.rows})
         for name in _SUMS
     }
-    metadata: dict[str, dg.MetadataValue | int | bool | str] = {
-        "reconciled": close.reconciled,
-        "complete": close.complete,
+    wrong = [one for one in close.differences if one.sort not in {Sort.KEPT_BACK, Sort.EXPLAINED}]
+    kept = [one for one in close.differences if one.sort == Sort.KEPT_BACK]
+    metadata: dict[str, dg.MetadataValue | int | bool | str | float] = {
         "from_billing_to_netsuite": typed_table(
             (step._asdict() for step in close.steps), ["what", "currency", "documents", "total"]
         ),
@@ -120,7 +137,8 @@ def close_metadata(
             (one._asdict() | {"to_do": CAUSES[one.cause].to_do} for one in close.causes),
             ["cause", "reason", "currency", "documents", "total", "to_do"],
         ),
-        "differences": typed_table((one._asdict() for one in close.differences), _DIFFERENCE),
+        "differences": typed_table((one._asdict() for one in wrong), _DIFFERENCE),
+        "largest_kept_back": typed_table((one._asdict() for one in kept[:_LARGEST]), _DIFFERENCE),
         "findings": typed_table(found, ["code", "state", "currency", "documents", "total"]),
         "per_branch": typed_table((_flat(row, "total") for row in close.rows), _PER_BRANCH),
         "per_branch_documents": typed_table((_flat(row, "documents") for row in close.rows), _PER_BRANCH),
@@ -135,7 +153,53 @@ def close_metadata(
     return metadata
 
 
-def pack_metadata(pack: Pack, files_url: str) -> dict[str, dg.MetadataValue | int | bool | str]:
+def _trend(
+    connection: Connection, close: MonthClose, settings: Settings
+) -> dict[str, dg.MetadataValue | int | bool | str | float]:
+    """How long documents took, the oldest that is not in NetSuite, and the months side by side."""
+    took = {row["currency"]: row for row in comparison.delays(connection)}
+    figures = [
+        MonthFigures(
+            close.period,
+            currency,
+            posted.documents,
+            posted.total,
+            add(row.held for row in close.rows if row.currency == currency).total,
+            delay["median"],
+            delay["p95"],
+        )
+        for currency, delay in took.items()
+        for posted in [add(row.posted for row in close.rows if row.currency == currency)]
+    ]
+    note_figures(connection, figures)
+    metadata: dict[str, dg.MetadataValue | int | bool | str | float] = {
+        "days_it_used_to_take": settings.close.days_it_used_to_take
+    }
+    for one in figures:
+        for name, days in (("median", one.days_to_post_median), ("p95", one.days_to_post_p95)):
+            if days is not None:
+                metadata[f"days_billed_to_posted_{name}_{one.currency}"] = round(days, 6)
+        if oldest := took[one.currency]["oldest_left"]:
+            metadata[f"oldest_left_{one.currency}"] = oldest.isoformat()
+    if figures:
+        main = max(figures, key=lambda one: (one.documents_posted, one.currency)).currency
+        months = figures_until(connection, close.period, main, _TREND_MONTHS)
+        picture = b64encode(trend_picture(months, settings.close.days_it_used_to_take)).decode()
+        metadata["trend"] = dg.MetadataValue.md(f"![The last months side by side](data:image/png;base64,{picture})")
+    return metadata
+
+
+def _differences_in_netsuite(close: MonthClose, settings: NetSuiteSettings) -> dg.MetadataValue:
+    """The differences that have a transaction in NetSuite, as links to it."""
+    lines = [
+        f"- [{one.number}]({record_link(settings, one.netsuite_id)}): {one.what}"
+        for one in close.differences
+        if one.netsuite_id and one.sort in {Sort.DIFFERS, Sort.DRIFT}
+    ]
+    return dg.MetadataValue.md("\n".join(lines[:_LINKS]) or "Nothing differs.")
+
+
+def pack_metadata(pack: Pack, files_url: str) -> dict[str, dg.MetadataValue | int | bool | str | float]:
     """Where the close pack is, and by what one knows that it is the one."""
     base = f"{files_url.rstrip('/')}/close/{pack.period}/{pack.figures.hex()[:12]}"
     return {

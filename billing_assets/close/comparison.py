@@ -293,6 +293,20 @@ def posted(connection: Connection) -> Iterator[dict[str, Any]]:
     )
 
 
+def delays(connection: Connection) -> list[dict[str, Any]]:
+    """Days from a document's creation in the billing system until NetSuite had it: median and 95th percentile by
+    currency, and the oldest date among the documents that are not there."""
+    return connection.execute(
+        """
+        select currency,
+               percentile_cont(0.5) within group (order by days) filter (where state = 'posted') as median,
+               percentile_cont(0.95) within group (order by days) filter (where state = 'posted') as p95,
+               min(document_date) filter (where cause is not null and not in_netsuite and staged <> 0) as oldest_left
+        from (select *, extract(epoch from posted_at - created_at)::float / 86400 as days from month_documents) as d
+        where currency is not null group by 1 order by 1"""
+    ).fetchall()
+
+
 def digest(connection: Connection) -> bytes:
     """SHA-256 over every document of the comparison and what each of the three says of it (32 bytes)."""
     (row,) = connection.execute(

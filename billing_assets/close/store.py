@@ -1,6 +1,8 @@
 """The SQL of the month close: what our tables say of a billing month, who closed it, and its packs."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
@@ -26,6 +28,18 @@ class Moving(NamedTuple):
     documents: int
     states: list[str]
     batches: list[str]
+
+
+class MonthFigures(NamedTuple):
+    """What a month came to in one currency. Days are from creation in the billing system until NetSuite had it."""
+
+    period: str
+    currency: str
+    documents_posted: int
+    total_posted: Decimal
+    total_held: Decimal
+    days_to_post_median: float | None
+    days_to_post_p95: float | None
 
 
 class Pack(NamedTuple):
@@ -196,6 +210,34 @@ def keep_pack(connection: Connection, pack: Pack) -> None:
                   select from billing.month_closings as c where (c.period, c.figures) = (p.period, p.figures))""",
             [pack.period, pack.figures],
         )
+
+
+def note_figures(connection: Connection, figures: Sequence[MonthFigures]) -> None:
+    """Keeps what a comparison found, instead of what the month's earlier one did."""
+    for one in figures:
+        connection.execute(
+            """
+            insert into billing.month_figures
+                (period, currency, documents_posted, total_posted, total_held, days_to_post_median, days_to_post_p95,
+                 compared_at)
+            values (%s, %s, %s, %s, %s, %s, %s, clock_timestamp())
+            on conflict (period, currency) do update set
+                (documents_posted, total_posted, total_held, days_to_post_median, days_to_post_p95, compared_at)
+                = (excluded.documents_posted, excluded.total_posted, excluded.total_held,
+                   excluded.days_to_post_median, excluded.days_to_post_p95, excluded.compared_at)""",
+            [*one],
+        )
+
+
+def figures_until(connection: Connection, period: str, currency: str, months: int) -> list[MonthFigures]:
+    """The figures of a month and of those before it, the oldest first."""
+    rows = connection.execute(
+        """
+        select period, currency, documents_posted, total_posted, total_held, days_to_post_median, days_to_post_p95
+        from billing.month_figures where currency = %s and period <= %s order by period desc limit %s""",
+        [currency, period, months],
+    ).fetchall()
+    return [MonthFigures(**row) for row in reversed(rows)]
 
 
 def pack_by_digest(connection: Connection, period: str, digest: str) -> Pack | None:

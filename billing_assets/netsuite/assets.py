@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from platform import node
 from typing import Any
 
@@ -12,11 +13,14 @@ from billing_assets.batches import store as batches_store
 from billing_assets.batches.assets import locked_batches, manner
 from billing_assets.batches.lease import holding
 from billing_assets.batches.partitions import batches
+from billing_assets.domain.money import amount
 from billing_assets.netsuite import store
 from billing_assets.netsuite.dry_run import write_requests
 from billing_assets.netsuite.posting import PostingResult, post_through_outages
+from billing_assets.netsuite.wire import record_link
 from billing_assets.presentation import SHOWN_ROWS, money, table
 from billing_assets.runtime import Runtime
+from billing_assets.settings import NetSuiteSettings, Settings
 from billing_assets.state.database import Connection
 
 AGREES = dg.AssetCheckSpec(
@@ -24,6 +28,8 @@ AGREES = dg.AssetCheckSpec(
     asset="netsuite_invoices",
     description="Every document of the batch was read back from NetSuite and has the total that was staged.",
 )
+
+_LINKS = 10
 
 _PROBLEM_COLUMNS = ["number", "state", "code", "detail", "path", "kind", "currency", "total", "http_status"]
 """Most needed first: the web UI cuts a wide table off at the right."""
@@ -66,7 +72,7 @@ def netsuite_invoices(
             yield _agreement(context, store.batch_problems(connection, key, SHOWN_ROWS))
             return
     with billing.state() as connection:  # the one before may have been lost meanwhile
-        metadata = batch_metadata(connection, key, result)
+        metadata = batch_metadata(connection, key, result, billing.settings)
         batch = batches_store.get(connection, key)
         problems = store.batch_problems(connection, key, SHOWN_ROWS)
     if batch.state == "posted":
@@ -106,9 +112,9 @@ def _agreement(context: dg.AssetExecutionContext, problems: Sequence[Mapping[str
 
 
 def batch_metadata(
-    connection: Connection, partition_key: str, result: PostingResult
+    connection: Connection, partition_key: str, result: PostingResult, settings: Settings
 ) -> dict[str, dg.MetadataValue | int | str | float]:
-    """What finance and operations want to know of a batch: counts and money by state, and what is left with reasons."""
+    """What finance and operations want to know of a batch: counts, money, how long it took, what is left."""
     totals = store.batch_totals(connection, partition_key)
     problems = store.batch_problems(connection, partition_key, SHOWN_ROWS)
     metadata: dict[str, dg.MetadataValue | int | str | float] = {
@@ -117,13 +123,40 @@ def batch_metadata(
         "dagster/row_count": sum(row["documents"] for row in totals if row["state"] == "posted"),
         "requests_sent": result.sent,
         "seconds": round(result.seconds, 1),
+        "reasons": table(store.batch_reasons(connection, partition_key), ["reason", "documents", "currency", "total"]),
+        "largest_in_netsuite": _links(store.largest_posted(connection, partition_key, _LINKS), settings.netsuite),
+        **_delays(store.batch_delays(connection, partition_key), settings.close.days_it_used_to_take),
     }
     for row in totals:
         metadata[f"documents_{row['state']}"] = row["documents"] + metadata.get(f"documents_{row['state']}", 0)
         metadata |= money(f"total_{row['state']}_{row['kind']}_{row['currency']}", row["total"])
+    for currency in sorted({row["currency"] for row in totals}):
+        left = [row for row in totals if row["currency"] == currency and row["state"] != "posted"]
+        metadata |= money(f"total_left_{currency}", sum((row["total"] for row in left), Decimal(0)))
     if result.stopped:
         metadata["stopped"] = result.stopped
     return metadata
+
+
+def _delays(found: Mapping[str, Any], days_it_used_to_take: float) -> dict[str, dg.MetadataValue | int | str | float]:
+    """How long documents took from the billing system to NetSuite, against what it took before."""
+    shown: dict[str, dg.MetadataValue | int | str | float] = {"hours_it_used_to_take": days_it_used_to_take * 24}
+    if found["oldest"] is not None:
+        shown["oldest_document"] = found["oldest"].isoformat()
+    for name in ("median", "p95"):
+        if found[name] is not None:
+            shown[f"hours_billed_to_posted_{name}"] = round(found[name], 5)
+    return shown
+
+
+def _links(rows: Sequence[Mapping[str, Any]], settings: NetSuiteSettings) -> dg.MetadataValue:
+    """Transactions as links into NetSuite."""
+    lines = [
+        f"- [{row['transaction_number'] or row['netsuite_id']}]({record_link(settings, row['netsuite_id'])}): "
+        f"{row['number']}, {row['currency']} {amount(row['total'])}"
+        for row in rows
+    ]
+    return dg.MetadataValue.md("\n".join(lines) or "Nothing is posted.")
 
 
 def _what_is_left(

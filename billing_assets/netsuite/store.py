@@ -280,6 +280,46 @@ def batch_totals(connection: Connection, partition_key: str) -> list[dict[str, A
     ).fetchall()
 
 
+def batch_delays(connection: Connection, partition_key: str) -> dict[str, Any]:
+    """Of a batch: the oldest document's date, and how long its posted documents took from their creation in the billing
+    system until NetSuite had them: median and 95th percentile, in hours (None where nothing is posted)."""
+    (row,) = connection.execute(
+        """
+        select min(document_date) as oldest,
+               percentile_cont(0.5) within group (order by hours) filter (where state = 'posted') as median,
+               percentile_cont(0.95) within group (order by hours) filter (where state = 'posted') as p95
+        from (select document_date, state, extract(epoch from posted_at - created_at)::float / 3600 as hours
+              from billing.staged_invoices where batch = %s) as d""",
+        [partition_key],
+    ).fetchall()
+    return row
+
+
+def batch_reasons(connection: Connection, partition_key: str) -> list[dict[str, Any]]:
+    """Why documents of a batch are not posted: NetSuite's code, how many and what they add up to, the most first."""
+    return connection.execute(
+        """
+        select coalesce(o.code, d.state) as reason, d.currency, count(*) as documents, sum(d.total) as total
+        from billing.staged_invoices as d
+        left join lateral (
+            select o.code
+            from billing.posting_attempts as a join billing.posting_outcomes as o on o.attempt = a.id
+            where a.document = d.id order by o.id desc limit 1) as o on true
+        where d.batch = %s and d.state <> 'posted' group by 1, 2 order by 3 desc, 1, 2""",
+        [partition_key],
+    ).fetchall()
+
+
+def largest_posted(connection: Connection, partition_key: str, limit: int) -> list[dict[str, Any]]:
+    """The largest transactions of a batch, with NetSuite's internal ids."""
+    return connection.execute(
+        """
+        select kind, number, currency, total, netsuite_id, transaction_number from billing.staged_invoices
+        where batch = %s and state = 'posted' order by abs(total) desc, id limit %s""",
+        [partition_key, limit],
+    ).fetchall()
+
+
 def batch_problems(connection: Connection, partition_key: str, limit: int) -> list[dict[str, Any]]:
     """The documents of a batch that are not in NetSuite as they should be, with the last word on each."""
     return connection.execute(

@@ -56,16 +56,25 @@ def variable(name: str) -> str:
     return f"BILLING_NETSUITE__{name.upper()}"
 
 
+def account_host(account: str) -> str:
+    """The account id as it stands in the names of the account's hosts. Raises NetSuiteSettingsError."""
+    if not re.fullmatch(r"[A-Za-z0-9]+([_-][A-Za-z0-9]+)*", account, re.ASCII):
+        raise NetSuiteSettingsError(
+            f"{variable('account')}={account!r} is no account id; it looks like 1234567 or 1234567_SB1.", "account"
+        )
+    return account.lower().replace("_", "-")
+
+
+def record_link(settings: NetSuiteSettings, netsuite_id: str) -> str:
+    """Where a person opens a transaction in NetSuite's web pages."""
+    pages = settings.app_url or f"https://{account_host(settings.account)}.app.netsuite.com"
+    return f"{pages.rstrip('/')}/app/accounting/transactions/transaction.nl?id={netsuite_id}"
+
+
 def base_url(settings: NetSuiteSettings) -> str:
     """Scheme and host of the account's REST services, without a slash at the end. Raises NetSuiteSettingsError."""
     if settings.base_url is None:
-        if not re.fullmatch(r"[A-Za-z0-9]+([_-][A-Za-z0-9]+)*", settings.account, re.ASCII):
-            raise NetSuiteSettingsError(
-                f"{variable('account')}={settings.account!r} is no account id; it looks like 1234567 or 1234567_SB1.",
-                "account",
-            )
-        host = settings.account.lower().replace("_", "-")
-        return f"https://{host}.suitetalk.api.netsuite.com"
+        return f"https://{account_host(settings.account)}.suitetalk.api.netsuite.com"
     try:
         url = urlsplit(settings.base_url.strip())
         _ = url.port

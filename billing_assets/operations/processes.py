@@ -61,7 +61,7 @@ def webserver_command(port: int) -> list[str]:
 
 def files_command(port: int) -> list[str]:
     """Close packs and other files that the web UI links to, on loopback."""
-    return [sys.executable, "-m", "billing_assets.cli", "files", "--port", str(port)]
+    return [sys.executable, "-m", "billing_assets", "files", "--port", str(port)]
 
 
 def free_port(preferred: int) -> int:

@@ -1,11 +1,13 @@
 """The close of a month against a real billing system, staging and NetSuite's stand-in, each spoilt in turn."""
 
+from base64 import b64decode
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import dagster as dg
 
+from billing_assets.close import store
 from billing_assets_tests.builders import change_document, delete_document, insert_document, void_document
 from billing_assets_tests.end_to_end.system import PERIOD, System, checks, exact, metadata, rows, unknown_transaction
 
@@ -63,10 +65,34 @@ def test_a_month_that_agrees_shows_every_sum_exactly(system: System) -> None:
     assert system.instance.get_materialized_partitions(dg.AssetKey("month_close")) == {PERIOD}
 
 
+def test_finance_sees_how_long_documents_took_and_the_months_side_by_side(system: System) -> None:
+    posted_month(system)
+    insert_document(system.source, "600001", document_date="2010-12-05")
+    assert system.stage().success
+    assert [key for key in system.planned() if not system.post(key).success] == []
+    shown, _ = close(system)
+    assert 0 < shown["days_billed_to_posted_median_GBP"] <= shown["days_billed_to_posted_p95_GBP"] < 1
+    assert shown["days_it_used_to_take"] == 7
+    assert shown["oldest_left_GBP"] == "2010-11-05", "500004 is held"
+    december = metadata(system.run("close_month", "2010-12"), "month_close")
+    assert "oldest_left_GBP" not in december
+    with system.runtime.state() as connection:
+        months = store.figures_until(connection, "2010-12", "GBP", 12)
+    assert [(one.period, one.documents_posted, one.total_posted, one.total_held) for one in months] == [
+        (PERIOD, 3, Decimal("0.14"), Decimal(10)),
+        ("2010-12", 1, Decimal(10), Decimal(0)),
+    ]
+    picture = b64decode(december["trend"].partition("base64,")[2].rstrip(")"))
+    assert picture.startswith(b"\x89PNG")
+
+
 def test_a_cent_that_somebody_changed_in_netsuite_is_named_with_both_sides(system: System) -> None:
     posted_month(system)
     lines = {"items": [{"item": {"id": "101"}, "quantity": 1, "rate": 10.01}]}
     system.change_in_netsuite("invoice/eid:INV-500001", {"item": lines})
+    (row,) = system.state.execute("select netsuite_id from billing.staged_invoices where number = '500001'").fetchall()
+    link = f"https://tstdrv1234567.app.netsuite.com/app/accounting/transactions/transaction.nl?id={row['netsuite_id']}"
+    assert link in close(system)[0]["differences_in_netsuite"]
     assert differences(system) == [("AMOUNT_DIFFERS", "500001", "NetSuite has 10.01 instead of 10.000.")]
 
 
@@ -178,7 +204,7 @@ def test_what_staging_has_not_seen_yet_is_named(system: System) -> None:
     assert [key for key in system.planned() if not system.post(key).success] == []
     shown, passed = close(system)
     assert passed["billing_equals_netsuite"]
-    causes = {row["what"]: row["documents"] for row in rows(shown["causes"].records)}
+    causes = {row["cause"]: row["documents"] for row in rows(shown["causes"].records)}
     assert causes == {"NOT_CLOSED": 1, "HELD": 1, "EXCLUDED": 1}
 
 

@@ -67,6 +67,10 @@ def test_a_batch_is_locked_posted_and_read_back_in_one_run(system: System) -> No
     assert exact(posted["total_posted_invoice_GBP_exact"]) == Decimal("10.14")
     assert exact(posted["total_posted_credit_memo_GBP_exact"]) == Decimal("-10")
     assert rows(posted["left"].records) == []
+    assert 0 < posted["hours_billed_to_posted_median"] <= posted["hours_billed_to_posted_p95"] < 24
+    assert (posted["hours_it_used_to_take"], posted["oldest_document"]) == (168, "2010-11-05")
+    assert posted["largest_in_netsuite"].count("app.netsuite.com/app/accounting/transactions/transaction.nl?id=") == 3
+    assert exact(posted["total_left_GBP_exact"]) == 0
     assert checks(result).items() >= {"batch_is_whole": True, "netsuite_agrees_to_the_cent": True}.items()
     partitions = system.instance.get_materialized_partitions(dg.AssetKey("netsuite_invoices"))
     assert partitions == {key}

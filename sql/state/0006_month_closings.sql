@@ -64,3 +64,16 @@ create table billing.close_packs (
 );
 comment on table billing.close_packs is 'The workbook (xlsx) and the statement (PDF) of a comparison; one that was closed on stays';
 alter table billing.close_packs alter column workbook set storage external, alter column statement set storage external;
+
+create table billing.month_figures (
+    period text not null,
+    currency text not null,
+    documents_posted bigint not null,
+    total_posted numeric not null,
+    total_held numeric not null,
+    days_to_post_median double precision,
+    days_to_post_p95 double precision,
+    compared_at timestamptz not null,
+    primary key (period, currency)
+);
+comment on table billing.month_figures is 'What the last comparison of each month found, for the trend over months';

@@ -1,0 +1,5 @@
+"""`python -m billing_assets` is the `billing` command."""
+
+from billing_assets.cli import main
+
+main()
