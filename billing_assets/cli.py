@@ -183,10 +183,10 @@ def run(period: Period = "2010-11", use_sample: Sample = False) -> None:
 def up(
     period: Period = "2010-11",
     use_sample: Sample = False,
-    port: Annotated[int, typer.Option(help="Port of the web UI on 127.0.0.1; the next one serves files.")] = 3000,
+    port: Annotated[int, typer.Option(help="Port of the web UI on 127.0.0.1; files are ten further.")] = 3000,
 ) -> None:
     """Run everything with the web UI until Ctrl-C."""
-    files_port = free_port(port + 1)
+    files_port = free_port(port + 10)
     environment.set_default("close.files_url", f"http://127.0.0.1:{files_port}")
     with _system(period, use_sample=use_sample) as (prepared, load):
         commands = {

@@ -144,7 +144,7 @@ class CloseSettings(_Section):
         7, description="Days from billed to posted before this pipeline, to hold the days of today against"
     )
     files_url: str = Field(
-        "http://127.0.0.1:3001",
+        "http://127.0.0.1:3010",
         description="Where people reach what `billing files` serves, for links in metadata",
     )
 

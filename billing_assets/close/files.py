@@ -43,6 +43,6 @@ def application(database_url: str) -> Starlette:
     return Starlette(routes=[Route(path, pack_file, methods=["GET"])])
 
 
-def serve(database_url: str, port: int) -> None:
-    """Serves on loopback until the process is told to stop."""
-    uvicorn.run(application(database_url), host="127.0.0.1", port=port, log_level="warning")
+def serve(database_url: str, host: str, port: int) -> None:
+    """Serves until the process is told to stop."""
+    uvicorn.run(application(database_url), host=host, port=port, log_level="warning")

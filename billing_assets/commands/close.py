@@ -15,6 +15,7 @@ from billing_assets.close.pack import make_pack
 from billing_assets.close.reconciliation import MonthClose, close_month
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.periods import month_of
+from billing_assets.operations import environment
 from billing_assets.operations.status import simple_table
 from billing_assets.runtime import Runtime
 from billing_assets.state.database import Connection
@@ -86,10 +87,15 @@ def pack_command(
     console.print(f"Digest of all figures: {pack.figures.hex()}")
 
 
-def files_command(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3001) -> None:
-    """Show the close packs to browsers until Ctrl-C: what the links in the web UI's metadata lead to."""
-    with prepared_machine() as found:
-        serve(found.runtime.database_url, port)
+def files_command(
+    port: Annotated[int, typer.Option(help="Port.")] = 3010,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; it has no login, so leave it to a proxy.")
+    ] = "127.0.0.1",
+) -> None:
+    """Serve the close packs to browsers until Ctrl-C: what the links in the web UI's metadata lead to."""
+    with environment.runtime() as found:
+        serve(found.database_url, host, port)
 
 
 def _compared(runtime: Runtime, connection: Connection, month: datetime) -> MonthClose:

@@ -180,7 +180,7 @@ def test_the_links_of_the_metadata_lead_to_the_files(system: System) -> None:
             ("close_pack_statement", made.statement, "application/pdf"),
             ("close_pack_workbook", made.workbook, "application/vnd.openxmlformats"),
         ):
-            path = shown[name].removeprefix("http://127.0.0.1:3001")
+            path = shown[name].removeprefix("http://127.0.0.1:3010")
             answer = requests.get(address + path, timeout=20)
             assert (answer.status_code, answer.content) == (200, content)
             assert answer.headers["Content-Type"].startswith(kind)

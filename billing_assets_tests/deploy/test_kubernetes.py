@@ -95,7 +95,7 @@ def instance_config() -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", ["jobs.yaml", "network-policy.yaml"])
+@pytest.mark.parametrize("name", ["jobs.yaml", "network-policy.yaml", "files.yaml"])
 def test_the_manifests_beside_the_chart_are_what_kubernetes_takes(name: str) -> None:
     for manifest in manifests(name):
         assert strict.faults(manifest) == [], manifest["metadata"]["name"]
@@ -145,7 +145,7 @@ def test_every_container_runs_without_privileges_and_with_limits() -> None:
         assert part["resources"]["limits"]["memory"]
         assert part["livenessProbe"]
         assert part["startupProbe"]["enabled"] is True
-    for manifest in manifests("jobs.yaml"):
+    for manifest in (*manifests("jobs.yaml"), manifests("files.yaml")[0]):
         spec, only = pod_spec(manifest), container(manifest)
         assert spec["securityContext"] == CODE["podSecurityContext"]
         assert only["securityContext"] == CODE["securityContext"]
@@ -257,6 +257,7 @@ def test_no_secret_and_no_unknown_setting_stands_in_the_files() -> None:
         CODE["startupProbe"]["exec"]["command"],
         VALUES["dagsterDaemon"]["livenessProbe"]["exec"]["command"],
         *(container(manifest)["args"] for manifest in manifests("jobs.yaml")),
+        container(manifests("files.yaml")[0])["args"],
     ],
     ids=" ".join,
 )
