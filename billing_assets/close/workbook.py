@@ -42,7 +42,17 @@ _POSTED = [
     ("Batch", "batch"),
 ]
 
-_WIDE = {"What": 70, "To do": 60, "Branch": 22, "Posted (UTC)": 19, "NetSuite number": 17, "Cause": 26, "Kind": 14}
+_WIDE = {
+    "What": 70,
+    "To do": 60,
+    "Branch": 22,
+    "Posted (UTC)": 19,
+    "NetSuite number": 17,
+    "Cause": 26,
+    "Kind": 14,
+    "Sum": 26,
+    "Total, exact": 22,
+}
 
 
 def label(what: str) -> str:
@@ -68,7 +78,11 @@ def workbook(
         sheets.sheet("Differences", _DIFFERENCE, map(_difference, differences))
         sheets.sheet("Held and rejected", _DIFFERENCE, map(_difference, kept_back))
         names = [name for name, _ in _POSTED]
-        sheets.sheet("Posting log", names, ([row[column] for _, column in _POSTED] for row in posted))
+        sheets.sheet(
+            "Posting log",
+            names,
+            ([label(row["kind"]) if column == "kind" else row[column] for _, column in _POSTED] for row in posted),
+        )
         _control_totals(sheets, close)
     return buffer.getvalue()
 
@@ -182,7 +196,8 @@ def _by_branch(book: _Book, close: MonthClose) -> None:
             label(row.kind),
             row.currency,
             "yes" if row.agrees else "NO",
-            *(cell for name in _SUMS for cell in getattr(row, name)),
+            # empty where there is nothing, so that the rest stands out
+            *(cell or None for name in _SUMS for cell in getattr(row, name)),
         ]
         for row in close.rows
     )
