@@ -12,6 +12,8 @@ from billing_assets.logs import configure_logs
 from billing_assets.netsuite.assets import netsuite_invoices
 from billing_assets.netsuite.automation import preview_batch
 from billing_assets.netsuite.checks import no_batch_left_behind
+from billing_assets.receivables.assets import aging, late_fees, open_receivables
+from billing_assets.receivables.automation import receivables_job, receivables_schedule
 from billing_assets.resource import billing_resource
 from billing_assets.retention.automation import keep_small_schedule, retention
 from billing_assets.runtime import Runtime
@@ -48,9 +50,28 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
     month_close = month_close_asset(settings)
     close_job = dg.define_asset_job(CLOSE_JOB, selection=[month_close], description="Reconcile a billing month.")
     return dg.Definitions(
-        assets=[billing_invoices, staged_invoices, locked_batches, netsuite_invoices, month_close],
+        assets=[
+            billing_invoices,
+            staged_invoices,
+            locked_batches,
+            netsuite_invoices,
+            month_close,
+            open_receivables,
+            aging,
+            late_fees,
+        ],
         asset_checks=[lines_have_a_header, no_batch_left_behind],
-        jobs=[stage_job, post_job, preview_batch, close_job, checks_job, unlock, retention, *closing_jobs(settings)],
+        jobs=[
+            stage_job,
+            post_job,
+            preview_batch,
+            close_job,
+            checks_job,
+            receivables_job,
+            unlock,
+            retention,
+            *closing_jobs(settings),
+        ],
         sensors=[
             newly_closed_sensor(settings),
             plan_batches_sensor(settings),
@@ -62,6 +83,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
             staging_schedule(settings),
             unlock_schedule,
             close_schedule(settings),
+            receivables_schedule(settings),
             keep_small_schedule,
             dg.ScheduleDefinition(
                 name="look_over_every_day",

@@ -12,6 +12,7 @@ import sqlalchemy
 
 from billing_assets.billing_system.connection import connect_source, open_source
 from billing_assets.billing_system.queries import Queries, load_queries, shipped_queries
+from billing_assets.billing_system.receivables import load_receivables_query
 from billing_assets.domain import rules
 from billing_assets.domain.periods import ClosedMonths, LateDocuments
 from billing_assets.netsuite import mapping as mapping_rules
@@ -19,6 +20,7 @@ from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.governance import heed_governance
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
+from billing_assets.receivables.late_fee_rules import LateFeeRules, load_rules
 from billing_assets.settings import Settings, SettingsError, variable
 from billing_assets.staging.staging import Validation
 from billing_assets.state import embedded
@@ -78,12 +80,27 @@ class Runtime:
     @cached_property
     def queries(self) -> Queries:
         """The extraction queries: the integrator's, or those shipped for the source's engine."""
-        return load_queries(self.settings.source.queries or shipped_queries(self.source_url))
+        return load_queries(self._queries_folder)
+
+    @cached_property
+    def receivables_query(self) -> str:
+        """The integrator's query of open balances. Raises QueriesMissing where there is none."""
+        return load_receivables_query(self._queries_folder)
+
+    @property
+    def _queries_folder(self) -> Path:
+        return self.settings.source.queries or shipped_queries(self.source_url)
 
     @cached_property
     def mapping(self) -> NetSuiteMapping:
         """The mapping to NetSuite's fields. Raises MappingError."""
         return load_mapping(self.settings.mapping)
+
+    @cached_property
+    def late_fee_rules(self) -> LateFeeRules:
+        """The rules of late fees; none where no file is set. Raises LateFeeError."""
+        path = self.settings.receivables.late_fees
+        return LateFeeRules() if path is None else load_rules(path)
 
     @cached_property
     def validation(self) -> Validation:

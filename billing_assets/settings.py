@@ -149,6 +149,14 @@ class CloseSettings(_Section):
     )
 
 
+class ReceivablesSettings(_Section):
+    balances_from: Literal["netsuite", "billing_system"] = Field(
+        "netsuite", description="Where payments and open balances are read; billing_system needs a receivables.sql"
+    )
+    cron: str = Field("15 4 * * *", description="When balances are read and aged (cron, UTC)")
+    late_fees: Path | None = Field(None, description="File with the rules of late fees; without one there are none")
+
+
 class RetentionSettings(_Section):
     attempts_days: PositiveInt = Field(
         90, description="How long after posting the log of a document stays in the tables that posting works with"
@@ -202,6 +210,7 @@ class Settings(BaseSettings):
     staging: StagingSettings = StagingSettings()
     batches: BatchSettings = BatchSettings()
     close: CloseSettings = CloseSettings()
+    receivables: ReceivablesSettings = ReceivablesSettings()
     retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
     mapping: Path = Field(Path("config/mapping.yaml"), description="Mapping of documents to NetSuite's fields")
@@ -368,7 +377,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: expected settings as `name: value`, found {type(values).__name__}.")
     values = {str(name): value for name, value in values.items()}
-    for dotted in ("mapping", "source.queries", "netsuite.private_key_file"):
+    for dotted in ("mapping", "source.queries", "netsuite.private_key_file", "receivables.late_fees"):
         section, _, name = dotted.rpartition(".")
         holder = values.get(section, {}) if section else values
         if isinstance(holder, dict) and isinstance(holder.get(name), str):

@@ -17,6 +17,9 @@ GROUPS = {
     "locked_batches": "staging",
     "netsuite_invoices": "netsuite",
     "month_close": "close",
+    "open_receivables": "receivables",
+    "aging": "receivables",
+    "late_fees": "receivables",
 }
 
 
@@ -69,6 +72,8 @@ def test_every_check_job_and_sensor_says_what_it_is_for(defs: dg.Definitions) ->
         "nothing_unknown",
         "nothing_unposted",
         "no_drift",
+        "open_balances_equal_their_source",
+        "buckets_add_up_to_receivables",
     }
     for check in checks:
         assert check.description, check.key
@@ -90,13 +95,21 @@ def test_the_lineage_leads_from_the_billing_system_to_the_close(defs: dg.Definit
         "locked_batches": {"staged_invoices"},
         "netsuite_invoices": {"locked_batches"},
         "month_close": {"staged_invoices", "netsuite_invoices"},
+        "open_receivables": {"netsuite_invoices"},
+        "aging": {"open_receivables"},
+        "late_fees": {"open_receivables"},
     }
 
 
 def test_what_guards_the_money_is_blocking(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     blocking = {key.name for key in graph.asset_check_keys if graph.get(key).blocking}
-    assert blocking == {"every_stuck_document_has_a_reason", "batch_is_whole"}
+    assert blocking == {
+        "every_stuck_document_has_a_reason",
+        "batch_is_whole",
+        "open_balances_equal_their_source",
+        "buckets_add_up_to_receivables",
+    }
 
 
 def test_sensors_and_schedules_run_without_anybody_switching_them_on(defs: dg.Definitions) -> None:

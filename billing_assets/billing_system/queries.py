@@ -49,7 +49,7 @@ class Queries:
 
 def load_queries(folder: Path) -> Queries:
     """Read `documents.sql` and `lines.sql` from `folder`. Raises QueriesMissing, which names the file."""
-    return Queries(_read(folder / DOCUMENTS_FILE), _read(folder / LINES_FILE))
+    return Queries(read_query(folder / DOCUMENTS_FILE), read_query(folder / LINES_FILE))
 
 
 def shipped_queries(url: str) -> Path:
@@ -84,12 +84,12 @@ def column_names(keys: Sequence[str] | Any) -> list[str]:
 
 def documents_table(queries: Queries) -> Subquery:
     """`documents.sql` as a derived table with the columns of the contract."""
-    return _derived(queries.documents, "documents", [one.name for one in DOCUMENT_COLUMNS])
+    return derived_table(queries.documents, "documents", [one.name for one in DOCUMENT_COLUMNS])
 
 
 def lines_table(queries: Queries) -> Subquery:
     """`lines.sql` as a derived table with the columns of the contract."""
-    return _derived(queries.lines, "lines", [one.name for one in LINE_COLUMNS])
+    return derived_table(queries.lines, "lines", [one.name for one in LINE_COLUMNS])
 
 
 def all_columns(derived: Subquery) -> Statement:
@@ -168,13 +168,15 @@ def _array_literal(values: Sequence[str]) -> str:
     return '{"' + '","'.join(quoted) + '"}'
 
 
-def _derived(sql: str, name: str, columns: Sequence[str]) -> Subquery:
+def derived_table(sql: str, name: str, columns: Sequence[str]) -> Subquery:
+    """A query of the integrator's as a derived table with these columns."""
     # text() would take a colon for a parameter; the line feed ends a comment on the file's last line.
     body = sql.strip().rstrip(";").replace(":", "\\:") + "\n"
     return text(body).columns(*(column(one) for one in columns)).subquery(name)
 
 
-def _read(path: Path) -> str:
+def read_query(path: Path) -> str:
+    """The text of a query. Raises QueriesMissing, which names the file."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -10,11 +10,14 @@ import psycopg
 from billing_assets.billing_system.connection import source_now
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.billing_system.queries import check_columns
+from billing_assets.billing_system.receivables import sums
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteError, NetSuiteForbidden
 from billing_assets.netsuite.mapping_file import MappingError
+from billing_assets.netsuite.open_items import open_sums
 from billing_assets.netsuite.suiteql import PAGE_ROWS, query
 from billing_assets.operations.watching import SILENT_SECONDS, last_heartbeat
+from billing_assets.receivables.late_fee_rules import LateFeeError
 from billing_assets.runtime import Runtime
 from billing_assets.settings import SettingsError
 from billing_assets.shipped import shipped
@@ -42,7 +45,7 @@ class Checked(NamedTuple):
     said: str
 
 
-_Faults = (SettingsError, SourceError, MappingError, MigrationError, NetSuiteError, psycopg.Error)
+_Faults = (SettingsError, SourceError, MappingError, LateFeeError, MigrationError, NetSuiteError, psycopg.Error)
 
 
 def examine(runtime: Runtime) -> Iterator[Checked]:
@@ -53,6 +56,7 @@ def examine(runtime: Runtime) -> Iterator[Checked]:
         ("Mapping", _mapping),
         ("NetSuite", _netsuite),
         ("References in NetSuite", _references),
+        ("Receivables", _receivables),
         ("Dagster's daemon", _daemon),
     ):
         yield _looked(what, look, runtime)
@@ -122,6 +126,16 @@ def _references(runtime: Runtime) -> str:
             "or make the records in NetSuite, or let the role see them."
         )
     return f"all {looked_up:,} records that the mapping can name exist"
+
+
+def _receivables(runtime: Runtime) -> str:
+    rules = len(runtime.late_fee_rules.rules)
+    if runtime.settings.receivables.balances_from == "netsuite":
+        items = sum(one.items for one in open_sums(runtime.netsuite))
+    else:
+        with runtime.billing_system() as source:
+            items = sum(rows for _, _, rows, _ in sums(source, runtime.receivables_query))
+    return f"{items:,} open items in {runtime.settings.receivables.balances_from}; {rules} rules of late fees"
 
 
 def _existing(client: NetSuiteClient, record: str, ids: list[str]) -> set[str]:

@@ -1,0 +1,269 @@
+"""The SQL of late fees: `billing.late_fees`, and the stops that `billing.collection_stops` holds."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+
+from billing_assets.state.database import Connection
+
+_PAGE = 5_000
+# What names an invoice wherever its balance comes from.
+_INVOICE = "coalesce(r.external_id, r.source || '/' || r.transaction_id)"
+_STOPPED = """exists (
+    select from billing.collection_stops as c
+    where c.customer = r.customer and (c.number is null or c.number = r.number)
+        and c.starts_on <= %(day)s and (c.ends_on is null or c.ends_on >= %(day)s))"""
+
+
+class Delinquent(NamedTuple):
+    """An overdue invoice without a stop and without a decided fee.
+
+    `credit` is what the customer paid or was credited in this currency and is applied to nothing yet, positive.
+    `spared_*` are the invoice's lines that bear no fee.
+    """
+
+    invoice: str
+    source: str
+    transaction_id: str
+    number: str
+    customer: str
+    branch: str
+    currency: str
+    document_date: date
+    due_date: date
+    open_amount: Decimal
+    credit: Decimal
+    spared_items: list[str]
+    spared_amounts: list[Decimal]
+
+
+class Candidate(NamedTuple):
+    """A fee as it would be proposed now."""
+
+    invoice: str
+    source: str
+    transaction_id: str
+    number: str
+    customer: str
+    branch: str
+    currency: str
+    rule: str
+    percent: Decimal
+    due_date: date
+    penalised_balance: Decimal
+    fee: Decimal
+
+
+class LateFee(NamedTuple):
+    """A row of `billing.late_fees`."""
+
+    id: int
+    invoice: str
+    number: str
+    customer: str
+    branch: str
+    currency: str
+    rule: str
+    percent: Decimal
+    due_date: date
+    penalised_balance: Decimal
+    fee: Decimal
+    as_of: date
+    state: str
+    proposed_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    why: str | None
+    exported_at: datetime | None
+
+
+_CANDIDATE = ", ".join(Candidate._fields)
+_FEE = ", ".join(LateFee._fields)
+
+
+def alone(connection: Connection) -> None:
+    """Proposing and approving one at a time; call first in a transaction."""
+    connection.execute("lock table billing.late_fees in share row exclusive mode")
+
+
+def begin_proposing(connection: Connection) -> None:
+    """An empty temporary table for the candidates of this transaction."""
+    connection.execute("drop table if exists pg_temp.fee_candidates")
+    connection.execute(
+        "create temporary table fee_candidates (invoice text primary key, source text, transaction_id text, "
+        "number text, customer text, branch text, currency text, rule text, percent numeric, due_date date, "
+        "penalised_balance numeric, fee numeric) on commit drop"
+    )
+
+
+def overdue(connection: Connection, day: date, spared: Sequence[str]) -> Iterator[list[Delinquent]]:
+    """Invoices past the due date on them, with neither a stop nor a decided fee, 5,000 at a time.
+
+    Those of one customer and currency follow each other, the oldest first.
+    """
+    with connection.cursor("overdue") as cursor:
+        cursor.execute(
+            f"""
+            select {_INVOICE} as invoice, r.source, r.transaction_id, r.number, r.customer, r.branch, r.currency,
+                r.document_date, r.due_date, r.open_amount, coalesce(p.credit, 0) as credit,
+                coalesce(l.items, '{{}}') as spared_items, coalesce(l.amounts, '{{}}') as spared_amounts
+            from billing.open_receivables as r
+            left join (
+                select customer, currency, -sum(open_amount) as credit
+                from billing.open_receivables where kind <> 'invoice' group by customer, currency
+            ) as p on (p.customer, p.currency) = (r.customer, r.currency)
+            left join lateral (
+                select array_agg(i.item) as items, array_agg(i.amount + coalesce(i.tax_amount, 0)) as amounts
+                from billing.staged_invoices as s join billing.staged_invoice_lines as i on i.id = s.id
+                where s.external_id = r.external_id and s.state = 'posted' and i.item = any(%(spared)s)
+            ) as l on cardinality(%(spared)s::text[]) > 0
+            where r.kind = 'invoice' and r.due_date < %(day)s and r.open_amount > 0
+                and not {_STOPPED}
+                and not exists (
+                    select from billing.late_fees as f where f.invoice = {_INVOICE} and f.state <> 'proposed')
+            order by r.customer, r.currency, r.due_date, r.source, r.transaction_id""",  # noqa: S608  constants
+            {"day": day, "spared": list(spared)},
+        )
+        while rows := cursor.fetchmany(_PAGE):
+            yield [Delinquent(**row) for row in rows]
+
+
+def add_candidates(connection: Connection, candidates: Iterable[Candidate]) -> None:
+    """Adds fees as they would be proposed now."""
+    with connection.cursor().copy(f"copy fee_candidates ({_CANDIDATE}) from stdin") as copy:
+        for one in candidates:
+            copy.write_row(one)
+
+
+def merge_candidates(connection: Connection, as_of: date) -> tuple[int, int, int, int]:
+    """Brings the undecided proposals in line with the candidates: (new, changed, withdrawn, waiting now).
+
+    A proposal of a later day than `as_of` is not withdrawn: it had grounds that this day does not see yet.
+    """
+    withdrawn = connection.execute(
+        "delete from billing.late_fees as f where f.state = 'proposed' and f.as_of <= %s "
+        "and not exists (select from fee_candidates as c where c.invoice = f.invoice)",
+        [as_of],
+    ).rowcount
+    changed = connection.execute(
+        """
+        update billing.late_fees as f
+        set rule = c.rule, percent = c.percent, due_date = c.due_date, penalised_balance = c.penalised_balance,
+            fee = c.fee, as_of = %s, source = c.source, transaction_id = c.transaction_id, number = c.number,
+            customer = c.customer, branch = c.branch, currency = c.currency
+        from fee_candidates as c
+        where f.invoice = c.invoice and f.state = 'proposed'
+            and (f.rule, f.percent, f.due_date, f.penalised_balance, f.fee, f.source, f.transaction_id)
+                is distinct from
+                (c.rule, c.percent, c.due_date, c.penalised_balance, c.fee, c.source, c.transaction_id)""",
+        [as_of],
+    ).rowcount
+    new = connection.execute(
+        f"insert into billing.late_fees ({_CANDIDATE}, as_of) select {_CANDIDATE}, %s from fee_candidates "  # noqa: S608
+        "on conflict (invoice) do nothing",
+        [as_of],
+    ).rowcount
+    connection.execute(
+        "update billing.receivables_runs set proposed_as_of = greatest(proposed_as_of, %s) "
+        "where id = (select max(id) from billing.receivables_runs)",
+        [as_of],
+    )
+    row = connection.execute("select count(*) as n from billing.late_fees where state = 'proposed'").fetchone()
+    return new, changed, withdrawn, row["n"] if row else 0
+
+
+def proposed_as_of(connection: Connection) -> date | None:
+    """The day for which fees were proposed from the last reading of the balances; None if they were not yet."""
+    row = connection.execute("select proposed_as_of from billing.receivables_runs order by id desc limit 1").fetchone()
+    return row["proposed_as_of"] if row else None
+
+
+def not_to_approve(
+    connection: Connection, numbers: Sequence[str] | None, proposed: date, today: date
+) -> dict[str, str]:
+    """Undecided proposals (on these invoices, or all) that may not be approved now, and why, by number."""
+    rows = connection.execute(
+        f"""
+        select r.number,
+            case
+                when r.as_of > %(proposed)s then 'proposed for a later day: propose again'
+                else 'a stop is in force'
+            end as why
+        from billing.late_fees as r
+        where r.state = 'proposed' and (%(numbers)s::text[] is null or r.number = any(%(numbers)s))
+            and (r.as_of > %(proposed)s or {_STOPPED})
+        order by r.number""",  # noqa: S608  constants
+        {"numbers": None if numbers is None else list(numbers), "proposed": proposed, "day": today},
+    )
+    return {row["number"]: row["why"] for row in rows}
+
+
+def decide(
+    connection: Connection,
+    numbers: Sequence[str] | None,
+    state: Literal["approved", "declined"],
+    by: str,
+    why: str,
+    except_for: Sequence[str],
+) -> list[LateFee]:
+    """Decides the undecided proposals on these invoices (or all), in order of their number."""
+    rows = connection.execute(
+        f"update billing.late_fees set state = %(state)s, decided_by = %(by)s, decided_at = clock_timestamp(), "  # noqa: S608
+        "why = nullif(%(why)s, '') where state = 'proposed' and (%(numbers)s::text[] is null or "
+        f"number = any(%(numbers)s)) and number <> all(%(except_for)s) returning {_FEE}",
+        {
+            "state": state,
+            "by": by,
+            "why": why,
+            "numbers": None if numbers is None else list(numbers),
+            "except_for": list(except_for),
+        },
+    )
+    return sorted((LateFee(**row) for row in rows), key=lambda one: (one.number, one.id))
+
+
+def fees(connection: Connection, state: str | None = None, limit: int | None = None) -> list[LateFee]:
+    """Late fees in a state, or all, the largest first."""
+    rows = connection.execute(
+        f"select {_FEE} from billing.late_fees where %(state)s::text is null or state = %(state)s "  # noqa: S608
+        "order by fee desc, id limit %(limit)s",
+        {"state": state, "limit": limit},
+    )
+    return [LateFee(**row) for row in rows]
+
+
+def to_export(connection: Connection, *, again: bool) -> list[LateFee]:
+    """Approved fees that were not exported yet, or all of them, in the order of their approval."""
+    rows = connection.execute(
+        f"select {_FEE} from billing.late_fees where state = 'approved' "  # noqa: S608  constants
+        "and (%s or exported_at is null) order by decided_at, id",
+        [again],
+    )
+    return [LateFee(**row) for row in rows]
+
+
+def note_exported(connection: Connection, ids: Sequence[int]) -> None:
+    """Notes that these fees are in a file now; the first time counts."""
+    connection.execute(
+        "update billing.late_fees set exported_at = coalesce(exported_at, clock_timestamp()) where id = any(%s)",
+        [list(ids)],
+    )
+
+
+def fee_totals(connection: Connection) -> list[dict[str, Any]]:
+    """Fees per state and currency: count, fee, penalised balance."""
+    return connection.execute(
+        "select state, currency, count(*) as fees, sum(fee) as total, sum(penalised_balance) as penalised "
+        "from billing.late_fees group by state, currency order by state, currency"
+    ).fetchall()
+
+
+def stopped(connection: Connection, day: date) -> int:
+    """Overdue invoices that a stop keeps out."""
+    row = connection.execute(
+        "select count(*) as n from billing.open_receivables as r where r.kind = 'invoice' "  # noqa: S608  constants
+        f"and r.due_date < %(day)s and r.open_amount > 0 and {_STOPPED}",
+        {"day": day},
+    ).fetchone()
+    return row["n"] if row else 0

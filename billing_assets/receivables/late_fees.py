@@ -1,0 +1,147 @@
+"""Late fees as proposals: worked out from the balances, decided by a person, exported as charges, not posted."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date
+from decimal import Decimal
+from typing import NamedTuple
+
+from billing_assets.receivables import fee_store, store
+from billing_assets.receivables.fee_store import Candidate, Delinquent, LateFee
+from billing_assets.receivables.late_fee_rules import (
+    LateFeeError,
+    LateFeeRules,
+    fee_on,
+    pay_by,
+    penalised_balance,
+)
+from billing_assets.state.database import Connection
+
+EXPORT_COLUMNS = ("reference", "customer", "branch", "invoice", "amount", "currency", "rule", "text")
+
+
+class Proposed(NamedTuple):
+    """What came of a proposal run: fees new, changed, withdrawn for want of a ground, and all that wait now."""
+
+    new: int
+    changed: int
+    withdrawn: int
+    waiting: int
+
+
+class Decided(NamedTuple):
+    """What came of a decision: the fees decided, and why others were not, by number."""
+
+    fees: list[LateFee]
+    refused: dict[str, str]
+
+
+def propose(connection: Connection, rules: LateFeeRules, as_of: date, minor_digits: Mapping[str, int]) -> Proposed:
+    """Proposes the fee on every invoice that is delinquent on a business day, at most one per invoice for ever.
+
+    An invoice with a stop in force, of a branch without a rule, or whose fee was decided before gets none. Undecided
+    proposals follow the balances: they change, or go when their ground is gone. What the customer paid or was credited
+    and is applied to nothing yet counts as paid, the oldest invoice first. Running it again changes nothing.
+    Raises LateFeeError if balances were read before that day: a payment may have come since.
+    """
+    read_at = store.last_read_at(connection)
+    if read_at is None or read_at.astimezone(UTC).date() < as_of:
+        read = "never" if read_at is None else f"{read_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        raise LateFeeError(f"Balances were read {read}; read them first (`billing receivables`), then propose {as_of}.")
+    with connection.transaction():
+        fee_store.alone(connection)
+        fee_store.begin_proposing(connection)
+        credits_left = _Credits()
+        for page in fee_store.overdue(connection, as_of, rules.not_penalised_items):
+            candidates = [_candidate(one, rules, as_of, minor_digits, credits_left) for one in page]
+            fee_store.add_candidates(connection, [one for one in candidates if one is not None])
+        return Proposed(*fee_store.merge_candidates(connection, as_of))
+
+
+def approve(connection: Connection, numbers: Sequence[str] | None, by: str, why: str, today: date) -> Decided:
+    """Approves the proposals on these invoices, or all that wait, but those with a stop in force.
+
+    Raises LateFeeError if balances were read since the fees were proposed: a payment may have come.
+    """
+    with connection.transaction():
+        fee_store.alone(connection)
+        proposed = fee_store.proposed_as_of(connection)
+        if proposed is None:
+            raise LateFeeError("Balances were read since late fees were proposed. Run `billing late-fees propose`.")
+        refused = fee_store.not_to_approve(connection, numbers, proposed, today)
+        fees = fee_store.decide(connection, numbers, "approved", by, why, except_for=list(refused))
+    return Decided(fees, refused | _unknown(numbers, fees, refused))
+
+
+def decline(connection: Connection, numbers: Sequence[str], by: str, why: str) -> Decided:
+    """Declines the proposals on these invoices, for ever."""
+    fees = fee_store.decide(connection, numbers, "declined", by, why, except_for=[])
+    return Decided(fees, _unknown(numbers, fees, {}))
+
+
+def as_charges(fees: Sequence[LateFee], rules: LateFeeRules) -> str:
+    """Approved fees as CSV for the billing system; `reference` is the same whenever a fee is exported again."""
+    texts = {rule.name: rule.text or rule.name for rule in rules.rules}
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(EXPORT_COLUMNS)
+    for one in fees:
+        text = texts.get(one.rule, one.rule)
+        reference = f"LATE-FEE-{one.invoice}"
+        writer.writerow((reference, one.customer, one.branch, one.number, one.fee, one.currency, one.rule, text))
+    return out.getvalue()
+
+
+class _Credits:
+    """What is left of each customer's unapplied payments and credit memos, as their invoices follow each other."""
+
+    def __init__(self) -> None:
+        self._of: tuple[str, str] | None = None
+        self._left = Decimal(0)
+
+    def take(self, one: Delinquent, balance: Decimal) -> Decimal:
+        """As much of the balance as the customer's credit covers; it is used up by it."""
+        if self._of != (one.customer, one.currency):
+            self._of, self._left = (one.customer, one.currency), one.credit
+        taken = min(balance, self._left)
+        self._left -= taken
+        return taken
+
+
+def _candidate(
+    one: Delinquent, rules: LateFeeRules, as_of: date, minor_digits: Mapping[str, int], credits_left: _Credits
+) -> Candidate | None:
+    rule = rules.rule_for(one.branch, one.document_date)
+    if rule is None:
+        return None
+    due = pay_by(rule, one.document_date, one.due_date)
+    if as_of <= due:
+        return None
+    if one.currency not in minor_digits:
+        raise LateFeeError(f"Invoice {one.number} is in {one.currency}, which the mapping does not know.")
+    lines: list[tuple[str, Decimal]] = list(zip(one.spared_items, one.spared_amounts, strict=True))
+    balance = penalised_balance(rule, one.open_amount, lines)
+    balance -= credits_left.take(one, balance)
+    fee = fee_on(rule, balance, minor_digits[one.currency])
+    if fee <= 0:
+        return None
+    return Candidate(
+        one.invoice,
+        one.source,
+        one.transaction_id,
+        one.number,
+        one.customer,
+        one.branch,
+        one.currency,
+        rule.name,
+        rule.percent,
+        due,
+        balance,
+        fee,
+    )
+
+
+def _unknown(numbers: Sequence[str] | None, fees: Sequence[LateFee], refused: Mapping[str, str]) -> dict[str, str]:
+    known = {one.number for one in fees} | refused.keys()
+    return {number: "there is no undecided proposal on it" for number in numbers or () if number not in known}

@@ -1,0 +1,118 @@
+"""Reading what customers owe, from NetSuite or from the billing system, and proving that nothing was missed."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import sqlalchemy
+import structlog
+
+from billing_assets.billing_system import receivables as source_receivables
+from billing_assets.netsuite import open_items as netsuite
+from billing_assets.netsuite.client import NetSuiteClient
+from billing_assets.netsuite.open_items import OpenSum
+from billing_assets.receivables import store
+from billing_assets.receivables.store import NETSUITE, OpenTotal, Receivable
+from billing_assets.state.database import Connection
+
+log = structlog.get_logger(__name__)
+
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading of the balances. `sums` is what the system that was read adds up itself, per kind and currency."""
+
+    source: str
+    read_at: datetime
+    totals: list[OpenTotal]
+    sums: dict[tuple[str, str], tuple[int, Decimal]]
+
+    @property
+    def differences(self) -> list[str]:
+        """Where what was read is not what the system adds up itself, to the cent; none is how it must be."""
+        read: dict[tuple[str, str], tuple[int, Decimal]] = {}
+        for one in self.totals:
+            items, amount = read.get((one.kind, one.currency), (0, Decimal(0)))
+            read[one.kind, one.currency] = items + one.items, amount + one.open_amount
+        found = []
+        for kind, currency in sorted(read.keys() | self.sums.keys()):
+            ours, theirs = (side.get((kind, currency), (0, Decimal(0))) for side in (read, self.sums))
+            if ours != theirs:
+                found.append(
+                    f"{kind} {currency}: {ours[0]:,} items over {ours[1]} were read, "
+                    f"{self.source} counts {theirs[0]:,} over {theirs[1]}"
+                )
+        return found
+
+
+def read_from_netsuite(connection: Connection, client: NetSuiteClient, invoice_prefix: str, run_id: str) -> Reading:
+    """Reads every open invoice, credit memo and payment from NetSuite and replaces what was kept before.
+
+    Payments arrive while we read: NetSuite's own sums are taken before and after, and where they moved, everything is
+    read again, at most three times. Raises NetSuiteError; then what was kept stays.
+    """
+    currencies = netsuite.currency_codes(client)
+    before = netsuite.open_sums(client)
+    for left in reversed(range(_TRIES)):
+        read_at = store.now(connection)
+        _read_items(connection, client, currencies, invoice_prefix)
+        after = netsuite.open_sums(client)
+        if after == before or not left:
+            break
+        log.info("balances moved while they were read: reading again", tries_left=left)
+        before = after
+    totals = store.totals_read(connection)
+    store.keep_reading(connection, NETSUITE, run_id, read_at, totals)
+    return Reading(NETSUITE, read_at, totals, _by_code(after, currencies))
+
+
+def read_from_billing_system(
+    connection: Connection, source: sqlalchemy.Connection, query: str, name: str, run_id: str
+) -> Reading:
+    """Reads what is open from the billing system by `receivables.sql` and replaces what was kept before.
+
+    Raises SourceError where the query does not run or a value cannot be taken; then what was kept stays.
+    """
+    store.begin_reading(connection)
+    read_at = store.now(connection)
+    for page in source_receivables.open_receivables(source, query):
+        store.add_receivables(connection, _named(page, name))
+    store.add_external_ids(connection)
+    sums = {(kind, currency): (n, total) for kind, currency, n, total in source_receivables.sums(source, query)}
+    totals = store.totals_read(connection)
+    store.keep_reading(connection, name, run_id, read_at, totals)
+    return Reading(name, read_at, totals, sums)
+
+
+def _read_items(connection: Connection, client: NetSuiteClient, currencies: dict[str, str], prefix: str) -> None:
+    store.begin_reading(connection)
+    for page in netsuite.open_items(client):
+        store.add_items(connection, page, currencies)
+    entities = store.entities_of_payments(connection)
+    store.add_entities(connection, netsuite.invoices_of(client, entities, prefix))
+    store.match_items(connection)
+
+
+def _by_code(sums: Iterable[OpenSum], currencies: dict[str, str]) -> dict[tuple[str, str], tuple[int, Decimal]]:
+    return {(one.kind, currencies.get(one.currency, one.currency)): (one.items, one.open_amount) for one in sums}
+
+
+def _named(page: Iterable[source_receivables.OpenReceivable], name: str) -> Iterator[Receivable]:
+    for one in page:
+        yield Receivable(
+            name,
+            one.document_id,
+            one.kind,
+            one.number,
+            None,
+            one.customer,
+            one.branch or "",
+            one.currency,
+            one.document_date,
+            one.due_date or one.document_date,
+            one.total,
+            one.open_amount,
+        )

@@ -1,0 +1,18 @@
+"""The money path and the whole system, and balances as rows."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from billing_assets.state.database import Connection, connect
+from billing_assets_tests.end_to_end.fixtures import system
+from billing_assets_tests.netsuite.rig_fixtures import rig, sandbox, sandbox_account
+
+__all__ = ["rig", "sandbox", "sandbox_account", "system"]
+
+
+@pytest.fixture
+def state(state_url: str) -> Iterator[Connection]:
+    """Our database."""
+    with connect(state_url) as connection:
+        yield connection

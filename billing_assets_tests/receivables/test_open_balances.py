@@ -1,0 +1,249 @@
+"""Reading what is open: nothing missed, to the cent, and whose it is."""
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import sqlalchemy
+
+from billing_assets.billing_system import receivables
+from billing_assets.billing_system.connection import connect_source, open_source
+from billing_assets.billing_system.errors import QueriesMissing, SourceError
+from billing_assets.netsuite import open_items
+from billing_assets.netsuite.client import NetSuiteClient
+from billing_assets.netsuite.errors import NetSuiteError
+from billing_assets.receivables import store
+from billing_assets.receivables.open_balances import Reading, read_from_billing_system, read_from_netsuite
+from billing_assets.receivables.store import OpenTotal
+from billing_assets.state.database import Connection
+from billing_assets_tests.builders import credit_memo, document, line
+from billing_assets_tests.netsuite.rig import Rig
+
+OTHER_ENTITY = "1002"  # of customer 12347
+STRANGER = "1099"
+
+
+def pay(rig: Rig, number: str, amount: str, *, invoice: str | None = None, entity: str = "1001") -> None:
+    """A customer pays in NetSuite, for an invoice or on account."""
+    doc = [{"doc": {"externalId": f"INV-{invoice}"}, "apply": True}] if invoice else []
+    body = {
+        "externalId": f"PAY-{number}",
+        "customer": {"id": entity},
+        "subsidiary": {"id": "1"},
+        "currency": {"externalId": "GBP"},
+        "tranDate": "2010-12-20",
+        "payment": amount,
+        "apply": {"items": doc},
+    }
+    answer = requests.post(f"{rig.account.base_url}/sandbox/payments", json={"payments": [body]}, timeout=30)
+    assert answer.status_code == 200, answer.text
+
+
+def read(rig: Rig) -> Reading:
+    client = NetSuiteClient(rig.settings.netsuite)
+    try:
+        return read_from_netsuite(rig.state, client, "INV-", "run-1")
+    finally:
+        client.close()
+
+
+def kept(state: Connection) -> dict[str, tuple[str, str, str, Decimal, Decimal]]:
+    """What is open by number: kind, customer, branch, total, open amount."""
+    rows = state.execute("select * from billing.open_receivables")
+    return {r["number"]: (r["kind"], r["customer"], r["branch"], r["total"], r["open_amount"]) for r in rows}
+
+
+@pytest.fixture
+def posted(rig: Rig) -> Rig:
+    """Three invoices of two customers and a credit memo in NetSuite."""
+    documents = [
+        document("500001", line(amount="10.00")),
+        document("500002", line(amount="20.05"), customer="12347", branch="France"),
+        document("500003", line(amount="30.00")),
+        credit_memo("C500004", "-4.00"),
+    ]
+    assert rig.post(rig.planned(documents)).sent == 4
+    return rig
+
+
+def test_what_is_open_comes_with_our_customer_and_branch_and_equals_netsuite_s_sum(posted: Rig) -> None:
+    pay(posted, "1", "10.00", invoice="500001")
+    pay(posted, "2", "5.04", invoice="500002", entity=OTHER_ENTITY)
+    pay(posted, "3", "7.50", entity=OTHER_ENTITY)
+    reading = read(posted)
+    assert reading.differences == []
+    assert kept(posted.state) == {
+        "500002": ("invoice", "12347", "France", Decimal("20.05"), Decimal("15.01")),
+        "500003": ("invoice", "12346", "United Kingdom", Decimal(30), Decimal(30)),
+        "C500004": ("credit_memo", "12346", "United Kingdom", Decimal(-4), Decimal(-4)),
+        "PYMT0000003": ("payment", "12347", "France", Decimal("-7.5"), Decimal("-7.5")),
+    }
+    assert reading.totals == [
+        OpenTotal("ours", "credit_memo", "GBP", 1, Decimal(-4)),
+        OpenTotal("ours", "invoice", "GBP", 2, Decimal("45.01")),
+        OpenTotal("ours", "payment", "GBP", 1, Decimal("-7.5")),
+    ]
+    (due,) = posted.state.execute("select due_date from billing.open_receivables where number = '500002'").fetchall()
+    assert due["due_date"] == date(2010, 12, 5)
+
+
+def test_what_we_did_not_bill_is_counted_apart_and_not_taken_for_ours(posted: Rig) -> None:
+    by_hand: dict[str, Any] = {
+        "subsidiary": {"id": "1"},
+        "currency": {"externalId": "GBP"},
+        "tranDate": "2010-11-20",
+        "item": {"items": [{"item": {"id": "101"}, "amount": 3}]},
+    }
+    posted.account.created({**by_hand, "entity": {"id": "1001"}, "externalId": "INV-999999"})
+    posted.account.created({**by_hand, "entity": {"id": STRANGER}})
+    pay(posted, "9", "2.00", entity=STRANGER)
+    reading = read(posted)
+    assert reading.differences == []
+    assert [one for one in reading.totals if one.whose == "elsewhere"] == [
+        OpenTotal("elsewhere", "invoice", "GBP", 2, Decimal(6)),
+        OpenTotal("elsewhere", "payment", "GBP", 1, Decimal(-2)),
+    ]
+    assert set(kept(posted.state)) == {"500001", "500002", "500003", "C500004"}
+
+
+def test_a_voided_invoice_is_not_open(posted: Rig) -> None:
+    url = f"{posted.account.base_url}/sandbox/void"
+    requests.post(url, json={"type": "invoice", "id": "eid:INV-500001"}, timeout=30).raise_for_status()
+    assert read(posted).differences == []
+    assert "500001" not in kept(posted.state)
+
+
+def test_a_second_reading_replaces_the_first_and_both_are_noted(posted: Rig) -> None:
+    read(posted)
+    pay(posted, "1", "10.00", invoice="500001")
+    read(posted)
+    assert set(kept(posted.state)) == {"500002", "500003", "C500004"}
+    runs = posted.state.execute("select counts from billing.receivables_runs order by id").fetchall()
+    assert [row["counts"][1] for row in runs] == [
+        {"whose": "ours", "kind": "invoice", "currency": "GBP", "items": 3, "open_amount": "60.05"},
+        {"whose": "ours", "kind": "invoice", "currency": "GBP", "items": 2, "open_amount": "50.05"},
+    ]
+
+
+def test_everything_is_read_again_when_a_payment_arrives_meanwhile(
+    posted: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = open_items.open_items
+    arrivals = iter([lambda: pay(posted, "1", "4.00", invoice="500001")])
+
+    def meanwhile(client: NetSuiteClient) -> Iterator[list[open_items.OpenItem]]:
+        yield from pages(client)
+        next(arrivals, lambda: None)()
+
+    monkeypatch.setattr(open_items, "open_items", meanwhile)
+    assert read(posted).differences == []
+    assert kept(posted.state)["500001"][4] == 6
+
+
+def test_rows_that_are_not_what_the_sum_says_are_a_difference(posted: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = open_items.open_items
+
+    def one_missing(client: NetSuiteClient) -> Iterator[list[open_items.OpenItem]]:
+        for page in pages(client):
+            yield [one for one in page if one.external_id != "INV-500001"]
+
+    monkeypatch.setattr(open_items, "open_items", one_missing)
+    (difference,) = read(posted).differences
+    assert difference == "invoice GBP: 2 items over 50.05 were read, netsuite counts 3 over 60.05"
+
+
+def test_more_than_a_page_is_read_whole(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_items, "PAGE_ROWS", 4)
+    monkeypatch.setattr(open_items, "query_page", _four)
+    assert rig.post(rig.planned([document(str(500_000 + n), line(amount=f"{n + 1}.00")) for n in range(9)])).sent == 9
+    assert read(rig).differences == []
+    assert len(kept(rig.state)) == 9
+
+
+def _four(client: NetSuiteClient, sql: str) -> list[dict[str, str]]:
+    page = client.suiteql_page(sql, limit=4, offset=0)
+    return [{name: value for name, value in row.items() if name != "links"} for row in page["items"]]
+
+
+def test_what_was_kept_stays_while_netsuite_cannot_be_asked(posted: Rig) -> None:
+    read(posted)
+    posted.account.switch(faults=[{"fault": "refuse_permission", "operations": ["suiteql"]}])
+    with pytest.raises(NetSuiteError):
+        read(posted)
+    assert len(kept(posted.state)) == 4
+
+
+# From the billing system
+
+QUERY = """
+SELECT id AS document_id, kind, number, customer, branch, currency, day AS document_date, due AS due_date, total,
+    open_amount
+FROM open_items;
+"""
+
+
+@pytest.fixture
+def billing(database: str) -> Iterator[sqlalchemy.Connection]:
+    """A billing system with its own open items; what a test writes is there at once."""
+    engine = sqlalchemy.create_engine(database, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(
+            "create table open_items (id bigint, kind text, number text, customer text, branch text, currency text, "
+            "day date, due date, total numeric, open_amount numeric)"
+        )
+        connection.exec_driver_sql(
+            "insert into open_items values "
+            "(1, 'invoice', '500001', '12346', 'USA', 'GBP', '2010-11-05', '2010-12-05', 10, 7.25), "
+            "(2, 'payment', 'P-7', '12346', null, 'GBP', '2010-12-01', null, -5, -5)"
+        )
+        yield connection
+    engine.dispose()
+
+
+def from_billing(state: Connection, database: str) -> Reading:
+    engine = open_source(database)
+    try:
+        with connect_source(engine) as source:
+            return read_from_billing_system(state, source, QUERY, "billing", "run-1")
+    finally:
+        engine.dispose()
+
+
+def test_balances_can_come_from_the_billing_system(posted: Rig, database: str, billing: sqlalchemy.Connection) -> None:
+    read(posted)
+    posted.state.execute("update billing.staged_invoices set document_id = '1' where number = 'nobody'")
+    reading = from_billing(posted.state, database)
+    assert reading.differences == []
+    assert kept(posted.state) == {
+        "500001": ("invoice", "12346", "USA", Decimal(10), Decimal("7.25")),
+        "P-7": ("payment", "12346", "", Decimal(-5), Decimal(-5)),
+    }, "nothing of NetSuite's balances is left beside them"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("open_amount = null", "open_amount of document 1 is NULL"),
+        ("kind = 'refund'", "kind of document 1 is none of invoice, credit_memo, payment"),
+        ("open_amount = -1", "wrong sign"),
+        ("customer = null", "customer of document 1 is NULL"),
+    ],
+)
+def test_a_value_that_cannot_be_taken_ends_the_reading_and_leaves_what_was_kept(
+    state: Connection, database: str, billing: sqlalchemy.Connection, change: str, says: str
+) -> None:
+    from_billing(state, database)
+    billing.exec_driver_sql(f"update open_items set {change} where id = 1")  # noqa: S608
+    with pytest.raises(SourceError, match=says):
+        from_billing(state, database)
+    assert len(kept(state)) == 2
+    assert len(store.totals(state)) == 2
+
+
+def test_a_missing_query_is_named(tmp_path: Path) -> None:
+    with pytest.raises(QueriesMissing, match=r"receivables\.sql"):
+        receivables.load_receivables_query(tmp_path)
