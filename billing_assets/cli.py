@@ -20,7 +20,7 @@ from billing_assets.batches import unlocking
 from billing_assets.batches.store import UnknownBatchError
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.close.closing import CloseRefusedError
-from billing_assets.commands import close
+from billing_assets.commands import close, receivables
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.documents import Document, SourceStatus, State
 from billing_assets.domain.money import amount
@@ -48,6 +48,7 @@ from billing_assets.operations.processes import (
 )
 from billing_assets.operations.status import show_status, simple_table, status
 from billing_assets.operations.watching import DATABASE_LOST, keep_up
+from billing_assets.receivables.late_fee_rules import LateFeeError
 from billing_assets.retention import store as retention_store
 from billing_assets.retention.archive import keep_small
 from billing_assets.retention.runs import prune
@@ -77,6 +78,7 @@ _ERRORS = (
     NotTheSampleError,
     ArchiveError,
     CloseRefusedError,
+    LateFeeError,
 )
 _WAVES = 4
 _WAVE_PAUSE_SECONDS = 20.0
@@ -89,6 +91,7 @@ app = typer.Typer(
 )
 app.add_typer(close.app, name="close")
 app.command("files")(close.files_command)
+app.add_typer(receivables.app)
 console = Console(soft_wrap=True)
 
 Sample = Annotated[bool, typer.Option("--sample", help="Use the sample billing system and the NetSuite sandbox.")]

@@ -24,6 +24,7 @@ from billing_assets.domain.documents import TRANSITIONS, State
 from billing_assets.domain.rules import RULES
 from billing_assets.netsuite import mapping_file
 from billing_assets.netsuite.error_codes import ERROR_CODES, Outcome
+from billing_assets.receivables import late_fee_rules
 from billing_assets.settings import is_secret, setting_names, variable
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -221,7 +222,8 @@ def command_table() -> str:
             for parameter in command.params
             if isinstance(parameter, click.Option) and parameter.name != "help"
         ]
-        rows.append((_code(f"billing {name}"), command.help or "", "<br>".join(options)))
+        arguments = [f" {one.human_readable_name}" for one in command.params if isinstance(one, click.Argument)]
+        rows.append((_code(f"billing {name}{''.join(arguments)}"), command.help or "", "<br>".join(options)))
     return table(["command", "what it does", "options"], rows)
 
 
@@ -306,6 +308,26 @@ def _mapping_default(field: FieldInfo) -> str:
     return "" if isinstance(default, BaseModel) else _default(field)
 
 
+_LATE_FEE_WORDS = {("LateFeeRules", "rules"): "The rules, in any order"}
+
+
+def late_fee_keys() -> str:
+    """Every key of the file of late fees."""
+    models = (
+        ("The file", late_fee_rules.LateFeeRules),
+        ("`rules[]`", late_fee_rules.Rule),
+        ("`rules[].holidays`", late_fee_rules.Holidays),
+    )
+    parts = []
+    for title, model in models:
+        rows = [
+            (_code(name), _default(field), field.description or _LATE_FEE_WORDS[(model.__name__, name)])
+            for name, field in model.model_fields.items()
+        ]
+        parts.append(f"**{title}**\n\n{table(['key', 'default', 'meaning'], rows)}")
+    return "\n".join(parts)
+
+
 GENERATED = {
     "settings": settings,
     "rules": rules,
@@ -318,6 +340,7 @@ GENERATED = {
     "states": states,
     "state_diagram": state_diagram,
     "mapping_keys": mapping_keys,
+    "late_fee_keys": late_fee_keys,
 }
 
 

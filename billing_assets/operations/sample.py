@@ -3,7 +3,10 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 from sqlalchemy.engine import make_url
@@ -11,11 +14,14 @@ from sqlalchemy.engine import make_url
 from billing_assets.operations.environment import set_default
 from billing_assets.operations.processes import note_process
 from billing_assets.runtime import Runtime
-from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
+from billing_assets.sandbox.netsuite.credentials import Credentials, make_credentials
+from billing_assets.sandbox.netsuite.process import RunningSandbox, SandboxError, running_address, start_sandbox
 from billing_assets.sandbox.sample.loader import create_sample_schema, load_customers
+from billing_assets.sandbox.sample.payments import payment_body, payment_of
 from billing_assets.sandbox.sample.tables import netsuite_references
-from billing_assets.settings import variable
+from billing_assets.settings import load_settings, variable
 from billing_assets.state import embedded
+from billing_assets.state.database import Connection
 
 SAMPLE_DATABASE = "sample_billing_system"
 _QUICK = {"staging.detect_seconds": "2", "batches.sensor_seconds": "2", "alerts.check_seconds": "30"}
@@ -23,6 +29,13 @@ _QUICK = {"staging.detect_seconds": "2", "batches.sensor_seconds": "2", "alerts.
 
 _SANDBOX_PATIENCE = {"netsuite.max_request_seconds": "20", "netsuite.read_back_seconds": "10"}
 """The sandbox works on a request for seconds, not for a quarter of an hour: a lost answer is settled sooner."""
+
+
+class PaymentsLoaded(NamedTuple):
+    """Payments that are new in the sandbox, and those that were there."""
+
+    created: int
+    known: int
 
 
 def sample_source(found: Runtime) -> str | None:
@@ -52,9 +65,34 @@ def sample_netsuite(home: Path) -> Iterator[RunningSandbox | None]:
         return
     with seeded_sandbox(home / "netsuite_sandbox") as sandbox:
         note_process(home, sandbox.pid)
-        for setting, value in (sandbox_settings(sandbox) | _SANDBOX_PATIENCE).items():
-            set_default(setting, value)
+        _point_at(sandbox.base_url, sandbox.credentials)
         yield sandbox
+
+
+@contextmanager
+def reachable_netsuite(home: Path) -> Iterator[str]:
+    """Address of the sandbox that the settings name; else the sample's, the running one or one for the block.
+
+    Raises SandboxError where the settings name another machine: that is no sandbox.
+    """
+    folder = home / "netsuite_sandbox"
+    if (address := load_settings().netsuite.base_url) is not None:
+        if urlsplit(address).hostname not in {"127.0.0.1", "::1", "localhost"}:
+            raise SandboxError(f"{variable('netsuite.base_url')} is not on this machine: payments are for the sandbox.")
+        yield address
+        return
+    if (address := running_address(folder)) is not None:
+        _point_at(address, make_credentials(folder))
+        yield address
+        return
+    with seeded_sandbox(folder) as sandbox:
+        _point_at(sandbox.base_url, sandbox.credentials)
+        yield sandbox.base_url
+
+
+def _point_at(base_url: str, credentials: Credentials) -> None:
+    for setting, value in (_settings_of(base_url, credentials) | _SANDBOX_PATIENCE).items():
+        set_default(setting, value)
 
 
 @contextmanager
@@ -70,9 +108,12 @@ def seeded_sandbox(
 
 def sandbox_settings(sandbox: RunningSandbox) -> dict[str, str]:
     """The settings that point at a sandbox."""
-    credentials = sandbox.credentials
+    return _settings_of(sandbox.base_url, sandbox.credentials)
+
+
+def _settings_of(base_url: str, credentials: Credentials) -> dict[str, str]:
     return {
-        "netsuite.base_url": sandbox.base_url,
+        "netsuite.base_url": base_url,
         "netsuite.account": credentials.account,
         "netsuite.client_id": credentials.client_id,
         "netsuite.certificate_id": credentials.certificate_id,
@@ -82,3 +123,37 @@ def sandbox_settings(sandbox: RunningSandbox) -> dict[str, str]:
         "netsuite.token_id": credentials.token_id,
         "netsuite.token_secret": credentials.token_secret,
     }
+
+
+def load_payments(connection: Connection, sandbox_url: str, as_of: date) -> PaymentsLoaded:
+    """Loads the sample's payments up to a day into the sandbox, for every invoice that is posted. Again adds nothing.
+
+    Raises SandboxError when the sandbox refuses one.
+    """
+    created = known = after = 0
+    while page := _posted_invoices(connection, after):
+        bodies = [body for one in page if (body := _payment_body(one, as_of)) is not None]
+        answer = requests.post(f"{sandbox_url}/sandbox/payments", json={"payments": bodies}, timeout=300)
+        if answer.status_code != 200:
+            raise SandboxError(f"The NetSuite sandbox did not take the payments: {answer.text[:500]}")
+        found = answer.json()
+        created, known, after = created + found["created"], known + found["known"], page[-1]["id"]
+    return PaymentsLoaded(created, known)
+
+
+def _posted_invoices(connection: Connection, after: int) -> list[dict[str, Any]]:
+    return connection.execute(
+        """
+        select id, number, external_id, customer, currency, document_date,
+            coalesce(due_date, document_date) as due_date, total
+        from billing.staged_invoices
+        where state = 'posted' and kind = 'invoice' and total > 0 and id > %s order by id limit 1000""",
+        [after],
+    ).fetchall()
+
+
+def _payment_body(one: Mapping[str, Any], as_of: date) -> dict[str, Any] | None:
+    payment = payment_of(one["number"], one["document_date"], one["due_date"], one["total"])
+    if payment is None or payment.day > as_of:
+        return None
+    return payment_body(one["number"], one["external_id"], one["customer"], one["currency"], payment)

@@ -89,6 +89,14 @@ def start_sandbox(folder: Path, *, port: int = 0, switches: Mapping[str, object]
     raise SandboxError(f"the NetSuite sandbox did not answer in {_START_SECONDS:.0f} s:\n{_tail(folder)}")
 
 
+def running_address(folder: Path) -> str | None:
+    """Address of the sandbox that serves this folder now; None where none answers."""
+    with contextlib.suppress(FileNotFoundError):
+        base_url = str(json.loads((folder / "server.json").read_bytes())["base_url"])
+        return base_url if _answers(base_url) else None
+    return None
+
+
 def _address(folder: Path, pid: int) -> str | None:
     with contextlib.suppress(FileNotFoundError):
         server = json.loads((folder / "server.json").read_bytes())
