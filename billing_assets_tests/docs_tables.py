@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from billing_assets.alerts import causes
 from billing_assets.alerts.causes import Alert, StaleLock, Waiting
+from billing_assets.audit.findings import CODES
 from billing_assets.cli import app
 from billing_assets.close.causes import CAUSES
 from billing_assets.domain import documents
@@ -136,6 +137,11 @@ def close_causes() -> str:
     return table(["cause", "sort", "meaning", "what to do"], rows)
 
 
+def audit_findings() -> str:
+    """Everything that an audit may find."""
+    return table(["code", "meaning", "what to do"], [(_code(code), *said) for code, said in CODES.items()])
+
+
 def netsuite_errors() -> str:
     """NetSuite's error codes, in the order in which they are tried."""
     rows = [
@@ -221,7 +227,8 @@ def command_table() -> str:
             for parameter in command.params
             if isinstance(parameter, click.Option) and parameter.name != "help"
         ]
-        rows.append((_code(f"billing {name}"), command.help or "", "<br>".join(options)))
+        arguments = [f" {one.human_readable_name}" for one in command.params if isinstance(one, click.Argument)]
+        rows.append((_code(f"billing {name}{''.join(arguments)}"), command.help or "", "<br>".join(options)))
     return table(["command", "what it does", "options"], rows)
 
 
@@ -310,6 +317,7 @@ GENERATED = {
     "settings": settings,
     "rules": rules,
     "close_causes": close_causes,
+    "audit_findings": audit_findings,
     "netsuite_errors": netsuite_errors,
     "outcomes": outcomes,
     "own_codes": own_codes,

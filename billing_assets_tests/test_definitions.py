@@ -17,6 +17,8 @@ GROUPS = {
     "locked_batches": "staging",
     "netsuite_invoices": "netsuite",
     "month_close": "close",
+    "pending_invoices": "receivables",
+    "audit_queue": "receivables",
 }
 
 
@@ -69,6 +71,7 @@ def test_every_check_job_and_sensor_says_what_it_is_for(defs: dg.Definitions) ->
         "nothing_unknown",
         "nothing_unposted",
         "no_drift",
+        "nothing_of_last_month_is_open",
     }
     for check in checks:
         assert check.description, check.key
@@ -90,6 +93,8 @@ def test_the_lineage_leads_from_the_billing_system_to_the_close(defs: dg.Definit
         "locked_batches": {"staged_invoices"},
         "netsuite_invoices": {"locked_batches"},
         "month_close": {"staged_invoices", "netsuite_invoices"},
+        "pending_invoices": {"staged_invoices"},
+        "audit_queue": {"pending_invoices"},
     }
 
 
@@ -122,7 +127,7 @@ def test_settings_decide_how_often_the_sensors_look(tmp_path: Path) -> None:
 
 def test_a_backfill_makes_one_run_per_partition(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
-    for name in ("locked_batches", "netsuite_invoices", "month_close"):
+    for name in ("locked_batches", "netsuite_invoices", "month_close", "pending_invoices", "audit_queue"):
         policy = graph.get(dg.AssetKey(name)).backfill_policy
         assert policy is not None
         assert policy.max_partitions_per_run == 1, name

@@ -12,7 +12,7 @@ from billing_assets.operations.environment import set_default
 from billing_assets.operations.processes import note_process
 from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
-from billing_assets.sandbox.sample.loader import create_sample_schema, load_customers
+from billing_assets.sandbox.sample.loader import create_sample_schema, load_contracts, load_customers
 from billing_assets.sandbox.sample.tables import netsuite_references
 from billing_assets.settings import variable
 from billing_assets.state import embedded
@@ -34,6 +34,7 @@ def sample_source(found: Runtime) -> str | None:
     url = make_url(server).set(database=SAMPLE_DATABASE).render_as_string(hide_password=False)
     create_sample_schema(url)
     load_customers(url)
+    load_contracts(url)
     set_default("source.url", url)
     return url
 
