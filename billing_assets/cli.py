@@ -16,11 +16,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from billing_assets.audit.files import FileError
 from billing_assets.batches import unlocking
 from billing_assets.batches.store import UnknownBatchError
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.close.closing import CloseRefusedError
-from billing_assets.commands import close, receivables
+from billing_assets.commands import audit, close, receivables
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.documents import Document, SourceStatus, State
 from billing_assets.domain.money import amount
@@ -79,6 +80,7 @@ _ERRORS = (
     ArchiveError,
     CloseRefusedError,
     LateFeeError,
+    FileError,
 )
 _WAVES = 4
 _WAVE_PAUSE_SECONDS = 20.0
@@ -92,6 +94,7 @@ app = typer.Typer(
 app.add_typer(close.app, name="close")
 app.command("files")(close.files_command)
 app.add_typer(receivables.app)
+app.add_typer(audit.app, name="audit")
 console = Console(soft_wrap=True)
 
 Sample = Annotated[bool, typer.Option("--sample", help="Use the sample billing system and the NetSuite sandbox.")]

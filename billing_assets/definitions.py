@@ -3,6 +3,8 @@
 import dagster as dg
 
 from billing_assets.alerts.automation import tell_about_failed_checks, tell_about_failed_runs, watch_sensor
+from billing_assets.audit.assets import audit_assets
+from billing_assets.audit.automation import AUDIT_JOB, audit_schedule
 from billing_assets.batches.assets import locked_batches
 from billing_assets.batches.automation import POST_JOB, plan_batches_sensor, unlock, unlock_schedule
 from billing_assets.billing_system.assets import billing_invoices, lines_have_a_header
@@ -49,6 +51,8 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
     configure_logs(settings.log_format)
     month_close = month_close_asset(settings)
     close_job = dg.define_asset_job(CLOSE_JOB, selection=[month_close], description="Reconcile a billing month.")
+    audits = audit_assets(settings)
+    audit_job = dg.define_asset_job(AUDIT_JOB, selection=audits, description="Report and audit a billing month.")
     return dg.Definitions(
         assets=[
             billing_invoices,
@@ -59,6 +63,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
             open_receivables,
             aging,
             late_fees,
+            *audits,
         ],
         asset_checks=[lines_have_a_header, no_batch_left_behind],
         jobs=[
@@ -66,8 +71,9 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
             post_job,
             preview_batch,
             close_job,
-            checks_job,
             receivables_job,
+            audit_job,
+            checks_job,
             unlock,
             retention,
             *closing_jobs(settings),
@@ -84,6 +90,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
             unlock_schedule,
             close_schedule(settings),
             receivables_schedule(settings),
+            audit_schedule(settings),
             keep_small_schedule,
             dg.ScheduleDefinition(
                 name="look_over_every_day",

@@ -8,6 +8,7 @@ import difflib
 import os
 import re
 import stat
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -55,7 +56,7 @@ class SourceSettings(_Section):
     url: SecretStr | None = Field(None, description="SQLAlchemy URL of the billing database")
     name: str = Field("billing", description="Name of the source; part of every document's key, so never change it")
     queries: Path | None = Field(
-        None, description="Folder with documents.sql and lines.sql; default: sql/source/<engine of the URL>"
+        None, description="Folder with the extraction queries; default: sql/source/<engine of the URL>"
     )
 
 
@@ -157,6 +158,17 @@ class ReceivablesSettings(_Section):
     late_fees: Path | None = Field(None, description="File with the rules of late fees; without one there are none")
 
 
+class AuditSettings(_Section):
+    cron: str = Field("0 4 2 * *", description="When last month is reported and audited (cron, UTC)")
+    closed: bool = Field(False, description="Audit the month's closed documents too, not only those still open")
+    percent: Annotated[Decimal, Field(ge=0)] = Field(
+        Decimal(50), description="How far an amount may be from the usual one before it is a finding, in per cent"
+    )
+    history_months: Annotated[int, Field(ge=3, le=24)] = Field(
+        6, description="How many months before an audit compares a month with"
+    )
+
+
 class RetentionSettings(_Section):
     attempts_days: PositiveInt = Field(
         90, description="How long after posting the log of a document stays in the tables that posting works with"
@@ -211,6 +223,7 @@ class Settings(BaseSettings):
     batches: BatchSettings = BatchSettings()
     close: CloseSettings = CloseSettings()
     receivables: ReceivablesSettings = ReceivablesSettings()
+    audit: AuditSettings = AuditSettings()
     retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
     mapping: Path = Field(Path("config/mapping.yaml"), description="Mapping of documents to NetSuite's fields")

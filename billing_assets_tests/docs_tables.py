@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from billing_assets.alerts import causes
 from billing_assets.alerts.causes import Alert, StaleLock, Waiting
+from billing_assets.audit.findings import CODES
 from billing_assets.cli import app
 from billing_assets.close.causes import CAUSES
 from billing_assets.domain import documents
@@ -135,6 +136,11 @@ def close_causes() -> str:
     """Why a document of a month is not the same everywhere."""
     rows = [(_code(name), cause.sort.replace("_", " "), cause.meaning, cause.to_do) for name, cause in CAUSES.items()]
     return table(["cause", "sort", "meaning", "what to do"], rows)
+
+
+def audit_findings() -> str:
+    """Everything that an audit may find."""
+    return table(["code", "meaning", "what to do"], [(_code(code), *said) for code, said in CODES.items()])
 
 
 def netsuite_errors() -> str:
@@ -332,6 +338,7 @@ GENERATED = {
     "settings": settings,
     "rules": rules,
     "close_causes": close_causes,
+    "audit_findings": audit_findings,
     "netsuite_errors": netsuite_errors,
     "outcomes": outcomes,
     "own_codes": own_codes,

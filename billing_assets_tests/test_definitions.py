@@ -20,6 +20,8 @@ GROUPS = {
     "open_receivables": "receivables",
     "aging": "receivables",
     "late_fees": "receivables",
+    "pending_invoices": "receivables",
+    "audit_queue": "receivables",
 }
 
 
@@ -74,6 +76,7 @@ def test_every_check_job_and_sensor_says_what_it_is_for(defs: dg.Definitions) ->
         "no_drift",
         "open_balances_equal_their_source",
         "buckets_add_up_to_receivables",
+        "nothing_of_last_month_is_open",
     }
     for check in checks:
         assert check.description, check.key
@@ -98,6 +101,8 @@ def test_the_lineage_leads_from_the_billing_system_to_the_close(defs: dg.Definit
         "open_receivables": {"netsuite_invoices"},
         "aging": {"open_receivables"},
         "late_fees": {"open_receivables"},
+        "pending_invoices": {"staged_invoices"},
+        "audit_queue": {"pending_invoices"},
     }
 
 
@@ -135,7 +140,7 @@ def test_settings_decide_how_often_the_sensors_look(tmp_path: Path) -> None:
 
 def test_a_backfill_makes_one_run_per_partition(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
-    for name in ("locked_batches", "netsuite_invoices", "month_close"):
+    for name in ("locked_batches", "netsuite_invoices", "month_close", "pending_invoices", "audit_queue"):
         policy = graph.get(dg.AssetKey(name)).backfill_policy
         assert policy is not None
         assert policy.max_partitions_per_run == 1, name

@@ -157,3 +157,24 @@ LINE_COLUMNS = (
     _number_or_null("tax_amount"),
 )
 """In the order of `Line`, after the document's id and before its `extra`."""
+
+
+def _charged(value: Any) -> str:
+    if (name := text(value)) not in CHARGED:
+        raise Unreadable(f"is {name!r}, and neither {', '.join(CHARGED[:-1])} nor {CHARGED[-1]}")
+    return name
+
+
+CHARGED = ("monthly", "usage", "one_time")
+"""How a service of a contract is charged."""
+
+SERVICE_COLUMNS = (
+    _text("contract"),
+    *map(_text_or_null, ("customer", "branch")),
+    _text("service"),
+    _text_or_null("description"),
+    *(Column(name, frozenset({date, NoneType}), _or_null(day)) for name in ("starts_on", "ends_on")),
+    Column("charged", frozenset(), _charged),
+    _number_or_null("expected_amount"),
+)
+"""In the order of `ContractService`."""

@@ -1,4 +1,4 @@
-"""The integrator's two extraction queries and how they are wrapped: as derived tables, filtered by bound parameters."""
+"""The integrator's extraction queries and how they are wrapped: as derived tables, filtered by bound parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import Subquery
 from sqlalchemy.types import NullType, TypeEngine
 
-from billing_assets.billing_system.contract import DOCUMENT_COLUMNS, LINE_COLUMNS
+from billing_assets.billing_system.contract import DOCUMENT_COLUMNS, LINE_COLUMNS, SERVICE_COLUMNS
 from billing_assets.billing_system.errors import ColumnsWrong, QueriesMissing, asking
 from billing_assets.shipped import shipped
 
-DOCUMENTS_FILE, LINES_FILE = "documents.sql", "lines.sql"
+DOCUMENTS_FILE, LINES_FILE, SERVICES_FILE = "documents.sql", "lines.sql", "contract_services.sql"
 
 
 Statement: TypeAlias = Select[*tuple[Any, ...]]
@@ -41,15 +41,24 @@ Statement: TypeAlias = Select[*tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Queries:
-    """The text of the two extraction queries, as their files have it."""
+    """The text of the extraction queries, as their files have it. Not every billing system has contracts."""
 
     documents: str
     lines: str
+    services: str | None = None
 
 
 def load_queries(folder: Path) -> Queries:
-    """Read `documents.sql` and `lines.sql` from `folder`. Raises QueriesMissing, which names the file."""
-    return Queries(read_query(folder / DOCUMENTS_FILE), read_query(folder / LINES_FILE))
+    """Read `documents.sql` and `lines.sql` from `folder`, and `contract_services.sql` where there is one.
+
+    Raises QueriesMissing, which names the file.
+    """
+    services = folder / SERVICES_FILE
+    return Queries(
+        read_query(folder / DOCUMENTS_FILE),
+        read_query(folder / LINES_FILE),
+        read_query(services) if services.exists() else None,
+    )
 
 
 def shipped_queries(url: str) -> Path:
@@ -62,13 +71,16 @@ def shipped_queries(url: str) -> Path:
 
 
 def check_columns(conn: Connection, queries: Queries) -> None:
-    """Run both queries for no row. Raises ColumnsWrong with every missing column, QueryFailed if one does not run."""
+    """Run the queries for no row. Raises ColumnsWrong with every missing column, QueryFailed if one does not run."""
     missing: dict[str, list[str]] = {}
     repeated: dict[str, list[str]] = {}
-    for file, derived, contract in (
+    wanted = [
         (DOCUMENTS_FILE, documents_table(queries), DOCUMENT_COLUMNS),
         (LINES_FILE, lines_table(queries), LINE_COLUMNS),
-    ):
+    ]
+    if queries.services is not None:
+        wanted.append((SERVICES_FILE, services_table(queries.services), SERVICE_COLUMNS))
+    for file, derived, contract in wanted:
         with asking(conn, file):
             found = column_names(conn.execute(no_rows(derived)).keys())
         missing[file] = [one.name for one in contract if one.name not in found]
@@ -90,6 +102,11 @@ def documents_table(queries: Queries) -> Subquery:
 def lines_table(queries: Queries) -> Subquery:
     """`lines.sql` as a derived table with the columns of the contract."""
     return derived_table(queries.lines, "lines", [one.name for one in LINE_COLUMNS])
+
+
+def services_table(services: str) -> Subquery:
+    """`contract_services.sql` as a derived table with the columns of the contract."""
+    return derived_table(services, "services", [one.name for one in SERVICE_COLUMNS])
 
 
 def all_columns(derived: Subquery) -> Statement:

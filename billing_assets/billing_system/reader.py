@@ -248,8 +248,12 @@ def _convert(column: Column, cells: Sequence[Any], problems: dict[int, _Problem]
 
 
 def _extras(cells: dict[str, Sequence[Any]]) -> list[dict[str, str | None]]:
+    """Rows that say the same share one dict: a service stands on thousands of lines."""
     columns = [map(contract.further, column) for column in cells.values()]
-    return [dict(zip(cells, row, strict=True)) for row in zip(*columns, strict=True)]
+    made: dict[tuple[str | None, ...], dict[str, str | None]] = {}
+    return [
+        made.get(row) or made.setdefault(row, dict(zip(cells, row, strict=True))) for row in zip(*columns, strict=True)
+    ]
 
 
 def _assemble(source: str, headers: _Table, lines: _Table) -> tuple[list[Document], list[BadDocument]]:

@@ -63,6 +63,11 @@ CHANGEABLE = frozenset({*_AT_REST, State.BATCHED, State.REJECTED})
 """States in which staging may still take over what the source says now."""
 
 
+CONTRACT, SERVICE = "contract", "service"
+"""Columns that the extraction queries may have: a document's contract and a line's service. They travel in `extra`, as
+any column beyond the contract of columns does, so a mapping reads them and the content's hash knows them."""
+
+
 class Line(NamedTuple):
     """One charge on a document. Amounts carry the source's sign: a credit memo's lines are negative.
 

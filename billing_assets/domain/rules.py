@@ -67,6 +67,7 @@ RULES: dict[str, Rule] = {
     "TEXT_UNPRINTABLE": Rule(_E, "A text holds a NUL character, which no ledger takes.", _SOURCE),
     "NUMBER_TOO_LARGE": Rule(_E, "A number is larger or finer than NetSuite takes.", _SOURCE),
     "CREDIT_TARGET_UNKNOWN": Rule(_E, "The credit memo names an invoice that is not known.", "Correct the reference, or stage the invoice first."),
+    "AUDIT_HOLD": Rule(_E, "An auditor holds the document.", "Ask the auditor; an imported `approve` releases it at the next staging."),
     "FIELD_UNREADABLE": Rule(_E, "A field cannot be understood at all.", _SOURCE),
     "DUE_BEFORE_DATE": Rule(_W, "The due date lies before the document's date.", "Check the terms in the billing system."),
 }  # fmt: skip
@@ -180,8 +181,9 @@ def _has_odd_text(lines: tuple[Line, ...]) -> bool:
     if not lines:
         return False
     _, items, descriptions, _, _, _, codes, _, _, extras = zip(*lines, strict=True)
-    texts = [text for text in (*items, *descriptions, *codes) if text]
-    return any(extras) or "\0" in "".join(texts) or max(map(len, texts), default=0) > _DESCRIPTION_LIMIT
+    further = [text for extra in extras if extra for text in extra.values()]
+    texts = [text for text in (*items, *descriptions, *codes, *further) if text]
+    return "\0" in "".join(texts) or max(map(len, texts), default=0) > _DESCRIPTION_LIMIT
 
 
 def _text(path: str, value: str | None, limit: int) -> Iterator[Finding]:

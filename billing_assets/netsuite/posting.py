@@ -244,7 +244,10 @@ def _send_slice(
 
 
 def _unfit(posting: Posting, mapping: NetSuiteMapping) -> list[Finding]:
-    """Why a document cannot be sent under the mapping as it is now, which may be newer than its staging."""
+    """Why a document cannot be sent: an auditor holds it, or the mapping as it is now, which may be newer than its
+    staging."""
+    if posting.hold:
+        return [posting.hold]
     document = posting.document
     findings = validate(document, mapping.policy, mapping.check)
     if state_for(document.status, findings) != State.READY:

@@ -16,12 +16,16 @@ from billing_assets.state.database import Connection, settle_order
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """A document on its way: its row, its external id, and NetSuite's id of the invoice that it credits, if any."""
+    """A document on its way: its row, its external id, and NetSuite's id of the invoice that it credits, if any.
+
+    `hold`: what an auditor said who held it when a run had it already.
+    """
 
     id: int
     external_id: str
     document: Document
     apply_to: str | None
+    hold: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +86,16 @@ _DOCUMENT = """
 def _posting(row: dict[str, Any]) -> Posting:
     names = (name for name in Document.__dataclass_fields__ if name != "lines")
     document = Document(**{name: row[name] for name in names}, lines=parse_lines(row["lines"]))
-    return Posting(row["id"], row["external_id"], document, row["apply_to"])
+    hold = Finding(**row["hold"]) if row.get("hold") else None
+    return Posting(row["id"], row["external_id"], document, row["apply_to"], hold)
 
 
 def next_to_send(connection: Connection, held: Lock, limit: int, after: int = 0) -> list[Posting]:
     """The next documents that this run holds and has not sent, oldest first, behind the row `after`."""
     rows = connection.execute(
         f"""
-        select {_DOCUMENT} from billing.staged_invoices as d
+        select {_DOCUMENT}, (select h.finding from billing.audit_holds as h where h.document = d.id) as hold
+        from billing.staged_invoices as d
         where d.batch = %s and d.epoch = %s and d.state = 'locked' and d.id > %s order by d.id limit %s""",  # noqa: S608
         [held.partition_key, held.epoch, after, limit],
     )
@@ -194,7 +200,7 @@ def record_outcomes(
 
 
 def hold(connection: Connection, held: Lock, document: int, findings: Sequence[Finding]) -> None:
-    """Holds a document that the mapping, as it is now, cannot carry whole; the next staging judges it anew.
+    """Holds a document that the mapping, as it is now, cannot carry whole, or an auditor holds; staging judges it anew.
 
     Raises StaleLockError.
     """

@@ -16,7 +16,7 @@ from billing_assets.operations.processes import note_process
 from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.credentials import Credentials, make_credentials
 from billing_assets.sandbox.netsuite.process import RunningSandbox, SandboxError, running_address, start_sandbox
-from billing_assets.sandbox.sample.loader import create_sample_schema, load_customers
+from billing_assets.sandbox.sample.loader import create_sample_schema, load_contracts, load_customers
 from billing_assets.sandbox.sample.payments import payment_body, payment_of
 from billing_assets.sandbox.sample.tables import netsuite_references
 from billing_assets.settings import load_settings, variable
@@ -47,6 +47,7 @@ def sample_source(found: Runtime) -> str | None:
     url = make_url(server).set(database=SAMPLE_DATABASE).render_as_string(hide_password=False)
     create_sample_schema(url)
     load_customers(url)
+    load_contracts(url)
     set_default("source.url", url)
     return url
 

@@ -30,6 +30,7 @@ COLUMNS = dg.TableSchema(
             ("currency", "text", "ISO 4217 code"),
             ("total", "numeric", "Signed, tax included: credit memos are negative"),
             ("applies_to", "text", "Of a credit memo: the invoice that it corrects"),
+            ("contract", "text", "The contract whose services it charges, where the billing system says"),
             ("line_count", "integer", "Number of lines"),
             ("lines", "jsonb", "The lines in their order; the view staged_invoice_lines names their columns"),
             (

@@ -1,12 +1,13 @@
 """The canonical content of a document: one text for the same facts, whatever engine they were read from."""
 
 import hashlib
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
-from billing_assets.domain.documents import Document, Line
+from billing_assets.domain.documents import CONTRACT, SERVICE, Document, Line
 from billing_assets.domain.money import canonical
 
 
@@ -73,3 +74,20 @@ def content_hash(document: Document, lines: bytes) -> bytes:
         option=orjson.OPT_SORT_KEYS,
     )
     return hashlib.sha256(header + lines).digest()
+
+
+def only_named(document: Document, posted: bytes) -> bool:
+    """Whether a posted document differs from the content with this hash only in that contract and services have names.
+
+    The queries got these columns, or they were filled in, after it was posted: that is no change of what was billed.
+    """
+    for names in ({CONTRACT, SERVICE}, {CONTRACT}, {SERVICE}):
+        lines = tuple(line._replace(extra=_without(line.extra, names - {CONTRACT})) for line in document.lines)
+        before = replace(document, extra=_without(document.extra, names - {SERVICE}), lines=lines)
+        if content_hash(before, lines_json(lines)) == posted:
+            return True
+    return False
+
+
+def _without(extra: dict[str, str | None], names: set[str]) -> dict[str, str | None]:
+    return {name: text for name, text in extra.items() if name not in names}

@@ -13,12 +13,12 @@ import sqlalchemy
 import structlog
 
 from billing_assets.billing_system import reader
-from billing_assets.domain.documents import Document, SourceStatus, State
+from billing_assets.domain.documents import CONTRACT, Document, SourceStatus, State
 from billing_assets.domain.periods import ClosedMonths
 from billing_assets.domain.rules import MappingCheck, Policy, finding, state_for, validate
 from billing_assets.settings import StagingSettings
-from billing_assets.staging import store
-from billing_assets.staging.content import content_hash, lines_json
+from billing_assets.staging import holds, store
+from billing_assets.staging.content import content_hash, lines_json, only_named
 from billing_assets.staging.store import Incoming, Known
 from billing_assets.state.closed_months import closed_months
 from billing_assets.state.database import Connection, lift_idle_limit, restore_idle_limit, settle_order
@@ -117,6 +117,7 @@ def stage(
             finding("DUPLICATE_NUMBER", "number", "", "Other documents with this number have the ids "),
             finding("CREDIT_TARGET_UNKNOWN", "applies_to", "", "No such invoice is in NetSuite or on its way."),
         )
+        holds.add_to_incoming(connection, name)
         for part in (gone, store.merge(connection, name)):
             for what, count in part.items():
                 counts[what] += count
@@ -198,14 +199,17 @@ def _chunks(
 def _incoming(
     document: Document, known: Known | None, source_digest: bytes | None, validation: Validation
 ) -> Incoming | None:
-    """The row to merge, or None where a posted document is what it was."""
+    """The row to merge, or None where a posted document is what it was, with the digest that we know."""
     try:
         lines = lines_json(document.lines)
         hashed = content_hash(document, lines)
     except orjson.JSONEncodeError:
         return _unreadable(_without_text(document), validation)
     same = known is not None and known.content_hash == hashed
-    if known and known.posted and same and not known.drifted:
+    if known and known.posted and not same and only_named(document, known.content_hash):
+        hashed, same = known.content_hash, True
+    as_read = known is not None and source_digest in {None, known.source_digest}
+    if known and known.posted and same and as_read and not known.drifted:
         return None
     needs_rules = document.status != SourceStatus.OPEN and not (known and known.posted)
     late = validation.policy.closed.posting_date(document.document_date) if needs_rules else None
@@ -231,6 +235,7 @@ def _incoming(
         _clean(document.purchase_order),
         _clean(document.memo),
         _clean(document.applies_to),
+        _clean(document.extra.get(CONTRACT)),
         document.total,
         len(document.lines),
         _json(document.extra),
@@ -248,7 +253,7 @@ def _unreadable(bad: reader.BadDocument, validation: Validation) -> Incoming:
     """A document that could not be understood is held under what is known of it, never dropped."""
     found = finding("FIELD_UNREADABLE", bad.field, bad.value_repr, bad.message)
     number = _key(bad.number or "") or bad.document_id
-    nothing = (None,) * 12
+    nothing = (None,) * 13
     return Incoming(
         bad.document_id,
         _key(bad.kind or "") or "unknown",

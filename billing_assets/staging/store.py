@@ -46,6 +46,7 @@ class Incoming(NamedTuple):
     purchase_order: str | None
     memo: str | None
     applies_to: str | None
+    contract: str | None
     total: Any
     line_count: int
     extra: str
@@ -146,8 +147,8 @@ def create_incoming(connection: Connection) -> None:
         """
         create temporary table incoming on commit drop as
         select document_id, kind, number, status, created_at, document_date, due_date, period, posting_date, customer,
-               branch, currency, terms, purchase_order, memo, applies_to, total, line_count, extra, lines, content_hash,
-               external_id, state as outcome, findings, source_digest, judged_under
+               branch, currency, terms, purchase_order, memo, applies_to, contract, total, line_count, extra, lines,
+               content_hash, external_id, state as outcome, findings, source_digest, judged_under
         from billing.staged_invoices with no data"""
     )
 
@@ -269,8 +270,8 @@ def merge(connection: Connection, source: str) -> dict[str, int]:
             staged_at = clock_timestamp(), batch = case when i.new_state in ('batched', 'rejected') then s.batch end
         from next as i
         where s.id = i.id and s.state = i.old_state
-          and (s.content_hash, s.external_id, s.state, s.findings, s.period)
-              is distinct from (i.content_hash, i.external_id, i.new_state, i.findings, i.period)
+          and (s.content_hash, s.external_id, s.state, s.findings, s.period, s.contract)
+              is distinct from (i.content_hash, i.external_id, i.new_state, i.findings, i.period, i.contract)
         """,  # noqa: S608  only our own column names are put together
         {"source": source, "states": [*_CHANGEABLE, "gone"]},
     ).rowcount
@@ -288,7 +289,8 @@ def merge(connection: Connection, source: str) -> dict[str, int]:
         update billing.staged_invoices as s
         set source_digest = i.source_digest, judged_under = i.judged_under
         from incoming as i
-        where s.source = %(source)s and s.document_id = i.document_id and s.state = any(%(states)s)
+        where s.source = %(source)s and s.document_id = i.document_id
+          and (s.state = any(%(states)s) or (s.state = 'posted' and s.content_hash = i.content_hash))
           and (s.source_digest, s.judged_under) is distinct from (i.source_digest, i.judged_under)""",
         {"source": source, "states": _CHANGEABLE},
     )

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import mssql
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from billing_assets.billing_system import contract, queries, totals
+from billing_assets.domain.documents import CONTRACT, SERVICE
 from billing_assets.shipped import shipped
 
 DIALECT = mssql.dialect()  # type: ignore[no-untyped-call]
@@ -32,7 +33,7 @@ def _compiled(statement: queries.Statement) -> SQLCompiler:
     return statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
 
 
-@pytest.mark.parametrize("file", ["documents.sql", "lines.sql"])
+@pytest.mark.parametrize("file", ["documents.sql", "lines.sql", "contract_services.sql"])
 def test_the_shipped_files_are_t_sql(file: str) -> None:
     sqlfluff.parse((shipped("sql/source/mssql") / file).read_text(), dialect="tsql")
 
@@ -46,13 +47,14 @@ def test_every_statement_is_t_sql(name: str) -> None:
 @pytest.mark.parametrize("engine", ["postgresql", "mssql"])
 def test_both_engines_give_the_columns_of_the_contract(engine: str) -> None:
     shipped_queries = queries.load_queries(shipped(f"sql/source/{engine}"))
-    for sql, columns in (
-        (shipped_queries.documents, contract.DOCUMENT_COLUMNS),
-        (shipped_queries.lines, contract.LINE_COLUMNS),
+    for sql, columns, further in (
+        (shipped_queries.documents, contract.DOCUMENT_COLUMNS, [CONTRACT]),
+        (shipped_queries.lines, contract.LINE_COLUMNS, [SERVICE]),
+        (shipped_queries.services or "", contract.SERVICE_COLUMNS, []),
     ):
         body = sql.split("SELECT", 1)[1].rsplit("FROM", 1)[0]
         names = [part.rstrip(" ,\n").split()[-1].split(".")[-1] for part in body.split(",\n")]
-        assert sorted(names) == sorted(column.name for column in columns)
+        assert sorted(names) == sorted([*(column.name for column in columns), *further])
 
 
 def test_ids_travel_as_varchar_so_that_the_keys_index_serves() -> None:

@@ -38,9 +38,13 @@ def test_a_document_is_read_as_the_billing_system_has_it(
         po_number="PO 7",
         memo="returned",
         applies_to="536365",
+        contract_no="14527-41",
     )
-    add_line(billing, document_id, 1, quantity=-1, price="27.500", amount="-27.5", stock_code="D", description=None)
+    discount = {"quantity": -1, "price": "27.500", "amount": "-27.5", "stock_code": "D", "description": None}
+    add_line(billing, document_id, 1, **discount, service="OTHER")
     documents, bad = reader.read_documents(source, queries, "billing", [document_id])
+    price = Decimal("27.5")
+    line = Line(1, "D", None, Decimal(-1), price, -price, None, None, None, {"service": "OTHER"})
     assert bad == []
     assert documents == [
         Document(
@@ -60,8 +64,8 @@ def test_a_document_is_read_as_the_billing_system_has_it(
             memo="returned",
             applies_to="536365",
             total=Decimal("-27.5"),
-            extra={},
-            lines=(Line(1, "D", None, Decimal(-1), Decimal("27.5"), Decimal("-27.5"), None, None, None, {}),),
+            extra={"contract": "14527-41"},
+            lines=(line,),
         )
     ]
     assert isinstance(documents[0].lines[0], Line)
@@ -237,8 +241,8 @@ def test_further_columns_are_carried_as_text(source: Connection, queries: reader
     )
     reader.check_columns(source, further)
     (document,), _ = reader.read_documents(source, further, "billing", [document_id])
-    assert document.extra == {"cost_centre": "7", "note": None, "served": "2010-11-01"}
-    assert document.lines[0].extra == {"weight": "1.50", "promo": "true"}
+    assert document.extra == {"contract": None, "cost_centre": "7", "note": None, "served": "2010-11-01"}
+    assert document.lines[0].extra == {"weight": "1.50", "promo": "true", "service": None}
 
 
 @pytest.mark.parametrize("key_type", ["integer", "bigint", "numeric(18)", "text", "varchar(20)", "uuid"])

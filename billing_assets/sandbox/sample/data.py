@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from billing_assets.sandbox.sample.families import services
+
 DATA = Path(__file__).resolve().parent.parent / "data" / "online_retail_II.parquet"
 ALL = "all"
 FIRST_MONTH, LAST_MONTH = "2009-12", "2011-12"
@@ -54,8 +56,8 @@ class SampleDocument(NamedTuple):
 class Sample:
     """Documents in the order of their business time, and their lines.
 
-    `lines` is an Arrow table (rank, line_no, stock_code, description, quantity, price, amount), ordered by rank and
-    line_no, where rank is the document's position in `documents`.
+    `lines` is an Arrow table (rank, line_no, stock_code, description, quantity, price, amount, service), ordered by
+    rank and line_no, where rank is the document's position in `documents`. `service` is made of the stock code.
     """
 
     documents: list[SampleDocument]
@@ -134,5 +136,6 @@ def _lines(rows: Any, numbers: Any) -> Any:
             "quantity": lines["Quantity"],
             "price": lines["price"],
             "amount": lines["amount"],
+            "service": services(lines["StockCode"]),
         }
     )

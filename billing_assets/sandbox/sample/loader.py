@@ -18,12 +18,14 @@ import pyarrow.compute as pc
 from pyarrow import csv
 from sqlalchemy import make_url
 
+from billing_assets.sandbox.sample.contracts import contract_number, contract_services
 from billing_assets.sandbox.sample.data import ALL, Sample, SampleDocument, read_sample
 from billing_assets.sandbox.sample.tables import customer_name, customers
 from billing_assets.sandbox.sample.waves import schedule
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
-_TABLES = ["customers", "invoice_lines", "invoices"]
+_FIRST_TABLES = ["customers", "invoice_lines", "invoices"]
+_TABLES = sorted([*_FIRST_TABLES, "contracts", "contract_services"])
 _LOADER_LOCK = 0x5A3B1E  # one loader at a time, so that no document is created twice
 _PAYMENT_TERM = timedelta(days=30)
 _TERMS = "NET30"
@@ -63,7 +65,7 @@ def create_sample_schema(url: str) -> None:
         ours = connection.execute(
             "SELECT FROM pg_constraint WHERE conname = 'invoices_kind' AND conrelid = to_regclass('invoices')"
         ).fetchone()
-        if tables and (tables != _TABLES or ours is None):
+        if tables and (tables not in (_FIRST_TABLES, _TABLES) or ours is None):
             raise NotTheSampleError(tables)
         connection.execute(_SCHEMA.read_bytes())
 
@@ -76,6 +78,25 @@ def load_customers(url: str) -> int:
             [(number, customer_name(number), country) for number, country in customers()],
         )
         return cursor.rowcount
+
+
+def load_contracts(url: str) -> int:
+    """Create the contracts of the data set with their services; returns how many services were new."""
+    with _connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOADER_LOCK])
+        if cursor.execute("SELECT 1 FROM contract_services LIMIT 1").fetchone():
+            return 0
+        found = contract_services()
+        contracts = {(one.contract, one.customer, one.country) for one in found}
+        with cursor.copy("COPY contracts (contract_no, customer_no, country) FROM STDIN") as copy:
+            for row in sorted(contracts):
+                copy.write_row(row)
+        with cursor.copy(
+            "COPY contract_services (contract_no, service, description, starts_on, ends_on, charged) FROM STDIN"
+        ) as copy:
+            for one in found:
+                copy.write_row((one.contract, one.service, one.description, one.starts_on, one.ends_on, one.charged))
+        return len(found)
 
 
 def load_sample(url: str, period: str = ALL) -> WaveResult:
@@ -128,12 +149,12 @@ def _create(connection: psycopg.Connection[Any], sample: Sample, ranks: Sequence
     with connection.cursor() as cursor:
         with cursor.copy(
             "COPY invoices (id, number, kind, status, document_date, due_date, customer_no, country, currency, terms,"
-            " total) FROM STDIN"
+            " contract_no, total) FROM STDIN"
         ) as copy:
             for document_id, rank, status in zip(ids, ranks, statuses, strict=True):
                 copy.write_row((document_id, *_header(sample.documents[rank], status)))
         with cursor.copy(
-            "COPY invoice_lines (invoice_id, line_no, stock_code, description, quantity, price, amount)"
+            "COPY invoice_lines (invoice_id, line_no, stock_code, description, quantity, price, amount, service)"
             " FROM STDIN WITH (FORMAT csv)"
         ) as copy:
             for piece in _lines_as_csv(sample, ids, ranks):
@@ -152,6 +173,7 @@ def _header(document: SampleDocument, status: str) -> tuple[object, ...]:
         document.country,
         "GBP",
         _TERMS,
+        contract_number(document.customer, document.country),
         document.total,
     )
 

@@ -22,8 +22,10 @@ CREATE TABLE IF NOT EXISTS invoices (
     po_number     text,
     memo          text,
     applies_to    text,                    -- credit memos: number of the invoice credited, where it is known
+    contract_no   text,
     total         numeric(14, 3) NOT NULL
 );
+ALTER TABLE invoices ADD COLUMN IF NOT EXISTS contract_no text;  -- a sample made by an earlier version has none
 
 CREATE INDEX IF NOT EXISTS invoices_number ON invoices (number);
 CREATE INDEX IF NOT EXISTS invoices_created_at ON invoices (created_at);
@@ -39,5 +41,24 @@ CREATE TABLE IF NOT EXISTS invoice_lines (
     quantity    numeric(14, 3) NOT NULL,
     price       numeric(12, 3) NOT NULL,
     amount      numeric(14, 3) NOT NULL,
+    service     text,                      -- of the contract's services the one that the line charges
     PRIMARY KEY (invoice_id, line_no)
+);
+ALTER TABLE invoice_lines ADD COLUMN IF NOT EXISTS service text;
+
+CREATE TABLE IF NOT EXISTS contracts (
+    contract_no text PRIMARY KEY,
+    customer_no text NOT NULL,
+    country     text NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS contract_services (
+    contract_no     text NOT NULL,
+    service         text NOT NULL,
+    description     text,
+    starts_on       date,
+    ends_on         date,
+    charged         text NOT NULL CONSTRAINT contract_services_charged CHECK (charged IN ('monthly', 'usage', 'one_time')),
+    expected_amount numeric(14, 3),
+    PRIMARY KEY (contract_no, service)
 );

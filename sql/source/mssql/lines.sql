@@ -10,5 +10,6 @@ SELECT
     l.amount,
     CAST(NULL AS nvarchar(20)) AS tax_code,
     CAST(NULL AS decimal(9, 4)) AS tax_rate,
-    CAST(NULL AS decimal(19, 4)) AS tax_amount
+    CAST(NULL AS decimal(19, 4)) AS tax_amount,
+    l.service
 FROM dbo.invoice_lines AS l

@@ -15,5 +15,6 @@ SELECT
     i.po_number AS purchase_order,
     i.memo,
     i.applies_to,
+    i.contract_no AS contract,
     i.total
 FROM invoices AS i

@@ -10,5 +10,6 @@ SELECT
     l.amount,
     CAST(NULL AS text) AS tax_code,
     CAST(NULL AS numeric) AS tax_rate,
-    CAST(NULL AS numeric) AS tax_amount
+    CAST(NULL AS numeric) AS tax_amount,
+    l.service
 FROM invoice_lines AS l

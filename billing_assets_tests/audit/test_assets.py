@@ -1,0 +1,125 @@
+"""Report and audit as Dagster runs them, and a hold on the way to NetSuite."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from billing_assets.audit.decisions import import_decisions
+from billing_assets.batches.store import lock, release
+from billing_assets.definitions import build_defs
+from billing_assets.runtime import Runtime
+from billing_assets.settings import Settings
+from billing_assets_tests.builders import SOURCE, close_document, insert_document
+from billing_assets_tests.end_to_end.system import PERIOD, System, checks, exact, metadata, rows
+
+CONTRACT = "12346-41"
+
+
+def audit(system: System, month: str = PERIOD) -> dg.ExecuteInProcessResult:
+    result = system.run("audit_month", month)
+    assert result.success, "what is found is for people: the run goes through"
+    return result
+
+
+def decide(system: System, number: str, decision: str, tmp_path: Path) -> None:
+    row: Any = system.state.execute("select id from billing.staged_invoices where number = %s", [number]).fetchone()
+    path = tmp_path / f"{decision}.csv"
+    path.write_text(f"Reference,Number,Decision,Comment\n{row['id']},{number},{decision},why\n", encoding="utf-8")
+    assert len(import_decisions(system.state, SOURCE, path, "Ann").taken) == 1
+
+
+def test_a_month_is_reported_and_audited_with_numbers_that_a_clerk_reads(system: System) -> None:
+    system.source.execute("insert into contracts values (%s, '12346', 'United Kingdom')", [CONTRACT])
+    system.source.execute(
+        "insert into contract_services (contract_no, service, charged) values (%s, 'HEAT', 'monthly')", [CONTRACT]
+    )
+    insert_document(system.source, "500001", status="open", contract_no=CONTRACT)
+    insert_document(system.source, "500002", status="open", country="France", lines=[("10002", "1", "0.07", "0.07")])
+    insert_document(system.source, "500003")
+    system.stage()
+    result = audit(system)
+    shown = metadata(result, "pending_invoices")
+    assert checks(result) == {"nothing_of_last_month_is_open": False}
+    (evaluation,) = result.get_asset_check_evaluations()
+    assert evaluation.severity is dg.AssetCheckSeverity.WARN
+    assert (shown["documents_open"], shown["documents_closed"], shown["documents_recorded_now"]) == (2, 1, 1)
+    assert exact(shown["total_open_GBP_exact"]) * 100 == 1007
+    assert {(row["branch"], row["documents"], row["total"]) for row in rows(shown["open_by_age"].records)} == {
+        ("United Kingdom", 1, "10.00"),
+        ("France", 1, "0.07"),
+    }
+    queue = metadata(result, "audit_queue")
+    assert (queue["entries"], queue["entries_with_findings"], queue["contract_services"]) == (2, 2, 1)
+    assert (queue["found_SERVICE_MISSING"], queue["found_NO_CONTRACT"]) == (1, 1)
+    assert {(row["number"], row["findings"]) for row in rows(queue["queue"].records)} == {
+        ("500001", "SERVICE_MISSING"),
+        ("500002", "NO_CONTRACT"),
+    }
+    assert "12346" not in str(queue["queue"].records), "no customer"
+    assert system.states() == {"500001": "open", "500002": "open", "500003": "ready"}, "nothing here holds up posting"
+
+
+def test_a_month_whose_documents_are_all_closed_passes_the_check(system: System) -> None:
+    insert_document(system.source, "500001")
+    system.stage()
+    assert checks(audit(system)) == {"nothing_of_last_month_is_open": True}
+
+
+def test_early_in_a_month_the_month_before_is_asked_for(tmp_path: Path) -> None:
+    defs = build_defs(Runtime(Settings(home=tmp_path)))
+    schedule, repository = defs.resolve_schedule_def("audit_last_month"), defs.get_repository_def()
+    for day, months in (("2011-01-02", ["2010-12"]), ("2010-03-02", ["2010-02"]), ("2009-12-02", [])):
+        when = datetime.fromisoformat(day).replace(hour=4, tzinfo=UTC)
+        context = dg.build_schedule_context(scheduled_execution_time=when, repository_def=repository)
+        found = schedule.evaluate_tick(context).run_requests or []
+        assert [request.partition_key for request in found] == months
+
+
+def test_a_document_that_is_held_while_its_batch_waits_is_not_posted_until_it_is_approved(
+    system: System, tmp_path: Path
+) -> None:
+    insert_document(system.source, "500001")
+    insert_document(system.source, "500002")
+    system.stage()
+    (key,) = system.planned()
+    decide(system, "500001", "hold", tmp_path)
+    assert system.post(key).success
+    assert (system.states(), system.posts()) == ({"500001": "held", "500002": "posted"}, 1)
+    system.stage()
+    assert system.planned() == []
+    decide(system, "500001", "approve", tmp_path)
+    system.stage()
+    (key,) = system.planned()
+    assert system.post(key).success
+    assert (system.states(), system.posts()) == ({"500001": "posted", "500002": "posted"}, 2)
+
+
+def test_a_document_that_is_held_while_a_run_has_it_and_did_not_send_it_is_not_sent_by_the_next(
+    system: System, tmp_path: Path
+) -> None:
+    insert_document(system.source, "500001")
+    system.stage()
+    (key,) = system.planned()
+    with system.state.transaction():
+        held = lock(system.state, key, "a run that dies", 60, retry_rejected=False)
+    decide(system, "500001", "hold", tmp_path)
+    release(system.state, held, 0)
+    assert system.states() == {"500001": "batched"}
+    assert system.post(key).success
+    assert (system.states(), system.posts()) == ({"500001": "held"}, 0)
+    system.stage()
+    row: Any = system.state.execute("select findings from billing.staged_invoices").fetchone()
+    assert [found["code"] for found in row["findings"]] == ["AUDIT_HOLD"]
+
+
+def test_an_open_document_is_audited_again_after_it_closed_and_leaves_the_queue(system: System) -> None:
+    found = insert_document(system.source, "500001", status="open")
+    system.stage()
+    assert metadata(audit(system), "audit_queue")["entries"] == 1
+    close_document(system.source, found)
+    system.stage()
+    result = audit(system)
+    assert metadata(result, "audit_queue")["entries"] == 0
+    assert metadata(result, "pending_invoices")["documents_recorded_now"] == 1
