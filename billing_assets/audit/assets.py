@@ -8,6 +8,7 @@ import dagster as dg
 from billing_assets.audit import store
 from billing_assets.audit.findings import CODES
 from billing_assets.audit.queue import Audited, PendingReport, audit_month, report_pending
+from billing_assets.partitions import month_partitions
 from billing_assets.presentation import SHOWN_ROWS, money, typed_table
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
@@ -22,7 +23,7 @@ NOTHING_OPEN = dg.AssetCheckSpec(
 
 def audit_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets `pending_invoices` and `audit_queue`, with a partition for every month."""
-    months = dg.MonthlyPartitionsDefinition(settings.close.first_month, fmt="%Y-%m", end_offset=1)
+    months = month_partitions(settings)
     month_by_month = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 
     @dg.asset(

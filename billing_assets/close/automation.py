@@ -6,9 +6,9 @@ import dagster as dg
 
 from billing_assets.close.closing import Decision, hard_close, reopen, soft_close
 from billing_assets.close.pack import make_pack
-from billing_assets.close.partitions import month_partitions
 from billing_assets.close.reconciliation import MonthClose, close_month
 from billing_assets.close.store import Closing, months_that_moved
+from billing_assets.partitions import month_partitions
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
 from billing_assets.state.database import Connection
