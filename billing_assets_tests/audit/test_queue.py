@@ -110,11 +110,12 @@ def test_a_change_at_the_source_is_seen_by_the_next_audit_and_void_documents_cha
 def test_two_currencies_of_a_contract_are_never_added(office: Office) -> None:
     for place, month in enumerate(BEFORE[3:]):
         office.charge(f"10{place}", month, HEAT="10")
-    office.charge("1", HEAT="10")
+    office.charge("1", HEAT="16")
     euro = office.charge("2", HEAT="10000")
     office.bench.source.execute("update invoices set currency = 'EUR' where id = %s", [euro])
     office.audit()
-    assert office.found() == {"1": [], "2": []}
+    assert office.found() == {"1": ["AMOUNT_UNUSUAL HEAT"], "2": []}
+    assert "GBP 16.00 in the month" in str(office.queue())
 
 
 def test_a_row_of_the_contracts_that_cannot_be_understood_is_counted_and_named(office: Office) -> None:
