@@ -21,7 +21,7 @@ from billing_assets.batches import unlocking
 from billing_assets.batches.store import UnknownBatchError
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.close.closing import CloseRefusedError
-from billing_assets.commands import audit, close, receivables
+from billing_assets.commands import audit, close, receivables, voids
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.documents import Document, SourceStatus, State
 from billing_assets.domain.money import amount
@@ -60,6 +60,7 @@ from billing_assets.sandbox.sample.data import FIRST_MONTH, LAST_MONTH
 from billing_assets.sandbox.sample.loader import NotTheSampleError, load_sample, load_wave
 from billing_assets.settings import SettingsError, is_secret, load_settings, setting_names, variable
 from billing_assets.staging import store as staging_store
+from billing_assets.staging.corrections.voids import NothingProposedError
 from billing_assets.state import embedded
 from billing_assets.state.migrations import MigrationError
 from billing_assets.state.server_programs import EmbeddedServerError
@@ -81,6 +82,7 @@ _ERRORS = (
     CloseRefusedError,
     LateFeeError,
     FileError,
+    NothingProposedError,
 )
 _WAVES = 4
 _WAVE_PAUSE_SECONDS = 20.0
@@ -95,6 +97,8 @@ app.add_typer(close.app, name="close")
 app.command("files")(close.files_command)
 app.add_typer(receivables.app)
 app.add_typer(audit.app, name="audit")
+app.add_typer(voids.app, name="voids")
+app.command("waiting")(voids.waiting)
 console = Console(soft_wrap=True)
 
 Sample = Annotated[bool, typer.Option("--sample", help="Use the sample billing system and the NetSuite sandbox.")]

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from billing_assets.billing_system.connection import connect_source, open_source
 from billing_assets.billing_system.queries import Queries, load_queries, shipped_queries
-from billing_assets.domain.documents import Document, Line
+from billing_assets.domain.documents import Application, Document, Line
 from billing_assets.domain.rules import Finding
 from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.runtime import validation_of
@@ -91,6 +91,15 @@ def credit_memo(number: str = "C536379", amount: str = "-10.00", **changes: Any)
     return document(number, line(amount=amount), **({"kind": "credit_memo"} | changes))
 
 
+def applied(*named: str | None) -> tuple[Application, ...]:
+    """What a credit memo is applied to: number and amount (None: as much as is open) in turns."""
+    numbers, amounts = named[::2], named[1::2]
+    return tuple(
+        Application(number or "", None if amount is None else Decimal(amount))
+        for number, amount in zip(numbers, amounts, strict=True)
+    )
+
+
 # The billing system
 
 
@@ -151,6 +160,11 @@ def add_lines(source: BillingSystem, document_id: str, lines: Sequence[LineValue
     )
 
 
+def apply_credit(source: BillingSystem, document_id: str, number: str, amount: str | None = None) -> None:
+    """Applies a credit memo to an invoice; without an amount, as much as is open."""
+    source.execute("insert into credit_applications values (%s, %s, %s)", [document_id, number, amount])
+
+
 def change_document(source: BillingSystem, document_id: str, **columns: Any) -> None:
     """Changes columns of table `invoices`; nothing tells that it did."""
     _update(source, sql.SQL("invoices"), columns, sql.SQL("id = {}").format(int(document_id)))
@@ -176,6 +190,7 @@ def delete_document(source: BillingSystem, document_id: str) -> None:
     """Deletes a document with its lines."""
     source.execute("delete from invoices where id = %s", [document_id])
     source.execute("delete from invoice_lines where invoice_id = %s", [document_id])
+    source.execute("delete from credit_applications where credit_id = %s", [document_id])
 
 
 def _update(source: BillingSystem, table: sql.SQL, columns: dict[str, Any], where: sql.Composable) -> None:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from billing_assets.alerts import causes
-from billing_assets.alerts.causes import Alert, StaleLock, Waiting
+from billing_assets.alerts.causes import Alert, StaleLock, Waiting, WaitingCredit
 from billing_assets.audit.findings import CODES
 from billing_assets.cli import app
 from billing_assets.close.causes import CAUSES
@@ -184,6 +184,7 @@ def example_alerts() -> list[Alert]:
     then, now = datetime(2010, 11, 30, 8, tzinfo=UTC), datetime(2010, 12, 1, 8, tzinfo=UTC)
     gbp = (("GBP", Decimal("12.50")),)
     lock = StaleLock("2010-11-0042", None, then, 1000, 15, gbp)
+    credit = WaitingCredit("C1", "536365", "The invoice is held: ITEM_UNMAPPED.", then, "GBP", Decimal("-12.50"))
     waiting = [Waiting(state, "GBP", 3, Decimal("12.50"), then) for state in ("ready", "held")]
     found = [
         causes.run_failure(job="<job>", error="<error>", message="…", run_id="…", ui_url=""),
@@ -191,6 +192,8 @@ def example_alerts() -> list[Alert]:
         causes.failed_check(asset="<asset>", check="<check>", message="…", run_id="…", ui_url=""),
         causes.stale_lock([lock], stale_lock_minutes=120, ui_url=""),
         *causes.unposted_too_long(waiting, limit_hours=24, ui_url=""),
+        causes.credits_wait_too_long([credit], limit_hours=24, ui_url=""),
+        causes.voids_undecided(["536365"], (("GBP", Decimal("-12.50")),), then, ui_url=""),
         causes.watermark_too_old(
             source="<source>", succeeded_at=then, watermark=then, now=now, limit_hours=12, ui_url=""
         ),

@@ -146,7 +146,8 @@ def three(system: System) -> str:
 def test_status_held_and_rejected_show_where_everything_stands(machine: Command, system: System) -> None:
     key = three(system)
     status = json.loads(machine("status", "--json").out)
-    assert status.keys() == {"documents", "findings", "batches", "watermark", "lanes"}
+    waiting = {"credits_waiting", "credit_memos_proposed"}
+    assert status.keys() == {"documents", "findings", "batches", "watermark", "lanes"} | waiting
     assert {row["state"]: row["total"] for row in status["documents"] if row["kind"] == "credit_memo"} == {
         "posted": "-10.000"
     }

@@ -77,6 +77,17 @@ class Waiting(NamedTuple):
     oldest: datetime
 
 
+class WaitingCredit(NamedTuple):
+    """A credit memo and an invoice for which it waits, because it is not in NetSuite; it may wait for several."""
+
+    number: str
+    invoice: str
+    why: str
+    since: datetime
+    currency: str
+    total: Decimal
+
+
 def run_failure(
     *,
     job: str,
@@ -209,6 +220,46 @@ def unposted_too_long(waiting: Sequence[Waiting], *, limit_hours: float, ui_url:
             )
         )
     return alerts
+
+
+def credits_wait_too_long(waiting: Sequence[WaitingCredit], *, limit_hours: float, ui_url: str) -> Alert | None:
+    """Credit memos that have waited for an invoice for longer than the limit, or None if there are none."""
+    if not waiting:
+        return None
+    memos = {one.number: one for one in waiting}
+    return Alert(
+        cause="unposted:waits_for_invoice",
+        title=f"{_count(len(memos), 'credit memo')} waiting for an invoice for more than {limit_hours:g} hours",
+        what_happened=(
+            f"{_some(f'{one.number} waits for {one.invoice}: {one.why}' for one in waiting)} The oldest waits since "
+            f"{_clock(min(one.since for one in waiting))}."
+        ),
+        documents=len(memos),
+        money=sum_money((one.currency, one.total) for one in memos.values()),
+        what_to_do=(
+            "`billing waiting` lists them all. Mend the invoice that each waits for, or correct in the billing system "
+            "what the credit memo is applied to; it goes by itself as soon as its invoices are posted."
+        ),
+        link=_page(ui_url, "assets/staged_invoices"),
+        severity=Severity.WARNING,
+    )
+
+
+def voids_undecided(numbers: Sequence[str], money: Money, oldest: datetime, *, ui_url: str) -> Alert:
+    """Invoices that were voided after posting, for which nobody decided for too long about the proposed credit memo."""
+    return Alert(
+        cause="voids_undecided",
+        title=f"{_count(len(numbers), 'proposed credit memo')} waiting for a decision",
+        what_happened=(
+            f"{_some(numbers)} became void in the billing system after having been posted, the oldest "
+            f"{_clock(oldest)}. NetSuite still has them as receivables."
+        ),
+        documents=len(numbers),
+        money=money,
+        what_to_do="`billing voids list`, then `billing voids confirm` or `billing voids decline` for each.",
+        link=_page(ui_url, "assets/staged_invoices"),
+        severity=Severity.WARNING,
+    )
 
 
 def watermark_too_old(

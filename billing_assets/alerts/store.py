@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from billing_assets.alerts.causes import Alert, Money, StaleLock, Waiting, message, sum_money
+from billing_assets.alerts.causes import Alert, Money, StaleLock, Waiting, WaitingCredit, message, sum_money
 from billing_assets.state.database import Connection
 
 CLAIM_SECONDS = 120
@@ -124,6 +124,8 @@ _UNPOSTED = """
 with unposted as (
     select id, state, currency, total, state_since, batch from billing.staged_invoices
     where state in ('held', 'ready', 'batched', 'rejected')
+      -- that a credit memo waits for its invoice is a cause of its own
+      and (applications is null or id not in (select w.id from billing.waiting_credits as w where w.state = 'ready'))
     union all
     select id, state, currency, total, state_since, batch from billing.staged_invoices
     where state in ('locked', 'posting')
@@ -145,6 +147,28 @@ def unposted(connection: Connection, before: datetime) -> list[Waiting]:
     """Closed documents that are not posted and have waited since before the given time, by state and currency."""
     rows = connection.execute(_UNPOSTED, (before,)).fetchall()
     return [Waiting(**row) for row in rows]
+
+
+def waiting_credits(connection: Connection, before: datetime) -> list[WaitingCredit]:
+    """Credit memos that have waited for an invoice since before the given time; held ones count as held."""
+    rows = connection.execute(
+        """
+        select number, invoice, why, since, currency, total from billing.waiting_credits
+        where state = 'ready' and since < %s order by since, number, invoice""",
+        (before,),
+    ).fetchall()
+    return [WaitingCredit(**row) for row in rows]
+
+
+def undecided_voids(connection: Connection, before: datetime) -> list[dict[str, Any]]:
+    """Credit memos proposed before the given time about which nobody decided: invoice, currency, total, since when."""
+    return connection.execute(
+        """
+        select d.number, d.currency, p.total, p.proposed_at
+        from billing.proposed_credit_memos as p join billing.staged_invoices as d on d.id = p.document
+        where p.decision is null and p.proposed_at < %s order by p.id""",
+        (before,),
+    ).fetchall()
 
 
 def watermarks(connection: Connection) -> list[Watermark]:

@@ -3,22 +3,44 @@
 from datetime import datetime, timedelta
 
 from billing_assets.alerts import store
-from billing_assets.alerts.causes import Alert, stale_lock, unposted_too_long, watermark_too_old
+from billing_assets.alerts.causes import (
+    Alert,
+    credits_wait_too_long,
+    stale_lock,
+    sum_money,
+    unposted_too_long,
+    voids_undecided,
+    watermark_too_old,
+)
 from billing_assets.settings import AlertSettings
 from billing_assets.state.database import Connection
 
 
 def look(connection: Connection, settings: AlertSettings, stale_lock_minutes: float, now: datetime) -> list[Alert]:
-    """Stale locks, closed documents unposted for too long, and watermarks that are too old, at `now` (UTC-aware)."""
+    """Stale locks, what is closed and unposted or waits for its invoice or a decision for too long, and watermarks that
+    are too old, at `now` (UTC-aware)."""
     locks = stale_lock(
         store.stale_locks(connection, now - timedelta(minutes=stale_lock_minutes)),
         stale_lock_minutes=stale_lock_minutes,
         ui_url=settings.ui_url,
     )
+    limit = now - timedelta(hours=settings.unposted_after_hours)
     unposted = unposted_too_long(
-        store.unposted(connection, now - timedelta(hours=settings.unposted_after_hours)),
-        limit_hours=settings.unposted_after_hours,
-        ui_url=settings.ui_url,
+        store.unposted(connection, limit), limit_hours=settings.unposted_after_hours, ui_url=settings.ui_url
+    )
+    waiting = credits_wait_too_long(
+        store.waiting_credits(connection, limit), limit_hours=settings.unposted_after_hours, ui_url=settings.ui_url
+    )
+    undecided = store.undecided_voids(connection, limit)
+    voids = (
+        voids_undecided(
+            [row["number"] for row in undecided],
+            sum_money((row["currency"], row["total"]) for row in undecided),
+            undecided[0]["proposed_at"],
+            ui_url=settings.ui_url,
+        )
+        if undecided
+        else None
     )
     watermarks = [
         watermark_too_old(
@@ -31,4 +53,4 @@ def look(connection: Connection, settings: AlertSettings, stale_lock_minutes: fl
         )
         for mark in store.watermarks(connection)
     ]
-    return [alert for alert in (locks, *unposted, *watermarks) if alert is not None]
+    return [alert for alert in (locks, *unposted, waiting, voids, *watermarks) if alert is not None]

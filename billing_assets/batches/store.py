@@ -59,12 +59,19 @@ class UnknownBatchError(Exception):
         )
 
 
-# A credit memo waits until the invoice that it credits is in NetSuite: the application needs its internal id.
+# A credit memo waits until every invoice that it is applied to is in NetSuite: the application needs its internal id.
+# One look at the index of numbers for each, never a join with all that is posted. What a version of ours staged that
+# knew only `applies_to` waits for its next staging.
 PLANNABLE = """
-    s.state = 'ready' and (
-        s.applies_to is null or s.kind <> 'credit_memo' or exists (
-            select from billing.staged_invoices as t
-            where t.source = s.source and t.kind = 'invoice' and t.number = s.applies_to and t.state = 'posted'))"""
+    s.state = 'ready' and case
+        when s.applications is null then s.applies_to is null or s.kind <> 'credit_memo'
+        else not exists (
+            select from jsonb_array_elements(s.applications) as a
+            where not coalesce((
+                select true from billing.staged_invoices as t
+                where t.source = billing.credited_source(s.source) and t.kind = 'invoice' and t.number = a.value ->> 0
+                  and t.state || '' = 'posted' limit 1), false))
+        end"""
 
 
 def serialise_planning(connection: Connection) -> None:

@@ -158,6 +158,9 @@ LINE_COLUMNS = (
 )
 """In the order of `Line`, after the document's id and before its `extra`."""
 
+APPLICATION_COLUMNS = (_text("document_id"), _text("applies_to"), _number_or_null("amount"))
+"""In the order of `Application`, after the document's id."""
+
 
 def _charged(value: Any) -> str:
     if (name := text(value)) not in CHARGED:

@@ -15,21 +15,14 @@ from sqlalchemy.types import String
 from billing_assets.billing_system import contract
 from billing_assets.billing_system.contract import Unreadable
 from billing_assets.billing_system.errors import ValueRefused, asking
-from billing_assets.billing_system.queries import (
-    DOCUMENTS_FILE,
-    LINES_FILE,
-    Queries,
-    Statement,
-    documents_table,
-    is_one_of,
-    lines_table,
-)
+from billing_assets.billing_system.queries import Queries, Statement, is_one_of, tables
 
 _FIRST_VERSION = (11,)  # of PostgreSQL, with hashtextextended()
 
 
 def digests(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[str, bytes]:
-    """16 bytes for each document with one of these ids (at most 1,000) that change when its header or a line does.
+    """16 bytes for each document with one of these ids (at most 1,000) that change when its header, a line or what it
+    is applied to does.
 
     Two sums of 64-bit hashes over the text of each row: a change that leaves both as they were has odds of 1 to 2^128.
     Empty where the engine computes none, or fails at a value: then the documents must be read. Raises QueryFailed,
@@ -41,7 +34,7 @@ def digests(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[str,
     parts: dict[str, list[str]] = {}
     try:
         with conn.begin_nested():  # PostgreSQL would refuse everything after an error
-            for file, table in ((DOCUMENTS_FILE, documents_table(queries)), (LINES_FILE, lines_table(queries))):
+            for file, table, _ in tables(queries):
                 with asking(conn, file):
                     rows = conn.execute(_sums(table, conn, ids)).all()
                 for document_id, *sums in rows:

@@ -28,11 +28,18 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import Subquery
 from sqlalchemy.types import NullType, TypeEngine
 
-from billing_assets.billing_system.contract import DOCUMENT_COLUMNS, LINE_COLUMNS, SERVICE_COLUMNS
+from billing_assets.billing_system.contract import (
+    APPLICATION_COLUMNS,
+    DOCUMENT_COLUMNS,
+    LINE_COLUMNS,
+    SERVICE_COLUMNS,
+    Column,
+)
 from billing_assets.billing_system.errors import ColumnsWrong, QueriesMissing, asking
 from billing_assets.shipped import shipped
 
-DOCUMENTS_FILE, LINES_FILE, SERVICES_FILE = "documents.sql", "lines.sql", "contract_services.sql"
+DOCUMENTS_FILE, LINES_FILE = "documents.sql", "lines.sql"
+APPLICATIONS_FILE, SERVICES_FILE = "applications.sql", "contract_services.sql"
 
 
 Statement: TypeAlias = Select[*tuple[Any, ...]]
@@ -41,23 +48,28 @@ Statement: TypeAlias = Select[*tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Queries:
-    """The text of the extraction queries, as their files have it. Not every billing system has contracts."""
+    """The text of the extraction queries, as their files have it.
+
+    `applications` is None where there is no such file: then a credit memo settles nothing but the invoice in its column
+    `applies_to`. `services` likewise: not every billing system has contracts.
+    """
 
     documents: str
     lines: str
     services: str | None = None
+    applications: str | None = None
 
 
 def load_queries(folder: Path) -> Queries:
-    """Read `documents.sql` and `lines.sql` from `folder`, and `contract_services.sql` where there is one.
+    """Read `documents.sql` and `lines.sql` from `folder`, and `contract_services.sql` and `applications.sql` where they
+    are.
 
     Raises QueriesMissing, which names the file.
     """
-    services = folder / SERVICES_FILE
     return Queries(
         read_query(folder / DOCUMENTS_FILE),
         read_query(folder / LINES_FILE),
-        read_query(services) if services.exists() else None,
+        *(read_query(path) if path.exists() else None for path in (folder / SERVICES_FILE, folder / APPLICATIONS_FILE)),
     )
 
 
@@ -74,19 +86,27 @@ def check_columns(conn: Connection, queries: Queries) -> None:
     """Run the queries for no row. Raises ColumnsWrong with every missing column, QueryFailed if one does not run."""
     missing: dict[str, list[str]] = {}
     repeated: dict[str, list[str]] = {}
-    wanted = [
-        (DOCUMENTS_FILE, documents_table(queries), DOCUMENT_COLUMNS),
-        (LINES_FILE, lines_table(queries), LINE_COLUMNS),
-    ]
+    wanted = tables(queries)
     if queries.services is not None:
         wanted.append((SERVICES_FILE, services_table(queries.services), SERVICE_COLUMNS))
-    for file, derived, contract in wanted:
+    for file, table, contract in wanted:
         with asking(conn, file):
-            found = column_names(conn.execute(no_rows(derived)).keys())
+            found = column_names(conn.execute(no_rows(table)).keys())
         missing[file] = [one.name for one in contract if one.name not in found]
         repeated[file] = sorted({name for name in found if found.count(name) > 1})
     if any(missing.values()) or any(repeated.values()):
         raise ColumnsWrong(missing, repeated)
+
+
+def tables(queries: Queries) -> list[tuple[str, Subquery, tuple[Column, ...]]]:
+    """The queries that there are: file, derived table, contract."""
+    found: list[tuple[str, Subquery, tuple[Column, ...]]] = [
+        (DOCUMENTS_FILE, documents_table(queries), DOCUMENT_COLUMNS),
+        (LINES_FILE, lines_table(queries), LINE_COLUMNS),
+    ]
+    if queries.applications is not None:
+        found.append((APPLICATIONS_FILE, applications_table(queries.applications), APPLICATION_COLUMNS))
+    return found
 
 
 def column_names(keys: Sequence[str] | Any) -> list[str]:
@@ -107,6 +127,11 @@ def lines_table(queries: Queries) -> Subquery:
 def services_table(services: str) -> Subquery:
     """`contract_services.sql` as a derived table with the columns of the contract."""
     return derived_table(services, "services", [one.name for one in SERVICE_COLUMNS])
+
+
+def applications_table(sql: str) -> Subquery:
+    """`applications.sql` as a derived table with the columns of the contract."""
+    return derived_table(sql, "applications", [one.name for one in APPLICATION_COLUMNS])
 
 
 def all_columns(derived: Subquery) -> Statement:
@@ -141,6 +166,12 @@ def lines_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> State
     lines = lines_table(queries)
     matching = is_one_of(lines.c.document_id, dialect, ids)
     return all_columns(lines).where(matching).order_by(lines.c.document_id, lines.c.line_no)
+
+
+def applications_by_id(sql: str, dialect: Dialect, ids: Sequence[str]) -> Statement:
+    """What the documents with one of the ids (at most 1,000) are applied to, in no order."""
+    applications = applications_table(sql)
+    return all_columns(applications).where(is_one_of(applications.c.document_id, dialect, ids))
 
 
 def ids_created_since(queries: Queries, dialect: Dialect, since: datetime | None) -> Statement:

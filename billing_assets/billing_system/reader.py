@@ -1,8 +1,8 @@
 """Reads documents from the billing database: the hot path of staging. Everything the room offers is importable here.
 
-A chunk is read in two statements and checked by column, not by cell: only a column with a value of an unexpected type
-is walked through cell by cell. Nothing is rounded, guessed or dropped; what cannot be understood comes back as a
-BadDocument.
+A chunk is read in a statement per query and checked by column, not by cell: only a column with a value of an
+unexpected type is walked through cell by cell. Nothing is rounded, guessed or dropped; what cannot be understood comes
+back as a BadDocument.
 """
 
 import gc
@@ -21,14 +21,22 @@ from sqlalchemy import Connection
 
 from billing_assets.billing_system import contract
 from billing_assets.billing_system.connection import connect_source, open_source, source_now
-from billing_assets.billing_system.contract import DOCUMENT_COLUMNS, LINE_COLUMNS, Column, Unreadable
+from billing_assets.billing_system.contract import (
+    APPLICATION_COLUMNS,
+    DOCUMENT_COLUMNS,
+    LINE_COLUMNS,
+    Column,
+    Unreadable,
+)
 from billing_assets.billing_system.digests import digests
 from billing_assets.billing_system.errors import ColumnsWrong, QueryFailed, SourceError, ValueRefused, asking
 from billing_assets.billing_system.queries import (
+    APPLICATIONS_FILE,
     DOCUMENTS_FILE,
     LINES_FILE,
     Queries,
     Statement,
+    applications_by_id,
     check_columns,
     column_names,
     headers_by_id,
@@ -39,7 +47,7 @@ from billing_assets.billing_system.queries import (
     shipped_queries,
 )
 from billing_assets.billing_system.totals import MonthTotal, fingerprint, month_totals, months, orphan_lines
-from billing_assets.domain.documents import Document, Line
+from billing_assets.domain.documents import Application, Document, Line
 
 __all__ = [
     "CHUNK",
@@ -80,8 +88,9 @@ _new_line = partial(tuple.__new__, Line)  # Line._make without its Python frame:
 class BadDocument:
     """A document of the source that cannot be understood, with its first problem. The others go on without it.
 
-    `field` is a column of the contract, `lines[<line_no>].<column>` for one of a line, or the query's file where the
-    engine cannot say. `number`, `kind` and `status` are what the source says, where that is readable.
+    `field` is a column of the contract, `lines[<line_no>].<column>` or `applications[<applies_to>].<column>` for one of
+    theirs, or the query's file where the engine cannot say. `number`, `kind` and `status` are what the source says,
+    where that is readable.
     """
 
     document_id: str
@@ -156,7 +165,7 @@ def is_stand_in(document_id: str) -> bool:
 def read_documents(
     conn: Connection, queries: Queries, source: str, ids: Sequence[str]
 ) -> tuple[list[Document], list[BadDocument]]:
-    """Read the documents with these ids, lines included, and those that cannot be understood.
+    """Read the documents with these ids, lines and applications included, and those that cannot be understood.
 
     An id that the source does not have any more is in neither list. Raises ColumnsWrong, QueryFailed, CannotConnect.
     """
@@ -191,6 +200,7 @@ def _read_chunk(
         with conn.begin_nested() if conn.dialect.name == "postgresql" else nullcontext():
             headers = _read_table(conn, headers_by_id(queries, conn.dialect, ids), DOCUMENTS_FILE, DOCUMENT_COLUMNS)
             lines = _read_table(conn, lines_by_id(queries, conn.dialect, ids), LINES_FILE, LINE_COLUMNS)
+            applications = _read_applications(conn, queries, ids)
     except ValueRefused as error:
         if len(ids) == 1:
             yield [], [BadDocument(ids[0], None, error.what, "", f"A value cannot be read: {error.problem}")]
@@ -199,7 +209,7 @@ def _read_chunk(
             yield from _read_chunk(conn, queries, source, ids[:middle])
             yield from _read_chunk(conn, queries, source, ids[middle:])
     else:
-        yield _assemble(source, headers, lines)
+        yield _assemble(source, headers, lines, applications)
 
 
 class _Problem(NamedTuple):
@@ -214,6 +224,13 @@ class _Table(NamedTuple):
     columns: list[Sequence[Any]]  # in the order of the contract
     extras: Sequence[dict[str, str | None]]
     problems: dict[int, _Problem]
+
+
+def _read_applications(conn: Connection, queries: Queries, ids: Sequence[str]) -> _Table | None:
+    if queries.applications is None:
+        return None
+    statement = applications_by_id(queries.applications, conn.dialect, ids)
+    return _read_table(conn, statement, APPLICATIONS_FILE, APPLICATION_COLUMNS)
 
 
 def _read_table(conn: Connection, statement: Statement, file: str, columns: Sequence[Column]) -> _Table:
@@ -256,15 +273,19 @@ def _extras(cells: dict[str, Sequence[Any]]) -> list[dict[str, str | None]]:
     ]
 
 
-def _assemble(source: str, headers: _Table, lines: _Table) -> tuple[list[Document], list[BadDocument]]:
-    lines_of, bad_lines = _lines_by_document(lines)
+def _assemble(
+    source: str, headers: _Table, lines: _Table, applications: _Table | None
+) -> tuple[list[Document], list[BadDocument]]:
+    lines_of, bad_rows = _lines_by_document(lines)
+    applications_of, bad_applications = _applications_by_document(applications) if applications else ({}, {})
+    bad_rows = bad_applications | bad_rows
     ids, kinds, numbers, statuses = headers.columns[:4]
     repeated = {document_id for document_id, count in Counter(ids).items() if count > 1}
     documents: list[Document] = []
     bad: dict[str, BadDocument] = {}
     for row, cells in enumerate(zip(*headers.columns, headers.extras, strict=True)):
         document_id = ids[row]
-        problem = headers.problems.get(row) or bad_lines.get(document_id)
+        problem = headers.problems.get(row) or bad_rows.get(document_id)
         if document_id in repeated:
             problem = _Problem(
                 "document_id", document_id, f"stands more than once in {DOCUMENTS_FILE}: a join repeats it"
@@ -273,7 +294,8 @@ def _assemble(source: str, headers: _Table, lines: _Table) -> tuple[list[Documen
             known = (numbers[row], kinds[row], statuses[row])
             bad[document_id] = _bad_document(document_id, problem, *known)
         else:
-            fields: tuple[Any, ...] = (source, *cells, tuple(lines_of.get(document_id, ())))
+            rest = (tuple(lines_of.get(document_id, ())), applications_of.get(document_id, ()))
+            fields: tuple[Any, ...] = (source, *cells, *rest)
             documents.append(Document(*fields))  # the contract's columns stand in the order of Document
     return documents, list(bad.values())
 
@@ -301,6 +323,24 @@ def _lines_by_document(table: _Table) -> tuple[dict[str, list[Line]], dict[str, 
             problems[document_id] = _Problem(f"lines[{twice}].line_no", twice, message)
         start = end
     return lines_of, problems
+
+
+def _applications_by_document(
+    table: _Table,
+) -> tuple[dict[str, tuple[Application, ...]], dict[str, _Problem]]:
+    """Applications by document id, in the order of the invoices' numbers, and the first problem of each document."""
+    found: dict[str, list[Application]] = {}
+    problems: dict[str, _Problem] = {}
+    for row, (document_id, *cells) in enumerate(zip(*table.columns, strict=True)):
+        found.setdefault(document_id, []).append(Application(*cells))
+        if problem := table.problems.get(row):
+            where = problem._replace(column=f"applications[{cells[0] or '?'}].{problem.column}")
+            problems.setdefault(document_id, where)
+    return {
+        document_id: tuple(sorted(ones, key=lambda one: (one.applies_to, one.amount is None, one.amount or 0)))
+        for document_id, ones in found.items()
+        if document_id not in problems
+    }, problems
 
 
 def _bad_document(

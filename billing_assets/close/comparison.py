@@ -145,6 +145,10 @@ _COMPARE = """
             n.absolute_total,
             case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end as netsuite,
             s.source is not distinct from {source} as of_source,
+            coalesce(s.id in (
+                select p.document from billing.proposed_credit_memos as p
+                join billing.staged_invoices as k on k.id = p.correction
+                where p.decision = 'confirmed' and k.state = 'posted'), false) as corrected,
             -- a posted document does not change with us: what its status was is no news
             (left(b.kind, 160), left(b.number, 160), b.branch, b.customer, b.currency, b.total)
                 is distinct from (left(s.kind, 160), left(s.number, 160), s.branch, s.customer, s.currency, s.total)
@@ -167,9 +171,11 @@ _COMPARE = """
             when d.id is null then case when d.without_id then 'HELD' else 'NOT_STAGED' end
             when d.state = 'posted' and d.posted_at >= {began} then 'ON_ITS_WAY'
             when d.state = 'posted' then case
-                when d.source_status = 'void' or d.drift ->> 'source_status' = 'void' then 'VOIDED_AFTER_POSTING'
+                when (d.source_status = 'void' or d.drift ->> 'source_status' = 'void') and not d.corrected
+                    then 'VOIDED_AFTER_POSTING'
                 when d.not_in_billing and d.of_source and d.document_date >= {first} then 'DELETED_AFTER_POSTING'
-                when d.drift is not null or (not d.not_in_billing and d.otherwise) then 'CHANGED_AFTER_POSTING'
+                when d.drift ->> 'source_status' <> case when d.corrected then 'void' else '' end
+                    or (not d.not_in_billing and d.otherwise) then 'CHANGED_AFTER_POSTING'
                 when d.posting_date >= {end} then 'MOVED_LATER'
                 when d.their_id is null then 'DELETED_IN_NETSUITE'
                 when d.their_id <> d.netsuite_id then 'ID_DIFFERS'

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from billing_assets.domain.periods import month_of
 
+CORRECTIONS = "/corrections"
+"""How the source of documents ends that we make ourselves: credit memos for voided invoices of the source before it."""
+
 
 class Kind(StrEnum):
     """What a document is. An adjustment is read and held: NetSuite has no such transaction."""
@@ -37,7 +40,7 @@ class State(StrEnum):
     POSTING = "posting"  # the intent is committed, the outcome is not known
     POSTED = "posted"  # NetSuite has it; never changes again
     REJECTED = "rejected"  # NetSuite refused it for good (the dead letter)
-    GONE = "gone"  # disappeared from the source before it was posted
+    GONE = "gone"  # disappeared from the source, or was voided there, before it was posted
 
 
 _AT_REST = frozenset({State.OPEN, State.HELD, State.EXCLUDED, State.READY, State.GONE})
@@ -87,14 +90,22 @@ class Line(NamedTuple):
     extra: dict[str, str | None]
 
 
+class Application(NamedTuple):
+    """What a credit memo settles of one invoice, named by number; an `amount` of None is as much as is open on it."""
+
+    applies_to: str
+    amount: Decimal | None
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """An invoice or credit memo as the billing system shows it, lines included.
 
     `document_id` is the source's own key as text; `number` is what people and NetSuite see. `status` is a
     `SourceStatus` where the source keeps the contract. `total` is signed (credit memos negative) and includes tax.
-    `created_at` is UTC. `applies_to` is the number of the invoice that a credit memo credits, where the source says.
-    `posting_date` is ours: the day under which a late document is posted, whose own month is closed.
+    `created_at` is UTC. `applies_to` is the number of the invoice that a credit memo credits, where the source says;
+    `applications`, where it says more: which part of it settles which invoice. `posting_date` is ours: the day under
+    which a late document is posted, whose own month is closed.
     """
 
     source: str
@@ -115,7 +126,17 @@ class Document:
     total: Decimal
     extra: dict[str, str | None]
     lines: tuple[Line, ...]
+    applications: tuple[Application, ...] = ()
     posting_date: date | None = None
+
+    @property
+    def targets(self) -> tuple[Application, ...]:
+        """What a credit memo is applied to: its applications, or else as much as is open on the invoice it names."""
+        if self.kind != Kind.CREDIT_MEMO:
+            return ()
+        if self.applications or self.applies_to is None:
+            return self.applications
+        return (Application(self.applies_to, None),)
 
     @property
     def period(self) -> str:

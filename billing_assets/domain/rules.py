@@ -4,6 +4,7 @@ Rules look at one document and at facts handed to them; they ask no database. A 
 only the first. `RULES` is the table in docs/reference.md (held equal by a test).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,10 +18,12 @@ from billing_assets.domain.periods import ClosedMonths
 
 
 class Severity(StrEnum):
-    """`error` holds the document, `exclude` takes it out of billing by policy, `warning` only flags."""
+    """`error` holds the document, `exclude` takes it out of billing by policy, `gone` as if it were not there any more,
+    `warning` only flags."""
 
     ERROR = "error"
     EXCLUDE = "exclude"
+    GONE = "gone"
     WARNING = "warning"
 
 
@@ -42,13 +45,13 @@ class Finding(NamedTuple):
     message: str
 
 
-_E, _X, _W = Severity.ERROR, Severity.EXCLUDE, Severity.WARNING
+_E, _X, _G, _W = Severity.ERROR, Severity.EXCLUDE, Severity.GONE, Severity.WARNING
 _MAPPING = "Add it to the lookup table in the mapping; the next staging lets the document go on."
 _SOURCE = "Correct it in the billing system; the next staging picks it up."
 
 RULES: dict[str, Rule] = {
     "ZERO_TOTAL": Rule(_X, "The document's total is zero: there is nothing to bill.", "Nothing to do."),
-    "VOIDED": Rule(_X, "The document was voided in the billing system.", "Nothing to do."),
+    "VOIDED": Rule(_G, "The document was voided in the billing system before it was posted.", "Nothing to do; a void that is taken back brings it back."),
     "CUSTOMER_MISSING": Rule(_E, "The document names no customer.", _SOURCE),
     "CUSTOMER_UNMAPPED": Rule(_E, "The customer is not in the mapping.", _MAPPING),
     "ITEM_UNMAPPED": Rule(_E, "A line's item is missing or not in the mapping.", _MAPPING),
@@ -68,6 +71,10 @@ RULES: dict[str, Rule] = {
     "NUMBER_TOO_LARGE": Rule(_E, "A number is larger or finer than NetSuite takes.", _SOURCE),
     "CREDIT_TARGET_UNKNOWN": Rule(_E, "The credit memo names an invoice that is not known.", "Correct the reference, or stage the invoice first."),
     "AUDIT_HOLD": Rule(_E, "An auditor holds the document.", "Ask the auditor; an imported `approve` releases it at the next staging."),
+    "APPLICATION_NOT_A_CREDIT": Rule(_E, "A document that is no credit memo is applied to invoices.", "Leave it out of applications.sql, or issue it as a credit memo."),
+    "APPLICATION_AMOUNT": Rule(_E, "An amount applied to an invoice is not above zero.", "Correct it in the billing system; NULL applies as much as is open."),
+    "APPLICATION_REPEATED": Rule(_E, "The credit memo is applied to the same invoice twice.", "Add the amounts up in applications.sql, or correct it in the billing system."),
+    "APPLICATION_EXCEEDS_CREDIT": Rule(_E, "The amounts applied add up to more than the credit memo.", _SOURCE),
     "FIELD_UNREADABLE": Rule(_E, "A field cannot be understood at all.", _SOURCE),
     "DUE_BEFORE_DATE": Rule(_W, "The due date lies before the document's date.", "Check the terms in the billing system."),
 }  # fmt: skip
@@ -113,7 +120,7 @@ def finding(code: str, path: str, value: object, message: str) -> Finding:
 def validate(document: Document, policy: Policy, check_mapping: MappingCheck) -> list[Finding]:
     """All findings of one document, in the order of its fields.
 
-    A zero total excludes the document whatever else is wrong with it; a void one too.
+    A zero total excludes the document whatever else is wrong with it; a void one is gone.
     """
     if document.status == SourceStatus.VOID:
         return [finding("VOIDED", "status", document.status, "Voided in the billing system.")]
@@ -124,6 +131,7 @@ def validate(document: Document, policy: Policy, check_mapping: MappingCheck) ->
         *check_mapping(document),
         *_texts(document),
         *_amounts(document, policy),
+        *_applications(document, policy),
     ]
 
 
@@ -132,6 +140,8 @@ def state_for(status: str, findings: Iterable[Finding]) -> State:
     if status == SourceStatus.OPEN:
         return State.OPEN
     severities = {found.severity for found in findings}
+    if Severity.GONE in severities:
+        return State.GONE
     if Severity.EXCLUDE in severities:
         return State.EXCLUDED
     return State.HELD if Severity.ERROR in severities else State.READY
@@ -214,6 +224,27 @@ def _amounts(document: Document, policy: Policy) -> Iterator[Finding]:
     if _has_odd_number(document.lines, digits):
         for line in document.lines:
             yield from _line_amounts(line, digits)
+
+
+def _applications(document: Document, policy: Policy) -> Iterator[Finding]:
+    if not document.applications:
+        return
+    if document.kind != Kind.CREDIT_MEMO:
+        yield finding("APPLICATION_NOT_A_CREDIT", "kind", document.kind, "Only a credit memo is applied to invoices.")
+    for number, times in Counter(one.applies_to for one in document.applications).items():
+        yield from _text("applications", number, _TEXT_LIMITS["applies_to"])
+        if times > 1:
+            yield finding("APPLICATION_REPEATED", "applications", number, f"The invoice stands {times} times.")
+    amounts = [(one.applies_to, one.amount) for one in document.applications if one.amount is not None]
+    for number, amount in amounts:
+        path = f"applications[{number}].amount"
+        if amount <= 0:
+            yield finding("APPLICATION_AMOUNT", path, amount, "An amount applied must be above zero.")
+        yield from _amount(path, amount, policy.minor_digits.get(document.currency))
+    applied = sum((amount for _, amount in amounts), Decimal(0))
+    if applied > abs(document.total):
+        message = f"{applied} are applied, the credit memo has {abs(document.total)}."
+        yield finding("APPLICATION_EXCEEDS_CREDIT", "applications", applied, message)
 
 
 def _has_odd_number(lines: tuple[Line, ...], digits: int | None) -> bool:

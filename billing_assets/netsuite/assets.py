@@ -21,6 +21,7 @@ from billing_assets.netsuite.wire import record_link
 from billing_assets.presentation import SHOWN_ROWS, money, table
 from billing_assets.runtime import Runtime
 from billing_assets.settings import NetSuiteSettings, Settings
+from billing_assets.staging.store import waiting_credits
 from billing_assets.state.database import Connection
 
 AGREES = dg.AssetCheckSpec(
@@ -117,10 +118,14 @@ def batch_metadata(
     """What finance and operations want to know of a batch: counts, money, how long it took, what is left."""
     totals = store.batch_totals(connection, partition_key)
     problems = store.batch_problems(connection, partition_key, SHOWN_ROWS)
+    waiting = waiting_credits(connection, invoice_batch=partition_key)  # for an invoice that is left
+    less = store.applied_less(connection, partition_key, SHOWN_ROWS)
     metadata: dict[str, dg.MetadataValue | int | str | float] = {
         "left": table(problems, _PROBLEM_COLUMNS),
         "documents": table(totals, ["kind", "state", "currency", "documents", "total"]),
         "dagster/row_count": sum(row["documents"] for row in totals if row["state"] == "posted"),
+        "waiting_credits": table(waiting, ["number", "invoice", "why", "currency", "total"]),
+        "applied_less": table(less, ["number", "invoices", "currency", "total", "to_apply", "applied"]),
         "requests_sent": result.sent,
         "seconds": round(result.seconds, 1),
         "reasons": table(store.batch_reasons(connection, partition_key), ["reason", "documents", "currency", "total"]),

@@ -29,6 +29,16 @@ class Theirs(Protocol):
     def absolute_total(self) -> Decimal | None: ...
 
 
+def misapplied(sent: Decimal | None, shown: Decimal | None) -> str | None:
+    """How what NetSuite shows as applied of a credit memo differs from what was sent to be applied, in words.
+
+    None where it does not, or where one of the two is not known.
+    """
+    if sent is None or shown is None or sent == shown:
+        return None
+    return f"{shown} applied instead of {sent}"
+
+
 def deviations(ours: Ours, theirs: Theirs) -> str | None:
     """What of internal id, type and total (to the cent) is not as we posted it, in words; None where all is."""
     faults = []

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from billing_assets.domain.documents import Kind
 from billing_assets.netsuite import store
+from billing_assets.netsuite.applying import apply_now
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.store import Posting
 from billing_assets.state.database import Connection
@@ -28,6 +29,9 @@ def write_requests(
 
 
 def request_line(mapping: NetSuiteMapping, posting: Posting) -> bytes:
-    """One request as text: method, record type and body."""
+    """One request as text: method, record type and body.
+
+    An invoice that is credited counts as open in full; NetSuite is asked when the credit memo is posted.
+    """
     record_type = RECORD_TYPES[Kind(posting.document.kind)]
-    return f"POST {record_type} ".encode() + mapping.payload(posting.document, apply_to=posting.apply_to)
+    return f"POST {record_type} ".encode() + mapping.payload(posting.document, apply_now(posting, {}, {}))

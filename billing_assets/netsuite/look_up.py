@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 import orjson
 
@@ -10,11 +11,16 @@ from billing_assets.batches.lease import Lease
 from billing_assets.domain.documents import Kind, State
 from billing_assets.netsuite import store
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.comparison import deviations
+from billing_assets.netsuite.comparison import deviations, misapplied
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import TRANSACTION_TYPES, NetSuiteMapping
 from billing_assets.netsuite.store import OpenAttempt, Outcome, Unread
-from billing_assets.netsuite.suiteql import ExternalIdConflict, NetSuiteTransaction, find_by_external_ids
+from billing_assets.netsuite.suiteql import (
+    ExternalIdConflict,
+    NetSuiteTransaction,
+    amounts_unpaid,
+    find_by_external_ids,
+)
 from billing_assets.settings import NetSuiteSettings, Settings
 from billing_assets.state.database import Connection
 
@@ -32,12 +38,15 @@ def settle_open_attempts(
     mapping: NetSuiteMapping,
     lease: Lease,
     settings: Settings,
+    *,
+    apply_anew: bool = False,
 ) -> list[Outcome]:
     """Looks every open attempt of the batch up and records what it finds: posted, refused, surely absent, still open.
 
     Absence counts only when NetSuite can no longer be working on the request, or when it had refused the document in
-    words that only needed this look. Raises NetSuiteError when NetSuite cannot be asked, StaleLockError when the hold
-    is lost.
+    words that only needed this look. A credit memo whose application it refused goes back to be sent with what is open
+    then, if `apply_anew`: a payment may have come in between. Raises NetSuiteError when NetSuite cannot be asked,
+    StaleLockError when the hold is lost.
     """
     attempts = store.open_attempts(connection, lease.lock, settings.absence_counts_after_seconds)
     if not attempts:
@@ -50,7 +59,7 @@ def settle_open_attempts(
         ]
         if hidden:  # entered by somebody else in another case: NetSuite's uniqueness ignores it, SuiteQL does not
             found |= find_by_external_ids(client, hidden, any_case=True)
-    judged = [_judge(attempt, found.get(attempt.posting.external_id), mapping) for attempt in attempts]
+    judged = [_judge(attempt, found.get(attempt.posting.external_id), mapping, apply_anew) for attempt in attempts]
     outcomes = [outcome for outcome in judged if outcome is not None]
     if outcomes:
         store.record_outcomes(connection, lease.lock, outcomes)
@@ -69,7 +78,21 @@ def _lane(lanes: Lanes, lease: Lease) -> Iterator[None]:
         lanes.release()
 
 
-def _judge(open_attempt: OpenAttempt, found: Found, mapping: NetSuiteMapping) -> Outcome | None:
+def open_amounts(connection: Connection, client: NetSuiteClient, lanes: Lanes, lease: Lease) -> dict[str, Decimal]:
+    """What is open on the invoices that the batch's unsent credit memos are applied to, by internal id.
+
+    One that NetSuite does not show (yet) has no key. Asks nothing where there is none. Raises NetSuiteError.
+    """
+    credited = store.credited_invoices(connection, lease.lock)
+    if not credited:
+        return {}
+    with _lane(lanes, lease):
+        return amounts_unpaid(client, credited)
+
+
+def _judge(
+    open_attempt: OpenAttempt, found: Found, mapping: NetSuiteMapping, apply_anew: bool = False
+) -> Outcome | None:
     document, attempt = open_attempt.posting.id, open_attempt.attempt
     if isinstance(found, ExternalIdConflict):
         ids = ", ".join(transaction.netsuite_id for transaction in found.transactions)
@@ -79,6 +102,8 @@ def _judge(open_attempt: OpenAttempt, found: Found, mapping: NetSuiteMapping) ->
             return _conflict(open_attempt, "EXTERNAL_ID_CONFLICT", difference)
         netsuite_id, number = found.netsuite_id, found.transaction_number
         return Outcome(document, attempt, "found", State.POSTED, netsuite_id=netsuite_id, transaction_number=number)
+    if open_attempt.last_outcome == "refused" and apply_anew and _about_its_application(open_attempt):
+        return Outcome(document, attempt, "absent", State.LOCKED)
     if open_attempt.last_outcome == "refused":
         return Outcome(
             document,
@@ -99,6 +124,12 @@ def _judge(open_attempt: OpenAttempt, found: Found, mapping: NetSuiteMapping) ->
         detail = "NetSuite says that the record exists, but shows it to no query of this role."
         return _conflict(open_attempt, "EXTERNAL_ID_HIDDEN", detail)
     return Outcome(document, attempt, "absent", State.LOCKED)
+
+
+def _about_its_application(open_attempt: OpenAttempt) -> bool:
+    """Whether NetSuite may have refused a credit memo because less was open than it was to settle."""
+    path = open_attempt.last_path
+    return bool(open_attempt.posting.credited) and (not path or path.startswith("apply"))
 
 
 def _conflict(open_attempt: OpenAttempt, code: str, detail: str) -> Outcome:
@@ -139,8 +170,9 @@ def read_back(
     waiting = store.unread(connection, lease.lock)
     while waiting:
         lease.check()
+        credits_ = any(one.applied is not None for one in waiting)
         with _lane(lanes, lease):
-            found = find_by_external_ids(client, [one.external_id for one in waiting])
+            found = find_by_external_ids(client, [one.external_id for one in waiting], applied=credits_)
         rows = [_compare(one, found[one.external_id]) for one in waiting if one.external_id in found]
         store.record_read_back(connection, lease.lock, rows)
         differences += sum(1 for row in rows if row[2] is not None)
@@ -158,4 +190,5 @@ def _compare(ours: Unread, theirs: NetSuiteTransaction | ExternalIdConflict) -> 
     if isinstance(theirs, ExternalIdConflict):
         ids = ", ".join(transaction.netsuite_id for transaction in theirs.transactions)
         return ours.id, None, f"several transactions have this external id: {ids}"
-    return ours.id, theirs.transaction_number, deviations(ours, theirs)
+    faults = [fault for fault in (deviations(ours, theirs), misapplied(ours.applied, theirs.applied)) if fault]
+    return ours.id, theirs.transaction_number, ", ".join(faults) or None

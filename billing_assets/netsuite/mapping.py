@@ -1,13 +1,14 @@
 """From a document to NetSuite's fields. A document that cannot be mapped whole is held; a line is never skipped."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import chain
 from operator import attrgetter, itemgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -29,6 +30,7 @@ from billing_assets.netsuite.mapping_file import (
 
 RECORD_TYPES: dict[Kind, RecordType] = {Kind.INVOICE: "invoice", Kind.CREDIT_MEMO: "creditMemo"}
 TRANSACTION_TYPES = {Kind.INVOICE: "CustInvc", Kind.CREDIT_MEMO: "CustCred"}
+_NOTHING_APPLIED: Mapping[str, Decimal] = MappingProxyType({})
 _CODES = {"customer": "CUSTOMER_UNMAPPED", "item": "ITEM_UNMAPPED", "branch": "BRANCH_UNMAPPED"}
 
 
@@ -154,8 +156,8 @@ class NetSuiteMapping:
                 message = "The line carries tax, but the mapping has no `tax` section."
                 yield finding("FIELD_UNMAPPED", f"lines[{line.line_no}].tax_amount", line.tax_amount, message)
 
-    def payload(self, document: Document, *, apply_to: str | None = None) -> bytes:
-        """The exact request body for a valid document. `apply_to` is NetSuite's id of the invoice it credits.
+    def payload(self, document: Document, apply: Mapping[str, Decimal] = _NOTHING_APPLIED) -> bytes:
+        """The exact request body for a valid document. `apply`: what of it settles each invoice, by NetSuite's id.
 
         NetSuite takes a credit memo's amounts as positive numbers, so its signs are turned.
         """
@@ -172,9 +174,13 @@ class NetSuiteMapping:
         if any(line.tax_amount for line in document.lines):
             body["taxDetailsOverride"] = True
             body["taxDetails"] = {"items": [*self._tax_details(document, sign)]}
-        if apply_to is not None:
-            amount = _number(document.total * sign)
-            body["apply"] = {"items": [{"doc": {"id": apply_to}, "apply": True, "amount": amount}]}
+        if apply:
+            body["apply"] = {
+                "items": [
+                    {"doc": {"id": invoice}, "apply": True, "amount": _number(amount)}
+                    for invoice, amount in apply.items()
+                ]
+            }
         return orjson.dumps(body)
 
     def _line(self, kind: Kind, document: Document, line: Line, sign: int) -> dict[str, Any]:

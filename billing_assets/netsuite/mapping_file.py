@@ -100,7 +100,7 @@ class MappingFile(_Part):
 Table = dict[str, dict[str, str]]
 """Rows of a lookup table by normalised key."""
 
-_DOCUMENT_COLUMNS = frozenset(Document.__dataclass_fields__) - {"lines", "extra", "posting_date"}
+_DOCUMENT_COLUMNS = frozenset(Document.__dataclass_fields__) - {"lines", "extra", "posting_date", "applications"}
 _LINE_COLUMNS = frozenset(Line._fields) - {"extra"}
 _OURS = frozenset({"externalId", "currency", "item", "apply", "taxDetails", "taxDetailsOverride"})
 _OURS_ON_LINES = frozenset({"quantity", "rate", "amount", "taxDetailsReference"})

@@ -8,6 +8,7 @@ import hashlib
 import random
 import time
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from heapq import heappop, heappush
 
 import psycopg
@@ -18,6 +19,7 @@ from billing_assets.batches.store import Lock
 from billing_assets.domain.documents import Kind, State
 from billing_assets.domain.rules import Finding, finding, state_for, validate
 from billing_assets.netsuite import store
+from billing_assets.netsuite.applying import apply_now
 from billing_assets.netsuite.client import NetSuiteClient, RecordType
 from billing_assets.netsuite.dispatch import Answered, Dispatch, Request, dispatching
 from billing_assets.netsuite.errors import (
@@ -33,7 +35,7 @@ from billing_assets.netsuite.errors import (
     Unknown,
 )
 from billing_assets.netsuite.lanes import Lanes
-from billing_assets.netsuite.look_up import read_back, settle_open_attempts
+from billing_assets.netsuite.look_up import open_amounts, read_back, settle_open_attempts
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.outage import wait_until_netsuite_answers
 from billing_assets.netsuite.privacy import withheld
@@ -82,6 +84,7 @@ class _Progress:
     sent: int = 0
     last_taken: int = 0  # row of the last document taken up: each is taken up once a run
     landed: int = 0
+    still_open: dict[str, Decimal] = field(default_factory=dict)  # of invoices that are credited, by internal id
     proven_absent: int = 0  # at the end: attempts that surely did not land, to be sent again
     exhausted: bool = False
     stopped: str | None = None  # why nothing more is sent
@@ -169,7 +172,8 @@ def _post_what_is_left(
     unwritten: list[Outcome],
 ) -> None:
     lanes.refresh(1)  # for the look-up; a run with little to do takes no more than it needs
-    settle_open_attempts(connection, client, lanes, mapping, lease, settings)
+    settle_open_attempts(connection, client, lanes, mapping, lease, settings, apply_anew=first)
+    progress.still_open = open_amounts(connection, client, lanes, lease)
     with dispatching(client, lanes, settings.netsuite.lanes, lease) as dispatch:
         try:
             _send_all(connection, dispatch, lanes, mapping, lease, progress)
@@ -179,7 +183,7 @@ def _post_what_is_left(
     lanes.refresh(1)  # all that is left to do are queries; other runs may have the rest
     if progress.outage and (first or progress.landed):
         return  # asking now would take minutes: first NetSuite must answer again
-    settled = settle_open_attempts(connection, client, lanes, mapping, lease, settings)
+    settled = settle_open_attempts(connection, client, lanes, mapping, lease, settings, apply_anew=first)
     progress.proven_absent = sum(outcome.state == State.LOCKED for outcome in settled)
     read_back(connection, client, lanes, lease, settings.netsuite)
 
@@ -228,17 +232,21 @@ def _send_slice(
         return
     progress.last_taken = postings[-1].id
     bodies: dict[int, bytes] = {}
+    applied: dict[int, dict[str, Decimal]] = {}
     types: dict[int, RecordType] = {}
     contents = {posting.id: posting.document for posting in postings}
     for posting in postings:
         if findings := _unfit(posting, mapping):
             store.hold(connection, held, posting.id, findings)
             continue
-        bodies[posting.id] = mapping.payload(posting.document, apply_to=posting.apply_to)
+        if posting.waits:  # it was put into the batch before the source said so
+            store.put_back(connection, held, posting.id)
+            continue
+        bodies[posting.id] = mapping.payload(posting.document, apply_now(posting, progress.still_open, applied))
         types[posting.id] = RECORD_TYPES[Kind(posting.document.kind)]
     if bodies:
         hashes = {document: hashlib.sha256(body).digest() for document, body in bodies.items()}
-        attempts = store.record_intents(connection, held, hashes)
+        attempts = store.record_intents(connection, held, hashes, applied)
         for document, body in bodies.items():
             dispatch.submit(Request(document, attempts[document], types[document], body, contents[document]))
 

@@ -1,31 +1,47 @@
 """The SQL of posting: documents to send, intents, outcomes, read-back. Every write carries the epoch of the lock."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
 from billing_assets.batches.store import Lock, StaleLockError, is_held
 from billing_assets.domain.documents import Document, State
+from billing_assets.domain.money import canonical
 from billing_assets.domain.rules import Finding
-from billing_assets.staging.content import parse_lines
+from billing_assets.staging.content import document_of
 from billing_assets.state.database import Connection, settle_order
+
+
+class Credited(NamedTuple):
+    """A posted invoice that a credit memo is applied to."""
+
+    netsuite_id: str
+    total: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """A document on its way: its row, its external id, and NetSuite's id of the invoice that it credits, if any.
-
-    `hold`: what an auditor said who held it when a run had it already.
+    """A document on its way: its row and its external id. `credited`: the invoices that it is applied to, by number, as
+    far as they are posted. `hold`: what an auditor said who held it when a run had it already.
     """
 
     id: int
     external_id: str
     document: Document
-    apply_to: str | None
+    credited: Mapping[str, Credited] = field(default_factory=dict)
     hold: Finding | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is applied to an invoice that is not posted."""
+        return any(one.applies_to not in self.credited for one in self.document.targets)
+
+
+_NOTHING_APPLIED: Mapping[int, Mapping[str, Decimal]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +81,39 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A posted document that was not yet compared with what NetSuite shows."""
+    """A posted document that was not yet compared with what NetSuite shows.
+
+    `applied`: what of a credit memo was sent to settle invoices; None where the billing system says nothing of it.
+    """
 
     id: int
     kind: str
     external_id: str
     total: Decimal
     netsuite_id: str
+    applied: Decimal | None
 
 
-_DOCUMENT = """
+_CREDITED = """
+    jsonb_array_elements(d.applications) as a
+    cross join lateral (
+        select t.netsuite_id, t.total from billing.staged_invoices as t
+        where t.source = billing.credited_source(d.source) and t.kind = 'invoice' and t.number = a.value ->> 0
+          and t.state || '' = 'posted' limit 1  -- never by an index of all that is posted
+    ) as t"""
+
+_DOCUMENT = f"""
     d.id, d.external_id, d.source, d.document_id, d.kind, d.number, d.status, d.created_at, d.document_date, d.due_date,
     d.customer, d.branch, d.currency, d.terms, d.purchase_order, d.memo, d.applies_to, d.total, d.extra, d.lines,
-    d.posting_date,
-    (select t.netsuite_id from billing.staged_invoices as t
-     where d.kind = 'credit_memo' and t.source = d.source and t.kind = 'invoice' and t.number = d.applies_to
-       and t.state = 'posted') as apply_to"""
+    d.posting_date, d.applications, case when d.applications is not null then (
+        select jsonb_object_agg(a.value ->> 0, jsonb_build_array(t.netsuite_id, t.total::text)) from {_CREDITED}
+    ) end as credited"""  # noqa: S608
 
 
 def _posting(row: dict[str, Any]) -> Posting:
-    names = (name for name in Document.__dataclass_fields__ if name != "lines")
-    document = Document(**{name: row[name] for name in names}, lines=parse_lines(row["lines"]))
+    credited = {number: Credited(one, Decimal(total)) for number, (one, total) in (row["credited"] or {}).items()}
     hold = Finding(**row["hold"]) if row.get("hold") else None
-    return Posting(row["id"], row["external_id"], document, row["apply_to"], hold)
+    return Posting(row["id"], row["external_id"], document_of(row), credited, hold)
 
 
 def next_to_send(connection: Connection, held: Lock, limit: int, after: int = 0) -> list[Posting]:
@@ -124,18 +150,43 @@ def by_number(connection: Connection, number: str) -> list[Posting]:
     return [_posting(row) for row in rows]
 
 
-def record_intents(connection: Connection, held: Lock, hashes: dict[int, bytes]) -> dict[int, int]:
+def credited_invoices(connection: Connection, held: Lock) -> list[str]:
+    """NetSuite's ids of the invoices that credit memos are applied to which this run holds and has not sent."""
+    rows = connection.execute(
+        f"""
+        select distinct t.netsuite_id from billing.staged_invoices as d cross join lateral {_CREDITED}
+        where d.batch = %s and d.epoch = %s and d.state = 'locked' and d.applications is not null order by 1""",  # noqa: S608
+        [held.partition_key, held.epoch],
+    )
+    return [row["netsuite_id"] for row in rows]
+
+
+def record_intents(
+    connection: Connection,
+    held: Lock,
+    hashes: dict[int, bytes],
+    applied: Mapping[int, Mapping[str, Decimal]] = _NOTHING_APPLIED,
+) -> dict[int, int]:
     """Commits the intent to post these documents (SHA-256 of the payload by document id). Attempt id by document.
 
-    Raises StaleLockError, writing nothing, when any of them is not ours any more.
+    `applied`: what of a credit memo settles each invoice, by document and number. Raises StaleLockError, writing
+    nothing, when any of them is not ours any more.
     """
-    rows = [{"document": document, "payload_hash": hashed.hex()} for document, hashed in hashes.items()]
+    rows = [
+        {
+            "document": document,
+            "payload_hash": hashed.hex(),
+            "applied": _pairs(applied[document]) if document in applied else None,
+        }
+        for document, hashed in hashes.items()
+    ]
     with connection.transaction():
         attempts = connection.execute(
             """
-            with r as (select * from jsonb_to_recordset(%(rows)s) as r (document bigint, payload_hash text)),
+            with r as (
+                select * from jsonb_to_recordset(%(rows)s) as r (document bigint, payload_hash text, applied jsonb)),
             moved as (
-                update billing.staged_invoices as d set state = 'posting'
+                update billing.staged_invoices as d set state = 'posting', applied = r.applied
                 from r where d.id = r.document and d.batch = %(key)s and d.epoch = %(epoch)s and d.state = 'locked'
                 returning d.id, d.external_id, r.payload_hash)
             insert into billing.posting_attempts (document, batch, run_id, epoch, attempt, external_id, payload_hash)
@@ -199,6 +250,22 @@ def record_outcomes(
             raise StaleLockError(held)
 
 
+def _pairs(applied: Mapping[str, Decimal]) -> list[tuple[str, str]]:
+    return [(number, canonical(amount)) for number, amount in applied.items()]
+
+
+def put_back(connection: Connection, held: Lock, document: int) -> None:
+    """Gives a document that must wait for another one back to the backlog. Raises StaleLockError."""
+    moved = connection.execute(
+        """
+        update billing.staged_invoices set state = 'ready', batch = null
+        where id = %s and batch = %s and epoch = %s and state = 'locked'""",
+        [document, held.partition_key, held.epoch],
+    ).rowcount
+    if not moved:
+        raise StaleLockError(held)
+
+
 def hold(connection: Connection, held: Lock, document: int, findings: Sequence[Finding]) -> None:
     """Holds a document that the mapping, as it is now, cannot carry whole, or an auditor holds; staging judges it anew.
 
@@ -252,7 +319,10 @@ def unread(connection: Connection, held: Lock) -> list[Unread]:
     """Posted documents of the batch that were not read back, or were different when they were."""
     rows = connection.execute(
         """
-        select id, kind, external_id, total, netsuite_id from billing.staged_invoices
+        select id, kind, external_id, total, netsuite_id,
+               case when applied is not null then (
+                   select coalesce(sum((a ->> 1)::numeric), 0) from jsonb_array_elements(applied) as a) end as applied
+        from billing.staged_invoices
         where batch = %s and state = 'posted' and (read_back_at is null or difference is not null) order by id""",
         [held.partition_key],
     )
@@ -340,6 +410,24 @@ def batch_problems(connection: Connection, partition_key: str, limit: int) -> li
         where d.batch = %s
           and (d.state <> 'posted' or d.read_back_at is null or d.difference is not null)
         order by d.id limit %s""",
+        [partition_key, limit],
+    ).fetchall()
+
+
+def applied_less(connection: Connection, partition_key: str, limit: int) -> list[dict[str, Any]]:
+    """Posted credit memos of a batch of which less was applied than the billing system says: less was open."""
+    return connection.execute(
+        """
+        select * from (
+            select d.number, d.currency, -d.total as total, w.invoices, w.to_apply,
+                   (select coalesce(sum((a ->> 1)::numeric), 0) from jsonb_array_elements(d.applied) as a) as applied
+            from billing.staged_invoices as d
+            cross join lateral (
+                select string_agg(a ->> 0, ', ') as invoices,
+                       case when bool_or(a ->> 1 is null) then -d.total else sum((a ->> 1)::numeric) end as to_apply
+                from jsonb_array_elements(d.applications) as a) as w
+            where d.batch = %s and d.state || '' = 'posted' and d.applied is not null
+        ) as c where c.applied < c.to_apply order by c.number limit %s""",
         [partition_key, limit],
     ).fetchall()
 

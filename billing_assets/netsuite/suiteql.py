@@ -25,7 +25,7 @@ class NetSuiteTransaction:
 
     `type` is `CustInvc`, `CustCred` or any other that holds the external id. `total` is in `currency` (an internal id)
     with NetSuite's sign: whether a credit memo's is negative is not documented, so compare `absolute_total`.
-    `tran_date` is `YYYY-MM-DD`.
+    `tran_date` is `YYYY-MM-DD`. `applied` is what of a credit memo settles invoices, where that was asked for.
     """
 
     netsuite_id: str
@@ -36,6 +36,7 @@ class NetSuiteTransaction:
     currency: str | None
     total: Decimal | None
     tran_date: str | None
+    applied: Decimal | None = None
 
     @property
     def absolute_total(self) -> Decimal | None:
@@ -93,13 +94,14 @@ def _page(client: NetSuiteClient, sql: str, offset: int) -> tuple[list[dict[str,
 
 
 def find_by_external_ids(
-    client: NetSuiteClient, external_ids: Sequence[str], *, any_case: bool = False
+    client: NetSuiteClient, external_ids: Sequence[str], *, any_case: bool = False, applied: bool = False
 ) -> dict[str, NetSuiteTransaction | ExternalIdConflict]:
     """The transactions of any type with these external ids, by external id; an id that NetSuite lacks has no key.
 
     One request for 1,000 ids. SuiteQL compares with regard to case while NetSuite's uniqueness does not: `any_case`
     also finds an id that somebody entered in another case (slower; for the few that NetSuite says exist and that the
-    plain look-up does not find). Raises ValueError for an id outside `[A-Z0-9_-]`, and NetSuiteError.
+    plain look-up does not find). `applied` asks what of each is applied, too. Raises ValueError for an id outside
+    `[A-Z0-9_-]`, and NetSuiteError.
     """
     wanted = list(dict.fromkeys(external_ids))
     for external_id in wanted:
@@ -108,8 +110,8 @@ def find_by_external_ids(
     found: dict[str, dict[str, NetSuiteTransaction]] = {}
     for start in range(0, len(wanted), PAGE_ROWS):
         chunk = wanted[start : start + PAGE_ROWS]
-        for row in query(client, _by_external_ids(chunk, any_case=any_case)):
-            transaction = _transaction(row)
+        for row in query(client, _by_external_ids(chunk, any_case=any_case, applied=applied)):
+            transaction = _transaction(row, applied=applied)
             same = found.setdefault(transaction.external_id.upper(), {})
             if same.setdefault(transaction.netsuite_id, transaction) != transaction:
                 raise NetSuiteAnswerUnreadable(f"NetSuite answered transaction {transaction.netsuite_id} in two ways")
@@ -122,16 +124,37 @@ def find_by_external_ids(
     }
 
 
-def _by_external_ids(external_ids: Sequence[str], *, any_case: bool) -> str:
+def amounts_unpaid(client: NetSuiteClient, netsuite_ids: Sequence[str]) -> dict[str, Decimal]:
+    """What is open on the transactions with these internal ids; one that NetSuite does not show has no key.
+
+    One request for 1,000 ids. Raises ValueError for an id that is none, and NetSuiteError.
+    """
+    if not all(map(_INTERNAL_ID.fullmatch, netsuite_ids)):
+        raise ValueError("an internal id is a number")
+    found = {}
+    for start in range(0, len(netsuite_ids), PAGE_ROWS):
+        values = ", ".join(netsuite_ids[start : start + PAGE_ROWS])
+        for row in query(
+            client,
+            f"SELECT id, foreignamountunpaid FROM transaction WHERE id IN ({values}) ORDER BY id",  # noqa: S608
+        ):
+            if not row.get("id"):
+                raise NetSuiteAnswerUnreadable("NetSuite answered a transaction without id")
+            found[row["id"]] = exact(row.get("foreignamountunpaid", "0")).copy_abs()
+    return found
+
+
+def _by_external_ids(external_ids: Sequence[str], *, any_case: bool, applied: bool) -> str:
     values = ", ".join(f"'{external_id}'" for external_id in external_ids)  # quote-free by the check of the caller
     column = "UPPER(externalid)" if any_case else "externalid"
+    amounts = "foreignpaymentamountused, " if applied else ""
     return (
-        "SELECT id, externalid, type, tranid, entity, currency, foreigntotal, "  # noqa: S608 - checked values only
+        f"SELECT id, externalid, type, tranid, entity, currency, foreigntotal, {amounts}"  # noqa: S608 - checked values
         f"TO_CHAR(trandate, 'YYYY-MM-DD') AS trandate FROM transaction WHERE {column} IN ({values}) ORDER BY id"
     )
 
 
-def _transaction(row: dict[str, str]) -> NetSuiteTransaction:
+def _transaction(row: dict[str, str], *, applied: bool = False) -> NetSuiteTransaction:
     missing = [name for name in ("id", "externalid", "type") if not row.get(name)]
     if missing:
         raise NetSuiteAnswerUnreadable(f"NetSuite answered a transaction without {', '.join(missing)}")
@@ -150,6 +173,7 @@ def _transaction(row: dict[str, str]) -> NetSuiteTransaction:
         currency=_short(row.get("currency")),
         total=None if total is None else exact(total),
         tran_date=_short(row.get("trandate")),
+        applied=exact(row.get("foreignpaymentamountused", "0")).copy_abs() if applied else None,
     )
 
 

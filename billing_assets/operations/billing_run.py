@@ -17,6 +17,7 @@ from billing_assets.domain.money import amount
 from billing_assets.operations.processes import Process, keep_running
 from billing_assets.operations.status import show_status, simple_table, status
 from billing_assets.runtime import Runtime
+from billing_assets.staging.store import waiting_credits
 from billing_assets.state.database import Connection
 
 ALL = "all"
@@ -163,7 +164,8 @@ def _is_staged(connection: Connection, runtime: Runtime, periods: Sequence[str],
     for row in connection.execute(
         """
         select period, status, count(*) as n from billing.staged_invoices
-        where period = any(%s) and state <> 'gone' group by 1, 2""",
+        where period = any(%s) and (state <> 'gone' or status = 'void') and source = billing.credited_source(source)
+        group by 1, 2""",
         [list(periods)],
     ):
         staged[(row["period"], row["status"])] = row["n"]
@@ -177,8 +179,12 @@ def _is_staged(connection: Connection, runtime: Runtime, periods: Sequence[str],
 
 
 def _is_settled(connection: Connection, runtime: Runtime, periods: Sequence[str], states: dict[str, int]) -> bool:
-    """Whether nothing is on its way any more: all is posted, held, excluded, rejected or waits for a closing."""
-    moving = {"ready", "batched", "locked", "posting"} & states.keys()
+    """Whether nothing is on its way any more: all is posted, held, excluded, rejected, or waits for a closing or for an
+    invoice that is none of these."""
+    waiting = {
+        row["number"] for row in waiting_credits(connection) if row["state"] == "ready" and row["period"] in periods
+    }
+    moving = {"batched", "locked", "posting"} & states.keys() or states.get("ready", 0) > len(waiting)
     return not moving and _is_staged(connection, runtime, periods, states) and not _unfinished(connection)
 
 

@@ -13,7 +13,8 @@ from billing_assets.domain.money import amount
 from billing_assets.domain.rules import RULES
 from billing_assets.netsuite.lanes import lanes_in_use
 from billing_assets.settings import Settings
-from billing_assets.staging.store import watermark
+from billing_assets.staging.corrections.store import corrections
+from billing_assets.staging.store import waiting_credits, watermark
 from billing_assets.state.database import Connection
 
 
@@ -33,9 +34,13 @@ def status(connection: Connection, settings: Settings, period: str | None = None
     findings = connection.execute(
         """
         select f ->> 'code' as code, count(distinct d.id) as count
-        from billing.staged_invoices as d, jsonb_array_elements(d.findings) as f
-        where d.state in ('open', 'held', 'excluded', 'ready', 'batched', 'rejected')
-          and (%(period)s::text is null or d.period = %(period)s) group by 1 order by 1""",
+        from (
+            select id, period, findings from billing.staged_invoices
+            where state in ('open', 'held', 'excluded', 'ready', 'batched', 'rejected')
+            union all
+            select id, period, findings from billing.staged_invoices where state = 'gone' and status = 'void'
+        ) as d, jsonb_array_elements(d.findings) as f
+        where %(period)s::text is null or d.period = %(period)s group by 1 order by 1""",
         {"period": period},
     ).fetchall()
     mark = watermark(connection, settings.source.name)
@@ -43,6 +48,8 @@ def status(connection: Connection, settings: Settings, period: str | None = None
         "documents": documents,
         "findings": {row["code"]: row["count"] for row in findings},
         "batches": counts_by_state(connection),
+        "credits_waiting": len({row["number"] for row in waiting_credits(connection)}),
+        "credit_memos_proposed": len(corrections(connection, undecided_only=True)),
         "watermark": mark.isoformat() if mark else None,
         "lanes": {"limit": settings.netsuite.lanes, "in_use": lanes_in_use(connection, settings.netsuite.account)},
     }
@@ -70,6 +77,10 @@ def show_status(console: Console, found: dict[str, Any], title: str) -> None:
     batches = ", ".join(f"{count} {state}" for state, count in found["batches"].items()) or "none yet"
     lanes = found["lanes"]
     console.print(f"Batches: {batches}. Lanes in use: {lanes['in_use']} of {lanes['limit']}.")
+    if found["credits_waiting"]:
+        console.print(f"Credit memos that wait for an invoice: {found['credits_waiting']:,} (`billing waiting`).")
+    if proposed := found["credit_memos_proposed"]:
+        console.print(f"Credit memos proposed for voided invoices: {proposed:,} (`billing voids list`).")
     console.print(f"Watermark: {found['watermark'] or 'never staged'}.")
 
 

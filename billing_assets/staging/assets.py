@@ -3,10 +3,13 @@
 import dagster as dg
 
 from billing_assets.billing_system.assets import billing_invoices
-from billing_assets.presentation import money, typed_table
+from billing_assets.presentation import money, table, typed_table
 from billing_assets.runtime import Runtime
 from billing_assets.staging import store
+from billing_assets.staging.corrections.store import corrections
+from billing_assets.staging.corrections.voids import judge_held
 from billing_assets.staging.staging import stage
+from billing_assets.staging.store import waiting_credits
 
 REASONS = dg.AssetCheckSpec(
     "every_stuck_document_has_a_reason",
@@ -31,6 +34,8 @@ COLUMNS = dg.TableSchema(
             ("total", "numeric", "Signed, tax included: credit memos are negative"),
             ("applies_to", "text", "Of a credit memo: the invoice that it corrects"),
             ("contract", "text", "The contract whose services it charges, where the billing system says"),
+            ("applications", "jsonb", "What a credit memo is applied to: invoices and amounts, null for what is open"),
+            ("applied", "jsonb", "What was sent to be applied: invoices and amounts"),
             ("line_count", "integer", "Number of lines"),
             ("lines", "jsonb", "The lines in their order; the view staged_invoice_lines names their columns"),
             (
@@ -75,6 +80,9 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
             result = stage(
                 connection, source, billing.queries, name, billing.validation, settings.staging, context.run.run_id
             )
+        judge_held(connection, name, billing.validation)
+        waiting = waiting_credits(connection, name)
+        proposed = corrections(connection, undecided_only=True)
         totals = store.totals_by_state(connection, name)
         findings = store.totals_by_finding(connection, name)
         without_reason = store.without_reason(connection, name)
@@ -86,6 +94,13 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
         "dagster/row_count": sum(row["documents"] for row in totals),
         "states": typed_table(totals, ["state", "kind", "currency", "documents", "total"]),
         "findings": typed_table(findings, ["code", "severity", "documents", "currency", "total"]),
+        "credits_waiting": len({row["number"] for row in waiting}),
+        "waiting_credits": table(waiting, ["number", "invoice", "why", "since", "currency", "total"]),
+        "credit_memos_proposed": len(proposed),
+        "proposed_credit_memos": table(
+            [one._asdict() for one in proposed],
+            ["number", "period", "currency", "total", "proposed_at", "branch"],
+        ),
     }
     for row in totals:
         metadata |= money(f"total_{row['state']}_{row['kind']}_{row['currency'] or 'none'}", row["total"])

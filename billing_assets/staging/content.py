@@ -1,13 +1,14 @@
 """The canonical content of a document: one text for the same facts, whatever engine they were read from."""
 
 import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
-from billing_assets.domain.documents import CONTRACT, SERVICE, Document, Line
+from billing_assets.domain.documents import CONTRACT, SERVICE, Application, Document, Line
 from billing_assets.domain.money import canonical
 
 
@@ -52,8 +53,25 @@ def parse_lines(rows: list[list[Any]]) -> tuple[Line, ...]:
     )
 
 
+def applications_json(applications: Iterable[Application]) -> bytes:
+    """Applications as a JSON array of pairs: number, and amount as canonical text or null."""
+    return orjson.dumps([(number, None if amount is None else canonical(amount)) for number, amount in applications])
+
+
+def parse_applications(pairs: Iterable[Sequence[str | None]]) -> tuple[Application, ...]:
+    """The inverse of `applications_json`, from the already parsed JSON."""
+    return tuple(Application(number or "", None if amount is None else Decimal(amount)) for number, amount in pairs)
+
+
+def document_of(row: Mapping[str, Any]) -> Document:
+    """The document of a row of `staged_invoices` that has all of its columns; what it is applied to is as staged."""
+    names = (name for name in Document.__dataclass_fields__ if name not in {"lines", "applications"})
+    lines, applications = parse_lines(row["lines"]), parse_applications(row["applications"] or ())
+    return Document(**{name: row[name] for name in names}, lines=lines, applications=applications)
+
+
 def content_hash(document: Document, lines: bytes) -> bytes:
-    """SHA-256 over everything the source says of a document, status and lines included (32 bytes)."""
+    """SHA-256 over everything the source says of a document, status, lines and applications included (32 bytes)."""
     header = orjson.dumps(
         [
             document.kind,
@@ -73,7 +91,9 @@ def content_hash(document: Document, lines: bytes) -> bytes:
         ],
         option=orjson.OPT_SORT_KEYS,
     )
-    return hashlib.sha256(header + lines).digest()
+    # Without applications the hash is what it was before there were any.
+    applications = applications_json(document.applications) if document.applications else b""
+    return hashlib.sha256(header + lines + applications).digest()
 
 
 def only_named(document: Document, posted: bytes) -> bool:

@@ -18,7 +18,8 @@ from billing_assets.domain.periods import ClosedMonths
 from billing_assets.domain.rules import MappingCheck, Policy, finding, state_for, validate
 from billing_assets.settings import StagingSettings
 from billing_assets.staging import holds, store
-from billing_assets.staging.content import content_hash, lines_json, only_named
+from billing_assets.staging.content import applications_json, content_hash, lines_json, only_named
+from billing_assets.staging.corrections.store import propose
 from billing_assets.staging.store import Incoming, Known
 from billing_assets.state.closed_months import closed_months
 from billing_assets.state.database import Connection, lift_idle_limit, restore_idle_limit, settle_order
@@ -121,6 +122,7 @@ def stage(
         for part in (gone, store.merge(connection, name)):
             for what, count in part.items():
                 counts[what] += count
+        propose(connection, name)
         store.finish(connection, name, run_id, since, watermark, counts)
     log.info("staged", source=name, since=since, watermark=watermark, **counts)
     return StagingResult(since, watermark, counts)
@@ -160,7 +162,7 @@ def _take(
     documents, bad = reader.read_documents(source, queries, name, list(wanted))
     # An engine may find more than was asked for: to some, `a` and `A` are equal.
     asked = ((one, wanted.get(one.document_id, _Wanted(None, None))) for one in documents)
-    rows = [row for one, held in asked if (row := _incoming(one, *held, validation))]
+    rows = [row for one, held in asked if (row := incoming_row(one, *held, validation))]
     _copy(connection, rows + [_unreadable(one, validation) for one in bad])
     found = {one.document_id for one in documents} | {one.document_id for one in bad}
     return [one for one in wanted if one not in found], len(bad)
@@ -196,7 +198,7 @@ def _chunks(
             yield {}, fresh
 
 
-def _incoming(
+def incoming_row(
     document: Document, known: Known | None, source_digest: bytes | None, validation: Validation
 ) -> Incoming | None:
     """The row to merge, or None where a posted document is what it was, with the digest that we know."""
@@ -236,6 +238,7 @@ def _incoming(
         _clean(document.memo),
         _clean(document.applies_to),
         _clean(document.extra.get(CONTRACT)),
+        _json_text(applications_json(document.targets)) if document.targets else None,
         document.total,
         len(document.lines),
         _json(document.extra),
@@ -253,7 +256,7 @@ def _unreadable(bad: reader.BadDocument, validation: Validation) -> Incoming:
     """A document that could not be understood is held under what is known of it, never dropped."""
     found = finding("FIELD_UNREADABLE", bad.field, bad.value_repr, bad.message)
     number = _key(bad.number or "") or bad.document_id
-    nothing = (None,) * 13
+    nothing = (None,) * 14
     return Incoming(
         bad.document_id,
         _key(bad.kind or "") or "unknown",
@@ -276,6 +279,7 @@ def _unreadable(bad: reader.BadDocument, validation: Validation) -> Incoming:
 def _without_text(document: Document) -> reader.BadDocument:
     """A document with a text that is none: half of a surrogate pair, which no database and no request takes."""
     texts = {name: getattr(document, name) for name in Document.__dataclass_fields__} | document.extra
+    texts |= {f"applications[{place}]": one.applies_to for place, one in enumerate(document.applications, 1)}
     for line in document.lines:
         texts |= {f"lines[{line.line_no}].{name}": value for name, value in (line._asdict() | line.extra).items()}
     field, value = next(

@@ -47,6 +47,7 @@ class Incoming(NamedTuple):
     memo: str | None
     applies_to: str | None
     contract: str | None
+    applications: str | None
     total: Any
     line_count: int
     extra: str
@@ -96,6 +97,13 @@ def polled(connection: Connection, source: str, judged_under: bytes, drift_days:
         where source = %(source)s and id > %(after)s and state = any(%(states)s)
           and state in ('open', 'held', 'excluded', 'ready', 'batched', 'rejected')
         order by id limit %(chunk)s"""
+    # The source still has them, and may take the void back.
+    voided: LiteralString = """
+        select id, document_id, content_hash, false as posted, false as drifted,
+               case when judged_under = %(judged_under)s then source_digest end as source_digest
+        from billing.staged_invoices
+        where source = %(source)s and id > %(after)s and state = 'gone' and status = 'void'
+        order by id limit %(chunk)s"""
     # In the order of the posting: in that of the ids, all that was ever posted would be passed by on the way.
     posted: LiteralString = """
         select id, posted_at, document_id, content_hash, true as posted, drift is not null as drifted,
@@ -107,10 +115,10 @@ def polled(connection: Connection, source: str, judged_under: bytes, drift_days:
     gone: LiteralString = """
         select id, document_id, content_hash, false as posted, false as drifted, null::bytea as source_digest
         from billing.staged_invoices
-        where source = %(source)s and id > %(after)s and state = 'gone'
+        where source = %(source)s and id > %(after)s and state = 'gone' and status <> 'void'
           and state_since > now() - make_interval(days => %(days)s)
         order by id limit %(chunk)s"""
-    for query in (posted, changeable, gone):
+    for query in (posted, changeable, voided, gone):
         after, posted_after = 0, None
         while rows := connection.execute(
             query,
@@ -134,7 +142,7 @@ def unknown(connection: Connection, source: str, document_ids: Sequence[str], dr
         """
         select document_id from billing.staged_invoices
         where source = %s and document_id = any(%s)
-          and (state <> 'gone' or state_since > now() - make_interval(days => %s))""",
+          and (state <> 'gone' or status = 'void' or state_since > now() - make_interval(days => %s))""",
         [source, list(document_ids), drift_days],
     )
     staged = {row["document_id"] for row in rows}
@@ -147,7 +155,8 @@ def create_incoming(connection: Connection) -> None:
         """
         create temporary table incoming on commit drop as
         select document_id, kind, number, status, created_at, document_date, due_date, period, posting_date, customer,
-               branch, currency, terms, purchase_order, memo, applies_to, contract, total, line_count, extra, lines,
+               branch, currency, terms, purchase_order, memo, applies_to, contract, applications, total, line_count,
+               extra, lines,
                content_hash, external_id, state as outcome, findings, source_digest, judged_under
         from billing.staged_invoices with no data"""
     )
@@ -182,10 +191,14 @@ def beside(connection: Connection, source: str, missing: Sequence[str]) -> Itera
                    select from billing.staged_invoices as o
                    where o.external_id = s.external_id and o.source <> s.source
                      and o.state not in ('open', 'excluded', 'gone'))
-               or (s.kind = 'credit_memo' and s.applies_to in (
-                   select o.number from billing.staged_invoices as o
-                   where o.source = %(source)s and o.kind = 'invoice'
-                     and o.document_id in (select document_id from incoming union all select unnest(%(missing)s)))))
+               or (s.applications is not null and s.id in (
+                   select c.id from billing.staged_invoices as c cross join jsonb_array_elements(c.applications) as a
+                   where c.source = %(source)s and c.state in ('held', 'ready', 'batched', 'rejected')
+                     and c.applications is not null and a.value ->> 0 in (
+                         select o.number from billing.staged_invoices as o
+                         where o.source = %(source)s and o.kind = 'invoice'
+                           and o.document_id in (
+                               select document_id from incoming union all select unnest(%(missing)s))))))
         order by s.id""",
         {"source": source, "missing": list(missing)},
     )
@@ -226,17 +239,19 @@ def add_cross_findings(connection: Connection, source: str, duplicate: Finding, 
         where i.outcome in ('ready', 'held')
         group by i.document_id, i.number"""
     targets = """
-        select i.document_id, i.applies_to as value, '' as detail
-        from incoming as i
-        where i.outcome in ('ready', 'held') and i.kind = 'credit_memo' and i.applies_to is not null
+        select i.document_id, left(string_agg(a.value ->> 0, ', ' order by a.value ->> 0), 80) as value, '' as detail
+        from incoming as i cross join jsonb_array_elements(i.applications) as a
+        where i.outcome in ('ready', 'held') and i.applications is not null
           and not exists (
               select from incoming as j
-              where j.kind = 'invoice' and j.number = i.applies_to and j.outcome <> 'excluded')
-          and not exists (
-              select from billing.staged_invoices as s
-              where s.source = %(source)s and s.kind = 'invoice' and s.number = i.applies_to
+              where j.kind = 'invoice' and j.number = a.value ->> 0 and j.outcome not in ('excluded', 'gone'))
+          -- one look at the index of numbers for each
+          and not coalesce((
+              select true from billing.staged_invoices as s
+              where s.source = %(source)s and s.kind = 'invoice' and s.number = a.value ->> 0
                 and s.state not in ('gone', 'excluded')
-                and not exists (select from incoming as j where j.document_id = s.document_id))"""
+                and not exists (select from incoming as j where j.document_id = s.document_id) limit 1), false)
+        group by i.document_id"""
     for found, cases in ((duplicate, duplicates), (unknown_target, targets)):
         connection.execute(
             add.format(cases),
@@ -254,11 +269,13 @@ def merge(connection: Connection, source: str) -> dict[str, int]:
     """Takes the temporary table over into `staged_invoices`, writing only what differs; counts by what happened."""
     content = ", ".join(f"{name} = i.{name}" for name in _CONTENT)
     changed = connection.execute(
-        # A batched document that changed and is still valid keeps its place unless its month moved.
+        # A batched document that changed and is still valid keeps its place unless its month moved, or what it settles:
+        # then it may have to wait for another invoice.
         f"""
         with next as (
             select i.*, s.id, s.state as old_state,
-                   case when i.outcome = 'ready' and s.state = 'batched' and i.period = s.period then 'batched'
+                   case when i.outcome = 'ready' and s.state = 'batched' and i.period = s.period
+                             and i.applications is not distinct from s.applications then 'batched'
                         when s.state = 'rejected' and s.content_hash = i.content_hash then 'rejected'
                         else i.outcome end as new_state
             from incoming as i
@@ -270,8 +287,9 @@ def merge(connection: Connection, source: str) -> dict[str, int]:
             staged_at = clock_timestamp(), batch = case when i.new_state in ('batched', 'rejected') then s.batch end
         from next as i
         where s.id = i.id and s.state = i.old_state
-          and (s.content_hash, s.external_id, s.state, s.findings, s.period, s.contract)
-              is distinct from (i.content_hash, i.external_id, i.new_state, i.findings, i.period, i.contract)
+          and (s.content_hash, s.external_id, s.state, s.findings, s.period, s.contract, s.applications)
+              is distinct from (i.content_hash, i.external_id, i.new_state, i.findings, i.period, i.contract,
+                                i.applications)
         """,  # noqa: S608  only our own column names are put together
         {"source": source, "states": [*_CHANGEABLE, "gone"]},
     ).rowcount
@@ -292,7 +310,7 @@ def merge(connection: Connection, source: str) -> dict[str, int]:
         where s.source = %(source)s and s.document_id = i.document_id
           and (s.state = any(%(states)s) or (s.state = 'posted' and s.content_hash = i.content_hash))
           and (s.source_digest, s.judged_under) is distinct from (i.source_digest, i.judged_under)""",
-        {"source": source, "states": _CHANGEABLE},
+        {"source": source, "states": [*_CHANGEABLE, "gone"]},
     )
     drifted = connection.execute(
         """
@@ -317,6 +335,12 @@ def mark_gone(connection: Connection, source: str, document_ids: Sequence[str]) 
         where source = %s and document_id = any(%s) and state = any(%s)""",
         [source, list(document_ids), _CHANGEABLE],
     ).rowcount
+    connection.execute(  # what was voided is gone already; now it is like everything else that the source has no more
+        """
+        update billing.staged_invoices set status = 'missing', content_hash = ''
+        where source = %s and document_id = any(%s) and state = 'gone' and status = 'void'""",
+        [source, list(document_ids)],
+    )
     drifted = connection.execute(
         """
         update billing.staged_invoices
@@ -366,10 +390,15 @@ def totals_by_finding(connection: Connection, source: str) -> list[dict[str, Any
         """
         select f ->> 'code' as code, f ->> 'severity' as severity, d.currency, count(distinct d.id) as documents,
                sum(d.total) as total
-        from billing.staged_invoices as d, jsonb_array_elements(d.findings) as f
-        where d.source = %s and d.state in ('held', 'excluded', 'ready', 'batched')
+        from (
+            select id, currency, total, findings from billing.staged_invoices
+            where source = %(source)s and state in ('held', 'excluded', 'ready', 'batched')
+            union all
+            select id, currency, total, findings from billing.staged_invoices
+            where source = %(source)s and state = 'gone' and status = 'void'
+        ) as d, jsonb_array_elements(d.findings) as f
         group by 1, 2, 3 order by 4 desc, 1""",
-        [source],
+        {"source": source},
     ).fetchall()
 
 
@@ -393,4 +422,22 @@ def held(connection: Connection, code: str | None = None) -> list[dict[str, Any]
             jsonb_build_object('code', %(code)s::text)))
         order by period, id""",
         {"code": code},
+    ).fetchall()
+
+
+def waiting_credits(
+    connection: Connection, source: str | None = None, *, invoice_batch: str | None = None
+) -> list[dict[str, Any]]:
+    """Credit memos that wait for an invoice, and why it is not in NetSuite: of a source, or for invoices of a batch.
+
+    A row for each invoice; one that waits for several has several. Longest waiting first.
+    """
+    return connection.execute(
+        """
+        select number, invoice, why, since, state, invoice_state, period, branch, currency, total
+        from billing.waiting_credits
+        where (%(source)s::text is null or billing.credited_source(source) = %(source)s)
+          and (%(batch)s::text is null or invoice_batch = %(batch)s)
+        order by since, number, invoice""",
+        {"source": source, "batch": invoice_batch},
     ).fetchall()

@@ -149,3 +149,33 @@ def test_a_look_does_not_read_what_was_ever_posted(connection: Connection) -> No
         plan = connection.execute("explain " + query, argument).fetchall()
         lines = "\n".join(row["QUERY PLAN"] for row in plan)
         assert "Seq Scan on staged_invoices" not in lines, lines
+
+
+def test_a_credit_memo_that_waits_for_its_invoice_is_a_cause_of_its_own_and_names_both(connection: Connection) -> None:
+    waits = document(connection, "ready", since=hours(30), total="-4.00")
+    document(connection, "ready", since=hours(20), total="-8.00")
+    connection.execute(
+        "update billing.staged_invoices set kind = 'credit_memo', number = 'C1', applications = '[[\"1\", null]]'"
+        " where total < 0"
+    )
+    connection.execute("update billing.staged_invoices set number = 'C2' where id <> %s", [waits])
+    held = document(connection, "held", since=hours(30))
+    connection.execute("update billing.staged_invoices set number = '1' where id = %s", [held])
+    alerts = seen(connection)
+    assert set(alerts) == {"unposted:waits_for_invoice", "unposted:needs_people"}
+    waiting = alerts["unposted:waits_for_invoice"]
+    assert waiting.title == "1 credit memo waiting for an invoice for more than 24 hours"
+    assert waiting.what_happened.startswith("C1 waits for 1: The invoice is held: ")
+    assert (waiting.documents, waiting.money) == (1, (("GBP", Decimal("-4.00")),))
+
+
+def test_a_proposed_credit_memo_about_which_nobody_decides_is_told(connection: Connection) -> None:
+    key = batch(connection, "2010-11-0001", planned_at=hours(900), state="posted")
+    for age in (25, 23):
+        invoice = document(connection, "posted", since=hours(900), batch=key)
+        connection.execute(
+            "insert into billing.proposed_credit_memos (document, total, proposed_at) values (%s, -100, %s)",
+            [invoice, hours(age)],
+        )
+    (alert,) = seen(connection).values()
+    assert (alert.cause, alert.documents, alert.money) == ("voids_undecided", 1, (("GBP", Decimal(-100)),))

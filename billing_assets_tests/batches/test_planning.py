@@ -103,6 +103,22 @@ def test_a_credit_memo_waits_until_the_invoice_that_it_credits_is_posted(state: 
     assert builders.states(state)["C1"] == "batched"
 
 
+def test_a_credit_memo_for_several_invoices_waits_for_the_last_of_them(state: Connection) -> None:
+    named = builders.applied("500000", "2", "500001", None, "600000", "1")
+    credit = builders.credit_memo("C1", applications=named)
+    stage_rows(state, [*invoices(2), credit, builders.credit_memo("C2")])
+    assert plan(state, SETTINGS) == ["2010-11-0001"]
+    assert builders.states(state) == {"500000": "batched", "500001": "batched", "C1": "ready", "C2": "batched"}
+    for number in ("500000", "500001"):
+        set_state(state, number, "locked", "posting", "posted")
+    assert plan(state, SETTINGS) == []  # nobody knows 600000 yet
+    stage_rows(state, invoices(1, 600_000, document_date=date(2010, 10, 5)))
+    assert plan(state, SETTINGS) == ["2010-10-0001"]
+    set_state(state, "600000", "locked", "posting", "posted")
+    assert plan(state, SETTINGS) == ["2010-11-0002"]
+    assert builders.states(state)["C1"] == "batched"
+
+
 def test_planners_at_once_never_share_a_document_and_number_their_batches_apart(
     state: Connection, state_url: str
 ) -> None:

@@ -8,7 +8,15 @@ from typing import Any
 import dagster as dg
 
 from billing_assets.close import store
-from billing_assets_tests.builders import change_document, delete_document, insert_document, void_document
+from billing_assets.staging.corrections.voids import confirm
+from billing_assets_tests.builders import (
+    change_document,
+    close_document,
+    delete_document,
+    insert_document,
+    states,
+    void_document,
+)
 from billing_assets_tests.end_to_end.system import PERIOD, System, checks, exact, metadata, rows, unknown_transaction
 
 
@@ -298,3 +306,46 @@ def closed_tonight(system: System) -> list[str]:
     )
     found = system.defs.resolve_schedule_def("close_months_that_moved").evaluate_tick(context)
     return [str(request.partition_key) for request in found.run_requests or []]
+
+
+def test_a_void_before_posting_is_gone_and_one_after_it_is_corrected_by_a_credit_memo_that_reconciles(
+    system: System,
+) -> None:
+    voided = posted_month(system)
+    never_sent = insert_document(system.source, "500006")
+    void_document(system.source, never_sent)
+    void_document(system.source, voided)
+    assert system.stage().success
+    assert states(system.state)["500006"] == "gone"
+    ((number, what),) = differences(system)
+    assert number == "500001"
+    assert "changed in the billing system after it was posted" in what
+    assert system.planned() == []  # proposed is not sent
+    runtime, day = system.runtime, datetime(2010, 11, 29, tzinfo=UTC)
+    for _ in range(2):
+        confirm(system.state, "500001", by="x", why="y", validation=runtime.validation, now=day)
+    (key,) = system.planned()
+    assert system.post(key).success
+    shown, passed = close(system)
+    assert passed == {"billing_and_netsuite_agree": True, "nothing_on_its_way": True}
+    assert exact(shown["total_netsuite_GBP_exact"]) == Decimal("-9.86")
+    (open_amount,) = system.account.rows("SELECT foreignamountunpaid FROM transaction WHERE externalid = 'INV-500001'")
+    assert Decimal(open_amount["foreignamountunpaid"]) == 0
+    close_document(system.source, never_sent)
+    assert system.stage().success
+    assert states(system.state)["500006"] == "ready"
+
+
+def test_staging_and_batch_show_which_credit_memo_waits_for_which_invoice_and_why(system: System) -> None:
+    insert_document(system.source, "500001")
+    insert_document(system.source, "C500002", kind="credit_memo", applies_to="500001")
+    staged = metadata(system.stage(), "staged_invoices")
+    (row,) = rows(staged["waiting_credits"].records)
+    assert (staged["credits_waiting"], row["number"], row["invoice"]) == (1, "C500002", "500001")
+    assert row["why"] == "The invoice waits for a batch."
+    system.refuse("INV-500001")
+    (key,) = system.planned()
+    assert not system.post(key).success
+    observed = system.instance.fetch_observations(dg.AssetKey("netsuite_invoices"), limit=1).records
+    (row,) = rows(observed[0].asset_observation.metadata["waiting_credits"].value.records)  # type: ignore[union-attr]
+    assert row["why"] == f"NetSuite refused the invoice in batch {key}; `billing rejected` says why."

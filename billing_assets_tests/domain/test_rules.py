@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from billing_assets.domain.documents import Document, State
 from billing_assets.domain.rules import RULES, Finding, Policy, finding, state_for, validate
-from billing_assets_tests.builders import credit_memo, document, line, shipped_mapping
+from billing_assets_tests.builders import applied, credit_memo, document, line, shipped_mapping
 
 POLICY = Policy({"GBP": 2, "JPY": 0, "BHD": 3}, closed_through=date(2010, 10, 31))
 
@@ -101,6 +101,48 @@ BROKEN_AND_SOUND: list[tuple[str, str, Document, Document]] = [
         document(due_date=date(2010, 11, 4)),
         document(due_date=date(2010, 11, 5)),
     ),
+    (
+        "APPLICATION_NOT_A_CREDIT",
+        "kind",
+        document(applications=applied("1", "5")),
+        credit_memo(applications=applied("1", "5")),
+    ),
+    (
+        "APPLICATION_AMOUNT",
+        "applications[1].amount",
+        credit_memo(applications=applied("1", "0")),
+        credit_memo(applications=applied("1", "0.01")),
+    ),
+    (
+        "APPLICATION_AMOUNT",
+        "applications[2].amount",
+        credit_memo(applications=applied("1", "5", "2", "-1")),
+        credit_memo(applications=applied("1", "5", "2", None)),
+    ),
+    (
+        "AMOUNT_PRECISION",
+        "applications[1].amount",
+        credit_memo(applications=applied("1", "0.001")),
+        credit_memo(applications=applied("1", "0.010")),
+    ),
+    (
+        "APPLICATION_REPEATED",
+        "applications",
+        credit_memo(applications=applied("1", "1", "1", None)),
+        credit_memo(applications=applied("1", "1", "2", None)),
+    ),
+    (
+        "APPLICATION_EXCEEDS_CREDIT",
+        "applications",
+        credit_memo(applications=applied("1", "5", "2", "5.01")),
+        credit_memo(applications=applied("1", "5", "2", "5")),
+    ),
+    (
+        "TEXT_TOO_LONG",
+        "applications",
+        credit_memo(applications=applied("1" * 81, None)),
+        credit_memo(applications=applied("1" * 80, None)),
+    ),
 ]
 
 SEEN_BY_STAGING = {"DUPLICATE_NUMBER", "CREDIT_TARGET_UNKNOWN", "FIELD_UNREADABLE"}
@@ -177,9 +219,9 @@ def test_a_zero_total_excludes_whatever_else_is_wrong(status: str) -> None:
     assert state_for(status, findings(broken)) is State.EXCLUDED
 
 
-def test_a_voided_document_is_excluded_whatever_else_is_wrong() -> None:
+def test_a_voided_document_is_gone_whatever_else_is_wrong() -> None:
     assert codes(document(lines=(), status="void", total=Decimal(0), customer=None)) == ["VOIDED"]
-    assert state_for("void", findings(document(status="void"))) is State.EXCLUDED
+    assert state_for("void", findings(document(status="void"))) is State.GONE
 
 
 @pytest.mark.parametrize(

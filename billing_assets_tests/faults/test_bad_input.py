@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from billing_assets.billing_system import reader
 from billing_assets.billing_system.errors import ValueRefused, asking
-from billing_assets.staging.staging import _incoming
+from billing_assets.staging.staging import incoming_row
 from billing_assets_tests import builders
 from billing_assets_tests.builders import codes
 from billing_assets_tests.conftest import _database
@@ -115,7 +115,7 @@ def test_an_early_year_has_a_month_of_its_own(world: Staging) -> None:
 )
 def test_half_a_surrogate_pair_holds_its_document(changes: Row, path: str) -> None:
     """SQL Server keeps such texts, and no other database, no JSON and no request does."""
-    row = _incoming(builders.document(**changes), None, None, builders.validation())
+    row = incoming_row(builders.document(**changes), None, None, builders.validation())
     assert row is not None
     assert row.outcome == "held"
     (found,) = json.loads(row.findings)

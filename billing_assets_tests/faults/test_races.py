@@ -208,8 +208,8 @@ def test_a_document_that_changes_between_intent_and_post_goes_as_it_was_staged_a
     before = count(system.source, system.account)
     record_intents = netsuite.record_intents
 
-    def and_then_change(connection: Connection, held: Lock, hashes: dict[int, bytes]) -> dict[int, int]:
-        attempts = record_intents(connection, held, hashes)
+    def and_then_change(connection: Connection, held: Lock, hashes: dict[int, bytes], *applied: Any) -> dict[int, int]:
+        attempts = record_intents(connection, held, hashes, *applied)
         change_line(system.source, document, price="999.99", amount="999.99")
         change_document(system.source, document, total="999.99")
         stage_now(system.runtime.database_url, system.runtime.source_url)

@@ -22,7 +22,7 @@ from billing_assets.netsuite.posting import PostingResult, post_batch, post_thro
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.sandbox.sample.tables import netsuite_references
 from billing_assets.settings import BatchSettings, NetSuiteSettings, Settings
-from billing_assets.staging.content import content_hash, lines_json
+from billing_assets.staging.content import applications_json, content_hash, lines_json
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests import builders
 from billing_assets_tests.sandbox.netsuite.account import Account, log_in
@@ -60,12 +60,13 @@ def stage_rows(state: Connection, documents: Iterable[Document], row_state: str 
     rows = []
     for document in documents:
         lines = lines_json(document.lines)
-        row = {name: getattr(document, name) for name in Document.__dataclass_fields__ if name != "lines"}
+        row = {name: getattr(document, name) for name in Document.__dataclass_fields__}
         row |= {
             "period": document.period,
             "line_count": len(document.lines),
             "extra": Jsonb(document.extra),
             "lines": Jsonb(orjson.loads(lines)),
+            "applications": Jsonb(orjson.loads(applications_json(document.targets))) if document.targets else None,
             "content_hash": content_hash(document, lines),
             "external_id": builders.shipped_mapping().external_id(document.kind, document.number),
             "state": row_state,

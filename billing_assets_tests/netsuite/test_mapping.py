@@ -92,7 +92,7 @@ def test_the_shipped_mapping_sends_an_invoice_as_netsuite_wants_it() -> None:
 
 def test_a_credit_memo_turns_its_signs_and_applies_to_its_invoice() -> None:
     credited = credit_memo("C1", "-7.50", applies_to="536365", memo="<>&\"' £ 😀 \\u0000")
-    body = exact(shipped_mapping().payload(credited, apply_to="647"))
+    body = exact(shipped_mapping().payload(credited, {"647": Decimal("7.50")}))
     assert body["externalId"] == "CM-C1"
     assert body["apply"] == {"items": [{"doc": {"id": "647"}, "apply": True, "amount": "7.5"}]}
     assert "terms" not in body
@@ -233,7 +233,7 @@ def test_tax_goes_through_tax_details_with_the_line_they_belong_to(tmp_path: Pat
     taxed = line(3, "-10.00", item="47503J", tax_code="ZÜRICH", tax_rate=Decimal("7.70"), tax_amount=Decimal("-0.77"))
     of = credit_memo("1", lines=(line(1, "-1.00", item="47503J"), taxed))
     assert gaps(one, of) == []
-    body = exact(one.payload(of, apply_to="9"))
+    body = exact(one.payload(of, {"9": -of.total}))
     assert body["taxDetailsOverride"] is True
     assert body["taxDetails"]["items"] == [
         {

@@ -21,6 +21,8 @@ def test_status_of_an_empty_database_has_all_keys(state_url: str) -> None:
             "documents": [],
             "findings": {},
             "batches": {},
+            "credits_waiting": 0,
+            "credit_memos_proposed": 0,
             "watermark": None,
             "lanes": {"limit": 15, "in_use": 0},
         }
@@ -69,6 +71,8 @@ def test_no_amount_is_ever_cut_off(width: int) -> None:
         ],
         "findings": {"ZERO_TOTAL": 3},
         "batches": {"posted": 1},
+        "credits_waiting": 0,
+        "credit_memos_proposed": 0,
         "watermark": None,
         "lanes": {"limit": 15, "in_use": 0},
     }

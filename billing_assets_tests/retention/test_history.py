@@ -16,6 +16,7 @@ from billing_assets.netsuite.store import Outcome
 from billing_assets.operations.status import status
 from billing_assets.settings import AlertSettings, BatchSettings, Settings
 from billing_assets.staging import store as staging
+from billing_assets.staging.corrections import store as corrections
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.retention.posted import UNKNOWN_AFTER, lock
 
@@ -33,7 +34,28 @@ def history(state_url: str) -> Iterator[Connection]:
     """A database with much behind it and little before it."""
     with connect(state_url) as connection:
         fill(connection, MONTHS, MONTH, PRESENT)
+        _credit(connection)
         yield connection
+
+
+def _credit(connection: Connection) -> None:
+    """Some of what is ready are credit memos for invoices of long ago; and some that are posted are void by now."""
+    connection.execute(
+        """
+        with posted as (select id, number, row_number() over (order by id) as n from billing.staged_invoices
+                        where state = 'posted' and kind = 'invoice'),
+        ready as (select id, row_number() over (order by id) as n from billing.staged_invoices where state = 'ready')
+        update billing.staged_invoices as s
+        set kind = 'credit_memo', total = -abs(s.total),
+            applications = jsonb_build_array(jsonb_build_array(p.number, null))
+        from ready as r join posted as p on p.n = 50 * r.n where s.id = r.id and r.n <= 20"""
+    )
+    connection.execute(
+        """
+        insert into billing.proposed_credit_memos (document, total)
+        select id, -total from billing.staged_invoices where state = 'posted' order by id limit 5"""
+    )
+    connection.execute("analyze billing.staged_invoices")
 
 
 def read(connection: Connection) -> dict[str, int]:
@@ -52,6 +74,7 @@ def post_a_batch(connection: Connection) -> None:
     held = lock(connection, key)
     batches.locked_summary(connection, key)
     posting.open_attempts(connection, held, UNKNOWN_AFTER)
+    assert len(posting.credited_invoices(connection, held)) == 20
     waiting = posting.next_to_send(connection, held, 1000)
     attempts = posting.record_intents(connection, held, {one.id: b"0" for one in waiting})
     landed = [Outcome(one, attempt, "landed", State.POSTED, netsuite_id="1") for one, attempt in attempts.items()]
@@ -59,6 +82,8 @@ def post_a_batch(connection: Connection) -> None:
     posting.record_read_back(connection, held, [(one.id, None, None) for one in posting.unread(connection, held)])
     posting.batch_totals(connection, key)
     posting.batch_problems(connection, key, 200)
+    posting.applied_less(connection, key, 200)
+    staging.waiting_credits(connection, invoice_batch=key)
     batches.release(connection, held, UNKNOWN_AFTER)
 
 
@@ -88,6 +113,10 @@ WORK: dict[str, Work] = {
         staging.totals_by_state(connection, "billing"),
         staging.totals_by_finding(connection, "billing"),
         staging.without_reason(connection, "billing"),
+    ],
+    "what waits for an invoice or a decision": lambda connection: [
+        staging.waiting_credits(connection, "billing"),
+        corrections.corrections(connection, undecided_only=True),
     ],
     "which months moved": lambda connection: close.months_that_moved(connection, 26),
 }

@@ -55,7 +55,7 @@ def test_every_document_of_the_source_has_exactly_one_state(bench: Bench) -> Non
     rows = bench.state.execute(
         "select state, count(*) as n from billing.staged_invoices group by state order by state"
     ).fetchall()
-    assert {row["state"]: row["n"] for row in rows} == {"ready": 1, "open": 1, "excluded": 2, "held": 5}
+    assert {row["state"]: row["n"] for row in rows} == {"ready": 1, "open": 1, "excluded": 1, "gone": 1, "held": 5}
     assert bench.codes("4") == ["ZERO_TOTAL"]
     assert bench.codes("5") == ["CUSTOMER_MISSING"]
     assert bench.codes("A6") == ["KIND_UNSUPPORTED"]
@@ -145,14 +145,19 @@ def test_a_document_that_is_opened_again_waits_again(bench: Bench) -> None:
     assert (bench.row("536365")["state"], bench.row("536365")["batch"]) == ("open", None)
 
 
-def test_a_voided_document_is_excluded_with_the_reason(bench: Bench) -> None:
+def test_a_voided_document_is_gone_with_the_reason_and_back_when_the_void_is_taken_back(bench: Bench) -> None:
     void_document(bench.source, insert_document(bench.source, "1"))
     later = insert_document(bench.source, "2")
     bench.stage()
     void_document(bench.source, later)
     bench.stage()
-    assert bench.states() == {"1": "excluded", "2": "excluded"}
+    assert bench.states() == {"1": "gone", "2": "gone"}
     assert bench.codes("2") == ["VOIDED"]
+    close_document(bench.source, later)
+    bench.state.execute("update billing.staged_invoices set state_since = now() - interval '1 year'")  # polled for ever
+    bench.stage()
+    assert bench.states() == {"1": "gone", "2": "ready"}
+    assert bench.codes("2") == []
 
 
 @pytest.mark.parametrize("state", ["ready", "batched", "rejected"])

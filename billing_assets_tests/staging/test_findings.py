@@ -31,7 +31,7 @@ from billing_assets_tests.staging.conftest import Bench
 def take_over(bench: Bench, documents: Iterable[Document], bad: Iterable[BadDocument] = ()) -> None:
     """The second half of a staging, for what no PostgreSQL source can hold."""
     rules = validation()
-    rows = [staging._incoming(one, None, None, rules) for one in documents]
+    rows = [staging.incoming_row(one, None, None, rules) for one in documents]
     with bench.state.transaction():
         store.create_incoming(bench.state)
         with store.copy_incoming(bench.state) as copy:
@@ -127,7 +127,7 @@ def test_a_document_may_take_the_number_of_one_that_is_voided(bench: Bench) -> N
         change_document(bench.source, kept, number=number, status="closed")
         void_document(bench.source, voided)
         bench.stage()
-        assert (bench.by_id(voided)["state"], bench.by_id(kept)["state"]) == ("excluded", "ready")
+        assert (bench.by_id(voided)["state"], bench.by_id(kept)["state"]) == ("gone", "ready")
 
 
 def test_a_credit_memo_waits_for_the_invoice_that_it_names(bench: Bench) -> None:

@@ -25,7 +25,7 @@ from billing_assets.sandbox.sample.waves import schedule
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _FIRST_TABLES = ["customers", "invoice_lines", "invoices"]
-_TABLES = sorted([*_FIRST_TABLES, "contracts", "contract_services"])
+_TABLES = sorted([*_FIRST_TABLES, "contracts", "contract_services", "credit_applications"])
 _LOADER_LOCK = 0x5A3B1E  # one loader at a time, so that no document is created twice
 _PAYMENT_TERM = timedelta(days=30)
 _TERMS = "NET30"

@@ -62,3 +62,12 @@ CREATE TABLE IF NOT EXISTS contract_services (
     expected_amount numeric(14, 3),
     PRIMARY KEY (contract_no, service)
 );
+
+-- Which part of a credit memo settles which invoice, where somebody said so. The data set knows nothing of it: empty.
+CREATE TABLE IF NOT EXISTS credit_applications (
+    credit_id      bigint NOT NULL,
+    invoice_number text NOT NULL,
+    amount         numeric(14, 3)           -- NULL: as much as is open
+);
+
+CREATE INDEX IF NOT EXISTS credit_applications_credit ON credit_applications (credit_id);

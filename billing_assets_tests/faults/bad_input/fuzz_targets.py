@@ -120,7 +120,7 @@ def _judge(status: int, data: bytes) -> None:
     """What a look-up makes of an open attempt: posted only for our type, total and external id."""
     document = builders.document("536365", created_at=datetime(2010, 11, 5, tzinfo=UTC))
     last = ("unknown", "exists", "refused", None)[status % 4]
-    attempt = OpenAttempt(Posting(1, "INV-536365", document, None), 1, status % 2 == 0, last, 500, None, None, None)
+    attempt = OpenAttempt(Posting(1, "INV-536365", document), 1, status % 2 == 0, last, 500, None, None, None)
     try:
         found = find_by_external_ids(_canned(data), ["INV-536365"]).get("INV-536365")
     except NetSuiteError:

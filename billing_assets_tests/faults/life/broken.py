@@ -55,7 +55,7 @@ def no_intent(_: World) -> Iterator[None]:
     intend, record = netsuite.record_intents, netsuite.record_outcomes
     waiting: dict[int, bytes] = {}
 
-    def later(_connection: Connection, _held: Lock, hashes: dict[int, bytes]) -> dict[int, int]:
+    def later(_connection: Connection, _held: Lock, hashes: dict[int, bytes], _applied: object) -> dict[int, int]:
         waiting.update(hashes)
         return dict.fromkeys(hashes, 0)
 
@@ -73,7 +73,7 @@ def no_look_up(_: World) -> Iterator[None]:
     """An open attempt is taken for absent at once, and its document sent again."""
     judge = look_up._judge
 
-    def without_looking(one: OpenAttempt, _found: look_up.Found, mapping: NetSuiteMapping) -> Outcome | None:
+    def without_looking(one: OpenAttempt, _found: look_up.Found, mapping: NetSuiteMapping, *_: bool) -> Outcome | None:
         return judge(replace(one, due=True, last_outcome="unknown"), None, mapping)
 
     with patch.object(look_up, "_judge", without_looking):
@@ -196,8 +196,8 @@ def one_transaction_for_all(_: World) -> Iterator[None]:
     """The transaction of the intents stays open while NetSuite works."""
     intend = netsuite.record_intents
 
-    def left_open(connection: Connection, held: Lock, hashes: dict[int, bytes]) -> dict[int, int]:
-        attempts = intend(connection, held, hashes)
+    def left_open(connection: Connection, held: Lock, hashes: dict[int, bytes], *applied: Any) -> dict[int, int]:
+        attempts = intend(connection, held, hashes, *applied)
         connection.execute("begin")
         return attempts
 

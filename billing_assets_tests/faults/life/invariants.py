@@ -167,7 +167,8 @@ def staged_as_the_source_says(now: View) -> None:
     for row in now.ours.documents.values():
         source = now.source.get(row["document_id"])
         if row["state"] in CHANGEABLE:
-            assert (row["state"] == "gone") == (source is None), f"{_where(row)}, at the source: {source}"
+            gone = source is None or source.status == "void"
+            assert (row["state"] == "gone") == gone, f"{_where(row)}, at the source: {source}"
             assert source is None or same_content(row, source), f"{_where(row)} is not what the source says: {source}"
         if row["state"] == "posted":
             drifted = source is None or not same_content(row, source)
@@ -198,7 +199,10 @@ def all_is_done(now: View) -> None:
             assert row["state"] == "gone", where
         elif source.status == "open":
             assert row["state"] == "open", where
-        elif source.status == "void" or source.total == 0:
+        elif source.status == "void":
+            assert row["state"] == "gone", where
+            assert row["findings"], f"{where} without a finding"
+        elif source.total == 0:
             assert row["state"] == "excluded", where
         elif row["state"] in {"ready", "rejected"}:
             # waits for an invoice that is not posted itself, or is for another customer than its invoice

@@ -1,0 +1,109 @@
+"""`billing waiting` and `billing voids …`: credit memos that wait for an invoice, or for somebody to confirm them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from billing_assets.commands.prepared import prepared_machine
+from billing_assets.domain.money import amount
+from billing_assets.operations.status import simple_table
+from billing_assets.runtime import Runtime
+from billing_assets.settings import SettingsError
+from billing_assets.staging.corrections import store, voids
+from billing_assets.staging.corrections.store import Correction
+from billing_assets.staging.store import waiting_credits
+
+app = typer.Typer(no_args_is_help=True, help="Invoices that were voided after they had been posted.")
+console = Console(soft_wrap=True)
+
+Number = Annotated[str, typer.Argument(help="The invoice's number.")]
+By = Annotated[str, typer.Option(help="Who decides: kept with the decision.")]
+Why = Annotated[str, typer.Option(help="Why: kept with the decision.")]
+
+
+@contextmanager
+def _runtime() -> Iterator[Runtime]:
+    with prepared_machine() as prepared:
+        yield prepared.runtime
+
+
+def waiting() -> None:
+    """Credit memos that wait for an invoice, and why it is not in NetSuite."""
+    with _runtime() as found, found.state() as connection:
+        rows = waiting_credits(connection)
+    count = len({row["number"] for row in rows})
+    columns = ["Credit memo", "Total", "Since", "Waits for", "Why"]
+    table = simple_table(f"{count:,} credit memos wait for an invoice", columns, right=(1,))
+    for row in rows:
+        total = f"{row['currency']} {amount(row['total'])}"
+        since = f"{row['since'].astimezone(UTC):%Y-%m-%d %H:%M}"
+        table.add_row(escape(row["number"]), total, since, escape(row["invoice"]), escape(row["why"]))
+    console.print(table)
+
+
+@app.command("list")
+def list_command(
+    every: Annotated[bool, typer.Option("--all", help="Also those that were decided.")] = False,
+) -> None:
+    """Credit memos that are proposed for voided invoices."""
+    with _runtime() as found, found.state() as connection:
+        rows = store.corrections(connection, undecided_only=not every)
+        credited = {one.id: store.credited(connection, one.source, one.number) for one in rows}
+    if every:
+        columns = ["Invoice", "Month", "Decision", "By", "Why", "Credit memo", "Credited already", "Total"]
+        title = f"{len(rows):,} credit memos for voided invoices"
+    else:
+        columns = ["Invoice", "Month", "Branch", "Proposed", "Credited already", "Total"]
+        title = f"{len(rows):,} credit memos wait for a decision"
+    table = simple_table(title, columns)
+    for one in rows:
+        made = f"{one.correction} ({one.correction_state})" if one.correction else ""
+        decided = (one.decision, one.decided_by or "", one.why or "", made)
+        waits = (one.branch or "", f"{one.proposed_at.astimezone(UTC):%Y-%m-%d %H:%M}")
+        totals = (f"{one.currency} {amount(total)}" for total in (credited[one.id], one.total))
+        table.add_row(*map(escape, (one.number, one.period, *(decided if every else waits))), *totals)
+    console.print(table)
+
+
+@app.command()
+def confirm(number: Number, by: By, why: Why) -> None:
+    """Make the credit memo that takes a voided invoice back; it goes its way as any other. Again changes nothing."""
+    by, why = _said(by, why)
+    with _runtime() as found, found.state() as connection:
+        one = voids.confirm(connection, number, by=by, why=why, validation=found.validation, now=datetime.now(UTC))
+        credited = store.credited(connection, one.source, one.number)
+    console.print(
+        f"Credit memo {escape(one.correction or '')} over {one.currency} {amount(one.total)} for invoice "
+        f"{escape(one.number)}, month {one.correction_period}, is {one.correction_state} "
+        f"(confirmed by {escape(one.decided_by or '')})."
+    )
+    _warn(one, credited)
+
+
+@app.command()
+def decline(number: Number, by: By, why: Why) -> None:
+    """Make no credit memo for a voided invoice, e.g. because there is one already."""
+    by, why = _said(by, why)
+    with _runtime() as found, found.state() as connection:
+        one = voids.decline(connection, number, by=by, why=why)
+    console.print(f"No credit memo for invoice {escape(one.number)} (declined by {escape(one.decided_by or '')}).")
+
+
+def _said(by: str, why: str) -> tuple[str, str]:
+    if not by.strip() or not why.strip():
+        raise SettingsError("--by and --why must say something: they are kept with the decision.")
+    return by.strip(), why.strip()
+
+
+def _warn(one: Correction, credited: Decimal) -> None:
+    if credited:
+        console.print(
+            f"[yellow]Other credit memos settle {one.currency} {amount(credited)} of this invoice already:[/yellow] "
+            "what is not open on it any more stays open on this one. See to it in NetSuite."
+        )
