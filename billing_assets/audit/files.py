@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
-from openpyxl import Workbook, load_workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
+import xlsxwriter
+from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
-from openpyxl.worksheet.datavalidation import DataValidation
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
 
 from billing_assets.audit.findings import CODES
 
@@ -31,7 +29,7 @@ _SHEET = "Audit"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LARGEST_FILE = 64 * 2**20
 _LONGEST_CELL = 32_000  # Excel takes 32,767 characters
-_HEAD, _FILL_IN = PatternFill("solid", fgColor="FF1F3864"), PatternFill("solid", fgColor="FFFFF2CC")
+_LAST_ROW = 1_048_575
 
 
 class FileError(Exception):
@@ -130,53 +128,46 @@ def _in_csv(value: Any) -> Any:
 
 
 def _write_excel(path: Path, entries: Iterable[Mapping[str, Any]]) -> int:
-    book = Workbook(write_only=True)
-    sheet: Any = book.create_sheet(_SHEET)
-    sheet.freeze_panes = "E2"  # what is to be filled in stays in sight
-    for place, column in enumerate(_COLUMNS, start=1):
-        dimension = sheet.column_dimensions[get_column_letter(place)]
-        dimension.width = column.width
-        if column.title in {"Decision", "Comment"}:
-            dimension.fill = _FILL_IN
-    decision = get_column_letter(_TITLES.index("Decision") + 1)
-    choice = DataValidation("list", formula1=f'"{",".join(DECISIONS)}"', allow_blank=True, showErrorMessage=True)
-    choice.error, choice.errorTitle = f"Choose one of {', '.join(DECISIONS)}, or leave it empty.", "Decision"
-    choice.add(f"{decision}2:{decision}1048576")
-    sheet.data_validations.append(choice)
-    sheet.page_setup.orientation, sheet.page_setup.fitToHeight = "landscape", 0
-    sheet.sheet_properties.pageSetUpPr.fitToPage = True
-    sheet.print_title_rows = "1:1"
-    sheet.append([_head(sheet, title) for title in _TITLES])
-    count = 0
-    for entry in entries:
-        sheet.append([_cell(sheet, column, column.value(entry)) for column in _COLUMNS])
-        count += 1
-    sheet.auto_filter.ref = f"A1:{get_column_letter(len(_COLUMNS))}{count + 1}"
-    _write_help(book)
-    book.save(path)
+    # Written row by row, in constant memory. A text stays one, whatever it looks like.
+    with path.open("wb") as file, xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
+        sheet = book.add_worksheet(_SHEET)
+        sheet.freeze_panes(1, 4)  # what is to be filled in stays in sight
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
+        sheet.repeat_rows(0)
+        fill_in = book.add_format({"bg_color": "#FFF2CC", "text_wrap": True, "valign": "top", "border": 1})
+        for place, column in enumerate(_COLUMNS):
+            sheet.set_column(place, place, column.width, fill_in if column.title in {"Decision", "Comment"} else None)
+        decision = _TITLES.index("Decision")
+        choice = {"validate": "list", "source": list(DECISIONS), "error_title": "Decision"}
+        choice["error_message"] = f"Choose one of {', '.join(DECISIONS)}, or leave it empty."
+        sheet.data_validation(1, decision, _LAST_ROW, decision, choice)
+        head = {"bold": True, "font_color": "#FFFFFF", "bg_color": "#1F3864", "text_wrap": True, "valign": "vcenter"}
+        sheet.write_row(0, 0, _TITLES, book.add_format(head))
+        styles = {column.style: _style(book, column.style) for column in _COLUMNS}
+        quoted = _style(book, "wrap", quote_prefix=True)
+        count = 0
+        for count, entry in enumerate(entries, start=1):
+            for place, column in enumerate(_COLUMNS):
+                _write_cell(sheet, count, place, column.value(entry), styles[column.style], quoted)
+        sheet.autofilter(0, 0, count, len(_COLUMNS) - 1)
+        _write_help(book)
     return count
 
 
-def _head(sheet: Any, title: str) -> Any:
-    cell = WriteOnlyCell(sheet, title)
-    cell.font, cell.fill = Font(bold=True, color="FFFFFFFF"), _HEAD
-    cell.alignment = Alignment(wrap_text=True, vertical="center")
-    return cell
+def _style(book: xlsxwriter.Workbook, style: str, **more: Any) -> Format:
+    number = {"text_wrap": True} if style == "wrap" else {"num_format": style or "General"}
+    return book.add_format({"valign": "top", **number, **more})
 
 
-def _cell(sheet: Any, column: _Column, value: Any) -> Any:
-    if value is None or value == "":
-        return None
+def _write_cell(sheet: Worksheet, row: int, place: int, value: Any, style: Format, quoted: Format) -> None:
     if isinstance(value, str):
-        value = ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", value)[:_LONGEST_CELL]
-    cell = WriteOnlyCell(sheet, value)
-    if isinstance(value, str):
-        cell.data_type = "s"  # never a formula, whatever it begins with
-        cell.quotePrefix = value.startswith(_FORMULA)  # and no formula when it is edited
-    elif column.style:
-        cell.number_format = column.style
-    cell.alignment = Alignment(vertical="top", wrap_text=column.style == "wrap")
-    return cell
+        if value:  # with the quote it becomes no formula when somebody edits it
+            sheet.write_string(row, place, value[:_LONGEST_CELL], quoted if value.startswith(_FORMULA) else style)
+    elif isinstance(value, date):
+        sheet.write_datetime(row, place, value, style)
+    elif value is not None:
+        sheet.write_number(row, place, value, style)
 
 
 _HELP = (
@@ -194,15 +185,15 @@ _HELP = (
 )
 
 
-def _write_help(book: Workbook) -> None:
-    sheet: Any = book.create_sheet("How to")
-    sheet.column_dimensions["A"].width, sheet.column_dimensions["B"].width = 28, 110
-    for line in _HELP:
-        cell = WriteOnlyCell(sheet, line)
-        cell.font = Font(bold=line in {_HELP[0], _HELP[-1]})
-        sheet.append([cell])
-    for code, said in CODES.items():
-        sheet.append([code, f"{said.meaning} {said.remedy}"])
+def _write_help(book: xlsxwriter.Workbook) -> None:
+    sheet, bold = book.add_worksheet("How to"), book.add_format({"bold": True})
+    sheet.set_column(0, 0, 28)
+    sheet.set_column(1, 1, 110)
+    for row, line in enumerate(_HELP):
+        sheet.write_string(row, 0, line, bold if line in {_HELP[0], _HELP[-1]} else None)
+    for row, (code, said) in enumerate(CODES.items(), start=len(_HELP)):
+        sheet.write_string(row, 0, code)
+        sheet.write_string(row, 1, f"{said.meaning} {said.remedy}")
 
 
 def _csv_rows(path: Path, content: bytes) -> Iterator[list[Any]]:
