@@ -27,7 +27,7 @@ from billing_assets_tests.staging.conftest import Bench, reading_all
 def read(bench: Bench, document_id: str, applications: str | None = None) -> tuple[list[Document], list[str]]:
     """What the reader makes of a document under the shipped queries, or with another `applications.sql`."""
     shipped = shipped_sample_queries()
-    queries = Queries(shipped.documents, shipped.lines, applications) if applications else shipped
+    queries = Queries(shipped.documents, shipped.lines, applications=applications) if applications else shipped
     engine = open_source(bench.source_url)
     with connect_source(engine) as source:
         documents, bad = read_documents(source, queries, "billing", [document_id])
