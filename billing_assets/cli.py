@@ -57,7 +57,7 @@ from billing_assets.retention.store import ArchiveError
 from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import SandboxError
 from billing_assets.sandbox.sample.data import FIRST_MONTH, LAST_MONTH
-from billing_assets.sandbox.sample.loader import NotTheSampleError, load_sample, load_wave
+from billing_assets.sandbox.sample.loader import NotTheSampleError, load_contracts, load_sample, load_wave
 from billing_assets.settings import SettingsError, is_secret, load_settings, setting_names, variable
 from billing_assets.staging import store as staging_store
 from billing_assets.staging.corrections.voids import NothingProposedError
@@ -174,7 +174,9 @@ def load_sample_command(period: Period = ALL) -> None:
     """Load the sample billing system, all at once."""
     _check_period(period, use_sample=True)
     with environment.runtime() as found:
-        result = load_sample(sample.sample_source(found) or found.source_url, period)
+        url = sample.sample_source(found) or found.source_url
+        result = load_sample(url, period)
+        load_contracts(url)
         console.print(f"{result.created:,} documents appeared, {result.closed:,} closed.")
 
 
