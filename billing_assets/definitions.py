@@ -12,6 +12,8 @@ from billing_assets.logs import configure_logs
 from billing_assets.netsuite.assets import netsuite_invoices
 from billing_assets.netsuite.automation import preview_batch
 from billing_assets.netsuite.checks import no_batch_left_behind
+from billing_assets.reminders.assets import payment_reminders
+from billing_assets.reminders.automation import office_hours, remind_job
 from billing_assets.resource import billing_resource
 from billing_assets.retention.automation import keep_small_schedule, retention
 from billing_assets.runtime import Runtime
@@ -48,15 +50,26 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
     month_close = month_close_asset(settings)
     close_job = dg.define_asset_job(CLOSE_JOB, selection=[month_close], description="Reconcile a billing month.")
     return dg.Definitions(
-        assets=[billing_invoices, staged_invoices, locked_batches, netsuite_invoices, month_close],
+        assets=[billing_invoices, staged_invoices, locked_batches, netsuite_invoices, month_close, payment_reminders],
         asset_checks=[lines_have_a_header, no_batch_left_behind],
-        jobs=[stage_job, post_job, preview_batch, close_job, checks_job, unlock, retention, *closing_jobs(settings)],
+        jobs=[
+            stage_job,
+            post_job,
+            preview_batch,
+            close_job,
+            checks_job,
+            unlock,
+            retention,
+            remind_job,
+            *closing_jobs(settings),
+        ],
         sensors=[
             newly_closed_sensor(settings),
             plan_batches_sensor(settings),
             tell_about_failed_runs,
             tell_about_failed_checks,
             watch_sensor(settings),
+            office_hours,
         ],
         schedules=[
             staging_schedule(settings),

@@ -157,3 +157,9 @@ LINE_COLUMNS = (
     _number_or_null("tax_amount"),
 )
 """In the order of `Line`, after the document's id and before its `extra`."""
+
+CONTACT_COLUMNS = (
+    _text("customer"),
+    *map(_text_or_null, ("name", "email", "language", "country", "region", "timezone")),
+)
+"""In the order of `Contact`."""

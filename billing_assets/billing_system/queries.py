@@ -1,4 +1,4 @@
-"""The integrator's two extraction queries and how they are wrapped: as derived tables, filtered by bound parameters."""
+"""The integrator's extraction queries and how they are wrapped: as derived tables, filtered by bound parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,11 +28,12 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import Subquery
 from sqlalchemy.types import NullType, TypeEngine
 
-from billing_assets.billing_system.contract import DOCUMENT_COLUMNS, LINE_COLUMNS
+from billing_assets.billing_system.contract import CONTACT_COLUMNS, DOCUMENT_COLUMNS, LINE_COLUMNS
 from billing_assets.billing_system.errors import ColumnsWrong, QueriesMissing, asking
 from billing_assets.shipped import shipped
 
 DOCUMENTS_FILE, LINES_FILE = "documents.sql", "lines.sql"
+CONTACTS_FILE = "contacts.sql"
 
 
 Statement: TypeAlias = Select[*tuple[Any, ...]]
@@ -41,15 +42,24 @@ Statement: TypeAlias = Select[*tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Queries:
-    """The text of the two extraction queries, as their files have it."""
+    """The text of the extraction queries, as their files have it; not everybody sends reminders."""
 
     documents: str
     lines: str
+    contacts: str | None = None
 
 
 def load_queries(folder: Path) -> Queries:
-    """Read `documents.sql` and `lines.sql` from `folder`. Raises QueriesMissing, which names the file."""
-    return Queries(_read(folder / DOCUMENTS_FILE), _read(folder / LINES_FILE))
+    """Read `documents.sql` and `lines.sql` from `folder`, and `contacts.sql` where there is one.
+
+    Raises QueriesMissing, which names the file.
+    """
+    contacts = folder / CONTACTS_FILE
+    return Queries(
+        _read(folder / DOCUMENTS_FILE),
+        _read(folder / LINES_FILE),
+        contacts=_read(contacts) if contacts.exists() else None,
+    )
 
 
 def shipped_queries(url: str) -> Path:
@@ -62,13 +72,16 @@ def shipped_queries(url: str) -> Path:
 
 
 def check_columns(conn: Connection, queries: Queries) -> None:
-    """Run both queries for no row. Raises ColumnsWrong with every missing column, QueryFailed if one does not run."""
+    """Run the queries for no row. Raises ColumnsWrong with every missing column, QueryFailed if one does not run."""
     missing: dict[str, list[str]] = {}
     repeated: dict[str, list[str]] = {}
-    for file, derived, contract in (
+    wanted = [
         (DOCUMENTS_FILE, documents_table(queries), DOCUMENT_COLUMNS),
         (LINES_FILE, lines_table(queries), LINE_COLUMNS),
-    ):
+    ]
+    if queries.contacts is not None:
+        wanted.append((CONTACTS_FILE, contacts_table(queries.contacts), CONTACT_COLUMNS))
+    for file, derived, contract in wanted:
         with asking(conn, file):
             found = column_names(conn.execute(no_rows(derived)).keys())
         missing[file] = [one.name for one in contract if one.name not in found]
@@ -90,6 +103,11 @@ def documents_table(queries: Queries) -> Subquery:
 def lines_table(queries: Queries) -> Subquery:
     """`lines.sql` as a derived table with the columns of the contract."""
     return _derived(queries.lines, "lines", [one.name for one in LINE_COLUMNS])
+
+
+def contacts_table(contacts: str) -> Subquery:
+    """`contacts.sql` as a derived table with the columns of the contract."""
+    return _derived(contacts, "contacts", [one.name for one in CONTACT_COLUMNS])
 
 
 def all_columns(derived: Subquery) -> Statement:
