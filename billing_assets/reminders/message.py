@@ -158,8 +158,13 @@ def _values(reminder: Reminder, today: date, locale: Locale) -> dict[str, Any]:
         "company": reminder.terms.company.model_dump(),
         "today": today,
         "money": partial(_money, invoice.currency, locale),
-        "day": lambda value: format_date(value, format="long", locale=locale),
+        "day": partial(_day, locale),
     }
+
+
+def _day(locale: Locale, value: date) -> str:
+    """As the language writes it, with the day of the month and its month on one line."""
+    return format_date(value, format="long", locale=locale).replace(" ", "\u00a0", 1)
 
 
 def _money(currency: str, locale: Locale, value: Decimal) -> str:

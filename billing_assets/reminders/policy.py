@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from babel.core import get_global
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from billing_assets.billing_system.contacts import Contact
 from billing_assets.reminders.due import Hours, Place, Step
@@ -47,6 +47,21 @@ def _checked(parse: Callable[[str], object]) -> AfterValidator:
 
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _clock(value: object) -> time:
+    """`09:00`. Without quotes YAML takes 17:00 for a number to the base of 60, and 09:00 for text."""
+    if isinstance(value, time):
+        return value
+    text = f"{value // 60:02}:{value % 60:02}" if isinstance(value, int) else str(value)
+    try:
+        hours, minutes = map(int, text.split(":"))
+        return time(hours, minutes)
+    except ValueError:
+        raise ValueError("is no time of day such as 09:00") from None
+
+
+_Clock = Annotated[time, BeforeValidator(_clock)]
 _Mailbox = Annotated[str, _checked(parse_mailbox)]
 _Zone = Annotated[str, _checked(parse_zone)]
 _Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
@@ -94,8 +109,8 @@ class Terms(_Part):
     language: str = Field("en", pattern=r"^[a-z]{2,3}$", description="For customers whose language has no templates")
     country: _Country | None = Field(None, description="Where customers are of whom we do not know it: ISO 3166 code")
     time_zone: _Zone = Field("UTC", description="Where neither the customer nor its country says which")
-    opens: time = Field(time(9), description="Business hours in the customer's local time: from")
-    closes: time = Field(time(17), description="and up to")
+    opens: _Clock = Field(time(9), description="Business hours in the customer's local time: from")
+    closes: _Clock = Field(time(17), description="and up to")
     minimum_amount: Decimal = Field(
         Decimal(0), ge=0, description="Less than this is not asked for, in whatever currency the invoice has"
     )
