@@ -108,22 +108,21 @@ def next_reminder(
     `steps` are in the order of their days, `noted` is by step name, `now` is UTC-aware. What fell on a day before
     `not_before` counts as over. Of two steps on one day only the later one is sent.
     """
-    days = {step: step_day(step, due_date, place) for step in steps}
-    ours = [step for step in steps if not_before is None or days[step] >= not_before]
+    left = _left(steps, noted)
+    days = {step: step_day(step, due_date, place) for step in left}
+    ours = [step for step in left if not_before is None or days[step] >= not_before]
     earliest = now
     while True:
         sends_at = next_opening(earliest, place, hours)
         today = _day(sends_at, place)
         fallen = [step for step in ours if days[step] <= today and not (step.days < 0 and today > due_date)]
-        if fallen and not _over(noted, fallen[-1]):
+        waits = [_moment(days[step], time.min, place.time_zone) for step in ours if days[step] > today]
+        if fallen:
             retry_at = noted[fallen[-1].name].retry_at if fallen[-1].name in noted else None
             if retry_at is None or retry_at <= sends_at:
                 gone = [step for step in ours if days[step] <= today and step != fallen[-1]]
-                return Next(fallen[-1], days[fallen[-1]], sends_at, tuple(s for s in gone if not _over(noted, s)))
-            waits = [retry_at]
-        else:
-            waits = []
-        waits += [_moment(days[step], time.min, place.time_zone) for step in ours if days[step] > today]
+                return Next(fallen[-1], days[fallen[-1]], sends_at, tuple(gone))
+            waits.append(retry_at)
         if not waits:
             return None
         earliest = max(min(waits), sends_at)
@@ -133,19 +132,14 @@ def might_be_due(
     steps: Sequence[Step], due_date: date, noted: Mapping[str, Noted], last_day: date, not_before: date | None = None
 ) -> bool:
     """Whether `next_reminder` can name a day up to `last_day` anywhere on earth: a cheap look before the exact one."""
-    for step in reversed(steps):
-        day = due_date + timedelta(days=step.days)
-        if not_before is not None and day + MARGIN < not_before:
-            return False
-        if _over(noted, step):
-            return False
-        if day - MARGIN <= last_day:
-            return True
-    return False
+    days = (due_date + timedelta(days=step.days) for step in _left(steps, noted))
+    return any(day - MARGIN <= last_day and (not_before is None or day + MARGIN >= not_before) for day in days)
 
 
-def _over(noted: Mapping[str, Noted], step: Step) -> bool:
-    return step.name in noted and noted[step.name].over
+def _left(steps: Sequence[Step], noted: Mapping[str, Noted]) -> Sequence[Step]:
+    """The steps after the last one that is over: none before it goes out any more, though the due date may move."""
+    over = [place for place, step in enumerate(steps) if step.name in noted and noted[step.name].over]
+    return steps[over[-1] + 1 :] if over else steps
 
 
 def _day(moment: datetime, place: Place) -> date:

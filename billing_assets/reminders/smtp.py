@@ -189,6 +189,7 @@ class Mailer:
                 smtp.ehlo_or_helo_if_needed()
                 if smtp.has_extn("starttls") or not server.local:  # to another machine nothing goes in the open
                     smtp.starttls(context=trusted)
+            smtp.ehlo_or_helo_if_needed()
             if server.user is not None:
                 smtp.login(server.user, server.password or "")
         except smtplib.SMTPAuthenticationError as error:

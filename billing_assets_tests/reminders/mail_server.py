@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from billing_assets.reminders.smtp import Server, parse_server
 
 Happens = Callable[[str, str], str | None]
-"""What happens at a verb (`MAIL`, `RCPT`, `DATA` when the text is there) for a recipient: the answer, `drop`, or None."""
+"""What happens at a verb (`DATA`: when the text is there) for a recipient: the answer, `drop`, or None for yes."""
 
 
 @dataclass
