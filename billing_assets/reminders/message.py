@@ -25,6 +25,7 @@ from billing_assets.shipped import shipped
 
 TEMPLATES = "config/reminders"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_CODE = re.compile(r"(?<=[A-Z])(?=\d)")  # a currency without a sign: KWD1.500
 _ADDRESS = re.compile(r"([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64})@([^\s@<>()\[\],;:\\\"]{1,253})")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
@@ -69,7 +70,10 @@ class Templates:
         """The words of a reminder on a day. Raises TemplateWrong."""
         template = reminder.next.step.template
         language = self.language(reminder.contact.language, template, reminder.terms.language)
-        values = _values(reminder, today, _locale(language, reminder.contact.language, reminder.place.country))
+        wanted = reminder.contact.language or ""
+        own = wanted.strip().lower().startswith(language)
+        locale = _locale(language, wanted, reminder.place.country if own else reminder.terms.country)
+        values = _values(reminder, today, locale)
         name = f"{language}/{template}.txt.j2"
         head, _, plain = self._render(name, values).lstrip().partition("\n\n")
         if not head.startswith("Subject: ") or "\n" in head or not plain.strip():
@@ -108,9 +112,9 @@ def message(reminder: Reminder, text: Text, now: datetime) -> EmailMessage:
     mail["Date"] = format_datetime(now.astimezone(reminder.place.time_zone).replace(microsecond=0))
     mail["Message-ID"] = message_id(reminder)
     mail["Auto-Submitted"] = "auto-generated"
-    mail["Content-Language"] = text.language
     mail.set_content(text.plain, charset="utf-8", cte="quoted-printable")
     mail.add_alternative(text.html, subtype="html", charset="utf-8", cte="quoted-printable")
+    mail["Content-Language"] = text.language  # last: adding a second text moves such headers to the first one
     return mail
 
 
@@ -169,15 +173,14 @@ def _day(locale: Locale, value: date) -> str:
 
 def _money(currency: str, locale: Locale, value: Decimal) -> str:
     """As the language writes it, with the currency's decimals, or more where the amount has more."""
-    if decimals(value) > 2:
-        return format_currency(value, currency, locale=locale, decimal_quantization=False)
-    return format_currency(value, currency, locale=locale)
+    text = format_currency(value, currency, locale=locale, decimal_quantization=decimals(value) <= 2)
+    return _CODE.sub("\u00a0", text)
 
 
 @lru_cache(maxsize=256)
-def _locale(language: str, wanted: str | None, country: str | None) -> Locale:
+def _locale(language: str, wanted: str, country: str | None) -> Locale:
     """How the language writes numbers and dates where the customer is: British and American dates are not the same."""
-    for name in ((wanted or "").strip().replace("-", "_"), f"{language}_{country}"):
+    for name in (wanted.strip().replace("-", "_"), f"{language}_{country}"):
         try:
             found = Locale.parse(name)
         except (UnknownLocaleError, ValueError):

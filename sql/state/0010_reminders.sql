@@ -38,7 +38,8 @@ comment on column billing.reminders.state is
     'refused for good; unknown: nobody knows whether it left, a person decides; skipped: passed over, see why';
 comment on column billing.reminders.smtp_code is 'The mail server''s answer, where it refused: 550';
 comment on column billing.reminders.smtp_status is 'Its enhanced status code (RFC 3463), or that of a delivery report: 5.1.1';
-create unique index reminders_message on billing.reminders (message_id);
+-- Not unique: of two claims at once, the later one would stumble over it before it finds that the reminder is taken.
+create index reminders_message on billing.reminders (message_id);
 create index reminders_to_look_at on billing.reminders (state, customer) where state in ('sending', 'unknown', 'bounced', 'deferred');
 create index reminders_customer on billing.reminders (customer, claimed_at);
 
