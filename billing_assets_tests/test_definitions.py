@@ -17,6 +17,7 @@ GROUPS = {
     "locked_batches": "staging",
     "netsuite_invoices": "netsuite",
     "month_close": "close",
+    "payment_reminders": "receivables",
 }
 
 

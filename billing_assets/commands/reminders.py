@@ -24,7 +24,7 @@ from billing_assets.reminders.errors import NoSuchReminder
 from billing_assets.reminders.invoices import Kept, Reminder
 from billing_assets.reminders.message import Templates, message
 from billing_assets.reminders.plan import REASONS, plan
-from billing_assets.reminders.sending import send_due
+from billing_assets.reminders.sending import send_due, utc_now
 from billing_assets.reminders.smtp import Fate, parse_server
 from billing_assets.settings import SettingsError, variable
 
@@ -48,7 +48,7 @@ def plan_command(
     eml: Annotated[Path | None, typer.Option(help="Write the mails into this folder; they name customers.")] = None,
 ) -> None:
     """Show who would get what and when, and who is kept back; send nothing."""
-    now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
+    now = at.replace(tzinfo=UTC) if at else utc_now()
     with prepared_machine() as ready, ready.runtime.state() as connection:
         runtime = ready.runtime
         desk = open_desk(runtime.settings.reminders, runtime.source, runtime.queries)
@@ -113,7 +113,7 @@ def send() -> None:
             )
         server = parse_server(settings.smtp_url)
         desk = open_desk(settings, runtime.source, runtime.queries)
-        report = send_due(connection, desk, server, f"billing reminders send {uuid4()}")
+        report = send_due(connection, desk, server, f"billing reminders send {uuid4()}", utc_now)
     sums = ", ".join(f"{currency} {amount(total)}" for currency, total in sorted(report.sent_amounts.items()))
     console.print(f"{report.count(Fate.SENT):,} reminders sent{f' over {sums}' if sums else ''}.")
     for fate, words in ((Fate.LATER, "put off by the mail server"), (Fate.NEVER, "refused for good")):
@@ -166,7 +166,7 @@ def resolve(
 ) -> None:
     """Decide about a reminder of which nobody knows whether it left, or send one again whose address was mended."""
     with prepared_machine() as ready, ready.runtime.state() as connection:
-        now = datetime.now(UTC)
+        now = utc_now()
         if not store.resolve(connection, number, step, send_again=not was_sent, by=by, why=why, now=now):
             raise NoSuchReminder(number, step)
     console.print("Noted as sent." if was_sent else "It is sent at the next look, in the customer's business hours.")
@@ -182,7 +182,7 @@ def bounces(
         raise SettingsError(f"There is no mailbox {mailbox}.")
     with prepared_machine() as ready, ready.runtime.state() as connection:
         mails = read_stream(sys.stdin.buffer) if mailbox == "-" else read_mailbox(path)
-        found = note_bounces(connection, mails, datetime.now(UTC))
+        found = note_bounces(connection, mails, utc_now())
     console.print(f"{found.mails:,} mails read, {len(found.noted):,} reminders came back.")
     if found.unknown:
         console.print(f"{found.unknown:,} reports name a reminder that this database does not know.")
@@ -206,7 +206,7 @@ def add(
     """Keep a customer, or one invoice, from being reminded: a dispute, a payment plan, or something else."""
     if reason not in ("dispute", "payment_plan", "other"):
         raise SettingsError(f"--reason {reason}: use dispute, payment_plan or other.")
-    starts_on = starts.date() if starts else datetime.now(UTC).date()
+    starts_on = starts.date() if starts else utc_now().date()
     if ends and ends.date() < starts_on:
         raise SettingsError(f"--ends {ends:%Y-%m-%d} is before it starts ({starts_on}).")
     with prepared_machine() as ready, ready.runtime.state() as connection:
@@ -231,12 +231,13 @@ def end(
     by: By,
     on: Day = None,
 ) -> None:
-    """End a stop; its last day is yesterday unless you say another."""
-    last = on.date() if on else datetime.now(UTC).date() - timedelta(days=1)
+    """End a stop; its last day is yesterday unless you say another, and never before its first one."""
+    last = on.date() if on else utc_now().date() - timedelta(days=1)
     with prepared_machine() as ready, ready.runtime.state() as connection:
-        if not store.end_stop(connection, stop, last, by, why):
+        ended = store.end_stop(connection, stop, last, by, why)
+        if ended is None:
             raise SettingsError(f"Stop {stop} does not run any more, or there is none: see `billing stops list`.")
-    console.print(f"Stop {stop} ends on {last}.")
+    console.print(f"Stop {stop}: its last day is {ended}.")
 
 
 @stops.command("list")
@@ -246,7 +247,7 @@ def list_stops(
 ) -> None:
     """Stops that run or will, with who noted them and why."""
     with prepared_machine() as ready, ready.runtime.state() as connection:
-        rows = store.stops(connection, None if every else datetime.now(UTC).date(), customer)
+        rows = store.stops(connection, None if every else utc_now().date(), customer)
     columns = ["Id", "Customer", "Invoice", "Reason", "From", "To", "Noted by", "Why"]
     table = simple_table(f"{len(rows):,} stops", columns, right=(0,))
     for row in rows:

@@ -11,7 +11,7 @@ import dagster as dg
 from billing_assets.presentation import money, typed_table
 from billing_assets.reminders import store
 from billing_assets.reminders.desk import open_desk
-from billing_assets.reminders.sending import Report, send_due
+from billing_assets.reminders.sending import Report, send_due, utc_now
 from billing_assets.reminders.smtp import Fate, parse_server
 from billing_assets.runtime import Runtime
 
@@ -49,7 +49,7 @@ def payment_reminders(context: dg.AssetExecutionContext, billing: dg.ResourcePar
     with billing.state() as connection:
         if settings.enabled:
             desk = open_desk(settings, billing.source, billing.queries)
-            report = send_due(connection, desk, parse_server(settings.smtp_url), context.run.run_id)
+            report = send_due(connection, desk, parse_server(settings.smtp_url), context.run.run_id, utc_now)
         unreachable = store.unreachable(connection)
         unknown = store.listed(connection, ["unknown"])
     metadata = {"enabled": settings.enabled, **report_metadata(report)}
@@ -96,7 +96,7 @@ def report_metadata(report: Report) -> dict[str, dg.MetadataValue | int | bool]:
             ["reason", "invoices"],
         ),
         "not_taken": typed_table(
-            (one._asdict() for one in report.tried if one.fate is not Fate.SENT),
+            (one._asdict() | {"fate": one.fate.value} for one in report.tried if one.fate is not Fate.SENT),
             [*_SHOWN, "fate", "code", "status"],
         ),
     }

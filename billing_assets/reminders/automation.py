@@ -1,6 +1,6 @@
 """When reminders go out: every half hour somebody's office may have opened."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import dagster as dg
 
@@ -8,6 +8,7 @@ from billing_assets.reminders.assets import payment_reminders
 from billing_assets.reminders.desk import open_desk
 from billing_assets.reminders.invoices import Reminder
 from billing_assets.reminders.plan import plan
+from billing_assets.reminders.sending import utc_now
 from billing_assets.runtime import Runtime
 
 _EVERY_SECONDS = 1800
@@ -39,7 +40,7 @@ def office_hours(
     settings = billing.settings.reminders
     if not settings.enabled:
         return dg.SkipReason("Reminders are switched off (BILLING_REMINDERS__ENABLED).")
-    now = datetime.now(UTC)
+    now = utc_now()
     # A run older than this may have died without Dagster knowing; two at once do no harm.
     lately = now - timedelta(seconds=4 * _EVERY_SECONDS)
     running = dg.RunsFilter(job_name=remind_job.name, statuses=_RUNNING, created_after=lately)

@@ -80,13 +80,11 @@ class Report:
 
 
 def utc_now() -> datetime:
-    """The clock that reminders go by unless another is given."""
+    """The clock that reminders go by."""
     return datetime.now(UTC)
 
 
-def send_due(
-    connection: Connection, desk: Desk, server: Server, run_id: str, clock: Callable[[], datetime] = utc_now
-) -> Report:
+def send_due(connection: Connection, desk: Desk, server: Server, run_id: str, clock: Callable[[], datetime]) -> Report:
     """Sends every reminder whose customer is in business hours now, one after the other over one connection.
 
     A mail server that fails ends the run with `stopped_by`; what was not sent stays due. Raises SendingElsewhere, and

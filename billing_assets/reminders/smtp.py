@@ -176,19 +176,19 @@ class Mailer:
         return self._smtp
 
     def _connect(self) -> smtplib.SMTP:
-        server, trusted = self._server, ssl.create_default_context()
+        server = self._server
         where = f"{server.host}:{server.port}"
         smtp: smtplib.SMTP | None = None
         try:
             if server.tls:
                 smtp = smtplib.SMTP_SSL(
-                    server.host, server.port, local_hostname=self._helo, timeout=_COMMAND_SECONDS, context=trusted
+                    server.host, server.port, local_hostname=self._helo, timeout=_COMMAND_SECONDS, context=_trust()
                 )
             else:
                 smtp = smtplib.SMTP(server.host, server.port, local_hostname=self._helo, timeout=_COMMAND_SECONDS)
                 smtp.ehlo_or_helo_if_needed()
                 if smtp.has_extn("starttls") or not server.local:  # to another machine nothing goes in the open
-                    smtp.starttls(context=trusted)
+                    smtp.starttls(context=_trust())
             smtp.ehlo_or_helo_if_needed()
             if server.user is not None:
                 smtp.login(server.user, server.password or "")
@@ -210,6 +210,11 @@ class Mailer:
     def _drop(self) -> None:
         _close(self._smtp)
         self._smtp = None
+
+
+def _trust() -> ssl.SSLContext:
+    """This machine's authorities; certificate and host name are verified."""
+    return ssl.create_default_context()
 
 
 def _close(smtp: smtplib.SMTP | None) -> None:

@@ -101,16 +101,20 @@ def add_stop(
     return int(row["id"])
 
 
-def end_stop(connection: Connection, stop: int, ends_on: date, noted_by: str, note: str) -> bool:
-    """Ends a stop with a day, its last one, and adds who and why to its note; False if there is none that runs."""
-    ended = connection.execute(
+def end_stop(connection: Connection, stop: int, ends_on: date, noted_by: str, note: str) -> date | None:
+    """Ends a stop with a day, or with its first one if that is later, and adds who and why to its note.
+
+    Returns its last day, or None if no such stop runs longer than that.
+    """
+    row = connection.execute(
         """update billing.collection_stops
         set ends_on = greatest(%(day)s, starts_on),
             note = concat_ws(E'\n', note, format('ended by %%s: %%s', %(who)s::text, %(why)s::text))
-        where id = %(id)s and (ends_on is null or ends_on > %(day)s)""",
+        where id = %(id)s and (ends_on is null or ends_on > greatest(%(day)s, starts_on))
+        returning ends_on""",
         {"day": ends_on, "who": noted_by, "why": note, "id": stop},
-    )
-    return ended.rowcount == 1
+    ).fetchone()
+    return row["ends_on"] if row else None
 
 
 @contextmanager
