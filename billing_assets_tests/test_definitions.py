@@ -70,6 +70,8 @@ def test_every_check_job_and_sensor_says_what_it_is_for(defs: dg.Definitions) ->
         "nothing_unknown",
         "nothing_unposted",
         "no_drift",
+        "reminders_arrive",
+        "every_reminder_is_known",
     }
     for check in checks:
         assert check.description, check.key
@@ -91,6 +93,7 @@ def test_the_lineage_leads_from_the_billing_system_to_the_close(defs: dg.Definit
         "locked_batches": {"staged_invoices"},
         "netsuite_invoices": {"locked_batches"},
         "month_close": {"staged_invoices", "netsuite_invoices"},
+        "payment_reminders": {"open_receivables"},
     }
 
 
