@@ -1,11 +1,11 @@
 """`billing reminders` and `billing stops`: who is asked to pay, who is not for the time being, and what came of it."""
 
-import getpass
 import re
 import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -35,8 +35,16 @@ console = Console(soft_wrap=True)
 _STATES = ("unknown", "bounced", "deferred", "sending", "sent", "skipped")
 _OPEN = ("unknown", "bounced", "deferred", "sending")
 
-By = Annotated[str, typer.Option(help="Who says so; default: your login.", default_factory=getpass.getuser)]
-Why = Annotated[str, typer.Option(help="Why.")]
+
+class Verdict(StrEnum):
+    """What a person says of a reminder of which nobody knows."""
+
+    SENT = "sent"
+    AGAIN = "again"
+
+
+By = Annotated[str, typer.Option(help="Who decides.")]
+Why = Annotated[str, typer.Option(help="Why; it is kept for good.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="YYYY-MM-DD")]
 
 
@@ -160,16 +168,18 @@ def resolve(
     step: Annotated[str, typer.Argument(help="The step's name.")],
     why: Why,
     by: By,
-    was_sent: Annotated[
-        bool, typer.Option("--was-sent/--send-again", help="It left; or it did not, and is to be sent.")
-    ],
+    verdict: Annotated[Verdict, typer.Option("--as", help="sent: it left. again: it did not, so send it.")],
 ) -> None:
     """Decide about a reminder of which nobody knows whether it left, or send one again whose address was mended."""
     with prepared_machine() as ready, ready.runtime.state() as connection:
         now = utc_now()
-        if not store.resolve(connection, number, step, send_again=not was_sent, by=by, why=why, now=now):
+        if not store.resolve(connection, number, step, send_again=verdict is Verdict.AGAIN, by=by, why=why, now=now):
             raise NoSuchReminder(number, step)
-    console.print("Noted as sent." if was_sent else "It is sent at the next look, in the customer's business hours.")
+    console.print(
+        "Noted as sent."
+        if verdict is Verdict.SENT
+        else "It is sent at the next look, in the customer's business hours."
+    )
 
 
 @reminders.command()

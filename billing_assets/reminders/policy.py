@@ -72,6 +72,8 @@ class _Part(BaseModel):
 
 
 class StepEntry(_Part):
+    """A rung of the ladder, as the file has it."""
+
     name: str = Field(
         pattern=r"^[a-z0-9_]{1,40}$", description="Its key in our tables: a step that is renamed is another step"
     )
@@ -80,6 +82,8 @@ class StepEntry(_Part):
 
 
 class Company(_Part):
+    """Who writes."""
+
     name: str = Field(min_length=1, description="As it signs")
     address: tuple[str, ...] = Field((), description="Lines below the name")
     phone: str | None = Field(None, description="For questions")
@@ -159,7 +163,9 @@ _MAIN_ZONES = {
 """Of countries with several time zones the one where most people are, or, in the United States, the middle."""
 
 
-class _File(Terms):
+class LadderFile(Terms):
+    """The whole file: everybody's terms, and what differs."""
+
     time_zones: dict[_Country, _Zone] = Field(
         {}, description="Of countries with several time zones: the one in which we think of a customer there"
     )
@@ -171,7 +177,7 @@ class _File(Terms):
 class Policy:
     """The ladder file, read and checked. Build with `load_policy`."""
 
-    def __init__(self, file: _File, branches: dict[str, Terms]) -> None:
+    def __init__(self, file: LadderFile, branches: dict[str, Terms]) -> None:
         self._file = file
         self._branches = branches
 
@@ -213,7 +219,7 @@ def load_policy(path: Path) -> Policy:
         raise PolicyError(f"{path} is not text in UTF-8.") from None
     except yaml.YAMLError as error:
         raise PolicyError(f"{path} is not valid YAML: {yaml_problem(error)}") from None
-    file = _validated(_File, values, f"{path}: ")
+    file = _validated(LadderFile, values, f"{path}: ")
     shared = file.model_dump(include=set(Terms.model_fields))
     branches = {
         name: _validated(Terms, shared | own, f"{path}: branches.{name}.") for name, own in file.branches.items()

@@ -245,10 +245,10 @@ def test_a_person_decides_about_what_nobody_knows(billing: Any, connection: Conn
     assert "1 of which nobody knows" in billing("reminders", "send", **ON).words
     assert "unknown 1 536365 due GBP 120.00" in billing("reminders", "list").words
     mails.happens = lambda _verb, _who: None
-    nothing = billing("reminders", "resolve", "536365", "overdue_7", "--send-again", "--why", "x")
+    nothing = billing("reminders", "resolve", "536365", "overdue_7", "--as", "again", "--why", "x", "--by", "anna")
     assert nothing.code == 2
     why = ("--why", "not in the server's log", "--by", "anna")
-    assert billing("reminders", "resolve", "536365", "due", "--send-again", *why).code == 0
+    assert billing("reminders", "resolve", "536365", "due", "--as", "again", *why).code == 0
     assert "anna: not in the server's log" in billing("reminders", "list").words
     assert "1 reminders sent" in billing("reminders", "send", **ON).words
     assert len(mails.mails) == 1
@@ -283,7 +283,7 @@ def test_a_stop_is_noted_with_who_and_why_holds_and_ends(
     assert billing("stops", "end", number, "--why", "credited", "--by", "ben", "--on", "2026-11-03").code == 0
     assert "0 stops" in billing("stops", "list").words
     assert "wrong meter ended by ben: credited" in billing("stops", "list", "--all").words
-    assert billing("stops", "end", number, "--why", "again").code == 2
-    wrong = billing("stops", "add", "--customer", "1", "--reason", "whim", "--why", "x")
+    assert billing("stops", "end", number, "--why", "again", "--by", "ben").code == 2
+    wrong = billing("stops", "add", "--customer", "1", "--reason", "whim", "--why", "x", "--by", "anna")
     assert (wrong.code, "payment_plan" in wrong.words) == (2, True)
     assert "1 reminders sent" in billing("reminders", "send", **ON).words
