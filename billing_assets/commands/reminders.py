@@ -64,7 +64,7 @@ def plan_command(
         found = list(plan(connection, desk, now, now + timedelta(days=days), customer))
     going = sorted((one for one in found if isinstance(one, Reminder)), key=lambda one: one.next.sends_at)
     kept = [one for one in found if isinstance(one, Kept)]
-    columns = ["Customer", "Invoice", "Step", "Amount", "There it is then", "UTC"]
+    columns = ["Customer", "Invoice", "Step", "Amount", "Goes out, in local time", "UTC"]
     table = simple_table(f"{len(going):,} reminders", columns, right=(3,))
     for one in going:
         invoice, sends_at = one.invoice, one.next.sends_at
@@ -79,12 +79,24 @@ def plan_command(
             f"{sends_at:%m-%d %H:%M}",
         )
     console.print(table)
+    _show_sums(going)
     _show_kept(kept)
     if eml is not None:
         _write_mails(going, desk.templates, eml)
         console.print(f"{len(going):,} mails written to {eml}.")
     if not runtime.settings.reminders.enabled:
         console.print(f"Reminders are switched off: nothing leaves before {variable('reminders.enabled')} is true.")
+
+
+def _show_sums(going: list[Reminder]) -> None:
+    table = simple_table("By step", ["Step", "Reminders", "Amount"])
+    steps = [(one.next.step.name, one.invoice.currency) for one in sorted(going, key=lambda one: one.next.step.days)]
+    for (step, currency), count in Counter(steps).items():
+        asked = (one.invoice for one in going if one.next.step.name == step)
+        total = sum((one.open_amount for one in asked if one.currency == currency), Decimal(0))
+        table.add_row(step, f"{count:,}", _money(currency, total))
+    if going:
+        console.print(table)
 
 
 def _show_kept(kept: list[Kept]) -> None:

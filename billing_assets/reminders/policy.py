@@ -190,6 +190,11 @@ class Policy:
         """Everybody's terms and those of each branch that differs."""
         return (self._file, *self._branches.values())
 
+    @property
+    def domain(self) -> str:
+        """The domain that writes, as we introduce ourselves to the mail server."""
+        return parse_mailbox(self._file.sender).domain
+
     def place(self, contact: Contact, terms: Terms) -> Place:
         """Where a customer is: as it says, else as its country says, else as the branch says.
 

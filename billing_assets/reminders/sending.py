@@ -93,8 +93,7 @@ def send_due(connection: Connection, desk: Desk, server: Server, run_id: str, cl
     desk.templates.check(desk.policy)
     report = Report()
     rate = _Rate(desk.settings.per_minute)
-    helo = parse_mailbox(desk.policy.terms("").sender).domain
-    with store.sending_alone(connection), Mailer(server, helo) as mailer:
+    with store.sending_alone(connection), Mailer(server, desk.policy.domain) as mailer:
         now = clock()
         report.orphans = store.note_unknown(connection, now)
         failures = 0

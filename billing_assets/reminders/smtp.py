@@ -104,6 +104,10 @@ class Mailer:
                 self._drop()
         self._drop()
 
+    def greet(self) -> None:
+        """Connects and logs in, and sends nothing. Raises MailServerError."""
+        self._smtp = self._smtp or self._connect()
+
     def offer(self, sender: str, recipient: str) -> Answer | None:
         """Names sender and recipient: None if the server would take a mail, else what it says to that recipient.
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.conftest import _database
@@ -34,3 +35,11 @@ def connection(state_url: str) -> Iterator[Connection]:
 def mails() -> Iterator[MailServer]:
     with mail_server() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _log() -> Iterator[None]:
+    """A command that ran in this process leaves the log on a standard error that is closed by now."""
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()

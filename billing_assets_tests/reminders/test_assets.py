@@ -16,6 +16,7 @@ import structlog
 from pydantic import SecretStr
 
 from billing_assets.commands import reminders as commands
+from billing_assets.operations import doctor
 from billing_assets.reminders import assets, automation
 from billing_assets.reminders.automation import office_hours, remind_job
 from billing_assets.runtime import Runtime
@@ -195,6 +196,20 @@ def billing(
     return run
 
 
+def test_the_doctor_looks_whether_reminders_could_go_out(office: Office, mails: MailServer) -> None:
+    def said(**changes: Any) -> doctor.Checked:
+        changed = office.runtime.settings.model_copy(update={"reminders": settings(**changes)})
+        with Runtime(changed).opened() as runtime:
+            return doctor._looked("Reminders", doctor._reminders, runtime)
+
+    assert said(smtp_url=mails.url).well
+    assert mails.connections == 1
+    assert "switched off" in said(enabled=False).said
+    assert "SMTP_URL is not set" in said().said
+    assert not said(smtp_url=SecretStr("smtp://127.0.0.1:9")).well
+    assert "cannot be read" in said(smtp_url=mails.url, ladder=Path("nowhere.yaml")).said
+
+
 ON = {"BILLING_REMINDERS__ENABLED": "true"}
 
 
@@ -209,6 +224,8 @@ def test_the_dry_run_shows_who_gets_what_and_when_writes_the_mails_and_sends_non
         "2 reminders",
         "536361 due GBP 1,234.50 Wed 2026-11-04 13:00 Europe/Berlin 11-04 12:00",
         "536363 due GBP 1,234.50 Thu 2026-11-05 09:00 Asia/Tokyo 11-05 00:00",
+        "By step Step Reminders Amount",
+        "due 2 GBP 2,469.00",
         "no_address 1 536362",
         "switched off",
     ):

@@ -3,6 +3,7 @@
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic import SecretStr
 from billing_assets.reminders import store
 from billing_assets.reminders.desk import Desk
 from billing_assets.reminders.errors import SendingElsewhere
+from billing_assets.reminders.message import Templates
 from billing_assets.reminders.sending import GIVE_UP, RETRY, Report, send_due
 from billing_assets.reminders.smtp import Fate, Server, parse_server
 from billing_assets.settings import SettingsError
@@ -377,6 +379,19 @@ def test_a_wrong_address_of_the_mail_server_is_explained_without_its_password(ur
 def test_the_address_of_the_mail_server_is_read(url: str, server: Server) -> None:
     assert parse_server(SecretStr(url)) == server
     assert server.local is (server.host == "127.0.0.1")
+
+
+def test_a_line_that_begins_with_a_dot_arrives_as_it_is(
+    connection: Connection, mails: MailServer, tmp_path: Path
+) -> None:
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en" / "due.txt.j2").write_text("Subject: x\n\nabove\n.\n..below\n")
+    open_item(connection)
+    assert send(connection, mails.server, at=replace(desk(), templates=Templates(tmp_path))).count(Fate.SENT) == 1
+    [(_, mail)] = mails.mails
+    plain = mail.get_body(("plain",))
+    assert plain is not None
+    assert plain.get_content() == "above\n.\n..below\n"
 
 
 def test_not_more_than_so_many_a_minute(connection: Connection, mails: MailServer) -> None:
