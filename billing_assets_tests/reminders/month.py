@@ -90,13 +90,13 @@ def pay(connection: Connection, today: date) -> None:
     )
 
 
-def looks(hours: Sequence[time] = LOOKS) -> Iterator[datetime]:
-    """Every look on weekdays, from three days before the first step to a week after the last one."""
+def looks(hours: Sequence[time] = LOOKS, *, every: int = 1) -> Iterator[datetime]:
+    """Every look on weekdays (or on every so many of all days), from three days before the first step to a week after the last one."""
     day = date(2010, 11, 26)
     while day < date(2011, 1, 22):
         if day.weekday() < 5:
             yield from (datetime.combine(day, at, UTC) for at in hours)
-        day += timedelta(days=1)
+        day += timedelta(days=every)
 
 
 @dataclass

@@ -298,7 +298,6 @@ def test_a_stop_is_noted_with_who_and_why_holds_and_ends(
     assert "0 reminders sent" in billing("reminders", "send", **ON).words
     assert "1 536365 dispute 2026-11-01 anna wrong meter" in billing("stops", "list").words
     assert billing("stops", "end", number, "--why", "credited", "--by", "ben", "--on", "2026-11-03").code == 0
-    assert "0 stops" in billing("stops", "list").words
     assert "wrong meter ended by ben: credited" in billing("stops", "list", "--all").words
     assert billing("stops", "end", number, "--why", "again", "--by", "ben").code == 2
     wrong = billing("stops", "add", "--customer", "1", "--reason", "whim", "--why", "x", "--by", "anna")

@@ -72,28 +72,35 @@ def test_killed_at_every_point_in_turn_nothing_comes_twice_and_nothing_that_did_
 
 
 @pytest.mark.parametrize(
-    ("every", "hours"),
+    ("every", "hours", "days"),
     [
-        (120, LOOKS[1:2]),
+        (150, LOOKS[1:2], 2),
         pytest.param(
             1,
             LOOKS,
+            1,
             marks=[pytest.mark.campaign, pytest.mark.skipif(not CAMPAIGN, reason="BILLING_TEST_CAMPAIGN=1 runs it")],
         ),
     ],
 )
 def test_reminders_for_a_month_go_out_once_under_repeated_runs_and_kills(
-    every: int, hours: tuple[time, ...], connection: Connection, state_url: str, mails: MailServer, tmp_path: Path
+    every: int,
+    hours: tuple[time, ...],
+    days: int,
+    connection: Connection,
+    state_url: str,
+    mails: MailServer,
+    tmp_path: Path,
 ) -> None:
     chance = random.Random(every)
     invoices = open_month(connection, every)
     unknown = kills = 0
     with sender(state_url, mails, tmp_path / "log") as one:
-        for now in looks(hours):
+        for now in looks(hours, every=days):
             pay(connection, now.date())
-            if chance.random() < 0.3:
+            if chance.random() < 0.5:
                 point = chance.choice(list(POINTS))
-                ended = one.send(now, point=point, nth=chance.randint(1, 4))
+                ended = one.send(now, point=point, nth=chance.randint(1, 3))
                 kills += ended == KILLED
                 unknown += ended == KILLED and point not in SURELY
             assert one.send(now) == 0
