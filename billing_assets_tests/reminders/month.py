@@ -91,7 +91,7 @@ def pay(connection: Connection, today: date) -> None:
 
 
 def looks(hours: Sequence[time] = LOOKS, *, every: int = 1) -> Iterator[datetime]:
-    """Every look on weekdays (or on every so many of all days), from three days before the first step to a week after the last one."""
+    """Every look on weekdays (of every so many days), from before the first step to a week after the last one."""
     day = date(2010, 11, 26)
     while day < date(2011, 1, 22):
         if day.weekday() < 5:

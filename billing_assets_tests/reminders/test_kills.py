@@ -79,7 +79,11 @@ def test_killed_at_every_point_in_turn_nothing_comes_twice_and_nothing_that_did_
             1,
             LOOKS,
             1,
-            marks=[pytest.mark.campaign, pytest.mark.skipif(not CAMPAIGN, reason="BILLING_TEST_CAMPAIGN=1 runs it")],
+            marks=[
+                pytest.mark.campaign,
+                pytest.mark.timeout(1800),
+                pytest.mark.skipif(not CAMPAIGN, reason="long: BILLING_TEST_CAMPAIGN=1 runs it"),
+            ],
         ),
     ],
 )
@@ -110,3 +114,4 @@ def test_reminders_for_a_month_go_out_once_under_repeated_runs_and_kills(
     assert kills > 3
     assert states["unknown"] == unknown
     assert states["sent"] > 2 * invoices
+    print(f"{invoices:,} invoices, {len(mails.arrived):,} mails, {kills} kills, {dict(states)}")
