@@ -21,7 +21,7 @@ from billing_assets.batches import unlocking
 from billing_assets.batches.store import UnknownBatchError
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.close.closing import CloseRefusedError
-from billing_assets.commands import audit, close, receivables, voids
+from billing_assets.commands import audit, close, receivables, reminders, voids
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.documents import Document, SourceStatus, State
 from billing_assets.domain.money import amount
@@ -50,6 +50,7 @@ from billing_assets.operations.processes import (
 from billing_assets.operations.status import show_status, simple_table, status
 from billing_assets.operations.watching import DATABASE_LOST, keep_up
 from billing_assets.receivables.late_fee_rules import LateFeeError
+from billing_assets.reminders.errors import ReminderError
 from billing_assets.retention import store as retention_store
 from billing_assets.retention.archive import keep_small
 from billing_assets.retention.runs import prune
@@ -83,6 +84,7 @@ _ERRORS = (
     LateFeeError,
     FileError,
     NothingProposedError,
+    ReminderError,
 )
 _WAVES = 4
 _WAVE_PAUSE_SECONDS = 20.0
@@ -94,6 +96,8 @@ app = typer.Typer(
     help="Month-end billing from a SQL billing system into NetSuite.",
 )
 app.add_typer(close.app, name="close")
+app.add_typer(reminders.reminders, name="reminders")
+app.add_typer(reminders.stops, name="stops")
 app.command("files")(close.files_command)
 app.add_typer(receivables.app)
 app.add_typer(audit.app, name="audit")

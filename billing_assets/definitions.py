@@ -16,6 +16,8 @@ from billing_assets.netsuite.automation import preview_batch
 from billing_assets.netsuite.checks import no_batch_left_behind
 from billing_assets.receivables.assets import aging, late_fees, open_receivables
 from billing_assets.receivables.automation import receivables_job, receivables_schedule
+from billing_assets.reminders.assets import payment_reminders
+from billing_assets.reminders.automation import office_hours, remind_job
 from billing_assets.resource import billing_resource
 from billing_assets.retention.automation import keep_small_schedule, retention
 from billing_assets.runtime import Runtime
@@ -63,6 +65,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
             open_receivables,
             aging,
             late_fees,
+            payment_reminders,
             *audits,
         ],
         asset_checks=[lines_have_a_header, no_batch_left_behind],
@@ -72,6 +75,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
             preview_batch,
             close_job,
             receivables_job,
+            remind_job,
             audit_job,
             checks_job,
             unlock,
@@ -84,6 +88,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
             tell_about_failed_runs,
             tell_about_failed_checks,
             watch_sensor(settings),
+            office_hours,
         ],
         schedules=[
             staging_schedule(settings),

@@ -8,6 +8,7 @@ import difflib
 import os
 import re
 import stat
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -198,6 +199,24 @@ class AlertSettings(_Section):
         return tuple(value.split()) if isinstance(value, str) else value
 
 
+class ReminderSettings(_Section):
+    """Payment reminders by e-mail. What is sent, when and in whose name stands in the ladder file."""
+
+    enabled: bool = Field(False, description="Whether reminders are sent; without it nothing ever leaves")
+    ladder: Path | None = Field(None, description="The ladder file; default: the one that ships, config/reminders.yaml")
+    templates: Path | None = Field(None, description="Folder with your own templates, which win over those that ship")
+    smtp_url: SecretStr | None = Field(
+        None, description="Mail server: smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465"
+    )
+    per_minute: PositiveInt = Field(300, description="Most mails in a minute")
+    not_before: date | None = Field(
+        None, description="The day on which you begin (YYYY-MM-DD): what fell due for sending earlier is never sent"
+    )
+    balances_max_age_hours: PositiveFloat = Field(
+        26, description="Nobody is reminded of a balance that was read longer ago than this"
+    )
+
+
 class Settings(BaseSettings):
     """All settings. Build with `load_settings()`, which turns every fault into one `SettingsError`."""
 
@@ -226,6 +245,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
+    reminders: ReminderSettings = ReminderSettings()
     mapping: Path = Field(Path("config/mapping.yaml"), description="Mapping of documents to NetSuite's fields")
     log_format: Literal["console", "json"] = Field("console", description="console for people, json for collectors")
 
@@ -390,7 +410,14 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: expected settings as `name: value`, found {type(values).__name__}.")
     values = {str(name): value for name, value in values.items()}
-    for dotted in ("mapping", "source.queries", "netsuite.private_key_file", "receivables.late_fees"):
+    for dotted in (
+        "mapping",
+        "source.queries",
+        "netsuite.private_key_file",
+        "receivables.late_fees",
+        "reminders.ladder",
+        "reminders.templates",
+    ):
         section, _, name = dotted.rpartition(".")
         holder = values.get(section, {}) if section else values
         if isinstance(holder, dict) and isinstance(holder.get(name), str):

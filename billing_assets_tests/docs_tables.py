@@ -26,6 +26,7 @@ from billing_assets.domain.rules import RULES
 from billing_assets.netsuite import mapping_file
 from billing_assets.netsuite.error_codes import ERROR_CODES, Outcome
 from billing_assets.receivables import late_fee_rules
+from billing_assets.reminders import plan, policy
 from billing_assets.settings import is_secret, setting_names, variable
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -337,7 +338,32 @@ def late_fee_keys() -> str:
     return "\n".join(parts)
 
 
+_LADDER_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("The file, and each of its `branches`", policy.Terms),
+    ("The file only", policy.LadderFile),
+    ("`steps[]`", policy.StepEntry),
+    ("`company`", policy.Company),
+)
+
+
+def ladder_keys() -> str:
+    """Every key of the ladder file of payment reminders."""
+    parts = []
+    for title, model in _LADDER_PARTS:
+        own = {name: field for name, field in model.model_fields.items() if name in model.__annotations__}
+        rows = [(_code(name), _default(field), field.description or "") for name, field in own.items()]
+        parts.append(f"**{title}**\n\n{table(['key', 'default', 'meaning'], rows)}")
+    return "\n".join(parts)
+
+
+def kept_back() -> str:
+    """Why a reminder that is due is not sent."""
+    return table(["reason", "in words"], [(_code(name), said) for name, said in plan.REASONS.items()])
+
+
 GENERATED = {
+    "ladder_keys": ladder_keys,
+    "kept_back": kept_back,
     "settings": settings,
     "rules": rules,
     "close_causes": close_causes,

@@ -22,6 +22,7 @@ GROUPS = {
     "late_fees": "receivables",
     "pending_invoices": "receivables",
     "audit_queue": "receivables",
+    "payment_reminders": "receivables",
 }
 
 
@@ -77,6 +78,8 @@ def test_every_check_job_and_sensor_says_what_it_is_for(defs: dg.Definitions) ->
         "open_balances_equal_their_source",
         "buckets_add_up_to_receivables",
         "nothing_of_last_month_is_open",
+        "reminders_arrive",
+        "every_reminder_is_known",
     }
     for check in checks:
         assert check.description, check.key
@@ -103,6 +106,7 @@ def test_the_lineage_leads_from_the_billing_system_to_the_close(defs: dg.Definit
         "late_fees": {"open_receivables"},
         "pending_invoices": {"staged_invoices"},
         "audit_queue": {"pending_invoices"},
+        "payment_reminders": {"open_receivables"},
     }
 
 

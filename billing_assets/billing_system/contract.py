@@ -181,3 +181,8 @@ SERVICE_COLUMNS = (
     _number_or_null("expected_amount"),
 )
 """In the order of `ContractService`."""
+CONTACT_COLUMNS = (
+    _text("customer"),
+    *map(_text_or_null, ("name", "email", "language", "country", "region", "timezone")),
+)
+"""In the order of `Contact`."""

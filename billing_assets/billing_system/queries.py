@@ -30,6 +30,7 @@ from sqlalchemy.types import NullType, TypeEngine
 
 from billing_assets.billing_system.contract import (
     APPLICATION_COLUMNS,
+    CONTACT_COLUMNS,
     DOCUMENT_COLUMNS,
     LINE_COLUMNS,
     SERVICE_COLUMNS,
@@ -40,6 +41,7 @@ from billing_assets.shipped import shipped
 
 DOCUMENTS_FILE, LINES_FILE = "documents.sql", "lines.sql"
 APPLICATIONS_FILE, SERVICES_FILE = "applications.sql", "contract_services.sql"
+CONTACTS_FILE = "contacts.sql"
 
 
 Statement: TypeAlias = Select[*tuple[Any, ...]]
@@ -48,28 +50,29 @@ Statement: TypeAlias = Select[*tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Queries:
-    """The text of the extraction queries, as their files have it.
+    """The text of the extraction queries, as their files have it; None where there is no such file.
 
-    `applications` is None where there is no such file: then a credit memo settles nothing but the invoice in its column
-    `applies_to`. `services` likewise: not every billing system has contracts.
+    Without `applications` a credit memo settles nothing but the invoice in its column `applies_to`; not every billing
+    system has contracts (`services`), and not everybody sends reminders (`contacts`).
     """
 
     documents: str
     lines: str
     services: str | None = None
     applications: str | None = None
+    contacts: str | None = None
 
 
 def load_queries(folder: Path) -> Queries:
-    """Read `documents.sql` and `lines.sql` from `folder`, and `contract_services.sql` and `applications.sql` where they
-    are.
+    """Read `documents.sql` and `lines.sql` from `folder`, and those that may be left out where they are.
 
     Raises QueriesMissing, which names the file.
     """
+    optional = (folder / SERVICES_FILE, folder / APPLICATIONS_FILE, folder / CONTACTS_FILE)
     return Queries(
         read_query(folder / DOCUMENTS_FILE),
         read_query(folder / LINES_FILE),
-        *(read_query(path) if path.exists() else None for path in (folder / SERVICES_FILE, folder / APPLICATIONS_FILE)),
+        *(read_query(path) if path.exists() else None for path in optional),
     )
 
 
@@ -89,6 +92,8 @@ def check_columns(conn: Connection, queries: Queries) -> None:
     wanted = tables(queries)
     if queries.services is not None:
         wanted.append((SERVICES_FILE, services_table(queries.services), SERVICE_COLUMNS))
+    if queries.contacts is not None:
+        wanted.append((CONTACTS_FILE, contacts_table(queries.contacts), CONTACT_COLUMNS))
     for file, table, contract in wanted:
         with asking(conn, file):
             found = column_names(conn.execute(no_rows(table)).keys())
@@ -132,6 +137,11 @@ def services_table(services: str) -> Subquery:
 def applications_table(sql: str) -> Subquery:
     """`applications.sql` as a derived table with the columns of the contract."""
     return derived_table(sql, "applications", [one.name for one in APPLICATION_COLUMNS])
+
+
+def contacts_table(contacts: str) -> Subquery:
+    """`contacts.sql` as a derived table with the columns of the contract."""
+    return derived_table(contacts, "contacts", [one.name for one in CONTACT_COLUMNS])
 
 
 def all_columns(derived: Subquery) -> Statement:

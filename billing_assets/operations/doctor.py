@@ -18,6 +18,9 @@ from billing_assets.netsuite.open_items import open_sums
 from billing_assets.netsuite.suiteql import PAGE_ROWS, query
 from billing_assets.operations.watching import SILENT_SECONDS, last_heartbeat
 from billing_assets.receivables.late_fee_rules import LateFeeError
+from billing_assets.reminders.desk import open_desk
+from billing_assets.reminders.errors import ReminderError
+from billing_assets.reminders.smtp import Mailer, parse_server
 from billing_assets.runtime import Runtime
 from billing_assets.settings import SettingsError
 from billing_assets.shipped import shipped
@@ -45,7 +48,16 @@ class Checked(NamedTuple):
     said: str
 
 
-_Faults = (SettingsError, SourceError, MappingError, LateFeeError, MigrationError, NetSuiteError, psycopg.Error)
+_Faults = (
+    SettingsError,
+    SourceError,
+    MappingError,
+    LateFeeError,
+    MigrationError,
+    NetSuiteError,
+    ReminderError,
+    psycopg.Error,
+)
 
 
 def examine(runtime: Runtime) -> Iterator[Checked]:
@@ -57,6 +69,7 @@ def examine(runtime: Runtime) -> Iterator[Checked]:
         ("NetSuite", _netsuite),
         ("References in NetSuite", _references),
         ("Receivables", _receivables),
+        ("Reminders", _reminders),
         ("Dagster's daemon", _daemon),
     ):
         yield _looked(what, look, runtime)
@@ -149,6 +162,18 @@ def _existing(client: NetSuiteClient, record: str, ids: list[str]) -> set[str]:
         values = ", ".join(chunk)
         found |= {row["id"] for row in query(client, f"SELECT id FROM {record} WHERE id IN ({values}) ORDER BY id")}  # noqa: S608
     return found
+
+
+def _reminders(runtime: Runtime) -> str:
+    settings = runtime.settings.reminders
+    if not settings.enabled:
+        return "switched off; nothing is sent"
+    desk = open_desk(settings, runtime.source, runtime.queries)
+    desk.templates.check(desk.policy)
+    server = parse_server(settings.smtp_url)
+    with Mailer(server, desk.policy.domain) as mailer:
+        mailer.greet()
+    return f"ladder and templates are whole; the mail server {server.host} answers and takes the login, if it wants one"
 
 
 def _daemon(runtime: Runtime) -> str:

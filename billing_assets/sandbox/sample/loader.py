@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 from sqlalchemy import make_url
 
+from billing_assets.sandbox.sample.contacts import contact
 from billing_assets.sandbox.sample.contracts import contract_number, contract_services
 from billing_assets.sandbox.sample.data import ALL, Sample, SampleDocument, read_sample
 from billing_assets.sandbox.sample.tables import customer_name, customers
@@ -74,8 +75,12 @@ def load_customers(url: str) -> int:
     """Create the customers of the data set; returns how many were new."""
     with _connect(url) as connection, connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO customers (customer_no, name, country) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-            [(number, customer_name(number), country) for number, country in customers()],
+            "INSERT INTO customers AS c (customer_no, name, country, email, language, country_code)"
+            " VALUES (%s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT (customer_no) DO UPDATE SET"
+            " (email, language, country_code) = (excluded.email, excluded.language, excluded.country_code)"
+            " WHERE c.country_code IS NULL AND excluded.country_code IS NOT NULL",
+            [(number, customer_name(number), country, *contact(number, country)) for number, country in customers()],
         )
         return cursor.rowcount
 

@@ -1,0 +1,43 @@
+"""What whoever writes reminders has before them: the ladder, the templates, and where customers can be reached."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy
+
+from billing_assets.billing_system import contacts
+from billing_assets.billing_system.connection import connect_source
+from billing_assets.billing_system.contacts import Contact
+from billing_assets.billing_system.queries import Queries
+from billing_assets.reminders.errors import NoContacts
+from billing_assets.reminders.message import Templates
+from billing_assets.reminders.policy import Policy, load_policy
+from billing_assets.settings import ReminderSettings
+from billing_assets.shipped import shipped
+
+CHUNK = 500
+"""Customers whose contacts are read at once, and kept no longer than needed."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """`read_contacts`: customer numbers, at most CHUNK, to contacts; None where the billing system has several."""
+
+    settings: ReminderSettings
+    policy: Policy
+    templates: Templates
+    read_contacts: Callable[[Sequence[str]], dict[str, Contact | None]]
+
+
+def open_desk(settings: ReminderSettings, source: sqlalchemy.Engine, queries: Queries) -> Desk:
+    """Reads ladder and templates. Raises PolicyError, and NoContacts where there is no `contacts.sql`."""
+    query = queries.contacts
+    if query is None:
+        raise NoContacts
+
+    def read_contacts(customers: Sequence[str]) -> dict[str, Contact | None]:
+        with connect_source(source) as conn:  # for these customers only: mail takes its time
+            return contacts.read_contacts(conn, query, customers)
+
+    policy = load_policy(settings.ladder or shipped("config/reminders.yaml"))
+    return Desk(settings, policy, Templates(settings.templates), read_contacts)

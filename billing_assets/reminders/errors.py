@@ -1,0 +1,56 @@
+"""What stops reminders. No message carries an address, a name or a password."""
+
+
+class ReminderError(Exception):
+    """Reminders cannot go on; the message says what to do."""
+
+
+class PolicyError(ReminderError):
+    """The ladder file is missing or wrong."""
+
+
+class TemplateWrong(ReminderError):  # noqa: N818  (an error by its base class)
+    """A template is missing, cannot be read, or asks for something that it is not given."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        self.problem = problem
+        super().__init__(
+            f"The template {name} cannot be used: {problem} "
+            "Templates are looked for in BILLING_REMINDERS__TEMPLATES, then among those that ship."
+        )
+
+
+class MailServerError(ReminderError):
+    """The mail server cannot be reached, or refuses us rather than an address. What was not sent stays due."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"The mail server {problem} What was not sent stays due and is sent at the next look.")
+
+
+class SendingElsewhere(ReminderError):  # noqa: N818
+    """Another run sends reminders just now."""
+
+    def __init__(self) -> None:
+        super().__init__("Another run sends reminders just now; it sends whatever is due. Nothing was done.")
+
+
+class NoContacts(ReminderError):  # noqa: N818
+    """There is no query that says where customers can be reached."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no contacts.sql beside documents.sql and lines.sql, so nobody can be reminded. "
+            "docs/integrator.md has its contract."
+        )
+
+
+class NoSuchReminder(ReminderError):  # noqa: N818
+    """No reminder of this invoice and step waits for a person's decision."""
+
+    def __init__(self, number: str, step: str) -> None:
+        super().__init__(
+            f"No reminder {step} of invoice {number} waits for a decision: none is unknown (or bounced, to be sent "
+            "again), or a later step was sent after it. `billing reminders list` shows them."
+        )

@@ -1,0 +1,193 @@
+"""A reminder as a mail: texts from templates, amounts and dates as the language writes them, MIME as it should be."""
+
+import hashlib
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import format_currency
+
+from billing_assets.domain.money import decimals
+from billing_assets.reminders.errors import TemplateWrong
+from billing_assets.reminders.invoices import Reminder
+from billing_assets.reminders.policy import Policy, parse_mailbox
+from billing_assets.shipped import shipped
+
+TEMPLATES = "config/reminders"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_CODE = re.compile(r"(?<=[A-Z])(?=\d)")  # a currency without a sign: KWD1.500
+_ADDRESS = re.compile(r"([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64})@([^\s@<>()\[\],;:\\\"]{1,253})")
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+
+
+class Text(NamedTuple):
+    """What a template made, in the language that was found."""
+
+    language: str
+    subject: str
+    plain: str
+    html: str
+
+
+class Templates:
+    """The templates: a folder of the integrator's, then those that ship."""
+
+    def __init__(self, folder: Path | None) -> None:
+        folders = [path for path in (folder, shipped(TEMPLATES)) if path]
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(folders),
+            undefined=jinja2.StrictUndefined,
+            autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._names = frozenset(self._environment.list_templates())
+
+    def check(self, policy: Policy) -> None:
+        """Raises TemplateWrong unless every step has both its templates in the language of last resort."""
+        for terms in policy.all_terms:
+            for step in terms.ladder:
+                for kind in ("txt", "html"):
+                    self._template(f"{terms.language}/{step.template}.{kind}.j2")
+
+    def language(self, wanted: str | None, template: str, fallback: str) -> str:
+        """The language of the templates for a customer who wants one (`de`, `de-CH`, `DE`, …)."""
+        found = re.split(r"[-_]", (wanted or "").strip().lower())[0]
+        has = {f"{found}/{template}.{kind}.j2" for kind in ("txt", "html")} <= self._names
+        return found if has else fallback
+
+    def text(self, reminder: Reminder, today: date) -> Text:
+        """The words of a reminder on a day. Raises TemplateWrong."""
+        template = reminder.next.step.template
+        language = self.language(reminder.contact.language, template, reminder.terms.language)
+        wanted = reminder.contact.language or ""
+        own = wanted.strip().lower().startswith(language)
+        locale = _locale(language, wanted, reminder.place.country if own else reminder.terms.country)
+        values = _values(reminder, today, locale)
+        name = f"{language}/{template}.txt.j2"
+        head, _, plain = self._render(name, values).lstrip().partition("\n\n")
+        if not head.startswith("Subject: ") or "\n" in head or not plain.strip():
+            raise TemplateWrong(name, "it begins with `Subject: …` and an empty line, then the text.")
+        subject = " ".join(_CONTROL.sub(" ", head.removeprefix("Subject: ")).split())
+        return Text(language, subject, plain.strip() + "\n", self._render(f"{language}/{template}.html.j2", values))
+
+    def _render(self, name: str, values: dict[str, Any]) -> str:
+        template = self._template(name)
+        try:
+            return template.render(values)
+        except jinja2.UndefinedError as error:
+            raise TemplateWrong(name, f"{error.message}.") from None
+
+    def _template(self, name: str) -> jinja2.Template:
+        try:
+            return self._environment.get_template(name)
+        except jinja2.TemplateNotFound as error:
+            raise TemplateWrong(name, f"there is no file {error.name}.") from None
+        except jinja2.TemplateSyntaxError as error:
+            raise TemplateWrong(error.name or name, f"line {error.lineno}: {error.message}") from None
+        except UnicodeDecodeError:
+            raise TemplateWrong(name, "it is not text in UTF-8.") from None
+
+
+def message(reminder: Reminder, text: Text, now: datetime) -> EmailMessage:
+    """The mail: plain text and HTML, its Message-ID the same however often it is made."""
+    sender = parse_mailbox(reminder.terms.sender)
+    name = clean(reminder.contact.name)
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = sender
+    mail["To"] = Address(display_name=name, addr_spec=reminder.address)
+    if reminder.terms.reply_to:
+        mail["Reply-To"] = parse_mailbox(reminder.terms.reply_to)
+    mail["Subject"] = text.subject
+    mail["Date"] = format_datetime(now.astimezone(reminder.place.time_zone).replace(microsecond=0))
+    mail["Message-ID"] = message_id(reminder)
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(text.plain, charset="utf-8", cte="quoted-printable")
+    mail.add_alternative(text.html, subtype="html", charset="utf-8", cte="quoted-printable")
+    mail["Content-Language"] = text.language  # last: adding a second text moves such headers to the first one
+    return mail
+
+
+def message_id(reminder: Reminder) -> str:
+    """Of invoice and step alone: a mail that comes again, or back, is recognised by it."""
+    of = f"{reminder.invoice.key}\n{reminder.next.step.name}".encode()
+    return f"<reminder-{hashlib.sha256(of).hexdigest()[:32]}@{parse_mailbox(reminder.terms.sender).domain}>"
+
+
+def clean(text: str | None) -> str:
+    """A text of the billing system on one line, without characters that control anything."""
+    return " ".join(_CONTROL.sub(" ", text or "").split())
+
+
+def usable_address(email: str | None) -> str | None:
+    """One plain address as it goes into an envelope, its domain in ASCII; None where it is none."""
+    found = _ADDRESS.fullmatch((email or "").strip())
+    if found is None or ".." in found[1] or found[1].startswith(".") or found[1].endswith("."):
+        return None
+    try:
+        domain = found[2].encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+    labels = domain.split(".")
+    if len(domain) > 253 or len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)):
+        return None
+    return f"{found[1]}@{domain}"
+
+
+def _values(reminder: Reminder, today: date, locale: Locale) -> dict[str, Any]:
+    """What templates are given; docs/integrator.md lists it."""
+    invoice = reminder.invoice
+    return {
+        "invoice": {
+            "number": clean(invoice.number),
+            "date": invoice.document_date,
+            "due": invoice.due_date,
+            "total": invoice.total,
+            "open": invoice.open_amount,
+            "paid": invoice.total - invoice.open_amount,
+            "days_overdue": max((today - invoice.due_date).days, 0),
+        },
+        "customer": {"number": clean(invoice.customer), "name": clean(reminder.contact.name)},
+        "credits": reminder.credits,
+        "company": reminder.terms.company.model_dump(),
+        "today": today,
+        "money": partial(_money, invoice.currency, locale),
+        "day": partial(_day, locale),
+    }
+
+
+def _day(locale: Locale, value: date) -> str:
+    """As the language writes it, with the day of the month and its month on one line."""
+    return format_date(value, format="long", locale=locale).replace(" ", "\u00a0", 1)
+
+
+def _money(currency: str, locale: Locale, value: Decimal) -> str:
+    """As the language writes it, with the currency's decimals, or more where the amount has more."""
+    text = format_currency(value, currency, locale=locale, decimal_quantization=decimals(value) <= 2)
+    return _CODE.sub("\u00a0", text)
+
+
+@lru_cache(maxsize=256)
+def _locale(language: str, wanted: str, country: str | None) -> Locale:
+    """How the language writes numbers and dates where the customer is: British and American dates are not the same."""
+    for name in (wanted.strip().replace("-", "_"), f"{language}_{country}"):
+        try:
+            found = Locale.parse(name)
+        except (UnknownLocaleError, ValueError):
+            continue
+        if found.language == language and found.territory:
+            return found
+    try:
+        return Locale.parse(language)
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")

@@ -1,0 +1,96 @@
+"""Who would get what and when: what is open, what was said about it already, and where the customer is."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from itertools import islice
+
+from billing_assets.billing_system.contacts import Contact
+from billing_assets.reminders import store
+from billing_assets.reminders.desk import CHUNK, Desk
+from billing_assets.reminders.due import MARGIN, might_be_due, next_reminder
+from billing_assets.reminders.invoices import Invoice, Kept, Reminder
+from billing_assets.reminders.message import usable_address
+from billing_assets.state.database import Connection
+
+REASONS = {
+    "balances_old": "its balance was read too long ago: it may have been paid since. Read the receivables again",
+    "dispute": "a stop: the customer disputes it",
+    "payment_plan": "a stop: a payment plan is agreed",
+    "other": "a stop for another reason, which `billing stops list` names",
+    "below_minimum": "less is open than the minimum amount",
+    "no_contact": "`contacts.sql` has no such customer",
+    "several_contacts": "`contacts.sql` has several rows of this customer",
+    "no_address": "the customer has no e-mail address",
+    "bad_address": "the customer's e-mail address is none that mail can be sent to",
+}
+"""Why a step that is due is not sent, by code. It is looked at again every time."""
+
+
+def plan(
+    connection: Connection, desk: Desk, now: datetime, until: datetime, customer: str | None = None
+) -> Iterator[Reminder | Kept]:
+    """The next reminder of each open invoice if it goes out up to `until`, customer by customer; and what is kept back.
+
+    `until` equal to `now`: what may be sent this moment. Nothing is written.
+    """
+    policy, not_before = desk.policy, desk.settings.not_before
+    in_favour = store.open_credits(connection)
+    stops: dict[str, list[store.Stop]] = defaultdict(list)
+    for stop in store.stops(connection, ends_from=now.date() - timedelta(days=2)):
+        stops[stop.customer].append(stop)
+    first = min(terms.ladder[0].days for terms in policy.all_terms)
+    last_day = until.date() + timedelta(days=1)  # somewhere it is tomorrow already
+    found = store.open_invoices(connection, last_day - timedelta(days=first) + MARGIN, customer)
+    candidates = [
+        one
+        for one in found
+        if might_be_due(policy.terms(one.branch).ladder, one.due_date, one.noted, last_day, not_before)
+    ]
+    too_old = now - timedelta(hours=desk.settings.balances_max_age_hours)
+    for invoices in _by_customers(candidates):
+        contacts = desk.read_contacts(list({one.customer: None for one in invoices}))
+        for invoice in invoices:
+            terms = policy.terms(invoice.branch)
+            contact = contacts.get(invoice.customer)
+            known = contact or Contact(invoice.customer)
+            place = policy.place(known, terms)
+            due = next_reminder(terms.ladder, invoice.due_date, invoice.noted, place, terms.hours, now, not_before)
+            if due is None or due.sends_at > until:
+                continue
+            address = usable_address(known.email)
+            if invoice.read_at < too_old:
+                reason: str | None = "balances_old"
+            elif invoice.open_amount < terms.minimum_amount:
+                reason = "below_minimum"
+            else:
+                today = due.sends_at.astimezone(place.time_zone).date()
+                reason = _stopped(stops[invoice.customer], invoice, today)
+            reason = reason or _unreachable(invoice.customer in contacts, contact, address)
+            if reason or contact is None or address is None:
+                yield Kept(invoice, due.step.name, reason or "no_contact")
+            else:
+                owed = in_favour.get((invoice.customer, invoice.currency))
+                yield Reminder(invoice, due, terms, place, contact, address, owed or invoice.open_amount * 0)
+
+
+def _stopped(stops: Sequence[store.Stop], invoice: Invoice, day: date) -> str | None:
+    return next((stop.reason for stop in stops if stop.holds(invoice.number, day)), None)
+
+
+def _unreachable(known: bool, contact: Contact | None, address: str | None) -> str | None:
+    if contact is None:
+        return "several_contacts" if known else "no_contact"
+    if not (contact.email or "").strip():
+        return "no_address"
+    return None if address else "bad_address"
+
+
+def _by_customers(invoices: Sequence[Invoice]) -> Iterator[list[Invoice]]:
+    """The invoices of CHUNK customers at a time."""
+    per_customer: dict[str, list[Invoice]] = defaultdict(list)
+    for invoice in invoices:
+        per_customer[invoice.customer].append(invoice)
+    groups = iter(per_customer.values())
+    while chunk := [invoice for group in islice(groups, CHUNK) for invoice in group]:
+        yield chunk

@@ -1,0 +1,247 @@
+"""The ladder file: which steps, in whose name, at which hours; per branch where a branch differs."""
+
+from collections.abc import Callable, Sequence
+from datetime import time
+from decimal import Decimal
+from email.errors import MessageError
+from email.headerregistry import Address
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from babel.core import get_global
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from billing_assets.billing_system.contacts import Contact
+from billing_assets.reminders.due import Hours, Place, Step
+from billing_assets.reminders.errors import PolicyError
+from billing_assets.settings import yaml_problem
+
+
+def parse_mailbox(value: str) -> Address:
+    """`Name <address>` or a bare address, as a mail's sender. Raises ValueError."""
+    name, _, address = value.rpartition("<") if value.endswith(">") else ("", "", value)
+    try:
+        return Address(display_name=name.strip().strip('"'), addr_spec=address.rstrip(">").strip())
+    except (MessageError, IndexError, ValueError):
+        raise ValueError("is no address; write Name <name@example.com>") from None
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """A time zone by its name in the IANA database. Raises ValueError."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is no time zone of the IANA database, such as Europe/London") from None
+
+
+def _checked(parse: Callable[[str], object]) -> AfterValidator:
+    def check(value: str) -> str:
+        parse(value)
+        return value
+
+    return AfterValidator(check)
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _clock(value: object) -> time:
+    """`09:00`. Without quotes YAML takes 17:00 for a number to the base of 60, and 09:00 for text."""
+    if isinstance(value, time):
+        return value
+    text = f"{value // 60:02}:{value % 60:02}" if isinstance(value, int) else str(value)
+    try:
+        hours, minutes = map(int, text.split(":"))
+        return time(hours, minutes)
+    except ValueError:
+        raise ValueError("is no time of day such as 09:00") from None
+
+
+_Clock = Annotated[time, BeforeValidator(_clock)]
+_Mailbox = Annotated[str, _checked(parse_mailbox)]
+_Zone = Annotated[str, _checked(parse_zone)]
+_Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StepEntry(_Part):
+    """A rung of the ladder, as the file has it."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9_]{1,40}$", description="Its key in our tables: a step that is renamed is another step"
+    )
+    days: int = Field(ge=-60, le=365, description="Days after the due date; negative before it")
+    template: str = Field(pattern=r"^[a-z0-9_]+$", description="`<language>/<template>.txt.j2` and `.html.j2`")
+
+
+class Company(_Part):
+    """Who writes."""
+
+    name: str = Field(min_length=1, description="As it signs")
+    address: tuple[str, ...] = Field((), description="Lines below the name")
+    phone: str | None = Field(None, description="For questions")
+    email: str | None = Field(None, description="For questions")
+    payment: tuple[str, ...] = Field((), description="How to pay, line by line: bank, IBAN, what to quote")
+
+
+def _in_order(steps: Sequence[StepEntry]) -> Sequence[StepEntry]:
+    names = [step.name for step in steps]
+    if len(set(names)) < len(names):
+        raise ValueError("two steps have the same name")
+    if not all(one.days < other.days for one, other in pairwise(steps)):
+        raise ValueError("write the steps in the order of their days, one per day")
+    return steps
+
+
+_Steps = Annotated[tuple[StepEntry, ...], Field(min_length=1), AfterValidator(_in_order)]
+
+
+class Terms(_Part):
+    """How reminders go out for a branch."""
+
+    steps: _Steps = Field(description="The ladder")
+    sender: _Mailbox = Field(description="`Name <address>`; delivery reports come back to this address")
+    reply_to: _Mailbox | None = Field(None, description="Where answers go; default: the sender")
+    company: Company = Field(description="Who writes; the templates sign with it")
+    language: str = Field("en", pattern=r"^[a-z]{2,3}$", description="For customers whose language has no templates")
+    country: _Country | None = Field(None, description="Where customers are of whom we do not know it: ISO 3166 code")
+    time_zone: _Zone = Field("UTC", description="Where neither the customer nor its country says which")
+    opens: _Clock = Field(time(9), description="Business hours in the customer's local time: from")
+    closes: _Clock = Field(time(17), description="and up to")
+    minimum_amount: Decimal = Field(
+        Decimal(0), ge=0, description="Less than this is not asked for, in whatever currency the invoice has"
+    )
+
+    @model_validator(mode="after")
+    def _hours(self) -> "Terms":
+        if self.opens >= self.closes:
+            raise ValueError("opens: business hours must end after they begin, on the same day")
+        return self
+
+    @property
+    def hours(self) -> Hours:
+        """Business hours as `due` wants them."""
+        return Hours(self.opens, self.closes)
+
+    @property
+    def ladder(self) -> tuple[Step, ...]:
+        """The steps as `due` wants them."""
+        return _ladder(self.steps)
+
+
+@lru_cache(maxsize=64)
+def _ladder(steps: tuple[StepEntry, ...]) -> tuple[Step, ...]:
+    return tuple(Step(step.name, step.days, step.template) for step in steps)
+
+
+_MAIN_ZONES = {
+    "AR": "America/Argentina/Buenos_Aires",
+    "AU": "Australia/Sydney",
+    "BR": "America/Sao_Paulo",
+    "CA": "America/Toronto",
+    "CL": "America/Santiago",
+    "CN": "Asia/Shanghai",
+    "CY": "Asia/Nicosia",
+    "DE": "Europe/Berlin",
+    "EC": "America/Guayaquil",
+    "ES": "Europe/Madrid",
+    "ID": "Asia/Jakarta",
+    "MX": "America/Mexico_City",
+    "MY": "Asia/Kuala_Lumpur",
+    "NZ": "Pacific/Auckland",
+    "PT": "Europe/Lisbon",
+    "UA": "Europe/Kyiv",
+    "US": "America/Chicago",
+}
+"""Of countries with several time zones the one where most people are, or, in the United States, the middle."""
+
+
+class LadderFile(Terms):
+    """The whole file: everybody's terms, and what differs."""
+
+    time_zones: dict[_Country, _Zone] = Field(
+        {}, description="Of countries with several time zones: the one in which we think of a customer there"
+    )
+    branches: dict[str, dict[str, Any]] = Field(
+        {}, description="Per branch of the billing system: any of the keys above, where it differs"
+    )
+
+
+class Policy:
+    """The ladder file, read and checked. Build with `load_policy`."""
+
+    def __init__(self, file: LadderFile, branches: dict[str, Terms]) -> None:
+        self._file = file
+        self._branches = branches
+
+    def terms(self, branch: str) -> Terms:
+        """How reminders go out for a branch."""
+        return self._branches.get(branch, self._file)
+
+    @property
+    def all_terms(self) -> tuple[Terms, ...]:
+        """Everybody's terms and those of each branch that differs."""
+        return (self._file, *self._branches.values())
+
+    @property
+    def domain(self) -> str:
+        """The domain that writes, as we introduce ourselves to the mail server."""
+        return parse_mailbox(self._file.sender).domain
+
+    def place(self, contact: Contact, terms: Terms) -> Place:
+        """Where a customer is: as it says, else as its country says, else as the branch says.
+
+        What nobody understands, a time zone or a country that does not exist, counts as not said.
+        """
+        country = (contact.country or terms.country or "").strip().upper() or None
+        region = (contact.region or "").strip().upper() or None
+        if region and country:
+            region = region.removeprefix(f"{country}-")
+        zone = _zone(contact.timezone) or self._zone_of_country(country) or parse_zone(terms.time_zone)
+        return Place(zone, country, region)
+
+    def _zone_of_country(self, country: str | None) -> ZoneInfo | None:
+        if named := self._file.time_zones.get(country or "") or _MAIN_ZONES.get(country or ""):
+            return parse_zone(named)
+        zones = get_global("territory_zones").get(country or "", [])
+        return _zone(zones[0]) if len(zones) == 1 else None
+
+
+def load_policy(path: Path) -> Policy:
+    """Reads the ladder file. Raises PolicyError with one line per fault."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PolicyError(f"{path} cannot be read ({error.strerror}). BILLING_REMINDERS__LADDER names it.") from None
+    except UnicodeDecodeError:
+        raise PolicyError(f"{path} is not text in UTF-8.") from None
+    except yaml.YAMLError as error:
+        raise PolicyError(f"{path} is not valid YAML: {yaml_problem(error)}") from None
+    file = _validated(LadderFile, values, f"{path}: ")
+    shared = file.model_dump(include=set(Terms.model_fields))
+    branches = {
+        name: _validated(Terms, shared | own, f"{path}: branches.{name}.") for name, own in file.branches.items()
+    }
+    return Policy(file, branches)
+
+
+def _validated(model: type[_Model], values: object, where: str) -> _Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        faults = (f"{where}{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise PolicyError("\n".join(faults)) from None
+
+
+def _zone(name: str | None) -> ZoneInfo | None:
+    try:
+        return parse_zone(name.strip()) if name and name.strip() else None
+    except ValueError:
+        return None

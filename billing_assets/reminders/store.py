@@ -1,0 +1,280 @@
+"""The SQL of reminders: what is open and what was said about it, claims and outcomes, stops."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from billing_assets.reminders.due import Noted
+from billing_assets.reminders.errors import SendingElsewhere
+from billing_assets.reminders.invoices import Invoice
+from billing_assets.reminders.smtp import Answer, Fate
+from billing_assets.state.database import Connection
+
+_KEY = "coalesce(o.external_id, o.source || '/' || o.transaction_id)"
+
+_OPEN_INVOICES = f"""
+select {_KEY} as key, o.source, o.transaction_id, o.number, o.customer, o.branch, o.currency, o.document_date,
+    o.due_date, o.total, o.open_amount, o.read_at, r.noted
+from billing.open_receivables as o
+left join lateral (
+    select jsonb_object_agg(step, jsonb_build_array(state, extract(epoch from retry_at))) as noted
+    from billing.reminders where invoice = {_KEY}
+) as r on true
+where o.kind = 'invoice' and o.open_amount > 0 and o.due_date <= %s and (%s::text is null or o.customer = %s)
+order by o.customer, o.due_date, o.number
+"""  # noqa: S608 - of constants
+
+
+def open_invoices(connection: Connection, due_until: date, customer: str | None = None) -> list[Invoice]:
+    """Open invoices due up to a day, in the order of their customers, each with what became of its steps."""
+    rows = connection.execute(_OPEN_INVOICES, (due_until, customer, customer)).fetchall()
+    return [Invoice(**row | {"noted": _noted(row["noted"])}) for row in rows]
+
+
+def _noted(found: dict[str, list[Any]] | None) -> dict[str, Noted]:
+    return {
+        step: Noted(state, None if retry is None else datetime.fromtimestamp(retry, UTC))
+        for step, (state, retry) in (found or {}).items()
+    }
+
+
+def open_credits(connection: Connection) -> dict[tuple[str, str], Decimal]:
+    """What customers have open in their favour, by customer and currency, as positive amounts."""
+    rows = connection.execute(
+        """select customer, currency, -sum(open_amount) as credits from billing.open_receivables
+        where kind <> 'invoice' group by 1, 2 having sum(open_amount) < 0"""
+    ).fetchall()
+    return {(row["customer"], row["currency"]): row["credits"] for row in rows}
+
+
+class Stop(NamedTuple):
+    """Why a customer, or one invoice of it (`number`), is not reminded from a day on, or between two."""
+
+    id: int
+    customer: str
+    number: str | None
+    reason: str
+    starts_on: date
+    ends_on: date | None
+    noted_by: str
+    noted_at: datetime
+    note: str | None
+
+    def holds(self, number: str, day: date) -> bool:
+        """Whether it keeps an invoice of its customer from being asked for on a day."""
+        return self.number in (None, number) and self.starts_on <= day and (self.ends_on is None or day <= self.ends_on)
+
+
+def stops(connection: Connection, ends_from: date | None = None, customer: str | None = None) -> list[Stop]:
+    """Stops that end on a day or later, or not at all; without a day every one there ever was."""
+    rows = connection.execute(
+        """select id, customer, number, reason, starts_on, ends_on, noted_by, noted_at, note
+        from billing.collection_stops
+        where (%(day)s::date is null or ends_on is null or ends_on >= %(day)s)
+          and (%(who)s::text is null or customer = %(who)s)
+        order by customer, starts_on, id""",
+        {"day": ends_from, "who": customer},
+    ).fetchall()
+    return [Stop(**row) for row in rows]
+
+
+def add_stop(
+    connection: Connection,
+    *,
+    customer: str,
+    number: str | None,
+    reason: str,
+    starts_on: date,
+    ends_on: date | None,
+    noted_by: str,
+    note: str,
+) -> int:
+    """Notes a stop; returns its id."""
+    row = connection.execute(
+        """insert into billing.collection_stops (customer, number, reason, starts_on, ends_on, noted_by, note)
+        values (%s, %s, %s, %s, %s, %s, %s) returning id""",
+        (customer, number, reason, starts_on, ends_on, noted_by, note),
+    ).fetchone()
+    assert row is not None  # noqa: S101 - an insert returns its row
+    return int(row["id"])
+
+
+def end_stop(connection: Connection, stop: int, ends_on: date, noted_by: str, note: str) -> date | None:
+    """Ends a stop with a day, or with its first one if that is later, and adds who and why to its note.
+
+    Returns its last day, or None if no such stop runs longer than that.
+    """
+    row = connection.execute(
+        """update billing.collection_stops
+        set ends_on = greatest(%(day)s, starts_on),
+            note = concat_ws(E'\n', note, format('ended by %%s: %%s', %(who)s::text, %(why)s::text))
+        where id = %(id)s and (ends_on is null or ends_on > greatest(%(day)s, starts_on))
+        returning ends_on""",
+        {"day": ends_on, "who": noted_by, "why": note, "id": stop},
+    ).fetchone()
+    return row["ends_on"] if row else None
+
+
+@contextmanager
+def sending_alone(connection: Connection) -> Iterator[None]:
+    """Keeps other runs from sending while the block lasts, and ends with its process. Raises SendingElsewhere.
+
+    It holds the rate and the one connection; that no reminder goes twice does not rest on it but on the claims.
+    """
+    lock = "hashtextextended('billing reminders', 0)"
+    row = connection.execute(f"select pg_try_advisory_lock({lock}) as mine").fetchone()
+    if row is None or not row["mine"]:
+        raise SendingElsewhere
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute(f"select pg_advisory_unlock({lock})")
+
+
+def note_unknown(connection: Connection, now: datetime) -> int:
+    """Nobody is sending (call in `sending_alone`): of what is claimed, nobody will ever say what became of it."""
+    noted = connection.execute(
+        "update billing.reminders set state = 'unknown', settled_at = %s where state = 'sending'", (now,)
+    )
+    return noted.rowcount
+
+
+_CLAIM = """
+insert into billing.reminders as r (invoice, step, source, transaction_id, number, customer, branch, currency,
+    open_amount, due_date, state, message_id, run_id, attempts, first_claimed_at, claimed_at)
+select %(invoice)s, %(step)s, o.source, o.transaction_id, o.number, o.customer, o.branch, o.currency,
+    o.open_amount, o.due_date, 'sending', %(message_id)s, %(run_id)s, 1, %(now)s, %(now)s
+from billing.open_receivables as o
+where o.source = %(source)s and o.transaction_id = %(transaction_id)s and o.kind = 'invoice'
+  and (o.customer, o.open_amount, o.due_date) = (%(customer)s, %(open_amount)s, %(due_date)s)
+  and not exists (
+    select from billing.collection_stops as s
+    where s.customer = o.customer and coalesce(s.number, o.number) = o.number
+      and %(today)s between s.starts_on and coalesce(s.ends_on, 'infinity'))
+on conflict (invoice, step) do update set
+    (state, run_id, attempts, claimed_at, open_amount) =
+        ('sending', excluded.run_id, r.attempts + 1, excluded.claimed_at, excluded.open_amount)
+    where r.state = 'deferred' and r.retry_at <= excluded.claimed_at
+returning id, first_claimed_at as first_at
+"""
+_NOTE_SKIPPED = """
+insert into billing.reminders as r (invoice, step, source, transaction_id, number, customer, branch, currency,
+    open_amount, due_date, state, run_id, first_claimed_at, claimed_at, settled_at, why)
+values (%(invoice)s, %(step)s, %(source)s, %(transaction_id)s, %(number)s, %(customer)s, %(branch)s, %(currency)s,
+    %(open_amount)s, %(due_date)s, 'skipped', %(run_id)s, %(now)s, %(now)s, %(now)s, %(why)s)
+on conflict (invoice, step) do update set (state, settled_at, why) = ('skipped', excluded.settled_at, excluded.why)
+    where r.state = 'deferred'
+"""
+
+
+class Claim(NamedTuple):
+    """The right to send a reminder, committed. `first_at`: when it was first tried."""
+
+    id: int
+    first_at: datetime
+
+
+def claim(
+    connection: Connection,
+    invoice: Invoice,
+    step: str,
+    passed_over: Iterable[str],
+    *,
+    message_id: str,
+    run_id: str,
+    today: date,
+    now: datetime,
+) -> Claim | None:
+    """The right to send a step of an invoice, committed; None where it must not be sent any more.
+
+    That is: somebody else has it, it was sent, the invoice was paid or changed, or a stop begins. Steps that fell due
+    before it are noted as skipped with it.
+    """
+    values = invoice._asdict() | {"invoice": invoice.key, "run_id": run_id, "now": now, "today": today}
+    del values["noted"]
+    with connection.transaction():
+        row = connection.execute(_CLAIM, values | {"step": step, "message_id": message_id}).fetchone()
+        if row is None:
+            return None
+        for missed in passed_over:
+            connection.execute(_NOTE_SKIPPED, values | {"step": missed, "why": f"{step} was due by then"})
+    return Claim(**row)
+
+
+def settle(connection: Connection, reminder: int, answer: Answer, retry_at: datetime | None, now: datetime) -> None:
+    """Notes what became of a claim. `retry_at` is for an answer that says later."""
+    connection.execute(
+        """update billing.reminders
+        set state = %s, smtp_code = %s, smtp_status = %s, retry_at = %s, settled_at = %s
+        where id = %s and (state = 'sending' or state = 'unknown' and %s)""",
+        (
+            answer.fate,
+            answer.code,
+            answer.status,
+            retry_at if answer.fate is Fate.LATER else None,
+            now,
+            reminder,
+            answer.fate in (Fate.SENT, Fate.NEVER),
+        ),
+    )
+
+
+def bounced(connection: Connection, message_id: str, status: str | None, now: datetime) -> dict[str, Any] | None:
+    """Notes a delivery report about a mail; its row, or None where no mail of ours has that Message-ID."""
+    connection.execute(
+        """update billing.reminders set state = 'bounced', smtp_status = %s, settled_at = %s
+        where message_id = %s and state in ('sending', 'sent', 'unknown')""",
+        (status, now, message_id),
+    )
+    return connection.execute(
+        "select number, step, customer, state, smtp_status from billing.reminders where message_id = %s", (message_id,)
+    ).fetchone()
+
+
+def resolve(
+    connection: Connection, number: str, step: str, *, send_again: bool, by: str, why: str, now: datetime
+) -> bool:
+    """A person's word on an unknown reminder (it was sent, or send it again), or on a bounced one (send it again).
+
+    False where there is none, or where a later step of the invoice was sent: an earlier one is not sent after it.
+    """
+    resolved = connection.execute(
+        """update billing.reminders as r
+        set state = case when %(again)s then 'deferred' else 'sent' end,
+            retry_at = case when %(again)s then %(now)s end,
+            first_claimed_at = case when %(again)s then %(now)s else first_claimed_at end,
+            settled_at = %(now)s, resolved_by = %(by)s, resolved_at = %(now)s, why = %(why)s
+        where number = %(number)s and step = %(step)s and (state = 'unknown' or state = 'bounced' and %(again)s)
+          and not (%(again)s and exists (
+            select from billing.reminders as later
+            where later.invoice = r.invoice and later.claimed_at > r.claimed_at and later.state <> 'skipped'))""",
+        {"again": send_again, "now": now, "by": by, "why": why, "number": number, "step": step},
+    )
+    return resolved.rowcount > 0
+
+
+def listed(connection: Connection, states: Sequence[str]) -> list[dict[str, Any]]:
+    """Reminders in one of the states, oldest first."""
+    return connection.execute(
+        """select number, step, customer, branch, currency, open_amount, state, smtp_code, smtp_status, claimed_at,
+            resolved_by, why
+        from billing.reminders where state = any(%s) order by claimed_at, number, step""",
+        (list(states),),
+    ).fetchall()
+
+
+def unreachable(connection: Connection) -> list[dict[str, Any]]:
+    """Customers whose last mail came back, with the invoice and the codes: their address needs a person."""
+    return connection.execute(
+        """
+        select b.customer, b.number, b.step, b.currency, b.open_amount, b.smtp_code, b.smtp_status, b.settled_at
+        from billing.reminders as b
+        where b.state = 'bounced' and not exists (
+            select from billing.reminders as later
+            where later.customer = b.customer and later.state in ('sent', 'bounced')
+              and (later.claimed_at, later.id) > (b.claimed_at, b.id))
+        order by b.customer"""
+    ).fetchall()

@@ -1,0 +1,145 @@
+"""Delivery reports as mail servers write them, from every kind of mailbox."""
+
+import mailbox
+from datetime import timedelta
+from email import message_from_string
+from email.message import Message
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing_assets.reminders import store
+from billing_assets.reminders.bounces import delivery_report, note_bounces, read_mailbox, read_stream
+from billing_assets.reminders.sending import send_due
+from billing_assets.state.database import Connection
+from billing_assets_tests.reminders.mail_server import MailServer
+from billing_assets_tests.reminders.rows import NOON, desk, open_item, reminder, steps
+
+POSTFIX = """\
+Return-Path: <>
+From: MAILER-DAEMON@mail.example.com (Mail Delivery System)
+To: receivables@example.com
+Subject: Undelivered Mail Returned to Sender
+Auto-Submitted: auto-replied
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="B1"
+Message-Id: <20261104120001.ABC@mail.example.com>
+
+This is a MIME-encapsulated message.
+
+--B1
+Content-Type: text/plain; charset=us-ascii
+
+<c12346@example.com>: host mx.example.com said: 550 5.1.1 User unknown
+
+--B1
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mail.example.com
+Arrival-Date: Wed,  4 Nov 2026 12:00:00 +0000
+
+Final-Recipient: rfc822; c12346@example.com
+Original-Recipient: rfc822;c12346@example.com
+Action: {action}
+Status: {status}
+Diagnostic-Code: smtp; 550 5.1.1 User unknown
+
+--B1
+Content-Type: {kind}
+
+From: receivables@example.com
+To: c12346@example.com
+Subject: Invoice 536365 is due today
+Message-ID: {message_id}
+
+--B1--
+"""
+OURS = "<reminder-0123456789abcdef0123456789abcdef@example.com>"
+
+
+def report(
+    message_id: str = OURS, action: str = "failed", status: str = "5.1.1", kind: str = "message/rfc822"
+) -> Message:
+    """A report as Postfix writes it; Exchange and others enclose `text/rfc822-headers` only."""
+    return message_from_string(POSTFIX.format(message_id=message_id, action=action, status=status, kind=kind))
+
+
+@pytest.mark.parametrize("kind", ["message/rfc822", "text/rfc822-headers", "text/rfc822-headers; charset=us-ascii"])
+def test_a_report_names_the_mail_that_failed_and_why(kind: str) -> None:
+    assert delivery_report(report(kind=kind)) == (OURS, "5.1.1")
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        report(action="delayed", status="4.4.1"),
+        report(action="delivered", status="2.0.0"),
+        report(message_id="<somebody-elses@example.com>"),
+        report(message_id=""),
+        message_from_string(f"Subject: Re: Invoice\nIn-Reply-To: {OURS}\n\nI have paid."),
+        message_from_string("Content-Type: multipart/report; boundary=x\n\n--x\n\ngarbage"),
+        message_from_string("Content-Type: multipart/report"),
+    ],
+    ids=["delayed", "delivered", "another mail", "no id", "an answer", "garbage", "empty"],
+)
+def test_what_is_no_failure_of_ours_is_left_alone(mail: Message) -> None:
+    assert delivery_report(mail) is None
+
+
+def test_a_report_without_a_readable_status_still_counts() -> None:
+    assert delivery_report(report(status="unknown")) == (OURS, None)
+
+
+@given(st.text())
+def test_no_mail_however_broken_stops_the_reading(text: str) -> None:
+    head = "Content-Type: multipart/report; boundary=B1\n\n--B1\nContent-Type: message/delivery-status\n\n"
+    for mail in (message_from_string(text), message_from_string(head + text), report(text, text, text)):
+        delivery_report(mail)
+
+
+def test_a_reminder_that_came_back_is_marked_once_and_its_customer_named_by_number(
+    connection: Connection, mails: MailServer, tmp_path: Path
+) -> None:
+    for number in "12":
+        open_item(connection, number, customer=number)
+    send_due(connection, desk(), mails.server, "a run", lambda: NOON)
+    message_id = str(reminder(connection, number="1")["message_id"])
+    box = mailbox.mbox(tmp_path / "mbox")
+    for mail in (report(message_id), report(), message_from_string("Subject: hello\n\nhello"), report(message_id)):
+        box.add(mail)
+    box.close()
+    later = NOON + timedelta(hours=1)
+    found = note_bounces(connection, read_mailbox(tmp_path / "mbox"), later)
+    assert (found.mails, len(found.noted), found.unknown) == (4, 1, 1)
+    assert steps(connection, "1")["due"] == "bounced"
+    assert steps(connection, "2")["due"] == "sent"
+    [row] = store.unreachable(connection)
+    assert (row["customer"], row["smtp_status"]) == ("1", "5.1.1")
+    assert "@" not in str(row)
+    again = note_bounces(connection, read_mailbox(tmp_path / "mbox"), later + timedelta(hours=1))
+    assert len(again.noted) == 1
+    assert reminder(connection, number="1")["settled_at"] == later
+    send_due(connection, desk(), mails.server, "a run", lambda: NOON + timedelta(days=7))
+    assert store.unreachable(connection) == [], "a later reminder got through"
+
+
+def test_mails_are_read_from_maildirs_single_files_and_streams(tmp_path: Path) -> None:
+    maildir = mailbox.Maildir(tmp_path / "maildir")
+    maildir.add(report())
+    (tmp_path / "one.eml").write_bytes(report().as_bytes())
+    box = mailbox.mbox(tmp_path / "mbox")
+    box.add(report())
+    box.add(report())
+    box.close()
+    (tmp_path / "empty").touch()
+    counts = [
+        [delivery_report(mail) for mail in read_mailbox(tmp_path / name)] for name in ("maildir", "one.eml", "mbox")
+    ]
+    assert counts == [[(OURS, "5.1.1")], [(OURS, "5.1.1")], [(OURS, "5.1.1")] * 2]
+    assert [delivery_report(mail) for mail in read_mailbox(tmp_path / "empty")] == [None]
+    for name, mails in (("one.eml", 1), ("mbox", 2)):
+        found = list(read_stream(BytesIO((tmp_path / name).read_bytes())))
+        assert [delivery_report(mail) for mail in found] == [(OURS, "5.1.1")] * mails

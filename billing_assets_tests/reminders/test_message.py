@@ -1,0 +1,234 @@
+"""What customers read: the words, the amounts and dates in their language, and the mail around them."""
+
+from datetime import timedelta
+from decimal import Decimal
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from billing_assets.reminders.due import Next
+from billing_assets.reminders.errors import TemplateWrong
+from billing_assets.reminders.invoices import Invoice, Reminder
+from billing_assets.reminders.message import Templates, message, message_id, usable_address
+from billing_assets_tests.reminders.rows import DUE, LADDER, NOON, contact, shipped_policy, shipped_templates
+
+LANGUAGES = ("en", "de", "fr")
+
+
+def made(
+    step: str = "due",
+    *,
+    open_amount: str = "1234.5",
+    paid: str = "0",
+    credits: str = "0",  # noqa: A002 - as the mail calls it
+    currency: str = "GBP",
+    number: str = "536365",
+    **who: Any,
+) -> Reminder:
+    terms = shipped_policy().terms("")
+    customer = contact("12346", **who)
+    total = Decimal(open_amount) + Decimal(paid)
+    invoice = Invoice(
+        f"INV-{number}",
+        "netsuite",
+        "1",
+        number,
+        "12346",
+        "",
+        currency,
+        DUE - timedelta(days=30),
+        DUE,
+        total,
+        Decimal(open_amount),
+        NOON,
+        {},
+    )
+    found = next(one for one in terms.ladder if one.name == step)
+    place = shipped_policy().place(customer, terms)
+    return Reminder(invoice, Next(found, DUE, NOON, ()), terms, place, customer, "a@example.com", Decimal(credits))
+
+
+def wire(reminder: Reminder, days: int = 0) -> EmailMessage:
+    """The mail as it arrives."""
+    text = shipped_templates().text(reminder, DUE + timedelta(days=days))
+    found = message_from_bytes(message(reminder, text, NOON).as_bytes(), policy=policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def bodies(mail: EmailMessage) -> tuple[str, str]:
+    plain, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
+    assert plain is not None
+    assert html is not None
+    return plain.get_content(), html.get_content()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("step", LADDER)
+def test_every_template_says_number_date_and_amount_in_text_and_in_html(step: str, language: str) -> None:
+    for paid, in_favour, name, days in (("0", "0", None, 0), ("500", "80.25", "Peel & Co <x>", 1), ("0", "1", "P", 15)):
+        reminder = made(step, paid=paid, credits=in_favour, name=name, language=language)
+        mail = wire(reminder, days)
+        amount, day = {
+            "en": ("£1,234.50", "4 November 2026"),
+            "de": ("1.234,50 £", "4. November 2026"),
+            "fr": ("1 234,50 £GB", "4 novembre 2026"),
+        }[language]
+        for body in bodies(mail):
+            plain = " ".join(body.split())
+            assert "536365" in plain
+            assert day in plain
+            assert amount in plain
+        text, html = bodies(mail)
+        assert max(map(len, text.splitlines())) <= 78
+        assert "Peel & Co" not in html
+        assert ("Peel &amp; Co" in html) is (name == "Peel & Co <x>")
+        assert "src=" not in html
+        assert "http" not in html
+        assert "\n\n\n" not in text
+        assert "536365" in mail["Subject"]
+        assert mail["Content-Language"] == language
+
+
+def test_the_mail_is_what_mail_programs_and_servers_expect() -> None:
+    mail = wire(made(language="de", name="Käthe Größe"))
+    assert mail.get_content_type() == "multipart/alternative"
+    parts = list(mail.iter_parts())
+    assert [part.get_content_type() for part in parts] == ["text/plain", "text/html"]
+    assert {part["Content-Transfer-Encoding"] for part in parts} == {"quoted-printable"}
+    assert {part.get_content_charset() for part in parts} == {"utf-8"}
+    assert mail["From"] == "Example Billing <receivables@example.com>"
+    assert mail["Reply-To"] == "receivables@example.com"
+    assert mail["To"] == "Käthe Größe <a@example.com>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Date"] == "Wed, 04 Nov 2026 12:00:00 +0000"
+    content = message(made(), shipped_templates().text(made(), DUE), NOON).as_bytes()
+    assert content.isascii()
+    assert all(len(line) < 200 and line.endswith(b"\r") for line in content.split(b"\n")[:-1])
+
+
+def test_a_reminder_that_comes_again_has_the_same_message_id_and_another_one_has_another() -> None:
+    again = made(open_amount="7", name="renamed", language="fr")
+    assert message_id(made()) == message_id(again) == wire(made())["Message-ID"]
+    others = [made("overdue_7"), made(number="536366")]
+    assert len({message_id(one) for one in (made(), *others)}) == 3
+
+
+@settings(max_examples=40)
+@given(st.text(), st.text(), st.text())
+def test_nothing_that_stands_in_the_billing_system_becomes_a_header(name: str, number: str, language: str) -> None:
+    wanted = list(wire(made()).keys())
+    mail = wire(made(name=name, number=number, language=language))
+    assert list(mail.keys()) == wanted
+    assert [address.addr_spec for address in mail["To"].addresses] == ["a@example.com"]
+
+
+@pytest.mark.parametrize("name", ["x\r\nBcc: all@example.com", "x\nSubject: y", '"<b@example.com>, c@example.com"'])
+def test_a_name_cannot_add_a_recipient(name: str) -> None:
+    mail = wire(made(name=name))
+    assert mail["Bcc"] is None
+    assert mail["Subject"] == "Invoice 536365 is due today"
+    assert [address.addr_spec for address in mail["To"].addresses] == ["a@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("email", "usable"),
+    [
+        (" anna@example.com ", "anna@example.com"),
+        ("o'neil+bills@sub.example.co.uk", "o'neil+bills@sub.example.co.uk"),
+        ("anna@bücher.example", "anna@xn--bcher-kva.example"),
+        ("anna", None),
+        ("anna@localhost", None),
+        ("Anna <anna@example.com>", None),
+        ("a@example.com, b@example.com", None),
+        ("a@example.com;b@example.com", None),
+        ("a@example.com\r\nRCPT TO:<b@example.com>", None),
+        ("a b@example.com", None),
+        ("a..b@example.com", None),
+        ("änna@example.com", None),
+        ("a@-example.com", None),
+        ("a@" + "x" * 64 + ".com", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_only_one_plain_address_is_written_to(email: str | None, usable: str | None) -> None:
+    assert usable_address(email) == usable
+
+
+@given(st.text())
+def test_an_address_goes_into_an_envelope_without_harm(email: str) -> None:
+    found = usable_address(email)
+    assert found is None or (found.isascii() and not set(found) & set(" \r\n<>,;"))
+
+
+@pytest.mark.parametrize(
+    ("language", "country", "amount", "day"),
+    [
+        ("en", "GB", "£1,234.50", "4 November 2026"),
+        ("en-US", "GB", "£1,234.50", "November 4, 2026"),
+        ("EN", "US", "£1,234.50", "November 4, 2026"),
+        ("de-CH", None, "£ 1\u2019234.50", "4. November 2026"),
+        ("fr_CA", None, "1 234,50 £", "4 novembre 2026"),
+        ("nl", "NL", "£1,234.50", "4 November 2026"),  # there are no Dutch templates: as the ladder says, in English
+        (None, None, "£1,234.50", "4 November 2026"),
+        ("../../etc", "??", "£1,234.50", "4 November 2026"),
+    ],
+)
+def test_amounts_and_dates_are_written_as_the_customer_writes_them(
+    language: str | None, country: str | None, amount: str, day: str
+) -> None:
+    plain = " ".join(bodies(wire(made(language=language, country=country)))[0].split())
+    assert amount in plain
+    assert day in plain
+
+
+@pytest.mark.parametrize(
+    ("currency", "open_amount", "amount"),
+    [("JPY", "1234", "JP¥1,234"), ("KWD", "1.5", "KWD 1.500"), ("GBP", "2.345", "£2.345"), ("XXQ", "2", "XXQ 2.00")],
+)
+def test_an_amount_has_the_decimals_of_its_currency_and_loses_none(
+    currency: str, open_amount: str, amount: str
+) -> None:
+    plain = " ".join(bodies(wire(made(currency=currency, open_amount=open_amount)))[0].split())
+    assert f"Amount due: {amount}" in plain
+
+
+def test_templates_of_ones_own_win_and_what_they_lack_comes_from_those_that_ship(tmp_path: Path) -> None:
+    (tmp_path / "nl").mkdir()
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en" / "due.txt.j2").write_text("Subject: Own {{ invoice.number }}\n\nPay {{ money(invoice.open) }}.\n")
+    for kind, text in (("txt", "Subject: Rekening\n\nBetalen: {{ customer.name }}\n"), ("html", "{{ customer.name }}")):
+        (tmp_path / "nl" / f"due.{kind}.j2").write_text(text)
+    templates = Templates(tmp_path)
+    templates.check(shipped_policy())
+    own = templates.text(made(), DUE)
+    assert (own.subject, own.plain) == ("Own 536365", "Pay £1,234.50.\n")
+    assert "is due today" in own.html
+    dutch = templates.text(made(language="nl-BE", name="A & B"), DUE)
+    assert (dutch.language, dutch.subject) == ("nl", "Rekening")
+    assert (dutch.plain, dutch.html) == ("Betalen: A & B\n", "A &amp; B")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("Subject: x\n\n{{ invoice.nummer }}", "nummer"),
+        ("Subject: x\n\n{{ nothing }}", "nothing"),
+        ("Subject: x\n\n{% if %}", "line 3"),
+        ("Pay now", "Subject:"),
+        ("Subject: x\nTo: y\n\nz", "Subject:"),
+        ("Subject: x\n\n", "then the text"),
+    ],
+)
+def test_a_wrong_template_is_named_with_what_is_wrong(text: str, problem: str, tmp_path: Path) -> None:
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en" / "due.txt.j2").write_text(text)
+    with pytest.raises(TemplateWrong, match=r"en/due\.txt\.j2") as caught:
+        Templates(tmp_path).text(made(), DUE)
+    assert problem in str(caught.value)
