@@ -145,7 +145,7 @@ BROKEN_AND_SOUND: list[tuple[str, str, Document, Document]] = [
     ),
 ]
 
-SEEN_BY_STAGING = {"DUPLICATE_NUMBER", "CREDIT_TARGET_UNKNOWN", "FIELD_UNREADABLE"}
+SEEN_BY_STAGING = {"DUPLICATE_NUMBER", "CREDIT_TARGET_UNKNOWN", "FIELD_UNREADABLE", "AUDIT_HOLD"}
 """Rules that need other documents, or a document that could not even be read: tests of staging."""
 
 
