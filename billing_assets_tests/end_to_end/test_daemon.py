@@ -103,7 +103,15 @@ def test_a_month_is_billed_by_the_daemon_although_its_run_is_killed_and_a_second
     assert "failed:" in said, "the killed run is told"
 
     status = json.loads(run_to_its_end(variables, "status", "--json").stdout)
-    assert status.keys() == {"documents", "findings", "batches", "watermark", "lanes"}
+    assert status.keys() == {
+        "documents",
+        "findings",
+        "batches",
+        "watermark",
+        "lanes",
+        "credits_waiting",
+        "credit_memos_proposed",
+    }
     assert status["findings"] == {"CUSTOMER_MISSING": 1}
     posted = {row["kind"]: row for row in status["documents"] if row["state"] == "posted"}
     summary = sandbox_account.admin("summary")

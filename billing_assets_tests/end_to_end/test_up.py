@@ -73,6 +73,6 @@ def test_up_serves_the_web_ui_and_leaves_nothing_running_however_it_ends(tmp_pat
             [PROGRAM, "down"], env=environment(variables), capture_output=True, text=True, check=False, timeout=120
         )
         assert down.returncode == 0, down.stderr
-        assert "4 processes stopped." in down.stdout
+        assert "5 processes stopped." in down.stdout
         _, alive = psutil.wait_procs(family | of_home(home), timeout=60)
         assert alive == []
