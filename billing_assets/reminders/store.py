@@ -12,6 +12,7 @@ from billing_assets.reminders.invoices import Invoice
 from billing_assets.reminders.smtp import Answer, Fate
 from billing_assets.state.database import Connection
 
+_LOCK = "billing reminders"
 _KEY = "coalesce(o.external_id, o.source || '/' || o.transaction_id)"
 
 _OPEN_INVOICES = f"""
@@ -123,15 +124,14 @@ def sending_alone(connection: Connection) -> Iterator[None]:
 
     It holds the rate and the one connection; that no reminder goes twice does not rest on it but on the claims.
     """
-    lock = "hashtextextended('billing reminders', 0)"
-    row = connection.execute(f"select pg_try_advisory_lock({lock}) as mine").fetchone()
+    row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0)) as mine", [_LOCK]).fetchone()
     if row is None or not row["mine"]:
         raise SendingElsewhere
     try:
         yield
     finally:
         if not connection.closed:
-            connection.execute(f"select pg_advisory_unlock({lock})")
+            connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [_LOCK])
 
 
 def note_unknown(connection: Connection, now: datetime) -> int:

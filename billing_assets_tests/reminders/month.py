@@ -27,6 +27,8 @@ PERIOD = "2010-11"
 LOOKS = (time(2), time(12), time(19))
 """Hours (UTC) at which somebody's office is open: the east of Asia, Europe, America."""
 
+PAID_AFTER = timedelta(days=3)
+
 _COLUMNS = (
     "source, transaction_id, kind, number, external_id, customer, branch, currency, document_date, due_date, total,"
     " open_amount, read_at"
@@ -85,8 +87,8 @@ def pay(connection: Connection, today: date) -> None:
         set open_amount = case when place = 1 then 0 else round(total / 2, 2) end
         from ranked as r
         where r.transaction_id = o.transaction_id
-          and (place = 1 and o.due_date + 3 <= %(today)s or place = 2 and o.due_date - 1 <= %(today)s)""",
-        {"today": today},
+          and (place = 1 and o.due_date + %(after)s <= %(today)s or place = 2 and o.due_date - 1 <= %(today)s)""",
+        {"today": today, "after": PAID_AFTER.days},
     )
 
 
