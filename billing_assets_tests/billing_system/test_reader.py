@@ -262,6 +262,7 @@ def test_a_key_of_any_type_finds_its_documents_through_the_index(
             " NULL AS applies_to, 1.0 AS total FROM h"
         ),
         lines=queries.lines.replace("l.invoice_id AS document_id", f"NULL::{key_type} AS document_id"),
+        applications=None,
     )
     ids = [one for chunk in reader.new_document_ids(source, keyed, None) for one in chunk]
     assert len(ids) == 20_000
