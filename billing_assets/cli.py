@@ -13,7 +13,6 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from billing_assets.audit.files import FileError
@@ -22,6 +21,7 @@ from billing_assets.batches.store import UnknownBatchError
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.close.closing import CloseRefusedError
 from billing_assets.commands import audit, close, receivables, reminders, voids
+from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.documents import Document, SourceStatus, State
 from billing_assets.domain.money import amount
@@ -103,7 +103,6 @@ app.add_typer(receivables.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(voids.app, name="voids")
 app.command("waiting")(voids.waiting)
-console = Console(soft_wrap=True)
 
 Sample = Annotated[bool, typer.Option("--sample", help="Use the sample billing system and the NetSuite sandbox.")]
 Period = Annotated[str, typer.Option(help="Billing month, YYYY-MM, or `all`.")]

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from billing_assets import cli
+from billing_assets.commands.console import console
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 
 PROGRAM = str(Path(sys.executable).with_name("billing"))
@@ -43,6 +44,7 @@ def call(capsys: pytest.CaptureFixture[str], variables: Mapping[str, str], *argu
         os.environ.clear()
         os.environ.update(environment(variables))
         sys.argv = ["billing", *arguments]
+        console.width = int(os.environ.get("COLUMNS", 80))  # rich looks once, when it is imported
         with pytest.raises(SystemExit) as ended:
             cli.main()
     finally:

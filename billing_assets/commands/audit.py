@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from billing_assets.audit import files
 from billing_assets.audit.decisions import import_decisions
 from billing_assets.audit.files import DECISIONS, FileError
 from billing_assets.audit.store import queue_entries
+from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 
 app = typer.Typer(no_args_is_help=True, help="The audit queue as a file, and what auditors decided in it.")
-console = Console(soft_wrap=True)
 
 _SHOWN_PROBLEMS = 50
 Result = TypeVar("Result")

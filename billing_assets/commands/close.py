@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from billing_assets.close import store
@@ -13,6 +12,7 @@ from billing_assets.close.closing import CloseRefusedError, Decision, hard_close
 from billing_assets.close.files import serve
 from billing_assets.close.pack import make_pack
 from billing_assets.close.reconciliation import MonthClose, close_month
+from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.periods import month_of
 from billing_assets.operations import environment
@@ -21,7 +21,6 @@ from billing_assets.runtime import Runtime
 from billing_assets.state.database import Connection
 
 app = typer.Typer(no_args_is_help=True, help="Close a billing month, reopen it, get its pack.")
-console = Console(soft_wrap=True)
 
 Month = Annotated[datetime, typer.Argument(formats=["%Y-%m"], help="The billing month, YYYY-MM.")]
 By = Annotated[str, typer.Option(help="Who decides.")]

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.money import amount
 from billing_assets.operations import sample
@@ -28,7 +29,6 @@ from billing_assets.settings import SettingsError, load_settings
 app = typer.Typer(no_args_is_help=True)
 fees_app = typer.Typer(no_args_is_help=True, help="Late fees: proposed, decided by a person, exported, never posted.")
 app.add_typer(fees_app, name="late-fees")
-console = Console(soft_wrap=True)
 
 _WIDTH = 124  # eight amounts do not fit into 80 columns
 _BUCKETS = ("Current", "1-30", "31-60", "61-90", "Over 90", "Credits", "Payments", "Total")

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
+from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.money import amount
 from billing_assets.operations.status import simple_table
@@ -30,7 +30,6 @@ from billing_assets.settings import SettingsError, variable
 
 reminders = typer.Typer(no_args_is_help=True, help="Payment reminders by e-mail: look, send, and what came of them.")
 stops = typer.Typer(no_args_is_help=True, help="Who is not reminded, nor charged late fees, and why.")
-console = Console(soft_wrap=True)
 
 _STATES = ("unknown", "bounced", "deferred", "sending", "sent", "skipped")
 _OPEN = ("unknown", "bounced", "deferred", "sending")

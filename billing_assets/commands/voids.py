@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
+from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.money import amount
 from billing_assets.operations.status import simple_table
@@ -20,7 +20,6 @@ from billing_assets.staging.corrections.store import Correction
 from billing_assets.staging.store import waiting_credits
 
 app = typer.Typer(no_args_is_help=True, help="Invoices that were voided after they had been posted.")
-console = Console(soft_wrap=True)
 
 Number = Annotated[str, typer.Argument(help="The invoice's number.")]
 By = Annotated[str, typer.Option(help="Who decides: kept with the decision.")]
