@@ -44,7 +44,7 @@ def call(capsys: pytest.CaptureFixture[str], variables: Mapping[str, str], *argu
         os.environ.clear()
         os.environ.update(environment(variables))
         sys.argv = ["billing", *arguments]
-        console.width = int(os.environ.get("COLUMNS", 80))  # rich looks once, when it is imported
+        console.width = int(os.environ.get("COLUMNS", "80"))  # rich looks once, when it is imported
         with pytest.raises(SystemExit) as ended:
             cli.main()
     finally:

@@ -107,7 +107,7 @@ def _unknown(system: System) -> str:
     insert_document(system.source, "500009")
     assert system.stage().success
     (key,) = system.planned()
-    system.account.switch(faults=[{"fault": "drop_without_commit"}, {"fault": "html_502", "operations": ["suiteql"]}])
+    system.account.switch(faults=[{"fault": "drop_without_commit"}])
     system.post(key)
     system.account.switch(faults=[])
     assert system.states()["500009"] == "posting"
