@@ -51,7 +51,7 @@ def main() -> None:
     seconds, folder = sys.argv[1:]
     for number, seed in enumerate(fuzz_targets.seeds()):
         Path(folder, str(number)).write_bytes(seed)
-    options = [f"-max_total_time={seconds}", "-rss_limit_mb=1024", "-print_final_stats=1"]
+    options = [f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-print_final_stats=1"]
     atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={folder}/", folder], fuzz_targets.one_input)
     atheris.Fuzz()
 
