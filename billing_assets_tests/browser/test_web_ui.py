@@ -41,7 +41,6 @@ PATIENCE = 90_000  # milliseconds; on an idle machine everything is there within
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.xdist_group("browser"),
     pytest.mark.timeout(280),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
 ]

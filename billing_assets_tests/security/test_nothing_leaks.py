@@ -31,7 +31,7 @@ NAME, STREET, MAIL, ORDER = "Zyxwhold Markerson", "Quillfeather Lane 77b", "zara
 CUSTOMER_MARKERS = ("zyxwhold", "markerson", "quillfeather", "markermail", "markerpo")
 MEMO = f"For {NAME}, {STREET}"
 PASSWORDS = {"state": "MARKER-state-password", "source": "MARKER-source-password"}
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("nothing leaks")]
+pytestmark = pytest.mark.timeout(300)
 
 _EXTRA = f"""SELECT d.*, '{NAME}' AS customer_name, '{STREET}' AS customer_address, '{MAIL}' AS customer_mail FROM (
 {{}}

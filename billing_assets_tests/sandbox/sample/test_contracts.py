@@ -12,8 +12,6 @@ from billing_assets.sandbox.sample.families import family
 from billing_assets.sandbox.sample.loader import create_sample_schema, load_contracts, load_sample
 from billing_assets_tests.builders import open_for_writing
 
-pytestmark = pytest.mark.xdist_group("sample data")
-
 
 @pytest.fixture(scope="module")
 def services() -> list[SampleService]:

@@ -7,8 +7,6 @@ import pytest
 
 from billing_assets.sandbox.sample.data import Sample, read_sample
 
-pytestmark = pytest.mark.xdist_group("sample data")  # one worker, so that the whole is read once
-
 
 @pytest.fixture(scope="module")
 def whole() -> Sample:
