@@ -29,7 +29,8 @@ from billing_assets.batches.automation import plan_batches_sensor
 from billing_assets.batches.planning import plan
 from billing_assets.operations.status import status
 from billing_assets.runtime import Runtime
-from billing_assets.settings import BatchSettings, Settings
+from billing_assets.settings import Settings
+from billing_assets.settings_sections import BatchSettings
 from billing_assets.staging import store as staging
 from billing_assets.state.database import Connection, connect, libpq_url
 

@@ -14,7 +14,7 @@ from billing_assets.netsuite import store as posting
 from billing_assets.netsuite.store import Outcome
 from billing_assets.retention.archive import CHUNK
 from billing_assets.retention.store import archive
-from billing_assets.settings import BatchSettings
+from billing_assets.settings_sections import BatchSettings
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests import measured
 

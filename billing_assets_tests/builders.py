@@ -22,7 +22,7 @@ from billing_assets.domain.rules import Finding
 from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.runtime import validation_of
 from billing_assets.sandbox.sample.loader import create_sample_schema
-from billing_assets.settings import StagingSettings
+from billing_assets.settings_sections import StagingSettings
 from billing_assets.shipped import shipped
 from billing_assets.staging.staging import StagingResult, Validation, stage
 from billing_assets.state.database import Connection, connect, libpq_url

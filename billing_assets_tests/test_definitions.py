@@ -8,7 +8,8 @@ import yaml
 
 from billing_assets.definitions import build_defs
 from billing_assets.runtime import Runtime
-from billing_assets.settings import BatchSettings, Settings, SettingsError, StagingSettings
+from billing_assets.settings import Settings, SettingsError
+from billing_assets.settings_sections import BatchSettings, StagingSettings
 from billing_assets.shipped import shipped
 
 GROUPS = {

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from billing_assets.alerts import store
 from billing_assets.alerts.causes import Alert, Severity, message
-from billing_assets.settings import AlertSettings
+from billing_assets.settings_sections import AlertSettings
 from billing_assets.state.database import Connection
 
 SEND_SECONDS = 20

@@ -12,7 +12,7 @@ from billing_assets.alerts.causes import (
     voids_undecided,
     watermark_too_old,
 )
-from billing_assets.settings import AlertSettings
+from billing_assets.settings_sections import AlertSettings
 from billing_assets.state.database import Connection
 
 

@@ -13,7 +13,7 @@ from billing_assets.audit.findings import CODES, OF_THE_CONTRACT, Found, Month, 
 from billing_assets.audit.store import Recorded
 from billing_assets.billing_system.queries import Queries
 from billing_assets.billing_system.services import BadService, ContractService, contract_services
-from billing_assets.settings import AuditSettings
+from billing_assets.settings_sections import AuditSettings
 from billing_assets.state.database import Connection, lift_idle_limit, restore_idle_limit
 
 log = structlog.get_logger(__name__)

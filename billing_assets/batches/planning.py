@@ -7,7 +7,7 @@ import structlog
 
 from billing_assets.batches import store
 from billing_assets.domain.batching import batch_sizes, partition_key, staggered
-from billing_assets.settings import BatchSettings
+from billing_assets.settings_sections import BatchSettings
 from billing_assets.state.database import Connection, settle_order
 
 log = structlog.get_logger(__name__)

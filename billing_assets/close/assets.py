@@ -9,7 +9,7 @@ import dagster as dg
 from billing_assets.close import comparison
 from billing_assets.close.causes import CAUSES, Sort
 from billing_assets.close.pack import make_pack
-from billing_assets.close.reconciliation import MonthClose, Row, Sum, add, close_month
+from billing_assets.close.reconciliation import MonthClose, Row, StateRow, Sum, add, close_month
 from billing_assets.close.store import MonthFigures, Pack, closed_state, figures_until, findings, note_figures
 from billing_assets.close.trend import trend_picture
 from billing_assets.netsuite.assets import netsuite_invoices
@@ -17,7 +17,8 @@ from billing_assets.netsuite.wire import record_link
 from billing_assets.partitions import month_partitions
 from billing_assets.presentation import money, typed_table
 from billing_assets.runtime import Runtime
-from billing_assets.settings import NetSuiteSettings, Settings
+from billing_assets.settings import Settings
+from billing_assets.settings_sections import NetSuiteSettings
 from billing_assets.staging.assets import staged_invoices
 from billing_assets.state.database import Connection
 
@@ -47,7 +48,9 @@ DRIFT = dg.AssetCheckSpec(
 _SUMS = ("billing", "staged", "moved", "posted", "netsuite", "held", "excluded", "in_flight")
 _TREND_MONTHS = 12
 _LINKS = 20
+_SIDES = ("billing", "moved", "staged", "netsuite")
 _PER_BRANCH = ["branch", "kind", "currency", "agrees", *_SUMS]
+_PER_STATE = ["branch", "kind", "currency", "state", *_SIDES]
 _DIFFERENCE = ["cause", "number", "billing", "netsuite", "currency", "what", "kind", "branch"]
 """Most needed first: the web UI cuts a wide table off at the right."""
 _LARGEST = 20
@@ -140,8 +143,10 @@ def close_metadata(
         "differences": typed_table((one._asdict() for one in wrong), _DIFFERENCE),
         "largest_kept_back": typed_table((one._asdict() for one in kept[:_LARGEST]), _DIFFERENCE),
         "findings": typed_table(found, ["code", "state", "currency", "documents", "total"]),
-        "per_branch": typed_table((_flat(row, "total") for row in close.rows), _PER_BRANCH),
-        "per_branch_documents": typed_table((_flat(row, "documents") for row in close.rows), _PER_BRANCH),
+        "per_branch": typed_table((_flat(row, _SUMS, "total") for row in close.rows), _PER_BRANCH),
+        "per_branch_documents": typed_table((_flat(row, _SUMS, "documents") for row in close.rows), _PER_BRANCH),
+        "per_state": typed_table((_flat(row, _SIDES, "total") for row in close.states), _PER_STATE),
+        "per_state_documents": typed_table((_flat(row, _SIDES, "documents") for row in close.states), _PER_STATE),
         "elsewhere_in_netsuite": typed_table(
             (step._asdict() for step in close.elsewhere), ["what", "currency", "documents", "total"]
         ),
@@ -209,13 +214,13 @@ def pack_metadata(pack: Pack, files_url: str) -> dict[str, dg.MetadataValue | in
     }
 
 
-def _flat(row: Row, part: str) -> dict[str, Any]:
+def _flat(row: Row | StateRow, columns: Iterable[str], part: str) -> dict[str, Any]:
     """A row's totals or documents; a cell without any document is empty, so that the rest stands out."""
-    sums: dict[str, Sum] = {name: getattr(row, name) for name in _SUMS}
+    sums: dict[str, Sum] = {name: getattr(row, name) for name in columns}
     return {
         "branch": row.branch,
         "kind": row.kind,
         "currency": row.currency,
-        "agrees": "yes" if row.agrees else "NO",
+        **({"agrees": "yes" if row.agrees else "NO"} if isinstance(row, Row) else {"state": row.state}),
         **{name: getattr(one, part) if one.documents else None for name, one in sums.items()},
     }

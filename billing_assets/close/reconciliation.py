@@ -28,7 +28,12 @@ from billing_assets.state.database import Connection
 IN_FLIGHT = frozenset({State.OPEN, State.READY, State.BATCHED, State.LOCKED, State.POSTING, State.REJECTED})
 """States in which a document still has a way to go before the month is complete."""
 
+NOT_STAGED = "not_staged"
+"""In place of a state, for what staging does not know."""
+
 _LISTED = 200
+_SIDES = ("billing", "moved", "staged", "netsuite")
+_STATES = (NOT_STAGED, *State)
 
 
 class Sum(NamedTuple):
@@ -67,6 +72,22 @@ class Row:
     agrees: bool
 
 
+class StateRow(NamedTuple):
+    """What of a branch, currency and kind is in one state, and what each of the three says of it.
+
+    `state` is `not_staged` for what staging does not know.
+    """
+
+    branch: str
+    currency: str
+    kind: str
+    state: str
+    billing: Sum
+    moved: Sum
+    staged: Sum
+    netsuite: Sum
+
+
 class Step(NamedTuple):
     """One step on the way from billing to NetSuite: a cause, or `billing`, `moved_in`, `moved_out`, `netsuite`."""
 
@@ -90,15 +111,16 @@ class CauseTotal(NamedTuple):
 class MonthClose:
     """The comparison of a month.
 
-    `steps` lead from what billing has to what NetSuite has, `causes` say how many documents and how much money each
-    cause concerns, `differences` are the worst of them, `elsewhere` what else NetSuite has in the month, by type.
-    `reconciled`: everything agrees, and nothing drifted. `complete`: and nothing is on its way any more. `figures`:
-    SHA-256 over all of it, the same as long as nothing changed anywhere.
+    `rows` and `states` are the tables by branch, `steps` lead from what billing has to what NetSuite has, `causes` say
+    how many documents and how much money each cause concerns, `differences` are the worst of them, `elsewhere` what
+    else NetSuite has in the month, by type. `reconciled`: everything agrees, and nothing drifted. `complete`: and
+    nothing is on its way any more. `figures`: SHA-256 over all of it, the same as long as nothing changed anywhere.
     """
 
     period: str
     compared_at: datetime
     rows: tuple[Row, ...]
+    states: tuple[StateRow, ...]
     steps: tuple[Step, ...]
     causes: tuple[CauseTotal, ...]
     differences: tuple[Difference, ...]
@@ -183,9 +205,9 @@ def close_month(
 
 def summed(
     sums: Sequence[Mapping[str, Any]],
-) -> tuple[tuple[Row, ...], tuple[Step, ...], tuple[CauseTotal, ...]]:
-    """The sums of a comparison (`comparison.sums`) by branch, as steps from billing to NetSuite, and by cause."""
-    return (*_rows(sums),), (*_steps(sums),), (*_causes(sums),)
+) -> tuple[tuple[Row, ...], tuple[StateRow, ...], tuple[Step, ...], tuple[CauseTotal, ...]]:
+    """The sums of a comparison (`comparison.sums`) by branch, by state, as steps from billing to NetSuite, by cause."""
+    return (*_rows(sums),), (*_states(sums),), (*_steps(sums),), (*_causes(sums),)
 
 
 def _rows(sums: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
@@ -193,7 +215,7 @@ def _rows(sums: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
     disagrees = set()
     for one in sums:
         row = cells[(one["branch"], one["currency"], one["kind"])]
-        for column in ("billing", "staged", "moved", "netsuite"):
+        for column in _SIDES:
             row[column] = row[column].plus(one[f"{column}_documents"], one[column])
         column = "in_flight" if one["state"] in IN_FLIGHT else str(one["state"])
         row[column] = row[column].plus(one["staged_documents"], one["staged"])
@@ -212,6 +234,16 @@ def _rows(sums: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
             in_flight=row["in_flight"],
             agrees=key not in disagrees,
         )
+
+
+def _states(sums: Iterable[Mapping[str, Any]]) -> Iterator[StateRow]:
+    cells: dict[tuple[str, str, str, str], dict[str, Sum]] = defaultdict(lambda: dict.fromkeys(_SIDES, NOTHING))
+    for one in sums:
+        row = cells[(one["branch"], one["currency"], one["kind"], one["state"] or NOT_STAGED)]
+        for column in _SIDES:
+            row[column] = row[column].plus(one[f"{column}_documents"], one[column])
+    for key in sorted(cells, key=lambda key: (*key[:3], _STATES.index(key[3]))):
+        yield StateRow(*key, *(cells[key][column] for column in _SIDES))
 
 
 def _steps(sums: Sequence[Mapping[str, Any]]) -> Iterator[Step]:

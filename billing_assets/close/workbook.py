@@ -12,13 +12,15 @@ from xlsxwriter.worksheet import Worksheet
 
 from billing_assets.close.causes import CAUSES, Sort
 from billing_assets.close.differences import Difference
-from billing_assets.close.reconciliation import MonthClose, Step, Sum, add
+from billing_assets.close.reconciliation import MonthClose, Row, StateRow, Step, Sum, add
 from billing_assets.domain.money import amount
 
+_SIDES = ("billing", "moved", "staged", "netsuite")
 _SUMS = ("billing", "moved", "held", "excluded", "in_flight", "posted", "netsuite")
 _LABELS = {
     "billing": "Billing system",
     "moved": "Moved between months",
+    "staged": "Staged",
     "moved_in": "From earlier months",
     "moved_out": "To later months",
     "held": "Held",
@@ -75,6 +77,7 @@ def workbook(
         sheets = _Book(book)
         _summary(sheets, close)
         _by_branch(sheets, close)
+        _by_state(sheets, close)
         sheets.sheet("Differences", _DIFFERENCE, map(_difference, differences))
         sheets.sheet("Held and rejected", _DIFFERENCE, map(_difference, kept_back))
         names = [name for name, _ in _POSTED]
@@ -188,20 +191,35 @@ def _steps(steps: Iterable[Step]) -> Iterator[tuple[object, ...]]:
 
 
 def _by_branch(book: _Book, close: MonthClose) -> None:
-    columns = ["Branch", "Kind", "Currency", "Agrees"]
-    columns += [f"{label(name)} {what}" for name in _SUMS for what in ("documents", "total")]
+    columns = ["Branch", "Kind", "Currency", "Agrees", *_sum_columns(_SUMS)]
     rows = (
         [
             row.branch,
             label(row.kind),
             row.currency,
             "yes" if row.agrees else "NO",
-            # empty where there is nothing, so that the rest stands out
-            *(cell or None for name in _SUMS for cell in getattr(row, name)),
+            *_sum_cells(row, _SUMS),
         ]
         for row in close.rows
     )
     book.sheet("By branch", columns, rows)
+
+
+def _by_state(book: _Book, close: MonthClose) -> None:
+    columns = ["Branch", "Kind", "Currency", "State", *_sum_columns(_SIDES)]
+    rows = (
+        [row.branch, label(row.kind), row.currency, label(row.state), *_sum_cells(row, _SIDES)] for row in close.states
+    )
+    book.sheet("By state", columns, rows)
+
+
+def _sum_columns(names: Sequence[str]) -> list[str]:
+    return [f"{label(name)} {what}" for name in names for what in ("documents", "total")]
+
+
+def _sum_cells(row: Row | StateRow, names: Sequence[str]) -> list[object]:
+    """Documents and total of some columns: empty where there is nothing, so that the rest stands out."""
+    return [cell or None for name in names for cell in getattr(row, name)]
 
 
 def _difference(one: Difference) -> list[object]:

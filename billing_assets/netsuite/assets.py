@@ -20,7 +20,8 @@ from billing_assets.netsuite.posting import PostingResult, post_through_outages
 from billing_assets.netsuite.wire import record_link
 from billing_assets.presentation import SHOWN_ROWS, money, table
 from billing_assets.runtime import Runtime
-from billing_assets.settings import NetSuiteSettings, Settings
+from billing_assets.settings import Settings
+from billing_assets.settings_sections import NetSuiteSettings
 from billing_assets.staging.store import waiting_credits
 from billing_assets.state.database import Connection
 

@@ -36,7 +36,8 @@ from billing_assets.netsuite.wire import (
     base_url,
     variable,
 )
-from billing_assets.settings import NetSuiteSettings, readable_by_others
+from billing_assets.settings import readable_by_others
+from billing_assets.settings_sections import NetSuiteSettings
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 

@@ -24,7 +24,7 @@ from billing_assets.netsuite.errors import (
     read_error,
 )
 from billing_assets.netsuite.wire import BrokenExchangeError, Exchange, NotSentError, Wire, base_url, own_hosts
-from billing_assets.settings import NetSuiteSettings
+from billing_assets.settings_sections import NetSuiteSettings
 
 RecordType = Literal["invoice", "creditMemo"]
 

@@ -21,7 +21,8 @@ from billing_assets.netsuite.suiteql import (
     amounts_unpaid,
     find_by_external_ids,
 )
-from billing_assets.settings import NetSuiteSettings, Settings
+from billing_assets.settings import Settings
+from billing_assets.settings_sections import NetSuiteSettings
 from billing_assets.state.database import Connection
 
 _FIRST_PAUSE_SECONDS = 0.2

@@ -19,7 +19,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from billing_assets.settings import NetSuiteSettings, SettingsError
+from billing_assets.settings import SettingsError
+from billing_assets.settings_sections import NetSuiteSettings
 
 _CONNECT_SECONDS = 10.0
 _CHUNK = 65_536

@@ -12,7 +12,7 @@ from billing_assets.billing_system.queries import Queries
 from billing_assets.reminders.errors import NoContacts
 from billing_assets.reminders.message import Templates
 from billing_assets.reminders.policy import Policy, load_policy
-from billing_assets.settings import ReminderSettings
+from billing_assets.settings_sections import ReminderSettings
 from billing_assets.shipped import shipped
 
 CHUNK = 500

@@ -3,7 +3,7 @@
 import structlog
 
 from billing_assets.retention import store
-from billing_assets.settings import RetentionSettings
+from billing_assets.settings_sections import RetentionSettings
 from billing_assets.state.database import Connection
 
 log = structlog.get_logger(__name__)

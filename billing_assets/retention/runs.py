@@ -15,7 +15,7 @@ from dagster._core.execution.backfill import BulkActionStatus
 
 from billing_assets.batches.partitions import BY_BATCH, NAME, PARTITION, RANGE_START, partition_of
 from billing_assets.retention import store
-from billing_assets.settings import RetentionSettings
+from billing_assets.settings_sections import RetentionSettings
 from billing_assets.state.database import Connection
 
 log = structlog.get_logger(__name__)

@@ -16,7 +16,7 @@ from billing_assets.billing_system import reader
 from billing_assets.domain.documents import CONTRACT, Document, SourceStatus, State
 from billing_assets.domain.periods import ClosedMonths
 from billing_assets.domain.rules import MappingCheck, Policy, finding, state_for, validate
-from billing_assets.settings import StagingSettings
+from billing_assets.settings_sections import StagingSettings
 from billing_assets.staging import holds, store
 from billing_assets.staging.content import applications_json, content_hash, lines_json, only_named
 from billing_assets.staging.corrections.store import propose

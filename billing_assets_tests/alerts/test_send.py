@@ -15,7 +15,7 @@ import structlog
 
 from billing_assets.alerts.causes import Alert, Severity, run_failure
 from billing_assets.alerts.send import AlertDeliveryError, deliver, masked
-from billing_assets.settings import AlertSettings
+from billing_assets.settings_sections import AlertSettings
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.alerts.conftest import Mailbox, Webhook
 

@@ -8,7 +8,7 @@ import pytest
 from billing_assets.alerts import store
 from billing_assets.alerts.causes import Alert
 from billing_assets.alerts.watch import look
-from billing_assets.settings import AlertSettings
+from billing_assets.settings_sections import AlertSettings
 from billing_assets.state.database import Connection
 from billing_assets_tests.alerts.rows import attempt, batch, document, staged
 

@@ -14,7 +14,7 @@ from billing_assets.audit.queue import Audited, audit_month
 from billing_assets.audit.store import queue_entries
 from billing_assets.billing_system.connection import connect_source, open_source
 from billing_assets.billing_system.queries import Queries
-from billing_assets.settings import AuditSettings
+from billing_assets.settings_sections import AuditSettings
 from billing_assets_tests.builders import ITEM, SOURCE, insert_document, shipped_sample_queries
 from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
 from billing_assets_tests.staging.conftest import Bench, bench

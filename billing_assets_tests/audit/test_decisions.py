@@ -11,7 +11,7 @@ from openpyxl import load_workbook
 from billing_assets.audit.files import FileError
 from billing_assets.batches.planning import plan
 from billing_assets.batches.store import lock
-from billing_assets.settings import BatchSettings
+from billing_assets.settings_sections import BatchSettings
 from billing_assets_tests.audit.conftest import CONTRACT, Office
 from billing_assets_tests.builders import change_document, close_document, insert_document
 

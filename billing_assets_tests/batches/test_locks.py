@@ -17,7 +17,8 @@ from billing_assets.domain.documents import State
 from billing_assets.domain.rules import finding
 from billing_assets.netsuite import store as posting
 from billing_assets.netsuite.store import Outcome
-from billing_assets.settings import BatchSettings, Settings
+from billing_assets.settings import Settings
+from billing_assets.settings_sections import BatchSettings
 from billing_assets.state.database import Connection, connect, libpq_url
 from billing_assets_tests import builders, clock
 from billing_assets_tests.batches.documents import set_state

@@ -9,7 +9,7 @@ import pytest
 
 from billing_assets.batches import store
 from billing_assets.batches.planning import plan, runs_wanted
-from billing_assets.settings import BatchSettings
+from billing_assets.settings_sections import BatchSettings
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests import builders
 from billing_assets_tests.batches.documents import set_state

@@ -122,7 +122,7 @@ def test_the_steps_add_up_and_whatever_is_not_the_same_everywhere_is_named(
     with connect(state_url) as connection:
         plant(connection, documents)
         comparison.compare(connection, "billing", MONTH, KEYS, datetime.now(UTC))
-        rows, steps, causes = summed(comparison.sums(connection))
+        rows, states, steps, causes = summed(comparison.sums(connection))
         with connection.transaction():
             named = [row["number"] for row in comparison.differences(connection, [*CAUSES])]
     billed = [amount(one, one.billed) for one in documents if one.billed is not None]
@@ -135,7 +135,13 @@ def test_the_steps_add_up_and_whatever_is_not_the_same_everywhere_is_named(
     between = [step for step in steps if step.what != "netsuite"]
     assert sum(step.documents for step in between) == len(there)
     assert sum(step.total for step in between) == sum(there)
-    assert sum(row.billing.documents for row in rows) == len(billed)
+    for table in (rows, states):
+        assert sum(row.billing.documents for row in table) == len(billed)
+        assert sum(row.netsuite.total for row in table) == sum(there)
+    for state in (None, *State):
+        of_state = [one for one in documents if one.state == state and one.billed is not None]
+        found = sum(row.billing.documents for row in states if row.state == (state or "not_staged"))
+        assert found == len(of_state)
     for place, one in enumerate(documents):
         same = one.state == State.POSTED and not one.late and one.billed == one.staged == one.in_netsuite
         if one.billed is None and one.in_netsuite is None:

@@ -264,6 +264,8 @@ def test_a_rejected_document_leaves_the_month_incomplete(system: System) -> None
     shown, passed = close(system)
     assert (passed["billing_equals_netsuite"], passed["nothing_unposted"]) == (True, False)
     assert (shown["reconciled"], shown["complete"], shown["documents_in_flight_GBP"]) == (True, False, 1)
+    by_state = {row["state"]: row["billing"] for row in rows(shown["per_state_documents"].records)}
+    assert by_state == {"rejected": 1, "posted": 1}
     assert exact(shown["total_in_flight_GBP_exact"]) == Decimal(10)
 
 

@@ -69,7 +69,22 @@ def text(content: bytes) -> list[str]:
 def test_the_workbook_names_every_document_with_its_cause(system: System) -> None:
     month(system)
     book = sheets(pack(system)[1].workbook)
-    assert [*book] == ["Summary", "By branch", "Differences", "Held and rejected", "Posting log", "Control totals"]
+    assert [*book] == [
+        "Summary",
+        "By branch",
+        "By state",
+        "Differences",
+        "Held and rejected",
+        "Posting log",
+        "Control totals",
+    ]
+    assert [row[:7] for row in book["By state"][1:]] == [
+        ("France", "Invoice", "GBP", "Posted", 1, 0.14, None),
+        ("United Kingdom", "Credit memo", "GBP", "Posted", 1, -10, None),
+        ("United Kingdom", "Invoice", "GBP", "Open", 1, 10, None),
+        ("United Kingdom", "Invoice", "GBP", "Held", 2, 10.005, None),
+        ("United Kingdom", "Invoice", "GBP", "Posted", 1, 10, None),
+    ]
     differences = [(row[0], row[2], row[5], row[6], row[8]) for row in book["Differences"][1:]]
     assert differences == [
         ("Amount differs", "500001", 10, 10.01, "NetSuite has 10.01 instead of 10.000."),

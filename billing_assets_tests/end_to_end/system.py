@@ -13,7 +13,8 @@ import dagster as dg
 from billing_assets.definitions import build_defs
 from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.settings import AlertSettings, Settings, SourceSettings
+from billing_assets.settings import Settings
+from billing_assets.settings_sections import AlertSettings, SourceSettings
 from billing_assets.shipped import shipped
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.builders import BillingSystem, create_billing_system, open_for_writing, states

@@ -16,7 +16,7 @@ from dagster._core.test_utils import create_run_for_test
 from billing_assets.operations.environment import end_dead_runs
 from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.settings import AlertSettings
+from billing_assets.settings_sections import AlertSettings
 from billing_assets.shipped import shipped
 from billing_assets.staging import automation
 from billing_assets.state.presence import missed, present

@@ -21,7 +21,8 @@ from billing_assets.netsuite.mapping import NetSuiteMapping
 from billing_assets.netsuite.posting import PostingResult, post_batch, post_through_outages
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.sandbox.sample.tables import netsuite_references
-from billing_assets.settings import BatchSettings, NetSuiteSettings, Settings
+from billing_assets.settings import Settings
+from billing_assets.settings_sections import BatchSettings, NetSuiteSettings
 from billing_assets.staging.content import applications_json, content_hash, lines_json
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests import builders

@@ -3,7 +3,7 @@
 import pytest
 
 from billing_assets.netsuite.wire import NetSuiteSettingsError, base_url
-from billing_assets.settings import NetSuiteSettings
+from billing_assets.settings_sections import NetSuiteSettings
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from billing_assets.netsuite.errors import (
     Unauthorized,
     Unknown,
 )
-from billing_assets.settings import NetSuiteSettings
+from billing_assets.settings_sections import NetSuiteSettings
 from billing_assets_tests.netsuite.raw_server import Behaviour, Call, certificate_settings, raw_server, write_key
 
 BODY = b'{"externalId": "INV-1"}'

@@ -18,7 +18,7 @@ from billing_assets.netsuite.errors import (
     Unknown,
 )
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
-from billing_assets.settings import NetSuiteSettings
+from billing_assets.settings_sections import NetSuiteSettings
 from billing_assets_tests.netsuite.raw_server import write_key
 
 

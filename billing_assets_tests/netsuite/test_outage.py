@@ -11,7 +11,7 @@ import pytest
 
 from billing_assets.batches.store import wanting_a_run
 from billing_assets.netsuite.errors import NetSuiteUnavailable
-from billing_assets.settings import BatchSettings
+from billing_assets.settings_sections import BatchSettings
 from billing_assets.state.database import libpq_url
 from billing_assets_tests.netsuite.rig import Rig, invoices
 

@@ -14,7 +14,7 @@ from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import Landed, NetSuiteAnswerUnreadable, NetSuiteQueryRefused
 from billing_assets.netsuite.suiteql import ExternalIdConflict, NetSuiteTransaction, find_by_external_ids, query
 from billing_assets.sandbox.netsuite.process import start_sandbox
-from billing_assets.settings import NetSuiteSettings
+from billing_assets.settings_sections import NetSuiteSettings
 from billing_assets_tests.netsuite.raw_server import Call, RawServer, certificate_settings, raw_server, write_key
 
 

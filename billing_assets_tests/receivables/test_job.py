@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import requests
 
-from billing_assets.settings import ReceivablesSettings
+from billing_assets.settings_sections import ReceivablesSettings
 from billing_assets.shipped import shipped
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.end_to_end.system import System, checks, exact, failure, metadata, rows

@@ -11,7 +11,7 @@ from billing_assets.billing_system.contacts import Contact
 from billing_assets.reminders.desk import Desk
 from billing_assets.reminders.message import Templates
 from billing_assets.reminders.policy import Policy, load_policy
-from billing_assets.settings import ReminderSettings
+from billing_assets.settings_sections import ReminderSettings
 from billing_assets.shipped import shipped
 from billing_assets.state.database import Connection
 

@@ -20,7 +20,8 @@ from billing_assets.operations import doctor
 from billing_assets.reminders import assets, automation
 from billing_assets.reminders.automation import office_hours, remind_job
 from billing_assets.runtime import Runtime
-from billing_assets.settings import Settings, SourceSettings
+from billing_assets.settings import Settings
+from billing_assets.settings_sections import SourceSettings
 from billing_assets.state.database import Connection
 from billing_assets_tests.builders import create_billing_system, open_for_writing
 from billing_assets_tests.command import Said, call

@@ -8,7 +8,7 @@ from billing_assets.batches.store import Lock
 from billing_assets.domain.documents import Document, State
 from billing_assets.netsuite import store as posting
 from billing_assets.netsuite.store import Outcome
-from billing_assets.settings import BatchSettings
+from billing_assets.settings_sections import BatchSettings
 from billing_assets.state.database import Connection
 from billing_assets_tests.netsuite.rig import invoices, stage_rows
 

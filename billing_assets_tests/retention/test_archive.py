@@ -18,7 +18,7 @@ from billing_assets.netsuite import store as posting
 from billing_assets.retention import store
 from billing_assets.retention.archive import keep_small
 from billing_assets.retention.store import ArchiveError
-from billing_assets.settings import BatchSettings, RetentionSettings
+from billing_assets.settings_sections import BatchSettings, RetentionSettings
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.netsuite.rig import invoices, stage_rows
 from billing_assets_tests.retention.posted import UNKNOWN_AFTER, lock, post, send
@@ -141,7 +141,7 @@ def test_the_archive_takes_no_change(parent: str, state: Connection) -> None:
 _KEEP = """
 import sys
 from billing_assets.retention.archive import keep_small
-from billing_assets.settings import BatchSettings, RetentionSettings
+from billing_assets.settings_sections import BatchSettings, RetentionSettings
 from billing_assets.state.database import connect
 with connect(sys.argv[1]) as connection:
     print("begins", flush=True)

@@ -14,7 +14,8 @@ from billing_assets.domain.documents import State
 from billing_assets.netsuite import store as posting
 from billing_assets.netsuite.store import Outcome
 from billing_assets.operations.status import status
-from billing_assets.settings import AlertSettings, BatchSettings, Settings
+from billing_assets.settings import Settings
+from billing_assets.settings_sections import AlertSettings, BatchSettings
 from billing_assets.staging import store as staging
 from billing_assets.staging.corrections import store as corrections
 from billing_assets.state.database import Connection, connect

@@ -13,7 +13,7 @@ from billing_assets.batches.partitions import NAME
 from billing_assets.domain.documents import State
 from billing_assets.retention import runs
 from billing_assets.retention.runs import Pruned, prune
-from billing_assets.settings import RetentionSettings
+from billing_assets.settings_sections import RetentionSettings
 from billing_assets.state.database import Connection, libpq_url
 from billing_assets_tests.conftest import _database
 from billing_assets_tests.netsuite.rig import invoices

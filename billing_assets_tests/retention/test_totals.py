@@ -12,7 +12,7 @@ from billing_assets.batches import store as batches
 from billing_assets.batches.planning import plan
 from billing_assets.domain.documents import State
 from billing_assets.retention import store
-from billing_assets.settings import BatchSettings
+from billing_assets.settings_sections import BatchSettings
 from billing_assets.shipped import shipped
 from billing_assets.state.database import Connection, connect
 from billing_assets.state.migrations import migrate

@@ -13,7 +13,7 @@ from billing_assets.billing_system import reader
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.billing_system.queries import Queries
 from billing_assets.netsuite.mapping_file import MappingError, read_mapping_file
-from billing_assets.settings import StagingSettings
+from billing_assets.settings_sections import StagingSettings
 from billing_assets.shipped import shipped
 from billing_assets.staging.staging import stage
 from billing_assets.state import embedded

@@ -10,7 +10,7 @@ import pytest
 from billing_assets.billing_system.connection import connect_source, open_source
 from billing_assets.domain.documents import Document
 from billing_assets.domain.rules import Finding
-from billing_assets.settings import StagingSettings
+from billing_assets.settings_sections import StagingSettings
 from billing_assets.staging.staging import stage
 from billing_assets.state.database import connect
 from billing_assets_tests.builders import (

@@ -14,7 +14,7 @@ from billing_assets.billing_system.queries import Queries
 from billing_assets.domain.external_id import is_external_id
 from billing_assets.netsuite import store as netsuite_store
 from billing_assets.presentation import money, typed_table
-from billing_assets.settings import StagingSettings
+from billing_assets.settings_sections import StagingSettings
 from billing_assets.staging import store
 from billing_assets.staging.staging import StagingResult, stage
 from billing_assets.state.database import Connection, connect

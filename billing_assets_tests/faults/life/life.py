@@ -20,7 +20,7 @@ from billing_assets.netsuite import posting
 from billing_assets.netsuite import store as netsuite
 from billing_assets.netsuite.store import Outcome
 from billing_assets.retention.archive import keep_small
-from billing_assets.settings import RetentionSettings
+from billing_assets.settings_sections import RetentionSettings
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.faults.life import clerk, invariants
 from billing_assets_tests.faults.life.answers import ANSWERS

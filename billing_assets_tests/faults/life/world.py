@@ -28,7 +28,8 @@ from billing_assets.netsuite import dispatch, posting
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import NetSuiteMapping
 from billing_assets.sandbox.netsuite.process import start_sandbox
-from billing_assets.settings import BatchSettings, Settings, StagingSettings
+from billing_assets.settings import Settings
+from billing_assets.settings_sections import BatchSettings, StagingSettings
 from billing_assets.shipped import shipped
 from billing_assets.staging.staging import stage
 from billing_assets.state.database import Connection, connect, libpq_url

@@ -19,7 +19,7 @@ import psycopg
 
 from billing_assets.batches.planning import plan, runs_wanted
 from billing_assets.operations.processes import stop_noted
-from billing_assets.settings import BatchSettings
+from billing_assets.settings_sections import BatchSettings
 from billing_assets.state import embedded
 from billing_assets.state.database import connect
 from billing_assets.state.server_programs import EmbeddedServerError
