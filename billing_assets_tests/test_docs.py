@@ -17,6 +17,7 @@ from billing_assets.domain.documents import TRANSITIONS, State
 from billing_assets.netsuite import error_codes, look_up
 from billing_assets.runtime import Runtime
 from billing_assets.settings import is_secret, load_settings, setting_names, variable
+from billing_assets.state.database import connect
 from billing_assets_tests import docs_tables
 from billing_assets_tests.docs_tables import ROOT
 
@@ -116,6 +117,22 @@ def test_every_file_named_in_code_exists(path: Path) -> None:
     named = {text for text in INLINE.findall(prose(path)) if text.startswith(TOP_FOLDERS) and "<" not in text}
     gone = {text for text in named if not re.search(r"NNNN|[*{]", text) and not (ROOT / text).exists()}
     assert gone == set()
+
+
+@each_document
+def test_every_block_of_code_ends_before_the_next_heading(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count("```") % 2 == 0
+    blocks = [block for language, block in FENCED.findall(text) if language != "sh"]  # there, # is a comment
+    assert [block for block in blocks if re.search(r"^#+ ", block, re.MULTILINE)] == []
+
+
+def test_every_query_that_finance_is_given_runs(state_url: str) -> None:
+    blocks = [text for language, text in FENCED.findall((ROOT / "docs/finance.md").read_text()) if language == "sql"]
+    with connect(state_url) as connection:
+        for statement in (one for block in blocks for one in block.split(";") if one.strip()):
+            connection.execute(statement.encode())
+    assert blocks
 
 
 def test_the_state_diagram_shows_every_move_and_no_other() -> None:
