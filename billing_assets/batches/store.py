@@ -61,9 +61,9 @@ class UnknownBatchError(Exception):
 
 # A credit memo waits until every invoice that it is applied to is in NetSuite: the application needs its internal id.
 # One look at the index of numbers for each, never a join with all that is posted. What a version of ours staged that
-# knew only `applies_to` waits for its next staging.
+# knew only `applies_to` waits for its next staging. In a month that is closed nothing starts.
 PLANNABLE = """
-    s.state = 'ready' and case
+    s.state = 'ready' and not exists (select from billing.closed_months as m where m.period = s.period) and case
         when s.applications is null then s.applies_to is null or s.kind <> 'credit_memo'
         else not exists (
             select from jsonb_array_elements(s.applications) as a
@@ -218,8 +218,9 @@ def lock(
 ) -> Lock:
     """Takes the batch: a new epoch, a lease, and its documents locked. Call inside a transaction.
 
-    Takes up what is left: documents waiting, those of a run whose lease ended, and, if asked, rejected ones. Open
-    attempts stay `posting` under the new epoch: they are looked up before anything else happens to them.
+    Takes up what is left: documents waiting, those of a run whose lease ended, and, if asked, rejected ones whose month
+    is not closed. Open attempts stay `posting` under the new epoch: they are looked up before anything else happens to
+    them.
     A run that holds the batch already gets it again. Raises LockHeldError while another run's lease is live, and
     UnknownBatchError.
     """
@@ -248,7 +249,9 @@ def lock(
         update billing.staged_invoices
         set epoch = %(epoch)s, state = case when state in ('batched', 'rejected') then 'locked' else state end
         where batch = %(key)s and state in ('batched', 'locked', 'posting', 'rejected')
-          and (state <> 'rejected' or %(retry_rejected)s)""",
+          and (state <> 'rejected' or (
+              %(retry_rejected)s and not exists (
+                  select from billing.closed_months as m where m.period = staged_invoices.period)))""",
         {"epoch": epoch, "key": partition_key, "retry_rejected": retry_rejected},
     )
     return Lock(partition_key, epoch, run_id)
@@ -411,7 +414,8 @@ def give_back(connection: Connection, partition_key: str) -> int:
 
 
 def requeue(connection: Connection, numbers: list[str] | None, unknown_after_seconds: float) -> int:
-    """Rejected documents go back to the backlog, all or those with the given numbers. Returns how many.
+    """Rejected documents whose month is not closed go back to the backlog, all or those with the given numbers. Returns
+    how many.
 
     A batch that a run holds keeps its hold: that run settles it at its end.
     """
@@ -422,6 +426,7 @@ def requeue(connection: Connection, numbers: list[str] | None, unknown_after_sec
         where partition_key in (
             select batch from billing.staged_invoices
             where state = 'rejected' and (%(numbers)s::text[] is null or number = any(%(numbers)s)))
+          and period not in (select period from billing.closed_months)
         order by partition_key for update""",
         {"numbers": numbers},
     ).fetchall()

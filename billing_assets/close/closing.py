@@ -43,7 +43,10 @@ class Decision:
 
 
 def soft_close(connection: Connection, source: str, close: MonthClose, decision: Decision) -> Closing:
-    """Closes a month until it is reopened, whatever is still on its way in it. Raises CloseRefusedError."""
+    """Closes a month until it is reopened, whatever is on its way in it, on a comparison whose pack was just kept.
+
+    What has no batch yet waits. Raises CloseRefusedError.
+    """
     with _alone(connection, source):
         if state := store.closed_state(connection, close.period):
             raise CloseRefusedError(f"{close.period} is closed already ({state}).")
@@ -54,7 +57,10 @@ def soft_close(connection: Connection, source: str, close: MonthClose, decision:
 def hard_close(
     connection: Connection, source: str, close: MonthClose, decision: Decision, today: date | None = None
 ) -> Closing:
-    """Closes a month for good, on a comparison made just now. Raises CloseRefusedError naming what is in the way."""
+    """Closes a month for good, on a comparison made just now whose pack was kept.
+
+    Raises CloseRefusedError naming what is in the way.
+    """
     today = today or datetime.now(UTC).date()
     with _alone(connection, source):
         if store.closed_state(connection, close.period) == "hard":
@@ -102,7 +108,10 @@ def _in_the_way(connection: Connection, close: MonthClose, today: date) -> str |
         return f"{count} documents were sent and nobody knows yet what came of them. {CAUSES['UNKNOWN'].to_do}"
     moving = store.moving(connection, close.period)
     if moving.documents:
-        return f"{moving.documents} documents are on their way ({', '.join(moving.states)}). Let them be posted first."
+        to_do = "Let them be posted first."
+        if store.closed_state(connection, close.period):
+            to_do = "The month is closed: reopen it to post them, or stage again to have them held."
+        return f"{moving.documents} documents are on their way ({', '.join(moving.states)}). {to_do}"
     if moving.batches:
         return f"the batches {', '.join(moving.batches[:_NAMED])} are being posted. Wait, then try again."
     if store.moved_since(connection, close.period, close.compared_at):
@@ -111,6 +120,9 @@ def _in_the_way(connection: Connection, close: MonthClose, today: date) -> str |
 
 
 def _note(connection: Connection, close: MonthClose, action: str, decision: Decision) -> Closing:
+    store.serialise_packs(connection, close.period)
+    if store.pack(connection, close.period, close.figures) is None:
+        raise CloseRefusedError(f"{close.period} was compared anew by somebody else, with other figures. Try again.")
     closing = store.note(connection, close.period, action, decision.by, decision.why, close.figures)
     log.info("month_closed", period=close.period, action=action)
     return closing

@@ -6,10 +6,12 @@ of the three knows; its `cause` (`close/causes.py`) is null where all agree. Wha
 `effect`, and the effects of all rows are exactly what lies between the two totals.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
+import orjson
 from psycopg import sql
 
 from billing_assets.billing_system.totals import MonthDocument
@@ -314,15 +316,17 @@ def delays(connection: Connection) -> list[dict[str, Any]]:
 
 
 def digest(connection: Connection) -> bytes:
-    """SHA-256 over every document of the comparison and what each of the three says of it (32 bytes)."""
+    """SHA-256 over every document of the comparison with all that is said of it, and over what is elsewhere in NetSuite
+    (32 bytes). Whatever a pack shows is in it."""
     (row,) = connection.execute(
         """
         select sha256(convert_to(coalesce(string_agg(line, E'\n' order by line), ''), 'UTF8')) as digest
-        from (select concat_ws('|', kind, number, branch, currency, cause, state, staged, billing, moved, netsuite,
-                               netsuite_id, type, entity, source_status, drift, reason) collate "C" as line
-              from month_documents) as lines"""
+        from (select (to_jsonb(d) || jsonb_build_object(
+                  'posted_at', d.posted_at at time zone 'UTC', 'created_at', d.created_at at time zone 'UTC'
+              ))::text collate "C" as line from month_documents as d) as lines"""
     ).fetchall()
-    return bytes(row["digest"])
+    elsewhere_too = orjson.dumps([[*map(str, one.values())] for one in elsewhere(connection)])
+    return hashlib.sha256(bytes(row["digest"]) + elsewhere_too).digest()
 
 
 def elsewhere(connection: Connection) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ def make_pack(connection: Connection, close: MonthClose) -> Pack:
     Where the last comparison found the same, its pack is the pack: what was signed stays what is shown.
     """
     if kept := store.pack(connection, close.period, close.figures):
+        store.keep_pack(connection, kept)
         return kept
     kept_back = [cause for cause in WORST_FIRST if CAUSES[cause].sort in _KEPT or cause == "REJECTED"]
     differing = [cause for cause in WORST_FIRST if cause not in kept_back]

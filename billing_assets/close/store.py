@@ -53,7 +53,7 @@ class Pack(NamedTuple):
 
 
 def months_that_moved(connection: Connection, hours: float) -> list[str]:
-    """The billing months in which a document was staged anew or changed its state within so many hours."""
+    """The billing months in which a document was staged anew, changed its state or drifted within so many hours."""
     rows = connection.execute(
         """
         with since as (select clock_timestamp() - make_interval(hours => 1) * %s::float as moment)
@@ -66,6 +66,9 @@ def months_that_moved(connection: Connection, hours: float) -> list[str]:
         union
         select period from billing.staged_invoices, since
         where state = 'gone' and period is not null and greatest(state_since, staged_at) > moment
+        union
+        select period from billing.staged_invoices, since
+        where drifted_at > moment
         order by 1""",
         [hours],
     )
@@ -170,14 +173,16 @@ def moved_since(connection: Connection, period: str, moment: datetime) -> bool:
         """
         select exists (
             select from billing.staged_invoices
-            where period = %s and greatest(state_since, staged_at, posted_at, read_back_at) >= %s) as moved""",
+            where period = %s
+              and greatest(state_since, staged_at, posted_at, read_back_at, drifted_at) >= %s) as moved""",
         [period, moment],
     ).fetchone()
     return bool(row and row["moved"])
 
 
 def hold_rejected(connection: Connection, period: str) -> int:
-    """Holds what NetSuite refused in a month that closes: the next staging judges it anew, as what comes late."""
+    """Holds what NetSuite refused in a month that closes: the next staging judges it anew, as what comes late. Returns
+    how many. Batches in which nothing else was left are done."""
     found = {
         "code": "PERIOD_CLOSED",
         "severity": RULES["PERIOD_CLOSED"].severity,
@@ -185,21 +190,38 @@ def hold_rejected(connection: Connection, period: str) -> int:
         "value": period,
         "message": f"NetSuite had refused it, and {period} is closed for good.",
     }
-    return connection.execute(
+    held = connection.execute(
         """
         update billing.staged_invoices set state = 'held', batch = null, findings = %s, judged_under = null
         where period = %s and state = 'rejected'""",
         [Jsonb([found]), period],
     ).rowcount
+    connection.execute(
+        """
+        update billing.locked_batches as b set state = 'posted', finished_at = clock_timestamp()
+        where b.period = %s and b.state = 'attention' and not exists (
+            select from billing.staged_invoices as d
+            where d.batch = b.partition_key
+              and (d.state <> 'posted' or d.read_back_at is null or d.difference is not null))""",
+        [period],
+    )
+    return held
+
+
+def serialise_packs(connection: Connection, period: str) -> None:
+    """Waits until nobody else keeps or clears packs of a month; held to the end of the transaction."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended('close packs ' || %s, 0))", [period])
 
 
 def keep_pack(connection: Connection, pack: Pack) -> None:
-    """Keeps a pack, instead of the month's others on which nobody closed it."""
+    """Keeps a pack as the month's last one, instead of others on which nobody closed it."""
     with connection.transaction():
+        serialise_packs(connection, pack.period)
         connection.execute(
             """
             insert into billing.close_packs (period, figures, compared_at, workbook, statement)
-            values (%s, %s, %s, %s, %s) on conflict (period, figures) do nothing""",
+            values (%s, %s, %s, %s, %s)
+            on conflict (period, figures) do update set last_compared_at = excluded.last_compared_at""",
             [*pack],
         )
         connection.execute(
@@ -245,18 +267,19 @@ def pack_by_digest(connection: Connection, period: str, digest: str) -> Pack | N
     row = connection.execute(
         """
         select period, figures, compared_at, workbook, statement from billing.close_packs
-        where period = %s and starts_with(encode(figures, 'hex'), %s) order by id desc limit 1""",
+        where period = %s and starts_with(encode(figures, 'hex'), %s) order by last_compared_at desc limit 1""",
         [period, digest],
     ).fetchone()
     return Pack(**row) if row else None
 
 
 def pack(connection: Connection, period: str, figures: bytes | None = None) -> Pack | None:
-    """The last pack of a month, or the one of a comparison."""
+    """The pack of a month's last comparison, or the one with these figures."""
     row = connection.execute(
         """
         select period, figures, compared_at, workbook, statement from billing.close_packs
-        where period = %(period)s and (%(figures)s::bytea is null or figures = %(figures)s) order by id desc limit 1""",
+        where period = %(period)s and (%(figures)s::bytea is null or figures = %(figures)s)
+        order by last_compared_at desc limit 1""",
         {"period": period, "figures": figures},
     ).fetchone()
     return Pack(**row) if row else None

@@ -53,6 +53,7 @@ COLUMNS = dg.TableSchema(
             ("read_back_at", "timestamptz", "When it was read back from NetSuite and compared"),
             ("difference", "text", "What the read-back found different, if anything"),
             ("drift", "jsonb", "What changed in the billing system after it was posted, if anything"),
+            ("drifted_at", "timestamptz", "When that last came, changed or went"),
             ("staged_at", "timestamptz", "When staging last saw it new or changed"),
         ]
     ]

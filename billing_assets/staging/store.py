@@ -208,7 +208,8 @@ def beside(connection: Connection, source: str, missing: Sequence[str]) -> Itera
 
 
 def add_cross_findings(connection: Connection, source: str, duplicate: Finding, unknown_target: Finding) -> None:
-    """Findings that need to see other documents, and the state that follows from them.
+    """Findings that need to see other documents, and the state and month that follow from them: what is held belongs to
+    its own month.
 
     A document with one must be read again each time: it depends on more than its own content.
     """
@@ -220,7 +221,7 @@ def add_cross_findings(connection: Connection, source: str, duplicate: Finding, 
         set findings = i.findings || jsonb_build_array(
                 jsonb_build_object('code', %(code)s::text, 'severity', %(severity)s::text, 'path', %(path)s::text,
                                    'value', c.value, 'message', %(message)s::text || c.detail)),
-            outcome = 'held', source_digest = null
+            outcome = 'held', source_digest = null, period = to_char(i.document_date, 'YYYY-MM'), posting_date = null
         from ({}) as c
         where c.document_id = i.document_id"""
     duplicates = """
@@ -317,7 +318,8 @@ def merge(connection: Connection, source: str) -> dict[str, int]:
         update billing.staged_invoices as s
         set drift = case when s.content_hash <> i.content_hash then jsonb_build_object(
                 'posted_total', s.total::text, 'source_total', i.total::text, 'source_status', i.status,
-                'source_hash', encode(i.content_hash, 'hex')) end
+                'source_hash', encode(i.content_hash, 'hex')) end,
+            drifted_at = clock_timestamp()
         from incoming as i
         where s.source = %(source)s and s.document_id = i.document_id and s.state = 'posted'
           and s.drift ->> 'source_hash' is distinct from
@@ -345,7 +347,8 @@ def mark_gone(connection: Connection, source: str, document_ids: Sequence[str]) 
         """
         update billing.staged_invoices
         set drift = jsonb_build_object(
-            'posted_total', total::text, 'source_status', 'missing', 'source_hash', 'missing')
+            'posted_total', total::text, 'source_status', 'missing', 'source_hash', 'missing'),
+            drifted_at = clock_timestamp()
         where source = %s and document_id = any(%s) and state = 'posted'
           and drift ->> 'source_hash' is distinct from 'missing'""",
         [source, list(document_ids)],

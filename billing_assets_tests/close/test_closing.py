@@ -8,17 +8,22 @@ import dagster as dg
 import psycopg
 import pytest
 
+from billing_assets.batches.store import lock
+from billing_assets.batches.unlocking import requeue
 from billing_assets.close.closing import CloseRefusedError, Decision, hard_close
+from billing_assets.close.pack import make_pack
 from billing_assets.close.reconciliation import MonthClose, close_month
-from billing_assets.close.store import closings
+from billing_assets.close.store import closings, months_that_moved
 from billing_assets.domain.periods import LateDocuments
 from billing_assets.runtime import Runtime
 from billing_assets_tests.builders import (
+    apply_credit,
     change_document,
     close_document,
     codes,
     insert_document,
     staged,
+    void_document,
 )
 from billing_assets_tests.end_to_end.system import PERIOD, System, metadata, rows
 
@@ -45,7 +50,9 @@ def refusal(result: dg.ExecuteInProcessResult) -> str:
 def compared(system: System, period: str = PERIOD) -> MonthClose:
     found = system.runtime
     with found.state() as connection, found.billing_system() as source:
-        return close_month(connection, source, "billing", found.queries, found.netsuite, found.mapping, period)
+        close = close_month(connection, source, "billing", found.queries, found.netsuite, found.mapping, period)
+        make_pack(connection, close)
+        return close
 
 
 def bill(system: System) -> None:
@@ -103,6 +110,18 @@ def _planned(system: System) -> str:
     return "1 documents are on their way (batched)"
 
 
+def _locked(system: System) -> str:
+    _ready(system)
+    (key,) = system.planned()
+    lock(system.state, key, "some-run", 60, retry_rejected=False)
+    return "1 documents are on their way (locked)"
+
+
+def _live_batch(system: System) -> str:
+    lock(system.state, "2010-11-0001", "some-run", 60, retry_rejected=False)
+    return "the batches 2010-11-0001 are being posted"
+
+
 def _unknown(system: System) -> str:
     insert_document(system.source, "500009")
     assert system.stage().success
@@ -121,7 +140,8 @@ def _earlier_month_open(system: System) -> str:
 
 
 @pytest.mark.parametrize(
-    "spoil", [_off_by_a_cent, _changed_after_posting, _ready, _planned, _unknown, _earlier_month_open]
+    "spoil",
+    [_off_by_a_cent, _changed_after_posting, _ready, _planned, _locked, _live_batch, _unknown, _earlier_month_open],
 )
 def test_a_hard_close_is_refused_with_what_is_in_the_way(spoil: Callable[[System], str], system: System) -> None:
     insert_document(system.source, "500001")
@@ -140,7 +160,39 @@ def test_what_moves_between_the_comparison_and_the_close_refuses_it(system: Syst
     bill(system)
     with pytest.raises(CloseRefusedError, match="moved while it was compared"):
         hard_close(system.state, "billing", before, FINANCE)
+    before = compared(system)
+    change_document(system.source, staged(system.state, "500002")["document_id"], memo="Changed")
+    assert system.stage().success
+    with pytest.raises(CloseRefusedError, match="moved while it was compared"):
+        hard_close(system.state, "billing", before, FINANCE)
+    change_document(system.source, staged(system.state, "500002")["document_id"], memo=None)
+    assert system.stage().success
     hard_close(system.state, "billing", compared(system), FINANCE)
+
+
+def test_a_month_is_closed_on_the_figures_that_were_compared_last(system: System) -> None:
+    insert_document(system.source, "500001")
+    bill(system)
+    before = compared(system)
+    _off_by_a_cent(system)
+    assert compared(system).figures != before.figures
+    with pytest.raises(CloseRefusedError, match="compared anew by somebody else"):
+        hard_close(system.state, "billing", before, FINANCE)
+
+
+def test_a_month_is_compared_at_night_after_something_in_it_was_posted_or_drifted(system: System) -> None:
+    document = insert_document(system.source, "500001")
+    bill(system)
+    assert months_that_moved(system.state, 24) == [PERIOD]
+    system.state.execute(
+        """update billing.locked_batches set planned_at = planned_at - interval '2 days',
+           leased_at = leased_at - interval '2 days', finished_at = finished_at - interval '2 days'"""
+    )
+    assert system.stage().success
+    assert months_that_moved(system.state, 24) == []
+    void_document(system.source, document)
+    assert system.stage().success
+    assert months_that_moved(system.state, 24) == [PERIOD]
 
 
 def test_a_month_is_not_closed_for_good_before_it_is_over(system: System) -> None:
@@ -175,6 +227,30 @@ def test_a_soft_close_keeps_new_documents_back_until_the_month_is_reopened(syste
     assert [one.action for one in closings(system.state, PERIOD)] == ["soft_close", "reopen", "hard_close"]
 
 
+def test_a_soft_close_starts_nothing_that_was_not_on_its_way(system: System) -> None:
+    insert_document(system.source, "500001")
+    insert_document(system.source, "500002")
+    assert system.stage().success
+    (key,) = system.planned()
+    system.refuse("INV-500002")
+    system.post(key)
+    insert_document(system.source, "500003")
+    assert system.stage().success
+    assert press(system, "soft_close_month").success
+    system.refuse()
+    posts = system.posts()
+    assert system.planned() == []
+    assert requeue(system.state, None, 0) == 0
+    system.post(key)
+    assert system.states() == {"500001": "posted", "500002": "rejected", "500003": "ready"}
+    assert system.posts() == posts
+    assert "reopen it to post them, or stage again" in refusal(press(system, "hard_close_month"))
+    assert press(system, "reopen_month").success
+    system.post(key)
+    bill(system)
+    assert set(system.states().values()) == {"posted"}
+
+
 def test_what_comes_after_a_hard_close_is_held(system: System) -> None:
     opened = insert_document(system.source, "500001", status="open")
     insert_document(system.source, "500003")
@@ -198,11 +274,15 @@ def test_what_comes_after_a_hard_close_goes_with_the_next_open_month_by_setting(
     insert_document(system.source, "500002", lines=[("10002", "1", "3.00", "3.00")])
     insert_document(system.source, "C500003", kind="credit_memo", lines=[("10002", "-1", "1.00", "-1.00")])
     insert_document(system.source, "500004", customer_no=None)
+    apply_credit(system.source, insert_document(system.source, "C500005", kind="credit_memo"), "nobody's")
     bill(system)
-    assert system.states()["500004"] == "held"
     moved = staged(system.state, "500002")
     assert (moved["state"], moved["period"], moved["posting_date"]) == ("posted", "2011-01", date(2011, 1, 1))
-    assert staged(system.state, "500004")["period"] == PERIOD, "until it goes on it belongs to its own month"
+    for number in ("500004", "C500005"):
+        row = staged(system.state, number)
+        assert (row["state"], row["period"], row["posting_date"]) == ("held", PERIOD, None), (
+            "it goes on from its own month"
+        )
     dated = system.account.rows(
         "SELECT TO_CHAR(trandate, 'YYYY-MM-DD') AS d, duedate FROM transaction WHERE externalid = 'INV-500002'"
     )
@@ -211,9 +291,9 @@ def test_what_comes_after_a_hard_close_goes_with_the_next_open_month_by_setting(
     assert november.reconciled
     assert january.complete
     assert steps(november) == [
-        ("billing", 4, "22.00"),
+        ("billing", 5, "12.00"),
         ("moved_out", -2, "-2.00"),
-        ("HELD", -1, "-10.00"),
+        ("HELD", -2, "0.00"),
         ("netsuite", 1, "10.00"),
     ]
     assert steps(january) == [("billing", 0, "0.00"), ("moved_in", 2, "2.00"), ("netsuite", 2, "2.00")]

@@ -21,7 +21,7 @@ from billing_assets.close.pack import make_pack
 from billing_assets.close.reconciliation import MonthClose, close_month
 from billing_assets.close.store import Pack
 from billing_assets_tests.builders import insert_document
-from billing_assets_tests.end_to_end.system import PERIOD, System, metadata
+from billing_assets_tests.end_to_end.system import PERIOD, System, metadata, unknown_transaction
 
 
 def bill(system: System) -> None:
@@ -135,6 +135,32 @@ def test_the_same_comparison_makes_the_same_bytes(system: System) -> None:
         at_the_time = MonthClose(**(third.__dict__ | {"compared_at": first.compared_at}))
         remade = make_pack(connection, at_the_time)
     assert (remade.workbook, remade.statement) == (first.workbook, first.statement)
+
+
+def test_whatever_a_pack_shows_makes_another_pack_when_it_changes(system: System) -> None:
+    insert_document(system.source, "500001")
+    bill(system)
+    first = pack(system)[1]
+    system.state.execute("update billing.staged_invoices set transaction_number = 'INV-9'")  # as a late read-back does
+    second = pack(system)[1]
+    assert sheets(second.workbook)["Posting log"][1][6] == "INV-9"
+    unknown_transaction(system.account, "SOMEBODY-1")
+    third = pack(system)[1]
+    assert len({first.figures, second.figures, third.figures}) == 3
+
+
+def test_the_pack_of_a_month_is_that_of_its_last_comparison_although_it_was_made_earlier(system: System) -> None:
+    insert_document(system.source, "500001")
+    bill(system)
+    config = {"ops": {"close_softly": {"config": {"by": "A. Clerk", "why": "Done."}}}}
+    assert system.run("soft_close_month", PERIOD, config=config).success
+    first = pack(system)[1]
+    for rate, same in ((10.01, False), (10, True)):
+        lines = {"items": [{"item": {"id": "101"}, "quantity": 1, "rate": rate}]}
+        system.change_in_netsuite("invoice/eid:INV-500001", {"item": lines})
+        made = pack(system)[1]
+        assert (made == first) is same
+        assert store.pack(system.state, PERIOD) == made
 
 
 def test_a_pack_stays_until_something_changes_and_for_good_once_the_month_was_closed_on_it(system: System) -> None:
