@@ -70,7 +70,8 @@ def hard_close(
         late = store.hold_rejected(connection, close.period)
         store.set_closed(connection, close.period, "hard")
         closing = _note(connection, close, "hard_close", decision)
-    log.info("rejected_documents_held", period=close.period, documents=late)
+    if late:
+        log.info("rejected_documents_held", period=close.period, documents=late)
     return closing
 
 

@@ -16,6 +16,7 @@ from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.periods import month_of
 from billing_assets.operations import environment
+from billing_assets.operations.closes import show_closes
 from billing_assets.operations.status import simple_table
 from billing_assets.runtime import Runtime
 from billing_assets.state.database import Connection
@@ -33,6 +34,7 @@ def soft_command(month: Month, by: By, why: Why) -> None:
     decision = Decision(by, why)
     with prepared_machine() as found, found.runtime.state() as connection:
         close = _compared(found.runtime, connection, month)
+        show_closes(console, [close])
         soft_close(connection, found.runtime.settings.source.name, close, decision)
     console.print(f"{close.period} is closed; `billing close reopen` opens it again.")
 
@@ -43,6 +45,7 @@ def hard_command(month: Month, by: By, why: Why) -> None:
     decision = Decision(by, why)
     with prepared_machine() as found, found.runtime.state() as connection:
         close = _compared(found.runtime, connection, month)
+        show_closes(console, [close])
         hard_close(connection, found.runtime.settings.source.name, close, decision)
     console.print(f"{close.period} is closed for good.")
 

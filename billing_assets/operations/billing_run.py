@@ -1,7 +1,7 @@
 """One supervised run: waves of the sample, progress while Dagster's sensors and runs work, the close, a summary."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -11,11 +11,10 @@ from rich.markup import escape
 
 from billing_assets.batches.partitions import partition_of
 from billing_assets.billing_system.totals import month_totals, months
-from billing_assets.close.causes import Sort
-from billing_assets.close.reconciliation import MonthClose, Row, Sum, add, close_month
-from billing_assets.domain.money import amount
+from billing_assets.close.reconciliation import MonthClose, close_month
+from billing_assets.operations.closes import show_closes
 from billing_assets.operations.processes import Process, keep_running
-from billing_assets.operations.status import show_status, simple_table, status
+from billing_assets.operations.status import show_status, status
 from billing_assets.runtime import Runtime
 from billing_assets.staging.store import waiting_credits
 from billing_assets.state.database import Connection
@@ -131,7 +130,7 @@ def bill(
             "where recorded_at > clock_timestamp() - make_interval(secs => %s) and outcome not in ('found', 'absent')",
             [time.monotonic() - progress.began],
         ).fetchone()
-    _show_closes(console, closes)
+    show_closes(console, closes)
     console.print(
         f"Sent to NetSuite: {sent['n'] if sent else 0:,} documents. Billed in {billed[1] - billed[0]:.0f} s, "
         f"closed in {time.monotonic() - billed[1]:.0f} s."
@@ -236,35 +235,3 @@ def _close(runtime: Runtime, connection: Connection, progress: Progress, period:
     verdict = "[green]agrees to the cent[/green]" if close.reconciled else "[red]does not agree[/red]"
     progress.say(f"Month {period}: billing ↔ staging ↔ NetSuite {verdict}")
     return close
-
-
-def _show_closes(console: Console, closes: Sequence[MonthClose]) -> None:
-    columns = ["Month", "Billing", "Kept back", "Posted", "NetSuite", "Differs"]
-    table = simple_table("Month close: documents and totals", columns, right=range(1, 6))
-    for close in closes:
-        for kind, rows in _by_kind(close):
-            billing, posted, netsuite = (
-                add(getattr(row, name) for row in rows) for name in ("billing", "posted", "netsuite")
-            )
-            kept = add(one for row in rows for one in (row.held, row.excluded))
-            difference = amount(posted.total - netsuite.total)
-            cells = (_count_and_total(one) for one in (billing, kept, posted, netsuite))
-            table.add_row(f"{close.period}\n{kind.replace('_', ' ')}", *cells, difference)
-    console.print(table)
-    for close in closes:
-        wrong = [one for one in close.differences if one.sort in {Sort.DIFFERS, Sort.DRIFT}]
-        for one in wrong[:20]:
-            console.print(f"{close.period} {one.kind} {one.number}: {one.what}", style="red", markup=False)
-        if close.in_flight.documents:
-            console.print(
-                f"[yellow]{close.period}: {_count_and_total(close.in_flight)} on their way or rejected[/yellow]"
-            )
-
-
-def _by_kind(close: MonthClose) -> Iterator[tuple[str, list[Row]]]:
-    for kind in sorted({row.kind for row in close.rows}, reverse=True):
-        yield kind, [row for row in close.rows if row.kind == kind]
-
-
-def _count_and_total(one: Sum) -> str:
-    return f"{one.documents:,}\n{amount(one.total)}"
