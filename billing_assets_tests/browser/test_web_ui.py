@@ -34,8 +34,11 @@ FLAGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 BATCH = "2010-11-0001"
-GROUPS = ("billing_system", "staging", "netsuite", "close")
-ASSETS = ("billing_invoices", "staged_invoices", "locked_batches", "netsuite_invoices", "month_close")
+GROUPS = ("billing_system", "staging", "netsuite", "close", "receivables")
+ASSETS = (
+    *("billing_invoices", "staged_invoices", "locked_batches", "netsuite_invoices", "month_close"),
+    *("pending_invoices", "audit_queue", "open_receivables", "aging", "late_fees", "payment_reminders"),
+)
 REFUSAL = "The item is inactive."
 PATIENCE = 90_000  # milliseconds; on an idle machine everything is there within a few seconds
 
@@ -199,3 +202,16 @@ def test_operations_find_a_failed_batch_read_why_and_bring_it_to_green(ui: Ui, d
     summary = ui.summary()
     assert summary["posts"] == {"received": 4, "created": 3, "refused_duplicate": 0}
     assert summary["invoice"] == {"count": 2, "total": "1244.50"}
+
+    # Finance compares the month, reads it, and opens the statement to sign.
+    ui.open("/assets/month_close?view=partitions&partition=2010-11")
+    page.get_by_role("button", name="Materialize").first.click()
+    page.get_by_role("button", name="Launch 1 run").click()
+    ui.reads(re.compile("Launched run"))
+    ui.reads("Materialized (1)")
+    page.reload()
+    for name in ("reconciled", "per_state", "from_billing_to_netsuite", "1,234.50"):
+        ui.reads(name)
+    link = page.get_by_role("link", name=re.compile(r"month-close-2010-11\.pdf")).first.get_attribute("href")
+    assert link is not None
+    assert requests.get(link, timeout=30).content.startswith(b"%PDF")
