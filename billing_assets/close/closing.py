@@ -67,11 +67,11 @@ def hard_close(
             raise CloseRefusedError(f"{close.period} is closed for good already.")
         if reason := _in_the_way(connection, close, today):
             raise CloseRefusedError(f"{close.period} cannot be closed for good: {reason}")
-        late = store.hold_rejected(connection, close.period)
+        late = store.hold_rejected(connection, close.period) + store.hold_waiting(connection, close.period)
         store.set_closed(connection, close.period, "hard")
         closing = _note(connection, close, "hard_close", decision)
     if late:
-        log.info("rejected_documents_held", period=close.period, documents=late)
+        log.info("late_documents_held", period=close.period, documents=late)
     return closing
 
 
@@ -115,6 +115,8 @@ def _in_the_way(connection: Connection, close: MonthClose, today: date) -> str |
         return f"{moving.documents} documents are on their way ({', '.join(moving.states)}). {to_do}"
     if moving.batches:
         return f"the batches {', '.join(moving.batches[:_NAMED])} are being posted. Wait, then try again."
+    if count := close.count("NOT_READ_BACK"):
+        return f"{count} documents were posted and not read back from NetSuite yet. {CAUSES['NOT_READ_BACK'].to_do}"
     if store.moved_since(connection, close.period, close.compared_at):
         return "something in it moved while it was compared. Try again."
     return None

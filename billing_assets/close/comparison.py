@@ -2,19 +2,21 @@
 
 Set-based, so that memory stays flat whatever a month holds. `month_documents` has one row for every document that any
 of the three knows; its `cause` (`close/causes.py`) is null where all agree. What NetSuite should have is `billing` plus
-`moved` (late documents that came from an earlier month, or went to a later one); `netsuite` less that is the row's
-`effect`, and the effects of all rows are exactly what lies between the two totals.
+`moved` (late documents that came from an earlier month, or went to a later one, and our own credit memos for voids);
+`netsuite` less that is the row's `effect`, and the effects of all rows are exactly what lies between the two totals.
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, LiteralString, NamedTuple
 
 import orjson
 from psycopg import sql
 
 from billing_assets.billing_system.totals import MonthDocument
+from billing_assets.close.causes import SETTLED
+from billing_assets.domain.documents import CORRECTIONS
 from billing_assets.domain.periods import first_day, following
 from billing_assets.netsuite.month import MonthTransaction
 from billing_assets.state.database import Connection
@@ -39,10 +41,10 @@ class CustomerKey(NamedTuple):
     of_contract: bool
 
     def expression(self) -> sql.Composable:
-        """The key of a staged document, in SQL."""
+        """The key of a staged document, in SQL; empty where there is none."""
         if self.of_contract:
-            return sql.SQL("{}::text").format(sql.Identifier(self.column))
-        return sql.SQL("extra ->> {}").format(self.column)
+            return sql.SQL("coalesce({}::text, '')").format(sql.Identifier(self.column))
+        return sql.SQL("coalesce(extra ->> {}, '')").format(self.column)
 
 
 def create_tables(connection: Connection) -> None:
@@ -81,7 +83,7 @@ def customer_keys(connection: Connection, period: str, kind: str, by: CustomerKe
     """The different keys of customers, of what is posted in a month."""
     query = sql.SQL("""
         select distinct {key} as key from billing.staged_invoices
-        where period = {period} and state = 'posted' and kind = {kind} and {key} is not null""")
+        where period = {period} and state = 'posted' and kind = {kind}""")
     rows = connection.execute(query.format(key=by.expression(), period=period, kind=kind))
     return [row["key"] for row in rows]
 
@@ -118,7 +120,7 @@ _COMPARE = """
     ), s as (
         select id, source, document_id, kind, number, status, branch, customer, currency, document_date, posting_date,
                period, total, state, batch, findings, drift, external_id, netsuite_id, transaction_number, created_at,
-               posted_at, {key} as customer_key
+               posted_at, read_back_at, difference, {key} as customer_key
         from billing.staged_invoices
         where id in (
             select id from billing.staged_invoices where period = {period}
@@ -134,26 +136,36 @@ _COMPARE = """
         select n.netsuite_id, s.id from month_netsuite as n
         join s on s.external_id = n.external_id
               and s.state in ('ready', 'batched', 'locked', 'posting', 'posted', 'rejected')
-        where n.netsuite_id not in (select netsuite_id from by_id) and s.id not in (select id from by_id)
+        where not exists (select from by_id as i where i.netsuite_id = n.netsuite_id)
+          and not exists (select from by_id as i where i.id = s.id)
+    ), decided as (  -- the last word on an invoice that was voided after posting
+        select distinct on (p.document) p.document, p.decision, p.decided_by, k.state = 'posted' as credited
+        from billing.proposed_credit_memos as p left join billing.staged_invoices as k on k.id = p.correction
+        order by p.document, p.id desc
+    ), accepted as (
+        select distinct on (document, drift) document, drift, accepted_by
+        from billing.accepted_drifts order by document, drift, id desc
     ), side_by_side as (
         select
             s.id, coalesce(s.kind, b.kind) as kind, coalesce(s.number, b.number) as number,
             coalesce(s.branch, b.branch) as branch, coalesce(s.currency, b.currency) as currency,
             s.state, s.batch, s.period, s.document_date, s.posting_date, s.posted_at, s.created_at, s.total as staged,
-            s.external_id, s.netsuite_id, s.transaction_number, s.findings, s.drift, s.kind as our_kind,
+            s.external_id, s.netsuite_id, s.transaction_number, s.findings, s.drift, s.kind as our_kind, s.source,
+            s.read_back_at, s.difference,
             b.times is null as not_in_billing, b.document_id is null as without_id, b.status as source_status,
-            b.total as billed,
+            b.total as billed, coalesce(coalesce(b.status, s.drift ->> 'source_status') = 'void', false) as void,
             n.netsuite_id as their_id, n.external_id as their_external_id, n.type, n.entity, n.voided, n.tran_date,
             n.absolute_total,
             case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end as netsuite,
             s.source is not distinct from {source} as of_source,
-            coalesce(s.id in (
-                select p.document from billing.proposed_credit_memos as p
-                join billing.staged_invoices as k on k.id = p.correction
-                where p.decision = 'confirmed' and k.state = 'posted'), false) as corrected,
+            p.decision, coalesce(a.accepted_by, p.decided_by) as decided_by, coalesce(p.credited, false) as credited,
+            -- as it was accepted, and as staging saw it then
+            a.document is not null and (b.times is null or (b.status, b.total) is not distinct from
+                (s.drift ->> 'source_status', (s.drift ->> 'source_total')::numeric)) as accepted,
             -- a posted document does not change with us: what its status was is no news
-            (left(b.kind, 160), left(b.number, 160), b.branch, b.customer, b.currency, b.total)
-                is distinct from (left(s.kind, 160), left(s.number, 160), s.branch, s.customer, s.currency, s.total)
+            (left(b.kind, 160), left(b.number, 160), b.branch, b.customer, b.currency, b.total, b.document_date)
+                is distinct from (left(s.kind, 160), left(s.number, 160), s.branch, s.customer, s.currency, s.total,
+                                  s.document_date)
                 or (s.state <> 'posted' and b.status is distinct from s.status) as otherwise,
             e.entity as expected_entity, c.netsuite_id as expected_currency, n.currency as their_currency
         from s
@@ -162,23 +174,29 @@ _COMPARE = """
         left join month_netsuite as n on n.netsuite_id = m.netsuite_id
         left join month_customers as e on e.kind = s.kind and e.key = s.customer_key
         left join month_currencies as c on c.code = s.currency
+        left join decided as p on p.document = s.id
+        left join accepted as a on a.document = s.id and a.drift = s.drift
         where not (b.times is null and s.state = 'gone')
     ), judged as (
         select d.*,
             case
-            when d.not_in_billing and (not d.of_source or d.document_date < {first}) then d.staged
-            when d.posting_date >= {end} then -d.billed
+            when d.not_in_billing and (not d.of_source or d.document_date < {first}) then coalesce(d.staged, 0)
+            when d.posting_date >= {end} then -coalesce(d.billed, 0)
             else 0 end as moved,
             case
             when d.id is null then case when d.without_id then 'HELD' else 'NOT_STAGED' end
-            when d.state = 'posted' and d.posted_at >= {began} then 'ON_ITS_WAY'
+            when d.state = 'posted' and (d.posted_at >= {began}
+                or d.their_id is null and d.read_back_at is null and d.posted_at >= {surely_shown_before})
+                then 'NOT_READ_BACK'
             when d.state = 'posted' then case
-                when (d.source_status = 'void' or d.drift ->> 'source_status' = 'void') and not d.corrected
-                    then 'VOIDED_AFTER_POSTING'
-                when d.not_in_billing and d.of_source and d.document_date >= {first} then 'DELETED_AFTER_POSTING'
-                when d.drift ->> 'source_status' <> case when d.corrected then 'void' else '' end
-                    or (not d.not_in_billing and d.otherwise) then 'CHANGED_AFTER_POSTING'
+                when d.void and not (d.credited or d.decision is not distinct from 'declined' or d.accepted)
+                    and (d.period <> {period} or d.their_id is not null and not d.voided) then 'VOIDED_AFTER_POSTING'
+                when d.not_in_billing and d.of_source and d.document_date >= {first} and not d.accepted
+                    then 'DELETED_AFTER_POSTING'
+                when not d.void and not d.accepted and (d.drift is not null or not d.not_in_billing and d.otherwise)
+                    then 'CHANGED_AFTER_POSTING'
                 when d.posting_date >= {end} then 'MOVED_LATER'
+                when d.period <> {period} then case when d.accepted then 'ACCEPTED' else 'CHANGED_AFTER_POSTING' end
                 when d.their_id is null then 'DELETED_IN_NETSUITE'
                 when d.their_id <> d.netsuite_id then 'ID_DIFFERS'
                 when d.voided then 'VOIDED_IN_NETSUITE'
@@ -188,7 +206,13 @@ _COMPARE = """
                 when d.entity is distinct from coalesce(d.expected_entity, d.entity) then 'CUSTOMER_DIFFERS'
                 when d.their_currency is distinct from coalesce(d.expected_currency, d.their_currency)
                     then 'CURRENCY_DIFFERS'
-                when d.their_external_id is distinct from d.external_id then 'EXTERNAL_ID_DIFFERS' end
+                when d.expected_entity is null or d.expected_currency is null then 'UNMAPPED'
+                when d.their_external_id is distinct from d.external_id then 'EXTERNAL_ID_DIFFERS'
+                when d.read_back_at is null then 'NOT_READ_BACK'
+                when d.difference is not null then 'READ_BACK_DIFFERS'
+                when d.void and d.credited then 'VOID_CREDITED'
+                when d.void and d.decision = 'declined' then 'VOID_DECLINED'
+                when d.accepted then 'ACCEPTED' end
             when d.state = 'posting' then 'UNKNOWN'
             when d.their_id is not null then 'NOT_IN_BILLING'
             when d.state = 'gone' and d.source_status = 'void' then 'VOIDED'
@@ -202,16 +226,22 @@ _COMPARE = """
         from side_by_side as d
     )
     select
-        j.kind, j.number, j.branch, j.currency, coalesce(e.cause, j.cause) as cause, j.state, j.batch, j.staged,
+        j.kind, j.number, j.branch, j.currency,
+        case
+        when e.cause is null and j.cause in ('DELETED_IN_NETSUITE', 'VOIDED_IN_NETSUITE') and j.void
+            and j.decision is distinct from 'confirmed' then 'VOIDED_BOTH'
+        when w.why is not null then 'WAITS_FOR_INVOICE'
+        else coalesce(e.cause, j.cause) end as cause,
+        j.state, j.batch, j.staged,
         coalesce(j.billed, 0) as billing, j.moved, coalesce(j.netsuite, 0) as netsuite,
         coalesce(j.netsuite, 0) - coalesce(j.billed, 0) - coalesce(j.moved, 0) as effect,
-        not j.not_in_billing as in_billing, j.their_id is not null as in_netsuite, j.moved <> 0 as is_moved,
+        not j.not_in_billing as in_billing, j.their_id is not null as in_netsuite,
+        case when j.moved = 0 then null when not j.not_in_billing then 'moved_out'
+            when j.source = {corrections} then 'corrections' else 'moved_in' end as moved_where,
+        not j.not_in_billing and j.billed is null as unreadable,
         j.period, j.document_date, j.posting_date, j.posted_at, j.created_at, j.source_status, j.drift, j.external_id,
         coalesce(j.their_id, j.netsuite_id) as netsuite_id, j.transaction_number,
-        case when j.state in ('held', 'excluded', 'gone') then (
-            select string_agg(distinct f ->> 'code', ', ') from jsonb_array_elements(j.findings) as f)
-        else r.code end as reason,
-        case when j.state in ('held', 'excluded') then j.findings -> 0 ->> 'message' else r.detail end as detail,
+        coalesce(f.reason, r.code) as reason, coalesce(f.detail, r.detail, w.why, j.difference) as detail, j.decided_by,
         coalesce(e.type, j.type) as type, coalesce(e.tran_date, j.tran_date) as tran_date,
         coalesce(e.external_id, j.their_external_id) as their_external_id, j.their_id, j.entity, j.expected_entity,
         j.their_currency, j.expected_currency
@@ -220,31 +250,48 @@ _COMPARE = """
         select e.type, e.tran_date, e.external_id,
             case when e.type not in ('CustInvc', 'CustCred') then 'TYPE_DIFFERS'
             when e.tran_date < {first} or e.tran_date >= {end} then 'DATED_ELSEWHERE'
-            else 'ON_ITS_WAY' end as cause  -- it appeared while we compared
+            else 'NOT_READ_BACK' end as cause  -- it appeared while we compared
         from month_elsewhere as e where j.cause = 'DELETED_IN_NETSUITE' and e.netsuite_id = j.netsuite_id) as e on true
     left join lateral (
         select o.code, o.detail
         from billing.posting_attempts as a join billing.posting_outcomes as o on o.attempt = a.id
         where j.state in ('rejected', 'posting') and a.document = j.id order by o.id desc limit 1) as r on true
+    left join lateral (  -- what holds it, without what an auditor commented
+        select string_agg(distinct f ->> 'code', ', ') as reason,
+            (array_agg(case f ->> 'code' when 'AUDIT_HOLD' then split_part(f ->> 'message', ': ', 1)
+                       else f ->> 'message' end order by place))[1] as detail
+        from jsonb_array_elements(j.findings) with ordinality as found (f, place)
+        where j.state in ('held', 'excluded', 'gone') and f ->> 'severity' <> 'warning') as f on true
+    left join lateral (
+        select k.why from billing.kept_back_credits as k
+        where j.cause = 'ON_ITS_WAY' and j.state = 'ready' and j.kind = 'credit_memo' and k.id = j.id) as w on true
     union all
     select
         case n.type when 'CustCred' then 'credit_memo' else 'invoice' end, coalesce(o.number, n.external_id), o.branch,
-        coalesce(c.code, n.currency), case when o.state = 'posted' then 'DATED_ELSEWHERE' else 'NOT_IN_BILLING' end,
-        o.state, null, null, 0, 0, t.netsuite, t.netsuite, false, true, false, o.period, o.document_date, null, null,
-        null, null, null, n.external_id, n.netsuite_id, n.transaction_number, null, null, n.type, n.tran_date,
-        n.external_id, n.netsuite_id, n.entity, null, n.currency, null
+        coalesce(c.code, n.currency), case when o.netsuite_id = n.netsuite_id then 'DATED_ELSEWHERE'
+        else 'NOT_IN_BILLING' end, o.state, null, null, 0, 0, t.netsuite, t.netsuite, false, true, null, false,
+        o.period, o.document_date, null, null, null, null, null, n.external_id, n.netsuite_id, n.transaction_number,
+        null, null, null, n.type, n.tran_date, n.external_id, n.netsuite_id, n.entity, null, n.currency, null
     from month_netsuite as n
     cross join lateral (
         select case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end as netsuite) as t
     left join month_currencies as c on c.netsuite_id = n.currency
     left join lateral (
-        select s.number, s.branch, s.state, s.period, s.document_date from billing.staged_invoices as s
+        select s.number, s.branch, s.state, s.period, s.document_date, s.netsuite_id from billing.staged_invoices as s
         where s.external_id = n.external_id order by s.state = 'posted' desc, s.id limit 1) as o on true
-    where n.ours and n.netsuite_id not in (select netsuite_id from matched)"""
+    where n.ours and not exists (select from matched as m where m.netsuite_id = n.netsuite_id)"""
 
 
-def compare(connection: Connection, source: str, period: str, by: Mapping[str, CustomerKey], began: datetime) -> None:
-    """Makes `month_documents`. What was posted after `began` may not be among NetSuite's transactions yet."""
+def compare(
+    connection: Connection,
+    source: str,
+    period: str,
+    by: Mapping[str, CustomerKey],
+    began: datetime,
+    shown_within: timedelta = timedelta(0),
+) -> None:
+    """Makes `month_documents`. What was posted after `began`, or less than `shown_within` before it, may not be among
+    NetSuite's transactions yet."""
     keys = sql.SQL(" ").join(
         sql.SQL("when {} then {}").format(kind, key.expression()) for kind, key in sorted(by.items())
     )
@@ -253,6 +300,8 @@ def compare(connection: Connection, source: str, period: str, by: Mapping[str, C
         period=period,
         source=source,
         began=began,
+        surely_shown_before=began - shown_within,
+        corrections=source + CORRECTIONS,
         first=first_day(period),
         end=first_day(following(period)),
     )
@@ -267,20 +316,22 @@ def sums(connection: Connection) -> list[dict[str, Any]]:
         """
         select coalesce(branch, '') as branch, coalesce(currency, '') as currency, coalesce(kind, '') as kind, state,
                cause, case when state in ('held', 'rejected', 'excluded') then reason end as reason,
-               case when is_moved then case when in_billing then 'out' else 'in' end end as moved_where,
+               moved_where,
                count(*) filter (where in_billing) as billing_documents, sum(billing) as billing,
                count(*) filter (where state <> 'gone') as staged_documents,
                coalesce(sum(staged) filter (where state <> 'gone'), 0) as staged,
-               count(*) filter (where is_moved) as moved_documents, sum(moved) as moved,
+               count(moved_where) as moved_documents, sum(moved) as moved,
                count(*) filter (where in_netsuite) as netsuite_documents, sum(netsuite) as netsuite,
                sum(effect) as effect, count(*) as documents,
-               sum(case when in_billing or is_moved then billing + moved else netsuite end) as concerned
+               sum(case when in_billing or moved_where is not null then billing + moved else netsuite end) as concerned
         from month_documents group by 1, 2, 3, 4, 5, 6, 7 order by 1, 2, 3, 4, 5, 6, 7"""
     ).fetchall()
 
 
-def differences(connection: Connection, causes: Sequence[str], limit: int | None = None) -> Iterator[dict[str, Any]]:
-    """Documents that are not the same everywhere, in the order of `causes`, the largest amounts first.
+def differences(
+    connection: Connection, causes: Sequence[str], limit: int | None = None, *, largest_first: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Documents that are not the same everywhere, in the order of `causes` and then of their amounts, or only of these.
 
     Call in a transaction.
     """
@@ -288,9 +339,10 @@ def differences(connection: Connection, causes: Sequence[str], limit: int | None
         connection,
         """
         select * from month_documents where cause = any(%(causes)s)
-        order by array_position(%(causes)s, cause), abs(coalesce(nullif(effect, 0), staged, 0)) desc, kind, number
+        order by case when not %(largest_first)s then array_position(%(causes)s, cause) end,
+                 abs(coalesce(nullif(effect, 0), staged, 0)) desc, kind, number
         limit %(limit)s""",
-        {"causes": list(causes), "limit": limit},
+        {"causes": list(causes), "limit": limit, "largest_first": largest_first},
     )
 
 
@@ -303,15 +355,17 @@ def posted(connection: Connection) -> Iterator[dict[str, Any]]:
 
 def delays(connection: Connection) -> list[dict[str, Any]]:
     """Days from a document's creation in the billing system until NetSuite had it: median and 95th percentile by
-    currency, and the oldest date among the documents that are not there."""
+    currency, and the oldest date among the documents that are not there though they are to be."""
     return connection.execute(
         """
         select currency,
                percentile_cont(0.5) within group (order by days) filter (where state = 'posted') as median,
                percentile_cont(0.95) within group (order by days) filter (where state = 'posted') as p95,
-               min(document_date) filter (where cause is not null and not in_netsuite and staged <> 0) as oldest_left
+               min(document_date) filter (
+                   where not cause = any(%s) and not in_netsuite and staged <> 0) as oldest_left
         from (select *, extract(epoch from posted_at - created_at)::float / 86400 as days from month_documents) as d
-        where currency is not null group by 1 order by 1"""
+        where currency is not null group by 1 order by 1""",
+        [SETTLED],
     ).fetchall()
 
 

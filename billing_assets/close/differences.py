@@ -34,7 +34,7 @@ def describe(row: Mapping[str, Any]) -> Difference:
         row["number"] or "",
         row["branch"] or "",
         row["currency"] or "",
-        row["billing"] + row["moved"] if row["in_billing"] or row["is_moved"] else None,
+        row["billing"] + row["moved"] if row["in_billing"] or row["moved_where"] else None,
         row["netsuite"] if row["in_netsuite"] else None,
         row["netsuite_id"],
         _SAYS.get(row["cause"], _meaning)(row),
@@ -54,8 +54,17 @@ def _with_state(row: Mapping[str, Any]) -> str:
 
 
 def _changed(row: Mapping[str, Any]) -> str:
-    now = row["billing"] if row["in_billing"] else Decimal((row["drift"] or {}).get("source_total") or row["staged"])
+    there = (row["drift"] or {}).get("source_total")
+    now = row["billing"] if row["in_billing"] else Decimal(there or row["staged"])
+    if row["unreadable"]:
+        now = "no total that can be read"
     return f"Posted with {row['staged']}, the billing system has {'other contents' if now == row['staged'] else now}."
+
+
+def _accepted(row: Mapping[str, Any]) -> str:
+    gone = (row["drift"] or {}).get("source_status") == "missing" and not row["in_billing"]
+    said = CAUSES["DELETED_AFTER_POSTING"].meaning if gone else _changed(row)
+    return f"{said} {row['decided_by']} accepted it."
 
 
 def _staged_otherwise(row: Mapping[str, Any]) -> str:
@@ -66,12 +75,21 @@ def _staged_otherwise(row: Mapping[str, Any]) -> str:
 
 
 def _not_in_billing(row: Mapping[str, Any]) -> str:
+    if row["state"] == "posted":
+        return f"NetSuite has {row['their_external_id']} once more, as internal id {row['netsuite_id']}: not by us."
     if row["state"]:
         return f"NetSuite has {row['their_external_id']}, which is {row['state']} with us."
     return f"NetSuite has {row['their_external_id']} (internal id {row['netsuite_id']}), which we never posted."
 
 
 _SAYS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "VOID_DECLINED": lambda row: f"{_meaning(row)[:-1]}: {row['decided_by']}.",
+    "ACCEPTED": _accepted,
+    "WAITS_FOR_INVOICE": lambda row: f"It waits for invoice {row['detail']}",
+    "READ_BACK_DIFFERS": lambda row: f"NetSuite has {row['detail']}.",
+    "UNMAPPED": lambda row: (
+        f"The mapping does not know its {'currency' if row['expected_entity'] else 'customer'} any more."
+    ),
     "HELD": _reason,
     "EXCLUDED": _reason,
     "REJECTED": _reason,

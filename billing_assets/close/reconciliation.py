@@ -32,6 +32,8 @@ NOT_STAGED = "not_staged"
 """In place of a state, for what staging does not know."""
 
 _LISTED = 200
+_KEPT_BACK = [cause for cause in WORST_FIRST if CAUSES[cause].sort == Sort.KEPT_BACK]
+_TO_LOOK_AT = [cause for cause in WORST_FIRST if CAUSES[cause].sort not in {Sort.KEPT_BACK, Sort.EXPLAINED}]
 _SIDES = ("billing", "moved", "staged", "netsuite")
 _STATES = (NOT_STAGED, *State)
 
@@ -54,8 +56,8 @@ NOTHING = Sum(0, Decimal(0))
 class Row:
     """One branch, currency and kind: what each of the three says.
 
-    `moved` are late documents that came from earlier months less those that went to later ones. `agrees`: nothing in it
-    differs or drifted.
+    `moved` are late documents that came from earlier months less those that went to later ones, and our own credit
+    memos for voids. `agrees`: nothing in it differs or drifted.
     """
 
     branch: str
@@ -89,7 +91,8 @@ class StateRow(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step on the way from billing to NetSuite: a cause, or `billing`, `moved_in`, `moved_out`, `netsuite`."""
+    """One step on the way from billing to NetSuite: a cause, or `billing`, `moved_in`, `corrections` (our own credit
+    memos for voids), `moved_out`, `netsuite`."""
 
     what: str
     currency: str
@@ -112,9 +115,10 @@ class MonthClose:
     """The comparison of a month.
 
     `rows` and `states` are the tables by branch, `steps` lead from what billing has to what NetSuite has, `causes` say
-    how many documents and how much money each cause concerns, `differences` are the worst of them, `elsewhere` what
-    else NetSuite has in the month, by type. `reconciled`: everything agrees, and nothing drifted. `complete`: and
-    nothing is on its way any more. `figures`: SHA-256 over all of it, the same as long as nothing changed anywhere.
+    how many documents and how much money each cause concerns, `differences` are the worst of them and the largest of
+    those that are kept back (what is explained is not among them), `elsewhere` what else NetSuite has in the month, by
+    type. `reconciled`: everything agrees, and nothing drifted. `complete`: and nothing is on its way any more.
+    `figures`: SHA-256 over all of it, the same as long as nothing changed anywhere.
     """
 
     period: str
@@ -127,9 +131,9 @@ class MonthClose:
     elsewhere: tuple[Step, ...]
     figures: bytes
 
-    def count(self, *sorts: Sort) -> int:
-        """How many documents have a cause of these sorts."""
-        return sum(one.documents for one in self.causes if CAUSES[one.cause].sort in sorts)
+    def count(self, *what: Sort | str) -> int:
+        """How many documents have one of these causes, or a cause of these sorts."""
+        return sum(one.documents for one in self.causes if CAUSES[one.cause].sort in what or one.cause in what)
 
     @property
     def reconciled(self) -> bool:
@@ -138,7 +142,7 @@ class MonthClose:
 
     @property
     def complete(self) -> bool:
-        """Reconciled, and every document is posted, excluded, or held with a reason."""
+        """Reconciled, and every document is posted, excluded, or kept back with a reason."""
         return self.reconciled and self.count(Sort.UNKNOWN, Sort.UNPOSTED) == 0
 
     @property
@@ -185,9 +189,12 @@ def close_month(
     comparison.add_references(
         connection, customers, {code: currency.id for code, currency in mapping.file.currencies.items()}
     )
-    comparison.compare(connection, source_name, period, by, began)
+    comparison.compare(connection, source_name, period, by, began, client.shown_within)
     with connection.transaction():
-        listed = [describe(row) for row in comparison.differences(connection, WORST_FIRST, _LISTED)]
+        listed = [
+            *map(describe, comparison.differences(connection, _TO_LOOK_AT, _LISTED)),
+            *map(describe, comparison.differences(connection, _KEPT_BACK, _LISTED, largest_first=True)),
+        ]
     return MonthClose(
         period,
         began,
@@ -255,13 +262,13 @@ def _steps(sums: Sequence[Mapping[str, Any]]) -> Iterator[Step]:
                 continue
             steps["billing"] = steps["billing"].plus(one["billing_documents"], one["billing"])
             steps["netsuite"] = steps["netsuite"].plus(one["netsuite_documents"], one["netsuite"])
-            came = one["moved_documents"] * (1 if one["moved_where"] == "in" else -1)
+            came = one["moved_documents"] * (-1 if one["moved_where"] == "moved_out" else 1)
             if one["moved_where"]:
-                steps[f"moved_{one['moved_where']}"] = steps[f"moved_{one['moved_where']}"].plus(came, one["moved"])
+                steps[one["moved_where"]] = steps[one["moved_where"]].plus(came, one["moved"])
             if one["cause"]:
                 expected = one["billing_documents"] + came
                 steps[one["cause"]] = steps[one["cause"]].plus(one["netsuite_documents"] - expected, one["effect"])
-        for what in ("billing", "moved_in", "moved_out", *CAUSES, "netsuite"):
+        for what in ("billing", "moved_in", "corrections", "moved_out", *CAUSES, "netsuite"):
             if what in ("billing", "netsuite") or steps[what] != NOTHING:
                 yield Step(what, currency, *steps[what])
 
@@ -294,7 +301,12 @@ def _customers(
     for kind in RECORD_TYPES:
         field = mapping.customer_field(kind)
         keys = comparison.customer_keys(connection, period, kind, by[kind])
-        values = {key: value for key in keys if (value := field.value_of_key(key)) is not None}
+        constant = field.source.constant
+        values = {
+            key: value
+            for key in keys
+            if (value := field.value_of_key(key) if constant is None else str(constant)) is not None
+        }
         if field.source.reference == "externalId":
             ids = customers_by_external_id(client, [*values.values()])
             values = {key: ids[value.upper()] for key, value in values.items() if value.upper() in ids}

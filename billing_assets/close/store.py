@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from billing_assets.domain.rules import RULES
+from billing_assets.domain.rules import RULES, finding
 from billing_assets.state.database import Connection
 
 
@@ -156,7 +156,8 @@ def moving(connection: Connection, period: str) -> Moving:
     rows = connection.execute(
         """
         select state, count(*) as n from billing.staged_invoices
-        where period = %s and state in ('ready', 'batched', 'locked', 'posting') group by 1 order by 1""",
+        where period = %s and state in ('ready', 'batched', 'locked', 'posting')
+          and not (state = 'ready' and id in (select id from billing.kept_back_credits)) group by 1 order by 1""",
         [period],
     ).fetchall()
     batches = connection.execute(
@@ -211,6 +212,18 @@ def hold_rejected(connection: Connection, period: str) -> int:
 def serialise_packs(connection: Connection, period: str) -> None:
     """Waits until nobody else keeps or clears packs of a month; held to the end of the transaction."""
     connection.execute("select pg_advisory_xact_lock(hashtextextended('close packs ' || %s, 0))", [period])
+
+
+def hold_waiting(connection: Connection, period: str) -> int:
+    """Holds, in a month that closes, the credit memos that wait for an invoice that is not on its way: else they would
+    go out in it as soon as the invoice does. The next staging judges them anew, as what comes late."""
+    found = finding("PERIOD_CLOSED", "document_date", period, f"It waited for its invoice, and {period} is closed.")
+    return connection.execute(
+        """
+        update billing.staged_invoices set state = 'held', findings = %s, judged_under = null
+        where id in (select id from billing.kept_back_credits where period = %s) and state = 'ready'""",
+        [Jsonb([found._asdict()]), period],
+    ).rowcount
 
 
 def keep_pack(connection: Connection, pack: Pack) -> None:

@@ -19,9 +19,10 @@ _SIDES = ("billing", "moved", "staged", "netsuite")
 _SUMS = ("billing", "moved", "held", "excluded", "in_flight", "posted", "netsuite")
 _LABELS = {
     "billing": "Billing system",
-    "moved": "Moved between months",
+    "moved": "Moved and corrected",
     "staged": "Staged",
     "moved_in": "From earlier months",
+    "corrections": "Credit memos for voids",
     "moved_out": "To later months",
     "held": "Held",
     "excluded": "Excluded",

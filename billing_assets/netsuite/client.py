@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Literal
 from urllib.parse import urlencode
 from weakref import WeakSet
@@ -52,7 +53,8 @@ _LIMITS = {
 class NetSuiteClient:
     """One account. Serves any number of threads; each has its own connection, kept alive between requests.
 
-    Raises NetSuiteSettingsError for settings that cannot work. Holds no lane: how many requests are in flight is the
+    `shown_within`: how long a new record may take to show in SuiteQL. Raises NetSuiteSettingsError for settings that
+    cannot work. Holds no lane: how many requests are in flight is the
     caller's business (`lanes.py`).
     """
 
@@ -62,6 +64,7 @@ class NetSuiteClient:
         self._auth: AuthBase = authenticator(settings)
         self._secrets = secrets_of(settings)
         self._timeout = settings.timeout_seconds
+        self.shown_within = timedelta(seconds=settings.read_back_seconds)
         self._local = threading.local()
         self._wires: WeakSet[Wire] = WeakSet()
         self._lock = threading.Lock()

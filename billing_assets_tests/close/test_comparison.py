@@ -1,8 +1,8 @@
 """Whatever differs, and however: every document is named, and the steps lead from billing to NetSuite to the cent."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,17 +11,24 @@ from psycopg.types.json import Jsonb
 from billing_assets.billing_system.totals import MonthDocument
 from billing_assets.close import comparison
 from billing_assets.close.causes import CAUSES
+from billing_assets.close.differences import describe
 from billing_assets.close.reconciliation import summed
 from billing_assets.domain.documents import State
 from billing_assets.netsuite.month import MonthTransaction
 from billing_assets.state.database import Connection, connect
 
 KEYS = {kind: comparison.CustomerKey("customer", True) for kind in ("invoice", "credit_memo")}
-MONTH, FIRST, NEXT = "2010-11", date(2010, 11, 5), date(2010, 12, 1)
+MONTH, BEFORE, FIRST, NEXT = "2010-11", date(2010, 10, 5), date(2010, 11, 5), date(2010, 12, 1)
+POSTED_AT = datetime(2010, 11, 6, tzinfo=UTC)
 
 
 class Planted(NamedTuple):
-    """A document as each of the three has it: None where it has it not. Cents; `late` goes with the next month."""
+    """A document as each of the three has it: None where it has it not. Cents; `late` goes with the next month.
+
+    `void` is it in billing, `voided` in NetSuite. `own` is a credit memo of ours for a void; `moved` was staged in the
+    month before. `read_back` is False where it was not, or what was found different. `drift` is the status that staging
+    noted of it, `decided` what a person said to it.
+    """
 
     kind: str
     billed: int | None
@@ -30,8 +37,14 @@ class Planted(NamedTuple):
     in_netsuite: int | None
     other_id: bool
     void: bool
+    voided: bool
     late: bool
     customer: str
+    own: bool
+    moved: bool
+    read_back: bool | str
+    drift: str | None
+    decided: str | None
 
 
 cents = st.sampled_from([1, 2, 1_234_567])  # few, so that two of them are often the same
@@ -46,8 +59,14 @@ planted = st.builds(
     seldom,
     seldom,
     seldom,
+    seldom,
     st.sampled_from(["12346", "12346", "12347"]),
-)
+    seldom,
+    seldom,
+    st.sampled_from([True, True, True, False, "4 applied instead of 10"]),
+    st.sampled_from([None, None, None, "closed", "void", "missing"]),
+    st.sampled_from([None, None, "accepted", "declined", "confirmed"]),
+).map(lambda one: one._replace(billed=None, kind="credit_memo", moved=False) if one.own else one)
 
 
 def amount(document: Planted, value: int) -> Decimal:
@@ -60,8 +79,9 @@ def goes_later(document: Planted) -> bool:
 
 def plant(connection: Connection, documents: list[Planted]) -> None:
     comparison.create_tables(connection)
-    connection.execute("alter table billing.staged_invoices disable trigger user")
-    connection.execute("delete from billing.staged_invoices")
+    for table in ("accepted_drifts", "proposed_credit_memos", "staged_invoices"):
+        connection.execute(f"alter table billing.{table} disable trigger user")
+        connection.execute(f"delete from billing.{table}")  # noqa: S608
     connection.execute(
         "insert into billing.locked_batches (partition_key, period, sequence, documents, total) "
         "values ('b', '2010-11', 1, 1, 1) on conflict do nothing"
@@ -78,7 +98,7 @@ def plant(connection: Connection, documents: list[Planted]) -> None:
             their_id = str(1000 + place) if one.other_id else str(place + 1)
             total = Decimal(one.in_netsuite) / 100
             netsuite.append(
-                MonthTransaction(their_id, f"X-{number}", type_, None, "1001", "1", total, one.void, str(FIRST))
+                MonthTransaction(their_id, f"X-{number}", type_, None, "1001", "1", total, one.voided, str(FIRST))
             )
         if one.state is not None:
             stage(connection, place, one, status)
@@ -89,29 +109,48 @@ def plant(connection: Connection, documents: list[Planted]) -> None:
 
 def stage(connection: Connection, place: int, one: Planted, status: str) -> None:
     posted = one.state == State.POSTED
-    connection.execute(
+    drift = {"source_status": one.drift, "source_total": str(amount(one, one.billed or 0)), "source_hash": "x"}
+    (row,) = connection.execute(
         """
         insert into billing.staged_invoices
             (source, document_id, kind, number, status, document_date, period, posting_date, customer, branch, currency,
-             total, line_count, extra, lines, content_hash, external_id, state, findings, batch, netsuite_id, posted_at)
-        values ('billing', %(number)s, %(kind)s, %(number)s, %(status)s, %(day)s, %(period)s, %(posting)s, %(customer)s,
-                'UK', 'GBP', %(total)s, 0, '{}', '[]', '', 'X-' || %(number)s, %(state)s, %(findings)s, 'b',
-                %(netsuite_id)s, %(posted_at)s)""",
+             total, line_count, extra, lines, content_hash, external_id, state, findings, batch, netsuite_id, posted_at,
+             read_back_at, difference, drift)
+        values (%(source)s, %(number)s, %(kind)s, %(number)s, %(status)s, %(day)s, %(period)s, %(posting)s,
+                %(customer)s, 'UK', 'GBP', %(total)s, 0, '{}', '[]', '', 'X-' || %(number)s, %(state)s, %(findings)s,
+                'b', %(netsuite_id)s, %(posted_at)s, %(read_back)s, %(difference)s, %(drift)s) returning id""",
         {
+            "source": "billing/corrections" if one.own else "billing",
             "number": f"N{place}",
             "kind": one.kind,
             "status": status,
-            "day": FIRST,
-            "period": "2010-12" if goes_later(one) else MONTH,
+            "day": BEFORE if one.moved else FIRST,
+            "period": "2010-12" if goes_later(one) else "2010-10" if one.moved else MONTH,
             "posting": NEXT if goes_later(one) else None,
             "customer": one.customer,
             "total": amount(one, one.staged),
             "state": str(one.state),
             "findings": Jsonb([]),
             "netsuite_id": str(place + 1) if posted else None,
-            "posted_at": datetime(2010, 11, 6, tzinfo=UTC) if posted else None,
+            "posted_at": POSTED_AT if posted else None,
+            "read_back": POSTED_AT if posted and one.read_back else None,
+            "difference": one.read_back if posted and isinstance(one.read_back, str) else None,
+            "drift": Jsonb(drift) if posted and one.drift else None,
         },
-    )
+    ).fetchall()
+    if posted and one.decided == "accepted":
+        connection.execute(
+            "insert into billing.accepted_drifts (document, drift, accepted_by, why) values (%s, %s, 'x', 'y')",
+            [row["id"], Jsonb(drift)],
+        )
+    elif posted and one.decided:
+        connection.execute(
+            """
+            insert into billing.proposed_credit_memos
+                (document, total, decision, decided_by, decided_at, why, correction)
+            values (%s, 1, %s, 'x', now(), 'y', %s)""",
+            [row["id"], one.decided, row["id"] if one.decided == "confirmed" else None],
+        )
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -122,9 +161,8 @@ def test_the_steps_add_up_and_whatever_is_not_the_same_everywhere_is_named(
     with connect(state_url) as connection:
         plant(connection, documents)
         comparison.compare(connection, "billing", MONTH, KEYS, datetime.now(UTC))
-        rows, states, steps, causes = summed(comparison.sums(connection))
-        with connection.transaction():
-            named = [row["number"] for row in comparison.differences(connection, [*CAUSES])]
+        rows, states, steps, totals = summed(comparison.sums(connection))
+        said = [row["number"] for row in named(connection)]
     billed = [amount(one, one.billed) for one in documents if one.billed is not None]
     there = [amount(one, one.in_netsuite) for one in documents if one.in_netsuite is not None]
     by_step = {step.what: (step.documents, step.total) for step in steps}
@@ -132,6 +170,9 @@ def test_the_steps_add_up_and_whatever_is_not_the_same_everywhere_is_named(
     assert by_step.get("netsuite", (0, 0)) == (len(there), sum(there))
     went = [amount(one, one.billed) for one in documents if one.billed is not None and goes_later(one)]
     assert by_step.get("moved_out", (0, 0)) == (-len(went), -sum(went))
+    staged = [one for one in documents if one.state not in {None, State.GONE} and not goes_later(one)]
+    own = [amount(one, one.staged) for one in staged if one.own]
+    assert by_step.get("corrections", (0, 0)) == (len(own), sum(own))
     between = [step for step in steps if step.what != "netsuite"]
     assert sum(step.documents for step in between) == len(there)
     assert sum(step.total for step in between) == sum(there)
@@ -146,8 +187,112 @@ def test_the_steps_add_up_and_whatever_is_not_the_same_everywhere_is_named(
         same = one.state == State.POSTED and not one.late and one.billed == one.staged == one.in_netsuite
         if one.billed is None and one.in_netsuite is None:
             continue
-        if same and not one.void and not one.other_id and one.customer == "12346":
-            assert f"N{place}" not in named
-        elif f"N{place}" not in named:
-            assert f"X-N{place}" in named, one
-    assert sum(one.documents for one in causes) == len(named)
+        whole = not (one.void or one.voided or one.other_id or one.moved or one.drift) and one.read_back is True
+        if same and whole and one.customer == "12346":
+            assert f"N{place}" not in said
+        elif f"N{place}" not in said:
+            assert f"X-N{place}" in said, one
+    assert sum(one.documents for one in totals) == len(said)
+
+
+SAME = Planted("invoice", 1, State.POSTED, 1, 1, False, False, False, False, "12346", False, False, True, None, None)
+VOID = SAME._replace(void=True, drift="void")
+CASES = [
+    (SAME, None),
+    (VOID, "VOIDED_AFTER_POSTING"),
+    (VOID._replace(decided="declined"), "VOID_DECLINED"),
+    (VOID._replace(decided="declined", in_netsuite=2), "AMOUNT_DIFFERS"),
+    (VOID._replace(decided="confirmed"), "VOID_CREDITED"),
+    (VOID._replace(decided="confirmed", billed=0), "VOID_CREDITED"),
+    (VOID._replace(voided=True, in_netsuite=0), "VOIDED_BOTH"),
+    (VOID._replace(in_netsuite=None), "VOIDED_BOTH"),
+    (VOID._replace(voided=True, decided="confirmed"), "VOIDED_IN_NETSUITE"),
+    (SAME._replace(voided=True), "VOIDED_IN_NETSUITE"),
+    (SAME._replace(drift="closed", billed=2), "CHANGED_AFTER_POSTING"),
+    (SAME._replace(drift="closed", billed=2, decided="accepted"), "ACCEPTED"),
+    (SAME._replace(drift="closed", billed=2, decided="accepted", in_netsuite=3), "AMOUNT_DIFFERS"),
+    (SAME._replace(drift="missing", billed=None), "DELETED_AFTER_POSTING"),
+    (SAME._replace(drift="missing", billed=None, decided="accepted"), "ACCEPTED"),
+    (SAME._replace(drift="missing", decided="accepted"), "CHANGED_AFTER_POSTING"),  # it is there again
+    (SAME._replace(moved=True, in_netsuite=None), "CHANGED_AFTER_POSTING"),
+    (SAME._replace(moved=True, in_netsuite=None, drift="closed", decided="accepted"), "ACCEPTED"),
+    (SAME._replace(read_back=False), "NOT_READ_BACK"),
+    (SAME._replace(read_back="4 applied instead of 10"), "READ_BACK_DIFFERS"),
+    (SAME._replace(read_back="total 2 instead of 1", in_netsuite=2), "AMOUNT_DIFFERS"),
+    (SAME._replace(in_netsuite=None), "DELETED_IN_NETSUITE"),
+]
+
+
+def causes(connection: Connection, shown_within: timedelta = timedelta(0)) -> dict[str, str | None]:
+    comparison.compare(connection, "billing", MONTH, KEYS, POSTED_AT + timedelta(seconds=30), shown_within)
+    return {row["number"]: row["cause"] for row in connection.execute("select number, cause from month_documents")}
+
+
+def test_every_document_has_the_cause_that_says_what_a_person_has_still_to_do(state_url: str) -> None:
+    with connect(state_url) as connection:
+        plant(connection, [case for case, _ in CASES])
+        found = causes(connection)
+        assert [(case, found[f"N{place}"]) for place, (case, _) in enumerate(CASES)] == CASES
+        for seconds, cause in ((60, "NOT_READ_BACK"), (20, "DELETED_IN_NETSUITE")):  # SuiteQL shows it later
+            plant(connection, [SAME._replace(in_netsuite=None, read_back=False)])
+            assert causes(connection, timedelta(seconds=seconds)) == {"N0": cause}
+
+
+def test_what_cannot_be_checked_does_not_count_as_agreeing(state_url: str) -> None:
+    with connect(state_url) as connection:
+        plant(connection, [SAME])
+        connection.execute("delete from month_customers where kind = 'invoice'")
+        assert causes(connection) == {"N0": "UNMAPPED"}
+        plant(connection, [SAME])
+        connection.execute("delete from month_currencies")
+        assert causes(connection) == {"N0": "UNMAPPED"}
+
+
+def test_a_second_transaction_under_our_external_id_is_not_ours(state_url: str) -> None:
+    with connect(state_url) as connection:
+        plant(connection, [SAME])
+        copy = MonthTransaction("77", "X-N0", "CustInvc", None, "1001", "1", Decimal("0.01"), False, str(FIRST))
+        comparison.add_netsuite(connection, [copy], ("X-",))
+        comparison.compare(connection, "billing", MONTH, KEYS, datetime.now(UTC))
+        ((cause, said),) = [(row["cause"], describe(row).what) for row in named(connection)]
+    assert (cause, said) == ("NOT_IN_BILLING", "NetSuite has X-N0 once more, as internal id 77: not by us.")
+
+
+def test_a_late_document_whose_total_becomes_unreadable_is_named(state_url: str) -> None:
+    with connect(state_url) as connection:
+        plant(connection, [SAME._replace(late=True, in_netsuite=None)])
+        connection.execute("update month_billing set total = null")
+        comparison.compare(connection, "billing", MONTH, KEYS, datetime.now(UTC))
+        _, _, steps, _ = summed(comparison.sums(connection))
+        ((cause, said),) = [(row["cause"], describe(row).what) for row in named(connection)]
+    assert cause == "CHANGED_AFTER_POSTING"
+    assert said == "Posted with 0.01, the billing system has no total that can be read."
+    assert [(step.what, step.documents, step.total) for step in steps] == [
+        ("billing", 1, 0),
+        ("CHANGED_AFTER_POSTING", -1, 0),
+        ("netsuite", 0, 0),
+    ]
+
+
+def test_what_is_explained_is_not_the_oldest_that_is_left(state_url: str) -> None:
+    with connect(state_url) as connection:
+        plant(connection, [SAME._replace(late=True, in_netsuite=None)])
+        comparison.compare(connection, "billing", MONTH, KEYS, datetime.now(UTC))
+        assert [row["oldest_left"] for row in comparison.delays(connection)] == [None]
+
+
+def test_a_warning_is_no_reason_and_what_an_auditor_commented_stays_with_the_auditor(state_url: str) -> None:
+    findings = [
+        {"code": "TERMS_UNKNOWN", "severity": "warning", "message": "Only flagged."},
+        {"code": "AUDIT_HOLD", "severity": "error", "message": "Held by A. Auditor on 2010-12-01: Mr Smith: rang"},
+    ]
+    with connect(state_url) as connection:
+        plant(connection, [SAME._replace(state=State.HELD, in_netsuite=None)])
+        connection.execute("update billing.staged_invoices set findings = %s", [Jsonb(findings)])
+        comparison.compare(connection, "billing", MONTH, KEYS, datetime.now(UTC))
+        assert [describe(row).what for row in named(connection)] == ["AUDIT_HOLD: Held by A. Auditor on 2010-12-01"]
+
+
+def named(connection: Connection) -> list[dict[str, Any]]:
+    with connection.transaction():
+        return list(comparison.differences(connection, [*CAUSES]))
