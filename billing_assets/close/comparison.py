@@ -7,110 +7,20 @@ of the three knows; its `cause` (`close/causes.py`) is null where all agree. Wha
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, LiteralString
 
 import orjson
 from psycopg import sql
 
-from billing_assets.billing_system.totals import MonthDocument
 from billing_assets.close.causes import SETTLED
+from billing_assets.close.gathering import TABLES, CustomerKey
 from billing_assets.domain.documents import CORRECTIONS
 from billing_assets.domain.periods import first_day, following
-from billing_assets.netsuite.month import MonthTransaction
 from billing_assets.state.database import Connection
 
-_TRANSACTION = """netsuite_id text primary key, external_id text, type text, transaction_number text, entity text,
-    currency text, absolute_total numeric, voided boolean, tran_date date, ours boolean"""
-_TABLES = {
-    "month_billing": """document_id text, kind text, number text, status text, branch text, customer text,
-        currency text, document_date date, total numeric""",
-    "month_netsuite": _TRANSACTION,
-    "month_elsewhere": _TRANSACTION,
-    "month_customers": "kind text, key text, entity text, primary key (kind, key)",
-    "month_currencies": "code text primary key, netsuite_id text",
-}
 _SHOWN_AT_A_TIME = 5_000
-
-
-class CustomerKey(NamedTuple):
-    """By which column of a document the mapping finds its customer: one of the contract, or one of `extra`."""
-
-    column: str
-    of_contract: bool
-
-    def expression(self) -> sql.Composable:
-        """The key of a staged document, in SQL; empty where there is none."""
-        if self.of_contract:
-            return sql.SQL("coalesce({}::text, '')").format(sql.Identifier(self.column))
-        return sql.SQL("coalesce(extra ->> {}, '')").format(self.column)
-
-
-def create_tables(connection: Connection) -> None:
-    """The empty temporary tables; those of an earlier month in the same session go."""
-    connection.execute("drop table if exists pg_temp.month_documents")
-    for name, columns in _TABLES.items():
-        connection.execute(f"drop table if exists pg_temp.{name}")
-        connection.execute(f"create temporary table {name} ({columns})")
-
-
-def add_billing(connection: Connection, documents: Iterable[MonthDocument]) -> None:
-    """Documents as the billing system shows them now."""
-    with connection.cursor().copy("copy month_billing from stdin") as copy:
-        for one in documents:
-            copy.write_row([value.replace("\0", "␀") if isinstance(value, str) else value for value in one])
-
-
-def add_netsuite(
-    connection: Connection,
-    transactions: Iterable[MonthTransaction],
-    prefixes: Sequence[str],
-    *,
-    of_month: bool = True,
-) -> None:
-    """Transactions as NetSuite shows them: those of the month, or those that were missed in it."""
-    begins = tuple(prefix.upper() for prefix in prefixes)
-    table = "month_netsuite" if of_month else "month_elsewhere"
-    with connection.cursor().copy(f"copy {table} from stdin") as copy:
-        for one in transactions:
-            external_id = one.external_id.upper() if one.external_id else None
-            ours = external_id is not None and external_id.startswith(begins)
-            copy.write_row((*one._replace(external_id=external_id), ours))
-
-
-def customer_keys(connection: Connection, period: str, kind: str, by: CustomerKey) -> list[str]:
-    """The different keys of customers, of what is posted in a month."""
-    query = sql.SQL("""
-        select distinct {key} as key from billing.staged_invoices
-        where period = {period} and state = 'posted' and kind = {kind}""")
-    rows = connection.execute(query.format(key=by.expression(), period=period, kind=kind))
-    return [row["key"] for row in rows]
-
-
-def add_references(
-    connection: Connection, customers: Mapping[tuple[str, str], str], currencies: Mapping[str, str]
-) -> None:
-    """What the mapping makes of a customer's key (by kind) and of a currency: NetSuite's internal ids."""
-    with connection.cursor().copy("copy month_customers from stdin") as copy:
-        for (kind, key), entity in customers.items():
-            copy.write_row((kind, key, entity))
-    with connection.cursor().copy("copy month_currencies from stdin") as copy:
-        for row in currencies.items():
-            copy.write_row(row)
-
-
-def missing_in_netsuite(connection: Connection, period: str, began: datetime) -> list[str]:
-    """Internal ids of what was posted in a month before `began` and is not among its transactions."""
-    rows = connection.execute(
-        """
-        select s.netsuite_id from billing.staged_invoices as s
-        where s.period = %s and s.state = 'posted' and s.posted_at < %s
-          and not exists (select from month_netsuite as n where n.netsuite_id = s.netsuite_id)
-        order by s.id""",
-        [period, began],
-    )
-    return [row["netsuite_id"] for row in rows]
 
 
 _COMPARE = """
@@ -305,7 +215,7 @@ def compare(
         first=first_day(period),
         end=first_day(following(period)),
     )
-    for name in _TABLES:
+    for name in TABLES:
         connection.execute(f"analyze {name}")
     connection.execute(query)
 

@@ -15,7 +15,7 @@ import sqlalchemy
 
 from billing_assets.billing_system.queries import Queries
 from billing_assets.billing_system.totals import month_documents
-from billing_assets.close import comparison
+from billing_assets.close import comparison, gathering
 from billing_assets.close.causes import CAUSES, WORST_FIRST, Sort
 from billing_assets.close.differences import Difference, describe
 from billing_assets.domain.documents import Kind, State
@@ -176,17 +176,17 @@ def close_month(
     began = _now(connection)
     prefixes = mapping.file.external_id
     ours = (prefixes.invoice, prefixes.credit_memo)
-    comparison.create_tables(connection)
+    gathering.create_tables(connection)
     for documents in month_documents(source, queries, period):
-        comparison.add_billing(connection, documents)
+        gathering.add_billing(connection, documents)
     for transactions in month_transactions(client, period):
-        comparison.add_netsuite(connection, transactions, ours)
-    missing = comparison.missing_in_netsuite(connection, period, began)
+        gathering.add_netsuite(connection, transactions, ours)
+    missing = gathering.missing_in_netsuite(connection, period, began)
     for transactions in transactions_by_id(client, missing):
-        comparison.add_netsuite(connection, transactions, ours, of_month=False)
+        gathering.add_netsuite(connection, transactions, ours, of_month=False)
     by = {str(kind): _customer_key(mapping, kind) for kind in RECORD_TYPES}
     customers = _customers(connection, client, mapping, period, by)
-    comparison.add_references(
+    gathering.add_references(
         connection, customers, {code: currency.id for code, currency in mapping.file.currencies.items()}
     )
     comparison.compare(connection, source_name, period, by, began, client.shown_within)
@@ -284,9 +284,9 @@ def _causes(sums: Iterable[Mapping[str, Any]]) -> Iterator[CauseTotal]:
         yield CauseTotal(*key, *found[key])
 
 
-def _customer_key(mapping: NetSuiteMapping, kind: Kind) -> comparison.CustomerKey:
+def _customer_key(mapping: NetSuiteMapping, kind: Kind) -> gathering.CustomerKey:
     column = mapping.customer_field(kind).column
-    return comparison.CustomerKey(column, is_document_column(column))
+    return gathering.CustomerKey(column, is_document_column(column))
 
 
 def _customers(
@@ -294,13 +294,13 @@ def _customers(
     client: NetSuiteClient,
     mapping: NetSuiteMapping,
     period: str,
-    by: Mapping[str, comparison.CustomerKey],
+    by: Mapping[str, gathering.CustomerKey],
 ) -> dict[tuple[str, str], str]:
     """NetSuite's internal id of every customer to whom something was posted, by kind and key, as the mapping is now."""
     found: dict[tuple[str, str], str] = {}
     for kind in RECORD_TYPES:
         field = mapping.customer_field(kind)
-        keys = comparison.customer_keys(connection, period, kind, by[kind])
+        keys = gathering.customer_keys(connection, period, kind, by[kind])
         constant = field.source.constant
         values = {
             key: value

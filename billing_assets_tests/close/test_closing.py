@@ -133,6 +133,16 @@ def _unknown(system: System) -> str:
     return "1 documents were sent and nobody knows yet what came of them"
 
 
+def _not_read_back(system: System) -> str:
+    system.state.execute("update billing.staged_invoices set read_back_at = null")
+    return "1 documents were posted and not read back from NetSuite yet."
+
+
+def _read_back_otherwise(system: System) -> str:
+    system.state.execute("update billing.staged_invoices set difference = '4 applied instead of 10'")
+    return "1 documents differ. invoice 500001: NetSuite has 4 applied instead of 10."
+
+
 def _earlier_month_open(system: System) -> str:
     insert_document(system.source, "400001", document_date=date(2010, 10, 5))
     bill(system)
@@ -141,7 +151,18 @@ def _earlier_month_open(system: System) -> str:
 
 @pytest.mark.parametrize(
     "spoil",
-    [_off_by_a_cent, _changed_after_posting, _ready, _planned, _locked, _live_batch, _unknown, _earlier_month_open],
+    [
+        _off_by_a_cent,
+        _changed_after_posting,
+        _ready,
+        _planned,
+        _locked,
+        _live_batch,
+        _unknown,
+        _not_read_back,
+        _read_back_otherwise,
+        _earlier_month_open,
+    ],
 )
 def test_a_hard_close_is_refused_with_what_is_in_the_way(spoil: Callable[[System], str], system: System) -> None:
     insert_document(system.source, "500001")
@@ -304,17 +325,24 @@ def test_what_comes_after_a_hard_close_goes_with_the_next_open_month_by_setting(
 def test_a_refused_document_of_a_month_that_closes_goes_on_as_what_comes_late(system: System) -> None:
     late(system, "next_period")
     insert_document(system.source, "500001")
+    insert_document(system.source, "C500002", kind="credit_memo", applies_to="500001")
     assert system.stage().success
     (key,) = system.planned()
     system.refuse("INV-500001")
     assert not system.post(key).success
-    assert press(system, "hard_close_month").success
-    row = staged(system.state, "500001")
-    assert (row["state"], codes(row)) == ("held", ["PERIOD_CLOSED"])
+    (waits,) = (one for one in compared(system).differences if one.number == "C500002")
+    assert waits.cause == "WAITS_FOR_INVOICE"
+    assert waits.what.startswith("It waits for invoice 500001: NetSuite refused the invoice in batch")
+    assert press(system, "hard_close_month").success, "it waits for what does not refuse either"
+    for number in ("500001", "C500002"):
+        row = staged(system.state, number)
+        assert (row["state"], codes(row)) == ("held", ["PERIOD_CLOSED"])
     system.refuse()
     bill(system)
-    row = staged(system.state, "500001")
-    assert (row["state"], row["period"]) == ("posted", "2010-12")
+    bill(system)
+    for number in ("500001", "C500002"):
+        row = staged(system.state, number)
+        assert (row["state"], row["period"]) == ("posted", "2010-12")
 
 
 def test_the_database_itself_lets_nothing_go_out_in_a_month_that_is_closed_for_good(system: System) -> None:

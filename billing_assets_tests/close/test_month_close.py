@@ -329,7 +329,9 @@ def test_a_void_before_posting_is_gone_and_one_after_it_is_corrected_by_a_credit
     assert system.post(key).success
     shown, passed = close(system)
     causes = {row["cause"]: row["documents"] for row in rows(shown["causes"].records)}
-    assert (causes.get("VOIDED"), causes.get("VOIDED_AFTER_POSTING")) == (1, None)
+    assert (causes.get("VOIDED"), causes.get("VOID_CREDITED"), causes.get("VOIDED_AFTER_POSTING")) == (1, 1, None)
+    steps = [(row["what"], row["documents"], row["total"]) for row in rows(shown["from_billing_to_netsuite"].records)]
+    assert ("corrections", 1, "-10.00") in steps, "our own credit memo is not from another month"
     assert (shown["reconciled"], passed["no_drift"], passed["billing_equals_netsuite"]) == (True, True, True)
     assert exact(shown["total_netsuite_GBP_exact"]) == Decimal("-9.86")
     (open_amount,) = system.account.rows("SELECT foreignamountunpaid FROM transaction WHERE externalid = 'INV-500001'")

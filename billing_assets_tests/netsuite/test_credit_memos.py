@@ -142,18 +142,27 @@ def test_an_application_that_is_refused_again_and_again_ends_as_rejected_with_ne
     assert "may not exceed" in rig.log("C1")[-1]["detail"]
 
 
-def test_what_netsuite_shows_as_applied_otherwise_is_reported(rig: Rig) -> None:
-    post(rig, invoice("1", "10"), credit_memo("C1", "-4", applies_to="1"))
-    row, records = staged(rig.state, "C1"), rig.records()
+def apply(rig: Rig, value: float) -> None:
+    """Somebody applies so much of credit memo C1 to invoice 1 in NetSuite."""
+    records = rig.records()
     answer = rig.account.session.patch(
         f"{rig.account.base_url}/services/rest/record/v1/creditMemo/{records['CM-C1']['id']}?replace=apply",
-        json={"apply": {"items": [{"doc": {"id": records["INV-1"]["id"]}, "apply": True, "amount": 1.5}]}},
+        json={"apply": {"items": [{"doc": {"id": records["INV-1"]["id"]}, "apply": True, "amount": value}]}},
         timeout=30,
     )
     assert answer.status_code == 204, answer.text
+
+
+def test_what_netsuite_shows_as_applied_otherwise_is_reported_until_it_is_mended(rig: Rig) -> None:
+    post(rig, invoice("1", "10"), credit_memo("C1", "-4", applies_to="1"))
+    row = staged(rig.state, "C1")
+    apply(rig, 1.5)
     rig.state.execute("update billing.staged_invoices set read_back_at = null")
     rig.post(row["batch"], "again")
     assert staged(rig.state, "C1")["difference"] == "1.5 applied instead of 4"
+    apply(rig, 4)
+    rig.post(row["batch"], "mended")
+    assert staged(rig.state, "C1")["difference"] is None, "it was mended there, and its batch materialized again"
     assert staged(rig.state, "1")["difference"] is None
 
 
