@@ -201,7 +201,8 @@ def _differences_in_netsuite(close: MonthClose, settings: NetSuiteSettings) -> d
         for one in close.differences
         if one.netsuite_id and one.sort in {Sort.DIFFERS, Sort.DRIFT}
     ]
-    return dg.MetadataValue.md("\n".join(lines[:_LINKS]) or "Nothing differs.")
+    more = [f"- and {len(lines) - _LINKS} more"] if len(lines) > _LINKS else []
+    return dg.MetadataValue.md("\n".join(lines[:_LINKS] + more) or "Nothing differs.")
 
 
 def pack_metadata(pack: Pack, files_url: str) -> dict[str, dg.MetadataValue | int | bool | str | float]:

@@ -1,6 +1,6 @@
 """The close as a statement of a few pages to be read and signed (PDF, set by Typst). The same data, the same bytes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
@@ -69,6 +69,7 @@ def _content(close: MonthClose) -> dict[str, Any]:
             }
             for one in close.causes[:_CAUSES]
         ],
+        "more_causes": [*_more_causes(close.causes[_CAUSES:])],
         "exceptions": [
             {
                 "cause": label(one.cause),
@@ -83,6 +84,15 @@ def _content(close: MonthClose) -> dict[str, Any]:
         "more_exceptions": of_exceptions - len(shown),
         "figures": close.figures.hex(),
     }
+
+
+def _more_causes(left_out: Sequence[CauseTotal]) -> Iterator[str]:
+    """What there is no room for, added up by currency: nothing that is signed is left unsaid."""
+    for currency in sorted({one.currency for one in left_out}):
+        of_currency = [one for one in left_out if one.currency == currency]
+        whole = add(Sum(one.documents, one.total) for one in of_currency)
+        documents = f"{whole.documents:,} documents, {currency} {amount(whole.total)}"
+        yield f"And {len(of_currency)} more lines: {documents}. The workbook's summary has them all."
 
 
 def _meaning(one: CauseTotal) -> str:

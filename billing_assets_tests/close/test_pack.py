@@ -111,13 +111,21 @@ def test_no_text_of_a_document_becomes_a_formula_in_the_workbook(system: System)
     assert cell.data_type == "s"
 
 
-def test_the_statement_has_the_verdict_the_way_from_billing_to_netsuite_and_room_to_sign(system: System) -> None:
+def test_the_statement_has_the_verdict_the_way_from_billing_to_netsuite_and_room_to_sign(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
     month(system)
     pages = text(pack(system)[1].statement)
     assert 2 <= len(pages) <= 4
     whole = " ".join(pages)
     for words in ("November 2010", "Does not agree", "Amount differs", "500001", "Approved by", "CUSTOMER_MISSING"):
         assert words in whole, words
+    monkeypatch.setattr("billing_assets.close.statement._CAUSES", 1)
+    monkeypatch.setattr("billing_assets.close.reconciliation._LISTED", 1)
+    close, made = pack(system, anew=True)
+    assert [one.number for one in close.differences] == ["500001", "500004"], "the largest that is held is named, too"
+    left_out = "And 3 more lines: 3 documents, GBP 20.005. The workbook's summary has them all."
+    assert left_out in " ".join(" ".join(text(made.statement)).split())
 
 
 def test_the_same_comparison_makes_the_same_bytes(system: System) -> None:
