@@ -12,12 +12,14 @@ from rich.markup import escape
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.money import amount
+from billing_assets.netsuite.month import transactions_by_id
 from billing_assets.operations.status import simple_table
 from billing_assets.runtime import Runtime
 from billing_assets.settings import SettingsError
 from billing_assets.staging.corrections import store, voids
 from billing_assets.staging.corrections.store import Correction
 from billing_assets.staging.store import waiting_credits
+from billing_assets.state.database import Connection
 
 app = typer.Typer(no_args_is_help=True, help="Invoices that were voided after they had been posted.")
 
@@ -72,9 +74,13 @@ def list_command(
 
 @app.command()
 def confirm(number: Number, by: By, why: Why) -> None:
-    """Make the credit memo that takes a voided invoice back; it goes its way as any other. Again changes nothing."""
+    """Make the credit memo that takes a voided invoice back; it goes its way as any other. Again changes nothing.
+
+    Refused where the invoice is void in NetSuite, too.
+    """
     by, why = _said(by, why)
     with _runtime() as found, found.state() as connection:
+        _must_stand_in_netsuite(found, connection, number)
         one = voids.confirm(connection, number, by=by, why=why, validation=found.validation, now=datetime.now(UTC))
         credited = store.credited(connection, one.source, one.number)
     console.print(
@@ -92,6 +98,18 @@ def decline(number: Number, by: By, why: Why) -> None:
     with _runtime() as found, found.state() as connection:
         one = voids.decline(connection, number, by=by, why=why)
     console.print(f"No credit memo for invoice {escape(one.number)} (declined by {escape(one.decided_by or '')}).")
+
+
+def _must_stand_in_netsuite(found: Runtime, connection: Connection, number: str) -> None:
+    """Raises NothingProposedError for an invoice that somebody voided or deleted in NetSuite: to credit it would be
+    wrong."""
+    if netsuite_id := store.not_yet_credited(connection, number):
+        shown = [one for page in transactions_by_id(found.netsuite, [netsuite_id]) for one in page]
+        if not shown or shown[0].voided:
+            raise voids.NothingProposedError(
+                f"Invoice {number} is {'voided' if shown else 'deleted'} in NetSuite, too (internal id {netsuite_id}): "
+                "a credit memo would take it back twice. Decline it: `billing voids decline`."
+            )
 
 
 def _said(by: str, why: str) -> tuple[str, str]:

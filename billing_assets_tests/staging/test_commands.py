@@ -30,12 +30,17 @@ def test_a_credit_memo_that_waits_is_shown_with_why_its_invoice_is_not_in_netsui
 def test_a_voided_invoice_waits_for_somebody_and_what_was_decided_stays_with_who_and_why(
     machine: Command, system: System
 ) -> None:
-    ids = [insert_document(system.source, number) for number in ("500001", "500002")]
+    ids = [insert_document(system.source, number) for number in ("500001", "500002", "500003")]
     bill(system)
     for one in ids:
         void_document(system.source, one)
     system.stage()
-    complete(machine("voids", "list"), 0, ["2 credit memos wait for a decision", "500001", "500002", "GBP -10.00"])
+    complete(machine("voids", "list"), 0, ["3 credit memos wait for a decision", "500001", "500002", "GBP -10.00"])
+    system.void_in_netsuite("INV-500003")
+    complete(
+        machine("voids", "confirm", "500003", *SAID), 2, ["500003 is voided in NetSuite, too", "take it back twice"]
+    )
+    complete(machine("voids", "decline", "500003", *SAID), 0, ["No credit memo for invoice 500003"])
     complete(machine("voids", "confirm", "500001", "--by", " ", "--why", "x"), 2, ["--by and --why must say something"])
     complete(machine("voids", "confirm", "500009", *SAID), 2, ["500009"])
     complete(machine("voids", "confirm", "500001", *SAID), 0, ["over GBP -10.00 for invoice 500001", "is ready"])
@@ -50,5 +55,5 @@ def test_a_voided_invoice_waits_for_somebody_and_what_was_decided_stays_with_who
     assert system.posts() == posts + 1
     decided = machine("voids", "list", "--all", COLUMNS="200")
     complete(
-        decided, 0, ["2 credit memos for voided invoices", "(posted)", "declined", "A. Clerk", "Voided in billing."]
+        decided, 0, ["3 credit memos for voided invoices", "(posted)", "declined", "A. Clerk", "Voided in billing."]
     )
