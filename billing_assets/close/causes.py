@@ -104,8 +104,8 @@ CAUSES: dict[str, Cause] = {
     "VOIDED_IN_NETSUITE": Cause(
         Sort.DIFFERS,
         "Somebody voided it in NetSuite.",
-        "Void it in the billing system, too, and decline the credit memo that is then proposed. If one was confirmed "
-        "and posted before, void that one in NetSuite.",
+        "Void it in the billing system, too, and decline the credit memo that is then proposed. Where one was posted "
+        "before, it is taken back twice: NetSuite's system notes say by whom.",
     ),
     "DELETED_IN_NETSUITE": Cause(
         Sort.DIFFERS,

@@ -26,7 +26,7 @@ _NAMED = 3
 
 
 class CloseRefusedError(Exception):
-    """The month cannot be closed or reopened; the message says what is in the way, and what to do."""
+    """The month cannot be closed or reopened, or a change not be accepted; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)

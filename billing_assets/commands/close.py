@@ -1,6 +1,6 @@
 """`billing close …`: months closed soft and hard, reopened, and their packs. `billing files` serves packs."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -8,12 +8,16 @@ import typer
 from rich.markup import escape
 
 from billing_assets.close import store
+from billing_assets.close.acceptances import Acceptance, accept, acceptances
 from billing_assets.close.closing import CloseRefusedError, Decision, hard_close, reopen, soft_close
 from billing_assets.close.files import serve
 from billing_assets.close.pack import make_pack
 from billing_assets.close.reconciliation import MonthClose, close_month
+from billing_assets.close.workbook import label
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
+from billing_assets.domain.documents import Kind
+from billing_assets.domain.money import amount
 from billing_assets.domain.periods import month_of
 from billing_assets.operations import environment
 from billing_assets.operations.closes import show_closes
@@ -69,6 +73,47 @@ def history_command() -> None:
         what = one.action.replace("_", " ")
         table.add_row(one.period, what, when, escape(one.acted_by), escape(one.why), one.figures.hex()[:12])
     console.print(table)
+
+
+@app.command("accept")
+def accept_command(
+    number: Annotated[str, typer.Argument(help="The document's number.")],
+    by: By,
+    why: Why,
+    kind: Annotated[Kind | None, typer.Option(help="Where an invoice and a credit memo have the same number.")] = None,
+) -> None:
+    """Answer for what the billing system changed of a document after it was posted; NetSuite keeps what it has.
+
+    Counts as long as the change is the same.
+    """
+    decision = Decision(by, why)
+    with prepared_machine() as found, found.runtime.state() as connection:
+        one = accept(connection, found.runtime.settings.source.name, number, decision, kind)
+    posted = f"{one.currency} {amount(one.total)}"
+    console.print(
+        f"{escape(label(one.kind))} {escape(one.number)} of {one.period}, posted with {posted}, in billing now "
+        f"{_now(one)}: accepted by {escape(one.accepted_by)}."
+    )
+
+
+@app.command("accepted")
+def accepted_command() -> None:
+    """Changes after posting that somebody answers for, who and why."""
+    with prepared_machine() as found, found.runtime.state() as connection:
+        rows = acceptances(connection)
+    columns = ["Document", "Month", "Posted", "In billing", "When (UTC)", "By", "Why", "Counts"]
+    table = simple_table(f"{len(rows):,} accepted changes", columns, right=(2, 3))
+    for one in rows:
+        when = f"{one.accepted_at.astimezone(UTC):%Y-%m-%d %H:%M}"
+        said = (when, escape(one.accepted_by), escape(one.why), "yes" if one.counts else "no, it changed again")
+        table.add_row(escape(one.number), one.period, f"{one.currency} {amount(one.total)}", _now(one), *said)
+    console.print(table)
+
+
+def _now(one: Acceptance) -> str:
+    """What the billing system has instead."""
+    status = escape(one.status_now)
+    return status if one.total_now is None else f"{amount(one.total_now)} ({status})"
 
 
 @app.command("pack")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
@@ -10,6 +11,7 @@ import pytest
 
 from billing_assets.batches.store import lock
 from billing_assets.batches.unlocking import requeue
+from billing_assets.close.causes import CAUSES, Sort
 from billing_assets.close.closing import CloseRefusedError, Decision, hard_close
 from billing_assets.close.pack import make_pack
 from billing_assets.close.reconciliation import MonthClose, close_month
@@ -25,7 +27,11 @@ from billing_assets_tests.builders import (
     staged,
     void_document,
 )
+from billing_assets_tests.command import complete
 from billing_assets_tests.end_to_end.system import PERIOD, System, metadata, rows
+from billing_assets_tests.test_cli import Command, machine
+
+__all__ = ["machine"]
 
 FINANCE = Decision("A. Clerk", "All is explained.")
 OPS = {"soft_close_month": "close_softly", "hard_close_month": "close_for_good", "reopen_month": "open_again"}
@@ -368,3 +374,34 @@ def test_the_asset_says_whether_its_month_is_closed(system: System) -> None:
     assert shown(system.run("close_month", PERIOD))["closed"] == "no"
     assert press(system, "soft_close_month").success
     assert shown(system.run("close_month", PERIOD)) == {"closed": "soft", "causes": []}
+
+
+def test_a_change_that_somebody_answers_for_is_listed_and_keeps_no_month_open_until_it_changes_again(
+    machine: Command, system: System
+) -> None:
+    changed = insert_document(system.source, "500001")
+    voided = insert_document(system.source, "500002")
+    bill(system)
+    said = ("--by", FINANCE.by, "--why", "Corrected by credit memo C9.")
+    change_document(system.source, changed, total=Decimal("11.00"))
+    complete(machine("close", "accept", "500001", *said), 2, ["Staging noted no change of 500001", "Run the job"])
+    void_document(system.source, voided)
+    assert system.stage().success
+    complete(machine("close", "accept", "500002", *said), 2, ["`billing voids decline`"])
+    assert "documents differ" in refusal(press(system, "hard_close_month"))
+    complete(machine("close", "accept", "500001", *said), 0, ["Invoice 500001 of 2010-11, posted with GBP 10.00"])
+    complete(machine("voids", "decline", "500002", *said), 0, ["declined by A. Clerk"])
+    close = compared(system)
+    assert close.complete
+    assert [(one.cause, one.what) for one in close.differences] == [
+        ("VOID_DECLINED", f"{CAUSES['VOID_DECLINED'].meaning[:-1]}: A. Clerk."),
+        ("ACCEPTED", "Posted with 10.000, the billing system has 11.000. A. Clerk accepted it."),
+    ]
+    change_document(system.source, changed, total=Decimal("12.00"))
+    assert system.stage().success
+    assert compared(system).count(Sort.DRIFT) == 1
+    complete(machine("close", "accept", "500001", *said), 0, ["in billing now 12.00 (closed)"])
+    complete(machine("close", "accepted", COLUMNS="200"), 0, ["2 accepted", "Corrected by", "it changed again", "yes"])
+    assert press(system, "hard_close_month").success
+    with pytest.raises(psycopg.errors.CheckViolation):
+        system.state.execute("delete from billing.accepted_drifts")
