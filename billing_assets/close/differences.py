@@ -83,7 +83,7 @@ def _not_in_billing(row: Mapping[str, Any]) -> str:
 
 
 _SAYS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "VOID_DECLINED": lambda row: f"{_meaning(row)[:-1]}: {row['decided_by']}.",
+    "VOID_DECLINED": lambda row: f"{row['decided_by']} declined a credit memo for it.",
     "ACCEPTED": _accepted,
     "WAITS_FOR_INVOICE": lambda row: f"It waits for invoice {row['detail']}",
     "READ_BACK_DIFFERS": lambda row: f"NetSuite has {row['detail']}.",

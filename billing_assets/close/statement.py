@@ -37,13 +37,14 @@ def statement(close: MonthClose) -> bytes:
 
 def _content(close: MonthClose) -> dict[str, Any]:
     """What the template sets: all of it text, but for the shares by which bars are drawn."""
+    held, decided = close.count(Sort.KEPT_BACK), close.count(Sort.DECIDED)
+    but = ", but for what somebody answers for" if decided else ""
     checks = [
-        ("Billing equals NetSuite, to the cent", close.count(Sort.DIFFERS, Sort.DRIFT)),
+        (f"Billing equals NetSuite, to the cent{but}", close.count(Sort.DIFFERS, Sort.DRIFT)),
         ("No document of unknown outcome", close.count(Sort.UNKNOWN)),
         ("Nothing on its way or refused", close.count(Sort.UNPOSTED, Sort.UNKNOWN)),
-        ("Nothing changed after it was posted", close.count(Sort.DRIFT)),
+        (f"Nothing changed after it was posted{but}", close.count(Sort.DRIFT)),
     ]
-    held = close.count(Sort.KEPT_BACK)
     worst = [one for one in close.differences if one.sort not in {Sort.KEPT_BACK, Sort.EXPLAINED}]
     kept = [one for one in close.differences if one.sort == Sort.KEPT_BACK]
     shown = (worst + sorted(kept, key=lambda one: -abs(one.billing or NOTHING.total)))[:_EXCEPTIONS]
@@ -56,6 +57,7 @@ def _content(close: MonthClose) -> dict[str, Any]:
         "complete": close.complete,
         "checks": [{"what": what, "count": f"{count:,}", "passed": not count} for what, count in checks],
         "held": f"{held:,}" if held else "",
+        "decided": f"{decided:,}" if decided else "",
         "currencies": [*_currencies(close)],
         "branches": [*_branches(close)],
         "causes": [
@@ -92,7 +94,7 @@ def _more_causes(left_out: Sequence[CauseTotal]) -> Iterator[str]:
         of_currency = [one for one in left_out if one.currency == currency]
         whole = add(Sum(one.documents, one.total) for one in of_currency)
         documents = f"{whole.documents:,} documents, {currency} {amount(whole.total)}"
-        yield f"And {len(of_currency)} more lines: {documents}. The workbook's summary has them all."
+        yield f"And {len(of_currency)} more: {documents}. The workbook's summary has them all."
 
 
 def _meaning(one: CauseTotal) -> str:

@@ -170,8 +170,9 @@ def _summary(book: _Book, close: MonthClose) -> None:
     book.fact(
         sheet, 4, "Nothing on its way or refused", "yes" if not close.count(Sort.UNPOSTED, Sort.UNKNOWN) else "NO"
     )
-    book.fact(sheet, 5, "Digest of all figures", close.figures.hex())
-    row = 7
+    book.fact(sheet, 5, "Different, but answered for", f"{close.count(Sort.DECIDED):,} documents")
+    book.fact(sheet, 6, "Digest of all figures", close.figures.hex())
+    row = 8
     book.title(sheet, row, "From billing to NetSuite")
     row = book.rows(sheet, row + 1, ["Step", "Currency", "Documents", "Total"], _steps(close.steps)) + 1
     book.title(sheet, row, "Why they differ")

@@ -11,7 +11,7 @@ import pytest
 
 from billing_assets.batches.store import lock
 from billing_assets.batches.unlocking import requeue
-from billing_assets.close.causes import CAUSES, Sort
+from billing_assets.close.causes import Sort
 from billing_assets.close.closing import CloseRefusedError, Decision, hard_close
 from billing_assets.close.pack import make_pack
 from billing_assets.close.reconciliation import MonthClose, close_month
@@ -394,7 +394,7 @@ def test_a_change_that_somebody_answers_for_is_listed_and_keeps_no_month_open_un
     close = compared(system)
     assert close.complete
     assert [(one.cause, one.what) for one in close.differences] == [
-        ("VOID_DECLINED", f"{CAUSES['VOID_DECLINED'].meaning[:-1]}: A. Clerk."),
+        ("VOID_DECLINED", "A. Clerk declined a credit memo for it."),
         ("ACCEPTED", "Posted with 10.000, the billing system has 11.000. A. Clerk accepted it."),
     ]
     change_document(system.source, changed, total=Decimal("12.00"))

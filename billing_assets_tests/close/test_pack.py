@@ -124,7 +124,7 @@ def test_the_statement_has_the_verdict_the_way_from_billing_to_netsuite_and_room
     monkeypatch.setattr("billing_assets.close.reconciliation._LISTED", 1)
     close, made = pack(system, anew=True)
     assert [one.number for one in close.differences] == ["500001", "500004"], "the largest that is held is named, too"
-    left_out = "And 3 more lines: 3 documents, GBP 20.005. The workbook's summary has them all."
+    left_out = "And 3 more: 3 documents, GBP 20.005. The workbook's summary has them all."
     assert left_out in " ".join(" ".join(text(made.statement)).split())
 
 
