@@ -131,9 +131,7 @@ class Terms(_Part):
     @model_validator(mode="after")
     def _hours(self) -> "Terms":
         if _minutes(self.closes) - _minutes(self.opens) < 60:
-            raise ValueError(
-                "opens: business hours must be an hour at least, on one day: every half hour we look whose they are"
-            )
+            raise ValueError("opens: business hours must be an hour at least, on one day; we look every half hour")
         return self
 
     @model_validator(mode="after")
@@ -263,7 +261,7 @@ _OTHER_CODES = {"EL": "GR"}
 
 
 def _country(said: str | None) -> str | None:
-    """The ISO 3166 code of what a customer's country is called: GB, also for GBR, 826 and UK; None for any other word."""
+    """The ISO 3166 code of a country as a customer has it: GB, also for GBR, 826 and UK; None for any other word."""
     code = (said or "").strip().upper()
     named = get_global("territory_aliases").get(code, ())
     code = _OTHER_CODES.get(code) or (named[0] if len(named) == 1 else code)
