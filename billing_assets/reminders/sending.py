@@ -192,9 +192,8 @@ class _Run:
             return None
         answer = refusal or self._mailer.hand_over(content)
         too_long = answer.fate is Fate.LATER and claim.first_at < now - GIVE_UP
-        if too_long and store.taken_since(
-            self._connection, claim.first_at
-        ):  # else it may be the server, not the address
+        # A server that took nothing since then may say nothing about this address.
+        if too_long and store.taken_since(self._connection, claim.first_at):
             answer = answer._replace(fate=Fate.NEVER)
         store.settle(self._connection, claim.id, answer, now + RETRY, self._clock())
         self._report.passed_over += len(missed)

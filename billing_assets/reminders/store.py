@@ -14,10 +14,9 @@ from billing_assets.state.database import Connection
 
 _LOCK = "billing reminders"
 _BARRED = """case
-    when o.external_id in (
-        select d.external_id
-        from billing.proposed_credit_memos as p join billing.staged_invoices as d on d.id = p.document
-        where p.decision is null or p.decision = 'confirmed') then 'voided'
+    when exists (
+        select from billing.staged_invoices as d join billing.proposed_credit_memos as p on p.document = d.id
+        where d.external_id = o.external_id and (p.decision is null or p.decision = 'confirmed')) then 'voided'
     when exists (
         select from billing.staged_invoices as s
         where (s.source, s.document_id) = (o.source, o.transaction_id) and s.state = 'held') then 'held'
@@ -28,16 +27,20 @@ _OPEN_INVOICES = f"""
 select k.key, o.source, o.transaction_id, o.number, o.customer, o.branch, o.currency, o.document_date,
     o.due_date, o.total, o.open_amount, o.read_at, r.noted, {_BARRED} as barred
 from billing.open_receivables as o
-cross join lateral (
-    select coalesce(
-        (select invoice from billing.reminders
-         where (source, transaction_id) = (o.source, o.transaction_id) order by id limit 1),
-        o.external_id, o.source || '/' || o.transaction_id) as key
-) as k
+left join lateral (
+    select invoice from billing.reminders
+    where (source, transaction_id) = (o.source, o.transaction_id) order by id limit 1
+) as f on true
+cross join lateral (select coalesce(f.invoice, o.external_id, o.source || '/' || o.transaction_id) as key) as k
 cross join lateral (
     select jsonb_object_agg(
         step, jsonb_build_array(state, retry_at, resolved_at) order by state = 'deferred' desc) as noted
-    from billing.reminders where invoice = k.key or (source, transaction_id) = (o.source, o.transaction_id)
+    from (
+        select step, state, retry_at, resolved_at from billing.reminders where invoice = k.key
+        union all
+        select step, state, retry_at, resolved_at from billing.reminders
+        where (source, transaction_id) = (o.source, o.transaction_id) and invoice <> k.key
+    ) as either
 ) as r
 where o.kind = 'invoice' and o.open_amount > 0 and o.due_date <= %s and (%s::text is null or o.customer = %s)
 order by o.customer, o.due_date, o.number

@@ -137,6 +137,7 @@ texts = st.text() | st.lists(st.sampled_from(_PIECES), max_size=20).map("".join)
 @settings(max_examples=60)
 @example("=?utf-8?q?x=0d=0aBcc=3a_evil=40x.com?=", "=?utf-8?q?x=0d=0a=0d=0aPay_me?=", "=?utf-8?q?d=0d=0ae?=")
 @example('Smith <boss@example.com>, Jones and "' + "a very long name, " * 8, "1", "en")
+@example('<boss@evil.com>, \\" x""\\ "<boss@evil.com>, \\ "\\ \\""" " "\\"\\', "1", "en")
 @given(texts, texts, texts)
 def test_nothing_that_stands_in_the_billing_system_becomes_a_header(name: str, number: str, language: str) -> None:
     wanted = list(wire(made()).keys())
