@@ -215,7 +215,9 @@ def bounces(
         found = note_bounces(connection, mails, utc_now())
     console.print(f"{found.mails:,} mails read, {len(found.noted):,} reminders came back.")
     if found.unknown:
-        console.print(f"{found.unknown:,} reports name a reminder that this database does not know.")
+        console.print(
+            f"{found.unknown:,} reports name a mail that this database does not know, or that was sent again since."
+        )
     table = simple_table("Came back", ["Customer", "Invoice", "Step", "Status"])
     for row in found.noted:
         table.add_row(escape(row["customer"]), escape(row["number"]), row["step"], row["smtp_status"] or "")

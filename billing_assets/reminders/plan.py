@@ -25,7 +25,7 @@ REASONS = {
     "several_contacts": "`contacts.sql` has several rows of this customer",
     "no_address": "the customer has no e-mail address",
     "bad_address": "the customer's e-mail address is none that mail can be sent to",
-    "bad_mail": "no mail can be made of it: `billing reminders plan --eml` says why",
+    "bad_mail": "no mail can be made of it: `billing reminders plan --eml FOLDER` says why",
 }
 """Why a step that is due is not sent, by code. It is looked at again every time."""
 

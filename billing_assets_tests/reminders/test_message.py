@@ -255,3 +255,10 @@ def test_a_wrong_template_is_named_with_what_is_wrong(text: str, problem: str, t
     with pytest.raises(TemplateWrong, match=r"en/due\.txt\.j2") as caught:
         Templates(tmp_path).text(made(), DUE)
     assert problem in str(caught.value)
+
+
+def test_a_template_that_extends_what_is_not_there_is_found_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en" / "due.txt.j2").write_text("{% extends 'en/nothing.txt.j2' %}")
+    with pytest.raises(TemplateWrong, match=r"no file en/nothing\.txt\.j2"):
+        Templates(tmp_path).check(shipped_policy())
