@@ -22,7 +22,7 @@ from babel.numbers import format_currency
 from billing_assets.domain.money import decimals
 from billing_assets.reminders.errors import MailWrong, TemplateWrong
 from billing_assets.reminders.invoices import Reminder
-from billing_assets.reminders.policy import Policy, parse_mailbox
+from billing_assets.reminders.policy import LONGEST_NAME, Policy, parse_mailbox
 from billing_assets.shipped import shipped
 
 TEMPLATES = "config/reminders"
@@ -30,7 +30,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e
 _CODE = re.compile(r"(?<=[A-Z])(?=\d)")  # a currency without a sign: KWD1.500
 _ADDRESS = re.compile(r"([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64})@([^\s@<>()\[\],;:\\\"]{1,253})")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_NAME = 60  # a longer one goes over a line's end, where Python's folding has lost its quotes
 _QUOTES = str.maketrans('"\\', "'/")  # each would count twice
 
 
@@ -130,7 +129,7 @@ def written(reminder: Reminder, templates: Templates, now: datetime) -> bytes:
 def message(reminder: Reminder, text: Text, now: datetime) -> EmailMessage:
     """The mail: plain text and HTML, its Message-ID the same however often it is made."""
     sender = parse_mailbox(reminder.terms.sender)
-    name = clean(reminder.contact.name).translate(_QUOTES)[:_NAME].strip()
+    name = clean(reminder.contact.name).translate(_QUOTES)[:LONGEST_NAME].strip()
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender
     mail["To"] = Address(display_name=name, addr_spec=reminder.address)

@@ -20,10 +20,15 @@ from billing_assets.reminders.due import Hours, Place, Step, has_calendar
 from billing_assets.reminders.errors import PolicyError
 from billing_assets.settings import yaml_problem
 
+LONGEST_NAME = 60
+"""Of a mailbox. A longer one goes over a line's end, where Python's folding loses its quotes."""
+
 
 def parse_mailbox(value: str) -> Address:
     """`Name <address>` or a bare address, as a mail's sender. Raises ValueError."""
     name, _, address = value.rpartition("<") if value.endswith(">") else ("", "", value)
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"has a name of more than {LONGEST_NAME} characters")
     try:
         return Address(display_name=name.strip().strip('"'), addr_spec=address.rstrip(">").strip())
     except (MessageError, IndexError, ValueError):

@@ -166,7 +166,7 @@ def test_what_no_mail_can_be_made_of_is_named_and_stops_nobody_else(
         (tmp_path / "es" / f"due.{kind}.j2").write_text(text)
     for number in "1234":
         open_item(connection, number, customer=number)
-    monkeypatch.setattr(message, "_NAME", 10**6)
+    monkeypatch.setattr(message, "LONGEST_NAME", 10**6)
     monkeypatch.setattr(message, "clean", lambda text: text or "")  # as if something were overlooked again
     at = desk(contact("1", name="Evil\r\nBcc: x"), contact("2", language="nl"), contact("3", language="es"))
     report = send(connection, mails.server, at=replace(at, templates=Templates(tmp_path)))
