@@ -81,6 +81,7 @@ def test_every_check_job_and_sensor_says_what_it_is_for(defs: dg.Definitions) ->
         "nothing_of_last_month_is_open",
         "reminders_arrive",
         "every_reminder_is_known",
+        "every_mail_can_be_written",
     }
     for check in checks:
         assert check.description, check.key

@@ -1,6 +1,5 @@
 """`billing reminders` and `billing stops`: who is asked to pay, who is not for the time being, and what came of it."""
 
-import re
 import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -8,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import typer
@@ -20,9 +20,9 @@ from billing_assets.operations.status import simple_table
 from billing_assets.reminders import store
 from billing_assets.reminders.bounces import note_bounces, read_mailbox, read_stream
 from billing_assets.reminders.desk import open_desk
-from billing_assets.reminders.errors import NoSuchReminder
+from billing_assets.reminders.errors import MailWrong, NoSuchReminder, TemplateWrong
 from billing_assets.reminders.invoices import Kept, Reminder
-from billing_assets.reminders.message import Templates, message
+from billing_assets.reminders.message import Templates, written
 from billing_assets.reminders.plan import REASONS, plan
 from billing_assets.reminders.sending import send_due, utc_now
 from billing_assets.reminders.smtp import Fate, parse_server
@@ -32,6 +32,7 @@ reminders = typer.Typer(no_args_is_help=True, help="Payment reminders by e-mail:
 stops = typer.Typer(no_args_is_help=True, help="Who is not reminded, nor charged late fees, and why.")
 
 _STATES = ("unknown", "bounced", "deferred", "sending", "sent", "skipped")
+_EARLIEST = timedelta(hours=12)  # as far as a clock of the world is behind UTC
 _OPEN = ("unknown", "bounced", "deferred", "sending")
 
 
@@ -82,7 +83,6 @@ def plan_command(
     _show_kept(kept)
     if eml is not None:
         _write_mails(going, desk.templates, eml)
-        console.print(f"{len(going):,} mails written to {eml}.")
     if not runtime.settings.reminders.enabled:
         console.print(f"Reminders are switched off: nothing leaves before {variable('reminders.enabled')} is true.")
 
@@ -111,12 +111,19 @@ def _show_kept(kept: list[Kept]) -> None:
 
 def _write_mails(going: list[Reminder], templates: Templates, folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    count = 0
     for one in going:
-        sends_at = one.next.sends_at
-        text = templates.text(one, sends_at.astimezone(one.place.time_zone).date())
-        path = folder / f"{re.sub(r'[^A-Za-z0-9_-]', '_', one.invoice.number)}-{one.next.step.name}.eml"
+        number, step = one.invoice.number, one.next.step.name
+        try:
+            content = written(one, templates, one.next.sends_at)
+        except (MailWrong, TemplateWrong) as error:
+            console.print(f"[red]{escape(number)} {step}: {escape(str(error))}[/red]")
+            continue
+        path = folder / f"{quote(number, safe='')}-{step}.eml"
         path.touch(mode=0o600)
-        path.write_bytes(message(one, text, sends_at).as_bytes())
+        path.write_bytes(content)
+        count += 1
+    console.print(f"{count:,} mails written to {folder}.")
 
 
 @reminders.command()
@@ -141,6 +148,8 @@ def send() -> None:
     if unknown := report.count(Fate.UNKNOWN) + report.orphans:
         console.print(f"[red]{unknown:,} of which nobody knows whether they left: `billing reminders list`.[/red]")
     _show_kept(report.kept)
+    if report.left:
+        console.print("It took too long: the rest is sent at the next look.")
     if report.stopped_by:
         console.print(f"[red]{escape(report.stopped_by)}[/red]")
         raise typer.Exit(1)
@@ -206,7 +215,9 @@ def bounces(
         found = note_bounces(connection, mails, utc_now())
     console.print(f"{found.mails:,} mails read, {len(found.noted):,} reminders came back.")
     if found.unknown:
-        console.print(f"{found.unknown:,} reports name a reminder that this database does not know.")
+        console.print(
+            f"{found.unknown:,} reports name a mail that this database does not know, or that was sent again since."
+        )
     table = simple_table("Came back", ["Customer", "Invoice", "Step", "Status"])
     for row in found.noted:
         table.add_row(escape(row["customer"]), escape(row["number"]), row["step"], row["smtp_status"] or "")
@@ -221,13 +232,16 @@ def add(
     why: Why,
     by: By,
     number: Annotated[str | None, typer.Option(help="Only this invoice; default: everything of the customer.")] = None,
-    starts: Day = None,
+    starts: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="YYYY-MM-DD; default: today, wherever the customer is."),
+    ] = None,
     ends: Day = None,
 ) -> None:
     """Keep a customer, or one invoice, from being reminded: a dispute, a payment plan, or something else."""
     if reason not in ("dispute", "payment_plan", "other"):
         raise SettingsError(f"--reason {reason}: use dispute, payment_plan or other.")
-    starts_on = starts.date() if starts else utc_now().date()
+    starts_on = starts.date() if starts else (utc_now() - _EARLIEST).date()
     if ends and ends.date() < starts_on:
         raise SettingsError(f"--ends {ends:%Y-%m-%d} is before it starts ({starts_on}).")
     with prepared_machine() as ready, ready.runtime.state() as connection:
@@ -241,8 +255,12 @@ def add(
             noted_by=by,
             note=why,
         )
+        spares = store.open_for(connection, customer, number)
     until = f"to {ends:%Y-%m-%d}" if ends else "until it is ended"
     console.print(f"Stop {made}: {number or 'everything'} of customer {customer}, from {starts_on} {until}.")
+    if not spares:
+        what = f"invoice {number} of customer {customer}" if number else f"customer {customer}"
+        console.print(f"[yellow]Nothing is open of {escape(what)}, as last read. Is it written as in billing?[/yellow]")
 
 
 @stops.command()

@@ -5,6 +5,7 @@ yesterday's reminders again, and a day is not the same for two customers. The ta
 """
 
 from collections import Counter
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -27,6 +28,12 @@ KNOWN = dg.AssetCheckSpec(
     description="Of every reminder it is known whether the mail server took it. What is not, a person decides: "
     "`billing reminders resolve`.",
 )
+WRITTEN = dg.AssetCheckSpec(
+    "every_mail_can_be_written",
+    asset="payment_reminders",
+    description="Of every reminder that was due a mail could be made. The metadata names what is wrong with a "
+    "template, or with a name or number of the billing system; the others were sent.",
+)
 
 _SHOWN = ["customer", "number", "step", "currency", "open_amount"]
 
@@ -37,12 +44,14 @@ _SHOWN = ["customer", "number", "step", "currency", "open_amount"]
     group_name="receivables",
     kinds={"postgres", "email"},
     owners=["team:finance"],
-    check_specs=[ARRIVE, KNOWN],
+    check_specs=[ARRIVE, KNOWN, WRITTEN],
     description="One row per open invoice and step of the ladder: payment reminders by e-mail, in the customer's "
     "business hours, at most one per step and invoice. Sent every half hour to those whose office is open; nothing is "
     "sent unless `reminders.enabled` says so.",
 )
-def payment_reminders(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
+def payment_reminders(
+    context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """Sends what is due now, and fails at its end if the mail server stopped it."""
     settings = billing.settings.reminders
     report = Report(stopped_by=None)
@@ -53,30 +62,35 @@ def payment_reminders(context: dg.AssetExecutionContext, billing: dg.ResourcePar
         unreachable = store.unreachable(connection)
         unknown = store.listed(connection, ["unknown"])
     metadata = {"enabled": settings.enabled, **report_metadata(report)}
+    unwritten = [one for one in report.kept if one.problem]
+    yield dg.AssetCheckResult(
+        check_name=ARRIVE.name,
+        passed=not unreachable,
+        metadata={
+            "customers": len(unreachable),
+            "bounced": typed_table(unreachable, [*_SHOWN, "smtp_code", "smtp_status", "settled_at"]),
+        },
+    )
+    yield dg.AssetCheckResult(
+        check_name=KNOWN.name,
+        passed=not unknown,
+        metadata={"reminders": len(unknown), "unknown": typed_table(unknown, [*_SHOWN, "claimed_at"])},
+    )
+    yield dg.AssetCheckResult(
+        check_name=WRITTEN.name,
+        passed=not unwritten,
+        metadata={
+            "reminders": len(unwritten),
+            "unwritten": typed_table(
+                (one.invoice._asdict() | {"step": one.step, "problem": one.problem} for one in unwritten),
+                [*_SHOWN, "problem"],
+            ),
+        },
+    )
     if report.stopped_by:
         context.log_event(dg.AssetObservation("payment_reminders", metadata=metadata))
         raise dg.Failure(report.stopped_by, metadata=metadata, allow_retries=False)
-    return dg.MaterializeResult(
-        metadata=metadata,
-        check_results=[
-            dg.AssetCheckResult(
-                check_name=ARRIVE.name,
-                passed=not unreachable,
-                metadata={
-                    "customers": len(unreachable),
-                    "bounced": typed_table(unreachable, [*_SHOWN, "smtp_code", "smtp_status", "settled_at"]),
-                },
-            ),
-            dg.AssetCheckResult(
-                check_name=KNOWN.name,
-                passed=not unknown,
-                metadata={
-                    "reminders": len(unknown),
-                    "unknown": typed_table(unknown, [*_SHOWN, "claimed_at"]),
-                },
-            ),
-        ],
-    )
+    yield dg.MaterializeResult(metadata=metadata)
 
 
 def report_metadata(report: Report) -> dict[str, dg.MetadataValue | int | bool]:

@@ -49,7 +49,6 @@ def office_hours(
     desk = open_desk(settings, billing.source, billing.queries)
     with billing.state() as connection:
         found = list(plan(connection, desk, now, now))
-    due = sum(isinstance(one, Reminder) for one in found)
-    if not due:
+    if not any(isinstance(one, Reminder) for one in found):
         return dg.SkipReason(f"Nobody is to be written to now; {len(found)} invoices are kept back.")
     return dg.RunRequest(tags={"billing/asked_by": "office_hours"})

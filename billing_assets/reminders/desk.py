@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import sqlalchemy
 
@@ -27,6 +28,10 @@ class Desk:
     policy: Policy
     templates: Templates
     read_contacts: Callable[[Sequence[str]], dict[str, Contact | None]]
+
+    def balances_since(self, now: datetime) -> datetime:
+        """From when on a balance must have been read, so that somebody may be reminded of it."""
+        return now - timedelta(hours=self.settings.balances_max_age_hours)
 
 
 def open_desk(settings: ReminderSettings, source: sqlalchemy.Engine, queries: Queries) -> Desk:

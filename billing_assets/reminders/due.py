@@ -44,10 +44,14 @@ class Step(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """What is known of a step of an invoice. One that is `deferred` is tried again at `retry_at`; any other is over."""
+    """What is known of a step of an invoice. One that is `deferred` is tried again at `retry_at`; any other is over.
+
+    `resolved_at`: when a person decided about it.
+    """
 
     state: str
     retry_at: datetime | None
+    resolved_at: datetime | None = None
 
     @property
     def over(self) -> bool:
@@ -71,6 +75,15 @@ def is_business_day(day: date, country: str | None, region: str | None) -> bool:
     """Whether people work on a day. A region that nobody knows is its country; one of those has weekends at least."""
     found = _calendar(country, region)
     return day.weekday() < _SATURDAY if found is None else bool(found.is_working_day(day))
+
+
+def has_calendar(country: str, region: str | None = None) -> bool:
+    """Whether the holidays are known of a country, or of this part of it."""
+    try:
+        calendar(country, region)
+    except UnknownCalendarError:
+        return False
+    return True
 
 
 def step_day(step: Step, due_date: date, place: Place) -> date:

@@ -21,6 +21,15 @@ class TemplateWrong(ReminderError):  # noqa: N818  (an error by its base class)
         )
 
 
+class MailWrong(ReminderError):  # noqa: N818
+    """No mail can be made of one reminder: something in it is nothing that a header can hold."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"No mail can be made of it ({problem}). Look at the name and the number in the billing system."
+        )
+
+
 class MailServerError(ReminderError):
     """The mail server cannot be reached, or refuses us rather than an address. What was not sent stays due."""
 

@@ -12,7 +12,7 @@ from billing_assets.reminders.policy import Terms
 class Invoice(NamedTuple):
     """An open invoice. `key` names it for ever, wherever its balance is read; `open_amount` is what is asked for.
 
-    `noted` is what became of its steps so far.
+    `noted` is what became of its steps so far, `barred` why it is not asked for at all, if it is not.
     """
 
     key: str
@@ -28,6 +28,7 @@ class Invoice(NamedTuple):
     open_amount: Decimal
     read_at: datetime
     noted: dict[str, Noted]
+    barred: str | None = None
 
 
 class Reminder(NamedTuple):
@@ -41,10 +42,16 @@ class Reminder(NamedTuple):
     address: str
     credits: Decimal
 
+    @property
+    def put_off(self) -> bool:
+        """Whether it was tried before."""
+        return self.next.step.name in self.invoice.noted
+
 
 class Kept(NamedTuple):
-    """A step that is due and does not go out, and why: a code of `plan.REASONS`."""
+    """A step that is due and does not go out, and why: a code of `plan.REASONS`; `problem` may say more."""
 
     invoice: Invoice
     step: str
     reason: str
+    problem: str | None = None

@@ -4,6 +4,7 @@ import hashlib
 import re
 from datetime import date, datetime
 from decimal import Decimal
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -13,14 +14,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
+import jinja2.meta
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency
 
 from billing_assets.domain.money import decimals
-from billing_assets.reminders.errors import TemplateWrong
+from billing_assets.reminders.errors import MailWrong, TemplateWrong
 from billing_assets.reminders.invoices import Reminder
-from billing_assets.reminders.policy import Policy, parse_mailbox
+from billing_assets.reminders.policy import LONGEST_NAME, Policy, parse_mailbox
 from billing_assets.shipped import shipped
 
 TEMPLATES = "config/reminders"
@@ -28,6 +30,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e
 _CODE = re.compile(r"(?<=[A-Z])(?=\d)")  # a currency without a sign: KWD1.500
 _ADDRESS = re.compile(r"([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64})@([^\s@<>()\[\],;:\\\"]{1,253})")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_QUOTES = str.maketrans('"\\', "'/")  # each would count twice
 
 
 class Text(NamedTuple):
@@ -44,8 +47,9 @@ class Templates:
 
     def __init__(self, folder: Path | None) -> None:
         folders = [path for path in (folder, shipped(TEMPLATES)) if path]
+        self._loader = jinja2.FileSystemLoader(folders)
         self._environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(folders),
+            loader=self._loader,
             undefined=jinja2.StrictUndefined,
             autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
             trim_blocks=True,
@@ -54,11 +58,20 @@ class Templates:
         self._names = frozenset(self._environment.list_templates())
 
     def check(self, policy: Policy) -> None:
-        """Raises TemplateWrong unless every step has both its templates in the language of last resort."""
+        """Raises TemplateWrong unless every step has both its templates, and what they extend, in the language of last
+        resort. What is wrong with another language keeps back those who read it.
+        """
         for terms in policy.all_terms:
             for step in terms.ladder:
                 for kind in ("txt", "html"):
-                    self._template(f"{terms.language}/{step.template}.{kind}.j2")
+                    self._whole(f"{terms.language}/{step.template}.{kind}.j2")
+
+    def _whole(self, name: str) -> None:
+        self._template(name)
+        source, _, _ = self._loader.get_source(self._environment, name)
+        for other in jinja2.meta.find_referenced_templates(self._environment.parse(source)):
+            if other is not None:
+                self._whole(other)
 
     def language(self, wanted: str | None, template: str, fallback: str) -> str:
         """The language of the templates for a customer who wants one (`de`, `de-CH`, `DE`, …)."""
@@ -78,15 +91,20 @@ class Templates:
         head, _, plain = self._render(name, values).lstrip().partition("\n\n")
         if not head.startswith("Subject: ") or "\n" in head or not plain.strip():
             raise TemplateWrong(name, "it begins with `Subject: …` and an empty line, then the text.")
-        subject = " ".join(_CONTROL.sub(" ", head.removeprefix("Subject: ")).split())
+        subject = clean(head.removeprefix("Subject: "))
         return Text(language, subject, plain.strip() + "\n", self._render(f"{language}/{template}.html.j2", values))
 
     def _render(self, name: str, values: dict[str, Any]) -> str:
         template = self._template(name)
         try:
             return template.render(values)
-        except jinja2.UndefinedError as error:
+        except jinja2.TemplateNotFound as error:
+            raise TemplateWrong(name, f"there is no file {error.name}.") from None
+        except jinja2.TemplateError as error:
             raise TemplateWrong(name, f"{error.message}.") from None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # Of what it was given: the words may have the customer's name.
+            raise TemplateWrong(name, f"it fails with {type(error).__name__}.") from None
 
     def _template(self, name: str) -> jinja2.Template:
         try:
@@ -99,10 +117,19 @@ class Templates:
             raise TemplateWrong(name, "it is not text in UTF-8.") from None
 
 
+def written(reminder: Reminder, templates: Templates, now: datetime) -> bytes:
+    """The mail as it goes over the wire. Raises TemplateWrong, and MailWrong where its headers cannot be written."""
+    text = templates.text(reminder, now.astimezone(reminder.place.time_zone).date())
+    try:
+        return message(reminder, text, now).as_bytes()
+    except (MessageError, ValueError, LookupError) as error:
+        raise MailWrong(type(error).__name__) from None  # its words have what was to be the header
+
+
 def message(reminder: Reminder, text: Text, now: datetime) -> EmailMessage:
     """The mail: plain text and HTML, its Message-ID the same however often it is made."""
     sender = parse_mailbox(reminder.terms.sender)
-    name = clean(reminder.contact.name)
+    name = clean(reminder.contact.name).translate(_QUOTES)[:LONGEST_NAME].strip()
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender
     mail["To"] = Address(display_name=name, addr_spec=reminder.address)
@@ -119,20 +146,29 @@ def message(reminder: Reminder, text: Text, now: datetime) -> EmailMessage:
 
 
 def message_id(reminder: Reminder) -> str:
-    """Of invoice and step alone: a mail that comes again, or back, is recognised by it."""
-    of = f"{reminder.invoice.key}\n{reminder.next.step.name}".encode()
+    """Of invoice and step, and of the decision to repeat it: a mail that comes again, or back, is recognised by it.
+
+    What a person has sent again is another mail: a report about the first one does not speak of it.
+    """
+    step = reminder.next.step.name
+    noted = reminder.invoice.noted.get(step)
+    again = f"\n{noted.resolved_at.isoformat()}" if noted and noted.resolved_at else ""
+    of = f"{reminder.invoice.key}\n{step}{again}".encode()
     return f"<reminder-{hashlib.sha256(of).hexdigest()[:32]}@{parse_mailbox(reminder.terms.sender).domain}>"
 
 
 def clean(text: str | None) -> str:
-    """A text of the billing system on one line, without characters that control anything."""
-    return " ".join(_CONTROL.sub(" ", text or "").split())
+    """A text of the billing system on one line, without anything that controls.
+
+    That is control characters, and `=?`, with which an encoded word (RFC 2047) begins: it may hold them.
+    """
+    return " ".join(_CONTROL.sub(" ", text or "").split()).replace("=?", "= ?")
 
 
 def usable_address(email: str | None) -> str | None:
     """One plain address as it goes into an envelope, its domain in ASCII; None where it is none."""
     found = _ADDRESS.fullmatch((email or "").strip())
-    if found is None or ".." in found[1] or found[1].startswith(".") or found[1].endswith("."):
+    if found is None or "=?" in found[1] or ".." in found[1] or found[1].startswith(".") or found[1].endswith("."):
         return None
     try:
         domain = found[2].encode("idna").decode("ascii")

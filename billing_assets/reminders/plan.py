@@ -18,11 +18,14 @@ REASONS = {
     "dispute": "a stop: the customer disputes it",
     "payment_plan": "a stop: a payment plan is agreed",
     "other": "a stop for another reason, which `billing stops list` names",
+    "voided": "it was voided in the billing system, and its credit memo is to be decided about, or is on its way",
+    "held": "the billing system has it open, and it is held here, for its findings: it was not posted",
     "below_minimum": "less is open than the minimum amount",
     "no_contact": "`contacts.sql` has no such customer",
     "several_contacts": "`contacts.sql` has several rows of this customer",
     "no_address": "the customer has no e-mail address",
     "bad_address": "the customer's e-mail address is none that mail can be sent to",
+    "bad_mail": "no mail can be made of it: `billing reminders plan --eml FOLDER` says why",
 }
 """Why a step that is due is not sent, by code. It is looked at again every time."""
 
@@ -47,7 +50,7 @@ def plan(
         for one in found
         if might_be_due(policy.terms(one.branch).ladder, one.due_date, one.noted, last_day, not_before)
     ]
-    too_old = now - timedelta(hours=desk.settings.balances_max_age_hours)
+    read_since = desk.balances_since(now)
     for invoices in _by_customers(candidates):
         contacts = desk.read_contacts(list({one.customer: None for one in invoices}))
         for invoice in invoices:
@@ -59,8 +62,10 @@ def plan(
             if due is None or due.sends_at > until:
                 continue
             address = usable_address(known.email)
-            if invoice.read_at < too_old:
+            if invoice.read_at < read_since:
                 reason: str | None = "balances_old"
+            elif invoice.barred:
+                reason = invoice.barred
             elif invoice.open_amount < terms.minimum_amount:
                 reason = "below_minimum"
             else:

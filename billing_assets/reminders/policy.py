@@ -16,14 +16,19 @@ from babel.core import get_global
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from billing_assets.billing_system.contacts import Contact
-from billing_assets.reminders.due import Hours, Place, Step
+from billing_assets.reminders.due import Hours, Place, Step, has_calendar
 from billing_assets.reminders.errors import PolicyError
 from billing_assets.settings import yaml_problem
+
+LONGEST_NAME = 60
+"""Of a mailbox. A longer one goes over a line's end, where Python's folding loses its quotes."""
 
 
 def parse_mailbox(value: str) -> Address:
     """`Name <address>` or a bare address, as a mail's sender. Raises ValueError."""
     name, _, address = value.rpartition("<") if value.endswith(">") else ("", "", value)
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"has a name of more than {LONGEST_NAME} characters")
     try:
         return Address(display_name=name.strip().strip('"'), addr_spec=address.rstrip(">").strip())
     except (MessageError, IndexError, ValueError):
@@ -47,6 +52,10 @@ def _checked(parse: Callable[[str], object]) -> AfterValidator:
 
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _minutes(clock: time) -> int:
+    return clock.hour * 60 + clock.minute
 
 
 def _clock(value: object) -> time:
@@ -112,6 +121,11 @@ class Terms(_Part):
     company: Company = Field(description="Who writes; the templates sign with it")
     language: str = Field("en", pattern=r"^[a-z]{2,3}$", description="For customers whose language has no templates")
     country: _Country | None = Field(None, description="Where customers are of whom we do not know it: ISO 3166 code")
+    region: str | None = Field(
+        None,
+        pattern=r"^[A-Z0-9]{1,6}$",
+        description="And the part of it, for holidays (ENG): also of customers there of whom we know the country only",
+    )
     time_zone: _Zone = Field("UTC", description="Where neither the customer nor its country says which")
     opens: _Clock = Field(time(9), description="Business hours in the customer's local time: from")
     closes: _Clock = Field(time(17), description="and up to")
@@ -121,8 +135,14 @@ class Terms(_Part):
 
     @model_validator(mode="after")
     def _hours(self) -> "Terms":
-        if self.opens >= self.closes:
-            raise ValueError("opens: business hours must end after they begin, on the same day")
+        if _minutes(self.closes) - _minutes(self.opens) < 60:
+            raise ValueError("opens: business hours must be an hour at least, on one day; we look every half hour")
+        return self
+
+    @model_validator(mode="after")
+    def _place(self) -> "Terms":
+        if self.region and not has_calendar(self.country or "", self.region):
+            raise ValueError("region: no calendar has this part of `country`")
         return self
 
     @property
@@ -198,12 +218,12 @@ class Policy:
     def place(self, contact: Contact, terms: Terms) -> Place:
         """Where a customer is: as it says, else as its country says, else as the branch says.
 
-        What nobody understands, a time zone or a country that does not exist, counts as not said.
+        What nobody understands, a time zone, country or region that does not exist, counts as not said.
         """
-        country = (contact.country or terms.country or "").strip().upper() or None
-        region = (contact.region or "").strip().upper() or None
-        if region and country:
-            region = region.removeprefix(f"{country}-")
+        country = _country(contact.country) or terms.country
+        region = (contact.region or "").strip().upper().removeprefix(f"{country}-") or None
+        if country is None or region is None or not has_calendar(country, region):
+            region = terms.region if country == terms.country else None
         zone = _zone(contact.timezone) or self._zone_of_country(country) or parse_zone(terms.time_zone)
         return Place(zone, country, region)
 
@@ -226,9 +246,10 @@ def load_policy(path: Path) -> Policy:
         raise PolicyError(f"{path} is not valid YAML: {yaml_problem(error)}") from None
     file = _validated(LadderFile, values, f"{path}: ")
     shared = file.model_dump(include=set(Terms.model_fields))
-    branches = {
-        name: _validated(Terms, shared | own, f"{path}: branches.{name}.") for name, own in file.branches.items()
-    }
+    branches = {}
+    for name, own in file.branches.items():
+        country = {"region": None} if "country" in own else {}  # what is a part of one is none of another
+        branches[name] = _validated(Terms, shared | country | own, f"{path}: branches.{name}.")
     return Policy(file, branches)
 
 
@@ -238,6 +259,19 @@ def _validated(model: type[_Model], values: object, where: str) -> _Model:
     except ValidationError as error:
         faults = (f"{where}{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise PolicyError("\n".join(faults)) from None
+
+
+_OTHER_CODES = {"EL": "GR"}
+"""What the European Union calls a country where ISO 3166 does not."""
+
+
+def _country(said: str | None) -> str | None:
+    """The ISO 3166 code of a country as a customer has it: GB, also for GBR, 826 and UK; None for any other word."""
+    code = (said or "").strip().upper()
+    named = get_global("territory_aliases").get(code, ())
+    code = _OTHER_CODES.get(code) or (named[0] if len(named) == 1 else code)
+    known = code in get_global("territory_zones") or (len(code) == 2 and has_calendar(code))  # Kosovo, XK, has no zone
+    return code if known else None
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

@@ -6,7 +6,7 @@ of which nobody knows whether it left: it is never sent again, unless a person s
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,9 +17,9 @@ import structlog
 from billing_assets.reminders import store
 from billing_assets.reminders.desk import Desk
 from billing_assets.reminders.due import next_opening
-from billing_assets.reminders.errors import MailServerError
+from billing_assets.reminders.errors import MailServerError, MailWrong, TemplateWrong
 from billing_assets.reminders.invoices import Kept, Reminder
-from billing_assets.reminders.message import Templates, message, message_id
+from billing_assets.reminders.message import message_id, written
 from billing_assets.reminders.plan import plan
 from billing_assets.reminders.policy import parse_mailbox
 from billing_assets.reminders.smtp import Fate, Mailer, Server
@@ -27,14 +27,17 @@ from billing_assets.state.database import Connection
 
 log = structlog.get_logger(__name__)
 
-RETRY = timedelta(minutes=30)
-"""How long a mail rests that the server did not take for now."""
+RETRY = timedelta(minutes=20)
+"""How long a mail rests that the server did not take for now: less than from one look to the next."""
 
 GIVE_UP = timedelta(days=5)
 """For how long it is tried: as long as mail servers themselves do."""
 
 _FAILURES_IN_A_ROW = 10
-"""So many at once are not bad addresses: something is wrong with the server, or with us."""
+"""So many first attempts at once are not bad addresses: something is wrong with the server, or with us."""
+
+LONGEST = timedelta(minutes=100)
+"""For how long a run sends. Dagster would end it after two hours (dagster.yaml), in the middle of a mail."""
 
 
 class Tried(NamedTuple):
@@ -52,13 +55,16 @@ class Tried(NamedTuple):
 
 @dataclass
 class Report:
-    """What a run did. `stopped_by` says why it ended before its time, if it did."""
+    """What a run did. `stopped_by` says why it ended before its time, if it did; `left`: it took too long, and the next
+    look sends the rest.
+    """
 
     tried: list[Tried] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
     passed_over: int = 0
     orphans: int = 0
     stopped_by: str | None = None
+    left: bool = False
 
     def count(self, fate: Fate) -> int:
         """How many reminders met a fate."""
@@ -88,23 +94,27 @@ def send_due(connection: Connection, desk: Desk, server: Server, run_id: str, cl
     """Sends every reminder whose customer is in business hours now, one after the other over one connection.
 
     A mail server that fails ends the run with `stopped_by`; what was not sent stays due. Raises SendingElsewhere, and
-    TemplateWrong before anything is sent with that template.
+    TemplateWrong before anything is sent if the language of last resort lacks a template.
     """
     desk.templates.check(desk.policy)
     report = Report()
-    rate = _Rate(desk.settings.per_minute)
     with store.sending_alone(connection), Mailer(server, desk.policy.domain) as mailer:
         now = clock()
         report.orphans = store.note_unknown(connection, now)
+        run = _Run(connection, mailer, desk, run_id, clock, report)
         failures = 0
         try:
-            for one in plan(connection, desk, now, now):
+            for one in _first_attempts_first(plan(connection, desk, now, now)):
                 if isinstance(one, Kept):
                     report.kept.append(one)
                     continue
-                rate.wait()
-                tried = _send(connection, mailer, desk.templates, one, run_id, clock, report)
-                failures = 0 if tried is None or tried.fate is Fate.SENT else failures + 1
+                if clock() - now >= LONGEST:
+                    report.left = True
+                    break
+                tried = run.send(one)
+                if one.put_off or tried is None:
+                    continue  # that one was put off before says nothing of the server
+                failures = 0 if tried.fate is Fate.SENT else failures + 1
                 if failures == _FAILURES_IN_A_ROW:
                     report.stopped_by = str(MailServerError(f"refused or lost {failures} mails in a row."))
                     break
@@ -114,50 +124,82 @@ def send_due(connection: Connection, desk: Desk, server: Server, run_id: str, cl
         "reminders sent" if report.stopped_by is None else "reminders stopped",
         **{fate.name.lower(): report.count(fate) for fate in Fate},
         kept=len(report.kept),
+        left=report.left,
     )
     return report
 
 
-def _send(
-    connection: Connection,
-    mailer: Mailer,
-    templates: Templates,
-    reminder: Reminder,
-    run_id: str,
-    clock: Callable[[], datetime],
-    report: Report,
-) -> Tried | None:
-    """One reminder; None where it must not be sent any more."""
-    now = clock()
-    invoice, step, place = reminder.invoice, reminder.next.step, reminder.place
-    if next_opening(now, place, reminder.terms.hours) > now:
-        return None  # we took so long that their office has closed
-    today = now.astimezone(place.time_zone).date()
-    content = message(reminder, templates.text(reminder, today), now).as_bytes()
-    refusal = mailer.offer(parse_mailbox(reminder.terms.sender).addr_spec, reminder.address)
-    missed = [one.name for one in reminder.next.passed_over]
-    claim = store.claim(
-        connection,
-        invoice,
-        step.name,
-        missed,
-        message_id=message_id(reminder),
-        run_id=run_id,
-        today=today,
-        now=now,
-    )
-    if claim is None:
-        if refusal is None:
-            mailer.withdraw()
-        return None
-    answer = refusal or mailer.hand_over(content)
-    if answer.fate is Fate.LATER and claim.first_at < now - GIVE_UP:
-        answer = answer._replace(fate=Fate.NEVER)
-    store.settle(connection, claim.id, answer, now + RETRY, clock())
-    report.passed_over += len(missed)
-    tried = Tried(invoice.number, invoice.customer, step.name, invoice.currency, invoice.open_amount, *answer)
-    report.tried.append(tried)
-    return tried
+def _first_attempts_first(found: Iterable[Reminder | Kept]) -> Iterator[Reminder | Kept]:
+    """Those that were put off come last: they may be put off again, all of them."""
+    put_off = []
+    for one in found:
+        if isinstance(one, Reminder) and one.put_off:
+            put_off.append(one)
+        else:
+            yield one
+    yield from put_off
+
+
+class _Run:
+    """What the reminders of a run share."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        mailer: Mailer,
+        desk: Desk,
+        run_id: str,
+        clock: Callable[[], datetime],
+        report: Report,
+    ) -> None:
+        self._connection = connection
+        self._mailer = mailer
+        self._desk = desk
+        self._run_id = run_id
+        self._clock = clock
+        self._report = report
+        self._rate = _Rate(desk.settings.per_minute)
+
+    def send(self, reminder: Reminder) -> Tried | None:
+        """One reminder; None where it cannot be written, or must not be sent any more."""
+        self._rate.wait()
+        now = self._clock()
+        if next_opening(now, reminder.place, reminder.terms.hours) > now:
+            return None  # we took so long that their office has closed
+        self._rate.goes()
+        invoice, step = reminder.invoice, reminder.next.step
+        try:
+            content = written(reminder, self._desk.templates, now)
+        except (MailWrong, TemplateWrong) as error:
+            self._report.kept.append(Kept(invoice, step.name, "bad_mail", str(error)))
+            return None
+        refusal = self._mailer.offer(parse_mailbox(reminder.terms.sender).addr_spec, reminder.address)
+        missed = [one.name for one in reminder.next.passed_over]
+        claim = store.claim(
+            self._connection,
+            invoice,
+            step.name,
+            missed,
+            message_id=message_id(reminder),
+            run_id=self._run_id,
+            today=now.astimezone(reminder.place.time_zone).date(),
+            now=now,
+            read_since=self._desk.balances_since(now),
+        )
+        if claim is None:
+            if refusal is None:
+                self._mailer.withdraw()
+            return None
+        answer = refusal or self._mailer.hand_over(content)
+        too_long = answer.fate is Fate.LATER and claim.first_at < now - GIVE_UP
+        # A server that took nothing since then may say nothing about this address.
+        if too_long and store.taken_since(self._connection, claim.first_at):
+            answer = answer._replace(fate=Fate.NEVER)
+        store.settle(self._connection, claim.id, answer, now + RETRY, self._clock())
+        self._report.passed_over += len(missed)
+        tried = Tried(invoice.number, invoice.customer, step.name, invoice.currency, invoice.open_amount, *answer)
+        self._report.tried.append(tried)
+        return tried
 
 
 class _Rate:
@@ -172,4 +214,7 @@ class _Rate:
         now = time.monotonic()
         if self._next > now:
             time.sleep(self._next - now)
-        self._next = max(self._next, now) + self._pause
+
+    def goes(self) -> None:
+        """One goes now."""
+        self._next = max(self._next, time.monotonic()) + self._pause

@@ -22,13 +22,17 @@ _ANSWER_SECONDS = 600.0
 """RFC 5321 gives a server ten minutes to say what became of a mail; whoever stops listening earlier does not know."""
 
 _STATUS = re.compile(rb"\b([245]\.\d{1,3}\.\d{1,3})\b")
+_OF_THE_ADDRESS = re.compile(r"5\.1\.(?![78]$)\d+|5\.2\.\d+|5\.4\.1")
+"""RFC 3463: the recipient's address, or its mailbox; 5.1.7 and 5.1.8 are the sender's. Exchange Online says 5.4.1."""
+
+_OF_THE_ADDRESS_BY_CODE = (550, 551, 552, 553)  # where the server gives no status
 _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
 class Fate(StrEnum):
     SENT = "sent"  # the server took it
     LATER = "deferred"  # surely not taken, may be taken later
-    NEVER = "bounced"  # refused for good
+    NEVER = "bounced"  # refused for good, for the address
     UNKNOWN = "unknown"  # the text left, or may have, and no answer proves what became of it
 
 
@@ -235,7 +239,9 @@ def _answer(code: int, said: bytes) -> Answer:
         case 4:
             return Answer(Fate.LATER, code, status)
         case 5:
-            return Answer(Fate.NEVER, code, status)
+            # "554 5.7.1 relay access denied" is said to whoever lacks a login, or is on a list: it may be mended.
+            of_the_address = _OF_THE_ADDRESS.fullmatch(status) if status else code in _OF_THE_ADDRESS_BY_CODE
+            return Answer(Fate.NEVER if of_the_address else Fate.LATER, code, status)
     return Answer(Fate.UNKNOWN, code, status)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -13,16 +13,35 @@ from billing_assets.reminders.smtp import Answer, Fate
 from billing_assets.state.database import Connection
 
 _LOCK = "billing reminders"
-_KEY = "coalesce(o.external_id, o.source || '/' || o.transaction_id)"
+_BARRED = """case
+    when exists (
+        select from billing.staged_invoices as d join billing.proposed_credit_memos as p on p.document = d.id
+        where d.external_id = o.external_id and (p.decision is null or p.decision = 'confirmed')) then 'voided'
+    when exists (
+        select from billing.staged_invoices as s
+        where (s.source, s.document_id) = (o.source, o.transaction_id) and s.state = 'held') then 'held'
+    end"""
 
+# The key under which an invoice was first reminded of stays: its external id may have become known since.
 _OPEN_INVOICES = f"""
-select {_KEY} as key, o.source, o.transaction_id, o.number, o.customer, o.branch, o.currency, o.document_date,
-    o.due_date, o.total, o.open_amount, o.read_at, r.noted
+select k.key, o.source, o.transaction_id, o.number, o.customer, o.branch, o.currency, o.document_date,
+    o.due_date, o.total, o.open_amount, o.read_at, r.noted, {_BARRED} as barred
 from billing.open_receivables as o
 left join lateral (
-    select jsonb_object_agg(step, jsonb_build_array(state, extract(epoch from retry_at))) as noted
-    from billing.reminders where invoice = {_KEY}
-) as r on true
+    select invoice from billing.reminders
+    where (source, transaction_id) = (o.source, o.transaction_id) order by id limit 1
+) as f on true
+cross join lateral (select coalesce(f.invoice, o.external_id, o.source || '/' || o.transaction_id) as key) as k
+cross join lateral (
+    select jsonb_object_agg(
+        step, jsonb_build_array(state, retry_at, resolved_at) order by state = 'deferred' desc) as noted
+    from (
+        select step, state, retry_at, resolved_at from billing.reminders where invoice = k.key
+        union all
+        select step, state, retry_at, resolved_at from billing.reminders
+        where (source, transaction_id) = (o.source, o.transaction_id) and invoice <> k.key
+    ) as either
+) as r
 where o.kind = 'invoice' and o.open_amount > 0 and o.due_date <= %s and (%s::text is null or o.customer = %s)
 order by o.customer, o.due_date, o.number
 """  # noqa: S608 - of constants
@@ -36,8 +55,8 @@ def open_invoices(connection: Connection, due_until: date, customer: str | None 
 
 def _noted(found: dict[str, list[Any]] | None) -> dict[str, Noted]:
     return {
-        step: Noted(state, None if retry is None else datetime.fromtimestamp(retry, UTC))
-        for step, (state, retry) in (found or {}).items()
+        step: Noted(state, *(None if moment is None else datetime.fromisoformat(moment) for moment in moments))
+        for step, (state, *moments) in (found or {}).items()
     }
 
 
@@ -142,7 +161,7 @@ def note_unknown(connection: Connection, now: datetime) -> int:
     return noted.rowcount
 
 
-_CLAIM = """
+_CLAIM = f"""
 insert into billing.reminders as r (invoice, step, source, transaction_id, number, customer, branch, currency,
     open_amount, due_date, state, message_id, run_id, attempts, first_claimed_at, claimed_at)
 select %(invoice)s, %(step)s, o.source, o.transaction_id, o.number, o.customer, o.branch, o.currency,
@@ -150,16 +169,23 @@ select %(invoice)s, %(step)s, o.source, o.transaction_id, o.number, o.customer, 
 from billing.open_receivables as o
 where o.source = %(source)s and o.transaction_id = %(transaction_id)s and o.kind = 'invoice'
   and (o.customer, o.open_amount, o.due_date) = (%(customer)s, %(open_amount)s, %(due_date)s)
+  and o.read_at >= %(read_since)s and ({_BARRED}) is null
   and not exists (
     select from billing.collection_stops as s
     where s.customer = o.customer and coalesce(s.number, o.number) = o.number
       and %(today)s between s.starts_on and coalesce(s.ends_on, 'infinity'))
+  and not exists (
+    select from billing.reminders as t
+    where (t.source, t.transaction_id, t.step) = (o.source, o.transaction_id, %(step)s) and t.invoice <> %(invoice)s)
 on conflict (invoice, step) do update set
-    (state, run_id, attempts, claimed_at, open_amount) =
-        ('sending', excluded.run_id, r.attempts + 1, excluded.claimed_at, excluded.open_amount)
+    (state, run_id, attempts, claimed_at, message_id, source, transaction_id, number, customer, branch, currency,
+     open_amount, due_date) =
+        ('sending', excluded.run_id, r.attempts + 1, excluded.claimed_at, excluded.message_id, excluded.source,
+         excluded.transaction_id, excluded.number, excluded.customer, excluded.branch, excluded.currency,
+         excluded.open_amount, excluded.due_date)
     where r.state = 'deferred' and r.retry_at <= excluded.claimed_at
 returning id, first_claimed_at as first_at
-"""
+"""  # noqa: S608 - of constants
 _NOTE_SKIPPED = """
 insert into billing.reminders as r (invoice, step, source, transaction_id, number, customer, branch, currency,
     open_amount, due_date, state, run_id, first_claimed_at, claimed_at, settled_at, why)
@@ -187,16 +213,18 @@ def claim(
     run_id: str,
     today: date,
     now: datetime,
+    read_since: datetime,
 ) -> Claim | None:
     """The right to send a step of an invoice, committed; None where it must not be sent any more.
 
-    That is: somebody else has it, it was sent, the invoice was paid or changed, or a stop begins. Steps that fell due
-    before it are noted as skipped with it.
+    That is: somebody else has it, it was sent, the invoice was paid or changed or is barred by now, its balance was
+    read before `read_since`, or a stop begins. Steps that fell due before it are noted as skipped with it.
     """
-    values = invoice._asdict() | {"invoice": invoice.key, "run_id": run_id, "now": now, "today": today}
+    values = invoice._asdict() | {"invoice": invoice.key, "run_id": run_id, "now": now}
     del values["noted"]
+    claimed = {"step": step, "message_id": message_id, "today": today, "read_since": read_since}
     with connection.transaction():
-        row = connection.execute(_CLAIM, values | {"step": step, "message_id": message_id}).fetchone()
+        row = connection.execute(_CLAIM, values | claimed).fetchone()
         if row is None:
             return None
         for missed in passed_over:
@@ -220,6 +248,24 @@ def settle(connection: Connection, reminder: int, answer: Answer, retry_at: date
             answer.fate in (Fate.SENT, Fate.NEVER),
         ),
     )
+
+
+def taken_since(connection: Connection, moment: datetime) -> bool:
+    """Whether the mail server took a reminder since a moment."""
+    row = connection.execute(
+        "select from billing.reminders where state = 'sent' and settled_at >= %s limit 1", (moment,)
+    ).fetchone()
+    return row is not None
+
+
+def open_for(connection: Connection, customer: str, number: str | None) -> bool:
+    """Whether a customer has anything open, or that invoice if one is named."""
+    row = connection.execute(
+        """select from billing.open_receivables
+        where kind = 'invoice' and customer = %s and number = coalesce(%s, number) limit 1""",
+        (customer, number),
+    ).fetchone()
+    return row is not None
 
 
 def bounced(connection: Connection, message_id: str, status: str | None, now: datetime) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ def _shared(server_url: str, _migrated: str) -> Iterator[str]:
 def state_url(_shared: str) -> str:
     with connect(_shared) as connection, connection.transaction():
         connection.execute("set local session_replication_role = replica")  # else no reminder may be deleted
-        for table in ("reminders", "open_receivables", "collection_stops"):
+        for table in ("reminders", "open_receivables", "collection_stops", "proposed_credit_memos", "staged_invoices"):
             connection.execute(f"delete from billing.{table}")  # noqa: S608
     return _shared
 

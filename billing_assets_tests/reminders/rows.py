@@ -11,6 +11,8 @@ from billing_assets.billing_system.contacts import Contact
 from billing_assets.reminders.desk import Desk
 from billing_assets.reminders.message import Templates
 from billing_assets.reminders.policy import Policy, load_policy
+from billing_assets.reminders.sending import Report, send_due
+from billing_assets.reminders.smtp import Server
 from billing_assets.settings_sections import ReminderSettings
 from billing_assets.shipped import shipped
 from billing_assets.state.database import Connection
@@ -93,6 +95,11 @@ def open_item(
     columns = ", ".join(values)
     places = ", ".join(f"%({name})s" for name in values)
     connection.execute(f"insert into billing.open_receivables ({columns}) values ({places})", values)  # noqa: S608
+
+
+def send(connection: Connection, server: Server, now: datetime = NOON, at: Desk | None = None) -> Report:
+    """One run that stands at a moment."""
+    return send_due(connection, at or desk(), server, "a run", lambda: now)
 
 
 def steps(connection: Connection, number: str = "536365") -> dict[str, str]:

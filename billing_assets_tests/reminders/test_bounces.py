@@ -122,6 +122,12 @@ def test_a_reminder_that_came_back_is_marked_once_and_its_customer_named_by_numb
     again = note_bounces(connection, read_mailbox(tmp_path / "mbox"), later + timedelta(hours=1))
     assert len(again.noted) == 1
     assert reminder(connection, number="1")["settled_at"] == later
+    assert store.resolve(connection, "1", "due", send_again=True, by="anna", why="address mended", now=later)
+    send_due(connection, desk(), mails.server, "a run", lambda: later)
+    note_bounces(connection, read_mailbox(tmp_path / "mbox"), later + timedelta(hours=2))
+    assert steps(connection, "1")["due"] == "sent", "a report about the first mail says nothing of the second"
+    note_bounces(connection, iter([report(mails.message_ids()[-1])]), later + timedelta(hours=3))
+    assert steps(connection, "1")["due"] == "bounced"
     send_due(connection, desk(), mails.server, "a run", lambda: NOON + timedelta(days=7))
     assert store.unreachable(connection) == [], "a later reminder got through"
 

@@ -3,12 +3,13 @@
 from datetime import timedelta
 from decimal import Decimal
 from email import message_from_bytes, policy
+from email.headerregistry import Address
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from billing_assets.reminders.due import Next
@@ -119,12 +120,32 @@ def test_a_reminder_that_comes_again_has_the_same_message_id_and_another_one_has
     assert len({message_id(one) for one in (made(), *others)}) == 3
 
 
-@settings(max_examples=40)
-@given(st.text(), st.text(), st.text())
+_PIECES = [
+    "=?utf-8?q?x=0d=0aBcc=3a_evil=40x.com?=",
+    "=?utf-8?b?eA0KDQp5?=",
+    "<b@example.com>, ",
+    '"',
+    "\\",
+    "=",
+    "?",
+    "ä",
+    "Peel ",
+]
+texts = st.text() | st.lists(st.sampled_from(_PIECES), max_size=20).map("".join)
+
+
+@settings(max_examples=60)
+@example("=?utf-8?q?x=0d=0aBcc=3a_evil=40x.com?=", "=?utf-8?q?x=0d=0a=0d=0aPay_me?=", "=?utf-8?q?d=0d=0ae?=")
+@example('Smith <boss@example.com>, Jones and "' + "a very long name, " * 8, "1", "en")
+@example('<boss@evil.com>, \\" x""\\ "<boss@evil.com>, \\ "\\ \\""" " "\\"\\', "1", "en")
+@given(texts, texts, texts)
 def test_nothing_that_stands_in_the_billing_system_becomes_a_header(name: str, number: str, language: str) -> None:
     wanted = list(wire(made()).keys())
-    mail = wire(made(name=name, number=number, language=language))
+    reminder = made(name=name, number=number, language=language)
+    mail = wire(reminder)
     assert list(mail.keys()) == wanted
+    assert not any("\r" in value or "\n" in value for value in mail.values())
+    assert bodies(mail)[0].split() == shipped_templates().text(reminder, DUE).plain.split()
     assert [address.addr_spec for address in mail["To"].addresses] == ["a@example.com"]
 
 
@@ -151,6 +172,7 @@ def test_a_name_cannot_add_a_recipient(name: str) -> None:
         ("a b@example.com", None),
         ("a..b@example.com", None),
         ("änna@example.com", None),
+        ("=?utf-8?q?a?=@example.com", None),
         ("a@-example.com", None),
         ("a@" + "x" * 64 + ".com", None),
         ("", None),
@@ -161,10 +183,11 @@ def test_only_one_plain_address_is_written_to(email: str | None, usable: str | N
     assert usable_address(email) == usable
 
 
-@given(st.text())
-def test_an_address_goes_into_an_envelope_without_harm(email: str) -> None:
+@given(st.text() | st.from_regex(r"\A[a-z.=?_!']{1,9}@[a-zé.-]{1,9}\Z"))
+def test_an_address_goes_into_an_envelope_and_a_header_without_harm(email: str) -> None:
     found = usable_address(email)
     assert found is None or (found.isascii() and not set(found) & set(" \r\n<>,;"))
+    assert found is None or Address(addr_spec=found).addr_spec == found
 
 
 @pytest.mark.parametrize(
@@ -232,3 +255,10 @@ def test_a_wrong_template_is_named_with_what_is_wrong(text: str, problem: str, t
     with pytest.raises(TemplateWrong, match=r"en/due\.txt\.j2") as caught:
         Templates(tmp_path).text(made(), DUE)
     assert problem in str(caught.value)
+
+
+def test_a_template_that_extends_what_is_not_there_is_found_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en" / "due.txt.j2").write_text("{% extends 'en/nothing.txt.j2' %}")
+    with pytest.raises(TemplateWrong, match=r"no file en/nothing\.txt\.j2"):
+        Templates(tmp_path).check(shipped_policy())

@@ -1,13 +1,13 @@
 """The ladder file: what it may say, and where customers are thought to be."""
 
-from datetime import time
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from billing_assets.reminders.due import Hours
+from billing_assets.reminders.due import Hours, is_business_day
 from billing_assets.reminders.errors import PolicyError, TemplateWrong
 from billing_assets.reminders.policy import load_policy
 from billing_assets.sandbox.sample.contacts import _COUNTRIES
@@ -54,10 +54,14 @@ def test_a_branch_differs_where_it_says_so_and_only_there(tmp_path: Path) -> Non
         ),
         ({"steps": [{"name": "a", "days": 0, "template": "../due"}]}, "steps.0.template"),
         ({"sender": "nobody"}, "sender"),
+        ({"sender": f"Smith <boss@b.example>, {'Jones and ' * 8}<a@b.example>"}, "more than 60"),
         ({"sender": "a@b.example\nBcc: c@d.example"}, "sender"),
         ({"time_zone": "Europe/Nowhere"}, "time_zone"),
         ({"time_zone": "../../etc/passwd"}, "time_zone"),
         ({"opens": "17:00"}, "business hours"),
+        ({"opens": "16:15"}, "business hours must be an hour at least"),
+        ({"region": "TX"}, "region"),
+        ({"country": None}, "region"),
         ({"opens": "nine"}, "time of day"),
         ({"colour": "red"}, "colour"),
         ({"branches": {"EIRE": {"time_zones": {}}}}, "branches.EIRE.time_zones"),
@@ -98,8 +102,15 @@ def test_hours_may_be_written_with_and_without_quotes(clock: object, tmp_path: P
         ({"timezone": "Mars/Olympus", "country": "FR"}, "", "Europe/Paris", "FR", None),
         ({"country": "us", "region": "US-TX"}, "", "America/Chicago", "US", "TX"),
         ({"country": "DE", "region": "by"}, "", "Europe/Berlin", "DE", "BY"),
+        ({"country": "DE", "region": "nowhere"}, "", "Europe/Berlin", "DE", None),
         ({"country": "RU"}, "", "Europe/London", "RU", None),  # eleven zones and nothing said: as the branch
-        ({"country": "Atlantis"}, "EIRE", "Europe/Dublin", "ATLANTIS", None),
+        ({"country": "Atlantis"}, "EIRE", "Europe/Dublin", "IE", None),
+        ({"country": "United Kingdom"}, "", "Europe/London", "GB", "ENG"),
+        ({"country": "GBR", "region": "GB-SCT"}, "", "Europe/London", "GB", "SCT"),
+        ({"country": "uk", "region": "Kent"}, "", "Europe/London", "GB", "ENG"),
+        ({"country": "USA"}, "", "America/Chicago", "US", None),
+        ({"country": "EL"}, "", "Europe/Athens", "GR", None),
+        ({"country": "GB"}, "EIRE", "Europe/London", "GB", None),  # a part of the country that is not the branch's
         ({"country": None}, "EIRE", "Europe/Dublin", "IE", None),
     ],
 )
@@ -109,6 +120,20 @@ def test_where_a_customer_is_the_contact_says_else_its_country_else_the_branch(
     policy = shipped_policy()
     place = policy.place(contact("1", **who), policy.terms(branch))
     assert (place.time_zone.key, place.country, place.region) == (zone, country, region)
+
+
+@pytest.mark.parametrize(
+    ("country", "day", "works"),
+    [
+        ("GB", "2026-04-06", False),  # Easter Monday
+        ("GB", "2026-08-31", False),  # Summer Bank Holiday
+        ("United Kingdom", "2026-08-31", False),
+        ("IE", "2026-08-31", True),
+    ],
+)
+def test_as_it_ships_england_is_not_written_to_on_its_bank_holidays(country: str, day: str, works: bool) -> None:
+    place = shipped_policy().place(contact("1", country=country), shipped_policy().terms(""))
+    assert is_business_day(date.fromisoformat(day), place.country, place.region) is works
 
 
 def test_every_country_of_the_sample_has_a_time_zone_of_its_own() -> None:

@@ -61,7 +61,7 @@ INSERTED = {
     ("receivables/store.py", "name"): "our own temporary tables",
     ("operations/doctor.py", "record"): "one of our own record types",
     ("operations/doctor.py", "values"): "internal ids, each checked to be digits",
-    ("reminders/store.py", "_KEY"): "our own columns",
+    ("reminders/store.py", "_BARRED"): "our own condition",
     ("staging/corrections/store.py", "columns"): "our own columns",
     ("staging/corrections/store.py", "values"): "placeholders",
     ("staging/corrections/store.py", "where"): "our own condition or nothing",
