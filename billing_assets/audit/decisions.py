@@ -48,7 +48,7 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did. `unchanged` rows said what stood already, `taken_before` of them in an earlier import of this
+    """What an import did. `unchanged` rows said what stands already or were `taken_before`, in an earlier import of this
     very file; `notes` say what a hold came too late for."""
 
     taken: list[Decision]
@@ -72,18 +72,20 @@ def check(
     for row in rows:
         if not row.decision and not row.comment:
             continue
-        problem = _problem(row, subjects.get(row.reference), seen)
         if row.row in taken_before:
+            seen[row.reference] = row.row
             unchanged += 1
-        elif problem:
+        elif problem := _problem(row, subjects.get(row.reference), seen):
             problems.append(problem)
         else:
             subject, decision = subjects[row.reference], row.decision.casefold()
-            seen[row.reference] = row.row
             if (subject.last_decision, subject.last_comment, subject.last_by) == (decision, row.comment, by):
                 unchanged += 1
+            elif stale := _stale(row, subject):
+                problems.append(stale)
             else:
                 decisions.append(Decision(row.row, subject, decision, row.comment))
+            seen[row.reference] = row.row
     return decisions, unchanged, problems
 
 
@@ -114,6 +116,25 @@ def _problem(row: FileRow, subject: Subject | None, seen: Mapping[str, int]) -> 
         return Problem(row.row, "Comment", row.comment.replace("\0", "␀"), "holds a NUL character. Remove it.")
     if decision == "hold":
         return _not_to_be_held(row, subject)
+    return None
+
+
+def _stale(row: FileRow, subject: Subject) -> Problem | None:
+    """Why a row is not taken that was filled in before others decided, or before the document changed.
+
+    A hold is taken also where the document changed: that it waits harms less than that it goes.
+    """
+    seen = files.parse_seen(row.seen)
+    if seen is None:
+        what = "not as it was exported. Take the row from a new `billing audit export`."
+        return Problem(row.row, "For the machine", row.seen, what)
+    if seen.last_decision != (subject.last_id or 0):
+        at = f"{subject.last_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if subject.last_at else "an unknown time"
+        what = f"since this file was exported, {subject.last_by} decided {subject.last_decision} ({at}). Export anew."
+        return Problem(row.row, "Decision", row.decision, what)
+    if seen.content != subject.content and row.decision.casefold() != "hold":
+        what = "what the document charges has changed since this file was exported. Export anew."
+        return Problem(row.row, "Decision", row.decision, what)
     return None
 
 

@@ -44,6 +44,23 @@ class FileRow(NamedTuple):
     number: str
     decision: str
     comment: str
+    seen: str
+
+
+class Seen(NamedTuple):
+    """What an auditor saw of a row when it was exported: the last decision about it, and the mark of its content."""
+
+    last_decision: int
+    content: str
+
+    def __str__(self) -> str:
+        return f"d{self.last_decision}-{self.content}"  # no spreadsheet takes it for a number or a date
+
+
+def parse_seen(text: str) -> Seen | None:
+    """The inverse of `str(Seen)`; None for anything else."""
+    found = re.fullmatch(r"d([0-9]{1,18})-([0-9a-f]{12})", text, re.ASCII)
+    return Seen(int(found[1]), found[2]) if found else None
 
 
 class _Column(NamedTuple):
@@ -84,8 +101,9 @@ _COLUMNS = (
     _Column("Last comment", 30, lambda e: e["comment"], "wrap"),
     _Column("By", 12, lambda e: e["decided_by"]),
     _Column("On", 20, lambda e: e["decided_at"] and f"{e['decided_at'].astimezone(UTC):%Y-%m-%d %H:%M} UTC"),
+    _Column("For the machine", 18, lambda e: str(Seen(e["last_decision"] or 0, e["content"]))),
 )
-_NEEDED = ("Reference", "Number", "Decision", "Comment")
+_NEEDED = ("Reference", "Number", "Decision", "Comment", "For the machine")
 _TITLES = [column.title for column in _COLUMNS]
 
 
@@ -178,7 +196,8 @@ _HELP = (
     "hold      The document is not posted until somebody approves it. Say why under Comment.",
     "comment   Only the comment is kept.",
     "",
-    "Do not change Reference and Number: they say which document is meant. Rows may be sorted, filtered and deleted.",
+    "Do not change Reference, Number and For the machine: they say which document is meant, and what you saw of it.",
+    "Rows may be sorted, filtered and deleted. A file is for one round: to decide anew, export anew.",
     "Then, on the machine of the pipeline: billing audit import FILE --by NAME",
     "",
     "What the findings mean",

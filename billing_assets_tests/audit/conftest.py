@@ -1,5 +1,6 @@
 """A billing system with contracts, our database, staging and the audit between them."""
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -92,15 +93,23 @@ class Office:
     def decide(
         self, *rows: tuple[str, str, str], name: str = "decided.csv", by: str = "Ann", **options: Any
     ) -> Imported:
-        """Imports decisions: number (or contract), decision, comment of each row."""
-        references = {row["number"] or row["contract"]: row["reference"] for row in self.queue()}
+        """Imports decisions on the queue as it stands: number (or contract), decision, comment of each row."""
+        return self.take(self.filled_in(*rows, name=name), by=by, **options)
+
+    def filled_in(self, *rows: tuple[str, str, str], name: str = "decided.csv") -> Path:
+        """A file exported now with these rows filled in, and no others."""
+        with self.export("exported.csv").open(encoding="utf-8-sig", newline="") as file:
+            exported = {row["Number"] or row["Contract"]: row for row in csv.DictReader(file)}
         path = self.folder / name
-        lines = ["Reference,Number,Decision,Comment"]
+        lines = ["Reference,Number,Decision,Comment,For the machine"]
         for number, decision, comment in rows:
             shown = "" if number == CONTRACT else number
-            lines.append(f"{references.get(number, number)},{shown},{decision},{comment}")
+            row = exported.get(number, {})
+            lines.append(
+                f"{row.get('Reference', number)},{shown},{decision},{comment},{row.get('For the machine', '')}"
+            )
         path.write_text("\n".join(lines), encoding="utf-8")
-        return self.take(path, by=by, **options)
+        return path
 
     def take(self, path: Path, by: str = "Ann", **options: Any) -> Imported:
         """Imports a file."""

@@ -6,7 +6,9 @@ from typing import Any
 
 import dagster as dg
 
+from billing_assets.audit.decision_store import subjects
 from billing_assets.audit.decisions import import_decisions
+from billing_assets.audit.files import Seen
 from billing_assets.batches.store import lock, release
 from billing_assets.definitions import build_defs
 from billing_assets.runtime import Runtime
@@ -26,7 +28,10 @@ def audit(system: System, month: str = PERIOD) -> dg.ExecuteInProcessResult:
 def decide(system: System, number: str, decision: str, tmp_path: Path) -> None:
     row: Any = system.state.execute("select id from billing.staged_invoices where number = %s", [number]).fetchone()
     path = tmp_path / f"{decision}.csv"
-    path.write_text(f"Reference,Number,Decision,Comment\n{row['id']},{number},{decision},why\n", encoding="utf-8")
+    (subject,) = subjects(system.state, SOURCE, [str(row["id"])]).values()
+    seen = Seen(subject.last_id or 0, subject.content)
+    titles = "Reference,Number,Decision,Comment,For the machine"
+    path.write_text(f"{titles}\n{row['id']},{number},{decision},why,{seen}\n", encoding="utf-8")
     assert len(import_decisions(system.state, SOURCE, path, "Ann").taken) == 1
 
 

@@ -57,15 +57,44 @@ def test_an_exported_workbook_comes_back_with_what_the_auditor_filled_in(office:
 
 def test_the_same_file_twice_changes_nothing_also_after_others_decided_otherwise(office: Office) -> None:
     queued(office, "1", "2")
-    rows = [("1", "hold", "why?"), ("2", "comment", "looked at it")]
-    assert len(office.decide(*rows).taken) == 2
+    first = office.filled_in(("1", "hold", "why?"), ("2", "comment", "looked at it"))
+    assert len(office.take(first).taken) == 2
     assert len(office.decide(("1", "approve", ""), name="second.csv", by="Bob").taken) == 1
-    once_more = office.decide(*rows)
+    once_more = office.take(first)
     assert (once_more.taken, once_more.unchanged, once_more.taken_before) == ([], 2, 2)
     assert len(office.decide(("1", "approve", ""), name="third.csv", by="Bob").taken) == 0, "it says what stands"
     assert decisions(office) == [("hold", "why?", "Ann"), ("comment", "looked at it", "Ann"), ("approve", "", "Bob")]
     (row, _) = sorted(office.queue(), key=lambda one: one["number"])
     assert (row["decision"], row["decided_by"]) == ("approve", "Bob")
+
+
+def test_a_file_that_is_older_than_what_another_decided_changes_nothing_of_it(office: Office) -> None:
+    queued(office, "1", "2")
+    rows = (("1", "approve", ""), ("2", "perhaps", ""))
+    part, corrected = (office.filled_in(*these, name=f"{n}.csv") for n, these in enumerate([rows, rows[:1]]))
+    mine = office.filled_in(("1", "approve", "seen"), ("2", "approve", ""), name="mine.csv")
+    assert len(office.take(part).taken) == 1
+    assert (office.take(corrected).unchanged, decisions(office)) == (1, [("approve", "", "Ann")]), "it was taken before"
+    assert len(office.decide(("1", "hold", "wait"), name="bob.csv", by="Bob").taken) == 1
+    for stale in (corrected, mine):
+        problem = office.take(stale).problems[0]
+        assert problem[:3] == (2, "Decision", "approve")
+        assert problem.message.startswith("since this file was exported, Bob decided hold (20")
+    assert decisions(office) == [("approve", "", "Ann"), ("hold", "wait", "Bob"), ("approve", "", "Ann")]
+    assert [row["decision"] for row in sorted(office.queue(), key=lambda one: one["number"])] == ["hold", "approve"]
+
+
+def test_an_amount_that_changed_since_the_export_is_not_approved_but_may_be_held(office: Office) -> None:
+    queued(office, "1", "2")
+    path = office.filled_in(("1", "approve", ""), ("2", "approve", ""))
+    holds = office.filled_in(("1", "hold", "why so much?"), name="holds.csv")
+    close_document(office.bench.source, office.bench.row("2")["document_id"])
+    change_document(office.bench.source, office.bench.row("1")["document_id"], currency="EUR")
+    office.bench.stage()
+    result = office.take(path)
+    assert [one.subject.number for one in result.taken] == ["2"], "a document that was closed charges what it did"
+    assert "what the document charges has changed" in str(result.problems[0])
+    assert [one.subject.number for one in office.take(holds).taken] == ["1"]
 
 
 @pytest.mark.parametrize(
@@ -96,32 +125,38 @@ def test_a_wrong_row_is_named_and_the_good_ones_are_taken(
     assert [one.subject.contract for one in corrected.taken] == [CONTRACT], "a contract without a document can be"
 
 
-def test_a_row_whose_number_was_sorted_away_from_its_reference_is_refused(office: Office) -> None:
-    queued(office, "1", "2")
-    references = {row["number"]: row["reference"] for row in office.queue()}
-    path = office.folder / "sorted.csv"
-    path.write_text(f"Reference;Number;Decision;Comment\n{references['1']};2;approve;\n{references['2']};2;approve;x\n")
+def test_a_row_whose_number_or_mark_was_sorted_away_from_its_reference_is_refused(office: Office) -> None:
+    queued(office, "1", "2", "3")
+    path = office.filled_in(("1", "approve", ""), ("2", "approve", "x"), ("3", "approve", ""))
+    head, first, second, third = path.read_text().replace(",", ";").splitlines()
+    first = first.replace(";1;", ";2;")
+    third = third[: third.rindex(";")]
+    path.write_text("\n".join([head, first, second, third]))
     result = office.take(path)
     assert [one.comment for one in result.taken] == ["x"]
-    assert "the reference" in result.problems[0].message
-    assert result.problems[0][:3] == (2, "Number", "2")
+    sorted_away, without_mark = result.problems
+    assert "the reference" in sorted_away.message
+    assert sorted_away[:3] == (2, "Number", "2")
+    assert str(without_mark).startswith("row 4, column For the machine, “”: not as it was exported")
 
 
-def test_two_rows_about_one_document_are_refused(office: Office) -> None:
+def test_two_rows_about_one_document_are_refused_however_often_the_file_is_imported(office: Office) -> None:
     queued(office, "1")
-    result = office.decide(("1", "approve", ""), ("1", "hold", "no"))
-    assert ([one.decision for one in result.taken], result.problems[0].row) == (["approve"], 3)
-    assert "decided in row 2 already" in result.problems[0].message
+    path = office.filled_in(("1", "approve", ""), ("1", "hold", "no"))
+    for taken in (["approve"], []):
+        result = office.take(path)
+        assert ([one.decision for one in result.taken], result.problems[0].row) == (taken, 3)
+        assert "decided in row 2 already" in result.problems[0].message
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("a.txt", b"", "must end in .xlsx or .csv"),
-        ("a.csv", b"", "its first row must have the column Reference, Number, Decision, Comment once"),
-        ("a.csv", b"Reference,Number,Decision,Decision\n", "Decision, Comment once"),
+        ("a.csv", b"", "its first row must have the column Reference, Number, Decision, Comment, For the machine once"),
+        ("a.csv", b"Reference,Number,Decision,Decision,For the machine\n", "Decision, Comment once"),
         ("a.csv", "Reference,Number,Decision,Comment\n1,1,hold,\xe4".encode("latin-1"), "CSV UTF-8"),
-        ("a.csv", b'Reference,Number,Decision,Comment\n1,1,hold,"x', "cannot be read as CSV"),
+        ("a.csv", b'Reference,Number,Decision,Comment,For the machine\n1,1,hold,"x', "cannot be read as CSV"),
         ("a.xlsx", b"PK no workbook", "cannot be read as an Excel file"),
     ],
 )
