@@ -179,5 +179,5 @@ class ReminderSettings(Section):
         None, description="The day on which you begin (YYYY-MM-DD): what fell due for sending earlier is never sent"
     )
     balances_max_age_hours: PositiveFloat = Field(
-        26, description="Nobody is reminded of a balance that was read longer ago than this"
+        26, description="Nobody is reminded of a balance, and no late fee approved, that was read longer ago than this"
     )

@@ -48,8 +48,8 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did. `unchanged` rows said what stands already or were `taken_before`, in an earlier import of this
-    very file; `notes` say what a hold came too late for."""
+    """What an import did. `unchanged` rows say what stands already, or were taken before: `taken_before` in an earlier
+    import of this very file. `notes` say what a hold came too late for."""
 
     taken: list[Decision]
     unchanged: int

@@ -4,7 +4,7 @@ import csv
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -141,8 +141,8 @@ def approve_command(
     if every == bool(number):
         raise SettingsError("Give --number (several times if need be) or --all.")
     with _runtime() as found, found.state() as connection:
-        today = datetime.now(UTC).date()
-        _say("approved", approve(connection, None if every else number, by, why, today))
+        max_age = timedelta(hours=found.settings.reminders.balances_max_age_hours)
+        _say("approved", approve(connection, None if every else number, by, why, datetime.now(UTC), max_age))
 
 
 @fees_app.command("decline")

@@ -4,7 +4,7 @@ Of an invoice NetSuite shows `foreignamountunpaid`, of a credit memo or payment 
 positive and in the transaction's currency; the other is null.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -36,6 +36,14 @@ class OpenItem(NamedTuple):
     open_amount: Decimal
     document_date: str
     due_date: str | None
+
+
+class InvoiceOf(NamedTuple):
+    """An invoice of a customer; both by internal id."""
+
+    netsuite_id: int
+    entity: str
+    external_id: str
 
 
 class OpenSum(NamedTuple):
@@ -85,20 +93,23 @@ def currency_codes(client: NetSuiteClient) -> dict[str, str]:
     return {row["id"]: row["symbol"] for row in rows if row.get("symbol")}
 
 
-def invoices_of(client: NetSuiteClient, entities: Sequence[str], prefix: str) -> Iterator[tuple[str, str]]:
-    """(customer's internal id, external id of one of their invoices that begins with the prefix), where there is one.
+def invoices_of(
+    client: NetSuiteClient, entities: Collection[str], prefix: str, before: int | None = None
+) -> list[InvoiceOf]:
+    """Invoices of at most 1,000 customers (internal ids) whose external id begins with the prefix, the newest first.
 
-    It tells whose customer a payment is of: a payment has no external id of ours. Raises NetSuiteError.
+    A page of 1,000, those with an internal id below `before`. They tell whose customer a payment is of: a payment has
+    no external id of ours. Raises NetSuiteError.
     """
-    for start in range(0, len(entities), PAGE_ROWS):
-        ids = ", ".join(str(int(one)) for one in entities[start : start + PAGE_ROWS])
-        rows = query(
-            client,
-            "SELECT entity, MAX(externalid) AS externalid FROM transaction "  # noqa: S608  numbers, a checked prefix
-            f"WHERE type = 'CustInvc' AND externalid LIKE '{prefix}%' AND entity IN ({ids}) "
-            "GROUP BY entity ORDER BY entity",
-        )
-        yield from ((row["entity"], row["externalid"]) for row in rows)
+    ids = ", ".join(sorted(str(int(one)) for one in entities))
+    older = "" if before is None else f"AND id < {before} "
+    # An underscore in the prefix fits any character; whoever asks compares with the whole external ids anyway.
+    rows = query_page(
+        client,
+        "SELECT id, entity, externalid FROM transaction "  # noqa: S608  numbers, a checked prefix
+        f"WHERE type = 'CustInvc' AND externalid LIKE '{prefix}%' AND entity IN ({ids}) {older}ORDER BY id DESC",
+    )
+    return [InvoiceOf(int(row["id"]), row["entity"], row["externalid"]) for row in rows]
 
 
 def _item(row: dict[str, str]) -> OpenItem:

@@ -9,7 +9,19 @@ from billing_assets.state.database import Connection
 
 _PAGE = 5_000
 # What names an invoice wherever its balance comes from.
-_INVOICE = "coalesce(r.external_id, r.source || '/' || r.transaction_id)"
+_BALANCES = (
+    "(select *, coalesce(external_id, source || '/' || transaction_id) as invoice from billing.open_receivables) as r"
+)
+# The document that we staged for it: by its key where the balance comes from the billing system, else by external id.
+_STAGED = """(
+    (s.source, s.document_id) = (r.source, r.transaction_id) and s.state <> 'gone'
+    or s.external_id = r.invoice and s.kind = 'invoice' and s.state = 'posted')"""
+# NetSuite shows an invoice that was voided in the billing system as open until its credit memo is there.
+_VOIDED = f"""exists (
+    select from billing.staged_invoices as s where {_STAGED} and (
+        s.drift ->> 'source_status' = 'void' or exists (
+            select from billing.proposed_credit_memos as m
+            where m.document = s.id and (m.decision is null or m.decision = 'confirmed'))))"""  # noqa: S608  constants
 _STOPPED = """exists (
     select from billing.collection_stops as c
     where c.customer = r.customer and (c.number is null or c.number = r.number)
@@ -20,7 +32,7 @@ class Delinquent(NamedTuple):
     """An overdue invoice without a stop and without a decided fee.
 
     `credit` is what the customer paid or was credited in this currency and is applied to nothing yet, positive.
-    `spared_*` are the invoice's lines that bear no fee.
+    `spared_*` are the invoice's lines that bear no fee, of `lines` that we know; none where the document is not ours.
     """
 
     invoice: str
@@ -34,6 +46,7 @@ class Delinquent(NamedTuple):
     due_date: date
     open_amount: Decimal
     credit: Decimal
+    lines: int
     spared_items: list[str]
     spared_amounts: list[Decimal]
 
@@ -98,30 +111,35 @@ def begin_proposing(connection: Connection) -> None:
 
 
 def overdue(connection: Connection, day: date, spared: Sequence[str]) -> Iterator[list[Delinquent]]:
-    """Invoices past the due date on them, with neither a stop nor a decided fee, 5,000 at a time.
+    """Invoices past the due date on them, not voided, with neither a stop nor a decided fee, 5,000 at a time.
 
     Those of one customer and currency follow each other, the oldest first.
     """
     with connection.cursor("overdue") as cursor:
         cursor.execute(
             f"""
-            select {_INVOICE} as invoice, r.source, r.transaction_id, r.number, r.customer, r.branch, r.currency,
+            select r.invoice, r.source, r.transaction_id, r.number, r.customer, r.branch, r.currency,
                 r.document_date, r.due_date, r.open_amount, coalesce(p.credit, 0) as credit,
+                coalesce(l.lines, 0) as lines,
                 coalesce(l.items, '{{}}') as spared_items, coalesce(l.amounts, '{{}}') as spared_amounts
-            from billing.open_receivables as r
+            from {_BALANCES}
             left join (
                 select customer, currency, -sum(open_amount) as credit
                 from billing.open_receivables where kind <> 'invoice' group by customer, currency
             ) as p on (p.customer, p.currency) = (r.customer, r.currency)
             left join lateral (
-                select array_agg(i.item) as items, array_agg(i.amount + coalesce(i.tax_amount, 0)) as amounts
+                select count(*) as lines, array_agg(i.item) filter (where i.item = any(%(spared)s)) as items,
+                    array_agg(i.amount + coalesce(i.tax_amount, 0)) filter (where i.item = any(%(spared)s)) as amounts
                 from billing.staged_invoices as s join billing.staged_invoice_lines as i on i.id = s.id
-                where s.external_id = r.external_id and s.state = 'posted' and i.item = any(%(spared)s)
+                where {_STAGED}
             ) as l on cardinality(%(spared)s::text[]) > 0
             where r.kind = 'invoice' and r.due_date < %(day)s and r.open_amount > 0
-                and not {_STOPPED}
+                and not {_STOPPED} and not {_VOIDED}
                 and not exists (
-                    select from billing.late_fees as f where f.invoice = {_INVOICE} and f.state <> 'proposed')
+                    select from billing.late_fees as f where f.invoice = r.invoice and f.state <> 'proposed')
+                and not exists (  -- decided while another document had its number
+                    select from billing.late_fees as f
+                    where (f.source, f.transaction_id) = (r.source, r.transaction_id) and f.state <> 'proposed')
             order by r.customer, r.currency, r.due_date, r.source, r.transaction_id""",  # noqa: S608  constants
             {"day": day, "spared": list(spared)},
         )
@@ -188,11 +206,12 @@ def not_to_approve(
         select r.number,
             case
                 when r.as_of > %(proposed)s then 'proposed for a later day: propose again'
+                when {_VOIDED} then 'it was voided in the billing system'
                 else 'a stop is in force'
             end as why
         from billing.late_fees as r
         where r.state = 'proposed' and (%(numbers)s::text[] is null or r.number = any(%(numbers)s))
-            and (r.as_of > %(proposed)s or {_STOPPED})
+            and (r.as_of > %(proposed)s or {_STOPPED} or {_VOIDED})
         order by r.number""",  # noqa: S608  constants
         {"numbers": None if numbers is None else list(numbers), "proposed": proposed, "day": today},
     )

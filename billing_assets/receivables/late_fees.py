@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -40,15 +40,17 @@ class Decided(NamedTuple):
 def propose(connection: Connection, rules: LateFeeRules, as_of: date, minor_digits: Mapping[str, int]) -> Proposed:
     """Proposes the fee on every invoice that is delinquent on a business day, at most one per invoice for ever.
 
-    An invoice with a stop in force, of a branch without a rule, or whose fee was decided before gets none. Undecided
-    proposals follow the balances: they change, or go when their ground is gone. What the customer paid or was credited
-    and is applied to nothing yet counts as paid, the oldest invoice first. Running it again changes nothing.
+    An invoice that was voided, with a stop in force, of a branch without a rule, or whose fee was decided before gets
+    none, nor one whose lines nobody knows where the rule spares items. Undecided proposals follow the balances: they
+    change, or go when their ground is gone. What the customer paid or was credited and is applied to nothing yet counts
+    as paid, the oldest invoice first. Running it again changes nothing.
     Raises LateFeeError if balances were read before that day: a payment may have come since.
     """
     read_at = store.last_read_at(connection)
     if read_at is None or read_at.astimezone(UTC).date() < as_of:
-        read = "never" if read_at is None else f"{read_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        raise LateFeeError(f"Balances were read {read}; read them first (`billing receivables`), then propose {as_of}.")
+        raise LateFeeError(
+            f"Balances were read {_moment(read_at)}; read them first (`billing receivables`), then propose {as_of}."
+        )
     with connection.transaction():
         fee_store.alone(connection)
         fee_store.begin_proposing(connection)
@@ -59,17 +61,26 @@ def propose(connection: Connection, rules: LateFeeRules, as_of: date, minor_digi
         return Proposed(*fee_store.merge_candidates(connection, as_of))
 
 
-def approve(connection: Connection, numbers: Sequence[str] | None, by: str, why: str, today: date) -> Decided:
-    """Approves the proposals on these invoices, or all that wait, but those with a stop in force.
+def approve(
+    connection: Connection, numbers: Sequence[str] | None, by: str, why: str, now: datetime, max_age: timedelta
+) -> Decided:
+    """Approves the proposals on these invoices, or all that wait, but those voided or with a stop in force.
 
-    Raises LateFeeError if balances were read since the fees were proposed: a payment may have come.
+    Raises LateFeeError if balances were read since the fees were proposed, or longer ago than `max_age`: a payment may
+    have come.
     """
     with connection.transaction():
         fee_store.alone(connection)
         proposed = fee_store.proposed_as_of(connection)
         if proposed is None:
             raise LateFeeError("Balances were read since late fees were proposed. Run `billing late-fees propose`.")
-        refused = fee_store.not_to_approve(connection, numbers, proposed, today)
+        read_at = store.last_read_at(connection)
+        if read_at is None or read_at < now - max_age:
+            raise LateFeeError(
+                f"Balances were read {_moment(read_at)}: a payment may have come since. Run `billing receivables` and "
+                "`billing late-fees propose`, then approve."
+            )
+        refused = fee_store.not_to_approve(connection, numbers, proposed, now.astimezone(UTC).date())
         fees = fee_store.decide(connection, numbers, "approved", by, why, except_for=list(refused))
     return Decided(fees, refused | _unknown(numbers, fees, refused))
 
@@ -91,6 +102,10 @@ def as_charges(fees: Sequence[LateFee], rules: LateFeeRules) -> str:
         reference = f"LATE-FEE-{one.invoice}"
         writer.writerow((reference, one.customer, one.branch, one.number, one.fee, one.currency, one.rule, text))
     return out.getvalue()
+
+
+def _moment(read_at: datetime | None) -> str:
+    return "never" if read_at is None else f"{read_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 class _Credits:
@@ -116,7 +131,7 @@ def _candidate(
     if rule is None:
         return None
     due = pay_by(rule, one.document_date, one.due_date)
-    if as_of <= due:
+    if as_of <= due or (rule.not_penalised_items and not one.lines):
         return None
     if one.currency not in minor_digits:
         raise LateFeeError(f"Invoice {one.number} is in {one.currency}, which the mapping does not know.")

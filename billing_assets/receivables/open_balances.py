@@ -11,7 +11,8 @@ import structlog
 from billing_assets.billing_system import receivables as source_receivables
 from billing_assets.netsuite import open_items as netsuite
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.open_items import OpenSum
+from billing_assets.netsuite.open_items import InvoiceOf, OpenSum
+from billing_assets.netsuite.suiteql import PAGE_ROWS
 from billing_assets.receivables import store
 from billing_assets.receivables.store import NETSUITE, OpenTotal, Receivable
 from billing_assets.state.database import Connection
@@ -92,8 +93,19 @@ def _read_items(connection: Connection, client: NetSuiteClient, currencies: dict
     for page in netsuite.open_items(client):
         store.add_items(connection, page, currencies)
     entities = store.entities_of_payments(connection)
-    store.add_entities(connection, netsuite.invoices_of(client, entities, prefix))
+    for start in range(0, len(entities), PAGE_ROWS):
+        _find_payers(connection, client, set(entities[start : start + PAGE_ROWS]), prefix)
     store.match_items(connection)
+
+
+def _find_payers(connection: Connection, client: NetSuiteClient, unknown: set[str], prefix: str) -> None:
+    """Who these customers of NetSuite are, by what we once posted for them. Others than we may use our prefix."""
+    page: list[InvoiceOf] = []
+    while unknown:
+        page = netsuite.invoices_of(client, unknown, prefix, page[-1].netsuite_id if page else None)
+        unknown -= store.add_entities(connection, page)
+        if len(page) < PAGE_ROWS:
+            return
 
 
 def _by_code(sums: Iterable[OpenSum], currencies: dict[str, str]) -> dict[tuple[str, str], tuple[int, Decimal]]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from billing_assets.netsuite.open_items import OpenItem
+from billing_assets.netsuite.open_items import InvoiceOf, OpenItem
 from billing_assets.state.database import Connection
 
 NETSUITE = "netsuite"
@@ -18,6 +18,7 @@ _COLUMNS = (
     "source, transaction_id, kind, number, external_id, customer, branch, currency, document_date, due_date, total, "
     "open_amount"
 )
+_POSTED = "s.external_id = i.external_id and s.kind = i.kind and s.state = 'posted'"
 
 
 class Receivable(NamedTuple):
@@ -61,7 +62,7 @@ def begin_reading(connection: Connection) -> None:
         "create temporary table read_items (netsuite_id text primary key, kind text, external_id text, number text, "
         "entity text, currency text, total numeric, open_amount numeric, document_date date, due_date date)"
     )
-    connection.execute("create temporary table read_entities (entity text primary key, external_id text)")
+    connection.execute("create temporary table read_entities (entity text primary key, customer text, branch text)")
     connection.execute(
         "create temporary table read_receivables (like billing.open_receivables including defaults, "
         "primary key (source, transaction_id))"
@@ -78,11 +79,23 @@ def add_items(connection: Connection, items: Iterable[OpenItem], currencies: Map
             copy.write_row(one._replace(external_id=external_id, currency=currency))
 
 
-def add_entities(connection: Connection, found: Iterable[tuple[str, str]]) -> None:
-    """Adds NetSuite's customers, each with the external id of an invoice of ours."""
-    with connection.cursor().copy("copy read_entities from stdin") as copy:
-        for row in found:
-            copy.write_row(row)
+def add_entities(connection: Connection, invoices: Sequence[InvoiceOf]) -> set[str]:
+    """Adds NetSuite's customers, each with customer and branch of the first of these invoices that we posted.
+
+    Returns the internal ids of those that have one.
+    """
+    rows = connection.execute(
+        """
+        insert into read_entities
+        select distinct on (i.entity) i.entity, s.customer, s.branch
+        from unnest(%s::text[], %s::text[]) with ordinality as i (entity, external_id, place)
+        join billing.staged_invoices as s
+            on s.external_id = upper(i.external_id) and s.kind = 'invoice' and s.state = 'posted'
+        order by i.entity, i.place
+        on conflict do nothing returning entity""",
+        [[one.entity for one in invoices], [one.external_id for one in invoices]],
+    )
+    return {row["entity"] for row in rows}
 
 
 def add_receivables(connection: Connection, rows: Iterable[Receivable]) -> None:
@@ -93,43 +106,72 @@ def add_receivables(connection: Connection, rows: Iterable[Receivable]) -> None:
 
 
 def entities_of_payments(connection: Connection) -> list[str]:
-    """Internal ids of the customers whose payments were read."""
-    rows = connection.execute("select distinct entity from read_items where kind = 'payment' order by entity")
+    """Internal ids of the customers whose payments were read, and of whom no open invoice tells who they are."""
+    rows = connection.execute(
+        f"""
+        select distinct p.entity from read_items as p
+        where p.kind = 'payment' and p.entity not in (
+            select i.entity from read_items as i join billing.staged_invoices as s on {_POSTED}
+            where i.kind = 'invoice')
+        order by p.entity"""  # noqa: S608  constants
+    )
     return [row["entity"] for row in rows]
 
 
 def match_items(connection: Connection) -> None:
     """Makes receivables of what NetSuite showed: documents that we posted, and payments of the customers that we bill.
 
-    A payment is of no branch: it goes with the branch of the invoice that told whose it is.
+    A payment names no customer of ours and no branch. Where several are billed to one customer of NetSuite, it goes
+    with the one who has most open in its currency, and with that one's branch with most open.
     """
     connection.execute("analyze read_items")
     connection.execute(
         f"""
         insert into read_receivables ({_COLUMNS})
-        select %(source)s, r.netsuite_id, r.kind, s.number, r.external_id, coalesce(s.customer, ''),
-            coalesce(s.branch, ''), r.currency, r.document_date,
-            case r.kind when 'invoice' then coalesce(r.due_date, s.due_date, r.document_date) else r.document_date end,
-            r.total, r.open_amount
-        from read_items as r
-        join billing.staged_invoices as s on s.external_id = r.external_id and s.kind = r.kind and s.state = 'posted'
+        with owed as (
+            select i.entity, i.currency, s.customer, s.branch, sum(i.open_amount) as amount
+            from read_items as i
+            join billing.staged_invoices as s on {_POSTED}
+            where i.kind = 'invoice' group by 1, 2, 3, 4
+            union all
+            select entity, null, customer, branch, 0 from read_entities),
+        payers as (
+            select distinct on (p.entity, p.currency) p.entity, p.currency, o.customer, o.branch
+            from (select distinct entity, currency from read_items where kind = 'payment') as p
+            join (
+                select *, sum(amount) over (partition by entity, currency, customer) as of_customer from owed
+            ) as o on o.entity = p.entity
+            order by p.entity, p.currency, o.currency = p.currency desc nulls last, o.of_customer desc, o.customer,
+                o.amount desc, o.branch)
+        select %(source)s, i.netsuite_id, i.kind, s.number, i.external_id, coalesce(s.customer, ''),
+            coalesce(s.branch, ''), i.currency, coalesce(s.document_date, i.document_date),
+            case i.kind when 'invoice' then coalesce(i.due_date, s.due_date, i.document_date) else i.document_date end,
+            i.total, i.open_amount
+        from read_items as i
+        join billing.staged_invoices as s on {_POSTED}
         union all
-        select %(source)s, r.netsuite_id, r.kind, r.number, r.external_id, coalesce(s.customer, ''),
-            coalesce(s.branch, ''), r.currency, r.document_date, r.document_date, r.total, r.open_amount
+        select %(source)s, r.netsuite_id, r.kind, r.number, r.external_id, coalesce(p.customer, ''),
+            coalesce(p.branch, ''), r.currency, r.document_date, r.document_date, r.total, r.open_amount
         from read_items as r
-        join read_entities as e on e.entity = r.entity
-        join billing.staged_invoices as s
-            on s.external_id = upper(e.external_id) and s.kind = 'invoice' and s.state = 'posted'
+        join payers as p on p.entity = r.entity and p.currency = r.currency
         where r.kind = 'payment'""",  # noqa: S608  a constant
         {"source": NETSUITE},
     )
 
 
 def add_external_ids(connection: Connection) -> None:
-    """Gives rows of the billing system the external id under which we know the document, where we do."""
+    """Gives rows of the billing system the external id under which we know the document, where we do.
+
+    Of several documents with one number, only that has one which is posted.
+    """
     connection.execute(
-        "update read_receivables as r set external_id = s.external_id from billing.staged_invoices as s "
-        "where s.source = r.source and s.document_id = r.transaction_id and s.kind = r.kind"
+        """
+        update read_receivables as r set external_id = s.external_id from billing.staged_invoices as s
+        where s.source = r.source and s.document_id = r.transaction_id and s.kind = r.kind and s.state <> 'gone'
+            and not exists (
+                select from billing.staged_invoices as o
+                where o.external_id = s.external_id and o.id <> s.id and o.state <> 'gone'
+                    and (o.state = 'posted' or s.state <> 'posted'))"""
     )
 
 

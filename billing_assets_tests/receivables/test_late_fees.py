@@ -1,6 +1,7 @@
 """Late fees: proposed once per invoice whatever is rerun, decided by a person, exported, never posted."""
 
 import csv
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,20 +13,25 @@ from hypothesis import strategies as st
 
 from billing_assets.receivables import fee_store
 from billing_assets.receivables.late_fee_rules import LateFeeError, LateFeeRules, load_rules
-from billing_assets.receivables.late_fees import Proposed, approve, as_charges, decline, propose
+from billing_assets.receivables.late_fees import Decided, Proposed, approve, as_charges, decline, propose
 from billing_assets.shipped import shipped
 from billing_assets.state.database import Connection
 from billing_assets_tests.builders import document, line
-from billing_assets_tests.netsuite.rig import Rig
+from billing_assets_tests.netsuite.rig import Rig, stage_rows
 from billing_assets_tests.receivables.balances import READ_AT, read, receivable
 
-RULES = load_rules(shipped("config/late_fees.yaml"))
+SHIPPED = load_rules(shipped("config/late_fees.yaml"))
+RULES = LateFeeRules(rules=tuple(rule.model_copy(update={"not_penalised_items": ()}) for rule in SHIPPED.rules))
 DIGITS = {"GBP": 2}
 AS_OF = date(2011, 1, 15)
 
 
 def proposed(state: Connection, as_of: date = AS_OF, rules: LateFeeRules = RULES) -> Proposed:
     return propose(state, rules, as_of, DIGITS)
+
+
+def approved(state: Connection, numbers: Sequence[str] | None, now: datetime = READ_AT) -> Decided:
+    return approve(state, numbers, "anna", "", now, timedelta(hours=26))
 
 
 def fees(state: Connection) -> dict[str, tuple[str, Decimal, Decimal]]:
@@ -91,7 +97,7 @@ def test_undecided_proposals_follow_the_balances(state: Connection) -> None:
 def test_a_decided_fee_never_comes_again_and_never_changes(state: Connection) -> None:
     read(state, [receivable("1"), receivable("2")])
     proposed(state)
-    assert [one.number for one in approve(state, ["1"], "anna", "", AS_OF).fees] == ["1"]
+    assert [one.number for one in approved(state, ["1"]).fees] == ["1"]
     assert [one.number for one in decline(state, ["2"], "anna", "goodwill").fees] == ["2"]
     read(state, [receivable("1", "500.00"), receivable("2", "500.00")])
     assert proposed(state) == Proposed(0, 0, 0, 0)
@@ -109,9 +115,11 @@ def test_a_decided_fee_never_comes_again_and_never_changes(state: Connection) ->
 def test_the_same_invoice_read_from_another_system_is_the_same_balance(state: Connection) -> None:
     read(state, [receivable("1")])
     proposed(state)
-    approve(state, None, "anna", "", AS_OF)
+    approved(state, None)
     read(state, [receivable("1", source="billing", transaction_id="id-1")])
     assert proposed(state).new == 0
+    read(state, [receivable("1", external_id=None)])
+    assert proposed(state).new == 0, "also while another document has its number"
 
 
 def test_a_fee_is_approved_on_the_balances_that_it_was_proposed_on(state: Connection) -> None:
@@ -119,10 +127,12 @@ def test_a_fee_is_approved_on_the_balances_that_it_was_proposed_on(state: Connec
     proposed(state)
     read(state, [receivable("2", open_amount="60.00"), receivable("3"), receivable("4")])
     with pytest.raises(LateFeeError, match="Balances were read since"):
-        approve(state, ["1"], "anna", "", AS_OF)
+        approved(state, ["1"])
     proposed(state)
     stop(state, "3")
-    decided = approve(state, ["1", "2", "3", "4", "5"], "anna", "", AS_OF)
+    with pytest.raises(LateFeeError, match="Balances were read 2011-03-01 04:15 UTC: a payment may have come since"):
+        approved(state, ["2"], READ_AT + timedelta(hours=27))
+    decided = approved(state, ["1", "2", "3", "4", "5"])
     assert [(one.number, one.fee) for one in decided.fees] == [("2", Decimal(3)), ("4", Decimal(5))]
     assert decided.refused == {
         "1": "there is no undecided proposal on it",
@@ -136,7 +146,7 @@ def test_a_fee_of_a_later_day_is_not_approved_on_an_earlier_one(state: Connectio
     proposed(state, AS_OF + timedelta(days=20))
     read(state, [receivable("1", open_amount="1.00", due_date=AS_OF)])
     proposed(state, AS_OF)
-    assert approve(state, ["1"], "anna", "", AS_OF).refused == {"1": "proposed for a later day: propose again"}
+    assert approved(state, ["1"]).refused == {"1": "proposed for a later day: propose again"}
 
 
 def test_what_a_customer_paid_on_account_counts_as_paid_the_oldest_invoice_first(state: Connection) -> None:
@@ -160,7 +170,7 @@ def test_approved_fees_are_exported_once_as_charges_and_again_under_the_same_ref
     read(state, [receivable("1", "123.45"), receivable("2")])
     proposed(state)
     assert fee_store.to_export(state, again=False) == [], "nothing is charged unasked"
-    approve(state, ["1"], "anna", "", AS_OF)
+    approved(state, ["1"])
     first = fee_store.to_export(state, again=False)
     fee_store.note_exported(state, [one.id for one in first])
     assert fee_store.to_export(state, again=False) == []
@@ -177,13 +187,38 @@ def test_approved_fees_are_exported_once_as_charges_and_again_under_the_same_ref
     }
 
 
-def test_lines_that_never_bear_a_fee_are_taken_off(rig: Rig) -> None:
+def test_lines_that_never_bear_a_fee_are_taken_off_wherever_balances_come_from(rig: Rig) -> None:
     lines = [line(1, "80.00", item="10002"), line(2, "20.00", item="10080")]
     rig.post(rig.planned([document("500001", lines=tuple(lines), branch="USA")]))
-    read(rig.state, [receivable("500001", "100.00")])
     spared = RULES.rules[0].model_copy(update={"not_penalised_items": ("10080",)})
-    proposed(rig.state, rules=LateFeeRules(rules=(spared,)))
-    assert fees(rig.state) == {"500001": ("proposed", Decimal(80), Decimal(4))}
+    stage_rows(rig.state, [document("500002", lines=tuple(lines))], "held")
+    in_billing: dict[str, Any] = {"source": "billing", "external_id": None}
+    rows = [receivable(number, transaction_id=f"id-{number}", **in_billing) for number in ("500001", "500002", "7")]
+    for balances in (rows, [receivable("500001"), receivable("7")]):
+        read(rig.state, balances)
+        proposed(rig.state, rules=LateFeeRules(rules=(spared,)))
+        known = {one.number for one in balances} - {"7"}  # of which nobody knows the lines
+        assert fees(rig.state) == dict.fromkeys(known, ("proposed", Decimal(80), Decimal(4)))
+
+
+def test_an_invoice_that_was_voided_bears_no_fee_though_it_is_open_until_its_credit_memo_is_posted(rig: Rig) -> None:
+    numbers = ["1", "2", "3", "4"]
+    rig.post(rig.planned([document(number, branch="USA") for number in numbers]))
+    read(rig.state, [receivable(number) for number in numbers])
+    rig.state.execute(
+        "insert into billing.proposed_credit_memos (document, total, decision, decided_by, decided_at, why) "
+        "select id, -total, decision, decision, case when decision is not null then now() end, decision "
+        "from billing.staged_invoices "
+        "join (values ('2', null), ('3', 'declined')) as v (number, decision) using (number)"
+    )
+    assert proposed(rig.state).new == 3
+    assert set(fees(rig.state)) == {"1", "3", "4"}
+    void = """update billing.staged_invoices set drift = '{"source_status": "void"}' where number = '1'"""
+    rig.state.execute(void)
+    decided = approved(rig.state, None)
+    assert [one.number for one in decided.fees] == ["3", "4"]
+    assert decided.refused == {"1": "it was voided in the billing system"}
+    assert proposed(rig.state).withdrawn == 1
 
 
 def test_balances_that_are_older_than_the_day_are_not_used(state: Connection) -> None:
@@ -226,7 +261,7 @@ def test_no_balance_is_penalised_twice_whatever_is_rerun_in_whatever_order(
             proposed(state, date(2010, 12, 1) + timedelta(days=days))
         elif what == "approve":
             proposed(state, date(2010, 12, 1) + timedelta(days=days))
-            charged += [one.number for one in approve(state, [number], "a", "", AS_OF).fees]
+            charged += [one.number for one in approved(state, [number]).fees]
         elif what == "decline":
             decline(state, [number], "a", "b")
         else:
@@ -236,9 +271,7 @@ def test_no_balance_is_penalised_twice_whatever_is_rerun_in_whatever_order(
             if one.state != "proposed":
                 assert decided.setdefault(one.number, one.fee) == one.fee
     assert len(charged) == len(set(charged))
-    approved = fee_store.fees(state, "approved")
-    assert sorted(one.number for one in approved) == sorted(charged)
-    total = sum(
-        (Decimal(row["amount"]) for row in csv.DictReader(as_charges(approved, RULES).splitlines())), Decimal(0)
-    )
-    assert total == sum((one.fee for one in approved), Decimal(0))
+    charges = fee_store.fees(state, "approved")
+    assert sorted(one.number for one in charges) == sorted(charged)
+    total = sum((Decimal(row["amount"]) for row in csv.DictReader(as_charges(charges, RULES).splitlines())), Decimal(0))
+    assert total == sum((one.fee for one in charges), Decimal(0))

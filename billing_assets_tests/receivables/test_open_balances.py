@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from billing_assets.billing_system.errors import QueriesMissing, SourceError
 from billing_assets.netsuite import open_items
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteError
-from billing_assets.receivables import store
+from billing_assets.receivables import open_balances, store
 from billing_assets.receivables.open_balances import Reading, read_from_billing_system, read_from_netsuite
 from billing_assets.receivables.store import OpenTotal
 from billing_assets.state.database import Connection
 from billing_assets_tests.builders import credit_memo, document, line
-from billing_assets_tests.netsuite.rig import Rig
+from billing_assets_tests.netsuite.rig import Rig, stage_rows
 
 OTHER_ENTITY = "1002"  # of customer 12347
 STRANGER = "1099"
@@ -63,7 +64,7 @@ def posted(rig: Rig) -> Rig:
     documents = [
         document("500001", line(amount="10.00")),
         document("500002", line(amount="20.05"), customer="12347", branch="France"),
-        document("500003", line(amount="30.00")),
+        document("500003", line(amount="30.00"), posting_date=date(2010, 11, 30)),  # it came late
         credit_memo("C500004", "-4.00"),
     ]
     assert rig.post(rig.planned(documents)).sent == 4
@@ -87,27 +88,59 @@ def test_what_is_open_comes_with_our_customer_and_branch_and_equals_netsuite_s_s
         OpenTotal("ours", "invoice", "GBP", 2, Decimal("45.01")),
         OpenTotal("ours", "payment", "GBP", 1, Decimal("-7.5")),
     ]
-    (due,) = posted.state.execute("select due_date from billing.open_receivables where number = '500002'").fetchall()
-    assert due["due_date"] == date(2010, 12, 5)
+    days = posted.state.execute("select document_date, due_date from billing.open_receivables where kind = 'invoice'")
+    expected = {"document_date": date(2010, 11, 5), "due_date": date(2010, 12, 5)}
+    assert days.fetchall() == [expected, expected], "the bill's date, also where it was posted under another one"
 
 
-def test_what_we_did_not_bill_is_counted_apart_and_not_taken_for_ours(posted: Rig) -> None:
+def test_what_we_did_not_bill_is_counted_apart_and_not_taken_for_ours(
+    posted: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     by_hand: dict[str, Any] = {
         "subsidiary": {"id": "1"},
         "currency": {"externalId": "GBP"},
         "tranDate": "2010-11-20",
         "item": {"items": [{"item": {"id": "101"}, "amount": 3}]},
     }
-    posted.account.created({**by_hand, "entity": {"id": "1001"}, "externalId": "INV-999999"})
+    for n, entity in enumerate(["1001", OTHER_ENTITY, OTHER_ENTITY]):
+        posted.account.created({**by_hand, "entity": {"id": entity}, "externalId": f"INV-99999{n}"})
     posted.account.created({**by_hand, "entity": {"id": STRANGER}})
+    pay(posted, "6", "20.05", invoice="500002", entity=OTHER_ENTITY)
+    pay(posted, "7", "1.00")
+    pay(posted, "8", "3.00", entity=OTHER_ENTITY)
     pay(posted, "9", "2.00", entity=STRANGER)
+    monkeypatch.setattr(open_balances, "PAGE_ROWS", 2)
+    monkeypatch.setattr(open_items, "query_page", partial(_page, rows=2))
+    monkeypatch.setattr(open_items, "PAGE_ROWS", 2)
     reading = read(posted)
     assert reading.differences == []
     assert [one for one in reading.totals if one.whose == "elsewhere"] == [
-        OpenTotal("elsewhere", "invoice", "GBP", 2, Decimal(6)),
+        OpenTotal("elsewhere", "invoice", "GBP", 4, Decimal(12)),
         OpenTotal("elsewhere", "payment", "GBP", 1, Decimal(-2)),
     ]
-    assert set(kept(posted.state)) == {"500001", "500002", "500003", "C500004"}
+    ours = {number: found[:3] for number, found in kept(posted.state).items() if found[0] == "payment"}
+    assert ours == {
+        "PYMT0000002": ("payment", "12346", "United Kingdom"),
+        "PYMT0000003": ("payment", "12347", "France"),
+    }, "whatever else has our prefix, and though nothing of ours is open"
+    assert set(kept(posted.state)) - ours.keys() == {"500001", "500003", "C500004"}
+
+
+def test_a_payment_of_two_customers_on_one_of_netsuite_goes_to_the_one_who_owes_most(
+    posted: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = open_items.open_items
+
+    def on_one(client: NetSuiteClient) -> Iterator[list[open_items.OpenItem]]:
+        yield from ([one._replace(entity="1001") for one in page] for page in pages(client))
+
+    monkeypatch.setattr(open_items, "open_items", on_one)
+    pay(posted, "1", "1.00")
+    read(posted)
+    assert kept(posted.state)["PYMT0000001"][1:3] == ("12346", "United Kingdom"), "40.00 are open against 20.05"
+    pay(posted, "2", "30.00", invoice="500003")
+    read(posted)
+    assert kept(posted.state)["PYMT0000001"][1:3] == ("12347", "France")
 
 
 def test_a_voided_invoice_is_not_open(posted: Rig) -> None:
@@ -158,14 +191,14 @@ def test_rows_that_are_not_what_the_sum_says_are_a_difference(posted: Rig, monke
 
 def test_more_than_a_page_is_read_whole(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(open_items, "PAGE_ROWS", 4)
-    monkeypatch.setattr(open_items, "query_page", _four)
+    monkeypatch.setattr(open_items, "query_page", partial(_page, rows=4))
     assert rig.post(rig.planned([document(str(500_000 + n), line(amount=f"{n + 1}.00")) for n in range(9)])).sent == 9
     assert read(rig).differences == []
     assert len(kept(rig.state)) == 9
 
 
-def _four(client: NetSuiteClient, sql: str) -> list[dict[str, str]]:
-    page = client.suiteql_page(sql, limit=4, offset=0)
+def _page(client: NetSuiteClient, sql: str, rows: int) -> list[dict[str, str]]:
+    page = client.suiteql_page(sql, limit=rows, offset=0)
     return [{name: value for name, value in row.items() if name != "links"} for row in page["items"]]
 
 
@@ -192,13 +225,13 @@ def billing(database: str) -> Iterator[sqlalchemy.Connection]:
     engine = sqlalchemy.create_engine(database, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql(
-            "create table open_items (id bigint, kind text, number text, customer text, branch text, currency text, "
+            "create table open_items (id text, kind text, number text, customer text, branch text, currency text, "
             "day date, due date, total numeric, open_amount numeric)"
         )
         connection.exec_driver_sql(
             "insert into open_items values "
-            "(1, 'invoice', '500001', '12346', 'USA', 'GBP', '2010-11-05', '2010-12-05', 10, 7.25), "
-            "(2, 'payment', 'P-7', '12346', null, 'GBP', '2010-12-01', null, -5, -5)"
+            "('1', 'invoice', '500001', '12346', 'USA', 'GBP', '2010-11-05', '2010-12-05', 10, 7.25), "
+            "('2', 'payment', 'P-7', '12346', null, 'GBP', '2010-12-01', null, -5, -5)"
         )
         yield connection
     engine.dispose()
@@ -215,13 +248,33 @@ def from_billing(state: Connection, database: str) -> Reading:
 
 def test_balances_can_come_from_the_billing_system(posted: Rig, database: str, billing: sqlalchemy.Connection) -> None:
     read(posted)
-    posted.state.execute("update billing.staged_invoices set document_id = '1' where number = 'nobody'")
+    billing.exec_driver_sql("update open_items set id = 'id-500001' where id = '1'")
+    twice = [document("9", document_id=document_id) for document_id in ("id-9", "id-nine")]
+    stage_rows(posted.state, [document("500001", document_id="id-again"), document("500007"), *twice], "held")
+    for number, document_id in (("500001", "id-again"), ("500007", "id-500007"), ("9", "id-9"), ("9", "id-nine")):
+        billing.exec_driver_sql(
+            "insert into open_items select %s, kind, %s, customer, branch, currency, day, due, total, open_amount "
+            "from open_items where id = 'id-500001'",
+            (document_id, number),
+        )
     reading = from_billing(posted.state, database)
     assert reading.differences == []
     assert kept(posted.state) == {
         "500001": ("invoice", "12346", "USA", Decimal(10), Decimal("7.25")),
+        "500007": ("invoice", "12346", "USA", Decimal(10), Decimal("7.25")),
+        "9": ("invoice", "12346", "USA", Decimal(10), Decimal("7.25")),
         "P-7": ("payment", "12346", "", Decimal(-5), Decimal(-5)),
     }, "nothing of NetSuite's balances is left beside them"
+    known = posted.state.execute(
+        "select transaction_id, external_id from billing.open_receivables where kind <> 'payment'"
+    )
+    assert {row["transaction_id"]: row["external_id"] for row in known} == {
+        "id-500001": "INV-500001",
+        "id-again": None,
+        "id-500007": "INV-500007",
+        "id-9": None,
+        "id-nine": None,
+    }, "of several with one number only the posted one is known by it"
 
 
 @pytest.mark.parametrize(
@@ -237,7 +290,7 @@ def test_a_value_that_cannot_be_taken_ends_the_reading_and_leaves_what_was_kept(
     state: Connection, database: str, billing: sqlalchemy.Connection, change: str, says: str
 ) -> None:
     from_billing(state, database)
-    billing.exec_driver_sql(f"update open_items set {change} where id = 1")  # noqa: S608
+    billing.exec_driver_sql(f"update open_items set {change} where id = '1'")  # noqa: S608
     with pytest.raises(SourceError, match=says):
         from_billing(state, database)
     assert len(kept(state)) == 2
