@@ -121,6 +121,26 @@ def test_a_void_that_is_taken_back_withdraws_the_proposal_and_a_new_void_propose
     assert [one.decision for one in corrections(bench.state)] == ["withdrawn", "proposed"]
 
 
+def test_a_declined_void_that_is_taken_back_cannot_be_confirmed_and_a_new_void_proposes_anew(
+    bench: Bench, voided: str
+) -> None:
+    decline(bench.state, "1", by="an auditor", why="credited by hand")
+    bench.state.execute("begin")
+    bench.state.execute("update billing.staged_invoices set drift = null")
+    with pytest.raises(NothingProposedError, match="not void any more"):
+        confirmed(bench)
+    bench.state.execute("rollback")
+    close_document(bench.source, voided)
+    for _ in range(2):
+        bench.stage()
+        with pytest.raises(NothingProposedError, match="not void any more"):
+            confirmed(bench)
+    void_document(bench.source, voided)
+    bench.stage()
+    assert [one.decision for one in corrections(bench.state)] == ["declined", "withdrawn", "proposed"]
+    assert confirmed(bench).decision == "confirmed"
+
+
 def test_only_a_void_of_a_posted_invoice_proposes(bench: Bench) -> None:
     changed, credit = insert_document(bench.source, "1"), insert_document(bench.source, "C1", kind="credit_memo")
     never = insert_document(bench.source, "2", status="open")

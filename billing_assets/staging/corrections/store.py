@@ -8,6 +8,11 @@ from billing_assets.domain.documents import CORRECTIONS
 from billing_assets.staging.store import Incoming
 from billing_assets.state.database import Connection
 
+_TAKEN_BACK = "The void was taken back in the billing system."
+_LAST_DECISION = """(
+    select coalesce(p.decision, 'proposed') from billing.proposed_credit_memos as p
+    where p.document = s.id order by p.id desc limit 1)"""
+
 
 class Correction(NamedTuple):
     """An invoice that was voided after it had been posted, and what was decided about it.
@@ -66,37 +71,50 @@ def credited(connection: Connection, source: str, number: str) -> Decimal:
 
 def propose(connection: Connection, source: str) -> None:
     """A proposal for every posted invoice that is void now and has none, and none any more where the void was taken
-    back before anybody decided. Call after the merge, in its transaction."""
+    back before anybody confirmed it. Call after the merge, in its transaction.
+
+    Where it was declined, the withdrawal is a row of its own: what was decided stays, and a new void is a new question.
+    """
     connection.execute(
         """
         update billing.proposed_credit_memos as p
-        set decision = 'withdrawn', decided_by = 'staging', decided_at = clock_timestamp(),
-            why = 'The void was taken back in the billing system.'
+        set decision = 'withdrawn', decided_by = 'staging', decided_at = clock_timestamp(), why = %(why)s
         from billing.staged_invoices as s, incoming as i
         where p.decision is null and s.id = p.document and s.source = %(source)s
           and i.document_id = s.document_id and i.status <> 'void'""",
-        {"source": source},
+        {"source": source, "why": _TAKEN_BACK},
     )
     connection.execute(
-        """
+        f"""
+        insert into billing.proposed_credit_memos (document, total, decision, decided_by, decided_at, why)
+        select s.id, -s.total, 'withdrawn', 'staging', clock_timestamp(), %(why)s
+        from incoming as i
+        join billing.staged_invoices as s on s.source = %(source)s and s.document_id = i.document_id
+        where i.status <> 'void' and s.kind = 'invoice' and s.state || '' = 'posted' and {_LAST_DECISION} = 'declined'
+        order by s.id""",  # noqa: S608  a constant
+        {"source": source, "why": _TAKEN_BACK},
+    )
+    connection.execute(
+        f"""
         insert into billing.proposed_credit_memos (document, total)
         select s.id, -s.total
         from incoming as i
         join billing.staged_invoices as s on s.source = %(source)s and s.document_id = i.document_id
         where i.status = 'void' and s.kind = 'invoice' and s.state || '' = 'posted'
-          and not exists (
-              select from billing.proposed_credit_memos as p
-              where p.document = s.id and p.decision is distinct from 'withdrawn')
-        order by s.id""",
+          and coalesce({_LAST_DECISION}, 'withdrawn') = 'withdrawn'
+        order by s.id""",  # noqa: S608  a constant
         {"source": source},
     )
 
 
 def latest_for_update(connection: Connection, number: str) -> dict[str, Any] | None:
-    """The last proposal for an invoice, locked, with its decision; None if there is none."""
+    """The last proposal for an invoice, locked, with its decision; None if there is none.
+
+    `source_status`: how the invoice stands in the billing system where it is not as it was posted.
+    """
     return connection.execute(
         """
-        select p.id, p.document, p.decision
+        select p.id, p.document, p.decision, d.drift ->> 'source_status' as source_status
         from billing.proposed_credit_memos as p join billing.staged_invoices as d on d.id = p.document
         where d.number = %s and d.kind = 'invoice' order by p.id desc limit 1 for update of p""",
         [number],

@@ -58,12 +58,15 @@ def confirm(
 ) -> store.Correction:
     """Makes the proposed credit memo for a voided invoice, dated the day of `now` (UTC), and says what became of it.
 
-    Confirmed twice changes nothing; one that was declined may still be confirmed. Raises NothingProposedError.
+    Confirmed twice changes nothing; one that was declined may still be confirmed. Raises NothingProposedError, also
+    where the void was taken back.
     """
     with connection.transaction():
         settle_order(connection)
         proposal = _proposal(connection, number)
         if proposal["decision"] != "confirmed":
+            if proposal["source_status"] not in {SourceStatus.VOID, "missing"}:
+                raise NothingProposedError(f"Invoice {number} is not void any more: no credit memo is made for it.")
             invoice = document_of(store.document(connection, proposal["document"]))
             credit = reversal(invoice, now)
             row = _judged(connection, credit, validation)
