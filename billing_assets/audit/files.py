@@ -21,12 +21,12 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from billing_assets.audit.findings import CODES
+from billing_assets.domain.cells import FORMULA, csv_cell
 
 DECISIONS = ("approve", "hold", "comment")
 """What an auditor may decide."""
 
 _SHEET = "Audit"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LARGEST_FILE = 64 * 2**20
 _LONGEST_CELL = 32_000  # Excel takes 32,767 characters
 _LAST_ROW = 1_048_575
@@ -135,14 +135,9 @@ def _write_csv(path: Path, entries: Iterable[Mapping[str, Any]]) -> int:
         writer = csv.writer(file)
         writer.writerow(_TITLES)
         for entry in entries:
-            writer.writerow([_in_csv(column.value(entry)) for column in _COLUMNS])
+            writer.writerow([csv_cell(column.value(entry)) for column in _COLUMNS])
             count += 1
     return count
-
-
-def _in_csv(value: Any) -> Any:
-    """A text that begins like a formula gets an apostrophe before it: spreadsheets then show it as text."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _write_excel(path: Path, entries: Iterable[Mapping[str, Any]]) -> int:
@@ -181,7 +176,7 @@ def _style(book: xlsxwriter.Workbook, style: str, **more: Any) -> Format:
 def _write_cell(sheet: Worksheet, row: int, place: int, value: Any, style: Format, quoted: Format) -> None:
     if isinstance(value, str):
         if value:  # with the quote it becomes no formula when somebody edits it
-            sheet.write_string(row, place, value[:_LONGEST_CELL], quoted if value.startswith(_FORMULA) else style)
+            sheet.write_string(row, place, value[:_LONGEST_CELL], quoted if value.startswith(FORMULA) else style)
     elif isinstance(value, date):
         sheet.write_datetime(row, place, value, style)
     elif value is not None:
@@ -263,5 +258,5 @@ def _text(cell: Any) -> str:
         return cell.isoformat()[:10]
     if isinstance(cell, Decimal | int | float):
         return str(cell)
-    text = re.sub(r"^'(?=[=+\-@\t\r])", "", str(cell))  # as `_in_csv` wrote it
+    text = re.sub(r"^'(?=[=+\-@\t\r])", "", str(cell))  # as `csv_cell` wrote it
     return text.strip()

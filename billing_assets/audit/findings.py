@@ -3,9 +3,9 @@
 Plain data in, plain data out. `CODES` is the table in docs/reference.md (held equal by a test).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from statistics import median
 from typing import NamedTuple
@@ -64,11 +64,17 @@ class Term(NamedTuple):
             self.ends_on is None or self.ends_on >= month.first
         )
 
-    def covers(self, month: Month) -> bool:
-        """Whether the contract has the service on every day of the month."""
-        return (self.starts_on is None or self.starts_on <= month.first) and (
-            self.ends_on is None or self.ends_on >= month.last
-        )
+
+def cover(terms: Iterable[Term], month: Month) -> bool:
+    """Whether the terms together have the service on every day of the month: at a new price one follows another."""
+    missing = month.first
+    for term in sorted(terms, key=lambda one: one.starts_on or date.min):
+        if term.starts_on is not None and term.starts_on > missing:
+            return False
+        if term.ends_on is None or term.ends_on >= month.last:
+            return True
+        missing = max(missing, term.ends_on + timedelta(days=1))
+    return False
 
 
 class Charged(NamedTuple):
@@ -115,7 +121,7 @@ def judge(one: Charged, month: Month, percent: Decimal) -> Iterator[Found]:
 
 
 def _not_charged(one: Charged, current: Sequence[Term], month: Month) -> Iterator[Found]:
-    if any(term.charged == "monthly" and term.covers(month) for term in current):
+    if cover((term for term in current if term.charged == "monthly"), month):
         expected = next((term.expected for term in current if term.expected is not None), None)
         usual = f" The contract expects {_money(one, expected)}." if expected is not None else ""
         yield _found("SERVICE_MISSING", one, f"Charged monthly, and not charged in this month.{usual}")

@@ -69,7 +69,8 @@ def record_month(connection: Connection, source: str, period: str) -> Recorded:
         """
         select count(*) as documents from billing.month_invoices as m
         join billing.staged_invoices as d on d.id = m.document
-        where d.source = %s and m.period = %s and m.recorded_at is not null""",
+        where d.source = %s and m.period = %s and m.recorded_at is not null
+          and d.state <> 'gone' and d.status = 'closed'""",
         [source, period],
     ).fetchone()
     return Recorded(row["now"] if row else 0, recorded["documents"] if recorded else 0)
@@ -106,7 +107,8 @@ def closed_totals(connection: Connection, source: str, period: str) -> list[dict
         """
         select d.kind, d.currency, count(*) as documents, coalesce(sum(d.total), 0) as total
         from billing.month_invoices as m join billing.staged_invoices as d on d.id = m.document
-        where d.source = %s and m.period = %s and m.recorded_at is not null group by 1, 2 order by 1, 2""",
+        where d.source = %s and m.period = %s and m.recorded_at is not null
+          and d.state <> 'gone' and d.status = 'closed' group by 1, 2 order by 1, 2""",
         [source, period],
     ).fetchall()
 

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
+from billing_assets.domain.cells import csv_cell
 from billing_assets.domain.money import amount
 from billing_assets.operations import sample
 from billing_assets.operations.status import simple_table
@@ -189,7 +190,7 @@ def _write_csv(path: Path, aged: Iterator[Aged]) -> int:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Aged._fields)
         for one in aged:
-            writer.writerow(one)
+            writer.writerow(map(csv_cell, one))
             rows += 1
     return rows
 

@@ -72,6 +72,27 @@ def test_a_monthly_service_must_be_charged_when_the_contract_has_it_the_whole_mo
     assert codes(charged(None, terms=[Term(starts_on, ends_on, "monthly", None)])) == expected
 
 
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        ([(None, 9), (10, None)], ["SERVICE_MISSING"]),
+        ([(10, 30), (1, 9)], ["SERVICE_MISSING"]),
+        ([(None, 20), (5, 6), (15, None)], ["SERVICE_MISSING"]),
+        ([(None, 8), (10, None)], []),
+        ([(1, 9), (10, 29)], []),
+    ],
+)
+def test_a_price_that_changed_within_the_month_leaves_no_gap(
+    days: Sequence[tuple[int | None, int | None]], expected: list[str]
+) -> None:
+    def day(number: int | None) -> date | None:
+        return None if number is None else date(2010, 11, number)
+
+    terms = [Term(day(first), day(last), "monthly", None) for first, last in days]
+    assert codes(charged(None, terms=terms)) == expected
+    assert codes(charged(None, terms=[*terms[1:], terms[0]._replace(charged="usage")])) == []
+
+
 @pytest.mark.parametrize("kind", ["usage", "one_time"])
 def test_what_is_not_charged_monthly_need_not_be_charged(kind: str) -> None:
     assert codes(charged(None, terms=[Term(None, None, kind, None)])) == []

@@ -6,7 +6,14 @@ from typing import Any
 
 from billing_assets.audit import queue, store
 from billing_assets_tests.audit.conftest import CONTRACT, NOVEMBER, Office
-from billing_assets_tests.builders import SOURCE, change_line, close_document, insert_document, shipped_sample_queries
+from billing_assets_tests.builders import (
+    SOURCE,
+    change_line,
+    close_document,
+    insert_document,
+    shipped_sample_queries,
+    void_document,
+)
 
 BEFORE = ["2010-05", "2010-06", "2010-07", "2010-08", "2010-09", "2010-10"]
 HEAT = {"service": "HEAT", "charged": "monthly"}
@@ -162,6 +169,9 @@ def test_what_is_open_is_reported_and_what_closed_is_recorded_once_as_the_months
     assert recorded(office) == [("1", True, True), ("2", True, False), ("3", False, True)]
     office.bench.source.execute("update invoices set status = 'open' where number = '3'")
     assert report(office).recorded == store.Recorded(0, 1), "opened again before it was sent"
+    assert [(row["documents"], row["total"]) for row in report(office).closed] == [(1, 10)]
+    void_document(office.bench.source, first)
+    assert (report(office).recorded, report(office).closed) == (store.Recorded(0, 0), []), "voided before it was sent"
 
 
 def test_auditing_twice_changes_nothing_in_the_queue(office: Office) -> None:

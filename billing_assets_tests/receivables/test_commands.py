@@ -44,15 +44,17 @@ def billing(capsys: pytest.CaptureFixture[str], system: System, sandbox: Running
     return Command(capsys, system, sandbox)
 
 
-def test_a_clerk_s_way_from_payments_to_charges(billing: Command, tmp_path: Path) -> None:
+def test_a_clerk_s_way_from_payments_to_charges(billing: Command, system: System, tmp_path: Path) -> None:
     complete(billing("aging"), 2, ["No balances were read yet. Run `billing receivables`."])
     complete(billing("load-payments"), 0, ["3 payments are new in the sandbox, 0 were there."])
     complete(billing("receivables"), 0, ["Open in netsuite", "ours invoice GBP 2", "ours payment GBP 1"])
 
+    system.state.execute("update billing.open_receivables set branch = '=1+1' where kind = 'payment'")
     whole = tmp_path / "aging.csv"
     said = billing("aging", "--as-of", "2011-01-31", "--csv", str(whole))
     complete(said, 0, ["Receivables as of 2011-01-31", "USA GBP 0.00 0.00", "2 rows in"])
-    row, _ = csv.DictReader(whole.open(encoding="utf-8"))
+    row, other = csv.DictReader(whole.open(encoding="utf-8"))
+    assert other["branch"] == "'=1+1", "no formula in a spreadsheet"
     assert (row["customer"], row["branch"], row["current"], row["items"]) == ("12346", "USA", "0", "2")
 
     fees = "late-fees"
