@@ -36,7 +36,8 @@ class Refused:
 
     `code`, `path` and `detail` join everything that NetSuite named. `known` is false where the text is none that
     the table knows (a custom script's words, or another language than English): look the document up once before
-    it goes to the dead letters, because the text may say "already exists" in words that we cannot read.
+    it goes to the dead letters, because the text may say "already exists" in words that we cannot read. It is false,
+    too, where a credit memo's application is refused: what is open on an invoice may have changed since it was asked.
     """
 
     http_status: int
@@ -174,11 +175,16 @@ def _refusal(status: int, headers: Mapping[str, str], details: tuple[ErrorDetail
     elif "forbidden" in outcomes:
         answer = Forbidden(code, text)
     elif "refused" in outcomes:
-        known = all(rule is not None and rule.name != "OTHER_REFUSAL" for rule in rules)
+        known = all(rule is not None and rule.name != "OTHER_REFUSAL" for rule in rules) and not about_application(path)
         answer = Refused(status, code, path, text, known)
     else:
         answer = _retry(status, details, headers, throttled="throttled" in outcomes)
     return answer
+
+
+def about_application(path: str | None) -> bool:
+    """Whether a refusal names what a credit memo is applied to."""
+    return path is not None and path.startswith("apply")
 
 
 def explain(status: int | None, code: str, detail: str) -> ErrorCode | None:

@@ -12,6 +12,7 @@ from billing_assets.domain.documents import Kind, State
 from billing_assets.netsuite import store
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.comparison import deviations, misapplied
+from billing_assets.netsuite.errors import about_application
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import TRANSACTION_TYPES, NetSuiteMapping
 from billing_assets.netsuite.store import OpenAttempt, Outcome, Unread
@@ -130,7 +131,7 @@ def _judge(
 def _about_its_application(open_attempt: OpenAttempt) -> bool:
     """Whether NetSuite may have refused a credit memo because less was open than it was to settle."""
     path = open_attempt.last_path
-    return bool(open_attempt.posting.credited) and (not path or path.startswith("apply"))
+    return bool(open_attempt.posting.credited) and (not path or about_application(path))
 
 
 def _conflict(open_attempt: OpenAttempt, code: str, detail: str) -> Outcome:

@@ -108,8 +108,9 @@ def test_a_credit_memo_settles_several_invoices_each_with_its_part(rig: Rig) -> 
     assert rig.done()
 
 
+@pytest.mark.parametrize(("paid", "code"), [("8", "USER_ERROR"), ("10", "INVALID_CONTENT")])
 def test_what_is_paid_between_the_question_and_the_credit_memo_is_asked_for_anew(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, paid: str, code: str
 ) -> None:
     post(rig, invoice("1", "10"))
     ask = look_up.open_amounts
@@ -119,14 +120,16 @@ def test_what_is_paid_between_the_question_and_the_credit_memo_is_asked_for_anew
         answer = ask(*arguments)
         answers.append(set(answer.values()))
         if len(answers) == 1:
-            pay(rig, "1", "8")
+            pay(rig, "1", paid)
         return answer
 
     monkeypatch.setattr(posting, "open_amounts", and_then_pay)
     post(rig, credit_memo("C1", "-6", applies_to="1"))
-    assert answers == [{Decimal(10)}, {Decimal(2)}]
+    left = 10 - Decimal(paid)
+    assert answers == [{Decimal(10)}, {left}]
     assert rig.outcomes("C1") == ["refused", "absent", "landed"]
-    assert settled(rig) == amounts(_1="0", C1="2")
+    assert rig.log("C1")[0]["code"] == code
+    assert settled(rig) == {"1": Decimal(0), "C1": left}
     assert rig.done()
 
 
