@@ -263,18 +263,18 @@ def applied(body: dict[str, Any], record: Record, account: Account, names: Names
         names.check(entry, _APPLY, None, path)
         doc = entry.get("doc")
         invoice = account.invoice(doc) if isinstance(doc, dict) else None
+        given = doc.get("id", doc.get("externalId")) if isinstance(doc, dict) else doc
         if (
             invoice is None
             or (invoice.entity, invoice.currency) != (record.entity, record.currency)
             or invoice.id in applications
         ):
-            given = doc.get("id", doc.get("externalId")) if isinstance(doc, dict) else doc
             raise errors.invalid_reference(str(given), "doc", path + "doc")
         if entry.get("apply") is not True:
             continue
         remaining = invoice.total_e4 - account.applied_to(invoice.id, record.id)
         if not remaining:  # [guess] one that is paid is none of those that may be chosen
-            raise errors.invalid_reference(str(doc.get("id", doc.get("externalId"))), "doc", path + "doc")
+            raise errors.invalid_reference(str(given), "doc", path + "doc")
         amount = optional_number(entry, "amount", path)
         amount_e4 = min(remaining, left) if amount is None else rounded_e4(amount, places)
         if amount_e4 > remaining or amount_e4 > left or amount_e4 < 0:
