@@ -13,15 +13,18 @@ _BALANCES = (
     "(select *, coalesce(external_id, source || '/' || transaction_id) as invoice from billing.open_receivables) as r"
 )
 # The document that we staged for it: by its key where the balance comes from the billing system, else by external id.
-_STAGED = """(
-    (s.source, s.document_id) = (r.source, r.transaction_id) and s.state <> 'gone'
-    or s.external_id = r.invoice and s.kind = 'invoice' and s.state = 'posted')"""
+# Looked up for each balance, by index: a join would read all that was ever posted.
+_STAGED = """coalesce(
+    (select s.id from billing.staged_invoices as s
+     where s.source = r.source and s.document_id = r.transaction_id and s.state <> 'gone'),
+    (select s.id from billing.staged_invoices as s
+     where s.external_id = r.invoice and s.kind = 'invoice' and s.state = 'posted' limit 1))"""
 # NetSuite shows an invoice that was voided in the billing system as open until its credit memo is there.
-_VOIDED = f"""exists (
-    select from billing.staged_invoices as s where {_STAGED} and (
-        s.drift ->> 'source_status' = 'void' or exists (
-            select from billing.proposed_credit_memos as m
-            where m.document = s.id and (m.decision is null or m.decision = 'confirmed'))))"""  # noqa: S608  constants
+_VOIDED = f"""coalesce((
+    select s.drift ->> 'source_status' is not distinct from 'void' or exists (
+        select from billing.proposed_credit_memos as m
+        where m.document = s.id and (m.decision is null or m.decision = 'confirmed'))
+    from billing.staged_invoices as s where s.id = {_STAGED}), false)"""  # noqa: S608  constants
 _STOPPED = """exists (
     select from billing.collection_stops as c
     where c.customer = r.customer and (c.number is null or c.number = r.number)
@@ -130,8 +133,8 @@ def overdue(connection: Connection, day: date, spared: Sequence[str]) -> Iterato
             left join lateral (
                 select count(*) as lines, array_agg(i.item) filter (where i.item = any(%(spared)s)) as items,
                     array_agg(i.amount + coalesce(i.tax_amount, 0)) filter (where i.item = any(%(spared)s)) as amounts
-                from billing.staged_invoices as s join billing.staged_invoice_lines as i on i.id = s.id
-                where {_STAGED}
+                from billing.staged_invoice_lines as i
+                where i.id = {_STAGED}
             ) as l on cardinality(%(spared)s::text[]) > 0
             where r.kind = 'invoice' and r.due_date < %(day)s and r.open_amount > 0
                 and not {_STOPPED} and not {_VOIDED}
