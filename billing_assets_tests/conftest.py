@@ -29,8 +29,16 @@ _URL = "BILLING_TEST_DATABASE_URL"
 _HOME = "BILLING_TEST_HOME"  # from xdist's controller to its workers
 
 
-_ON_ONE_WORKER = ("/test_nothing_leaks.py", "/test_web_ui.py", "/sample/test_data.py", "/sample/test_contracts.py")
-"""Files whose tests share a costly fixture. xdist's own mark for it no longer reaches the scheduler with pytest 9.2."""
+_ON_ONE_WORKER = (
+    "/test_nothing_leaks.py",
+    "/test_scenarios.py",
+    "/test_web_ui.py",
+    "/sample/test_data.py",
+    "/sample/test_contracts.py",
+)
+"""Files whose tests share a costly fixture. xdist's own mark for it no longer reaches the scheduler with pytest 9.2.
+
+xdist begins with the scopes of most tests, which are these; so no such file is left to one worker for the end."""
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
