@@ -38,9 +38,15 @@ SLOW = {"latency_median_ms": 60, "latency_sigma": 0.3}
 
 @pytest.fixture
 def system(
-    state_url: str, database: str, sandbox: RunningSandbox, sandbox_account: Account, tmp_path: Path
+    state_url: str,
+    database: str,
+    sandbox: RunningSandbox,
+    sandbox_account: Account,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[System]:
-    """A system whose batches do not rest after a run that left something."""
+    """A system whose batches do not rest after a run that left something, and whose runs look often for their turn."""
+    monkeypatch.setattr("billing_assets.batches.lease._LOOK_AGAIN_SECONDS", 0.1)
     with open_system(state_url, database, sandbox, sandbox_account, tmp_path, lanes=6) as opened:
         settings = opened.runtime.settings
         quick = settings.batches.model_copy(update={"retry_seconds": 0.0, "lease_seconds": 2.0})
