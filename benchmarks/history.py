@@ -270,7 +270,7 @@ _WORK: dict[str, tuple[str, Callable[[History], float]]] = {
 def _play(here: Place, small: bool) -> Iterator[Round]:
     months, month, rounds = (4, 1_000, 1) if small else (MONTHS, MONTH, _ROUNDS)
     with _history(here, months, month) as large, _history(here, 1, month) as little:
-        for number in range(rounds + 1):
+        for number in range(1 if small else 0, rounds + 1):
             for name, (_, work) in _WORK.items():
                 spent = {}
                 for history in (large, little) if number % 2 else (little, large):

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -37,9 +37,10 @@ def _play(here: Place, small: bool) -> Iterator[Round]:
     with sandbox(here.folder / "netsuite-memory") as netsuite:
         with source(here, MONTH if small else ALL, few) as billing:
             there = _documents(billing)
-            little = _peak(here, billing, netsuite)
+            works = (_stage, _plan_and_post) if small else (_stage, _stage, _plan_and_post)
+            little = _peak(here, billing, netsuite, works)
             _multiply(billing, copies=-(-many // there) - 1)
-            yield Round(_peak(here, billing, netsuite), little, _documents(billing))
+            yield Round(_peak(here, billing, netsuite, works), little, _documents(billing))
 
 
 def _multiply(source_url: str, copies: int) -> None:
@@ -57,16 +58,16 @@ def _documents(source_url: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _peak(here: Place, billing: str, netsuite: Sandbox) -> float:
-    """The largest peak (MB) of: a staging, the same again, planning with the posting of a batch; and of any process of
-    PostgreSQL meanwhile, without the buffers that all of them share."""
+def _peak(here: Place, billing: str, netsuite: Sandbox, works: Sequence[Callable[[], None]]) -> float:
+    """The largest peak (MB) of: each of the works in a process of its own; and of any process of PostgreSQL meanwhile,
+    without the buffers that all of them share."""
     netsuite.reset()
     with (
         database(here, migrated=True) as state,
         runtime(here, state, billing, netsuite.settings),
         _watched(state) as seen,
     ):
-        peaks = [alone(one).megabytes for one in (_stage, _stage, _plan_and_post)]
+        peaks = [alone(one).megabytes for one in works]
         return max([*peaks, *seen])
 
 

@@ -8,8 +8,9 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psutil
@@ -29,8 +30,16 @@ _URL = "BILLING_TEST_DATABASE_URL"
 _HOME = "BILLING_TEST_HOME"  # from xdist's controller to its workers
 
 
-_ON_ONE_WORKER = ("/test_nothing_leaks.py", "/test_web_ui.py", "/sample/test_data.py", "/sample/test_contracts.py")
-"""Files whose tests share a costly fixture. xdist's own mark for it no longer reaches the scheduler with pytest 9.2."""
+_ON_ONE_WORKER = (
+    "/test_nothing_leaks.py",
+    "/test_scenarios.py",
+    "/test_web_ui.py",
+    "/sample/test_data.py",
+    "/sample/test_contracts.py",
+)
+"""Files whose tests share a costly fixture. xdist's own mark for it no longer reaches the scheduler with pytest 9.2.
+
+xdist begins with the scopes of most tests, which are these; so no such file is left to one worker for the end."""
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -76,13 +85,6 @@ def server_url() -> str:
     return os.environ.get(_URL) or embedded.start(Path(os.environ[_HOME]), durable=False).url()
 
 
-@pytest.fixture
-def database(server_url: str) -> Iterator[str]:
-    """SQLAlchemy URL of an empty database of the test's own."""
-    with _database(server_url, template="template0") as url:
-        yield url
-
-
 @pytest.fixture(scope="session")
 def _migrated(server_url: str) -> Iterator[str]:
     """Name of a database with all our migrations, to copy: one per worker, as copying needs it to itself."""
@@ -91,17 +93,36 @@ def _migrated(server_url: str) -> Iterator[str]:
         yield make_url(url).database or ""
 
 
+@pytest.fixture(scope="session")
+def _empty_ones(server_url: str) -> Iterator[Callable[[], str]]:
+    with _made_ahead(server_url, "template0") as next_one:
+        yield next_one
+
+
+@pytest.fixture(scope="session")
+def _migrated_ones(server_url: str, _migrated: str) -> Iterator[Callable[[], str]]:
+    with _made_ahead(server_url, _migrated) as next_one:
+        yield next_one
+
+
 @pytest.fixture
-def state_url(server_url: str, _migrated: str) -> Iterator[str]:
-    """SQLAlchemy URL of a database of the test's own with our whole schema, empty."""
-    with _database(server_url, template=_migrated) as url:
+def database(server_url: str, _empty_ones: Callable[[], str]) -> Iterator[str]:
+    """SQLAlchemy URL of an empty database of the test's own."""
+    with _dropped_at_the_end(server_url, _empty_ones()) as url:
         yield url
 
 
 @pytest.fixture
-def another_state_url(server_url: str, _migrated: str) -> Iterator[str]:
+def state_url(server_url: str, _migrated_ones: Callable[[], str]) -> Iterator[str]:
+    """SQLAlchemy URL of a database of the test's own with our whole schema, empty."""
+    with _dropped_at_the_end(server_url, _migrated_ones()) as url:
+        yield url
+
+
+@pytest.fixture
+def another_state_url(server_url: str, _migrated_ones: Callable[[], str]) -> Iterator[str]:
     """A second one, to compare with."""
-    with _database(server_url, template=_migrated) as url:
+    with _dropped_at_the_end(server_url, _migrated_ones()) as url:
         yield url
 
 
@@ -114,16 +135,42 @@ def state_engine(state_url: str) -> Iterator[Engine]:
 
 
 @contextmanager
-def _database(server_url: str, *, template: str) -> Iterator[str]:
-    server = make_url(server_url)
+def _made_ahead(server_url: str, template: str) -> Iterator[Callable[[], str]]:
+    """Gives a new database's name at each call, and makes the next one while the test works: that takes 0.1 s."""
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(_create, server_url, template)
+
+        def next_one() -> str:
+            nonlocal ahead
+            name = ahead.result()
+            ahead = pool.submit(_create, server_url, template)
+            return name
+
+        yield next_one
+        _drop(server_url, ahead.result())
+
+
+def _database(server_url: str, *, template: str) -> AbstractContextManager[str]:
+    return _dropped_at_the_end(server_url, _create(server_url, template))
+
+
+@contextmanager
+def _dropped_at_the_end(server_url: str, name: str) -> Iterator[str]:
+    try:
+        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        _drop(server_url, name)
+
+
+def _create(server_url: str, template: str) -> str:
     name = f"test_{uuid.uuid4().hex}"
-    conninfo = libpq_url(server_url)
-    with psycopg.connect(conninfo, autocommit=True) as connection:
+    with psycopg.connect(libpq_url(server_url), autocommit=True) as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
         )
-    try:
-        yield server.set(database=name).render_as_string(hide_password=False)
-    finally:
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    return name
+
+
+def _drop(server_url: str, name: str) -> None:
+    with psycopg.connect(libpq_url(server_url), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -52,7 +52,7 @@ def settings_for(sandbox: RunningSandbox, **changes: Any) -> Settings:
         "outage_seconds": 0,
     }
     return Settings(
-        netsuite=NetSuiteSettings(**(values | changes)), batches=BatchSettings(lease_seconds=2, stale_lock_minutes=0)
+        netsuite=NetSuiteSettings(**(values | changes)), batches=BatchSettings(lease_seconds=1, stale_lock_minutes=0)
     )
 
 

@@ -23,26 +23,35 @@ DOWN: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture
+def asks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that waits asks NetSuite several times a second whether it is back."""
+    monkeypatch.setattr("billing_assets.netsuite.outage._ASK_EVERY_SECONDS", 0.2)
+
+
+@pytest.mark.usefixtures("asks_often")
 @pytest.mark.parametrize("how", DOWN)
 def test_a_run_waits_through_an_outage_and_posts_the_rest_when_it_is_over(rig: Rig, how: str) -> None:
     rig = rig.changed(outage_seconds=30, max_request_seconds=0.2, read_back_seconds=0.2)
-    rig.account.switch(latency_median_ms=30)
+    rig.account.switch(latency_median_ms=60)
     key = rig.planned(invoices(150))
-    down = threading.Timer(0.3, rig.account.switch, kwargs={"faults": [DOWN[how]]})
-    up = threading.Timer(4, rig.account.switch, kwargs={"faults": []})
-    down.start()
-    up.start()
-    result = rig.post(key)
-    down.join()
-    up.join()
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(rig.post, key)
+        wait_until(lambda: received(rig) > 10)
+        rig.account.switch(faults=[DOWN[how]])
+        time.sleep(1.5)
+        assert not running.done(), "it waits"
+        rig.account.switch(faults=[])
+        result = running.result(60)
     assert result.stopped is None, "one run came through"
-    assert result.seconds > 3.5
+    assert result.seconds > 1.5
     rig.post_until_done()
     rig.assert_whole(150)
 
 
+@pytest.mark.usefixtures("asks_often")
 def test_an_outage_that_lasts_ends_the_run_and_the_next_one_comes_without_a_rest(rig: Rig) -> None:
-    rig = rig.changed(outage_seconds=1)
+    rig = rig.changed(outage_seconds=1, timeout_seconds=1)
     rig.account.switch(faults=[DOWN["a gateway's page"]])
     key = rig.planned(invoices(60))
     result = rig.post(key)
@@ -77,7 +86,7 @@ def test_a_run_whose_connections_are_cut_again_and_again_goes_on_and_knows_what_
 
     cutter = threading.Thread(target=cut)
     cutter.start()
-    threading.Timer(4, stop.set).start()
+    threading.Timer(2, stop.set).start()
     result = rig.post_through_outages(key)
     cutter.join()
     assert result.stopped is None

@@ -31,22 +31,26 @@ def test_what_landed_without_an_answer_is_found_in_the_same_run(rig: Rig, fault:
     assert rig.account.admin("summary")["posts"]["received"] == 60
 
 
-@pytest.mark.parametrize("fault", NEVER_LANDED)
-def test_what_did_not_land_is_sent_again_only_after_its_absence_counts(rig: Rig, fault: str) -> None:
+def test_what_did_not_land_is_sent_again_only_after_its_absence_counts(rig: Rig) -> None:
+    """One document for each way in which a request goes astray, as all of them wait equally long."""
     rig = rig.changed(max_request_seconds=1.5, read_back_seconds=0.1)
-    rig.account.switch(faults=[{**NEVER_LANDED[fault], "external_ids": ["INV-500001"], "next": 1}])
-    key = rig.planned(invoices(5))
+    astray = {str(500_001 + n): fault for n, fault in enumerate(NEVER_LANDED.values())}
+    rig.account.switch(
+        faults=[{**fault, "external_ids": [f"INV-{number}"], "next": 1} for number, fault in astray.items()]
+    )
+    key = rig.planned(invoices(8))
     rig.post(key)
-    assert rig.counts() == {"posted": 4, "posting": 1}
+    assert rig.counts() == {"posted": 4, "posting": 4}
     rig.post(key, "too early", retry_rejected=True)
-    assert rig.counts() == {"posted": 4, "posting": 1}
-    assert rig.account.admin("summary")["posts"]["received"] == 5
+    assert rig.counts() == {"posted": 4, "posting": 4}
+    assert rig.account.admin("summary")["posts"]["received"] == 8
     rig.post_until_done()
-    assert rig.outcomes("500001") == ["unknown", "absent", "landed"]
-    (unknown, absent, _) = rig.log("500001")
-    assert (absent["recorded_at"] - unknown["recorded_at"]).total_seconds() >= 1.6
-    rig.assert_whole(5)
-    assert rig.account.admin("summary")["posts"]["received"] == 6
+    for number, fault in astray.items():
+        assert rig.outcomes(number) == ["unknown", "absent", "landed"], fault
+        (unknown, absent, _) = rig.log(number)
+        assert (absent["recorded_at"] - unknown["recorded_at"]).total_seconds() >= 1.6, fault
+    rig.assert_whole(8)
+    assert rig.account.admin("summary")["posts"]["received"] == 12
 
 
 def test_a_document_that_lands_after_we_gave_up_waiting_is_found_and_never_sent_again(rig: Rig) -> None:
@@ -94,7 +98,7 @@ def test_answers_without_an_outcome_one_after_the_other_stop_the_run_before_the_
     assert "answers in a row had no outcome" in result.stopped
     assert "502" in result.stopped
     counts = rig.counts()
-    assert counts["posting"] < 60
+    assert counts["posting"] < 150, "long before the whole batch; how many are on their way is up to the machine"
     assert counts["posting"] + counts["batched"] == 300
     rig.account.switch(faults=[])
     rig.post_until_done()

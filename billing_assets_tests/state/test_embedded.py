@@ -95,8 +95,7 @@ def kill_hard(server: EmbeddedServer) -> None:
     process = postmaster(server)
     children = process.children()
     process.kill()
-    wait_until(lambda: is_dead(process))
-    psutil.wait_procs(children, timeout=20)
+    wait_until(lambda: all(is_dead(one) for one in [process, *children]))
 
 
 def is_dead(process: psutil.Process) -> bool:

@@ -196,7 +196,7 @@ SCENARIOS: dict[str, Scenario] = {
     "postgres_restart": Scenario(postgres_restart),
     "pg_backend_kill": Scenario(pg_backend_kill, full=12, short=2),
     "pool_exhaustion": Scenario(pool_exhaustion, full=12, short=2),
-    "netsuite_down": Scenario(netsuite_down, full=180, short=6),
+    "netsuite_down": Scenario(netsuite_down, full=180, short=4.5),
     "slow_commit": Scenario(slow_commit, full=12, short=2),
     "rate_storm": Scenario(rate_storm, full=12, short=2),
     "disk_full": Scenario(disk_full, full=12, short=2, volume_megabytes=1500),
