@@ -89,8 +89,8 @@ def started(home: Path, commands: Mapping[str, Sequence[str]]) -> Iterator[list[
             running.append(Process(name, command, _start(home, command, log), log, [time.monotonic()]))
         yield running
     finally:
-        for process in reversed(running):
-            stop_tree(process.handle.pid)
+        stop_trees([process.handle.pid for process in running])
+        for process in running:
             process.handle.wait()
 
 
@@ -131,17 +131,18 @@ def note_process(home: Path, pid: int) -> None:
 
 def stop_noted(home: Path) -> int:
     """Stops what an earlier starter left running. Counts the processes that it found."""
-    found = 0
-    for noted in reversed(_noted(home)):
-        try:
-            same = psutil.Process(noted["pid"]).create_time() == noted["created"]
-        except psutil.NoSuchProcess:
-            continue
-        if same:
-            stop_tree(noted["pid"])
-            found += 1
+    left = [noted["pid"] for noted in _noted(home) if _is_alive(noted)]
+    stop_trees(left)
     (home / _NOTES).unlink(missing_ok=True)
-    return found
+    return len(left)
+
+
+def _is_alive(noted: Mapping[str, Any]) -> bool:
+    """Whether the process runs, and is not another one that got its number since."""
+    try:
+        return bool(psutil.Process(noted["pid"]).create_time() == noted["created"])
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _noted(home: Path) -> list[dict[str, Any]]:
@@ -149,14 +150,18 @@ def _noted(home: Path) -> list[dict[str, Any]]:
     return list(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else []
 
 
-def stop_tree(pid: int) -> None:
-    """Ends a process and all its descendants: asks first, insists after a grace period."""
-    try:
-        root = psutil.Process(pid)
-        family = [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    _signal(family[:1], signal.SIGTERM if os.name == "nt" else signal.SIGINT)
+def stop_trees(pids: Sequence[int]) -> None:
+    """Ends processes and all their descendants, at once: asks first, insists after a grace period."""
+    roots: list[psutil.Process] = []
+    family: list[psutil.Process] = []
+    for pid in pids:
+        try:
+            root = psutil.Process(pid)
+            family += [root, *root.children(recursive=True)]
+            roots.append(root)
+        except psutil.NoSuchProcess:
+            continue
+    _signal(roots, signal.SIGTERM if os.name == "nt" else signal.SIGINT)
     _, alive = psutil.wait_procs(family, timeout=_GRACE_SECONDS / 2)
     _signal(alive, signal.SIGTERM)
     _, alive = psutil.wait_procs(alive, timeout=_GRACE_SECONDS / 2)

@@ -22,7 +22,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect, sync_playwright
 
-from billing_assets.operations.processes import stop_tree
+from billing_assets.operations.processes import stop_trees
 from billing_assets.operations.sample import sandbox_settings, seeded_sandbox
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.settings import variable
@@ -124,9 +124,9 @@ def running(folder: Path, settings: dict[str, str]) -> Iterator[str]:
         _, alive = psutil.wait_procs(family, timeout=5)
         assert not alive, f"`billing up` ended and left processes running: {alive}"
     finally:
-        stop_tree(process.pid)
+        stop_trees([process.pid])
         for left in family:
-            stop_tree(left.pid)
+            stop_trees([left.pid])
         process.wait()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from billing_assets.operations.processes import stop_tree
+from billing_assets.operations.processes import stop_trees
 from billing_assets.state import embedded
 
 _START_SECONDS = 20.0
@@ -45,7 +45,7 @@ def redis(folder: Path) -> Iterator[str]:
         _wait_for_port(port)
         yield f"redis://:{password}@127.0.0.1:{port}"
     finally:
-        stop_tree(server.pid)
+        stop_trees([server.pid])
         server.wait()
 
 

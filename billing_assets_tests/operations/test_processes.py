@@ -17,7 +17,7 @@ from billing_assets.operations.processes import (
     note_process,
     started,
     stop_noted,
-    stop_tree,
+    stop_trees,
     wait_until_answers,
 )
 
@@ -169,5 +169,5 @@ def test_notes_of_several_starters_of_processes_are_kept_side_by_side(
 def test_stopping_what_is_gone_is_harmless(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
     sleeper.kill()
     sleeper.wait()
-    stop_tree(sleeper.pid)
+    stop_trees([sleeper.pid])
     assert stop_noted(tmp_path) == 0

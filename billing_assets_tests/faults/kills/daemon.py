@@ -16,7 +16,7 @@ from functools import partial
 
 import psutil
 
-from billing_assets.operations.processes import daemon_command, stop_tree
+from billing_assets.operations.processes import daemon_command, stop_trees
 from billing_assets.state.database import libpq_url
 from billing_assets_tests.command import PROGRAM
 from billing_assets_tests.faults.kills.rounds import Round, recover
@@ -127,7 +127,7 @@ class Dagster:
         """Ends everything that was started."""
         self._look()
         if self.daemon is not None:
-            stop_tree(self.daemon.pid)
+            stop_trees([self.daemon.pid])
             self.daemon.wait(10)
         for one in self.family:
             if one.is_running():
