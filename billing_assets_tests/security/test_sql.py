@@ -28,9 +28,10 @@ INSERTED = {
     ("batches/store.py", "PLANNABLE"): "our own condition",
     ("batches/store.py", "_LIVE"): "our own condition",
     ("netsuite/lanes.py", "verb"): "try or nothing",
-    ("close/comparison.py", "columns"): "our own columns",
-    ("close/comparison.py", "name"): "our own temporary tables",
-    ("close/comparison.py", "table"): "one of two of our own",
+    ("audit/decision_store.py", "CONTENT"): "our own columns",
+    ("audit/store.py", "CONTENT"): "our own columns",
+    ("close/gathering.py", "columns"): "our own columns",
+    ("close/gathering.py", "name"): "our own temporary tables",
     ("netsuite/month.py", "CREDIT_MEMO"): "a constant",
     ("netsuite/month.py", "INVOICE"): "a constant",
     ("netsuite/month.py", "_COLUMNS"): "our own columns",
@@ -49,12 +50,16 @@ INSERTED = {
     ("netsuite/open_items.py", "_WHERE"): "our own condition",
     ("netsuite/open_items.py", "after"): "a number",
     ("netsuite/open_items.py", "ids"): "internal ids, each made a number",
+    ("netsuite/open_items.py", "older"): "a condition of our own on a number, or nothing",
     ("netsuite/open_items.py", "prefix"): "a prefix of external ids, checked to be [A-Z0-9_-] by the mapping",
     ("receivables/fee_store.py", "_CANDIDATE"): "our own columns",
     ("receivables/fee_store.py", "_FEE"): "our own columns",
-    ("receivables/fee_store.py", "_INVOICE"): "our own columns",
+    ("receivables/fee_store.py", "_BALANCES"): "our own tables and conditions",
+    ("receivables/fee_store.py", "_STAGED"): "our own expression",
     ("receivables/fee_store.py", "_STOPPED"): "our own condition",
+    ("receivables/fee_store.py", "_VOIDED"): "our own condition",
     ("receivables/store.py", "_COLUMNS"): "our own columns",
+    ("receivables/store.py", "_POSTED"): "our own condition",
     ("receivables/store.py", "assignments"): "our own columns",
     ("receivables/store.py", "buckets"): "sums over numbers of our own",
     ("receivables/store.py", "group"): "our own columns",
@@ -62,6 +67,7 @@ INSERTED = {
     ("operations/doctor.py", "record"): "one of our own record types",
     ("operations/doctor.py", "values"): "internal ids, each checked to be digits",
     ("reminders/store.py", "_BARRED"): "our own condition",
+    ("staging/corrections/store.py", "_LAST_DECISION"): "our own expression",
     ("staging/corrections/store.py", "columns"): "our own columns",
     ("staging/corrections/store.py", "values"): "placeholders",
     ("staging/corrections/store.py", "where"): "our own condition or nothing",
@@ -102,6 +108,7 @@ def test_only_names_of_our_own_are_put_into_statements_and_each_is_explained() -
     found = {(where, name) for where, _, name in sql_texts()}
     assert ("netsuite/suiteql.py", "values") in found, "the search finds nothing, so it proves nothing"
     assert found - set(INSERTED) == set(), "bind the value, or say here why it may stand in the statement"
+    assert set(INSERTED) - found == set(), "no statement has these any more"
 
 
 def test_every_exception_from_the_rules_of_security_says_why() -> None:

@@ -13,7 +13,7 @@ from billing_assets.shipped import shipped
 from billing_assets_tests.builders import CUSTOMER, OTHER_CUSTOMER, SOURCE
 from billing_assets_tests.faults.life.view import Ours, Row, SourceDocument, View
 
-_AFTER_POSTING = {"read_back_at", "transaction_number", "difference", "drift", "version"}
+_AFTER_POSTING = {"read_back_at", "transaction_number", "difference", "drift", "drifted_at", "version"}
 """What may still be noted about a posted document."""
 _ON_ITS_WAY = {"batched", "locked", "posting", "rejected"}
 
