@@ -142,6 +142,8 @@ def dagster_on(world: World) -> Iterator[Dagster]:
     ours = {"DAGSTER_HOME": str(home), "DAGSTER_POSTGRES_URL": url}
     world = replace(world, variables={**world.variables, **_QUICK, **ours})
     subprocess.run([PROGRAM, "init"], env=dict(world.variables), capture_output=True, check=True, timeout=120)
+    settings = home / "dagster.yaml"  # a run that is killed while it starts is waited for this long
+    settings.write_text(settings.read_text().replace("start_timeout_seconds: 90", "start_timeout_seconds: 20"))
     running = Dagster(world)
     try:
         running.start()
