@@ -111,7 +111,7 @@ def queue_metadata(
     by_branch: Iterable[Mapping[str, Any]],
     entries: Iterable[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The queue as a clerk reads it: no customer, but numbers, branches, contracts' services, amounts and findings."""
+    """The queue as a clerk reads it: no customer, but numbers, contracts with their services, branches, amounts and findings."""
     by_code, by_branch = list(by_code), list(by_branch)
     metadata: dict[str, Any] = {
         "entries": audited.entries,
@@ -130,7 +130,18 @@ def queue_metadata(
         ),
         "queue": typed_table(
             map(_shown, entries),
-            ["number", "state", "age_days", "branch", "currency", "total", "services", "findings", "decision"],
+            [
+                "number",
+                "contract",
+                "findings",
+                "services",
+                "state",
+                "age_days",
+                "branch",
+                "currency",
+                "total",
+                "decision",
+            ],
         ),
     }
     if audited.shown_bad:
