@@ -111,7 +111,7 @@ def queue_metadata(
     by_branch: Iterable[Mapping[str, Any]],
     entries: Iterable[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The queue as a clerk reads it: no customer, but numbers, contracts with their services, branches, amounts and findings."""
+    """The queue as a clerk reads it: numbers, contracts and services, branches, amounts and findings; no customer."""
     by_code, by_branch = list(by_code), list(by_branch)
     metadata: dict[str, Any] = {
         "entries": audited.entries,
