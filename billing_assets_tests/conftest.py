@@ -30,21 +30,27 @@ _URL = "BILLING_TEST_DATABASE_URL"
 _HOME = "BILLING_TEST_HOME"  # from xdist's controller to its workers
 
 
-_ON_ONE_WORKER = (
-    "/test_nothing_leaks.py",
-    "/test_scenarios.py",
-    "/test_web_ui.py",
-    "/sample/test_data.py",
-    "/sample/test_contracts.py",
-)
-"""Files whose tests share a costly fixture. xdist's own mark for it no longer reaches the scheduler with pytest 9.2.
+_ON_ONE_WORKER = ("/sample/test_data.py", "/sample/test_contracts.py")
+"""Files whose tests share a costly fixture. xdist's own mark for it no longer reaches the scheduler with pytest 9.2."""
 
-xdist begins with the scopes of most tests, which are these; so no such file is left to one worker for the end."""
+_WHOLE_SYSTEMS = (
+    "/browser/test_web_ui.py",
+    "/deploy/test_celery.py",
+    "/end_to_end/test_daemon.py",
+    "/end_to_end/test_up.py",
+    "/faults/test_kill_points.py",
+    "/faults/test_scenarios.py",
+    "/security/test_nothing_leaks.py",
+)
+"""Files that start Dagster or many processes, and wait for them: one after the other on a worker that begins with them,
+so that two never load the machine at once, and the other workers have the rest."""
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
+        if file.endswith(_WHOLE_SYSTEMS):
+            return "whole systems"  # of all scopes the one with the most tests: xdist begins with it
         return file if file.endswith(_ON_ONE_WORKER) else nodeid
 
 
