@@ -41,7 +41,7 @@ class Backlog:
         mapping = self.runtime.mapping
         with self.runtime.state() as connection:
             return [
-                (RECORD_TYPES[Kind(one.document.kind)], mapping.payload(one.document))
+                (RECORD_TYPES[Kind(one.document.kind)], mapping.payload(one.document, one.external_id))
                 for key in self.keys
                 for one in store.in_batch(connection, key)
             ]

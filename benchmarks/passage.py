@@ -11,7 +11,7 @@ from billing_assets.batches import store as batches
 from billing_assets.batches.planning import plan
 from billing_assets.domain.documents import State
 from billing_assets.netsuite import store as posting
-from billing_assets.netsuite.store import Outcome
+from billing_assets.netsuite.store import Outcome, ReadBack
 from billing_assets.retention.archive import CHUNK
 from billing_assets.retention.store import archive
 from billing_assets.settings_sections import BatchSettings
@@ -107,7 +107,7 @@ def _post(url: str, key: str) -> float:
         after = 0
         while waiting := posting.next_to_send(connection, held, _SLICE, after):
             after = waiting[-1].id
-            attempts = posting.record_intents(connection, held, {one.id: bytes(32) for one in waiting})
+            attempts = posting.record_intents(connection, held, dict.fromkeys((one.id for one in waiting), b"{}"))
             landed = [
                 Outcome(document, attempt, "landed", State.POSTED, 204, netsuite_id=str(document), seconds=0.3)
                 for document, attempt in attempts.items()
@@ -115,7 +115,7 @@ def _post(url: str, key: str) -> float:
             posting.record_outcomes(connection, held, landed)
             batches.renew(connection, held, 60)
         unread = posting.unread(connection, held)
-        posting.record_read_back(connection, held, [(one.id, f"INV{one.id}", None) for one in unread])
+        posting.record_read_back(connection, held, [ReadBack(one.id, f"INV{one.id}", None, False) for one in unread])
         batches.release(connection, held, 960)
     return locking
 

@@ -17,10 +17,10 @@ from rich.markup import escape
 
 from billing_assets.audit.files import FileError
 from billing_assets.batches import unlocking
-from billing_assets.batches.store import UnknownBatchError
+from billing_assets.batches.store import LockHeldError, UnknownBatchError
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.close.closing import CloseRefusedError
-from billing_assets.commands import audit, close, receivables, reminders, voids
+from billing_assets.commands import audit, close, differs, receivables, reminders, voids
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.documents import Document, SourceStatus, State
@@ -28,6 +28,7 @@ from billing_assets.domain.money import amount
 from billing_assets.domain.rules import Finding, state_for, validate
 from billing_assets.logs import configure_logs
 from billing_assets.netsuite import store as netsuite_store
+from billing_assets.netsuite.differing import DifferenceError
 from billing_assets.netsuite.dry_run import request_line
 from billing_assets.netsuite.errors import NetSuiteError, explain
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
@@ -81,6 +82,8 @@ _ERRORS = (
     NotTheSampleError,
     ArchiveError,
     CloseRefusedError,
+    DifferenceError,
+    LockHeldError,
     LateFeeError,
     FileError,
     NothingProposedError,
@@ -102,6 +105,7 @@ app.command("files")(close.files_command)
 app.add_typer(receivables.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(voids.app, name="voids")
+app.add_typer(differs.app, name="differs")
 app.command("waiting")(voids.waiting)
 
 Sample = Annotated[bool, typer.Option("--sample", help="Use the sample billing system and the NetSuite sandbox.")]

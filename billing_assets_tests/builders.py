@@ -4,12 +4,13 @@ A document built with defaults only is valid under the shipped mapping: it becom
 The functions that write to the billing database take `source`, a connection in autocommit mode (`open_for_writing`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -98,6 +99,11 @@ def applied(*named: str | None) -> tuple[Application, ...]:
         Application(number or "", None if amount is None else Decimal(amount))
         for number, amount in zip(numbers, amounts, strict=True)
     )
+
+
+def body(mapping: NetSuiteMapping, document: Document, apply: Mapping[str, Decimal] = MappingProxyType({})) -> bytes:
+    """The request body of a document under the external id that it is staged with."""
+    return mapping.payload(document, mapping.external_id(document.kind, document.number), apply)
 
 
 # The billing system

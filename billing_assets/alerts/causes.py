@@ -17,7 +17,7 @@ from billing_assets.domain.documents import State
 Money = tuple[tuple[str, Decimal], ...]
 """Sums by currency, credit memos negative: (("GBP", Decimal("12.50")), …), sorted by currency."""
 
-NEED_PEOPLE = (State.HELD, State.REJECTED)
+NEED_PEOPLE = (State.HELD, State.REJECTED, State.DIFFERS)
 """Unposted states that end only when somebody mends something; the pipeline moves all the others by itself."""
 
 _SHOWN = 5
@@ -212,8 +212,9 @@ def unposted_too_long(waiting: Sequence[Waiting], *, limit_hours: float, ui_url:
                 cause="unposted:needs_people",
                 says="stuck for more than {hours:g} hours until somebody mends them",
                 what_to_do=(
-                    "`billing held` and `billing rejected` list them with the reasons. Mend the source or the mapping: "
-                    "held ones go on by themselves at the next staging, rejected ones after `billing requeue`."
+                    "`billing held`, `billing rejected` and `billing differs list` list them with the reasons. Fix the "
+                    "source or the mapping: held ones go on by themselves at the next staging, rejected ones after "
+                    "`billing requeue`. What differs in NetSuite waits for a decision."
                 ),
                 limit_hours=limit_hours,
                 ui_url=ui_url,

@@ -119,7 +119,7 @@ def stale_locks(connection: Connection, ended_before: datetime) -> list[StaleLoc
 
 
 # How long a closed document has waited must not begin anew when a failed run hands it back: so the earliest of its
-# state, its batch and its first attempt. Two branches, as no single partial index covers all of these states.
+# state, its batch and its first attempt. Several branches, as no single partial index covers all of these states.
 _UNPOSTED = """
 with unposted as (
     select id, state, currency, total, state_since, batch from billing.staged_invoices
@@ -129,6 +129,8 @@ with unposted as (
     union all
     select id, state, currency, total, state_since, batch from billing.staged_invoices
     where state in ('locked', 'posting')
+    union all
+    select id, state, currency, total, state_since, batch from billing.staged_invoices where state = 'differs'
 ), waiting as (
     select d.state, d.currency, d.total, least(d.state_since, b.planned_at, a.started_at) as since
     from unposted as d
@@ -190,13 +192,14 @@ def watermarks(connection: Connection) -> list[Watermark]:
 _LEFT = """
 select coalesce(currency, 'no currency') as currency, count(*) as documents, coalesce(sum(total), 0) as total
 from billing.staged_invoices
-where batch = any(%s) and state in ('batched', 'locked', 'posting', 'rejected')
+where batch = any(%s) and state in ('batched', 'locked', 'posting', 'rejected', 'differs')
 group by 1
 """
 
 
 def left_in_batches(connection: Connection, batches: list[str]) -> Left:
-    """How many documents of these batches are not in NetSuite, and their money: what a failed run leaves behind."""
+    """How many documents of these batches are not in NetSuite as they were sent, and their money: what a failed run
+    leaves behind."""
     rows: list[dict[str, Any]] = connection.execute(_LEFT, (batches,)).fetchall()
     amounts: list[tuple[str, Decimal]] = [(row["currency"], row["total"]) for row in rows]
     return Left(sum(row["documents"] for row in rows), sum_money(amounts))

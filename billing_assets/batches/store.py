@@ -192,7 +192,7 @@ def needing_attention(connection: Connection) -> list[dict[str, Any]]:
         from billing.locked_batches as b
         cross join lateral (  -- batch by batch, each half by its partial index
             select currency, total from billing.staged_invoices
-            where batch = b.partition_key and state in ('batched', 'locked', 'posting', 'rejected')
+            where batch = b.partition_key and state in ('batched', 'locked', 'posting', 'rejected', 'differs')
             union all
             select currency, total from billing.staged_invoices
             where batch = b.partition_key and state = 'posted'
@@ -220,7 +220,7 @@ def lock(
 
     Takes up what is left: documents waiting, those of a run whose lease ended, and, if asked, rejected ones whose month
     is not closed. Open attempts stay `posting` under the new epoch: they are looked up before anything else happens to
-    them.
+    them; so does what `differs`, which may have been corrected in NetSuite.
     A run that holds the batch already gets it again. Raises LockHeldError while another run's lease is live, and
     UnknownBatchError.
     """
@@ -248,7 +248,7 @@ def lock(
         """
         update billing.staged_invoices
         set epoch = %(epoch)s, state = case when state in ('batched', 'rejected') then 'locked' else state end
-        where batch = %(key)s and state in ('batched', 'locked', 'posting', 'rejected')
+        where batch = %(key)s and state in ('batched', 'locked', 'posting', 'rejected', 'differs')
           and (state <> 'rejected' or (
               %(retry_rejected)s and not exists (
                   select from billing.closed_months as m where m.period = staged_invoices.period)))""",
@@ -356,7 +356,7 @@ def settle(connection: Connection, partition_key: str, unknown_after_seconds: fl
                 where a.document = d.id and o.outcome in ('unknown', 'exists')
                 order by o.id desc limit 1) as o on d.state = 'posting'
             where d.batch = %(key)s
-              and (d.state in ('batched', 'locked', 'posting', 'rejected')
+              and (d.state in ('batched', 'locked', 'posting', 'rejected', 'differs')
                    or (d.state = 'posted' and (d.read_back_at is null or d.difference is not null)))
         ) as l
         where b.partition_key = %(key)s returning b.state""",
@@ -394,7 +394,7 @@ def expire(connection: Connection, partition_key: str, stale_minutes: float | No
     if ended is None:
         return False
     connection.execute(
-        "update billing.staged_invoices set epoch = %s where batch = %s and state in ('locked', 'posting')",
+        "update billing.staged_invoices set epoch = %s where batch = %s and state in ('locked', 'posting', 'differs')",
         [ended["epoch"], partition_key],
     )
     return True

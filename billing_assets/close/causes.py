@@ -53,6 +53,11 @@ CAUSES: dict[str, Cause] = {
         "It changed in the billing system after it was posted, and somebody accepted that.",
         "`billing close accepted` says why.",
     ),
+    "DIFFERENCE_ACCEPTED": Cause(
+        Sort.DECIDED,
+        "NetSuite has it otherwise than it was sent, and a person accepted that.",
+        "`billing differs list --all` says why.",
+    ),
     "MOVED_LATER": Cause(
         Sort.EXPLAINED, "Came after its month was closed for good, and goes with a later one.", "Nothing."
     ),
@@ -84,6 +89,18 @@ CAUSES: dict[str, Cause] = {
         "It was voided in the billing system after it was posted.",
         "An invoice: confirm or decline the credit memo that is proposed (`billing voids list`), and have it posted. "
         "A credit memo: issue an invoice, then `billing close accept`.",
+    ),
+    "DIFFERS": Cause(
+        Sort.DIFFERS,
+        "NetSuite has it under our external id, but not as it was sent.",
+        "It is ours: do not delete it. Correct it there, then `billing differs check`; or `billing differs accept`; or "
+        "credit it there, then `billing differs credited`.",
+    ),
+    "CONTENT_NOT_PROVEN": Cause(
+        Sort.DIFFERS,
+        "NetSuite had it before we sent it, with the same header; whether with the same lines could not be seen.",
+        "Let the integration's role see transaction lines and materialize its batch again; or compare them by hand, "
+        "then `billing differs accept`.",
     ),
     "NOT_STAGED": Cause(Sort.DIFFERS, "The billing system has it, staging does not.", _STAGE),
     "STAGED_OTHERWISE": Cause(Sort.DIFFERS, "Staging holds it otherwise than the billing system shows it.", _STAGE),
@@ -120,8 +137,9 @@ CAUSES: dict[str, Cause] = {
     ),
     "NOT_IN_BILLING": Cause(
         Sort.DIFFERS,
-        "NetSuite has a transaction under an external id of ours that we did not post.",
-        "Find out who made it, and delete it or give it another external id.",
+        "NetSuite has a transaction under an external id of ours, and our database has no attempt to post it.",
+        "Find out who made it. After a restored backup it may be ours: `billing restore list`. Give it another "
+        "external id only where it was entered by hand.",
     ),
 }
 

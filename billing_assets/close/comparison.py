@@ -30,7 +30,7 @@ _COMPARE = """
     ), s as (
         select id, source, document_id, kind, number, status, branch, customer, currency, document_date, posting_date,
                period, total, state, batch, findings, drift, external_id, netsuite_id, transaction_number, created_at,
-               posted_at, read_back_at, difference, {key} as customer_key
+               posted_at, read_back_at, difference, unproven, {key} as customer_key
         from billing.staged_invoices
         where id in (
             select id from billing.staged_invoices where period = {period}
@@ -39,13 +39,13 @@ _COMPARE = """
             where i.source = {source})
     ), by_id as (
         select n.netsuite_id, s.id from month_netsuite as n
-        join s on s.netsuite_id = n.netsuite_id and s.state = 'posted'
+        join s on s.netsuite_id = n.netsuite_id and s.state in ('posted', 'differs')
     ), matched as (
         select * from by_id
         union all
         select n.netsuite_id, s.id from month_netsuite as n
         join s on s.external_id = n.external_id
-              and s.state in ('ready', 'batched', 'locked', 'posting', 'posted', 'rejected')
+              and s.state in ('ready', 'batched', 'locked', 'posting', 'posted', 'rejected', 'differs')
         where not exists (select from by_id as i where i.netsuite_id = n.netsuite_id)
           and not exists (select from by_id as i where i.id = s.id)
     ), decided as (  -- the last word on an invoice that was voided after posting
@@ -55,20 +55,29 @@ _COMPARE = """
     ), accepted as (
         select distinct on (document, drift) document, drift, accepted_by
         from billing.accepted_drifts order by document, drift, id desc
+    ), answered_for as (  -- counts as long as NetSuite has what was accepted
+        select distinct on (document) document, netsuite_id, decided_by, found ->> 'type' as type,
+            found ->> 'entity' as entity, found ->> 'currency' as currency, (found ->> 'total')::numeric as total,
+            found ->> 'tran_date' as tran_date, found ->> 'voided' as voided
+        from billing.accepted_differences order by document, id desc
     ), side_by_side as (
         select
             s.id, coalesce(s.kind, b.kind) as kind, coalesce(s.number, b.number) as number,
             coalesce(s.branch, b.branch) as branch, coalesce(s.currency, b.currency) as currency,
             s.state, s.batch, s.period, s.document_date, s.posting_date, s.posted_at, s.created_at, s.total as staged,
             s.external_id, s.netsuite_id, s.transaction_number, s.findings, s.drift, s.kind as our_kind, s.source,
-            s.read_back_at, s.difference,
+            s.read_back_at, s.difference, s.unproven,
+            (t.netsuite_id, t.type, t.entity, t.currency, t.total, t.tran_date, t.voided) is not distinct from
+                (n.netsuite_id, n.type, n.entity, n.currency, n.absolute_total, n.tran_date::text, n.voided::text)
+                as difference_accepted,
             b.times is null as not_in_billing, b.document_id is null as without_id, b.status as source_status,
             b.total as billed, coalesce(coalesce(b.status, s.drift ->> 'source_status') = 'void', false) as void,
             n.netsuite_id as their_id, n.external_id as their_external_id, n.type, n.entity, n.voided, n.tran_date,
             n.absolute_total,
             case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end as netsuite,
             s.source is not distinct from {source} as of_source,
-            p.decision, coalesce(a.accepted_by, p.decided_by) as decided_by, coalesce(p.credited, false) as credited,
+            p.decision, coalesce(a.accepted_by, p.decided_by, t.decided_by) as decided_by,
+            coalesce(p.credited, false) as credited,
             -- as it was accepted, and as staging saw it then
             a.document is not null and (b.times is null or (b.status, b.total) is not distinct from
                 (s.drift ->> 'source_status', (s.drift ->> 'source_total')::numeric)) as accepted,
@@ -86,6 +95,7 @@ _COMPARE = """
         left join month_currencies as c on c.code = s.currency
         left join decided as p on p.document = s.id
         left join accepted as a on a.document = s.id and a.drift = s.drift
+        left join answered_for as t on t.document = s.id
         where not (b.times is null and s.state = 'gone')
     ), judged as (
         select d.*,
@@ -109,6 +119,7 @@ _COMPARE = """
                 when d.period <> {period} then case when d.accepted then 'ACCEPTED' else 'CHANGED_AFTER_POSTING' end
                 when d.their_id is null then 'DELETED_IN_NETSUITE'
                 when d.their_id <> d.netsuite_id then 'ID_DIFFERS'
+                when d.difference_accepted then 'DIFFERENCE_ACCEPTED'
                 when d.voided then 'VOIDED_IN_NETSUITE'
                 when d.type <> case d.our_kind when 'credit_memo' then 'CustCred' else 'CustInvc' end
                     then 'TYPE_DIFFERS'
@@ -119,11 +130,13 @@ _COMPARE = """
                 when d.expected_entity is null or d.expected_currency is null then 'UNMAPPED'
                 when d.their_external_id is distinct from d.external_id then 'EXTERNAL_ID_DIFFERS'
                 when d.read_back_at is null then 'NOT_READ_BACK'
-                when d.difference is not null then 'READ_BACK_DIFFERS'
+                when d.difference is not null then
+                    case when d.unproven then 'CONTENT_NOT_PROVEN' else 'READ_BACK_DIFFERS' end
                 when d.void and d.credited then 'VOID_CREDITED'
                 when d.void and d.decision = 'declined' then 'VOID_DECLINED'
                 when d.accepted then 'ACCEPTED' end
             when d.state = 'posting' then 'UNKNOWN'
+            when d.state = 'differs' then 'DIFFERS'
             when d.their_id is not null then 'NOT_IN_BILLING'
             when d.state = 'gone' and d.source_status = 'void' then 'VOIDED'
             when d.state = 'gone' or d.not_in_billing and d.of_source and d.document_date >= {first}
@@ -159,7 +172,12 @@ _COMPARE = """
     left join lateral (  -- it was looked for by its internal id
         select e.type, e.tran_date, e.external_id,
             case when e.type not in ('CustInvc', 'CustCred') then 'TYPE_DIFFERS'
-            when e.tran_date < {first} or e.tran_date >= {end} then 'DATED_ELSEWHERE'
+            when e.tran_date < {first} or e.tran_date >= {end} then case when exists (
+                select from answered_for as t
+                where t.document = j.id
+                  and (t.netsuite_id, t.type, t.entity, t.currency, t.total, t.tran_date, t.voided) is not distinct from
+                      (e.netsuite_id, e.type, e.entity, e.currency, e.absolute_total, e.tran_date::text, e.voided::text)
+                ) then 'DIFFERENCE_ACCEPTED' else 'DATED_ELSEWHERE' end
             else 'NOT_READ_BACK' end as cause  -- it appeared while we compared
         from month_elsewhere as e where j.cause = 'DELETED_IN_NETSUITE' and e.netsuite_id = j.netsuite_id) as e on true
     left join lateral (
@@ -178,16 +196,21 @@ _COMPARE = """
     union all
     select
         case n.type when 'CustCred' then 'credit_memo' else 'invoice' end, coalesce(o.number, n.external_id), o.branch,
-        coalesce(c.code, n.currency), case when o.netsuite_id = n.netsuite_id then 'DATED_ELSEWHERE'
+        coalesce(c.code, n.currency), case when o.netsuite_id = n.netsuite_id then
+            case when o.accepted then 'DIFFERENCE_ACCEPTED' else 'DATED_ELSEWHERE' end
         else 'NOT_IN_BILLING' end, o.state, null, null, 0, 0, t.netsuite, t.netsuite, false, true, null, false,
         o.period, o.document_date, null, null, null, null, null, n.external_id, n.netsuite_id, n.transaction_number,
-        null, null, null, n.type, n.tran_date, n.external_id, n.netsuite_id, n.entity, null, n.currency, null
+        null, null, o.decided_by, n.type, n.tran_date, n.external_id, n.netsuite_id, n.entity, null, n.currency, null
     from month_netsuite as n
     cross join lateral (
         select case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end as netsuite) as t
     left join month_currencies as c on c.netsuite_id = n.currency
     left join lateral (
-        select s.number, s.branch, s.state, s.period, s.document_date, s.netsuite_id from billing.staged_invoices as s
+        select s.number, s.branch, s.state, s.period, s.document_date, s.netsuite_id, t.decided_by,
+            (t.netsuite_id, t.type, t.entity, t.currency, t.total, t.tran_date, t.voided) is not distinct from
+                (n.netsuite_id, n.type, n.entity, n.currency, n.absolute_total, n.tran_date::text, n.voided::text)
+                as accepted
+        from billing.staged_invoices as s left join answered_for as t on t.document = s.id
         where s.external_id = n.external_id order by s.state = 'posted' desc, s.id limit 1) as o on true
     where n.ours and not exists (select from matched as m where m.netsuite_id = n.netsuite_id)"""
 

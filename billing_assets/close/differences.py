@@ -87,6 +87,8 @@ _SAYS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "ACCEPTED": _accepted,
     "WAITS_FOR_INVOICE": lambda row: f"It waits for invoice {row['detail']}",
     "READ_BACK_DIFFERS": lambda row: f"NetSuite has {row['detail']}.",
+    "DIFFERS": lambda row: row["detail"] or _meaning(row),
+    "DIFFERENCE_ACCEPTED": lambda row: f"{_meaning(row)[:-1]}: {row['decided_by']}.",
     "UNMAPPED": lambda row: (
         f"The mapping does not know its {'currency' if row['expected_entity'] else 'customer'} any more."
     ),

@@ -90,11 +90,12 @@ def add_references(
 
 
 def missing_in_netsuite(connection: Connection, period: str, began: datetime) -> list[str]:
-    """Internal ids of what was posted in a month before `began` and is not among its transactions."""
+    """Internal ids of what was posted in a month before `began`, or differs, and is not among its transactions."""
     rows = connection.execute(
         """
         select s.netsuite_id from billing.staged_invoices as s
-        where s.period = %s and s.state = 'posted' and s.posted_at < %s
+        where s.period = %s and s.netsuite_id is not null
+          and (s.state = 'posted' and s.posted_at < %s or s.state = 'differs')
           and not exists (select from month_netsuite as n where n.netsuite_id = s.netsuite_id)
         order by s.id""",
         [period, began],

@@ -25,7 +25,9 @@ from billing_assets.netsuite.mapping_file import is_document_column
 from billing_assets.netsuite.month import customers_by_external_id, month_transactions, transactions_by_id
 from billing_assets.state.database import Connection
 
-IN_FLIGHT = frozenset({State.OPEN, State.READY, State.BATCHED, State.LOCKED, State.POSTING, State.REJECTED})
+IN_FLIGHT = frozenset(
+    {State.OPEN, State.READY, State.BATCHED, State.LOCKED, State.POSTING, State.REJECTED, State.DIFFERS}
+)
 """States in which a document still has a way to go before the month is complete."""
 
 NOT_STAGED = "not_staged"

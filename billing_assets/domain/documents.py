@@ -39,7 +39,8 @@ class State(StrEnum):
     LOCKED = "locked"  # a live run holds it by lease and epoch
     POSTING = "posting"  # the intent is committed, the outcome is not known
     POSTED = "posted"  # NetSuite has it; never changes again
-    REJECTED = "rejected"  # NetSuite refused it for good (the dead letter)
+    REJECTED = "rejected"  # NetSuite refused it for good and has nothing (the dead letter)
+    DIFFERS = "differs"  # NetSuite has it under our external id, not as it was sent
     GONE = "gone"  # disappeared from the source, or was voided there, before it was posted
 
 
@@ -55,8 +56,10 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.REJECTED: _AT_REST | {State.LOCKED},
     # A run has it: only that run, or the unlocking after its lease ended, may move it.
     State.LOCKED: frozenset({State.POSTING, State.BATCHED, State.READY, State.HELD}),
-    State.POSTING: frozenset({State.POSTED, State.REJECTED, State.LOCKED}),
+    State.POSTING: frozenset({State.POSTED, State.REJECTED, State.DIFFERS, State.LOCKED}),
     State.POSTED: frozenset(),
+    # A person accepted it, or it was corrected there; or it was deleted there, and NetSuite has nothing any more.
+    State.DIFFERS: frozenset({State.POSTED, State.REJECTED}),
     # A source that shows the document again (a replica that lagged) brings it back: nothing is dropped.
     State.GONE: _AT_REST - {State.GONE},
 }

@@ -170,6 +170,7 @@ def _what_is_left(
 ) -> str:
     names = {
         "documents_rejected": "rejected by NetSuite",
+        "documents_differs": "in NetSuite, but not as sent (`billing differs list`)",
         "documents_posting": "of unknown outcome, looked up again when due",
         "documents_batched": "not sent",
     }

@@ -34,4 +34,6 @@ def request_line(mapping: NetSuiteMapping, posting: Posting) -> bytes:
     An invoice that is credited counts as open in full; NetSuite is asked when the credit memo is posted.
     """
     record_type = RECORD_TYPES[Kind(posting.document.kind)]
-    return f"POST {record_type} ".encode() + mapping.payload(posting.document, apply_now(posting, {}, {}))
+    return f"POST {record_type} ".encode() + mapping.payload(
+        posting.document, posting.external_id, apply_now(posting, {}, {})
+    )

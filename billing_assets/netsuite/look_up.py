@@ -1,21 +1,21 @@
 """What NetSuite has of our documents: settling attempts without a known end, and reading a batch back to the cent."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
-import orjson
-
 from billing_assets.batches.lease import Lease
 from billing_assets.domain.documents import Kind, State
+from billing_assets.domain.money import canonical
 from billing_assets.netsuite import store
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.comparison import deviations, misapplied
+from billing_assets.netsuite.content import NOT_PROVEN, Content, compare_lines, header_sent
 from billing_assets.netsuite.errors import about_application
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import TRANSACTION_TYPES, NetSuiteMapping
-from billing_assets.netsuite.store import OpenAttempt, Outcome, Unread
+from billing_assets.netsuite.store import OpenAttempt, Outcome, Posting, ReadBack, Unread
 from billing_assets.netsuite.suiteql import (
     ExternalIdConflict,
     NetSuiteTransaction,
@@ -43,7 +43,8 @@ def settle_open_attempts(
     *,
     apply_anew: bool = False,
 ) -> list[Outcome]:
-    """Looks every open attempt of the batch up and records what it finds: posted, refused, surely absent, still open.
+    """Looks every open attempt of the batch up and records what it finds: posted, there but different, refused, surely
+    absent, still open. What differed before is looked at again: it may have been corrected in NetSuite.
 
     Absence counts only when NetSuite can no longer be working on the request, or when it had refused the document in
     words that only needed this look. A credit memo whose application it refused goes back to be sent with what is open
@@ -54,14 +55,30 @@ def settle_open_attempts(
     if not attempts:
         return []
     found: dict[str, NetSuiteTransaction | ExternalIdConflict] = {}
-    with _lane(lanes, lease):
-        found |= find_by_external_ids(client, [attempt.posting.external_id for attempt in attempts])
+    credits_ = any(attempt.last_outcome == "exists" and attempt.posting.document.targets for attempt in attempts)
+    with lane(lanes, lease):
+        found |= find_by_external_ids(client, [one.posting.external_id for one in attempts], applied=credits_)
         hidden = [
-            a.posting.external_id for a in attempts if a.last_outcome == "exists" and a.posting.external_id not in found
+            a.posting.external_id
+            for a in attempts
+            if a.last_outcome in {"exists", "conflict"} and a.posting.external_id not in found
         ]
-        if hidden:  # entered by somebody else in another case: NetSuite's uniqueness ignores it, SuiteQL does not
-            found |= find_by_external_ids(client, hidden, any_case=True)
-    judged = [_judge(attempt, found.get(attempt.posting.external_id), mapping, apply_anew) for attempt in attempts]
+        if hidden:  # entered by hand in another case: NetSuite's uniqueness ignores it, SuiteQL does not
+            found |= find_by_external_ids(client, hidden, any_case=True, applied=credits_)
+    unexplained = {
+        there.netsuite_id: attempt.payload
+        for attempt in attempts
+        if isinstance(there := found.get(attempt.posting.external_id), NetSuiteTransaction)
+        and not attempt.may_have_landed
+        and attempt.payload is not None
+    }
+    contents: dict[str, Content] = {}
+    if unexplained:
+        with lane(lanes, lease):
+            contents = compare_lines(client, unexplained)
+    judged = [
+        _judge(attempt, found.get(attempt.posting.external_id), mapping, contents, apply_anew) for attempt in attempts
+    ]
     outcomes = [outcome for outcome in judged if outcome is not None]
     if outcomes:
         store.record_outcomes(connection, lease.lock, outcomes)
@@ -69,7 +86,7 @@ def settle_open_attempts(
 
 
 @contextmanager
-def _lane(lanes: Lanes, lease: Lease) -> Iterator[None]:
+def lane(lanes: Lanes, lease: Lease) -> Iterator[None]:
     """Holds one lane for a query: NetSuite counts it like any other request."""
     while not lanes.acquire(_LANE_SECONDS):
         lease.check()
@@ -88,22 +105,40 @@ def open_amounts(connection: Connection, client: NetSuiteClient, lanes: Lanes, l
     credited = store.credited_invoices(connection, lease.lock)
     if not credited:
         return {}
-    with _lane(lanes, lease):
+    with lane(lanes, lease):
         return amounts_unpaid(client, credited)
 
 
 def _judge(
-    open_attempt: OpenAttempt, found: Found, mapping: NetSuiteMapping, apply_anew: bool = False
+    open_attempt: OpenAttempt,
+    found: Found,
+    mapping: NetSuiteMapping,
+    contents: Mapping[str, Content],
+    apply_anew: bool = False,
 ) -> Outcome | None:
     document, attempt = open_attempt.posting.id, open_attempt.attempt
     if isinstance(found, ExternalIdConflict):
         ids = ", ".join(transaction.netsuite_id for transaction in found.transactions)
-        return _conflict(open_attempt, "EXTERNAL_ID_CONFLICT", f"Several transactions have this external id: {ids}.")
+        detail = f"Several transactions have this external id: {ids}."
+        return _differs(open_attempt, "EXTERNAL_ID_CONFLICT", detail, found.transactions[0].netsuite_id)
     if found is not None:
-        if difference := _difference(open_attempt, found, mapping):
-            return _conflict(open_attempt, "EXTERNAL_ID_CONFLICT", difference)
-        netsuite_id, number = found.netsuite_id, found.transaction_number
-        return Outcome(document, attempt, "found", State.POSTED, netsuite_id=netsuite_id, transaction_number=number)
+        content = Content.EQUAL if open_attempt.may_have_landed else contents.get(found.netsuite_id, Content.UNREAD)
+        if difference := _difference(open_attempt, found, mapping, content):
+            return _differs(open_attempt, "EXTERNAL_ID_CONFLICT", difference, found.netsuite_id)
+        return Outcome(
+            document,
+            attempt,
+            "found",
+            State.POSTED,
+            netsuite_id=found.netsuite_id,
+            transaction_number=found.transaction_number,
+            unproven=content is Content.UNREAD,
+            # The read-back does not find it: it asks in our case, as NetSuite has an index of external ids.
+            read_back=found.external_id != open_attempt.posting.external_id,
+            applied=_applied_before(open_attempt, found),
+        )
+    if open_attempt.state == State.DIFFERS:
+        return _no_longer_there(open_attempt)
     if open_attempt.last_outcome == "refused" and apply_anew and _about_its_application(open_attempt):
         return Outcome(document, attempt, "absent", State.LOCKED)
     if open_attempt.last_outcome == "refused":
@@ -124,8 +159,22 @@ def _judge(
         return None
     if open_attempt.last_outcome == "exists":
         detail = "NetSuite says that the record exists, but shows it to no query of this role."
-        return _conflict(open_attempt, "EXTERNAL_ID_HIDDEN", detail)
+        return _differs(open_attempt, "EXTERNAL_ID_HIDDEN", detail, None)
     return Outcome(document, attempt, "absent", State.LOCKED)
+
+
+def _applied_before(open_attempt: OpenAttempt, found: NetSuiteTransaction) -> list[tuple[str, str]] | None:
+    """What NetSuite applied of a credit memo that it had before this attempt: that attempt reckoned with what was open
+    after it. NetSuite says only how much; of several invoices, the first ones count as settled first."""
+    targets = open_attempt.posting.document.targets
+    if open_attempt.last_outcome != "exists" or not targets or found.applied is None:
+        return None
+    left, applied = found.applied, []
+    for place, target in enumerate(targets, 1):
+        share = left if place == len(targets) or target.amount is None else min(left, target.amount)
+        applied.append((target.applies_to, canonical(share)))
+        left -= share
+    return applied
 
 
 def _about_its_application(open_attempt: OpenAttempt) -> bool:
@@ -134,29 +183,68 @@ def _about_its_application(open_attempt: OpenAttempt) -> bool:
     return bool(open_attempt.posting.credited) and (not path or about_application(path))
 
 
-def _conflict(open_attempt: OpenAttempt, code: str, detail: str) -> Outcome:
-    return Outcome(open_attempt.posting.id, open_attempt.attempt, "conflict", State.REJECTED, code=code, detail=detail)
+def _differs(open_attempt: OpenAttempt, code: str, detail: str, netsuite_id: str | None) -> Outcome | None:
+    """NetSuite has something under our external id. Nothing new where that was noted already."""
+    if open_attempt.state == State.DIFFERS and (open_attempt.last_code, open_attempt.last_detail) == (code, detail):
+        return None
+    return Outcome(
+        open_attempt.posting.id,
+        open_attempt.attempt,
+        "conflict",
+        State.DIFFERS,
+        code=code,
+        detail=detail,
+        netsuite_id=netsuite_id,
+    )
 
 
-def _difference(attempt: OpenAttempt, found: NetSuiteTransaction, mapping: NetSuiteMapping) -> str | None:
-    """Why what NetSuite has under our external id is not our document, or None."""
+def _no_longer_there(open_attempt: OpenAttempt) -> Outcome | None:
+    """What differed was deleted in NetSuite: a person decides whether the document is sent again. What was hidden may
+    only be hidden still."""
+    if open_attempt.last_code == "EXTERNAL_ID_HIDDEN":
+        return None
+    detail = "What NetSuite had under its external id was deleted there; `billing requeue` sends it again."
+    return Outcome(
+        open_attempt.posting.id,
+        open_attempt.attempt,
+        "absent",
+        State.REJECTED,
+        code="DELETED_IN_NETSUITE",
+        detail=detail,
+    )
+
+
+def _difference(
+    attempt: OpenAttempt, found: NetSuiteTransaction, mapping: NetSuiteMapping, content: Content
+) -> str | None:
+    """How what NetSuite has under our external id differs from what was sent, in words, or None."""
     document = attempt.posting.document
-    expected: dict[str, tuple[str | None, str | None]] = {"type": (TRANSACTION_TYPES[Kind(document.kind)], found.type)}
-    if not any(mapping.check(document)) and document.currency in mapping.file.currencies:
-        # The mapping may have changed since the document was sent; then the type and the total must do.
-        body = orjson.loads(mapping.payload(document))
-        expected["entity"] = (body["entity"].get("id"), found.entity)
-        expected["currency"] = (body["currency"]["id"], found.currency)
+    sent = header_sent(attempt.payload if attempt.payload is not None else _as_mapped(attempt.posting, mapping))
+    expected: dict[str, tuple[str | None, str | None]] = {
+        "type": (TRANSACTION_TYPES[Kind(document.kind)], found.type),
+        "entity": (sent.entity, found.entity),
+        "currency": (sent.currency, found.currency),
+        "date": (sent.tran_date, found.tran_date),
+    }
     faults = [
         f"{name} {theirs} instead of {ours}" for name, (ours, theirs) in expected.items() if ours and ours != theirs
     ]
     if found.absolute_total != abs(document.total):
         faults.append(f"total {found.absolute_total} instead of {abs(document.total)}")
-    if found.external_id != attempt.posting.external_id:  # somebody else's: ours are in capitals
-        faults.append(f"external id {found.external_id} instead of {attempt.posting.external_id}")
+    if content is Content.DIFFERS and not faults:
+        faults.append("other lines than were sent")
     if not faults:
         return None
     return f"NetSuite has {found.type} {found.netsuite_id} under this external id, with {', '.join(faults)}."
+
+
+def _as_mapped(posting: Posting, mapping: NetSuiteMapping) -> bytes:
+    """What an attempt of an earlier version, which kept no body, probably sent; nothing where the mapping changed so
+    that it cannot be told."""
+    document = posting.document
+    if any(mapping.check(document)) or document.currency not in mapping.file.currencies:
+        return b"{}"
+    return mapping.payload(document, posting.external_id)
 
 
 def read_back(
@@ -173,11 +261,12 @@ def read_back(
     while waiting:
         lease.check()
         credits_ = any(one.applied is not None for one in waiting)
-        with _lane(lanes, lease):
+        with lane(lanes, lease):
             found = find_by_external_ids(client, [one.external_id for one in waiting], applied=credits_)
-        rows = [_compare(one, found[one.external_id]) for one in waiting if one.external_id in found]
+        contents = _unproven_contents(connection, client, lanes, lease, waiting, found)
+        rows = [_compare(one, found[one.external_id], contents) for one in waiting if one.external_id in found]
         store.record_read_back(connection, lease.lock, rows)
-        differences += sum(1 for row in rows if row[2] is not None)
+        differences += sum(1 for row in rows if row.difference is not None)
         waiting = [one for one in waiting if one.external_id not in found]
         left = patience - time.monotonic()
         if not waiting or left <= 0:
@@ -188,9 +277,37 @@ def read_back(
     return differences
 
 
-def _compare(ours: Unread, theirs: NetSuiteTransaction | ExternalIdConflict) -> tuple[int, str | None, str | None]:
+def _unproven_contents(
+    connection: Connection,
+    client: NetSuiteClient,
+    lanes: Lanes,
+    lease: Lease,
+    waiting: Sequence[Unread],
+    found: Mapping[str, NetSuiteTransaction | ExternalIdConflict],
+) -> dict[str, Content]:
+    """The lines of what NetSuite had before we sent it, compared again: the role may have got the right to see them."""
+    unproven = {one.id: one.netsuite_id for one in waiting if one.unproven and one.external_id in found}
+    if not unproven:
+        return {}
+    sent = store.payloads(connection, [*unproven])
+    with lane(lanes, lease):
+        return compare_lines(client, {unproven[document]: payload for document, payload in sent.items()})
+
+
+def _compare(
+    ours: Unread, theirs: NetSuiteTransaction | ExternalIdConflict, contents: Mapping[str, Content]
+) -> ReadBack:
     if isinstance(theirs, ExternalIdConflict):
         ids = ", ".join(transaction.netsuite_id for transaction in theirs.transactions)
-        return ours.id, None, f"several transactions have this external id: {ids}"
+        return ReadBack(ours.id, None, f"several transactions have this external id: {ids}", ours.unproven)
+    content = contents.get(ours.netsuite_id, Content.UNREAD) if ours.unproven else Content.EQUAL
+    if ours.accepted is not None and theirs.netsuite_id == ours.netsuite_id and _as_accepted(theirs, ours.accepted):
+        return ReadBack(ours.id, theirs.transaction_number, None, ours.unproven)
     faults = [fault for fault in (deviations(ours, theirs), misapplied(ours.applied, theirs.applied)) if fault]
-    return ours.id, theirs.transaction_number, ", ".join(faults) or None
+    if content is not Content.EQUAL:
+        faults.append(NOT_PROVEN if content is Content.UNREAD else "other lines than were sent")
+    return ReadBack(ours.id, theirs.transaction_number, ", ".join(faults) or None, content is Content.UNREAD)
+
+
+def _as_accepted(theirs: NetSuiteTransaction, accepted: Mapping[str, str | None]) -> bool:
+    return all(accepted.get(name) == value for name, value in theirs.facts.items())

@@ -156,15 +156,16 @@ class NetSuiteMapping:
                 message = "The line carries tax, but the mapping has no `tax` section."
                 yield finding("FIELD_UNMAPPED", f"lines[{line.line_no}].tax_amount", line.tax_amount, message)
 
-    def payload(self, document: Document, apply: Mapping[str, Decimal] = _NOTHING_APPLIED) -> bytes:
-        """The exact request body for a valid document. `apply`: what of it settles each invoice, by NetSuite's id.
+    def payload(self, document: Document, external_id: str, apply: Mapping[str, Decimal] = _NOTHING_APPLIED) -> bytes:
+        """The exact request body for a valid document, under the external id that it was staged with.
 
+        `apply`: what of it settles each invoice, by NetSuite's id.
         NetSuite takes a credit memo's amounts as positive numbers, so its signs are turned.
         """
         kind = Kind(document.kind)
         sign = -1 if kind is Kind.CREDIT_MEMO else 1
         body: dict[str, Any] = {
-            "externalId": self.external_id(document.kind, document.number),
+            "externalId": external_id,
             "currency": {"id": self.file.currencies[document.currency].id},
         }
         _fill(body, self.body[kind], document, None)

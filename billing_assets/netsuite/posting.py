@@ -4,9 +4,9 @@ The order is the safety: an intent is committed before its request leaves, an ou
 of the lock, and nothing is sent again before NetSuite was asked for it.
 """
 
-import hashlib
 import random
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from heapq import heappop, heappush
@@ -18,7 +18,7 @@ from billing_assets.batches.lease import Lease
 from billing_assets.batches.store import Lock
 from billing_assets.domain.documents import Kind, State
 from billing_assets.domain.rules import Finding, finding, state_for, validate
-from billing_assets.netsuite import store
+from billing_assets.netsuite import found, store
 from billing_assets.netsuite.applying import apply_now
 from billing_assets.netsuite.client import NetSuiteClient, RecordType
 from billing_assets.netsuite.dispatch import Answered, Dispatch, Request, dispatching
@@ -35,7 +35,7 @@ from billing_assets.netsuite.errors import (
     Unknown,
 )
 from billing_assets.netsuite.lanes import Lanes
-from billing_assets.netsuite.look_up import open_amounts, read_back, settle_open_attempts
+from billing_assets.netsuite.look_up import lane, open_amounts, read_back, settle_open_attempts
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.outage import wait_until_netsuite_answers
 from billing_assets.netsuite.privacy import withheld
@@ -61,6 +61,7 @@ _LONGEST_PAUSE_SECONDS = 60.0
 _LAST_ANSWERS_SECONDS = 5.0
 _WORKED_SECONDS = 10.0
 _RECONNECT_SECONDS = 0.5
+_FOUND = "NetSuite had it before this database first sent it."
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,12 @@ class _Progress:
     exhausted: bool = False
     stopped: str | None = None  # why nothing more is sent
     outage: str | None = None  # the same, where waiting may mend it
+
+    def note(self, outcomes: Iterable[Outcome]) -> None:
+        """Keeps outcomes to be recorded soon."""
+        if not self.unsaved:
+            self.flush_at = time.monotonic() + _FLUSH_SECONDS
+        self.unsaved.extend(outcomes)
 
 
 def post_batch(
@@ -173,6 +180,12 @@ def _post_what_is_left(
 ) -> None:
     lanes.refresh(1)  # for the look-up; a run with little to do takes no more than it needs
     settle_open_attempts(connection, client, lanes, mapping, lease, settings, apply_anew=first)
+    if store.next_to_send(connection, lease.lock, 1):
+        with lane(lanes, lease):
+            names = (mapping.file.external_id.invoice, mapping.file.external_id.credit_memo)
+            ahead = found.look(connection, client, mapping, names, settings.netsuite.read_back_seconds)
+        if ahead:
+            progress.stopped = found.stop_reason(ahead)
     progress.still_open = open_amounts(connection, client, lanes, lease)
     with dispatching(client, lanes, settings.netsuite.lanes, lease) as dispatch:
         try:
@@ -242,12 +255,21 @@ def _send_slice(
         if posting.waits:  # it was put into the batch before the source said so
             store.put_back(connection, held, posting.id)
             continue
-        bodies[posting.id] = mapping.payload(posting.document, apply_now(posting, progress.still_open, applied))
+        apply = apply_now(posting, progress.still_open, applied)
+        bodies[posting.id] = mapping.payload(posting.document, posting.external_id, apply)
         types[posting.id] = RECORD_TYPES[Kind(posting.document.kind)]
     if bodies:
-        hashes = {document: hashlib.sha256(body).digest() for document, body in bodies.items()}
-        attempts = store.record_intents(connection, held, hashes, applied)
+        attempts = store.record_intents(connection, held, bodies, applied)
+        progress.note(
+            # Not sent: the look-up at the end of the run takes over what NetSuite has.
+            Outcome(one.id, attempts[one.id], "exists", State.POSTING, detail=_FOUND)
+            for one in postings
+            if one.id in attempts and one.found and not one.attempted
+        )
+        known = {outcome.document for outcome in progress.unsaved}
         for document, body in bodies.items():
+            if document in known:
+                continue
             dispatch.submit(Request(document, attempts[document], types[document], body, contents[document]))
 
 
@@ -260,7 +282,8 @@ def _unfit(posting: Posting, mapping: NetSuiteMapping) -> list[Finding]:
     findings = validate(document, mapping.policy, mapping.check)
     if state_for(document.status, findings) != State.READY:
         return findings
-    if (named := mapping.external_id(document.kind, document.number)) != posting.external_id:
+    named = mapping.external_id(document.kind, document.number)
+    if named != posting.external_id and not (posting.attempted or posting.found):  # its name is in NetSuite
         message = f"The mapping names it {named}, it was staged as {posting.external_id}; the next staging renames it."
         return [finding("FIELD_UNMAPPED", "number", document.number, message)]
     return []
@@ -288,9 +311,7 @@ def _take(answered: Answered, lanes: Lanes, progress: _Progress) -> None:
     elif reason := _sign_of_an_outage(answer, progress.unknown_in_a_row):
         progress.stopped = progress.stopped or reason
         progress.outage = progress.outage or reason
-    if not progress.unsaved:
-        progress.flush_at = time.monotonic() + _FLUSH_SECONDS
-    progress.unsaved.append(_outcome(request, answer, answered.seconds, again=again))
+    progress.note([_outcome(request, answer, answered.seconds, again=again)])
 
 
 def _outcome(request: Request, answer: Answer, seconds: float, *, again: bool) -> Outcome:

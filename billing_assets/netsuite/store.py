@@ -1,5 +1,8 @@
 """The SQL of posting: documents to send, intents, outcomes, read-back. Every write carries the epoch of the lock."""
 
+import hashlib
+import zlib
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,7 +14,7 @@ from psycopg.types.json import Jsonb
 from billing_assets.batches.store import Lock, StaleLockError, is_held
 from billing_assets.domain.documents import Document, State
 from billing_assets.domain.money import canonical
-from billing_assets.domain.rules import Finding
+from billing_assets.domain.rules import Finding, finding
 from billing_assets.staging.content import document_of
 from billing_assets.state.database import Connection, settle_order
 
@@ -26,7 +29,9 @@ class Credited(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Posting:
     """A document on its way: its row and its external id. `credited`: the invoices that it is applied to, by number, as
-    far as they are posted. `hold`: what an auditor said who held it when a run had it already.
+    far as they are posted. `hold`: why it must not go although a run has it (an auditor, a look-alike in NetSuite).
+    `attempted`: it was sent before, and so keeps its external id. `found`: NetSuite has its name although no attempt of
+    ours is known (`found.py`).
     """
 
     id: int
@@ -34,6 +39,8 @@ class Posting:
     document: Document
     credited: Mapping[str, Credited] = field(default_factory=dict)
     hold: Finding | None = None
+    attempted: bool = False
+    found: bool = False
 
     @property
     def waits(self) -> bool:
@@ -46,14 +53,18 @@ _NOTHING_APPLIED: Mapping[int, Mapping[str, Decimal]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:
-    """An attempt whose end is not known yet, and the last that was noted about it.
+    """An attempt whose end is not known yet, or that NetSuite has otherwise, and the last that was noted about it.
 
     `due`: its absence from NetSuite counts by now. While nothing was noted that ends its sending, it is never due: the
-    run that began it may have sent it at any time until it lost its hold.
+    run that began it may have sent it at any time until it lost its hold. `payload`: the request body that was sent;
+    None for an attempt of an earlier version. `may_have_landed`: an attempt of ours explains that NetSuite has it.
     """
 
     posting: Posting
     attempt: int
+    state: State
+    payload: bytes | None
+    may_have_landed: bool
     due: bool
     last_outcome: str | None
     last_http_status: int | None
@@ -64,7 +75,11 @@ class OpenAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an attempt, and the state in which that leaves the document. `seconds`: time of the request."""
+    """What became of an attempt, and the state in which that leaves the document. `seconds`: time of the request.
+
+    `unproven`: NetSuite had it already, and whether with our lines could not be seen. `read_back`: the look-up has seen
+    all that the read-back would. `applied`: what NetSuite applied of a credit memo that it had already.
+    """
 
     document: int
     attempt: int
@@ -77,6 +92,9 @@ class Outcome:
     netsuite_id: str | None = None
     transaction_number: str | None = None
     seconds: float | None = None
+    unproven: bool = False
+    read_back: bool = False
+    applied: list[tuple[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +102,7 @@ class Unread:
     """A posted document that was not yet compared with what NetSuite shows.
 
     `applied`: what of a credit memo was sent to settle invoices; None where the billing system says nothing of it.
+    `accepted`: what NetSuite had when a person accepted that it differs (`NetSuiteTransaction.facts`).
     """
 
     id: int
@@ -92,6 +111,8 @@ class Unread:
     total: Decimal
     netsuite_id: str
     applied: Decimal | None
+    unproven: bool
+    accepted: dict[str, str | None] | None
 
 
 _CREDITED = """
@@ -113,14 +134,26 @@ _DOCUMENT = f"""
 def _posting(row: dict[str, Any]) -> Posting:
     credited = {number: Credited(one, Decimal(total)) for number, (one, total) in (row["credited"] or {}).items()}
     hold = Finding(**row["hold"]) if row.get("hold") else None
-    return Posting(row["id"], row["external_id"], document_of(row), credited, hold)
+    if look_alike := row.get("look_alike"):
+        hold = finding("MAY_BE_IN_NETSUITE", "number", row["number"], f"It may be what NetSuite has as {look_alike}.")
+    attempted, found = row.get("attempted", False), row.get("found", False)
+    return Posting(row["id"], row["external_id"], document_of(row), credited, hold, attempted, found)
+
+
+LOOKS_ALIKE = """
+    f.kind = d.kind and f.currency = d.currency and f.total = abs(d.total)
+    and (f.customers is null or trim(d.customer) = any(f.customers) or lower(trim(d.customer)) = any(f.customers))"""
 
 
 def next_to_send(connection: Connection, held: Lock, limit: int, after: int = 0) -> list[Posting]:
     """The next documents that this run holds and has not sent, oldest first, behind the row `after`."""
     rows = connection.execute(
         f"""
-        select {_DOCUMENT}, (select h.finding from billing.audit_holds as h where h.document = d.id) as hold
+        select {_DOCUMENT}, (select h.finding from billing.audit_holds as h where h.document = d.id) as hold,
+               exists (select from billing.posting_attempts as a where a.document = d.id) as attempted,
+               exists (select from billing.found_transactions as f where f.external_id = d.external_id) as found,
+               (select f.external_id || ' (internal id ' || f.netsuite_id || ')'
+                from billing.found_without_document as f where {LOOKS_ALIKE} limit 1) as look_alike
         from billing.staged_invoices as d
         where d.batch = %s and d.epoch = %s and d.state = 'locked' and d.id > %s order by d.id limit %s""",  # noqa: S608
         [held.partition_key, held.epoch, after, limit],
@@ -164,10 +197,11 @@ def credited_invoices(connection: Connection, held: Lock) -> list[str]:
 def record_intents(
     connection: Connection,
     held: Lock,
-    hashes: dict[int, bytes],
+    payloads: dict[int, bytes],
     applied: Mapping[int, Mapping[str, Decimal]] = _NOTHING_APPLIED,
 ) -> dict[int, int]:
-    """Commits the intent to post these documents (SHA-256 of the payload by document id). Attempt id by document.
+    """Commits the intent to post these documents (request body by document id), and keeps each body for a later
+    look-up. Attempt id by document.
 
     `applied`: what of a credit memo settles each invoice, by document and number. Raises StaleLockError, writing
     nothing, when any of them is not ours any more.
@@ -175,29 +209,32 @@ def record_intents(
     rows = [
         {
             "document": document,
-            "payload_hash": hashed.hex(),
+            "payload_hash": hashlib.sha256(payload).hexdigest(),
+            "payload": b64encode(zlib.compress(payload, 1)).decode(),
             "applied": _pairs(applied[document]) if document in applied else None,
         }
-        for document, hashed in hashes.items()
+        for document, payload in payloads.items()
     ]
     with connection.transaction():
         attempts = connection.execute(
             """
             with r as (
-                select * from jsonb_to_recordset(%(rows)s) as r (document bigint, payload_hash text, applied jsonb)),
+                select * from jsonb_to_recordset(%(rows)s)
+                    as r (document bigint, payload_hash text, payload text, applied jsonb)),
             moved as (
                 update billing.staged_invoices as d set state = 'posting', applied = r.applied
                 from r where d.id = r.document and d.batch = %(key)s and d.epoch = %(epoch)s and d.state = 'locked'
-                returning d.id, d.external_id, r.payload_hash)
-            insert into billing.posting_attempts (document, batch, run_id, epoch, attempt, external_id, payload_hash)
+                returning d.id, d.external_id, r.payload_hash, r.payload)
+            insert into billing.posting_attempts
+                (document, batch, run_id, epoch, attempt, external_id, payload_hash, payload)
             select m.id, %(key)s, %(run)s, %(epoch)s,
                    coalesce((select max(a.attempt) from billing.posting_attempts as a where a.document = m.id), 0) + 1,
-                   m.external_id, decode(m.payload_hash, 'hex')
+                   m.external_id, decode(m.payload_hash, 'hex'), decode(m.payload, 'base64')
             from moved as m
             returning document, id""",
             {"rows": Jsonb(rows), "key": held.partition_key, "run": held.run_id, "epoch": held.epoch},
         ).fetchall()
-        if len(attempts) != len(hashes):
+        if len(attempts) != len(payloads):
             raise StaleLockError(held)
     return {row["document"]: row["id"] for row in attempts}
 
@@ -223,16 +260,19 @@ def record_outcomes(
                 select * from jsonb_to_recordset(%(rows)s) as r (
                     document bigint, attempt bigint, outcome text, state text, http_status integer, code text,
                     path text, detail text, netsuite_id text, transaction_number text, seconds numeric,
-                    place integer, last boolean)),
+                    unproven boolean, read_back boolean, applied jsonb, place integer, last boolean)),
             moved as (
                 update billing.staged_invoices as d
                 set state = r.state,
                     netsuite_id = coalesce(r.netsuite_id, d.netsuite_id),
                     transaction_number = coalesce(r.transaction_number, d.transaction_number),
-                    posted_at = case when r.state = 'posted' then clock_timestamp() end
+                    posted_at = case when r.state = 'posted' then clock_timestamp() end,
+                    difference = case when r.state = 'differs' then r.detail end,
+                    unproven = r.unproven, applied = coalesce(nullif(r.applied, 'null'), d.applied),
+                    read_back_at = case when r.read_back then clock_timestamp() else d.read_back_at end
                 from r
                 where r.last and d.id = r.document
-                  and d.batch = %(key)s and d.epoch = %(epoch)s and d.state = 'posting'
+                  and d.batch = %(key)s and d.epoch = %(epoch)s and d.state in ('posting', 'differs')
                 returning d.id),
             logged as (
                 insert into billing.posting_outcomes
@@ -282,28 +322,37 @@ def hold(connection: Connection, held: Lock, document: int, findings: Sequence[F
 
 
 def open_attempts(connection: Connection, held: Lock, absence_counts_after: float) -> list[OpenAttempt]:
-    """The documents of the batch whose last attempt has no known end, with what is needed to judge a look-up."""
+    """The documents of the batch whose last attempt has no known end, and those that NetSuite has otherwise than they
+    were sent, with what is needed to judge a look-up."""
     rows = connection.execute(
         f"""
-        select {_DOCUMENT}, a.id as attempt,
+        select {_DOCUMENT}, d.state, a.id as attempt, a.payload,
+               exists (  -- unless NetSuite said each time that it did nothing, or nothing left
+                   select from billing.posting_attempts as t
+                   left join billing.posting_outcomes as w on w.attempt = t.id
+                   where t.document = d.id and coalesce(w.outcome, 'unknown') in ('unknown', 'landed', 'found')
+               ) as may_have_landed,
                coalesce(o.outcome in ('unknown', 'exists')
                         and o.recorded_at < clock_timestamp() - make_interval(secs => %(after)s), false) as due,
                o.outcome, o.http_status, o.code, o.path, o.detail
         from billing.staged_invoices as d
         cross join lateral (
-            select id from billing.posting_attempts
+            select id, payload from billing.posting_attempts
             where document = d.id order by attempt desc limit 1) as a
         left join lateral (
             -- what was noted before the clock was set back says nothing about how long ago it was: it is noted anew
             select outcome, http_status, code, path, detail, recorded_at from billing.posting_outcomes
             where attempt = a.id and recorded_at <= clock_timestamp() order by id desc limit 1) as o on true
-        where d.batch = %(key)s and d.epoch = %(epoch)s and d.state = 'posting' order by d.id""",  # noqa: S608
+        where d.batch = %(key)s and d.epoch = %(epoch)s and d.state in ('posting', 'differs') order by d.id""",  # noqa: S608
         {"key": held.partition_key, "epoch": held.epoch, "after": absence_counts_after},
     )
     return [
         OpenAttempt(
             _posting(row),
             row["attempt"],
+            State(row["state"]),
+            zlib.decompress(row["payload"]) if row["payload"] is not None else None,
+            row["may_have_landed"],
             row["due"],
             row["outcome"],
             row["http_status"],
@@ -321,16 +370,38 @@ def unread(connection: Connection, held: Lock) -> list[Unread]:
         """
         select id, kind, external_id, total, netsuite_id,
                case when applied is not null then (
-                   select coalesce(sum((a ->> 1)::numeric), 0) from jsonb_array_elements(applied) as a) end as applied
-        from billing.staged_invoices
+                   select coalesce(sum((a ->> 1)::numeric), 0) from jsonb_array_elements(applied) as a) end as applied,
+               unproven, (select c.found from billing.accepted_differences as c
+                          where c.document = d.id order by c.id desc limit 1) as accepted
+        from billing.staged_invoices as d
         where batch = %s and state = 'posted' and (read_back_at is null or difference is not null) order by id""",
         [held.partition_key],
     )
     return [Unread(**row) for row in rows]
 
 
-def record_read_back(connection: Connection, held: Lock, rows: Sequence[tuple[int, str | None, str | None]]) -> None:
-    """Notes what the read-back found: (document, transaction number, difference or None). Raises StaleLockError."""
+def payloads(connection: Connection, documents: Sequence[int]) -> dict[int, bytes]:
+    """The body of the last attempt of each of the documents, where it was kept."""
+    rows = connection.execute(
+        """
+        select distinct on (document) document, payload from billing.posting_attempts
+        where document = any(%s) order by document, attempt desc""",
+        [list(documents)],
+    )
+    return {row["document"]: zlib.decompress(row["payload"]) for row in rows if row["payload"] is not None}
+
+
+class ReadBack(NamedTuple):
+    """What the read-back found of a document. `difference`: in words, None where it is as it was sent."""
+
+    document: int
+    number: str | None
+    difference: str | None
+    unproven: bool
+
+
+def record_read_back(connection: Connection, held: Lock, rows: Sequence[ReadBack]) -> None:
+    """Notes what the read-back found. Raises StaleLockError."""
     with connection.transaction():
         settle_order(connection)
         if not is_held(connection, held):
@@ -339,10 +410,10 @@ def record_read_back(connection: Connection, held: Lock, rows: Sequence[tuple[in
             """
             update billing.staged_invoices as d
             set read_back_at = clock_timestamp(), transaction_number = coalesce(r.number, d.transaction_number),
-                difference = r.difference
-            from jsonb_to_recordset(%s) as r (document bigint, number text, difference text)
+                difference = r.difference, unproven = r.unproven
+            from jsonb_to_recordset(%s) as r (document bigint, number text, difference text, unproven boolean)
             where d.id = r.document and d.state || '' = 'posted'  -- never by an index of all that is posted""",
-            [Jsonb([{"document": row[0], "number": row[1], "difference": row[2]} for row in rows])],
+            [Jsonb([row._asdict() for row in rows])],
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from billing_assets.domain.money import canonical
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteQueryRefused, clean
 
@@ -37,6 +38,18 @@ class NetSuiteTransaction:
     total: Decimal | None
     tran_date: str | None
     applied: Decimal | None = None
+
+    @property
+    def facts(self) -> dict[str, str | None]:
+        """What of it is compared when a person accepted that it differs."""
+        total = self.absolute_total
+        return {
+            "type": self.type,
+            "entity": self.entity,
+            "currency": self.currency,
+            "total": None if total is None else canonical(total),
+            "tran_date": self.tran_date,
+        }
 
     @property
     def absolute_total(self) -> Decimal | None:

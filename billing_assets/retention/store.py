@@ -47,7 +47,10 @@ def archive(connection: Connection, older_than_days: float, limit: int) -> int:
         connection.execute(
             """
             insert into billing.archived_attempts
-            select a.*, d.posted_at from billing.posting_attempts as a
+                (id, document, batch, run_id, epoch, attempt, external_id, payload_hash, started_at, payload, posted_at)
+            select a.id, a.document, a.batch, a.run_id, a.epoch, a.attempt, a.external_id, a.payload_hash, a.started_at,
+                   a.payload, d.posted_at
+            from billing.posting_attempts as a
             join billing.staged_invoices as d on d.id = a.document
             where a.document = any(%s)""",
             [documents],

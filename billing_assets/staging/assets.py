@@ -41,7 +41,7 @@ COLUMNS = dg.TableSchema(
             (
                 "state",
                 "text",
-                "Where it stands: open, held, excluded, ready, batched, locked, posting, posted, rejected",
+                "Its state: open, held, excluded, ready, batched, locked, posting, posted, rejected, differs or gone",
             ),
             ("state_since", "timestamptz", "Since when it stands there"),
             ("findings", "jsonb", "Why it is held or excluded: code, field, sentence of every finding"),

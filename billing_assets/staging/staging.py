@@ -112,11 +112,13 @@ def stage(
         restore_idle_limit(connection, idle_limit)
         settle_order(connection, merging=True)
         gone = store.mark_gone(connection, name, missing)  # first: a document is no duplicate of one that went
+        store.keep_external_ids(connection, name)
         store.add_cross_findings(
             connection,
             name,
             finding("DUPLICATE_NUMBER", "number", "", "Other documents with this number have the ids "),
             finding("CREDIT_TARGET_UNKNOWN", "applies_to", "", "No such invoice is in NetSuite or on its way."),
+            finding("MAY_BE_IN_NETSUITE", "number", "", "It may be what NetSuite has as "),
         )
         holds.add_to_incoming(connection, name)
         for part in (gone, store.merge(connection, name)):

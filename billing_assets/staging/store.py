@@ -18,7 +18,8 @@ _CHANGEABLE = sorted(CHANGEABLE - {"gone"})
 
 
 class Known(NamedTuple):
-    """What we hold of a document already. `source_digest` is None where it must be read whatever the source says."""
+    """What we hold of a document already. `posted`: NetSuite has it, as it was sent or not. `source_digest` is None
+    where it must be read whatever the source says."""
 
     document_id: str
     content_hash: bytes
@@ -112,13 +113,20 @@ def polled(connection: Connection, source: str, judged_under: bytes, drift_days:
         where source = %(source)s and state = 'posted'
           and (posted_at, id) > (greatest(%(posted_after)s, now() - make_interval(days => %(days)s)), %(after)s)
         order by posted_at, id limit %(chunk)s"""
+    # NetSuite has them: what changes at the source is drift.
+    differs: LiteralString = """
+        select id, document_id, content_hash, true as posted, drift is not null as drifted,
+               case when drift is null then source_digest end as source_digest
+        from billing.staged_invoices
+        where source = %(source)s and id > %(after)s and state = 'differs'
+        order by id limit %(chunk)s"""
     gone: LiteralString = """
         select id, document_id, content_hash, false as posted, false as drifted, null::bytea as source_digest
         from billing.staged_invoices
         where source = %(source)s and id > %(after)s and state = 'gone' and status <> 'void'
           and state_since > now() - make_interval(days => %(days)s)
         order by id limit %(chunk)s"""
-    for query in (posted, changeable, voided, gone):
+    for query in (posted, differs, changeable, voided, gone):
         after, posted_after = 0, None
         while rows := connection.execute(
             query,
@@ -207,7 +215,27 @@ def beside(connection: Connection, source: str, missing: Sequence[str]) -> Itera
         yield ids[start : start + CHUNK]
 
 
-def add_cross_findings(connection: Connection, source: str, duplicate: Finding, unknown_target: Finding) -> None:
+def keep_external_ids(connection: Connection, source: str) -> None:
+    """What an attempt may have left in NetSuite, or was found there, keeps its external id for ever, whatever number
+    the source or prefix the mapping gives it now: under another one it would be sent a second time."""
+    connection.execute(
+        """
+        update incoming as i set external_id = s.external_id
+        from billing.staged_invoices as s
+        where s.source = %s and s.document_id = i.document_id and s.external_id <> i.external_id
+          and (exists (
+                  select from billing.posting_attempts as a
+                  left join billing.posting_outcomes as o on o.attempt = a.id
+                  where a.document = s.id
+                    and coalesce(o.outcome, 'unknown') in ('unknown', 'exists', 'landed', 'found'))
+               or exists (select from billing.found_transactions as f where f.external_id = s.external_id))""",
+        [source],
+    )
+
+
+def add_cross_findings(
+    connection: Connection, source: str, duplicate: Finding, unknown_target: Finding, look_alike: Finding
+) -> None:
     """Findings that need to see other documents, and the state and month that follow from them: what is held belongs to
     its own month.
 
@@ -234,7 +262,7 @@ def add_cross_findings(connection: Connection, source: str, duplicate: Finding, 
             select s.document_id from billing.staged_invoices as s
             where s.external_id = i.external_id and not (s.source = %(source)s and s.document_id = i.document_id)
               and s.state not in ('open', 'excluded', 'gone')
-              and (s.source <> %(source)s or s.state in ('locked', 'posting', 'posted')
+              and (s.source <> %(source)s or s.state in ('locked', 'posting', 'posted', 'differs')
                    or not exists (select from incoming as j where j.document_id = s.document_id))
         ) as o
         where i.outcome in ('ready', 'held')
@@ -253,7 +281,19 @@ def add_cross_findings(connection: Connection, source: str, duplicate: Finding, 
                 and s.state not in ('gone', 'excluded')
                 and not exists (select from incoming as j where j.document_id = s.document_id) limit 1), false)
         group by i.document_id"""
-    for found, cases in ((duplicate, duplicates), (unknown_target, targets)):
+    look_alikes = """
+        select d.document_id, d.number as value,
+               string_agg(f.external_id || ' (internal id ' || f.netsuite_id || ')', ', '
+                          order by f.netsuite_id) as detail
+        from incoming as d
+        join billing.found_without_document as f
+          on f.kind = d.kind and f.currency = d.currency and f.total = abs(d.total)
+         and (f.customers is null or trim(d.customer) = any(f.customers)
+              or lower(trim(d.customer)) = any(f.customers))
+        where d.outcome in ('ready', 'held')
+          and not exists (select from incoming as j where j.external_id = f.external_id)
+        group by d.document_id, d.number"""
+    for found, cases in ((duplicate, duplicates), (unknown_target, targets), (look_alike, look_alikes)):
         connection.execute(
             add.format(cases),
             {
@@ -309,7 +349,7 @@ def merge(connection: Connection, source: str) -> dict[str, int]:
         set source_digest = i.source_digest, judged_under = i.judged_under
         from incoming as i
         where s.source = %(source)s and s.document_id = i.document_id
-          and (s.state = any(%(states)s) or (s.state = 'posted' and s.content_hash = i.content_hash))
+          and (s.state = any(%(states)s) or (s.state in ('posted', 'differs') and s.content_hash = i.content_hash))
           and (s.source_digest, s.judged_under) is distinct from (i.source_digest, i.judged_under)""",
         {"source": source, "states": [*_CHANGEABLE, "gone"]},
     )
@@ -321,7 +361,7 @@ def merge(connection: Connection, source: str) -> dict[str, int]:
                 'source_hash', encode(i.content_hash, 'hex')) end,
             drifted_at = clock_timestamp()
         from incoming as i
-        where s.source = %(source)s and s.document_id = i.document_id and s.state = 'posted'
+        where s.source = %(source)s and s.document_id = i.document_id and s.state in ('posted', 'differs')
           and s.drift ->> 'source_hash' is distinct from
               case when s.content_hash <> i.content_hash then encode(i.content_hash, 'hex') end""",
         {"source": source},
@@ -349,7 +389,7 @@ def mark_gone(connection: Connection, source: str, document_ids: Sequence[str]) 
         set drift = jsonb_build_object(
             'posted_total', total::text, 'source_status', 'missing', 'source_hash', 'missing'),
             drifted_at = clock_timestamp()
-        where source = %s and document_id = any(%s) and state = 'posted'
+        where source = %s and document_id = any(%s) and state in ('posted', 'differs')
           and drift ->> 'source_hash' is distinct from 'missing'""",
         [source, list(document_ids)],
     ).rowcount

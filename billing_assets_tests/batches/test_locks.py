@@ -142,7 +142,7 @@ def test_a_release_lets_what_was_not_sent_wait_again(batch: Batch) -> None:
 STALE_WRITES: dict[str, Callable[[Connection, Lock, list[int]], object]] = {
     "renew": lambda connection, held, _: store.renew(connection, held, 60),
     "release": lambda connection, held, _: store.release(connection, held, AFTER),
-    "intents": lambda connection, held, ids: posting.record_intents(connection, held, {ids[1]: b"1", ids[2]: b"2"}),
+    "intents": lambda connection, held, ids: posting.record_intents(connection, held, {ids[1]: b"{}", ids[2]: b"{}"}),
     "outcomes": lambda connection, held, ids: posting.record_outcomes(
         connection, held, [Outcome(ids[0], 1, "landed", State.POSTED, netsuite_id="7")]
     ),
@@ -157,7 +157,7 @@ STALE_WRITES: dict[str, Callable[[Connection, Lock, list[int]], object]] = {
 def test_a_stale_holder_changes_nothing_and_is_stopped(batch: Batch, write: str, lost_to: str) -> None:
     stale = batch.lock("run-1", -1)
     ids = batch.ids()
-    posting.record_intents(batch.state, stale, {ids[0]: b"0"})
+    posting.record_intents(batch.state, stale, {ids[0]: b"{}"})
     if lost_to == "another run":
         batch.lock("run-2")
     elif lost_to == "an operator's unlock":
@@ -175,7 +175,7 @@ def test_an_intent_for_a_document_that_left_the_batch_writes_none_of_the_slice(b
     ids = batch.ids()
     set_state(batch.state, "500002", "held")
     with pytest.raises(StaleLockError):
-        posting.record_intents(batch.state, held, dict.fromkeys(ids, b"x"))
+        posting.record_intents(batch.state, held, dict.fromkeys(ids, b"{}"))
     assert batch.states() == ["locked", "locked", "held"]
     assert batch.state.execute("select count(*) as n from billing.posting_attempts").fetchone() == {"n": 0}
 
@@ -289,7 +289,7 @@ def test_a_failure_inside_the_block_is_the_one_that_is_seen_and_lets_go_of_the_b
 
 def test_unlock_gives_a_live_lock_back_to_the_backlog_but_keeps_open_attempts(batch: Batch) -> None:
     held = batch.lock()
-    posting.record_intents(batch.state, held, {batch.ids()[0]: b"0"})
+    posting.record_intents(batch.state, held, {batch.ids()[0]: b"{}"})
     assert unlock(batch.state, batch.key, AFTER) == 2
     assert batch.states() == ["posting", "ready", "ready"]
     assert store.get(batch.state, batch.key).state == "attention"
@@ -392,7 +392,7 @@ def test_the_database_refuses_a_move_that_the_diagram_does_not_have(batch: Batch
 def test_the_log_of_attempts_takes_no_change(batch: Batch) -> None:
     held = batch.lock()
     first = batch.ids()[0]
-    attempts = posting.record_intents(batch.state, held, {first: b"0"})
+    attempts = posting.record_intents(batch.state, held, {first: b"{}"})
     posting.record_outcomes(batch.state, held, [Outcome(first, attempts[first], "unknown", State.POSTING)])
     for statement in (
         "update billing.posting_attempts set run_id = 'x'",
@@ -408,7 +408,7 @@ def test_of_several_outcomes_written_together_the_last_is_the_last_in_the_log(ba
     """Their order used to be the join's."""
     held = batch.lock()
     ids = batch.ids()
-    attempts = posting.record_intents(batch.state, held, dict.fromkeys(ids, b"x"))
+    attempts = posting.record_intents(batch.state, held, dict.fromkeys(ids, b"{}"))
     outcomes = [
         Outcome(document, attempts[document], name, State.POSTING)
         for name in ("retry", "not_sent", "retry", "unknown")

@@ -1,6 +1,7 @@
 """The close of a month against a real billing system, staging and NetSuite's stand-in, each spoilt in turn."""
 
 from base64 import b64decode
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 import dagster as dg
 
 from billing_assets.close import store
+from billing_assets.close.causes import CAUSES
+from billing_assets.netsuite import differing
+from billing_assets.netsuite.differing_store import Decided
 from billing_assets.staging.corrections.voids import confirm
 from billing_assets_tests.builders import (
     change_document,
@@ -354,3 +358,77 @@ def test_staging_and_batch_show_which_credit_memo_waits_for_which_invoice_and_wh
     observed = system.instance.fetch_observations(dg.AssetKey("netsuite_invoices"), limit=1).records
     (row,) = rows(observed[0].asset_observation.metadata["waiting_credits"].value.records)  # type: ignore[union-attr]
     assert row["why"] == f"NetSuite refused the invoice in batch {key}; `billing rejected` says why."
+
+
+def lost_and_changed(system: System) -> None:
+    """A month of which one invoice landed without an answer and got a further line in NetSuite before we looked."""
+    for number in ("500001", "500002", "500003"):
+        insert_document(system.source, number)
+    assert system.stage().success
+    lost = [{"fault": "commit_then_drop", "external_ids": ["INV-500002"]}]
+    system.account.switch(suiteql_lag_seconds=600, faults=lost)
+    (key,) = system.planned()
+    assert not system.post(key).success
+    system.account.switch(suiteql_lag_seconds=0, faults=[])
+    add_line(system, "INV-500002")
+    assert not system.post(key).success
+
+
+def add_line(system: System, external_id: str) -> None:
+    records = system.account.admin("records", limit=1000)["items"]
+    (record,) = [one for one in records if one["externalId"] == external_id]
+    system.account.session.patch(
+        f"{system.account.base_url}/services/rest/record/v1/invoice/{record['id']}",
+        json={"item": {"items": [{"item": {"id": "101"}, "amount": 0.01}]}},
+        timeout=30,
+    ).raise_for_status()
+
+
+def decide(system: System, decision: Callable[..., Decided], number: str = "500002") -> Decided:
+    runtime = system.runtime
+    return decision(system.state, runtime.netsuite, runtime.settings, number, by="Ada", why="the cent is tax")
+
+
+def test_what_differs_is_named_as_ours_with_the_difference_and_no_advice_to_delete_it(system: System) -> None:
+    lost_and_changed(system)
+    ((cause, number, what),) = differences(system)
+    assert (cause, number) == ("DIFFERS", "500002")
+    assert "total 10.01 instead of 10" in what
+    assert "do not delete it" in CAUSES[cause].to_do
+
+
+def test_an_accepted_difference_closes_the_month_until_netsuite_changes_it_again(system: System) -> None:
+    lost_and_changed(system)
+    assert decide(system, differing.accept).decision == "accepted"
+    shown, passed = close(system)
+    assert passed["billing_equals_netsuite"]
+    assert [row["cause"] for row in rows(shown["differences"].records)] == ["DIFFERENCE_ACCEPTED"]
+    assert (shown["documents_posted_GBP"], exact(shown["total_netsuite_GBP_exact"])) == (3, Decimal("30.01"))
+    add_line(system, "INV-500002")
+    ((cause, _, what),) = differences(system)
+    assert (cause, what) == ("AMOUNT_DIFFERS", "NetSuite has 10.02 instead of 10.00.")
+
+
+def test_a_difference_in_its_date_is_found_in_either_month_and_accepted_in_both(system: System) -> None:
+    for number in ("500001", "500002"):
+        insert_document(system.source, number)
+    assert system.stage().success
+    lost = [{"fault": "commit_then_drop", "external_ids": ["INV-500002"]}]
+    system.account.switch(suiteql_lag_seconds=600, faults=lost)
+    (key,) = system.planned()
+    system.post(key)
+    system.account.switch(suiteql_lag_seconds=0, faults=[])
+    (record,) = [one for one in system.account.admin("records")["items"] if one["externalId"] == "INV-500002"]
+    system.account.session.patch(
+        f"{system.account.base_url}/services/rest/record/v1/invoice/{record['id']}",
+        json={"tranDate": "2010-12-01"},
+        timeout=30,
+    ).raise_for_status()
+    system.post(key)
+    assert [one[0] for one in differences(system)] == ["DIFFERS"]
+    decide(system, differing.accept)
+    for period in (PERIOD, "2010-12"):
+        result = system.run("close_month", period)
+        assert checks(result)["billing_equals_netsuite"], period
+        causes = [row["cause"] for row in rows(metadata(result, "month_close")["differences"].records)]
+        assert causes == ["DIFFERENCE_ACCEPTED"], period

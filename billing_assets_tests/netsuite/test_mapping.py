@@ -12,6 +12,7 @@ import yaml
 from billing_assets.domain.documents import Document, Kind
 from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.netsuite.mapping_file import MappingError
+from billing_assets_tests.builders import body as body_of
 from billing_assets_tests.builders import credit_memo, document, line, shipped_mapping
 
 ITEMS = "code,id,place\n47503J,101,7\n 21730 ,102,\nzürich,103,8\n20,104,9\n"
@@ -60,8 +61,8 @@ def refused(path: Path) -> list[str]:
 
 
 def test_the_shipped_mapping_sends_an_invoice_as_netsuite_wants_it() -> None:
-    body = shipped_mapping().payload(
-        document("536365", line(1, "15.30", quantity=Decimal(6), unit_price=Decimal("2.55")))
+    body = body_of(
+        shipped_mapping(), document("536365", line(1, "15.30", quantity=Decimal(6), unit_price=Decimal("2.55")))
     )
     assert exact(body) == {
         "externalId": "INV-536365",
@@ -92,7 +93,7 @@ def test_the_shipped_mapping_sends_an_invoice_as_netsuite_wants_it() -> None:
 
 def test_a_credit_memo_turns_its_signs_and_applies_to_its_invoice() -> None:
     credited = credit_memo("C1", "-7.50", applies_to="536365", memo="<>&\"' £ 😀 \\u0000")
-    body = exact(shipped_mapping().payload(credited, {"647": Decimal("7.50")}))
+    body = exact(body_of(shipped_mapping(), credited, {"647": Decimal("7.50")}))
     assert body["externalId"] == "CM-C1"
     assert body["apply"] == {"items": [{"doc": {"id": "647"}, "apply": True, "amount": "7.5"}]}
     assert "terms" not in body
@@ -103,7 +104,7 @@ def test_a_credit_memo_turns_its_signs_and_applies_to_its_invoice() -> None:
 
 
 def test_a_credit_memo_that_names_no_invoice_is_sent_without_apply() -> None:
-    assert "apply" not in exact(shipped_mapping().payload(credit_memo()))
+    assert "apply" not in exact(body_of(shipped_mapping(), credit_memo()))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_a_credit_memo_that_names_no_invoice_is_sent_without_apply() -> None:
 def test_numbers_in_the_request_are_exact(number: str, sent: str, tmp_path: Path) -> None:
     one = mapping(tmp_path, line=BASE["line"] | {"custcol_price": {"column": "unit_price"}})
     changed = line(1, number, item="47503J", quantity=Decimal(number), unit_price=Decimal(number))
-    body = exact(one.payload(document("1", changed)))["item"]["items"][0]
+    body = exact(body_of(one, document("1", changed)))["item"]["items"][0]
     assert [body[name] for name in ("quantity", "rate", "amount", "custcol_price")] == [sent] * 4
 
 
@@ -144,7 +145,7 @@ def test_a_constant_a_column_and_a_lookup_feed_fields(tmp_path: Path) -> None:
     )
     of = document("1", line(1, item="47503J", extra={"meter": "M1"}), extra={"site": "ZÜRICH "})
     assert gaps(one, of) == []
-    body = exact(one.payload(of))
+    body = exact(body_of(one, of))
     assert body["entity"] == {"externalId": "12346"}
     assert (body["custbody_flag"], body["custbody_number"], body["memo"]) == (True, "5", "x")
     assert body["terms"] == {"id": "1"}
@@ -159,7 +160,7 @@ def test_a_constant_a_column_and_a_lookup_feed_fields(tmp_path: Path) -> None:
 def test_case_and_surrounding_blanks_do_not_count(written: str, tmp_path: Path) -> None:
     one = mapping(tmp_path)
     assert gaps(one, mapped(written)) == []
-    assert "item" in exact(one.payload(mapped(written)))["item"]["items"][0]
+    assert "item" in exact(body_of(one, mapped(written)))["item"]["items"][0]
 
 
 def test_case_counts_where_the_table_does_not_say_otherwise(tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ def test_a_number_is_looked_up_the_same_before_and_after_it_was_staged(tmp_path:
     for rate in ("20.00", "20", "2E+1"):
         of = document("1", line(1, item="47503J", tax_rate=Decimal(rate), tax_amount=Decimal(2)))
         assert gaps(one, of) == []
-        assert exact(one.payload(of))["taxDetails"]["items"][0]["taxCode"] == {"id": "104"}
+        assert exact(body_of(one, of))["taxDetails"]["items"][0]["taxCode"] == {"id": "104"}
 
 
 def test_a_field_is_sent_for_its_kinds_only(tmp_path: Path) -> None:
@@ -193,7 +194,7 @@ def test_an_optional_field_without_a_value_is_left_out_and_a_needed_one_holds(tm
     }
     one = mapping(tmp_path, body=BASE["body"] | fields)
     assert gaps(one, of) == []
-    assert not {"memo", "otherRefNum"} & set(exact(one.payload(of)))
+    assert not {"memo", "otherRefNum"} & set(exact(body_of(one, of)))
     needed = mapping(tmp_path, body=BASE["body"] | {name: {"column": of["column"]} for name, of in fields.items()})
     assert gaps(needed, of) == [("FIELD_UNMAPPED", "memo", ""), ("FIELD_UNMAPPED", "purchase_order", "")]
 
@@ -233,7 +234,7 @@ def test_tax_goes_through_tax_details_with_the_line_they_belong_to(tmp_path: Pat
     taxed = line(3, "-10.00", item="47503J", tax_code="ZÜRICH", tax_rate=Decimal("7.70"), tax_amount=Decimal("-0.77"))
     of = credit_memo("1", lines=(line(1, "-1.00", item="47503J"), taxed))
     assert gaps(one, of) == []
-    body = exact(one.payload(of, {"9": -of.total}))
+    body = exact(body_of(one, of, {"9": -of.total}))
     assert body["taxDetailsOverride"] is True
     assert body["taxDetails"]["items"] == [
         {
@@ -342,7 +343,7 @@ def test_a_wrong_table_is_named_with_its_line(items: str | bytes, words: list[st
 
 def test_a_table_as_a_spreadsheet_writes_it_is_understood(tmp_path: Path) -> None:
     one = load_mapping(write(tmp_path, items=b"\xef\xbb\xbfcode,id\r\n47503j, 101 \r\n"))
-    assert exact(one.payload(mapped()))["item"]["items"][0]["item"] == {"id": "101"}
+    assert exact(body_of(one, mapped()))["item"]["items"][0]["item"] == {"id": "101"}
 
 
 def test_every_fault_has_its_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
 from billing_assets.batches.store import wanting_a_run
@@ -22,7 +23,7 @@ def few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def payload(number: str = "500000") -> bytes:
     (document,) = [one for one in invoices(1) if one.number == number]
-    return builders.shipped_mapping().payload(document)
+    return builders.body(builders.shipped_mapping(), document)
 
 
 def put_in_netsuite(rig: Rig, **changes: Any) -> None:
@@ -57,8 +58,9 @@ def test_the_same_document_already_in_netsuite_is_taken_for_posted(rig: Rig) -> 
     ("theirs", "said"),
     [
         ({"entity": {"id": "1002"}}, "entity 1002 instead of 1001"),
-        ({"externalId": "inv-500000"}, "external id inv-500000 instead of INV-500000"),
+        ({"tranDate": "2010-11-06"}, "date 2010-11-06 instead of 2010-11-05"),
         ({"item": {"items": [{"item": {"id": "101"}, "amount": 1.08}]}}, "total 1.08 instead of 1.07"),
+        ({"item": {"items": [{"item": {"id": "102"}, "quantity": 1, "amount": 1.07}]}}, "other lines than were sent"),
     ],
 )
 def test_another_document_under_our_external_id_is_never_taken_for_ours(
@@ -67,20 +69,33 @@ def test_another_document_under_our_external_id_is_never_taken_for_ours(
     put_in_netsuite(rig, **theirs)
     key = rig.planned(invoices(2))
     rig.post(key)
-    assert rig.counts() == {"rejected": 1, "posted": 1}
+    assert rig.counts() == {"differs": 1, "posted": 1}
     last = rig.log("500000")[-1]
     assert (last["outcome"], last["code"]) == ("conflict", "EXTERNAL_ID_CONFLICT")
+    assert last["netsuite_id"] == rig.records()["INV-500000"]["id"]
     assert said in last["detail"]
     assert rig.account.admin("summary")["invoice"]["count"] == 2
 
 
-def test_an_external_id_that_netsuite_has_but_never_shows_is_rejected_with_the_reason(rig: Rig) -> None:
+def test_an_external_id_in_another_case_with_all_else_equal_is_ours(rig: Rig) -> None:
+    """NetSuite compares external ids without regard to case: nobody else's can be there beside it."""
+    body = orjson.loads(payload()) | {"externalId": "inv-500000"}
+    rig.account.created(body)
+    key = rig.planned(invoices(2))
+    rig.post(key)
+    assert rig.counts() == {"posted": 2}
+    assert rig.outcomes("500000") == ["exists", "found"]
+    assert rig.batch(key)["state"] == "posted", "it was read back by its look-up"
+    assert rig.account.admin("summary")["invoice"]["count"] == 2
+
+
+def test_an_external_id_that_netsuite_has_but_never_shows_differs_for_that_reason(rig: Rig) -> None:
     detail = "Error while accessing a resource. This record already exists."
     rig.account.switch(faults=[{"fault": "refuse", "detail": detail}])
     key = rig.planned(invoices(1))
     rig.post(key)
     assert rig.counts() == {"posting": 1}
-    assert rig.post_until(lambda: rig.counts() == {"rejected": 1}) >= 1
+    assert rig.post_until(lambda: rig.counts() == {"differs": 1}) >= 1
     assert rig.log("500000")[-1]["code"] == "EXTERNAL_ID_HIDDEN"
     assert rig.account.admin("summary")["posts"]["received"] == 1
 
@@ -120,7 +135,7 @@ def test_a_refusal_is_kept_with_code_path_and_text_and_is_not_sent_again(rig: Ri
 
 def test_a_refusal_in_words_that_nobody_knows_is_looked_up_before_it_goes_to_the_dead_letters(rig: Rig) -> None:
     """It may be `already exists` in another language."""
-    put_in_netsuite(rig)
+    rig.account.created(orjson.loads(payload()))
     words = {"fault": "refuse", "detail": "Dieser Datensatz ist bereits vorhanden.", "path": "externalId"}
     rig.account.switch(faults=[words])
     key = rig.planned(invoices(2))

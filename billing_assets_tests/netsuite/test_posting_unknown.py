@@ -130,7 +130,7 @@ def test_an_attempt_whose_run_ended_without_a_word_counts_from_when_the_next_run
     key = rig.planned(invoices(1))
     with rig.hold(key) as (connection, lease):
         (one,) = posting.next_to_send(connection, lease.lock, 1)
-        posting.record_intents(connection, lease.lock, {one.id: b"x"})
+        posting.record_intents(connection, lease.lock, {one.id: b"{}"})
         time.sleep(1.3)
     rig.post(key, "run-2")
     assert rig.counts() == {"posting": 1}

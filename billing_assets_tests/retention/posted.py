@@ -32,7 +32,7 @@ def send(state: Connection, held: Lock, became: Became = landed) -> None:
     """Attempts everything that is held, one attempt for each of its outcomes but what a look-up finds."""
     for place, one in enumerate(posting.next_to_send(state, held, 1000)):
         for outcome, left in became(place):
-            (attempt,) = posting.record_intents(state, held, {one.id: b"0"}).values()
+            (attempt,) = posting.record_intents(state, held, {one.id: b"{}"}).values()
             code, netsuite_id = ("C", None) if left is State.REJECTED else (None, str(one.id))
             found = Outcome(one.id, attempt, outcome, left, code=code, netsuite_id=netsuite_id)
             posting.record_outcomes(state, held, [found])

@@ -12,7 +12,7 @@ from billing_assets.batches import store as batches
 from billing_assets.close import store as close
 from billing_assets.domain.documents import State
 from billing_assets.netsuite import store as posting
-from billing_assets.netsuite.store import Outcome
+from billing_assets.netsuite.store import Outcome, ReadBack
 from billing_assets.operations.status import status
 from billing_assets.settings import Settings
 from billing_assets.settings_sections import AlertSettings, BatchSettings
@@ -77,10 +77,12 @@ def post_a_batch(connection: Connection) -> None:
     posting.open_attempts(connection, held, UNKNOWN_AFTER)
     assert len(posting.credited_invoices(connection, held)) == 20
     waiting = posting.next_to_send(connection, held, 1000)
-    attempts = posting.record_intents(connection, held, {one.id: b"0" for one in waiting})
+    attempts = posting.record_intents(connection, held, dict.fromkeys((one.id for one in waiting), b"{}"))
     landed = [Outcome(one, attempt, "landed", State.POSTED, netsuite_id="1") for one, attempt in attempts.items()]
     posting.record_outcomes(connection, held, landed)
-    posting.record_read_back(connection, held, [(one.id, None, None) for one in posting.unread(connection, held)])
+    posting.record_read_back(
+        connection, held, [ReadBack(one.id, None, None, False) for one in posting.unread(connection, held)]
+    )
     posting.batch_totals(connection, key)
     posting.batch_problems(connection, key, 200)
     posting.applied_less(connection, key, 200)

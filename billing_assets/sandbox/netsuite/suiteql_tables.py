@@ -67,6 +67,7 @@ _LINE = {
     "transaction": "l.record",
     "linesequencenumber": "l.n",
     "mainline": "CASE l.n WHEN 0 THEN 'T' ELSE 'F' END",
+    "taxline": "'F'",  # SuiteTax keeps its details elsewhere
     "item": "l.item",
     "quantity": f"CAST(l.quantity * {_LINE_SIGN} AS REAL)",
     "rate": "CAST(l.rate AS REAL)",

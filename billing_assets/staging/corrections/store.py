@@ -70,8 +70,8 @@ def credited(connection: Connection, source: str, number: str) -> Decimal:
 
 
 def propose(connection: Connection, source: str) -> None:
-    """A proposal for every posted invoice that is void now and has none, and none any more where the void was taken
-    back before anybody confirmed it. Call after the merge, in its transaction.
+    """A proposal for every invoice in NetSuite that is void now and has none, and none any more where the void was
+    taken back before anybody confirmed it. Call after the merge, in its transaction.
 
     Where it was declined, the withdrawal is a row of its own: what was decided stays, and a new void is a new question.
     """
@@ -90,7 +90,8 @@ def propose(connection: Connection, source: str) -> None:
         select s.id, -s.total, 'withdrawn', 'staging', clock_timestamp(), %(why)s
         from incoming as i
         join billing.staged_invoices as s on s.source = %(source)s and s.document_id = i.document_id
-        where i.status <> 'void' and s.kind = 'invoice' and s.state || '' = 'posted' and {_LAST_DECISION} = 'declined'
+        where i.status <> 'void' and s.kind = 'invoice' and s.state || '' in ('posted', 'differs')
+          and {_LAST_DECISION} = 'declined'
         order by s.id""",  # noqa: S608  a constant
         {"source": source, "why": _TAKEN_BACK},
     )
@@ -100,7 +101,7 @@ def propose(connection: Connection, source: str) -> None:
         select s.id, -s.total
         from incoming as i
         join billing.staged_invoices as s on s.source = %(source)s and s.document_id = i.document_id
-        where i.status = 'void' and s.kind = 'invoice' and s.state || '' = 'posted'
+        where i.status = 'void' and s.kind = 'invoice' and s.state || '' in ('posted', 'differs')
           and coalesce({_LAST_DECISION}, 'withdrawn') = 'withdrawn'
         order by s.id""",  # noqa: S608  a constant
         {"source": source},
@@ -110,11 +111,11 @@ def propose(connection: Connection, source: str) -> None:
 def latest_for_update(connection: Connection, number: str) -> dict[str, Any] | None:
     """The last proposal for an invoice, locked, with its decision; None if there is none.
 
-    `source_status`: how the invoice stands in the billing system where it is not as it was posted.
+    `source_status`: how the invoice is in the billing system where it is not as it was posted; `state`: with us.
     """
     return connection.execute(
         """
-        select p.id, p.document, p.decision, d.drift ->> 'source_status' as source_status
+        select p.id, p.document, p.decision, d.drift ->> 'source_status' as source_status, d.state
         from billing.proposed_credit_memos as p join billing.staged_invoices as d on d.id = p.document
         where d.number = %s and d.kind = 'invoice' order by p.id desc limit 1 for update of p""",
         [number],

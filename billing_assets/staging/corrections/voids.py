@@ -67,6 +67,11 @@ def confirm(
         if proposal["decision"] != "confirmed":
             if proposal["source_status"] not in {SourceStatus.VOID, "missing"}:
                 raise NothingProposedError(f"Invoice {number} is not void any more: no credit memo is made for it.")
+            if proposal["state"] == State.DIFFERS:
+                raise NothingProposedError(
+                    f"NetSuite has invoice {number}, but not as it was sent. Decide about that first: "
+                    "`billing differs list`."
+                )
             invoice = document_of(store.document(connection, proposal["document"]))
             credit = reversal(invoice, now)
             row = _judged(connection, credit, validation)

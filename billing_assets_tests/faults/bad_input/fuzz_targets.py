@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from requests.structures import CaseInsensitiveDict
 
+from billing_assets.domain.documents import State
 from billing_assets.netsuite import auth, client, look_up
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteError, classify, read_error
@@ -120,17 +121,30 @@ def _judge(status: int, data: bytes) -> None:
     """What a look-up makes of an open attempt: posted only for our type, total and external id."""
     document = builders.document("536365", created_at=datetime(2010, 11, 5, tzinfo=UTC))
     last = ("unknown", "exists", "refused", None)[status % 4]
-    attempt = OpenAttempt(Posting(1, "INV-536365", document), 1, status % 2 == 0, last, 500, None, None, None)
+    mapping = builders.shipped_mapping()
+    attempt = OpenAttempt(
+        Posting(1, "INV-536365", document),
+        attempt=1,
+        state=State.POSTING,
+        payload=builders.body(mapping, document) if status % 5 else None,
+        may_have_landed=status % 3 == 0,
+        due=status % 2 == 0,
+        last_outcome=last,
+        last_http_status=500,
+        last_code=None,
+        last_path=None,
+        last_detail=None,
+    )
     try:
         found = find_by_external_ids(_canned(data), ["INV-536365"]).get("INV-536365")
     except NetSuiteError:
         return
-    outcome = look_up._judge(attempt, found, builders.shipped_mapping())
+    outcome = look_up._judge(attempt, found, mapping, {})
     if outcome is None:
         assert found is None
     elif outcome.state == "posted":
         assert isinstance(found, NetSuiteTransaction)
-        assert (found.type, found.total, found.external_id) == (
+        assert (found.type, found.total, found.external_id.upper()) == (
             "CustInvc",
             Decimal(10).copy_sign(found.total or 0),
             "INV-536365",

@@ -90,7 +90,7 @@ class Staging:
                 yield "a document without a number is ready"
             if not is_external_id(posting.external_id) or len(posting.external_id) > _LONGEST_EXTERNAL_ID:
                 yield f"the external id of {number!r} is none that NetSuite can be asked for"
-            body = shipped_mapping().payload(posting.document)
+            body = shipped_mapping().payload(posting.document, posting.external_id)
             fields = orjson.loads(body)
             if fields["externalId"] != posting.external_id:
                 yield f"{number!r} would be sent under another external id"

@@ -73,8 +73,10 @@ def no_look_up(_: World) -> Iterator[None]:
     """An open attempt is taken for absent at once, and its document sent again."""
     judge = look_up._judge
 
-    def without_looking(one: OpenAttempt, _found: look_up.Found, mapping: NetSuiteMapping, *_: bool) -> Outcome | None:
-        return judge(replace(one, due=True, last_outcome="unknown"), None, mapping)
+    def without_looking(
+        one: OpenAttempt, _found: look_up.Found, mapping: NetSuiteMapping, *_: object
+    ) -> Outcome | None:
+        return judge(replace(one, due=True, last_outcome="unknown"), None, mapping, {})
 
     with patch.object(look_up, "_judge", without_looking):
         yield

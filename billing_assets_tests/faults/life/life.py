@@ -251,7 +251,9 @@ class Life:
         late = [finding("FIELD_UNMAPPED", "number", "", "Late.")]
         writes: dict[str, Callable[[], object]] = {
             "outcomes": lambda: netsuite.record_outcomes(run.connection, held, self._all_landed(rows)),
-            "intents": lambda: netsuite.record_intents(run.connection, held, {row["id"]: bytes(32) for row in rows}),
+            "intents": lambda: netsuite.record_intents(
+                run.connection, held, dict.fromkeys((row["id"] for row in rows), b"{}")
+            ),
             "hold": lambda: netsuite.hold(run.connection, held, rows[0]["id"], late),
             "renew": lambda: batches.renew(run.connection, held, LEASE_SECONDS),
             "release": lambda: batches.release(run.connection, held, ABSENCE_COUNTS_AFTER_SECONDS),

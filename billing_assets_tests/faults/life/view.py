@@ -85,10 +85,12 @@ def look_at_ours(world: World) -> Ours:
 
 def _log(world: World, name: str) -> list[Row]:
     """One half of the log, archived rows as they were before."""
-    rows = world.state.execute(
-        f"select *, null as posted_at from billing.posting_{name} "  # noqa: S608
-        f"union all select * from billing.archived_{name} order by 1"
-    ).fetchall()
+    rows = [
+        row
+        for table in (f"posting_{name}", f"archived_{name}")
+        for row in world.state.execute(f"select * from billing.{table}")  # noqa: S608
+    ]
+    rows.sort(key=lambda row: int(row["id"]))
     return [{column: value for column, value in row.items() if column != "posted_at"} for row in rows]
 
 

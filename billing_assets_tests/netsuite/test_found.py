@@ -1,0 +1,213 @@
+"""A restored backup: NetSuite is ahead of our database. Noticed, confirmed, adopted; nothing is sent twice."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from billing_assets.domain.documents import Document
+from billing_assets.netsuite import found, found_store
+from billing_assets.netsuite.found import FoundError
+from billing_assets.state.database import Connection
+from billing_assets_tests import builders
+from billing_assets_tests.builders import applied, credit_memo
+from billing_assets_tests.netsuite.rig import Rig, invoices
+
+_OURS = (
+    *("posting_outcomes", "posting_attempts", "staged_invoices", "locked_batches", "posted_totals"),
+    *("found_transactions", "netsuite_looks"),
+)
+
+
+@contextmanager
+def restored(rig: Rig) -> Iterator[None]:
+    """What happens in the block is forgotten by our database, and not by NetSuite."""
+    kept = {
+        table: rig.state.execute(f"select to_jsonb(t) as row from billing.{table} as t").fetchall()  # noqa: S608
+        for table in _OURS
+    }
+    yield
+    with rig.state.transaction():
+        rig.state.execute("set local session_replication_role = replica")
+        for table in _OURS:
+            rig.state.execute(f"delete from billing.{table}")  # noqa: S608
+        for table in reversed(_OURS):
+            for row in kept[table]:
+                rig.state.execute(
+                    f"insert into billing.{table} overriding system value "  # noqa: S608
+                    f"select * from jsonb_populate_record(null::billing.{table}, %s)",
+                    [Jsonb(row["row"])],
+                )
+
+
+def sent_before(rig: Rig, documents: list[Document]) -> None:
+    """Posted after the backup: NetSuite has them, our database has never heard of them."""
+    with restored(rig):
+        rig.planned(documents)
+        rig.post_until_done()
+    assert rig.counts() == {}
+
+
+def confirm(state: Connection) -> int:
+    return found.confirm(state, by="Ada", why="restored last night")
+
+
+def received(rig: Rig) -> int:
+    return int(rig.account.admin("summary")["posts"]["received"])
+
+
+def test_nothing_is_sent_before_a_person_has_confirmed_what_netsuite_has(rig: Rig) -> None:
+    documents = invoices(4)
+    sent_before(rig, documents[:3])
+    key = rig.planned(documents)
+    before = received(rig)
+    result = rig.post(key)
+    assert result.stopped is not None
+    assert "under our external ids that this database never sent (3)" in result.stopped
+    assert "billing restore list" in result.stopped
+    assert received(rig) == before
+    assert rig.counts() == {"batched": 4}
+    assert [(one.external_id, one.number) for one in found_store.found(rig.state, undecided_only=True)] == [
+        (f"INV-{one.number}", one.number) for one in documents[:3]
+    ]
+
+
+def test_once_confirmed_what_is_there_is_taken_over_and_only_the_rest_is_sent(rig: Rig) -> None:
+    documents = invoices(4)
+    sent_before(rig, documents[:3])
+    key = rig.planned(documents)
+    rig.post(key)
+    before = received(rig)
+    assert confirm(rig.state) == 3
+    rig.post(key, "run-2")
+    assert received(rig) == before + 1
+    assert rig.outcomes("500000") == ["exists", "found"]
+    rig.assert_whole(4)
+    assert confirm(rig.state) == 0
+
+
+def test_an_undisturbed_database_is_never_stopped(rig: Rig) -> None:
+    """Lost answers, late commits and our own posts are all explained by attempts."""
+    rig.account.switch(faults=[{"fault": "commit_then_drop", "probability": 0.2}])
+    rig.planned(invoices(40))
+    rig.post_until_done()
+    rig.planned(invoices(40, first=600_000))
+    rig.post_until_done()
+    rig.assert_whole(80)
+    assert found_store.found(rig.state) == []
+
+
+def test_a_credit_memo_keeps_the_amount_that_netsuite_applied(rig: Rig) -> None:
+    """8 of 10 were applied before; by what is open now, it would be 2."""
+    invoice, memo = invoices(1)[0], credit_memo("C1", "-0.80", applications=applied("500000", None))
+    rig.planned([invoice])
+    rig.post_until_done()
+    with restored(rig):
+        rig.planned([memo])
+        rig.post_until_done()
+    rig.planned([memo])
+    for _ in range(2):
+        rig.post(_batch_of(rig, "C1"))
+        confirm(rig.state)
+    row = builders.staged(rig.state, "C1")
+    assert (row["state"], row["applied"], row["difference"]) == ("posted", [["500000", "0.8"]], None)
+    rig.assert_whole(2)
+
+
+def _batch_of(rig: Rig, number: str) -> str:
+    return str(builders.staged(rig.state, number)["batch"])
+
+
+def test_content_that_changed_since_with_the_total_kept_differs(rig: Rig) -> None:
+    (document,) = invoices(1)
+    sent_before(rig, [document])
+    changed = replace(document, lines=(builders.line(1, "0.57"), builders.line(2, "0.50")))
+    key = rig.planned([changed])
+    rig.post(key)
+    confirm(rig.state)
+    rig.post(key, "run-2")
+    row = builders.staged(rig.state, document.number)
+    assert row["state"] == "differs"
+    assert "other lines" in row["difference"]
+
+
+def test_a_document_that_was_renumbered_since_is_not_sent_under_its_new_number(rig: Rig) -> None:
+    (document,) = invoices(1)
+    sent_before(rig, [document])
+    key = rig.planned([replace(document, number="777777"), *invoices(1, first=600_000, customer="12347")])
+    rig.post(key)
+    confirm(rig.state)
+    before = received(rig)
+    rig.post(key, "run-2")
+    assert received(rig) == before + 1, "the other one goes"
+    row = builders.staged(rig.state, "777777")
+    assert row["state"] == "held"
+    assert builders.codes(row) == ["MAY_BE_IN_NETSUITE"]
+    assert "INV-500000 (internal id" in row["findings"][0]["message"]
+
+
+def test_a_person_says_which_document_it_is_and_it_is_taken_over_under_the_name_it_has_there(rig: Rig) -> None:
+    (document,) = invoices(1)
+    sent_before(rig, [document])
+    key = rig.planned([replace(document, number="777777")])
+    rig.post(key)
+    confirm(rig.state)
+    rig.post(key, "run-2")
+    (there,) = found_store.found(rig.state)
+    found.match(rig.state, there.netsuite_id, "777777", by="Ada", why="renumbered by the clerk")
+    rig.state.execute("update billing.staged_invoices set state = 'ready', findings = '[]'")  # as staging judges it
+    before = received(rig)
+    assert rig.post_planned() == 1
+    assert received(rig) == before
+    row = builders.staged(rig.state, "777777")
+    assert (row["state"], row["external_id"], row["netsuite_id"]) == ("posted", "INV-500000", there.netsuite_id)
+    rig.assert_whole(1)
+    with pytest.raises(FoundError):
+        found.match(rig.state, there.netsuite_id, "777777", by="Ada", why="once more")
+
+
+def test_a_person_says_that_it_is_another_and_the_document_goes(rig: Rig) -> None:
+    (document,) = invoices(1)
+    sent_before(rig, [document])
+    key = rig.planned([replace(document, number="777777")])
+    rig.post(key)
+    confirm(rig.state)
+    rig.post(key, "run-2")
+    (there,) = found_store.found(rig.state)
+    found.separate(rig.state, there.netsuite_id, by="Ada", why="two orders of the same")
+    rig.state.execute("update billing.staged_invoices set state = 'ready', findings = '[]'")  # as staging judges it
+    rig.post_planned()
+    assert builders.staged(rig.state, "777777")["state"] == "posted"
+    assert len(rig.records()) == 2
+
+
+def test_decisions_need_a_name_a_reason_and_something_to_decide(rig: Rig) -> None:
+    with pytest.raises(FoundError, match="who decides"):
+        found.confirm(rig.state, by="", why="x")
+    with pytest.raises(FoundError, match="why"):
+        found.separate(rig.state, "1", by="Ada", why=" ")
+    with pytest.raises(FoundError, match="not on the list"):
+        found.separate(rig.state, "1", by="Ada", why="x")
+
+
+def test_a_database_that_another_one_posts_beside_is_stopped(rig: Rig) -> None:
+    """An empty database on an account in use: somebody else's transactions under our names."""
+    rig.planned(invoices(1))
+    rig.post_until_done()
+    rig.account.created(
+        {
+            "externalId": "inv-900000",
+            "entity": {"id": "1002"},
+            "subsidiary": {"id": "1"},
+            "tranDate": "2010-11-05",
+            "currency": {"id": "1"},
+            "item": {"items": [{"item": {"id": "101"}, "quantity": 1, "rate": 5, "amount": 5}]},
+        }
+    )
+    key = rig.planned(invoices(1, first=600_000))
+    assert "never sent (1)" in str(rig.post(key).stopped)
+    (one,) = found_store.found(rig.state)
+    assert (one.external_id, one.total, one.number) == ("INV-900000", Decimal(5), None)
