@@ -45,28 +45,31 @@ OUTCOMES = {
         "know are looked up once first.",
         "rejected, or posting until looked up",
     ),
-    "conflict": ("Something that is not our document stands under its external id. See the code.", "rejected"),
+    "conflict": ("NetSuite has something else under its external id than was sent. See the code.", "differs"),
     "retry": ("NetSuite did nothing and may accept it later: too busy, record changed, login.", "posting, then locked"),
     "not_sent": ("No byte left this machine, or the run stopped before it: surely not landed.", "posting, then locked"),
     "unknown": ("The request left and no answer proves what became of it.", "posting"),
     "absent": (
         "A look-up proved that it did not land: not found when NetSuite could no longer be working on it.",
-        "locked (sent again), or rejected where NetSuite had refused it",
+        "locked (sent again); rejected where NetSuite had refused it, or where it was deleted there",
     ),
 }
 
 # Codes of our own in posting_log and `billing rejected`; test_docs.py holds the keys equal to the code.
 OWN_CODES = {
     "EXTERNAL_ID_CONFLICT": (
-        "Another transaction has this document's external id: entered by hand, imported, or several at once. The text "
-        "names its internal id and what differs.",
-        "Open that transaction in NetSuite. If it is a stranger, change its external id. If it is an earlier copy of "
-        "this document, correct it to what was staged, or void it and change its external id. Then `billing requeue`.",
+        "NetSuite has a transaction under this document's external id, but not as it was sent: changed after it landed, "
+        "entered by hand, or several at once. The text names its internal id and what differs.",
+        "Do not delete it. Correct it in NetSuite, then `billing differs check`; or `billing differs accept`; or credit it "
+        "there, then `billing differs credited`.",
     ),
     "EXTERNAL_ID_HIDDEN": (
         "NetSuite says that the external id is taken, but shows the record to no query of this role.",
-        "Let the integration's role see all subsidiaries and transactions, then `billing requeue`: it is looked up "
-        "again.",
+        "Let the integration's role see all subsidiaries and transactions, then `billing differs check`.",
+    ),
+    "DELETED_IN_NETSUITE": (
+        "What differed in NetSuite was deleted there: it has nothing under this external id any more.",
+        "If it is still owed: `billing requeue` sends it again.",
     ),
 }
 

@@ -58,6 +58,11 @@ CAUSES: dict[str, Cause] = {
         "NetSuite has it otherwise than it was sent, and a person accepted that.",
         "`billing differs list --all` says why.",
     ),
+    "NETSUITE_ONLY": Cause(
+        Sort.DECIDED,
+        "NetSuite has it from before a backup was restored, and a person said that it is no document of today's.",
+        "`billing restore transactions --all` says who.",
+    ),
     "MOVED_LATER": Cause(
         Sort.EXPLAINED, "Came after its month was closed for good, and goes with a later one.", "Nothing."
     ),
@@ -138,8 +143,8 @@ CAUSES: dict[str, Cause] = {
     "NOT_IN_BILLING": Cause(
         Sort.DIFFERS,
         "NetSuite has a transaction under an external id of ours, and our database has no attempt to post it.",
-        "Find out who made it. After a restored backup it may be ours: `billing restore list`. Give it another "
-        "external id only where it was entered by hand.",
+        "Find out who made it. After a restored backup it may be ours: `billing restore transactions`. Give it "
+        "another external id only where it was entered by hand.",
     ),
 }
 

@@ -198,13 +198,16 @@ _COMPARE = """
         case n.type when 'CustCred' then 'credit_memo' else 'invoice' end, coalesce(o.number, n.external_id), o.branch,
         coalesce(c.code, n.currency), case when o.netsuite_id = n.netsuite_id then
             case when o.accepted then 'DIFFERENCE_ACCEPTED' else 'DATED_ELSEWHERE' end
+        when x.decided_by is not null then 'NETSUITE_ONLY'
         else 'NOT_IN_BILLING' end, o.state, null, null, 0, 0, t.netsuite, t.netsuite, false, true, null, false,
         o.period, o.document_date, null, null, null, null, null, n.external_id, n.netsuite_id, n.transaction_number,
-        null, null, o.decided_by, n.type, n.tran_date, n.external_id, n.netsuite_id, n.entity, null, n.currency, null
+        null, null, coalesce(o.decided_by, x.decided_by), n.type, n.tran_date, n.external_id, n.netsuite_id, n.entity, null,
+        n.currency, null
     from month_netsuite as n
     cross join lateral (
         select case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end as netsuite) as t
     left join month_currencies as c on c.netsuite_id = n.currency
+    left join billing.found_transactions as x on x.netsuite_id = n.netsuite_id and x.decision = 'separate'
     left join lateral (
         select s.number, s.branch, s.state, s.period, s.document_date, s.netsuite_id, t.decided_by,
             (t.netsuite_id, t.type, t.entity, t.currency, t.total, t.tran_date, t.voided) is not distinct from

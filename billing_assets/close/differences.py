@@ -88,6 +88,7 @@ _SAYS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "WAITS_FOR_INVOICE": lambda row: f"It waits for invoice {row['detail']}",
     "READ_BACK_DIFFERS": lambda row: f"NetSuite has {row['detail']}.",
     "DIFFERS": lambda row: row["detail"] or _meaning(row),
+    "NETSUITE_ONLY": lambda row: f"NetSuite has {row['their_external_id']}; {row['decided_by']} answers for it.",
     "DIFFERENCE_ACCEPTED": lambda row: f"{_meaning(row)[:-1]}: {row['decided_by']}.",
     "UNMAPPED": lambda row: (
         f"The mapping does not know its {'currency' if row['expected_entity'] else 'customer'} any more."

@@ -70,7 +70,7 @@ RULES: dict[str, Rule] = {
     "TEXT_UNPRINTABLE": Rule(_E, "A text holds a NUL character, which no ledger takes.", _SOURCE),
     "NUMBER_TOO_LARGE": Rule(_E, "A number is larger or finer than NetSuite takes.", _SOURCE),
     "CREDIT_TARGET_UNKNOWN": Rule(_E, "The credit memo names an invoice that is not known.", "Correct the reference, or stage the invoice first."),
-    "MAY_BE_IN_NETSUITE": Rule(_E, "NetSuite has a transaction of the same kind, customer, currency and amount under a name that no document has, since a backup was restored.", "`billing restore list`, then `billing restore match` or `billing restore separate`."),
+    "MAY_BE_IN_NETSUITE": Rule(_E, "NetSuite has a transaction of the same kind, customer, currency and amount under a name that no document has, since a backup was restored.", "`billing restore transactions --all`, then `billing restore match` or `billing restore separate`."),
     "AUDIT_HOLD": Rule(_E, "An auditor holds the document.", "Ask the auditor; an imported `approve` releases it at the next staging."),
     "APPLICATION_NOT_A_CREDIT": Rule(_E, "A document that is no credit memo is applied to invoices.", "Leave it out of applications.sql, or issue it as a credit memo."),
     "APPLICATION_AMOUNT": Rule(_E, "An amount applied to an invoice is not above zero.", "Correct it in the billing system; NULL applies as much as is open."),

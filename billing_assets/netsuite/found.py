@@ -58,7 +58,7 @@ def stop_reason(unconfirmed: int) -> str:
     return (
         f"NetSuite has transactions under our external ids that this database never sent ({unconfirmed}): it was "
         "restored from a backup, or something else posts under our names. Nothing is sent until a person has confirmed "
-        "them: `billing restore list`, then `billing restore confirm`"
+        "them: `billing restore transactions`, then `billing restore confirm-transactions`"
     )
 
 
@@ -107,7 +107,7 @@ def _found(connection: Connection, netsuite_id: str) -> Found:
     for one in store.found(connection):
         if one.netsuite_id == netsuite_id:
             return one
-    raise FoundError(f"NetSuite's transaction {netsuite_id} is not on the list: `billing restore list`.")
+    raise FoundError(f"NetSuite's transaction {netsuite_id} is not on the list: `billing restore transactions --all`.")
 
 
 def _pages(client: NetSuiteClient, names: Sequence[str], after: int) -> Iterator[list[dict[str, str]]]:

@@ -67,7 +67,7 @@ def test_nothing_is_sent_before_a_person_has_confirmed_what_netsuite_has(rig: Ri
     result = rig.post(key)
     assert result.stopped is not None
     assert "under our external ids that this database never sent (3)" in result.stopped
-    assert "billing restore list" in result.stopped
+    assert "billing restore transactions" in result.stopped
     assert received(rig) == before
     assert rig.counts() == {"batched": 4}
     assert [(one.external_id, one.number) for one in found_store.found(rig.state, undecided_only=True)] == [
