@@ -12,10 +12,10 @@ import structlog
 from billing_assets.domain.documents import Kind
 from billing_assets.netsuite import found_store as store
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable
+from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteQueryRefused
 from billing_assets.netsuite.found_store import Found, Row
 from billing_assets.netsuite.mapping import TRANSACTION_TYPES, NetSuiteMapping
-from billing_assets.netsuite.suiteql import PAGE_ROWS, exact, query_page
+from billing_assets.netsuite.suiteql import CREDIT_MEMO, INVOICE, PAGE_ROWS, exact, query_page
 from billing_assets.state.database import Connection, settle_order
 
 log = structlog.get_logger(__name__)
@@ -111,22 +111,35 @@ def _found(connection: Connection, netsuite_id: str) -> Found:
 
 
 def _pages(client: NetSuiteClient, names: Sequence[str], after: int) -> Iterator[list[dict[str, str]]]:
-    """Transactions of any type under our names with an internal id above `after`, 1,000 at a time."""
+    """Transactions with an internal id above `after`, 1,000 at a time: those under our names, or all invoices and credit
+    memos where NetSuite does not take the narrower query."""
     # An underscore in a name fits any character; the caller compares with the whole name.
-    begins = " OR ".join(f"UPPER(externalid) LIKE '{name}%'" for name in names)
+    named = " OR ".join(f"UPPER(externalid) LIKE '{name}%'" for name in names)
+    which = f"({named})"
     while True:
-        rows = query_page(
-            client,
-            "SELECT id, externalid, type, tranid, entity, currency, foreigntotal, "  # noqa: S608  checked prefixes
-            "TO_CHAR(trandate, 'YYYY-MM-DD') AS trandate FROM transaction "
-            f"WHERE id > {after} AND ({begins}) ORDER BY id",
-        )
+        try:
+            rows = query_page(client, _query(which, after))
+        except NetSuiteQueryRefused:
+            if which == _EVERY:
+                raise
+            which = _EVERY
+            continue
         if any(not row.get("id", "").isdecimal() for row in rows):
             raise NetSuiteAnswerUnreadable("NetSuite answered a transaction without id", http_status=200)
         yield rows
         if len(rows) < PAGE_ROWS:
             return
         after = int(rows[-1]["id"])
+
+
+_EVERY = f"type IN ('{INVOICE}', '{CREDIT_MEMO}')"
+
+
+def _query(which: str, after: int) -> str:
+    return (
+        "SELECT id, externalid, type, tranid, entity, currency, foreigntotal, "  # noqa: S608  checked prefixes
+        f"TO_CHAR(trandate, 'YYYY-MM-DD') AS trandate FROM transaction WHERE {which} AND id > {after} ORDER BY id"
+    )
 
 
 def _row(row: Mapping[str, str], mapping: NetSuiteMapping) -> Row:

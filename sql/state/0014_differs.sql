@@ -60,6 +60,20 @@ comment on column billing.posting_attempts.payload is 'The request body, compres
 alter table billing.staged_invoices add column unproven boolean not null default false;
 comment on column billing.staged_invoices.unproven is 'NetSuite had it before any attempt that we know of, and its lines could not be compared';
 
+-- What an earlier version called rejected although NetSuite has it; the next look-up gives it NetSuite's id.
+alter table billing.staged_invoices disable trigger guard_document;
+update billing.staged_invoices as d set state = 'differs', state_since = clock_timestamp(), difference = o.detail
+from (
+    select r.id, l.outcome, l.detail
+    from billing.staged_invoices as r
+    cross join lateral (
+        select p.outcome, p.detail
+        from billing.posting_attempts as a join billing.posting_outcomes as p on p.attempt = a.id
+        where a.document = r.id order by p.id desc limit 1) as l
+    where r.state = 'rejected') as o
+where d.id = o.id and o.outcome = 'conflict';
+alter table billing.staged_invoices enable trigger guard_document;
+
 create table billing.accepted_differences (
     id bigint generated always as identity primary key,
     document bigint not null references billing.staged_invoices,
