@@ -227,7 +227,7 @@ def keep_external_ids(connection: Connection, source: str) -> None:
                   select from billing.posting_attempts as a
                   left join billing.posting_outcomes as o on o.attempt = a.id
                   where a.document = s.id
-                    and coalesce(o.outcome, 'unknown') in ('unknown', 'exists', 'landed', 'found'))
+                    and coalesce(o.outcome, 'unknown') not in ('refused', 'retry', 'not_sent'))
                or exists (select from billing.found_transactions as f where f.external_id = s.external_id))""",
         [source],
     )

@@ -149,6 +149,13 @@ class Rig:
         finally:
             client.close()
 
+    def post_what_netsuite_has(self, key: str, *, mapping: NetSuiteMapping | None = None) -> PostingResult:
+        """Two runs over a batch of which NetSuite has something that it shows to no query before we sent it."""
+        self.account.switch(suiteql_lag_seconds=600)
+        self.post(key, mapping=mapping)
+        self.account.switch(suiteql_lag_seconds=0)
+        return self.post(key, "run-2", mapping=mapping)
+
     def post_through_outages(self, key: str, run_id: str = "run-1") -> PostingResult:
         """One run as Dagster starts it: it makes its connections anew when they are lost."""
         client, netsuite = NetSuiteClient(self.settings.netsuite), self.settings.netsuite

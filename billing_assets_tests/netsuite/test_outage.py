@@ -52,9 +52,13 @@ def test_a_run_waits_through_an_outage_and_posts_the_rest_when_it_is_over(rig: R
 @pytest.mark.usefixtures("asks_often")
 def test_an_outage_that_lasts_ends_the_run_and_the_next_one_comes_without_a_rest(rig: Rig) -> None:
     rig = rig.changed(outage_seconds=1, timeout_seconds=1)
-    rig.account.switch(faults=[DOWN["a gateway's page"]])
+    rig.account.switch(latency_median_ms=60)
     key = rig.planned(invoices(60))
-    result = rig.post(key)
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(rig.post, key)
+        wait_until(lambda: received(rig) > 0)
+        rig.account.switch(faults=[DOWN["a gateway's page"]])
+        result = running.result(60)
     assert result.stopped is not None
     assert "answers in a row had no outcome" in result.stopped
     assert [batch.partition_key for batch in wanting_a_run(rig.state, pause_seconds=600)] == [key]
