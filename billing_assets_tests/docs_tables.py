@@ -58,10 +58,10 @@ OUTCOMES = {
 # Codes of our own in posting_log and `billing rejected`; test_docs.py holds the keys equal to the code.
 OWN_CODES = {
     "EXTERNAL_ID_CONFLICT": (
-        "NetSuite has a transaction under this document's external id, but not as it was sent: changed after it landed, "
-        "entered by hand, or several at once. The text names its internal id and what differs.",
-        "Do not delete it. Correct it in NetSuite, then `billing differs check`; or `billing differs accept`; or credit it "
-        "there, then `billing differs credited`.",
+        "NetSuite has a transaction under this document's external id, but not as it was sent: changed after it "
+        "landed, entered by hand, or several at once. The text names its internal id and what differs.",
+        "Do not delete it. Correct it in NetSuite, then `billing differs check`; or `billing differs accept`; or "
+        "credit it there, then `billing differs credited`.",
     ),
     "EXTERNAL_ID_HIDDEN": (
         "NetSuite says that the external id is taken, but shows the record to no query of this role.",

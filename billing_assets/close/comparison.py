@@ -201,8 +201,8 @@ _COMPARE = """
         when x.decided_by is not null then 'NETSUITE_ONLY'
         else 'NOT_IN_BILLING' end, o.state, null, null, 0, 0, t.netsuite, t.netsuite, false, true, null, false,
         o.period, o.document_date, null, null, null, null, null, n.external_id, n.netsuite_id, n.transaction_number,
-        null, null, coalesce(o.decided_by, x.decided_by), n.type, n.tran_date, n.external_id, n.netsuite_id, n.entity, null,
-        n.currency, null
+        null, null, coalesce(o.decided_by, x.decided_by), n.type, n.tran_date, n.external_id, n.netsuite_id, n.entity,
+        null, n.currency, null
     from month_netsuite as n
     cross join lateral (
         select case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end as netsuite) as t

@@ -1,4 +1,4 @@
-"""Part of `billing restore …`: what NetSuite has under our names and this database never sent, and what a person says."""
+"""Part of `billing restore …`: what NetSuite has under our names and this database never sent, and what is decided."""
 
 from datetime import UTC
 from typing import Annotated

@@ -111,8 +111,8 @@ def _found(connection: Connection, netsuite_id: str) -> Found:
 
 
 def _pages(client: NetSuiteClient, names: Sequence[str], after: int) -> Iterator[list[dict[str, str]]]:
-    """Transactions with an internal id above `after`, 1,000 at a time: those under our names, or all invoices and credit
-    memos where NetSuite does not take the narrower query."""
+    """Transactions with an internal id above `after`, 1,000 at a time: those under our names, or all invoices and
+    credit memos where NetSuite does not take the narrower query."""
     # An underscore in a name fits any character; the caller compares with the whole name.
     named = " OR ".join(f"UPPER(externalid) LIKE '{name}%'" for name in names)
     which = f"({named})"
