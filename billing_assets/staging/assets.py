@@ -79,12 +79,12 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
     settings = billing.settings
     name = settings.source.name
     with billing.state() as connection:
-        # The first staging binds the source to its database, in the same transaction.
-        with billing.billing_system() as source, connection.transaction():
-            bind_source(connection, name, identity(source), context.run.run_id)
-            result = stage(
-                connection, source, billing.queries, name, billing.validation, settings.staging, context.run.run_id
-            )
+        queries, validation = billing.queries, billing.validation  # read before a transaction waits for them
+        with billing.billing_system() as source:
+            database = identity(source)
+            with connection.transaction():  # the first staging binds the source to its database, or does not happen
+                bind_source(connection, name, database, context.run.run_id)
+                result = stage(connection, source, queries, name, validation, settings.staging, context.run.run_id)
         judge_held(connection, name, billing.validation)
         waiting = waiting_credits(connection, name)
         proposed = corrections(connection, undecided_only=True)
