@@ -14,13 +14,13 @@ from billing_assets.billing_system.errors import asking
 
 _POSTGRESQL_MAY = "SELECT has_function_privilege('pg_catalog.pg_control_system()', 'execute')"
 _POSTGRESQL = "SELECT system_identifier::text, current_database()::text FROM pg_control_system()"
-_SQL_SERVER = """
+SQL_SERVER = """
     SELECT coalesce(CONVERT(varchar(36), group_database_id),
                     CONVERT(varchar(128), SERVERPROPERTY('ServerName'))
                     + '/' + CONVERT(varchar(36), service_broker_guid)),
            DB_NAME()
     FROM sys.databases WHERE database_id = DB_ID()"""
-_MYSQL = """
+MYSQL = """
     SHOW VARIABLES
     WHERE Variable_name IN ('group_replication_group_name', 'server_uuid', 'server_uid') AND Value <> ''"""
 
@@ -53,10 +53,10 @@ def _said(conn: Connection, engine: str) -> str | None:
         return "/".join(conn.execute(text(_POSTGRESQL)).one())
     try:
         if engine == "mssql":
-            found, name = conn.execute(text(_SQL_SERVER)).one()
+            found, name = conn.execute(text(SQL_SERVER)).one()
             return f"{found}/{name}" if found else None
         if engine in {"mysql", "mariadb"}:
-            variables = dict(conn.execute(text(_MYSQL)).tuples().all())
+            variables: dict[str, str] = dict(conn.execute(text(MYSQL)).tuples().all())
             name = conn.execute(text("SELECT DATABASE()")).scalar_one()
             names = ("group_replication_group_name", "server_uuid", "server_uid")
             found = next((variables[one] for one in names if one in variables), None)

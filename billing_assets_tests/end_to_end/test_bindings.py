@@ -2,6 +2,7 @@
 nothing is looked up and nothing is staged, until a person moves it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import make_url
 
+from billing_assets.operations import sample
 from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
 from billing_assets.settings import Settings
@@ -350,3 +352,24 @@ def test_without_an_account_what_needs_none_works(billing: Machine, system: Syst
     (key,) = system.planned()
     assert not nowhere.post(key).success
     assert system.states()["500002"] == "batched"
+
+
+def test_the_samples_own_sandbox_is_the_same_one_whatever_its_port(system: System, sandbox: RunningSandbox) -> None:
+    """It takes a free port at each start; any other host of the account stays refused."""
+    found, address = system.runtime, sandbox.base_url.partition("//")[2]
+    named = found.named()
+    sample.follow_sandbox(found, sandbox)
+    assert bindings.entries(system.state) == [], "nothing is bound before the first attempt"
+    bindings.bind(system.state, replace(named, host="127.0.0.1:1"), "run-1")
+    sample.follow_sandbox(found, sandbox)
+    bindings.compare(system.state, named)
+    sample.follow_sandbox(found, sandbox)
+    assert [one.value for one in bindings.entries(system.state) if one.subject == Subject.HOST] == [
+        "127.0.0.1:1",
+        address,
+    ]
+    real = replace(named, account="TSTDRV7654321", host="tstdrv7654321.suitetalk.api.netsuite.com")
+    bindings.move(system.state, Subject.ACCOUNT, real, "anna", "a real one")
+    sample.follow_sandbox(found, sandbox)
+    with pytest.raises(BoundElsewhereError, match="tstdrv7654321"):
+        bindings.compare(system.state, named)

@@ -7,8 +7,10 @@ from typing import Any
 
 import psycopg
 import pytest
+import requests
 
 from billing_assets.domain.external_id import external_id
+from billing_assets.receivables.assets import read_balances
 from billing_assets.shipped import shipped
 from billing_assets.state import bindings
 from billing_assets.state.bindings import Subject
@@ -112,6 +114,25 @@ def test_a_new_prefix_that_could_name_two_documents_alike_is_refused(
     other = renamed(system, tmp_path, invoice, memo)
     said = billing("move", "prefix", *BY, BILLING_MAPPING=str(other.runtime.settings.mapping))
     complete(said, 2, ["begin with one another", "Choose another one."])
+
+
+def test_whose_a_payment_is_is_told_by_invoices_under_an_earlier_prefix_too(system: System, tmp_path: Path) -> None:
+    posted(system, "500001")
+    body = {
+        "externalId": "PAY-1",
+        "customer": {"id": "1001"},
+        "subsidiary": {"id": "1"},
+        "currency": {"externalId": "GBP"},
+        "tranDate": "2010-12-20",
+        "payment": "12.00",
+        "apply": {"items": [{"doc": {"externalId": "INV-500001"}, "apply": True}]},
+    }
+    url = f"{system.account.base_url}/sandbox/payments"
+    assert requests.post(url, json={"payments": [body]}, timeout=30).status_code == 200
+    other = renamed(system, tmp_path)
+    bindings.move(system.state, Subject.PREFIX, other.runtime.named(), "anna", "new")
+    reading = read_balances(other.runtime, "run-1")
+    assert [(one.whose, one.kind, one.open_amount) for one in reading.totals] == [("ours", "payment", -2)]
 
 
 def test_before_anything_was_sent_a_prefix_may_change(system: System, tmp_path: Path) -> None:
