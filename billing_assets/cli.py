@@ -20,7 +20,7 @@ from billing_assets.batches import unlocking
 from billing_assets.batches.store import LockHeldError, UnknownBatchError
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.close.closing import CloseRefusedError
-from billing_assets.commands import audit, close, differs, receivables, reminders, voids
+from billing_assets.commands import audit, close, differs, move, receivables, reminders, voids
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.documents import Document, SourceStatus, State
@@ -106,6 +106,7 @@ app.add_typer(receivables.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(voids.app, name="voids")
 app.add_typer(differs.app, name="differs")
+app.add_typer(move.app, name="move")
 app.command("waiting")(voids.waiting)
 
 Sample = Annotated[bool, typer.Option("--sample", help="Use the sample billing system and the NetSuite sandbox.")]
@@ -140,16 +141,18 @@ def _system(period: str, *, use_sample: bool) -> Iterator[tuple[Prepared, LoadWa
     with environment.runtime() as found, environment.alone(found.settings.home), ExitStack() as stack:
         configure_logs(found.settings.log_format)
         stop_noted(found.settings.home)
-        load = None
+        load = own_sandbox = None
         if use_sample:
             sample.quick_sensors()
             url = sample.sample_source(found)
-            stack.enter_context(sample.sample_netsuite(found.settings.home))
+            own_sandbox = stack.enter_context(sample.sample_netsuite(found.settings.home))
             if url is not None:
 
                 def load(wave: int, waves: int) -> tuple[int, int]:
                     return load_wave(url, period, wave, waves)
 
+        if own_sandbox is not None:
+            sample.follow_sandbox(found, own_sandbox)
         prepared = environment.prepare(Runtime(load_settings()) if use_sample else found)
         if prepared.embedded:
             environment.end_dead_runs(prepared.instance)
@@ -253,7 +256,7 @@ def status_command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Where every document, batch and lane stands."""
-    with prepared_machine() as prepared, prepared.runtime.state() as connection:
+    with prepared_machine(only_reads=True) as prepared, prepared.runtime.state() as connection:
         found = status(connection, prepared.runtime.settings)
     if as_json:
         print(json.dumps(found))
@@ -264,7 +267,7 @@ def status_command(
 @app.command()
 def held(code: Annotated[str | None, typer.Option(help="Only documents with this finding.")] = None) -> None:
     """Documents that a rule holds, with every finding."""
-    with prepared_machine() as prepared, prepared.runtime.state() as connection:
+    with prepared_machine(only_reads=True) as prepared, prepared.runtime.state() as connection:
         rows = staging_store.held(connection, code)
     table = simple_table(f"{len(rows):,} held documents", ["Kind", "Number", "Total", "Findings"], right=(2,))
     for row in rows:
@@ -276,7 +279,7 @@ def held(code: Annotated[str | None, typer.Option(help="Only documents with this
 @app.command()
 def rejected() -> None:
     """Documents that NetSuite refused for good, with its words."""
-    with prepared_machine() as prepared, prepared.runtime.state() as connection:
+    with prepared_machine(only_reads=True) as prepared, prepared.runtime.state() as connection:
         rows = netsuite_store.rejected(connection)
     columns = ["Kind", "Number", "Batch", "Total", "What NetSuite said, and what to do"]
     table = simple_table(f"{len(rows):,} rejected documents", columns, right=(3,))
@@ -345,7 +348,7 @@ def retention(
 @app.command()
 def preview(number: Annotated[str, typer.Option(help="The document's number.")]) -> None:
     """Print the exact request that a document would send, and send nothing."""
-    with prepared_machine() as prepared, prepared.runtime.state() as connection:
+    with prepared_machine(only_reads=True) as prepared, prepared.runtime.state() as connection:
         postings = netsuite_store.by_number(connection, number)
         if not postings:
             raise SettingsError(f"--number {number}: no such document is staged. Stage first, or check the number.")
@@ -371,7 +374,7 @@ def _unfit(mapping: NetSuiteMapping, document: Document) -> list[Finding]:
 @app.command()
 def doctor() -> None:
     """Check every connection, the source's columns, the login and the mapping's references, and say what to fix."""
-    with prepared_machine() as prepared:
+    with prepared_machine(only_reads=True) as prepared:
         well = True
         for checked in examine(prepared.runtime):
             verdict = "[green]ok  [/]" if checked.well else "[red]FAIL[/]"

@@ -24,6 +24,8 @@ def billing_resource(runtime: Runtime) -> dg.ResourceDefinition:
             replace(runtime).opened() as own,
             present(own.database_url, context.run.run_id, own.settings.batches.lease_seconds),
         ):
+            with own.state() as connection:
+                own.compare(connection)
             yield own
 
     return billing

@@ -11,6 +11,7 @@ from typing import Self
 import sqlalchemy
 
 from billing_assets.billing_system.connection import connect_source, open_source
+from billing_assets.billing_system.identity import identity
 from billing_assets.billing_system.queries import Queries, load_queries, shipped_queries
 from billing_assets.billing_system.receivables import load_receivables_query
 from billing_assets.domain import rules
@@ -20,10 +21,13 @@ from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.governance import heed_governance
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
+from billing_assets.netsuite.mapping_file import MappingError, read_prefixes
+from billing_assets.netsuite.wire import named
 from billing_assets.receivables.late_fee_rules import LateFeeRules, load_rules
 from billing_assets.settings import Settings, SettingsError, variable
 from billing_assets.staging.staging import Validation
-from billing_assets.state import embedded
+from billing_assets.state import bindings, embedded
+from billing_assets.state.bindings import Named
 from billing_assets.state.database import Connection, connect
 
 DATABASE = "billing"
@@ -127,8 +131,7 @@ class Runtime:
     def lanes(self) -> Iterator[Lanes]:
         """This run's share of the account's concurrency, as far as settings and NetSuite allow."""
         limit, lease_seconds = self.settings.netsuite.lanes, self.settings.batches.lease_seconds
-        account = self.settings.netsuite.account
-        with Lanes(self.database_url, account, limit, lease_seconds=lease_seconds) as lanes:
+        with Lanes(self.database_url, self.netsuite.account, limit, lease_seconds=lease_seconds) as lanes:
             heed_governance(self.netsuite, lanes)
             yield lanes
 
@@ -138,10 +141,42 @@ class Runtime:
         with connect(self.database_url, idle_transaction_seconds=self.settings.batches.lease_seconds) as connection:
             yield connection
 
+    def compare(self, connection: Connection) -> None:
+        """Refuses settings that name another account, environment or prefix than our database is bound to: called
+        before anything is sent or looked up. Raises BoundElsewhereError.
+
+        The mapping's prefixes are read anew. A mapping that cannot be read is no matter here: what needs it says what
+        is wrong.
+        """
+        bindings.compare(connection, self.named())
+
+    def named(self) -> Named:
+        """What the settings, and the mapping file as it is now, name. Raises SettingsError."""
+        try:
+            prefixes = read_prefixes(self.settings.mapping).by_kind()
+        except MappingError:
+            prefixes = {}
+        return named(self.settings, prefixes)
+
+    def compare_source(self) -> None:
+        """Refuses a billing database that is not the one that our database was staged from. Raises
+        BoundElsewhereError, and SourceError when it cannot be asked."""
+        with self.billing_system():
+            pass
+
     @contextmanager
-    def billing_system(self) -> Iterator[sqlalchemy.Connection]:
-        """A connection to the billing database."""
+    def billing_system(self, *, unbound: bool = False) -> Iterator[sqlalchemy.Connection]:
+        """A connection to the billing database, in no transaction yet.
+
+        Raises BoundElsewhereError where it is another one than our database was staged from, unless that does not
+        matter (`unbound`).
+        """
         with connect_source(self.source) as connection:
+            if not unbound:
+                found = identity(connection)
+                connection.rollback()  # what is read later has its moment from then
+                with self.state() as ours:
+                    bindings.compare_source(ours, self.settings.source.name, found)
             yield connection
 
 

@@ -10,6 +10,7 @@ import re
 import stat
 from pathlib import Path
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError
@@ -18,6 +19,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as PydanticSettingsError
 
+from billing_assets.domain import accounts
 from billing_assets.settings_sections import (
     AlertSettings,
     AuditSettings,
@@ -130,7 +132,39 @@ def load_settings() -> Settings:
         raise SettingsError("\n".join(_explain(fault, path) for fault in error.errors())) from None
     except PydanticSettingsError as error:
         raise SettingsError(f"An environment variable cannot be read: {error}") from None
+    _check_account(settings)
     return settings
+
+
+def _check_account(settings: Settings) -> None:
+    """The account, the hosts and the environment must be of one another. Raises SettingsError.
+
+    A host that is not NetSuite's own (the sandbox, a gateway) may serve any account. Production documents never go to a
+    sandbox account; that `dev` and `qa` go to none of production our database sees to, where a person may decide so.
+    """
+    netsuite = settings.netsuite
+    if netsuite.account is None:
+        return
+    named = f"{variable('netsuite.account')} is {netsuite.account}"
+    for name in ("base_url", "app_url"):
+        host = _host(getattr(netsuite, name))
+        if host and accounts.is_another_accounts(host, netsuite.account):
+            raise SettingsError(
+                f"{named}, and {variable(f'netsuite.{name}')} leads to {host}, which is not that account's. Correct "
+                f"one of the two; without {variable(f'netsuite.{name}')} the address follows from the account."
+            )
+    if settings.env == "prod" and accounts.is_sandbox(netsuite.account):
+        raise SettingsError(
+            f"{variable('env')} is prod, and {named}, which is a sandbox or test account: what is billed would never "
+            f"reach production. Name the production account, or set {variable('env')} to qa or dev."
+        )
+
+
+def _host(url: str | None) -> str | None:
+    try:
+        return urlsplit(url.strip()).hostname if url else None
+    except ValueError:
+        return None  # whoever uses the address says what is wrong with it
 
 
 def variable(setting: str) -> str:

@@ -30,7 +30,9 @@ class SourceSettings(Section):
 class NetSuiteSettings(Section):
     """The NetSuite account and how hard we may press on it."""
 
-    account: str = Field("TSTDRV1234567", description="Account id, as NetSuite shows it, e.g. 1234567_SB1")
+    account: str | None = Field(
+        None, description="Account id, as NetSuite shows it, e.g. 1234567_SB1; there is no default"
+    )
     base_url: str | None = Field(
         None,
         description="REST base, e.g. https://1234567-sb1.suitetalk.api.netsuite.com; default: from the account",

@@ -284,3 +284,57 @@ def test_every_setting_has_a_description() -> None:
     assert [name for name, field in setting_names().items() if not field.description] == []
     assert "netsuite.lanes" in setting_names()
     assert set(Settings.model_fields) >= {name.split(".")[0] for name in setting_names()}
+
+
+@pytest.mark.parametrize(
+    ("account", "setting", "address"),
+    [
+        ("1234567", "BASE_URL", "https://1234567-sb1.suitetalk.api.netsuite.com"),
+        ("1234567_SB1", "BASE_URL", "https://1234567.suitetalk.api.netsuite.com"),
+        ("1234567_SB1", "BASE_URL", "https://1234567-SB2.suitetalk.api.NetSuite.com:443/"),
+        ("1234567", "BASE_URL", "https://rest.netsuite.com"),
+        ("1234567", "APP_URL", "https://1234567-sb1.app.netsuite.com"),
+        ("1234567_SB1", "APP_URL", "https://1234567.app.netsuite.com"),
+    ],
+)
+def test_an_address_of_another_account_is_refused_with_both(
+    account: str, setting: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BILLING_NETSUITE__ACCOUNT", account)
+    monkeypatch.setenv(f"BILLING_NETSUITE__{setting}", address)
+    message = refused()
+    assert f"BILLING_NETSUITE__ACCOUNT is {account}, and BILLING_NETSUITE__{setting} leads to " in message
+    assert "Correct one of the two" in message
+
+
+@pytest.mark.parametrize(
+    ("account", "address"),
+    [
+        ("1234567_SB1", "https://1234567-sb1.suitetalk.api.netsuite.com"),
+        ("1234567-sb1", "https://1234567-SB1.suitetalk.api.netsuite.com/"),
+        ("1234567", "https://gateway.example.com/netsuite"),
+        ("1234567", "http://127.0.0.1:8080"),
+        ("1234567", "https://notnetsuite.com"),
+    ],
+)
+def test_the_accounts_own_address_a_gateway_and_the_sandbox_are_taken(
+    account: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BILLING_NETSUITE__ACCOUNT", account)
+    monkeypatch.setenv("BILLING_NETSUITE__BASE_URL", address)
+    assert load_settings().netsuite.base_url == address
+
+
+@pytest.mark.parametrize("account", ["1234567_SB1", "1234567-sb2", "TSTDRV1234567", "1234567_RP", "td1234567"])
+def test_production_never_goes_to_a_sandbox_account(account: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLING_NETSUITE__ACCOUNT", account)
+    monkeypatch.setenv("BILLING_ENV", "prod")
+    assert f"BILLING_ENV is prod, and BILLING_NETSUITE__ACCOUNT is {account}" in refused()
+    monkeypatch.setenv("BILLING_ENV", "qa")
+    assert load_settings().netsuite.account == account
+
+
+@pytest.mark.parametrize("env", ["dev", "qa", "prod"])
+def test_no_account_is_anybodys_default(env: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLING_ENV", env)
+    assert load_settings().netsuite.account is None

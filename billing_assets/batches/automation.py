@@ -55,6 +55,7 @@ def plan_batches_sensor(settings: Settings) -> dg.SensorDefinition:
     ) -> dg.SensorResult | dg.SkipReason:
         alive = context.instance.get_run_records(dg.RunsFilter(statuses=_ALIVE))
         with billing.state() as connection:
+            billing.compare(connection)
             dead = _end_dead_runs(context.instance, connection, alive, billing.settings.batches.lease_seconds)
             busy: dict[str, list[str]] = {}
             for record in alive:

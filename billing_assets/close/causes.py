@@ -133,7 +133,7 @@ CAUSES: dict[str, Cause] = {
         Sort.DIFFERS,
         "It is not in NetSuite any more.",
         "NetSuite's system notes say who. Void it in the billing system, too, and issue it there anew; decline the "
-        "credit memo that is then proposed.",
+        "credit memo that is then proposed. Where a sandbox account was refreshed, begin with an empty database.",
     ),
     "READ_BACK_DIFFERS": Cause(
         Sort.DIFFERS,

@@ -37,17 +37,19 @@ _COMPARE = """
             union
             select i.id from month_billing join billing.staged_invoices as i using (document_id)
             where i.source = {source})
-    ), by_id as (
-        select n.netsuite_id, s.id from month_netsuite as n
-        join s on s.netsuite_id = n.netsuite_id and s.state in ('posted', 'differs')
-    ), matched as (
-        select * from by_id
-        union all
-        select n.netsuite_id, s.id from month_netsuite as n
+    ), by_external_id as (
+        select distinct on (s.id) n.netsuite_id, s.id from month_netsuite as n
         join s on s.external_id = n.external_id
               and s.state in ('ready', 'batched', 'locked', 'posting', 'posted', 'rejected', 'differs')
-        where not exists (select from by_id as i where i.netsuite_id = n.netsuite_id)
-          and not exists (select from by_id as i where i.id = s.id)
+        order by s.id, n.netsuite_id is distinct from s.netsuite_id, n.netsuite_id
+    ), matched as (
+        select * from by_external_id
+        union all  -- an internal id alone proves nothing: a refreshed sandbox gives them out again
+        select n.netsuite_id, s.id from month_netsuite as n
+        join s on s.netsuite_id = n.netsuite_id and s.state = 'posted' and n.absolute_total = abs(s.total)
+              and n.type = case s.kind when 'credit_memo' then 'CustCred' else 'CustInvc' end
+        where not exists (select from by_external_id as e where e.netsuite_id = n.netsuite_id)
+          and not exists (select from by_external_id as e where e.id = s.id)
     ), decided as (  -- the last word on an invoice that was voided after posting
         select distinct on (p.document) p.document, p.decision, p.decided_by, k.state = 'posted' as credited
         from billing.proposed_credit_memos as p left join billing.staged_invoices as k on k.id = p.correction
@@ -164,14 +166,16 @@ _COMPARE = """
         not j.not_in_billing and j.billed is null as unreadable,
         j.period, j.document_date, j.posting_date, j.posted_at, j.created_at, j.source_status, j.drift, j.external_id,
         coalesce(j.their_id, j.netsuite_id) as netsuite_id, j.transaction_number,
-        coalesce(f.reason, r.code) as reason, coalesce(f.detail, r.detail, w.why, j.difference) as detail, j.decided_by,
+        coalesce(f.reason, r.code) as reason, coalesce(o.said, f.detail, r.detail, w.why, j.difference) as detail,
+        j.decided_by,
         coalesce(e.type, j.type) as type, coalesce(e.tran_date, j.tran_date) as tran_date,
         coalesce(e.external_id, j.their_external_id) as their_external_id, j.their_id, j.entity, j.expected_entity,
         j.their_currency, j.expected_currency
     from judged as j
-    left join lateral (  -- it was looked for by its internal id
+    left join lateral (  -- it was looked for by both of its ids
         select e.type, e.tran_date, e.external_id,
-            case when e.type not in ('CustInvc', 'CustCred') then 'TYPE_DIFFERS'
+            case when e.external_id is distinct from j.external_id then 'EXTERNAL_ID_DIFFERS'
+            when e.type not in ('CustInvc', 'CustCred') then 'TYPE_DIFFERS'
             when e.tran_date < {first} or e.tran_date >= {end} then case when exists (
                 select from answered_for as t
                 where t.document = j.id
@@ -179,7 +183,19 @@ _COMPARE = """
                       (e.netsuite_id, e.type, e.entity, e.currency, e.absolute_total, e.tran_date::text, e.voided::text)
                 ) then 'DIFFERENCE_ACCEPTED' else 'DATED_ELSEWHERE' end
             else 'NOT_READ_BACK' end as cause  -- it appeared while we compared
-        from month_elsewhere as e where j.cause = 'DELETED_IN_NETSUITE' and e.netsuite_id = j.netsuite_id) as e on true
+        from (
+            select * from month_elsewhere where external_id = j.external_id
+            union all
+            select * from month_elsewhere
+            where netsuite_id = j.netsuite_id and absolute_total = abs(j.staged)
+              and type = case j.our_kind when 'credit_memo' then 'CustCred' else 'CustInvc' end) as e
+        where j.cause = 'DELETED_IN_NETSUITE'
+        order by e.external_id is distinct from j.external_id, e.netsuite_id limit 1) as e on true
+    left join lateral (  -- which other transaction has its internal id by now
+        select 'internal id ' || netsuite_id || ' is ' || coalesce(external_id, transaction_number, 'another') as said
+        from (select * from month_netsuite union all select * from month_elsewhere) as either
+        where j.cause = 'DELETED_IN_NETSUITE' and e.cause is null and netsuite_id = j.netsuite_id limit 1
+    ) as o on true
     left join lateral (
         select o.code, o.detail
         from billing.posting_attempts as a join billing.posting_outcomes as o on o.attempt = a.id

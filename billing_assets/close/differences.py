@@ -82,10 +82,18 @@ def _not_in_billing(row: Mapping[str, Any]) -> str:
     return f"NetSuite has {row['their_external_id']} (internal id {row['netsuite_id']}), which we never posted."
 
 
+def _deleted(row: Mapping[str, Any]) -> str:
+    other = str(row["detail"] or "")
+    if not other.startswith("internal id "):
+        return _meaning(row)
+    return f"{_meaning(row)} Its {other} there: somebody else's, or its external id and more of it were changed."
+
+
 _SAYS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "VOID_DECLINED": lambda row: f"{row['decided_by']} declined a credit memo for it.",
     "ACCEPTED": _accepted,
     "WAITS_FOR_INVOICE": lambda row: f"It waits for invoice {row['detail']}",
+    "DELETED_IN_NETSUITE": _deleted,
     "READ_BACK_DIFFERS": lambda row: f"NetSuite has {row['detail']}.",
     "DIFFERS": lambda row: row["detail"] or _meaning(row),
     "NETSUITE_ONLY": lambda row: f"NetSuite has {row['their_external_id']}; {row['decided_by']} answers for it.",

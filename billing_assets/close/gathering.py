@@ -1,6 +1,6 @@
 """What billing system, staging and NetSuite say of a month, gathered in temporary tables for `close/comparison.py`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -42,6 +42,7 @@ def create_tables(connection: Connection) -> None:
     for name, columns in TABLES.items():
         connection.execute(f"drop table if exists pg_temp.{name}")
         connection.execute(f"create temporary table {name} ({columns})")
+    connection.execute("create index on month_elsewhere (external_id)")
 
 
 def add_billing(connection: Connection, documents: Iterable[MonthDocument]) -> None:
@@ -54,7 +55,7 @@ def add_billing(connection: Connection, documents: Iterable[MonthDocument]) -> N
 def add_netsuite(
     connection: Connection,
     transactions: Iterable[MonthTransaction],
-    prefixes: Sequence[str],
+    prefixes: Collection[str],
     *,
     of_month: bool = True,
 ) -> None:
@@ -89,15 +90,27 @@ def add_references(
             copy.write_row(row)
 
 
-def missing_in_netsuite(connection: Connection, period: str, began: datetime) -> list[str]:
-    """Internal ids of what was posted in a month before `began`, or differs, and is not among its transactions."""
+def mark_what_we_sent(connection: Connection) -> None:
+    """Marks as ours what carries an external id that we ever sent, whatever prefixes are known by now."""
+    connection.execute("analyze month_netsuite")
+    connection.execute(
+        """
+        update month_netsuite as n set ours = true
+        where not n.ours and n.external_id is not null
+          and exists (select from billing.posting_attempts as a where a.external_id = n.external_id)"""
+    )
+
+
+def missing_in_netsuite(connection: Connection, period: str, began: datetime) -> list[tuple[str, str]]:
+    """External and internal ids of what was posted in a month before `began`, or differs, and is not among its
+    transactions."""
     rows = connection.execute(
         """
-        select s.netsuite_id from billing.staged_invoices as s
+        select s.external_id, s.netsuite_id from billing.staged_invoices as s
         where s.period = %s and s.netsuite_id is not null
           and (s.state = 'posted' and s.posted_at < %s or s.state = 'differs')
-          and not exists (select from month_netsuite as n where n.netsuite_id = s.netsuite_id)
+          and not exists (select from month_netsuite as n where n.external_id = s.external_id)
         order by s.id""",
         [period, began],
     )
-    return [row["netsuite_id"] for row in rows]
+    return [(row["external_id"], row["netsuite_id"]) for row in rows]

@@ -22,7 +22,8 @@ from billing_assets.domain.documents import Kind, State
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.mapping_file import is_document_column
-from billing_assets.netsuite.month import customers_by_external_id, month_transactions, transactions_by_id
+from billing_assets.netsuite.month import customers_by_external_id, month_transactions, transactions_by_ids
+from billing_assets.state import bindings
 from billing_assets.state.database import Connection
 
 IN_FLIGHT = frozenset(
@@ -176,15 +177,16 @@ def close_month(
     SourceError and NetSuiteError when one of them cannot be asked.
     """
     began = _now(connection)
-    prefixes = mapping.file.external_id
-    ours = (prefixes.invoice, prefixes.credit_memo)
+    # What we ever called ours, and not only what today's mapping does.
+    ours = {*mapping.file.external_id.by_kind().values(), *(prefix for _, prefix in bindings.prefixes(connection))}
     gathering.create_tables(connection)
     for documents in month_documents(source, queries, period):
         gathering.add_billing(connection, documents)
     for transactions in month_transactions(client, period):
         gathering.add_netsuite(connection, transactions, ours)
+    gathering.mark_what_we_sent(connection)
     missing = gathering.missing_in_netsuite(connection, period, began)
-    for transactions in transactions_by_id(client, missing):
+    for transactions in transactions_by_ids(client, missing):
         gathering.add_netsuite(connection, transactions, ours, of_month=False)
     by = {str(kind): _customer_key(mapping, kind) for kind in RECORD_TYPES}
     customers = _customers(connection, client, mapping, period, by)

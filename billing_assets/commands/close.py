@@ -65,7 +65,7 @@ def reopen_command(month: Month, by: By, why: Why) -> None:
 @app.command("history")
 def history_command() -> None:
     """Who closed and reopened which month, when and why."""
-    with prepared_machine() as found, found.runtime.state() as connection:
+    with prepared_machine(only_reads=True) as found, found.runtime.state() as connection:
         closings = store.closings(connection)
     table = simple_table("Closed months", ["Month", "What", "When (UTC)", "By", "Why", "Digest"])
     for one in closings:
@@ -99,7 +99,7 @@ def accept_command(
 @app.command("accepted")
 def accepted_command() -> None:
     """Changes after posting that somebody answers for, who and why."""
-    with prepared_machine() as found, found.runtime.state() as connection:
+    with prepared_machine(only_reads=True) as found, found.runtime.state() as connection:
         rows = acceptances(connection)
     columns = ["Document", "Month", "Posted", "In billing", "When (UTC)", "By", "Why", "Counts"]
     table = simple_table(f"{len(rows):,} accepted changes", columns, right=(2, 3))
@@ -122,7 +122,7 @@ def pack_command(
 ) -> None:
     """Write the workbook and the statement of a month's last comparison."""
     period = month_of(month)
-    with prepared_machine() as found, found.runtime.state() as connection:
+    with prepared_machine(only_reads=True) as found, found.runtime.state() as connection:
         pack = store.pack(connection, period)
     if pack is None:
         raise CloseRefusedError(f"{period} has no pack yet: materialize its partition of month_close first.")

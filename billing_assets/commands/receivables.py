@@ -43,8 +43,8 @@ By = Annotated[str, typer.Option(help="Who decides.")]
 
 
 @contextmanager
-def _runtime() -> Iterator[Runtime]:
-    with prepared_machine() as found:
+def _runtime(*, only_reads: bool = False) -> Iterator[Runtime]:
+    with prepared_machine(only_reads=only_reads) as found:
         yield found.runtime
 
 
@@ -74,7 +74,7 @@ def aging(
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Every customer and branch into this file.")] = None,
 ) -> None:
     """Open invoices by days past due, per branch; credits and payments apart."""
-    with _runtime() as found, found.state() as connection, store.one_moment(connection):
+    with _runtime(only_reads=True) as found, found.state() as connection, store.one_moment(connection):
         read_at = store.last_read_at(connection)
         if read_at is None:
             raise SettingsError("No balances were read yet. Run `billing receivables`.")
@@ -127,7 +127,7 @@ def list_command(
     state: Annotated[str | None, typer.Option(help="proposed, approved or declined; default: all.")] = None,
 ) -> None:
     """Late fees, the largest first."""
-    with _runtime() as found, found.state() as connection:
+    with _runtime(only_reads=True) as found, found.state() as connection:
         _show(f"{state or 'all'} late fees".capitalize(), fee_store.fees(connection, state))
 
 

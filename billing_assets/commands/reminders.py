@@ -57,7 +57,7 @@ def plan_command(
 ) -> None:
     """Show who would get what and when, and who is kept back; send nothing."""
     now = at.replace(tzinfo=UTC) if at else utc_now()
-    with prepared_machine() as ready, ready.runtime.state() as connection:
+    with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
         runtime = ready.runtime
         desk = open_desk(runtime.settings.reminders, runtime.source, runtime.queries)
         desk.templates.check(desk.policy)
@@ -138,6 +138,7 @@ def send() -> None:
                 f"{variable('reminders.enabled')}=true."
             )
         server = parse_server(settings.smtp_url)
+        runtime.compare_source()
         desk = open_desk(settings, runtime.source, runtime.queries)
         report = send_due(connection, desk, server, f"billing reminders send {uuid4()}", utc_now)
     sums = ", ".join(f"{currency} {amount(total)}" for currency, total in sorted(report.sent_amounts.items()))
@@ -162,7 +163,7 @@ def list_command(
     """Reminders by state; by default those that are not done: unknown, bounced, deferred."""
     if wrong := set(state or ()) - set(_STATES):
         raise SettingsError(f"--state {min(wrong)}: use one of {', '.join(_STATES)}.")
-    with prepared_machine() as ready, ready.runtime.state() as connection:
+    with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
         rows = store.listed(connection, state or _OPEN)
     columns = ["State", "Customer", "Invoice", "Step", "Asked for", "When", "Server said", "Note"]
     table = simple_table(f"{len(rows):,} reminders", columns, right=(4,))
@@ -285,7 +286,7 @@ def list_stops(
     every: Annotated[bool, typer.Option("--all", help="Those that ended, too.")] = False,
 ) -> None:
     """Stops that run or will, with who noted them and why."""
-    with prepared_machine() as ready, ready.runtime.state() as connection:
+    with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
         rows = store.stops(connection, None if every else utc_now().date(), customer)
     columns = ["Id", "Customer", "Invoice", "Reason", "From", "To", "Noted by", "Why"]
     table = simple_table(f"{len(rows):,} stops", columns, right=(0,))

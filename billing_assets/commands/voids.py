@@ -12,7 +12,7 @@ from rich.markup import escape
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.money import amount
-from billing_assets.netsuite.month import transactions_by_id
+from billing_assets.netsuite.month import transactions_by_ids
 from billing_assets.operations.status import simple_table
 from billing_assets.runtime import Runtime
 from billing_assets.settings import SettingsError
@@ -29,14 +29,14 @@ Why = Annotated[str, typer.Option(help="Why: kept with the decision.")]
 
 
 @contextmanager
-def _runtime() -> Iterator[Runtime]:
-    with prepared_machine() as prepared:
+def _runtime(*, only_reads: bool = False) -> Iterator[Runtime]:
+    with prepared_machine(only_reads=only_reads) as prepared:
         yield prepared.runtime
 
 
 def waiting() -> None:
     """Credit memos that wait for an invoice, and why it is not in NetSuite."""
-    with _runtime() as found, found.state() as connection:
+    with _runtime(only_reads=True) as found, found.state() as connection:
         rows = waiting_credits(connection)
     count = len({row["number"] for row in rows})
     columns = ["Credit memo", "Total", "Since", "Waits for", "Why"]
@@ -53,7 +53,7 @@ def list_command(
     every: Annotated[bool, typer.Option("--all", help="Also those that were decided.")] = False,
 ) -> None:
     """Credit memos that are proposed for voided invoices."""
-    with _runtime() as found, found.state() as connection:
+    with _runtime(only_reads=True) as found, found.state() as connection:
         rows = store.corrections(connection, undecided_only=not every)
         credited = {one.id: store.credited(connection, one.source, one.number) for one in rows}
     if every:
@@ -103,13 +103,19 @@ def decline(number: Number, by: By, why: Why) -> None:
 def _must_stand_in_netsuite(found: Runtime, connection: Connection, number: str) -> None:
     """Raises NothingProposedError for an invoice that somebody voided or deleted in NetSuite: to credit it would be
     wrong."""
-    if netsuite_id := store.not_yet_credited(connection, number):
-        shown = [one for page in transactions_by_id(found.netsuite, [netsuite_id]) for one in page]
-        if not shown or shown[0].voided:
-            raise voids.NothingProposedError(
-                f"Invoice {number} is {'voided' if shown else 'deleted'} in NetSuite, too (internal id {netsuite_id}): "
-                "a credit memo would take it back twice. Decline it: `billing voids decline`."
-            )
+    if (ids := store.not_yet_credited(connection, number)) is None:
+        return
+    shown = [one for page in transactions_by_ids(found.netsuite, [ids]) for one in page]
+    external_id, netsuite_id = ids
+    its = [one for one in shown if (one.external_id or "").upper() == external_id]
+    if not its or its[0].voided:
+        others = ", ".join(one.external_id or "a transaction without external id" for one in shown)
+        by_now = f", which is {others} by now" if others and not its else ""
+        raise voids.NothingProposedError(
+            f"Invoice {number} is {'voided' if its else 'deleted'} in NetSuite, too (external id {external_id}, "
+            f"internal id {netsuite_id}{by_now}): a credit memo would take it back twice. Decline it: `billing voids "
+            "decline`."
+        )
 
 
 def _said(by: str, why: str) -> tuple[str, str]:

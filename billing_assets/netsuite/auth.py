@@ -33,6 +33,7 @@ from billing_assets.netsuite.wire import (
     NetSuiteSettingsError,
     NotSentError,
     Wire,
+    account_of,
     base_url,
     variable,
 )
@@ -67,7 +68,7 @@ def _token_based(settings: NetSuiteSettings) -> AuthBase:
         resource_owner_key=token_id,
         resource_owner_secret=token_secret,
         signature_method="HMAC-SHA256",
-        realm=settings.account.upper().replace("-", "_"),
+        realm=account_of(settings),
     )
 
 

@@ -24,7 +24,15 @@ from billing_assets.netsuite.errors import (
     classify,
     read_error,
 )
-from billing_assets.netsuite.wire import BrokenExchangeError, Exchange, NotSentError, Wire, base_url, own_hosts
+from billing_assets.netsuite.wire import (
+    BrokenExchangeError,
+    Exchange,
+    NotSentError,
+    Wire,
+    account_of,
+    base_url,
+    own_hosts,
+)
 from billing_assets.settings_sections import NetSuiteSettings
 
 RecordType = Literal["invoice", "creditMemo"]
@@ -59,6 +67,7 @@ class NetSuiteClient:
     """
 
     def __init__(self, settings: NetSuiteSettings) -> None:
+        self.account = account_of(settings)
         self.base_url = base_url(settings)
         self._hosts = own_hosts(settings)
         self._auth: AuthBase = authenticator(settings)

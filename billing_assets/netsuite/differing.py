@@ -17,7 +17,7 @@ from billing_assets.netsuite.differing_store import Decided, Differing
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.look_up import read_back, settle_open_attempts
 from billing_assets.netsuite.mapping import NetSuiteMapping
-from billing_assets.netsuite.month import MonthTransaction, transactions_by_id
+from billing_assets.netsuite.month import MonthTransaction, transactions_by_ids
 from billing_assets.netsuite.suiteql import amounts_unpaid
 from billing_assets.settings import Settings
 from billing_assets.state.database import Connection, settle_order
@@ -88,7 +88,7 @@ def credited(
     """
     one = _differing(connection, number, kind)
     there = _there(client, one)
-    still_open = amounts_unpaid(client, [there.netsuite_id]).get(there.netsuite_id)
+    still_open = amounts_unpaid(client, {there.netsuite_id: one.external_id})[0].get(there.netsuite_id)
     if not there.voided and (one.kind == Kind.CREDIT_MEMO or still_open):
         is_open = f"{canonical(still_open)} are open on it" if still_open else "it is not voided"
         raise DifferenceError(
@@ -114,8 +114,13 @@ def _there(client: NetSuiteClient, one: Differing) -> MonthTransaction:
             f"NetSuite shows {one.external_id} to no query of our role, so what it has cannot be accepted. Let the "
             "role see all subsidiaries and transactions, then `billing differs check`."
         )
-    found = [there for page in transactions_by_id(client, [one.netsuite_id]) for there in page]
-    if not found or (found[0].external_id or "").upper() != one.external_id:
+    found = [
+        there
+        for page in transactions_by_ids(client, [(one.external_id, one.netsuite_id)])
+        for there in page
+        if there.netsuite_id == one.netsuite_id and (there.external_id or "").upper() == one.external_id
+    ]
+    if not found:
         raise DifferenceError(
             f"NetSuite has no transaction {one.netsuite_id} with the external id {one.external_id} any more. "
             "`billing differs check` looks for it again."

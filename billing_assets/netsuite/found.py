@@ -5,7 +5,7 @@ this database: an older state of it was restored, or somebody else uses our name
 confirmed what was found; then a document with such a name is looked up instead of sent (`posting.py`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 
@@ -16,6 +16,7 @@ from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteQue
 from billing_assets.netsuite.found_store import Found, Row
 from billing_assets.netsuite.mapping import TRANSACTION_TYPES, NetSuiteMapping
 from billing_assets.netsuite.suiteql import CREDIT_MEMO, INVOICE, PAGE_ROWS, exact, query_page
+from billing_assets.state import bindings
 from billing_assets.state.database import Connection, settle_order
 
 log = structlog.get_logger(__name__)
@@ -27,21 +28,16 @@ class FoundError(Exception):
     """The decision about a found transaction cannot be taken; the message says why."""
 
 
-def look(
-    connection: Connection,
-    client: NetSuiteClient,
-    mapping: NetSuiteMapping,
-    prefixes: Iterable[str],
-    lag_seconds: float,
-) -> int:
-    """Compares what NetSuite has under our names with our attempts, as far as it is new. How many transactions a person
-    has still to confirm.
+def look(connection: Connection, client: NetSuiteClient, mapping: NetSuiteMapping, lag_seconds: float) -> int:
+    """Compares what NetSuite has under our names, also those of earlier prefixes, with our attempts, as far as it is
+    new. How many transactions a person has still to confirm.
 
     One query where nothing is new. `lag_seconds`: how much later than a newer one a query may show a transaction.
     Raises NetSuiteError.
     """
     through = seen = store.seen_through(connection)
-    names = sorted({prefix.upper() for prefix in prefixes})
+    used = {prefix for _, prefix in bindings.prefixes(connection)}
+    names = sorted({*used, *mapping.file.external_id.by_kind().values()})
     for page in _pages(client, names, through):
         seen = max([seen, *(int(row["id"]) for row in page)])
         ours = [row for row in page if row.get("externalid", "").upper().startswith(tuple(names))]

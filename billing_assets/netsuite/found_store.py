@@ -64,6 +64,11 @@ def note_look(connection: Connection, seen: int, lag_seconds: float) -> None:
     )
 
 
+def forget_looks(connection: Connection) -> None:
+    """In another account internal ids begin again: the next look asks for all of them."""
+    connection.execute("delete from billing.netsuite_looks")
+
+
 def unexplained(connection: Connection, external_ids: Sequence[str]) -> set[str]:
     """Those of the external ids (in capitals) under which no attempt of ours may have left."""
     rows = connection.execute(

@@ -97,14 +97,17 @@ def lane(lanes: Lanes, lease: Lease) -> Iterator[None]:
         lanes.release()
 
 
-def open_amounts(connection: Connection, client: NetSuiteClient, lanes: Lanes, lease: Lease) -> dict[str, Decimal]:
-    """What is open on the invoices that the batch's unsent credit memos are applied to, by internal id.
+def open_amounts(
+    connection: Connection, client: NetSuiteClient, lanes: Lanes, lease: Lease
+) -> tuple[dict[str, Decimal], set[str]]:
+    """What is open on the invoices that the batch's unsent credit memos are applied to, by internal id, and which of
+    these ids belong to another transaction by now: nothing may be applied to that.
 
-    One that NetSuite does not show (yet) has no key. Asks nothing where there is none. Raises NetSuiteError.
+    One that NetSuite does not show (yet) is in neither. Asks nothing where there is none. Raises NetSuiteError.
     """
     credited = store.credited_invoices(connection, lease.lock)
     if not credited:
-        return {}
+        return {}, set()
     with lane(lanes, lease):
         return amounts_unpaid(client, credited)
 

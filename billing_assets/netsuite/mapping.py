@@ -19,6 +19,7 @@ from billing_assets.domain.money import canonical
 from billing_assets.domain.rules import Finding, Policy, finding
 from billing_assets.netsuite.client import RecordType
 from billing_assets.netsuite.mapping_file import (
+    NEVER_SENT,
     FieldSource,
     MappingFile,
     Table,
@@ -128,11 +129,9 @@ class NetSuiteMapping:
 
     def external_id(self, kind: str, number: str) -> str:
         """The document's external id; a kind that is never posted gets one too, so that every row has its key."""
-        prefixes = {
-            Kind.INVOICE: self.file.external_id.invoice,
-            Kind.CREDIT_MEMO: self.file.external_id.credit_memo,
-        }
-        return external_id(prefixes.get(Kind(kind), "ADJ-") if kind in {*Kind} else "OTHER-", number)
+        adjustment, other = NEVER_SENT
+        prefixes = self.file.external_id.by_kind()
+        return external_id(prefixes.get(kind, adjustment) if kind in {*Kind} else other, number)
 
     def check(self, document: Document) -> Iterator[Finding]:
         """A finding for every field of the mapping that this document leaves empty."""

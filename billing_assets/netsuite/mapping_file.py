@@ -2,6 +2,7 @@
 
 import csv
 from datetime import date
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -69,6 +70,10 @@ class TaxMapping(_Part):
     code: FieldSource
 
 
+NEVER_SENT = ("ADJ-", "OTHER-")
+"""Prefixes of adjustments, and of what is of no kind that we know: every row has its key."""
+
+
 class Prefixes(_Part):
     """Prefix of the external id by kind. NetSuite needs one id space over all kinds, so they must differ."""
 
@@ -80,9 +85,16 @@ class Prefixes(_Part):
         for prefix in (self.invoice, self.credit_memo):
             if not is_external_id(prefix):
                 raise ValueError(f"a prefix takes only A-Z, 0-9, _ and -; found {prefix!r}")
-        if self.invoice.startswith(self.credit_memo) or self.credit_memo.startswith(self.invoice):
-            raise ValueError("the prefixes must not begin with one another")
+        # Else two documents could share an external id: INV- and C1, INV-C and 1.
+        for one, other in combinations((self.invoice, self.credit_memo, *NEVER_SENT), 2):
+            if one.startswith(other) or other.startswith(one):
+                kept = f" ({' and '.join(NEVER_SENT)} are those of what is never sent)" if other in NEVER_SENT else ""
+                raise ValueError(f"prefixes must not begin with one another, and {one} and {other} do{kept}")
         return self
+
+    def by_kind(self) -> dict[str, str]:
+        """The prefix of each kind that is sent."""
+        return {str(Kind.INVOICE): self.invoice, str(Kind.CREDIT_MEMO): self.credit_memo}
 
 
 class MappingFile(_Part):
@@ -112,18 +124,17 @@ def table_key(value: str, *, ignore_case: bool) -> str:
     return value.casefold() if ignore_case else value
 
 
+def read_prefixes(path: Path) -> Prefixes:
+    """The prefixes of the mapping file as it is now, without the rest of it. Raises MappingError."""
+    try:
+        return Prefixes.model_validate(_content(path).get("external_id", {}))
+    except ValidationError as error:
+        raise MappingError("\n".join(f"{path}: external_id.{_explain(fault)}" for fault in error.errors())) from None
+
+
 def read_mapping_file(path: Path) -> tuple[MappingFile, dict[str, Table]]:
     """The validated mapping file and its tables. Raises MappingError with one line per fault."""
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MappingError(f"The mapping file {path} cannot be read ({error.strerror}). Set BILLING_MAPPING.") from None
-    except UnicodeDecodeError:
-        raise MappingError(f"{path} is not text in UTF-8.") from None
-    except yaml.YAMLError as error:
-        raise MappingError(f"{path} is not valid YAML: {_yaml_problem(error)}") from None
-    if not isinstance(content, dict):
-        raise MappingError(f"{path}: expected sections such as `body` and `line`, found {type(content).__name__}.")
+    content = _content(path)
     try:
         mapping = MappingFile.model_validate(content)
     except ValidationError as error:
@@ -139,6 +150,20 @@ def read_mapping_file(path: Path) -> tuple[MappingFile, dict[str, Table]]:
     if faults:
         raise MappingError("\n".join(f"{path}: {fault}" for fault in faults))
     return mapping, tables
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MappingError(f"The mapping file {path} cannot be read ({error.strerror}). Set BILLING_MAPPING.") from None
+    except UnicodeDecodeError:
+        raise MappingError(f"{path} is not text in UTF-8.") from None
+    except yaml.YAMLError as error:
+        raise MappingError(f"{path} is not valid YAML: {_yaml_problem(error)}") from None
+    if not isinstance(content, dict):
+        raise MappingError(f"{path}: expected sections such as `body` and `line`, found {type(content).__name__}.")
+    return content
 
 
 def _explain(fault: ErrorDetails) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from billing_assets.domain.external_id import is_external_id
 from billing_assets.domain.periods import first_day, following
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable
@@ -48,15 +49,27 @@ def month_transactions(client: NetSuiteClient, period: str) -> Iterator[list[Mon
         after = int(rows[-1]["id"])
 
 
-def transactions_by_id(client: NetSuiteClient, netsuite_ids: Sequence[str]) -> Iterator[list[MonthTransaction]]:
-    """The transactions with these internal ids, of whatever month and type; one that was deleted is not among them.
+def transactions_by_ids(client: NetSuiteClient, ids: Sequence[tuple[str, str]]) -> Iterator[list[MonthTransaction]]:
+    """The transactions with one of these external ids, or one of these internal ids, each once, of whatever month and
+    type; one that was deleted is not among them.
 
-    Raises NetSuiteError, and ValueError for what is no internal id.
+    An internal id may by now be that of another transaction (a refreshed sandbox gives them out again): whoever asks
+    compares. Raises NetSuiteError, and ValueError for what is no id of ours.
     """
-    for start in range(0, len(netsuite_ids), PAGE_ROWS):
-        ids = ", ".join(str(int(one)) for one in netsuite_ids[start : start + PAGE_ROWS])
-        rows = query_page(client, f"SELECT {_COLUMNS} FROM transaction WHERE id IN ({ids}) ORDER BY id")  # noqa: S608
-        yield [_transaction(row) for row in rows]
+    seen: set[str] = set()
+    for start in range(0, len(ids), PAGE_ROWS // 2):  # each may find two
+        chunk = ids[start : start + PAGE_ROWS // 2]
+        if strange := [one for one, _ in chunk if not is_external_id(one)]:
+            raise ValueError(f"{strange[0]!r} is no external id of ours: A-Z, 0-9, _ and - only")
+        external = ", ".join(f"'{one}'" for one, _ in chunk)  # quote-free by the check
+        internal = ", ".join(str(int(one)) for _, one in chunk)
+        rows = query_page(
+            client,
+            f"SELECT {_COLUMNS} FROM transaction "  # noqa: S608
+            f"WHERE externalid IN ({external}) OR id IN ({internal}) ORDER BY id",
+        )
+        yield [_transaction(row) for row in rows if row["id"] not in seen]
+        seen |= {row["id"] for row in rows}
 
 
 def customers_by_external_id(client: NetSuiteClient, external_ids: Sequence[str]) -> dict[str, str]:

@@ -94,20 +94,21 @@ def currency_codes(client: NetSuiteClient) -> dict[str, str]:
 
 
 def invoices_of(
-    client: NetSuiteClient, entities: Collection[str], prefix: str, before: int | None = None
+    client: NetSuiteClient, entities: Collection[str], prefixes: Collection[str], before: int | None = None
 ) -> list[InvoiceOf]:
-    """Invoices of at most 1,000 customers (internal ids) whose external id begins with the prefix, the newest first.
+    """Invoices of at most 1,000 customers (internal ids) whose external id begins with a prefix, the newest first.
 
     A page of 1,000, those with an internal id below `before`. They tell whose customer a payment is of: a payment has
     no external id of ours. Raises NetSuiteError.
     """
     ids = ", ".join(sorted(str(int(one)) for one in entities))
     older = "" if before is None else f"AND id < {before} "
-    # An underscore in the prefix fits any character; whoever asks compares with the whole external ids anyway.
+    # An underscore in a prefix fits any character; whoever asks compares with the whole external ids anyway.
+    ours = " OR ".join(f"externalid LIKE '{prefix}%'" for prefix in prefixes)
     rows = query_page(
         client,
-        "SELECT id, entity, externalid FROM transaction "  # noqa: S608  numbers, a checked prefix
-        f"WHERE type = 'CustInvc' AND externalid LIKE '{prefix}%' AND entity IN ({ids}) {older}ORDER BY id DESC",
+        "SELECT id, entity, externalid FROM transaction "  # noqa: S608  numbers, checked prefixes
+        f"WHERE type = 'CustInvc' AND ({ours}) AND entity IN ({ids}) {older}ORDER BY id DESC",
     )
     return [InvoiceOf(int(row["id"]), row["entity"], row["externalid"]) for row in rows]
 

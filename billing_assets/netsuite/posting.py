@@ -40,7 +40,9 @@ from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.outage import wait_until_netsuite_answers
 from billing_assets.netsuite.privacy import withheld
 from billing_assets.netsuite.store import Outcome, Posting
+from billing_assets.netsuite.wire import named
 from billing_assets.settings import Settings
+from billing_assets.state.bindings import Named, bind, compare
 from billing_assets.state.database import Connection, connect
 
 log = structlog.get_logger(__name__)
@@ -77,6 +79,7 @@ class PostingResult:
 class _Progress:
     """What one run keeps in mind while it sends."""
 
+    unbound: Named | None = None  # what our database is to be bound to before the first intent
     refresh_at: float = 0.0
     retries: list[tuple[float, int, Request]] = field(default_factory=list)
     unsaved: list[Outcome] = field(default_factory=list)
@@ -86,6 +89,7 @@ class _Progress:
     last_taken: int = 0  # row of the last document taken up: each is taken up once a run
     landed: int = 0
     still_open: dict[str, Decimal] = field(default_factory=dict)  # of invoices that are credited, by internal id
+    given_away: set[str] = field(default_factory=set)  # internal ids of such invoices that are another's by now
     proven_absent: int = 0  # at the end: attempts that surely did not land, to be sent again
     exhausted: bool = False
     stopped: str | None = None  # why nothing more is sent
@@ -118,10 +122,12 @@ def post_batch(
     if unwritten:
         store.record_outcomes(connection, lease.lock, unwritten, some_may_be_written=True)
         unwritten.clear()
+    ours = named(settings, mapping.file.external_id.by_kind())
+    compare(connection, ours)  # before anything is looked up: in another account it would be proven absent
     sent = passes = 0
     while True:
         passes += 1
-        progress = _Progress()
+        progress = _Progress(unbound=ours)
         failure: NetSuiteUnavailable | None = None
         try:
             _post_what_is_left(connection, client, lanes, mapping, lease, settings, progress, passes == 1, unwritten)
@@ -182,11 +188,10 @@ def _post_what_is_left(
     settle_open_attempts(connection, client, lanes, mapping, lease, settings, apply_anew=first)
     if store.next_to_send(connection, lease.lock, 1):
         with lane(lanes, lease):
-            names = (mapping.file.external_id.invoice, mapping.file.external_id.credit_memo)
-            ahead = found.look(connection, client, mapping, names, settings.netsuite.read_back_seconds)
+            ahead = found.look(connection, client, mapping, settings.netsuite.read_back_seconds)
         if ahead:
             progress.stopped = found.stop_reason(ahead)
-    progress.still_open = open_amounts(connection, client, lanes, lease)
+    progress.still_open, progress.given_away = open_amounts(connection, client, lanes, lease)
     with dispatching(client, lanes, settings.netsuite.lanes, lease) as dispatch:
         try:
             _send_all(connection, dispatch, lanes, mapping, lease, progress)
@@ -249,7 +254,7 @@ def _send_slice(
     types: dict[int, RecordType] = {}
     contents = {posting.id: posting.document for posting in postings}
     for posting in postings:
-        if findings := _unfit(posting, mapping):
+        if findings := _unfit(posting, mapping) or _without_its_invoice(posting, progress.given_away):
             store.hold(connection, held, posting.id, findings)
             continue
         if posting.waits:  # it was put into the batch before the source said so
@@ -259,6 +264,9 @@ def _send_slice(
         bodies[posting.id] = mapping.payload(posting.document, posting.external_id, apply)
         types[posting.id] = RECORD_TYPES[Kind(posting.document.kind)]
     if bodies:
+        if progress.unbound:
+            bind(connection, progress.unbound, held.run_id)
+            progress.unbound = None
         attempts = store.record_intents(connection, held, bodies, applied)
         progress.note(
             # Not sent: the look-up at the end of the run takes over what NetSuite has.
@@ -287,6 +295,21 @@ def _unfit(posting: Posting, mapping: NetSuiteMapping) -> list[Finding]:
         message = f"The mapping names it {named}, it was staged as {posting.external_id}; the next staging renames it."
         return [finding("FIELD_UNMAPPED", "number", document.number, message)]
     return []
+
+
+def _without_its_invoice(posting: Posting, given_away: set[str]) -> list[Finding]:
+    """Why a credit memo cannot be applied: NetSuite gave the internal id of its invoice to another transaction."""
+    return [
+        finding(
+            "CREDIT_TARGET_UNKNOWN",
+            "applies_to",
+            number,
+            f"NetSuite's internal id {one.netsuite_id}, under which invoice {number} was posted, is another "
+            "transaction by now: was the account refreshed?",
+        )
+        for number, one in posting.credited.items()
+        if one.netsuite_id in given_away
+    ]
 
 
 def _take(answered: Answered, lanes: Lanes, progress: _Progress) -> None:

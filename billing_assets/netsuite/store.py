@@ -118,7 +118,7 @@ class Unread:
 _CREDITED = """
     jsonb_array_elements(d.applications) as a
     cross join lateral (
-        select t.netsuite_id, t.total from billing.staged_invoices as t
+        select t.netsuite_id, t.external_id, t.total from billing.staged_invoices as t
         where t.source = billing.credited_source(d.source) and t.kind = 'invoice' and t.number = a.value ->> 0
           and t.state || '' = 'posted' limit 1  -- never by an index of all that is posted
     ) as t"""
@@ -183,15 +183,15 @@ def by_number(connection: Connection, number: str) -> list[Posting]:
     return [_posting(row) for row in rows]
 
 
-def credited_invoices(connection: Connection, held: Lock) -> list[str]:
-    """NetSuite's ids of the invoices that credit memos are applied to which this run holds and has not sent."""
+def credited_invoices(connection: Connection, held: Lock) -> dict[str, str]:
+    """The invoices that credit memos are applied to which this run holds and has not sent: external by internal id."""
     rows = connection.execute(
         f"""
-        select distinct t.netsuite_id from billing.staged_invoices as d cross join lateral {_CREDITED}
+        select distinct t.netsuite_id, t.external_id from billing.staged_invoices as d cross join lateral {_CREDITED}
         where d.batch = %s and d.epoch = %s and d.state = 'locked' and d.applications is not null order by 1""",  # noqa: S608
         [held.partition_key, held.epoch],
     )
-    return [row["netsuite_id"] for row in rows]
+    return {row["netsuite_id"]: row["external_id"] for row in rows}
 
 
 def record_intents(

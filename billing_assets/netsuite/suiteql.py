@@ -1,7 +1,7 @@
 """Reading NetSuite by SuiteQL: paged queries, and the look-up of transactions by external id."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -137,24 +137,29 @@ def find_by_external_ids(
     }
 
 
-def amounts_unpaid(client: NetSuiteClient, netsuite_ids: Sequence[str]) -> dict[str, Decimal]:
-    """What is open on the transactions with these internal ids; one that NetSuite does not show has no key.
+def amounts_unpaid(client: NetSuiteClient, external_ids: Mapping[str, str]) -> tuple[dict[str, Decimal], set[str]]:
+    """What is open on the transactions with these internal ids (keys; their external ids are the values), and which of
+    the internal ids belong to another transaction by now. One that NetSuite does not show is in neither.
 
     One request for 1,000 ids. Raises ValueError for an id that is none, and NetSuiteError.
     """
+    netsuite_ids = [*external_ids]
     if not all(map(_INTERNAL_ID.fullmatch, netsuite_ids)):
         raise ValueError("an internal id is a number")
-    found = {}
+    found, others = {}, set()
     for start in range(0, len(netsuite_ids), PAGE_ROWS):
         values = ", ".join(netsuite_ids[start : start + PAGE_ROWS])
         for row in query(
             client,
-            f"SELECT id, foreignamountunpaid FROM transaction WHERE id IN ({values}) ORDER BY id",  # noqa: S608
+            f"SELECT id, externalid, foreignamountunpaid FROM transaction WHERE id IN ({values}) ORDER BY id",  # noqa: S608
         ):
             if not row.get("id"):
                 raise NetSuiteAnswerUnreadable("NetSuite answered a transaction without id")
-            found[row["id"]] = exact(row.get("foreignamountunpaid", "0")).copy_abs()
-    return found
+            if row.get("externalid", "").upper() != external_ids.get(row["id"]):
+                others.add(row["id"])
+            else:
+                found[row["id"]] = exact(row.get("foreignamountunpaid", "0")).copy_abs()
+    return found, others
 
 
 def _by_external_ids(external_ids: Sequence[str], *, any_case: bool, applied: bool) -> str:

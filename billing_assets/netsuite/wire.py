@@ -19,8 +19,10 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from billing_assets.settings import SettingsError
+from billing_assets.domain import accounts
+from billing_assets.settings import Settings, SettingsError
 from billing_assets.settings_sections import NetSuiteSettings
+from billing_assets.state.bindings import Named
 
 _CONNECT_SECONDS = 10.0
 _CHUNK = 65_536
@@ -57,25 +59,32 @@ def variable(name: str) -> str:
     return f"BILLING_NETSUITE__{name.upper()}"
 
 
-def account_host(account: str) -> str:
-    """The account id as it stands in the names of the account's hosts. Raises NetSuiteSettingsError."""
-    if not re.fullmatch(r"[A-Za-z0-9]+([_-][A-Za-z0-9]+)*", account, re.ASCII):
+def account_of(settings: NetSuiteSettings) -> str:
+    """The account id as NetSuite shows it. Raises NetSuiteSettingsError where none is set."""
+    if settings.account is None or not settings.account.strip():
         raise NetSuiteSettingsError(
-            f"{variable('account')}={account!r} is no account id; it looks like 1234567 or 1234567_SB1.", "account"
+            f"{variable('account')} is not set: it names the NetSuite account, e.g. 1234567 or 1234567_SB1. There is "
+            "no default. `make run` sets it for the sample.",
+            "account",
         )
-    return account.lower().replace("_", "-")
+    if not accounts.is_account(settings.account):
+        raise NetSuiteSettingsError(
+            f"{variable('account')}={settings.account!r} is no account id; it looks like 1234567 or 1234567_SB1.",
+            "account",
+        )
+    return accounts.canonical(settings.account)
 
 
 def record_link(settings: NetSuiteSettings, netsuite_id: str) -> str:
     """Where a person opens a transaction in NetSuite's web pages."""
-    pages = settings.app_url or f"https://{account_host(settings.account)}.app.netsuite.com"
+    pages = settings.app_url or f"https://{accounts.label(account_of(settings))}.app.netsuite.com"
     return f"{pages.rstrip('/')}/app/accounting/transactions/transaction.nl?id={netsuite_id}"
 
 
 def base_url(settings: NetSuiteSettings) -> str:
     """Scheme and host of the account's REST services, without a slash at the end. Raises NetSuiteSettingsError."""
     if settings.base_url is None:
-        return f"https://{account_host(settings.account)}.suitetalk.api.netsuite.com"
+        return f"https://{accounts.label(account_of(settings))}.suitetalk.api.netsuite.com"
     try:
         url = urlsplit(settings.base_url.strip())
         _ = url.port
@@ -88,6 +97,23 @@ def base_url(settings: NetSuiteSettings) -> str:
             "base_url",
         )
     return url.geturl().rstrip("/")
+
+
+def host(settings: NetSuiteSettings) -> str:
+    """Where the REST services are, as it is compared: host, port where it is none of the usual ones, and path."""
+    url = urlsplit(base_url(settings))
+    usual = {"https": ":443", "http": ":80"}[url.scheme]
+    return url.netloc.lower().removesuffix(usual) + url.path
+
+
+def named(settings: Settings, prefixes: Mapping[str, str]) -> Named:
+    """What settings and mapping name, to be compared with what our database is bound to.
+
+    Raises NetSuiteSettingsError.
+    """
+    if settings.netsuite.account is None:
+        return Named(None, None, settings.env, prefixes)
+    return Named(account_of(settings.netsuite), host(settings.netsuite), settings.env, prefixes)
 
 
 def own_hosts(settings: NetSuiteSettings) -> frozenset[str]:

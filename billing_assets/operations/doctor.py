@@ -24,6 +24,7 @@ from billing_assets.reminders.smtp import Mailer, parse_server
 from billing_assets.runtime import Runtime
 from billing_assets.settings import SettingsError
 from billing_assets.shipped import shipped
+from billing_assets.state import bindings
 from billing_assets.state.migrations import MigrationError, migrate
 
 _SHOWN = 5
@@ -64,6 +65,7 @@ def examine(runtime: Runtime) -> Iterator[Checked]:
     """Looks at everything; a fault in one thing does not hide the others."""
     for what, look in (
         ("Our database", _database),
+        ("What it belongs to", _binding),
         ("Billing system", _billing_system),
         ("Mapping", _mapping),
         ("NetSuite", _netsuite),
@@ -96,8 +98,18 @@ def _database(runtime: Runtime) -> str:
     return f"PostgreSQL {version}, schema up to date" + (f" ({len(applied)} migrations applied now)" if applied else "")
 
 
+def _binding(runtime: Runtime) -> str:
+    with runtime.state() as connection:
+        runtime.compare(connection)
+        said = bindings.bound_in_words(connection)
+        loud = bindings.loud(runtime.named())
+    if runtime.settings.source.url is not None:
+        runtime.compare_source()
+    return f"{said}. LOOK: {loud}" if loud else said
+
+
 def _billing_system(runtime: Runtime) -> str:
-    with runtime.billing_system() as source:
+    with runtime.billing_system(unbound=True) as source:  # also where one looks before one moves
         check_columns(source, runtime.queries)
         now = source_now(source)
     engine = runtime.source.dialect.name

@@ -5,7 +5,7 @@ What is found out here goes into the environment of this process, so that every 
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from billing_assets.runtime import Runtime
 from billing_assets.settings import SettingsError, load_settings, variable
 from billing_assets.shipped import shipped
 from billing_assets.state import embedded
+from billing_assets.state.bindings import BoundElsewhereError
 from billing_assets.state.database import libpq_url
 from billing_assets.state.migrations import migrate
 
@@ -72,11 +73,22 @@ def runtime(*, keep_server: bool = False) -> Iterator[Runtime]:
                 log.info("the embedded server is kept: another command works with it", home=str(home))
 
 
-def prepare(found: Runtime) -> Prepared:
-    """Migrates our database and makes Dagster's instance. Safe again and again, also from several starters at once."""
+def prepare(found: Runtime, *, may_differ: Callable[[BoundElsewhereError], None] | None = None) -> Prepared:
+    """Migrates our database and makes Dagster's instance. Safe again and again, also from several starters at once.
+
+    Raises BoundElsewhereError where the settings name another account, environment or prefix than the database is bound
+    to; with `may_differ` that is told there, and all else is prepared.
+    """
     home, is_embedded = found.settings.home, found.settings.embedded
     os.environ[variable("database_url")] = found.database_url
     migrate(found.database_url, shipped("sql/state"))
+    try:
+        with found.state() as connection:
+            found.compare(connection)
+    except BoundElsewhereError as error:
+        if may_differ is None:
+            raise
+        may_differ(error)
     dagster_home = home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
     if not (dagster_home / "dagster.yaml").exists():  # an operator may have given it another launcher

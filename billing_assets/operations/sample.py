@@ -20,8 +20,10 @@ from billing_assets.sandbox.sample.loader import create_sample_schema, load_cont
 from billing_assets.sandbox.sample.payments import payment_body, payment_of
 from billing_assets.sandbox.sample.tables import netsuite_references
 from billing_assets.settings import load_settings, variable
-from billing_assets.state import embedded
+from billing_assets.shipped import shipped
+from billing_assets.state import bindings, embedded
 from billing_assets.state.database import Connection
+from billing_assets.state.migrations import migrate
 
 SAMPLE_DATABASE = "sample_billing_system"
 _QUICK = {"staging.detect_seconds": "2", "batches.sensor_seconds": "2", "alerts.check_seconds": "30"}
@@ -68,6 +70,13 @@ def sample_netsuite(home: Path) -> Iterator[RunningSandbox | None]:
         note_process(home, sandbox.pid)
         _point_at(sandbox.base_url, sandbox.credentials)
         yield sandbox
+
+
+def follow_sandbox(found: Runtime, sandbox: RunningSandbox) -> None:
+    """Keeps a database that is bound to the sample's own sandbox with it: it listens on another port at each start."""
+    migrate(found.database_url, shipped("sql/state"))
+    with found.state() as connection:
+        bindings.follow_sandbox(connection, sandbox.credentials.account, urlsplit(sandbox.base_url).netloc)
 
 
 @contextmanager

@@ -44,6 +44,7 @@ def status(connection: Connection, settings: Settings, period: str | None = None
         {"period": period},
     ).fetchall()
     mark = watermark(connection, settings.source.name)
+    account = settings.netsuite.account
     return {
         "documents": documents,
         "findings": {row["code"]: row["count"] for row in findings},
@@ -51,7 +52,7 @@ def status(connection: Connection, settings: Settings, period: str | None = None
         "credits_waiting": len({row["number"] for row in waiting_credits(connection)}),
         "credit_memos_proposed": len(corrections(connection, undecided_only=True)),
         "watermark": mark.isoformat() if mark else None,
-        "lanes": {"limit": settings.netsuite.lanes, "in_use": lanes_in_use(connection, settings.netsuite.account)},
+        "lanes": {"limit": settings.netsuite.lanes, "in_use": lanes_in_use(connection, account) if account else 0},
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from billing_assets.domain.documents import Kind
 from billing_assets.netsuite.assets import netsuite_invoices
 from billing_assets.presentation import SHOWN_ROWS, money, typed_table
 from billing_assets.receivables import fee_store, store
@@ -14,6 +15,7 @@ from billing_assets.receivables.aging import AMOUNTS, BRANCH, CURRENCY, CUSTOMER
 from billing_assets.receivables.late_fees import propose
 from billing_assets.receivables.open_balances import Reading, read_from_billing_system, read_from_netsuite
 from billing_assets.runtime import Runtime
+from billing_assets.state import bindings
 
 _TOP = 20
 # Short, as a table in the web UI shows few columns without scrolling; the most telling ones first.
@@ -53,8 +55,9 @@ def read_balances(billing: Runtime, run_id: str) -> Reading:
     """Reads the balances from where the settings say. Raises NetSuiteError, SourceError, MappingError."""
     with billing.state() as connection:
         if billing.settings.receivables.balances_from == "netsuite":
-            prefix = billing.mapping.file.external_id.invoice
-            return read_from_netsuite(connection, billing.netsuite, prefix, run_id)
+            used = [prefix for kind, prefix in bindings.prefixes(connection) if kind == Kind.INVOICE]
+            prefixes = sorted({billing.mapping.file.external_id.invoice, *used})
+            return read_from_netsuite(connection, billing.netsuite, prefixes, run_id)
         with billing.billing_system() as source:
             name = billing.settings.source.name
             return read_from_billing_system(connection, source, billing.receivables_query, name, run_id)

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
+from billing_assets.receivables.store import NETSUITE
 from billing_assets.state.database import Connection
 
 _PAGE = 5_000
@@ -142,7 +143,9 @@ def overdue(connection: Connection, day: date, spared: Sequence[str]) -> Iterato
                     select from billing.late_fees as f where f.invoice = r.invoice and f.state <> 'proposed')
                 and not exists (  -- decided while another document had its number
                     select from billing.late_fees as f
-                    where (f.source, f.transaction_id) = (r.source, r.transaction_id) and f.state <> 'proposed')
+                    where (f.source, f.transaction_id) = (r.source, r.transaction_id) and f.state <> 'proposed'
+                        -- NetSuite's internal ids prove nothing by themselves
+                        and (f.source <> '{NETSUITE}' or r.external_id is null))
             order by r.customer, r.currency, r.due_date, r.source, r.transaction_id""",  # noqa: S608  constants
             {"day": day, "spared": list(spared)},
         )

@@ -1,6 +1,6 @@
 """Reading what customers owe, from NetSuite or from the billing system, and proving that nothing was missed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -49,7 +49,9 @@ class Reading:
         return found
 
 
-def read_from_netsuite(connection: Connection, client: NetSuiteClient, invoice_prefix: str, run_id: str) -> Reading:
+def read_from_netsuite(
+    connection: Connection, client: NetSuiteClient, invoice_prefixes: Collection[str], run_id: str
+) -> Reading:
     """Reads every open invoice, credit memo and payment from NetSuite and replaces what was kept before.
 
     Payments arrive while we read: NetSuite's own sums are taken before and after, and where they moved, everything is
@@ -59,7 +61,7 @@ def read_from_netsuite(connection: Connection, client: NetSuiteClient, invoice_p
     before = netsuite.open_sums(client)
     for left in reversed(range(_TRIES)):
         read_at = store.now(connection)
-        _read_items(connection, client, currencies, invoice_prefix)
+        _read_items(connection, client, currencies, invoice_prefixes)
         after = netsuite.open_sums(client)
         if after == before or not left:
             break
@@ -88,21 +90,23 @@ def read_from_billing_system(
     return Reading(name, read_at, totals, sums)
 
 
-def _read_items(connection: Connection, client: NetSuiteClient, currencies: dict[str, str], prefix: str) -> None:
+def _read_items(
+    connection: Connection, client: NetSuiteClient, currencies: dict[str, str], prefixes: Collection[str]
+) -> None:
     store.begin_reading(connection)
     for page in netsuite.open_items(client):
         store.add_items(connection, page, currencies)
     entities = store.entities_of_payments(connection)
     for start in range(0, len(entities), PAGE_ROWS):
-        _find_payers(connection, client, set(entities[start : start + PAGE_ROWS]), prefix)
+        _find_payers(connection, client, set(entities[start : start + PAGE_ROWS]), prefixes)
     store.match_items(connection)
 
 
-def _find_payers(connection: Connection, client: NetSuiteClient, unknown: set[str], prefix: str) -> None:
-    """Who these customers of NetSuite are, by what we once posted for them. Others than we may use our prefix."""
+def _find_payers(connection: Connection, client: NetSuiteClient, unknown: set[str], prefixes: Collection[str]) -> None:
+    """Who these customers of NetSuite are, by what we once posted for them. Others than we may use our prefixes."""
     page: list[InvoiceOf] = []
     while unknown:
-        page = netsuite.invoices_of(client, unknown, prefix, page[-1].netsuite_id if page else None)
+        page = netsuite.invoices_of(client, unknown, prefixes, page[-1].netsuite_id if page else None)
         unknown -= store.add_entities(connection, page)
         if len(page) < PAGE_ROWS:
             return

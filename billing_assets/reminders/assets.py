@@ -57,6 +57,7 @@ def payment_reminders(
     report = Report(stopped_by=None)
     with billing.state() as connection:
         if settings.enabled:
+            billing.compare_source()
             desk = open_desk(settings, billing.source, billing.queries)
             report = send_due(connection, desk, parse_server(settings.smtp_url), context.run.run_id, utc_now)
         unreachable = store.unreachable(connection)

@@ -46,8 +46,10 @@ def office_hours(
     running = dg.RunsFilter(job_name=remind_job.name, statuses=_RUNNING, created_after=lately)
     if context.instance.get_runs(running, limit=1):
         return dg.SkipReason("A run is sending.")
+    billing.compare_source()
     desk = open_desk(settings, billing.source, billing.queries)
     with billing.state() as connection:
+        billing.compare(connection)
         found = list(plan(connection, desk, now, now))
     if not any(isinstance(one, Reminder) for one in found):
         return dg.SkipReason(f"Nobody is to be written to now; {len(found)} invoices are kept back.")

@@ -22,6 +22,9 @@ _BARRED = """case
         where (s.source, s.document_id) = (o.source, o.transaction_id) and s.state = 'held') then 'held'
     end"""
 
+# NetSuite's internal ids prove nothing by themselves: a refreshed sandbox gives them out again.
+_SAME = "(o.source <> 'netsuite' or o.external_id is null or invoice = o.external_id)"
+
 # The key under which an invoice was first reminded of stays: its external id may have become known since.
 _OPEN_INVOICES = f"""
 select k.key, o.source, o.transaction_id, o.number, o.customer, o.branch, o.currency, o.document_date,
@@ -29,7 +32,7 @@ select k.key, o.source, o.transaction_id, o.number, o.customer, o.branch, o.curr
 from billing.open_receivables as o
 left join lateral (
     select invoice from billing.reminders
-    where (source, transaction_id) = (o.source, o.transaction_id) order by id limit 1
+    where (source, transaction_id) = (o.source, o.transaction_id) and {_SAME} order by id limit 1
 ) as f on true
 cross join lateral (select coalesce(f.invoice, o.external_id, o.source || '/' || o.transaction_id) as key) as k
 cross join lateral (
@@ -39,7 +42,7 @@ cross join lateral (
         select step, state, retry_at, resolved_at from billing.reminders where invoice = k.key
         union all
         select step, state, retry_at, resolved_at from billing.reminders
-        where (source, transaction_id) = (o.source, o.transaction_id) and invoice <> k.key
+        where (source, transaction_id) = (o.source, o.transaction_id) and invoice <> k.key and {_SAME}
     ) as either
 ) as r
 where o.kind = 'invoice' and o.open_amount > 0 and o.due_date <= %s and (%s::text is null or o.customer = %s)
@@ -176,7 +179,8 @@ where o.source = %(source)s and o.transaction_id = %(transaction_id)s and o.kind
       and %(today)s between s.starts_on and coalesce(s.ends_on, 'infinity'))
   and not exists (
     select from billing.reminders as t
-    where (t.source, t.transaction_id, t.step) = (o.source, o.transaction_id, %(step)s) and t.invoice <> %(invoice)s)
+    where (t.source, t.transaction_id, t.step) = (o.source, o.transaction_id, %(step)s) and t.invoice <> %(invoice)s
+      and {_SAME})
 on conflict (invoice, step) do update set
     (state, run_id, attempts, claimed_at, message_id, source, transaction_id, number, customer, branch, currency,
      open_amount, due_date) =

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from billing_assets.billing_system.assets import billing_invoices
+from billing_assets.billing_system.identity import identity
 from billing_assets.presentation import money, table, typed_table
 from billing_assets.runtime import Runtime
 from billing_assets.staging import store
@@ -10,6 +11,7 @@ from billing_assets.staging.corrections.store import corrections
 from billing_assets.staging.corrections.voids import judge_held
 from billing_assets.staging.staging import stage
 from billing_assets.staging.store import waiting_credits
+from billing_assets.state.bindings import bind_source
 
 REASONS = dg.AssetCheckSpec(
     "every_stuck_document_has_a_reason",
@@ -77,10 +79,12 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
     settings = billing.settings
     name = settings.source.name
     with billing.state() as connection:
+        queries, validation = billing.queries, billing.validation  # read before a transaction waits for them
         with billing.billing_system() as source:
-            result = stage(
-                connection, source, billing.queries, name, billing.validation, settings.staging, context.run.run_id
-            )
+            database = identity(source)
+            with connection.transaction():  # the first staging binds the source to its database, or does not happen
+                bind_source(connection, name, database, context.run.run_id)
+                result = stage(connection, source, queries, name, validation, settings.staging, context.run.run_id)
         judge_held(connection, name, billing.validation)
         waiting = waiting_credits(connection, name)
         proposed = corrections(connection, undecided_only=True)

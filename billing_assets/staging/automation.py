@@ -75,6 +75,7 @@ def newly_closed_sensor(settings: Settings) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
     ) -> dg.RunRequest | dg.SkipReason:
         with billing.state() as connection:
+            billing.compare(connection)
             last_run = store.last_run(connection, billing.settings.source.name)
         with billing.billing_system() as source:
             seen = fingerprint(source, billing.queries, None)

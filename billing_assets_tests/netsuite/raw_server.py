@@ -144,6 +144,7 @@ def certificate_settings(base_url: str, key_file: Path, **values: Any) -> NetSui
     """Settings that log in by certificate."""
     return NetSuiteSettings.model_validate(
         {
+            "account": "TSTDRV1234567",
             "base_url": base_url,
             "client_id": "the-client-id",
             "certificate_id": "the-certificate",

@@ -19,6 +19,7 @@ from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.lanes import Lanes, LaneStats
 from billing_assets.netsuite.mapping import NetSuiteMapping
 from billing_assets.netsuite.posting import PostingResult, post_batch, post_through_outages
+from billing_assets.netsuite.wire import account_of
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.sandbox.sample.tables import netsuite_references
 from billing_assets.settings import Settings
@@ -43,6 +44,7 @@ def settings_for(sandbox: RunningSandbox, **changes: Any) -> Settings:
     """Settings for one sandbox, with the waiting times scaled down; `changes` are settings of NetSuite."""
     values = {
         "base_url": sandbox.base_url,
+        "account": sandbox.credentials.account,
         "client_id": sandbox.credentials.client_id,
         "certificate_id": sandbox.credentials.certificate_id,
         "private_key_file": sandbox.credentials.private_key_file,
@@ -139,7 +141,7 @@ class Rig:
         try:
             with (
                 self.hold(key, run_id, retry_rejected=retry_rejected) as (connection, lease),
-                Lanes(self.url, netsuite.account, netsuite.lanes) as lanes,
+                Lanes(self.url, account_of(netsuite), netsuite.lanes) as lanes,
             ):
                 mapping = mapping or builders.shipped_mapping()
                 try:
@@ -162,7 +164,7 @@ class Rig:
         try:
             with (
                 self.hold(key, run_id) as (_, lease),
-                Lanes(self.url, netsuite.account, netsuite.lanes, lease_seconds=2) as lanes,
+                Lanes(self.url, account_of(netsuite), netsuite.lanes, lease_seconds=2) as lanes,
             ):
                 return post_through_outages(self.url, client, lanes, builders.shipped_mapping(), lease, self.settings)
         finally:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.wire import NetSuiteSettingsError, base_url
 from billing_assets.settings_sections import NetSuiteSettings
 
@@ -47,3 +48,9 @@ def test_an_address_that_would_carry_secrets_in_the_open_is_refused(url: str) ->
 def test_an_account_that_is_none_is_refused() -> None:
     with pytest.raises(NetSuiteSettingsError, match="BILLING_NETSUITE__ACCOUNT"):
         base_url(NetSuiteSettings(account="evil.example/"))
+
+
+@pytest.mark.parametrize("account", [None, "", " "])
+def test_without_an_account_there_is_no_client(account: str | None) -> None:
+    with pytest.raises(NetSuiteSettingsError, match="BILLING_NETSUITE__ACCOUNT is not set"):
+        NetSuiteClient(NetSuiteSettings(account=account, base_url="http://127.0.0.1:1"))

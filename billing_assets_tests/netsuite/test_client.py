@@ -226,7 +226,9 @@ def test_a_redirect_is_not_followed_and_nobody_else_gets_the_document(status: in
 
 def token_based(url: str) -> NetSuiteSettings:
     secrets = dict.fromkeys(("consumer_key", "consumer_secret", "token_id", "token_secret"), "x")
-    return NetSuiteSettings.model_validate({"base_url": url, "auth": "tba", "timeout_seconds": 2, **secrets})
+    return NetSuiteSettings.model_validate(
+        {"account": "1234567", "base_url": url, "auth": "tba", "timeout_seconds": 2, **secrets}
+    )
 
 
 def free_port() -> int:

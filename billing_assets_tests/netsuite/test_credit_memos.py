@@ -81,9 +81,9 @@ def test_a_credit_memo_for_an_invoice_that_is_paid_stays_open(rig: Rig) -> None:
 def test_credit_memos_of_one_batch_share_what_their_invoice_has_open_and_ask_for_it_once(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[list[str]] = []
+    asked: list[Mapping[str, str]] = []
 
-    def counted(client: Any, ids: list[str]) -> Mapping[str, Decimal]:
+    def counted(client: Any, ids: Mapping[str, str]) -> tuple[dict[str, Decimal], set[str]]:
         asked.append(ids)
         return suiteql.amounts_unpaid(client, ids)
 
@@ -116,9 +116,9 @@ def test_what_is_paid_between_the_question_and_the_credit_memo_is_asked_for_anew
     ask = look_up.open_amounts
     answers = []
 
-    def and_then_pay(*arguments: Any) -> dict[str, Decimal]:
+    def and_then_pay(*arguments: Any) -> tuple[dict[str, Decimal], set[str]]:
         answer = ask(*arguments)
-        answers.append(set(answer.values()))
+        answers.append(set(answer[0].values()))
         if len(answers) == 1:
             pay(rig, "1", paid)
         return answer
@@ -138,7 +138,7 @@ def test_an_application_that_is_refused_again_and_again_ends_as_rejected_with_ne
 ) -> None:
     post(rig, invoice("1", "10"))
     pay(rig, "1", "8")
-    monkeypatch.setattr(look_up, "amounts_unpaid", lambda *_: {})  # NetSuite does not show the invoice
+    monkeypatch.setattr(look_up, "amounts_unpaid", lambda *_: ({}, set()))  # NetSuite does not show the invoice
     post(rig, credit_memo("C1", "-6", applies_to="1"))
     assert staged(rig.state, "C1")["state"] == "rejected"
     assert rig.outcomes("C1") == ["refused", "absent", "refused", "absent"]

@@ -81,7 +81,7 @@ def accept(rig: Rig, by: str = "Ada", why: str = "the cent is tax") -> differing
 
 def check(rig: Rig) -> tuple[int, list[differing_store.Differing]]:
     netsuite = rig.settings.netsuite
-    with client(rig) as opened, Lanes(rig.url, netsuite.account, netsuite.lanes) as lanes:
+    with client(rig) as opened, Lanes(rig.url, opened.account, netsuite.lanes) as lanes:
         mapping = builders.shipped_mapping()
         return differing.check(rig.url, rig.state, opened, lanes, mapping, rig.settings, "check")
 

@@ -308,6 +308,11 @@ FAULTS: list[tuple[dict[str, Any], list[str]]] = [
     ({"closed_through": "soon"}, ["closed_through", "'soon'"]),
     ({"external_id": {"invoice": "inv-"}}, ["external_id", "'inv-'"]),
     ({"external_id": {"invoice": "X-", "credit_memo": "X-C-"}}, ["external_id", "must not begin with one another"]),
+    ({"external_id": {"invoice": "INV-C", "credit_memo": "INV-"}}, ["external_id", "INV-C and INV- do"]),
+    ({"external_id": {"invoice": "X-", "credit_memo": "X-"}}, ["external_id", "X- and X- do"]),
+    ({"external_id": {"invoice": "X-", "credit_memo": "x-"}}, ["external_id", "A-Z, 0-9, _ and -", "'x-'"]),
+    ({"external_id": {"invoice": "A"}}, ["external_id", "A and ADJ- do", "never sent"]),
+    ({"external_id": {"credit_memo": "OTHER-"}}, ["external_id", "OTHER- and OTHER- do", "never sent"]),
     ({"bodies": {}}, ["bodies", "no such key"]),
     ({"tax": {"type": {"constant": "1"}}}, ["tax.code", "required"]),
 ]

@@ -14,6 +14,7 @@ from billing_assets.batches.store import StaleLockError
 from billing_assets.batches.unlocking import requeue, unlock
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.lanes import Lanes
+from billing_assets.netsuite.wire import account_of
 from billing_assets_tests import builders
 from billing_assets_tests.batches.documents import set_state
 from billing_assets_tests.netsuite.mappings import edited
@@ -222,7 +223,7 @@ def test_a_run_that_only_reads_back_leaves_the_lanes_to_others(rig: Rig) -> None
         assert time.monotonic() < deadline
         time.sleep(0.02)
     time.sleep(0.3)
-    with Lanes(rig.url, rig.settings.netsuite.account, 15) as lanes:
+    with Lanes(rig.url, account_of(rig.settings.netsuite), 15) as lanes:
         held = lanes.held
     thread.join(10)
     assert held == 14

@@ -7,7 +7,7 @@ import pytest
 
 from billing_assets.batches.store import wanting_a_run
 from billing_assets.batches.unlocking import requeue
-from billing_assets.netsuite import posting
+from billing_assets.netsuite import found, posting
 from billing_assets.netsuite.errors import NetSuiteLoginRefused, NetSuiteUnavailable
 from billing_assets.sandbox.netsuite.process import start_sandbox
 from billing_assets_tests import builders
@@ -138,7 +138,7 @@ def test_a_refusal_in_words_that_nobody_knows_is_looked_up_before_it_goes_to_the
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be `already exists` in another language; it was entered after the run had looked."""
-    monkeypatch.setattr(posting.found, "look", lambda *_: 0)
+    monkeypatch.setattr(found, "look", lambda *_: 0)
     rig.account.created(orjson.loads(payload()))
     words = {"fault": "refuse", "detail": "Dieser Datensatz ist bereits vorhanden.", "path": "externalId"}
     rig.account.switch(faults=[words])

@@ -78,5 +78,6 @@ def test_a_wrong_rule_or_a_real_account_is_one_clear_message(billing: Command, t
     rules.write_text("rules: [{name: A}]")
     said = billing("late-fees", "propose", BILLING_RECEIVABLES__LATE_FEES=str(rules))
     complete(said, 2, ["late_fees.yaml: rules.0.percent: Field required"])
-    real = "https://1234567.suitetalk.api.netsuite.com"
-    complete(billing("load-payments", BILLING_NETSUITE__BASE_URL=real), 2, ["payments are for the sandbox"])
+    real = "https://tstdrv1234567.suitetalk.api.netsuite.com"
+    said = billing("load-payments", BILLING_NETSUITE__BASE_URL=real)
+    complete(said, 2, ["belongs to NetSuite account TSTDRV1234567 at 127.0.0.1:", "and the settings name"])

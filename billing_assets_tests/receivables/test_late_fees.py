@@ -122,6 +122,14 @@ def test_the_same_invoice_read_from_another_system_is_the_same_balance(state: Co
     assert proposed(state).new == 0, "also while another document has its number"
 
 
+def test_an_invoice_that_has_another_ones_internal_id_by_now_gets_its_own_fee(state: Connection) -> None:
+    read(state, [receivable("1", transaction_id="7")])
+    proposed(state)
+    approved(state, None)
+    read(state, [receivable("2", transaction_id="7")])
+    assert proposed(state).new == 1
+
+
 def test_a_fee_is_approved_on_the_balances_that_it_was_proposed_on(state: Connection) -> None:
     read(state, [receivable(number) for number in "1234"])
     proposed(state)

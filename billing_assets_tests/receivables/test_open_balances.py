@@ -47,7 +47,7 @@ def pay(rig: Rig, number: str, amount: str, *, invoice: str | None = None, entit
 def read(rig: Rig) -> Reading:
     client = NetSuiteClient(rig.settings.netsuite)
     try:
-        return read_from_netsuite(rig.state, client, "INV-", "run-1")
+        return read_from_netsuite(rig.state, client, ["INV-"], "run-1")
     finally:
         client.close()
 

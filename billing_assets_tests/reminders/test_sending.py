@@ -212,6 +212,18 @@ def test_an_invoice_whose_external_id_becomes_known_is_not_reminded_again(
     assert len(mails.mails) == 2
 
 
+def test_an_invoice_that_has_another_ones_internal_id_by_now_is_reminded_of_for_itself(
+    connection: Connection, mails: MailServer
+) -> None:
+    """A refreshed sandbox account gives its internal ids out again."""
+    open_item(connection, "500001", transaction_id="7")
+    assert send(connection, mails.server).count(Fate.SENT) == 1
+    connection.execute("delete from billing.open_receivables")
+    open_item(connection, "500002", transaction_id="7")
+    assert send(connection, mails.server).count(Fate.SENT) == 1
+    assert steps(connection, "500002") == {"due": "sent", "before_due": "skipped"}
+
+
 def test_a_second_run_beside_the_first_is_turned_away(state_url: str, mails: MailServer) -> None:
     with connect(state_url) as connection, connect(state_url) as other:
         open_item(connection)

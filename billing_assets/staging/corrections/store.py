@@ -122,16 +122,17 @@ def latest_for_update(connection: Connection, number: str) -> dict[str, Any] | N
     ).fetchone()
 
 
-def not_yet_credited(connection: Connection, number: str) -> str | None:
-    """NetSuite's internal id of an invoice whose credit memo is proposed or was declined; None of any other."""
+def not_yet_credited(connection: Connection, number: str) -> tuple[str, str] | None:
+    """External and internal id of an invoice whose credit memo is proposed or was declined; None of any other."""
     row = connection.execute(
         """
-        select case when p.decision is null or p.decision = 'declined' then d.netsuite_id end as netsuite_id
+        select d.external_id,
+               case when p.decision is null or p.decision = 'declined' then d.netsuite_id end as netsuite_id
         from billing.proposed_credit_memos as p join billing.staged_invoices as d on d.id = p.document
         where d.number = %s and d.kind = 'invoice' order by p.id desc limit 1""",
         [number],
     ).fetchone()
-    return row["netsuite_id"] if row else None
+    return (row["external_id"], row["netsuite_id"]) if row and row["netsuite_id"] else None
 
 
 def document(connection: Connection, row_id: int) -> dict[str, Any]:

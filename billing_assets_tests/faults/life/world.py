@@ -212,9 +212,7 @@ def open_world(server_url: str, folder: Path) -> Iterator[World]:
         stack.callback(engine.dispose)
         client = WatchedClient(settings.netsuite)
         stack.callback(client.close)
-        lanes = stack.enter_context(
-            Lanes(url, settings.netsuite.account, settings.netsuite.lanes, lease_seconds=1_000_000)
-        )
+        lanes = stack.enter_context(Lanes(url, client.account, settings.netsuite.lanes, lease_seconds=1_000_000))
         pool = stack.enter_context(urllib3.PoolManager())
         mappings = (builders.shipped_mapping(), _another_mapping(folder))
         yield World(url, settings, account, state, source, engine, client, lanes, pool, mappings, mappings[0])
