@@ -20,12 +20,13 @@ from billing_assets.batches import unlocking
 from billing_assets.batches.store import UnknownBatchError
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.close.closing import CloseRefusedError
-from billing_assets.commands import audit, close, receivables, reminders, voids
+from billing_assets.commands import audit, close, receivables, reminders, restore, voids
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.documents import Document, SourceStatus, State
 from billing_assets.domain.money import amount
 from billing_assets.domain.rules import Finding, state_for, validate
+from billing_assets.journal.errors import JournalError
 from billing_assets.logs import configure_logs
 from billing_assets.netsuite import store as netsuite_store
 from billing_assets.netsuite.dry_run import request_line
@@ -85,6 +86,7 @@ _ERRORS = (
     FileError,
     NothingProposedError,
     ReminderError,
+    JournalError,
 )
 _WAVES = 4
 _WAVE_PAUSE_SECONDS = 20.0
@@ -96,6 +98,7 @@ app = typer.Typer(
     help="Month-end billing from a SQL billing system into NetSuite.",
 )
 app.add_typer(close.app, name="close")
+app.add_typer(restore.app, name="restore")
 app.add_typer(reminders.reminders, name="reminders")
 app.add_typer(reminders.stops, name="stops")
 app.command("files")(close.files_command)

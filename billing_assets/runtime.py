@@ -15,12 +15,15 @@ from billing_assets.billing_system.queries import Queries, load_queries, shipped
 from billing_assets.billing_system.receivables import load_receivables_query
 from billing_assets.domain import rules
 from billing_assets.domain.periods import ClosedMonths, LateDocuments
+from billing_assets.journal.comparing import Compared
+from billing_assets.journal.files import Journal
 from billing_assets.netsuite import mapping as mapping_rules
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.governance import heed_governance
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.receivables.late_fee_rules import LateFeeRules, load_rules
+from billing_assets.recovery import compared_journal
 from billing_assets.settings import Settings, SettingsError, variable
 from billing_assets.staging.staging import Validation
 from billing_assets.state import embedded
@@ -137,6 +140,14 @@ class Runtime:
         """A connection to our PostgreSQL. A process stopped for longer than its lease loses its transaction too."""
         with connect(self.database_url, idle_transaction_seconds=self.settings.batches.lease_seconds) as connection:
             yield connection
+
+    def journal(self, connection: Connection) -> Journal:
+        """The journal, after the database was compared with it. Raises JournalError."""
+        return self.compared_journal(connection)[0]
+
+    def compared_journal(self, connection: Connection) -> tuple[Journal, Compared]:
+        """The same, and what the comparison found."""
+        return compared_journal(connection, self.settings)
 
     @contextmanager
     def billing_system(self) -> Iterator[sqlalchemy.Connection]:

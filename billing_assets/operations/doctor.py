@@ -11,6 +11,8 @@ from billing_assets.billing_system.connection import source_now
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.billing_system.queries import check_columns
 from billing_assets.billing_system.receivables import sums
+from billing_assets.journal.errors import JournalError
+from billing_assets.journal.restores import months_unconfirmed, restores, unconfirmed
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteError, NetSuiteForbidden
 from billing_assets.netsuite.mapping_file import MappingError
@@ -56,6 +58,7 @@ _Faults = (
     MigrationError,
     NetSuiteError,
     ReminderError,
+    JournalError,
     psycopg.Error,
 )
 
@@ -64,6 +67,7 @@ def examine(runtime: Runtime) -> Iterator[Checked]:
     """Looks at everything; a fault in one thing does not hide the others."""
     for what, look in (
         ("Our database", _database),
+        ("Journal", _journal),
         ("Billing system", _billing_system),
         ("Mapping", _mapping),
         ("NetSuite", _netsuite),
@@ -94,6 +98,30 @@ def _database(runtime: Runtime) -> str:
         row = connection.execute("select current_setting('server_version') as version").fetchone()
     version = row["version"] if row else "?"
     return f"PostgreSQL {version}, schema up to date" + (f" ({len(applied)} migrations applied now)" if applied else "")
+
+
+def _journal(runtime: Runtime) -> str:
+    with runtime.state() as connection:
+        journal, found = runtime.compared_journal(connection)
+        journal.try_out()
+        months, reminders = months_unconfirmed(connection), unconfirmed(connection, "reminders")
+        noticed = restores(connection)
+    if damaged := [f"{one.name} ({one.problem})" for one in found.damaged]:
+        raise Unwell(
+            f"{journal.folder}: {len(damaged)} files cannot be read: {', '.join(damaged[:_SHOWN])}. They were left as "
+            "they are and everything else was read. Put them back from a copy, or move them away."
+        )
+    if months or (reminders and runtime.settings.reminders.enabled):
+        waits = [*([f"the months {', '.join(months)}"] if months else []), *(["the reminders"] if reminders else [])]
+        raise Unwell(
+            "The database was put back to an earlier time, and the journal does not cover what is missing. Nothing is "
+            f"closed or mailed before a person confirms {' and '.join(waits)}: `billing restore list`."
+        )
+    torn = f"; {len(found.torn)} files end in half a line, which counts as not written" if found.torn else ""
+    if journal.identity and journal.identity.replaces:
+        torn += f"; it was begun again on {journal.identity.begun_at[:10]}, instead of one that was lost"
+    put_back = f"; the database was put back {len(noticed)} times (`billing restore list`)" if noticed else ""
+    return f"{journal.folder} can be written to, and agrees with the database{torn}{put_back}"
 
 
 def _billing_system(runtime: Runtime) -> str:
