@@ -1,6 +1,6 @@
 """`billing restore …`: a database that was put back to an earlier time, and what a person confirms after it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -12,19 +12,10 @@ from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.periods import month_of
 from billing_assets.journal import restores
-from billing_assets.journal.errors import NothingToConfirm
 from billing_assets.operations.status import simple_table
-from billing_assets.reminders import store as reminder_store
-from billing_assets.reminders.desk import open_desk
-from billing_assets.reminders.invoices import Reminder
-from billing_assets.reminders.plan import plan
 from billing_assets.reminders.sending import utc_now
-from billing_assets.runtime import Runtime
-from billing_assets.state.database import Connection
 
 app = typer.Typer(no_args_is_help=True, help="After a backup was put back: what was noticed, and what to confirm.")
-
-_AHEAD = timedelta(days=15)  # the next opening of every office
 
 By = Annotated[str, typer.Option(help="Who decides.")]
 Why = Annotated[str, typer.Option(help="Why; it is kept for good.")]
@@ -53,7 +44,8 @@ def list_command() -> None:
         table = simple_table("Confirmed", ["Restore", "What", "When (UTC)", "By", "Why"], right=(0,))
         for each in confirmed:
             when = f"{each.confirmed_at.astimezone(UTC):%Y-%m-%d %H:%M}"
-            row = (each.period or each.what, when, escape(each.confirmed_by), escape(each.why))
+            what = each.period or each.what + (f", sent until {each.sent_until}" if each.sent_until else "")
+            row = (what, when, escape(each.confirmed_by), escape(each.why))
             table.add_row(str(each.restore), *row)
         console.print(table)
     if months:
@@ -86,33 +78,9 @@ def confirm_reminders(
     """Say what is to become of the reminders that are due, and let the others go out again."""
     decision = Decision(by, why)
     with prepared_machine() as ready, ready.runtime.state() as connection:
-        if not restores.unconfirmed(connection, "reminders"):
-            raise NothingToConfirm("reminders")
-        due = _due(ready.runtime, connection) if verdict is Verdict.SENT else []
-        with connection.transaction():
-            for one in due:
-                for step in (one.next.step, *one.next.passed_over):
-                    reminder_store.pass_over(
-                        connection,
-                        one.invoice,
-                        step.name,
-                        run_id="billing restore confirm-reminders",
-                        why=f"{decision.by}: {decision.why}",
-                        now=utc_now(),
-                    )
-            restores.confirm(connection, "reminders", None, decision.by, f"{decision.why} (as {verdict})")
-    if verdict is Verdict.SENT:
-        console.print(f"{len(due):,} reminders that are due count as sent. What falls due from now on goes out.")
+        until = utc_now().date() if verdict is Verdict.SENT else None
+        restores.confirm(connection, "reminders", None, decision.by, decision.why, sent_until=until)
+    if until:
+        console.print(f"What fell due up to {until} counts as sent. What falls due afterwards goes out.")
     else:
         console.print("What is due goes out at the next look, in the customers' business hours.")
-
-
-def _due(runtime: Runtime, connection: Connection) -> list[Reminder]:
-    """What fell due up to today, whether or not its customer's office is open now."""
-    now = utc_now()
-    desk = open_desk(runtime.settings.reminders, runtime.source, runtime.queries)
-    return [
-        one
-        for one in plan(connection, desk, now, now + _AHEAD)
-        if isinstance(one, Reminder) and one.next.day <= now.astimezone(one.place.time_zone).date()
-    ]

@@ -5,7 +5,7 @@ no month up to that day is closed and no reminder is sent until a person says so
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
 
 import structlog
@@ -40,6 +40,7 @@ class Confirmation(NamedTuple):
     confirmed_by: str
     why: str
     confirmed_at: datetime
+    sent_until: date | None
 
 
 def note_restore(connection: Connection, how: How, facts: Mapping[str, Any], *, covered: bool | None = None) -> Restore:
@@ -86,7 +87,7 @@ def confirmations(connection: Connection) -> list[Confirmation]:
     """Everything that was ever confirmed, the oldest first."""
     rows = connection.execute(
         """
-        select restore, what, period, confirmed_by, why, confirmed_at from billing.restore_confirmations
+        select restore, what, period, confirmed_by, why, confirmed_at, sent_until from billing.restore_confirmations
         order by id"""
     )
     return [Confirmation(**row) for row in rows]
@@ -150,10 +151,18 @@ def require_reminders(connection: Connection) -> None:
         )
 
 
-def confirm(connection: Connection, what: What, period: str | None, by: str, why: str) -> list[Restore]:
+def sent_until(connection: Connection) -> date | None:
+    """The day up to which every reminder that fell due counts as sent, because a person said so after a restore."""
+    row = connection.execute("select max(sent_until) as day from billing.restore_confirmations").fetchone()
+    return row["day"] if row else None
+
+
+def confirm(
+    connection: Connection, what: What, period: str | None, by: str, why: str, sent_until: date | None = None
+) -> list[Restore]:
     """Notes for good that a person answers for this after every restore that waits for it; returns those restores.
 
-    Raises NothingToConfirm.
+    `sent_until`, of reminders: up to which day all that fell due counts as sent. Raises NothingToConfirm.
     """
     with connection.transaction():
         store.lock(connection)
@@ -163,9 +172,9 @@ def confirm(connection: Connection, what: What, period: str | None, by: str, why
         for one in found:
             connection.execute(
                 """
-                insert into billing.restore_confirmations (restore, what, period, confirmed_by, why)
-                values (%s, %s, %s, %s, %s)""",
-                [one.id, what, period, by.strip(), why.strip()],
+                insert into billing.restore_confirmations (restore, what, period, confirmed_by, why, sent_until)
+                values (%s, %s, %s, %s, %s, %s)""",
+                [one.id, what, period, by.strip(), why.strip(), sent_until],
             )
     log.info("restore_confirmed", what=what, period=period, restores=[one.id for one in found])
     return found

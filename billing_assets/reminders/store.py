@@ -277,13 +277,6 @@ def has(connection: Connection, reminder: int) -> bool:
     return connection.execute("select from billing.reminders where id = %s", (reminder,)).fetchone() is not None
 
 
-def pass_over(connection: Connection, invoice: Invoice, step: str, *, run_id: str, why: str, now: datetime) -> None:
-    """Notes that a step of an invoice is not sent, for a reason that a person gave."""
-    values = invoice._asdict() | {"invoice": invoice.key, "run_id": run_id, "now": now, "step": step, "why": why}
-    del values["noted"]
-    connection.execute(_NOTE_SKIPPED, values)
-
-
 def open_for(connection: Connection, customer: str, number: str | None) -> bool:
     """Whether a customer has anything open, or that invoice if one is named."""
     row = connection.execute(

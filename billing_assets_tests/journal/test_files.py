@@ -1,7 +1,6 @@
 """The journal's files: what is on disk after a crash, beside others, and on a disk that is full."""
 
 import json
-import os
 import resource
 import signal
 import subprocess
@@ -131,4 +130,3 @@ def test_only_the_owner_may_read_the_journal_and_a_writer_without_lines_leaves_n
     assert [json.loads(line) for line in writer.path.read_text().splitlines()][1:] == [{"number": 1}]
     for path in (journal.folder, *journal.folder.rglob("*")):
         assert path.stat().st_mode & 0o077 == 0, path
-    assert os.stat(writer.path).st_nlink == 1

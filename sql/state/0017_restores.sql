@@ -38,10 +38,14 @@ create table billing.restore_confirmations (
     confirmed_by text not null check (confirmed_by ~ '\S'),
     why text not null check (why ~ '\S'),
     confirmed_at timestamptz not null default clock_timestamp(),
+    sent_until date,
+    constraint only_of_reminders check (sent_until is null or what = 'reminders'),
     constraint month_has_period check ((what = 'month') = (period is not null)),
     unique nulls not distinct (restore, what, period)
 );
 comment on table billing.restore_confirmations is 'What a person confirmed after a restore, who and why; append-only';
+comment on column billing.restore_confirmations.sent_until is
+    'The day up to which every reminder that fell due counts as sent, because a person said so';
 create trigger append_only before update or delete or truncate on billing.restore_confirmations
     for each statement execute function billing.append_only();
 
