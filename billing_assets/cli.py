@@ -20,17 +20,19 @@ from billing_assets.batches import unlocking
 from billing_assets.batches.store import LockHeldError, UnknownBatchError
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.close.closing import CloseRefusedError
-from billing_assets.commands import audit, close, differs, move, receivables, reminders, voids
+from billing_assets.commands import audit, close, differs, found, move, receivables, reminders, restore, voids
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.documents import Document, SourceStatus, State
 from billing_assets.domain.money import amount
 from billing_assets.domain.rules import Finding, state_for, validate
+from billing_assets.journal.errors import JournalError
 from billing_assets.logs import configure_logs
 from billing_assets.netsuite import store as netsuite_store
 from billing_assets.netsuite.differing import DifferenceError
 from billing_assets.netsuite.dry_run import request_line
 from billing_assets.netsuite.errors import NetSuiteError, explain
+from billing_assets.netsuite.found import FoundError
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.mapping_file import MappingError
 from billing_assets.operations import environment, sample
@@ -83,11 +85,13 @@ _ERRORS = (
     ArchiveError,
     CloseRefusedError,
     DifferenceError,
+    FoundError,
     LockHeldError,
     LateFeeError,
     FileError,
     NothingProposedError,
     ReminderError,
+    JournalError,
 )
 _WAVES = 4
 _WAVE_PAUSE_SECONDS = 20.0
@@ -99,6 +103,8 @@ app = typer.Typer(
     help="Month-end billing from a SQL billing system into NetSuite.",
 )
 app.add_typer(close.app, name="close")
+found.register(restore.app)
+app.add_typer(restore.app, name="restore")
 app.add_typer(reminders.reminders, name="reminders")
 app.add_typer(reminders.stops, name="stops")
 app.command("files")(close.files_command)

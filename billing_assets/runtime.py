@@ -16,6 +16,8 @@ from billing_assets.billing_system.queries import Queries, load_queries, shipped
 from billing_assets.billing_system.receivables import load_receivables_query
 from billing_assets.domain import rules
 from billing_assets.domain.periods import ClosedMonths, LateDocuments
+from billing_assets.journal.comparing import Compared
+from billing_assets.journal.files import Journal
 from billing_assets.netsuite import mapping as mapping_rules
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.governance import heed_governance
@@ -24,6 +26,7 @@ from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.netsuite.mapping_file import MappingError, read_prefixes
 from billing_assets.netsuite.wire import named
 from billing_assets.receivables.late_fee_rules import LateFeeRules, load_rules
+from billing_assets.recovery import compared_journal
 from billing_assets.settings import Settings, SettingsError, variable
 from billing_assets.staging.staging import Validation
 from billing_assets.state import bindings, embedded
@@ -163,6 +166,14 @@ class Runtime:
         BoundElsewhereError, and SourceError when it cannot be asked."""
         with self.billing_system():
             pass
+
+    def journal(self, connection: Connection) -> Journal:
+        """The journal, after the database was compared with it. Raises JournalError."""
+        return self.compared_journal(connection)[0]
+
+    def compared_journal(self, connection: Connection) -> tuple[Journal, Compared]:
+        """The same, and what the comparison found."""
+        return compared_journal(connection, self.settings)
 
     @contextmanager
     def billing_system(self, *, unbound: bool = False) -> Iterator[sqlalchemy.Connection]:

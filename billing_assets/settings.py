@@ -65,6 +65,11 @@ class Settings(BaseSettings):
     env: Environment = Field("dev", description="Which config/<env>.yaml is read")
     home: Path = Field(Path(".billing"), description="Folder for all state on this machine")
     config: Path | None = Field(None, description="Another settings file instead of config/<env>.yaml")
+    journal: Path | None = Field(
+        None,
+        description="Folder of the journal of closes and sent reminders, outside the database and its backup; default: "
+        "`journal` in home. On several machines: one shared folder",
+    )
     database_url: SecretStr | None = Field(
         None,
         description="PostgreSQL 15 or newer for our state and Dagster's; default: the embedded one under home",
@@ -104,6 +109,11 @@ class Settings(BaseSettings):
         A run that was unlocked may send until its lease ends; then NetSuite works on the request; then it shows.
         """
         return self.batches.lease_seconds + self.netsuite.max_request_seconds + self.netsuite.read_back_seconds
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where the journal is."""
+        return (self.journal or self.home / "journal").absolute()
 
     @property
     def embedded(self) -> bool:
@@ -277,6 +287,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     values = {str(name): value for name, value in values.items()}
     for dotted in (
         "mapping",
+        "journal",
         "source.queries",
         "netsuite.private_key_file",
         "receivables.late_fees",

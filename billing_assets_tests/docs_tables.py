@@ -202,6 +202,8 @@ def example_alerts() -> list[Alert]:
             source="<source>", succeeded_at=then, watermark=then, now=now, limit_hours=12, ui_url=""
         ),
         causes.partition_left_failed(asset="netsuite_invoices", partitions=["2010-11-0042"], ui_url=""),
+        causes.put_back(then, "netsuite", covered=False, months=["2010-11"], reminders=True, ui_url=""),
+        causes.journal_unusable("…", ui_url=""),
         causes.daemon_silent(then, now, 180, ui_url=""),
     ]
     return [alert for alert in found if alert is not None]

@@ -7,12 +7,15 @@ import dagster as dg
 
 from billing_assets.alerts import store
 from billing_assets.alerts.causes import Alert, failed_check, partition_left_failed, run_failure, sum_money
+from billing_assets.alerts.restores import TOLD_FOR, journal_alerts, restore_alerts
 from billing_assets.alerts.send import deliver
 from billing_assets.alerts.watch import look
 from billing_assets.batches.partitions import partition_of
 from billing_assets.batches.store import needing_attention
+from billing_assets.journal.errors import JournalError
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
+from billing_assets.state.database import Connection
 
 _SYSTEMS = {"NetSuite": "NetSuite", "Source": "the billing database", "CannotConnect": "the billing database"}
 
@@ -98,7 +101,8 @@ def watch_sensor(settings: Settings) -> dg.SensorDefinition:
         name="watch",
         minimum_interval_seconds=settings.alerts.check_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Looks for stale locks, documents that wait too long, an old watermark and batches left behind.",
+        description="Looks for stale locks, documents that wait too long, an old watermark, batches left behind and a "
+        "database that was put back.",
     )
     def watch(context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]) -> dg.SkipReason:
         with billing.state() as connection:
@@ -110,11 +114,30 @@ def watch_sensor(settings: Settings) -> dg.SensorDefinition:
                     datetime.now(UTC),
                 ),
                 *_left_behind(needing_attention(connection), billing.settings.alerts.ui_url),
+                *_journal(connection, billing),
             ]
             report = deliver(connection, alerts, billing.settings.alerts)
         return dg.SkipReason(f"{len(alerts)} causes found, {len(report.sent)} told.")
 
     return watch
+
+
+def _journal(connection: Connection, billing: Runtime) -> list[Alert]:
+    """Compares database and journal, as a database is put back under a running system, too."""
+    problems = []
+    try:
+        journal, found = billing.compared_journal(connection)
+        journal.try_out()
+        problems += [f"{one.name}: {one.problem}." for one in found.damaged]
+        if journal.begun_again_since(datetime.now(UTC) - TOLD_FOR):
+            problems.append("It was lost and was begun again from the database.")
+    except JournalError as error:
+        problems.append(str(error))
+    reminders, ui_url = billing.settings.reminders.enabled, billing.settings.alerts.ui_url
+    return [
+        *journal_alerts(problems, ui_url),
+        *restore_alerts(connection, datetime.now(UTC), ui_url, reminders=reminders),
+    ]
 
 
 def _left_behind(rows: list[dict[str, Any]], ui_url: str) -> list[Alert]:

@@ -263,6 +263,51 @@ def voids_undecided(numbers: Sequence[str], money: Money, oldest: datetime, *, u
     )
 
 
+def put_back(
+    noticed_at: datetime, how: str, *, covered: bool, months: Sequence[str], reminders: bool, ui_url: str
+) -> Alert:
+    """The database was put back to an earlier time; `months` and `reminders` wait for a person's word."""
+    seen = "NetSuite was ahead of it" if how == "netsuite" else "the journal was ahead of it"
+    waits = [*months, *(["reminders"] if reminders else [])]
+    if not waits:
+        outcome = (
+            "The closes and sent reminders that it lacked were taken in again from the journal."
+            if covered
+            else "People confirmed what the journal does not cover."
+        )
+        to_do = "Find out who put it back and why. `billing restore list` names what was taken in or confirmed."
+    else:
+        outcome = f"The journal does not cover the time that is lost. Until a person confirms it: {_some(waits)}."
+        to_do = (
+            "`billing restore list`, then `billing restore confirm-month` and `billing restore confirm-reminders`. "
+            "Until then nothing of these is closed or mailed."
+        )
+    return Alert(
+        cause="database_put_back",
+        title="The database was put back to an earlier time",
+        what_happened=f"Noticed {_clock(noticed_at)}: {seen}. {outcome}",
+        documents=0,
+        money=(),
+        what_to_do=to_do,
+        link=_page(ui_url, "runs"),
+        severity=Severity.CRITICAL,
+    )
+
+
+def journal_unusable(problem: str, *, ui_url: str) -> Alert:
+    """The journal of closes and sent reminders cannot be used, or has files that cannot be read."""
+    return Alert(
+        cause="journal_unusable",
+        title="The journal of closes and reminders needs somebody",
+        what_happened=_one_line(problem),
+        documents=0,
+        money=(),
+        what_to_do="`billing doctor` names the folder and the files, and what to do about them.",
+        link=_page(ui_url, "runs"),
+        severity=Severity.CRITICAL,
+    )
+
+
 def watermark_too_old(
     *, source: str, succeeded_at: datetime, watermark: datetime, now: datetime, limit_hours: float, ui_url: str
 ) -> Alert | None:

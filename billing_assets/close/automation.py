@@ -8,6 +8,7 @@ from billing_assets.close.closing import Decision, hard_close, reopen, soft_clos
 from billing_assets.close.pack import make_pack
 from billing_assets.close.reconciliation import MonthClose, close_month
 from billing_assets.close.store import Closing, months_that_moved
+from billing_assets.journal.files import Journal
 from billing_assets.partitions import month_partitions
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
@@ -68,7 +69,8 @@ def closing_jobs(settings: Settings) -> list[dg.JobDefinition]:
     def open_again(context: dg.OpExecutionContext, config: DecisionConfig, billing: dg.ResourceParam[Runtime]) -> None:
         with billing.state() as connection:
             decision = Decision(config.by, config.why)
-            reopen(connection, billing.settings.source.name, context.partition_key, decision)
+            journal = billing.journal(connection)
+            reopen(connection, billing.settings.source.name, context.partition_key, decision, journal)
 
     @dg.job(partitions_def=months, description="Close a month until it is reopened. Give who and why in the config.")
     def soft_close_month() -> None:
@@ -95,11 +97,12 @@ def _close(
     period: str,
     config: DecisionConfig,
     billing: Runtime,
-    act: Callable[[Connection, str, MonthClose, Decision], Closing],
+    act: Callable[[Connection, str, MonthClose, Decision, Journal], Closing],
 ) -> None:
     decision, name = Decision(config.by, config.why), billing.settings.source.name
     with billing.state() as connection:
+        journal = billing.journal(connection)
         with billing.billing_system() as source:
             close = close_month(connection, source, name, billing.queries, billing.netsuite, billing.mapping, period)
         make_pack(connection, close)
-        act(connection, name, close, decision)
+        act(connection, name, close, decision, journal)

@@ -5,8 +5,6 @@ unknown, on its way or off by a cent, or while an earlier month is not closed ha
 or goes with the next open month (`close.late_documents`).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -14,11 +12,12 @@ import structlog
 
 from billing_assets.close import store
 from billing_assets.close.causes import CAUSES, Sort
+from billing_assets.close.journaling import recorded
 from billing_assets.close.reconciliation import MonthClose
 from billing_assets.close.store import Closing
 from billing_assets.domain.periods import first_day, following
-from billing_assets.staging.store import serialise
-from billing_assets.state.database import Connection, settle_order
+from billing_assets.journal.files import Journal
+from billing_assets.state.database import Connection
 
 log = structlog.get_logger(__name__)
 
@@ -42,58 +41,58 @@ class Decision:
                 raise CloseRefusedError(f"Say {'who decides' if name == 'by' else 'why'}: `{name}` is empty.")
 
 
-def soft_close(connection: Connection, source: str, close: MonthClose, decision: Decision) -> Closing:
+def soft_close(connection: Connection, source: str, close: MonthClose, decision: Decision, journal: Journal) -> Closing:
     """Closes a month until it is reopened, whatever is on its way in it, on a comparison whose pack was just kept.
 
-    What has no batch yet waits. Raises CloseRefusedError.
+    What has no batch yet waits. Raises CloseRefusedError, and JournalError.
     """
-    with _alone(connection, source):
+    with recorded(connection, source, close.period, journal) as done:
         if state := store.closed_state(connection, close.period):
             raise CloseRefusedError(f"{close.period} is closed already ({state}).")
         store.set_closed(connection, close.period, "soft")
-        return _note(connection, close, "soft_close", decision)
+        done.append(_note(connection, close, "soft_close", decision))
+    return done[0]
 
 
 def hard_close(
-    connection: Connection, source: str, close: MonthClose, decision: Decision, today: date | None = None
+    connection: Connection,
+    source: str,
+    close: MonthClose,
+    decision: Decision,
+    journal: Journal,
+    today: date | None = None,
 ) -> Closing:
     """Closes a month for good, on a comparison made just now whose pack was kept.
 
-    Raises CloseRefusedError naming what is in the way.
+    Raises CloseRefusedError naming what is in the way, and JournalError.
     """
     today = today or datetime.now(UTC).date()
-    with _alone(connection, source):
+    with recorded(connection, source, close.period, journal) as done:
         if store.closed_state(connection, close.period) == "hard":
             raise CloseRefusedError(f"{close.period} is closed for good already.")
         if reason := _in_the_way(connection, close, today):
             raise CloseRefusedError(f"{close.period} cannot be closed for good: {reason}")
         late = store.hold_rejected(connection, close.period) + store.hold_waiting(connection, close.period)
         store.set_closed(connection, close.period, "hard")
-        closing = _note(connection, close, "hard_close", decision)
+        done.append(_note(connection, close, "hard_close", decision))
     if late:
         log.info("late_documents_held", period=close.period, documents=late)
-    return closing
+    return done[0]
 
 
-def reopen(connection: Connection, source: str, period: str, decision: Decision) -> Closing:
-    """Opens a month that is closed soft. Raises CloseRefusedError for one that is not, or that is closed hard."""
-    with _alone(connection, source):
+def reopen(connection: Connection, source: str, period: str, decision: Decision, journal: Journal) -> Closing:
+    """Opens a month that is closed soft. Raises CloseRefusedError for one that is not, or that is closed hard, and
+    JournalError.
+    """
+    with recorded(connection, source, period, journal) as done:
         state = store.closed_state(connection, period)
         if state != "soft":
             why = "is closed for good: book what is missing in an open month" if state else "is not closed"
             raise CloseRefusedError(f"{period} {why}.")
         figures = store.last_figures(connection, period)
         store.set_open(connection, period)
-        return store.note(connection, period, "reopen", decision.by, decision.why, figures)
-
-
-@contextmanager
-def _alone(connection: Connection, source: str) -> Iterator[None]:
-    """A transaction for which staging, planning and posting wait: what is closed is what was compared."""
-    with connection.transaction():
-        serialise(connection, source)
-        settle_order(connection, merging=True)
-        yield
+        done.append(store.note(connection, period, "reopen", decision.by, decision.why, figures))
+    return done[0]
 
 
 def _in_the_way(connection: Connection, close: MonthClose, today: date) -> str | None:

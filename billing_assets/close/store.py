@@ -20,6 +20,7 @@ class Closing(NamedTuple):
     why: str
     acted_at: datetime
     figures: bytes
+    taken_from_journal_at: datetime | None = None
 
 
 class Moving(NamedTuple):
@@ -120,11 +121,25 @@ def note(connection: Connection, period: str, action: str, by: str, why: str, fi
     return Closing(**row)
 
 
+def take_in(connection: Connection, one: Closing) -> bool:
+    """Writes down again, as the journal has it, what was done to a month; False where that is written down already."""
+    noted = connection.execute(
+        """
+        insert into billing.month_closings (period, action, acted_by, why, acted_at, figures, taken_from_journal_at)
+        select %(period)s, %(action)s, %(acted_by)s, %(why)s, %(acted_at)s, %(figures)s, clock_timestamp()
+        where not exists (
+            select from billing.month_closings
+            where (period, action, acted_at) = (%(period)s, %(action)s, %(acted_at)s))""",
+        one._asdict(),
+    )
+    return noted.rowcount > 0
+
+
 def closings(connection: Connection, period: str | None = None) -> list[Closing]:
     """What was done to a month, or to all of them, in its order."""
     rows = connection.execute(
         """
-        select period, action, acted_by, why, acted_at, figures from billing.month_closings
+        select period, action, acted_by, why, acted_at, figures, taken_from_journal_at from billing.month_closings
         where %(period)s::text is null or period = %(period)s order by id""",
         {"period": period},
     )

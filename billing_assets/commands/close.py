@@ -37,9 +37,10 @@ def soft_command(month: Month, by: By, why: Why) -> None:
     """Close a month until it is reopened: what is not on its way yet waits."""
     decision = Decision(by, why)
     with prepared_machine() as found, found.runtime.state() as connection:
+        journal = found.runtime.journal(connection)
         close = _compared(found.runtime, connection, month)
         show_closes(console, [close])
-        soft_close(connection, found.runtime.settings.source.name, close, decision)
+        soft_close(connection, found.runtime.settings.source.name, close, decision, journal)
     console.print(f"{close.period} is closed; `billing close reopen` opens it again.")
 
 
@@ -48,9 +49,10 @@ def hard_command(month: Month, by: By, why: Why) -> None:
     """Close a month for good; refused while anything in it is unknown, on its way or off by a cent."""
     decision = Decision(by, why)
     with prepared_machine() as found, found.runtime.state() as connection:
+        journal = found.runtime.journal(connection)
         close = _compared(found.runtime, connection, month)
         show_closes(console, [close])
-        hard_close(connection, found.runtime.settings.source.name, close, decision)
+        hard_close(connection, found.runtime.settings.source.name, close, decision, journal)
     console.print(f"{close.period} is closed for good.")
 
 
@@ -58,7 +60,8 @@ def hard_command(month: Month, by: By, why: Why) -> None:
 def reopen_command(month: Month, by: By, why: Why) -> None:
     """Open a month again that is closed soft."""
     with prepared_machine() as found, found.runtime.state() as connection:
-        reopen(connection, found.runtime.settings.source.name, month_of(month), Decision(by, why))
+        journal = found.runtime.journal(connection)
+        reopen(connection, found.runtime.settings.source.name, month_of(month), Decision(by, why), journal)
     console.print(f"{month_of(month)} is open again.")
 
 
@@ -70,7 +73,7 @@ def history_command() -> None:
     table = simple_table("Closed months", ["Month", "What", "When (UTC)", "By", "Why", "Digest"])
     for one in closings:
         when = f"{one.acted_at:%Y-%m-%d %H:%M}"
-        what = one.action.replace("_", " ")
+        what = one.action.replace("_", " ") + (" (from the journal)" if one.taken_from_journal_at else "")
         table.add_row(one.period, what, when, escape(one.acted_by), escape(one.why), one.figures.hex()[:12])
     console.print(table)
 

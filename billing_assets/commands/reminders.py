@@ -17,11 +17,12 @@ from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.money import amount
 from billing_assets.operations.status import simple_table
-from billing_assets.reminders import store
+from billing_assets.reminders import journal_store, store
 from billing_assets.reminders.bounces import note_bounces, read_mailbox, read_stream
 from billing_assets.reminders.desk import open_desk
 from billing_assets.reminders.errors import MailWrong, NoSuchReminder, TemplateWrong
 from billing_assets.reminders.invoices import Kept, Reminder
+from billing_assets.reminders.journaling import note
 from billing_assets.reminders.message import Templates, written
 from billing_assets.reminders.plan import REASONS, plan
 from billing_assets.reminders.sending import send_due, utc_now
@@ -140,7 +141,8 @@ def send() -> None:
         server = parse_server(settings.smtp_url)
         runtime.compare_source()
         desk = open_desk(settings, runtime.source, runtime.queries)
-        report = send_due(connection, desk, server, f"billing reminders send {uuid4()}", utc_now)
+        journal = runtime.journal(connection)
+        report = send_due(connection, desk, server, f"billing reminders send {uuid4()}", utc_now, journal)
     sums = ", ".join(f"{currency} {amount(total)}" for currency, total in sorted(report.sent_amounts.items()))
     console.print(f"{report.count(Fate.SENT):,} reminders sent{f' over {sums}' if sums else ''}.")
     for fate, words in ((Fate.LATER, "put off by the mail server"), (Fate.NEVER, "refused for good")):
@@ -194,8 +196,10 @@ def resolve(
     """Decide about a reminder of which nobody knows whether it left, or send one again whose address was mended."""
     with prepared_machine() as ready, ready.runtime.state() as connection:
         now = utc_now()
+        journal = ready.runtime.journal(connection)
         if not store.resolve(connection, number, step, send_again=verdict is Verdict.AGAIN, by=by, why=why, now=now):
             raise NoSuchReminder(number, step)
+        note(journal, journal_store.by_number(connection, number, step))
     console.print(
         "Noted as sent."
         if verdict is Verdict.SENT
@@ -212,8 +216,10 @@ def bounces(
     if mailbox != "-" and not path.exists():
         raise SettingsError(f"There is no mailbox {mailbox}.")
     with prepared_machine() as ready, ready.runtime.state() as connection:
+        journal = ready.runtime.journal(connection)
         mails = read_stream(sys.stdin.buffer) if mailbox == "-" else read_mailbox(path)
         found = note_bounces(connection, mails, utc_now())
+        note(journal, [row for one in found.message_ids for row in journal_store.by_message(connection, one)])
     console.print(f"{found.mails:,} mails read, {len(found.noted):,} reminders came back.")
     if found.unknown:
         console.print(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import structlog
 
 from billing_assets.domain.documents import Kind
+from billing_assets.journal.restores import note_restore
 from billing_assets.netsuite import found_store as store
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteQueryRefused
@@ -37,14 +38,16 @@ def look(connection: Connection, client: NetSuiteClient, mapping: NetSuiteMappin
     """
     through = seen = store.seen_through(connection)
     used = {prefix for _, prefix in bindings.prefixes(connection)}
+    noted = 0
     names = sorted({*used, *mapping.file.external_id.by_kind().values()})
     for page in _pages(client, names, through):
         seen = max([seen, *(int(row["id"]) for row in page)])
         ours = [row for row in page if row.get("externalid", "").upper().startswith(tuple(names))]
         new = store.unexplained(connection, [row["externalid"].upper() for row in ours])
         rows = [_row(row, mapping) for row in ours if row["externalid"].upper() in new]
-        if rows and store.note(connection, rows):
-            log.warning("netsuite_is_ahead", transactions=len(rows), first=rows[0].external_id)
+        noted += store.note(connection, rows)
+    if noted:  # closes and reminders of that time may be lost as well
+        note_restore(connection, "netsuite", {"transactions": noted})
     store.note_look(connection, seen, lag_seconds)
     return store.unconfirmed(connection)
 

@@ -11,6 +11,8 @@ from billing_assets.billing_system.connection import source_now
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.billing_system.queries import check_columns
 from billing_assets.billing_system.receivables import sums
+from billing_assets.journal.errors import JournalError
+from billing_assets.journal.restores import months_unconfirmed, restores, unconfirmed
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteError, NetSuiteForbidden
 from billing_assets.netsuite.mapping_file import MappingError
@@ -57,6 +59,7 @@ _Faults = (
     MigrationError,
     NetSuiteError,
     ReminderError,
+    JournalError,
     psycopg.Error,
 )
 
@@ -66,6 +69,7 @@ def examine(runtime: Runtime) -> Iterator[Checked]:
     for what, look in (
         ("Our database", _database),
         ("What it belongs to", _binding),
+        ("Journal", _journal),
         ("Billing system", _billing_system),
         ("Mapping", _mapping),
         ("NetSuite", _netsuite),
@@ -106,6 +110,30 @@ def _binding(runtime: Runtime) -> str:
     if runtime.settings.source.url is not None:
         runtime.compare_source()
     return f"{said}. LOOK: {loud}" if loud else said
+
+
+def _journal(runtime: Runtime) -> str:
+    with runtime.state() as connection:
+        journal, found = runtime.compared_journal(connection)
+        journal.try_out()
+        months, reminders = months_unconfirmed(connection), unconfirmed(connection, "reminders")
+        noticed = restores(connection)
+    if damaged := [f"{one.name} ({one.problem})" for one in found.damaged]:
+        raise Unwell(
+            f"{journal.folder}: {len(damaged)} files cannot be read: {', '.join(damaged[:_SHOWN])}. They were left as "
+            "they are and everything else was read. Put them back from a copy, or move them away."
+        )
+    if months or (reminders and runtime.settings.reminders.enabled):
+        waits = [*([f"the months {', '.join(months)}"] if months else []), *(["the reminders"] if reminders else [])]
+        raise Unwell(
+            "The database was put back to an earlier time, and the journal does not cover what is missing. Nothing is "
+            f"closed or mailed before a person confirms {' and '.join(waits)}: `billing restore list`."
+        )
+    torn = f"; {len(found.torn)} files end in half a line, which counts as not written" if found.torn else ""
+    if journal.identity and journal.identity.replaces:
+        torn += f"; it was begun again on {journal.identity.begun_at[:10]}, instead of one that was lost"
+    put_back = f"; the database was put back {len(noticed)} times (`billing restore list`)" if noticed else ""
+    return f"{journal.folder} can be written to, and agrees with the database{torn}{put_back}"
 
 
 def _billing_system(runtime: Runtime) -> str:

@@ -14,6 +14,7 @@ import dagster as dg
 import structlog
 from filelock import FileLock, Timeout
 
+from billing_assets.journal.errors import JournalError
 from billing_assets.runtime import Runtime
 from billing_assets.settings import SettingsError, load_settings, variable
 from billing_assets.shipped import shipped
@@ -89,6 +90,7 @@ def prepare(found: Runtime, *, may_differ: Callable[[BoundElsewhereError], None]
         if may_differ is None:
             raise
         may_differ(error)
+    _compare_with_journal(found)
     dagster_home = home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
     if not (dagster_home / "dagster.yaml").exists():  # an operator may have given it another launcher
@@ -99,6 +101,15 @@ def prepare(found: Runtime, *, may_differ: Callable[[BoundElsewhereError], None]
     instance.upgrade()
     instance.event_log_storage.set_concurrency_slots(POOL, found.settings.batches.parallel_runs)
     return Prepared(Runtime(load_settings()), home, instance, is_embedded)
+
+
+def _compare_with_journal(found: Runtime) -> None:
+    """Notices a database that was put back. Without a journal posting goes on: closing and mailing ask for it anew."""
+    try:
+        with found.state() as connection:
+            found.journal(connection)
+    except JournalError as error:
+        log.warning("journal_unusable", reason=str(error))
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> int:

@@ -59,7 +59,8 @@ def payment_reminders(
         if settings.enabled:
             billing.compare_source()
             desk = open_desk(settings, billing.source, billing.queries)
-            report = send_due(connection, desk, parse_server(settings.smtp_url), context.run.run_id, utc_now)
+            journal = billing.journal(connection)
+            report = send_due(connection, desk, parse_server(settings.smtp_url), context.run.run_id, utc_now, journal)
         unreachable = store.unreachable(connection)
         unknown = store.listed(connection, ["unknown"])
     metadata = {"enabled": settings.enabled, **report_metadata(report)}

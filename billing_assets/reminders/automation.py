@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import dagster as dg
 
+from billing_assets.journal.errors import JournalError
+from billing_assets.journal.restores import require_reminders
 from billing_assets.reminders.assets import payment_reminders
 from billing_assets.reminders.desk import open_desk
 from billing_assets.reminders.invoices import Reminder
@@ -50,6 +52,11 @@ def office_hours(
     desk = open_desk(settings, billing.source, billing.queries)
     with billing.state() as connection:
         billing.compare(connection)
+        try:
+            billing.journal(connection)
+            require_reminders(connection)
+        except JournalError as error:
+            return dg.SkipReason(str(error))
         found = list(plan(connection, desk, now, now))
     if not any(isinstance(one, Reminder) for one in found):
         return dg.SkipReason(f"Nobody is to be written to now; {len(found)} invoices are kept back.")

@@ -29,11 +29,14 @@ class DeliveryReport(NamedTuple):
 
 
 class Bounces(NamedTuple):
-    """What a mailbox held: `noted` are our reminders, `unknown` reports about mails that are not ours."""
+    """What a mailbox held: `noted` are our reminders, with their `message_ids`, `unknown` reports about mails that are
+    not ours.
+    """
 
     mails: int
     noted: list[dict[str, Any]]
     unknown: int
+    message_ids: list[str]
 
 
 def note_bounces(connection: Connection, mails: Iterator[Message], now: datetime) -> Bounces:
@@ -50,7 +53,7 @@ def note_bounces(connection: Connection, mails: Iterator[Message], now: datetime
             unknown += 1
         else:
             noted[report.message_id] = row
-    return Bounces(count, list(noted.values()), unknown)
+    return Bounces(count, list(noted.values()), unknown, list(noted))
 
 
 def delivery_report(mail: Message) -> DeliveryReport | None:

@@ -45,6 +45,16 @@ class SendingElsewhere(ReminderError):  # noqa: N818
         super().__init__("Another run sends reminders just now; it sends whatever is due. Nothing was done.")
 
 
+class PutBack(ReminderError):  # noqa: N818
+    """The database was put back under the run that sends."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database does not have the last reminder that this run sent: it was put back meanwhile. Nothing more "
+            "was sent; the next look compares it with the journal first."
+        )
+
+
 class NoContacts(ReminderError):  # noqa: N818
     """There is no query that says where customers can be reached."""
 

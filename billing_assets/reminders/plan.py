@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 
 from billing_assets.billing_system.contacts import Contact
+from billing_assets.journal.restores import sent_until
 from billing_assets.reminders import store
 from billing_assets.reminders.desk import CHUNK, Desk
 from billing_assets.reminders.due import MARGIN, might_be_due, next_reminder
@@ -38,6 +39,8 @@ def plan(
     `until` equal to `now`: what may be sent this moment. Nothing is written.
     """
     policy, not_before = desk.policy, desk.settings.not_before
+    if sent := sent_until(connection):
+        not_before = max(not_before or date.min, sent + timedelta(days=1))
     in_favour = store.open_credits(connection)
     stops: dict[str, list[store.Stop]] = defaultdict(list)
     for stop in store.stops(connection, ends_from=now.date() - timedelta(days=2)):

@@ -14,15 +14,19 @@ from typing import NamedTuple
 
 import structlog
 
+from billing_assets.journal.errors import JournalError
+from billing_assets.journal.files import Journal, Writer
+from billing_assets.journal.restores import require_reminders
 from billing_assets.reminders import store
 from billing_assets.reminders.desk import Desk
 from billing_assets.reminders.due import next_opening
-from billing_assets.reminders.errors import MailServerError, MailWrong, TemplateWrong
+from billing_assets.reminders.errors import MailServerError, MailWrong, PutBack, TemplateWrong
 from billing_assets.reminders.invoices import Kept, Reminder
+from billing_assets.reminders.journaling import REMINDERS, event
 from billing_assets.reminders.message import message_id, written
 from billing_assets.reminders.plan import plan
 from billing_assets.reminders.policy import parse_mailbox
-from billing_assets.reminders.smtp import Fate, Mailer, Server
+from billing_assets.reminders.smtp import Answer, Fate, Mailer, Server
 from billing_assets.state.database import Connection
 
 log = structlog.get_logger(__name__)
@@ -90,18 +94,31 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def send_due(connection: Connection, desk: Desk, server: Server, run_id: str, clock: Callable[[], datetime]) -> Report:
+def send_due(
+    connection: Connection,
+    desk: Desk,
+    server: Server,
+    run_id: str,
+    clock: Callable[[], datetime],
+    journal: Journal,
+) -> Report:
     """Sends every reminder whose customer is in business hours now, one after the other over one connection.
 
-    A mail server that fails ends the run with `stopped_by`; what was not sent stays due. Raises SendingElsewhere, and
-    TemplateWrong before anything is sent if the language of last resort lacks a template.
+    A mail server that fails, or a journal that cannot be written to any more, ends the run with `stopped_by`; what was
+    not sent stays due. Before anything is sent it raises SendingElsewhere, TemplateWrong if the language of last resort
+    lacks a template, and JournalError where there is no journal or a restore is not confirmed.
     """
     desk.templates.check(desk.policy)
     report = Report()
-    with store.sending_alone(connection), Mailer(server, desk.policy.domain) as mailer:
+    with (
+        store.sending_alone(connection),
+        journal.writer(REMINDERS) as writer,
+        Mailer(server, desk.policy.domain) as mailer,
+    ):
+        require_reminders(connection)
         now = clock()
         report.orphans = store.note_unknown(connection, now)
-        run = _Run(connection, mailer, desk, run_id, clock, report)
+        run = _Run(connection, mailer, desk, run_id, clock, report, writer)
         failures = 0
         try:
             for one in _first_attempts_first(plan(connection, desk, now, now)):
@@ -118,7 +135,7 @@ def send_due(connection: Connection, desk: Desk, server: Server, run_id: str, cl
                 if failures == _FAILURES_IN_A_ROW:
                     report.stopped_by = str(MailServerError(f"refused or lost {failures} mails in a row."))
                     break
-        except MailServerError as error:
+        except (MailServerError, JournalError, PutBack) as error:
             report.stopped_by = str(error)
     log.info(
         "reminders sent" if report.stopped_by is None else "reminders stopped",
@@ -151,6 +168,7 @@ class _Run:
         run_id: str,
         clock: Callable[[], datetime],
         report: Report,
+        writer: Writer,
     ) -> None:
         self._connection = connection
         self._mailer = mailer
@@ -158,6 +176,8 @@ class _Run:
         self._run_id = run_id
         self._clock = clock
         self._report = report
+        self._writer = writer
+        self._last: int | None = None
         self._rate = _Rate(desk.settings.per_minute)
 
     def send(self, reminder: Reminder) -> Tried | None:
@@ -173,6 +193,8 @@ class _Run:
         except (MailWrong, TemplateWrong) as error:
             self._report.kept.append(Kept(invoice, step.name, "bad_mail", str(error)))
             return None
+        if self._last is not None and not store.has(self._connection, self._last):
+            raise PutBack
         refusal = self._mailer.offer(parse_mailbox(reminder.terms.sender).addr_spec, reminder.address)
         missed = [one.name for one in reminder.next.passed_over]
         claim = store.claim(
@@ -190,15 +212,26 @@ class _Run:
             if refusal is None:
                 self._mailer.withdraw()
             return None
+        self._last = claim.id
+        try:
+            self._writer.append(event(claim.row))  # after the commit, before the text: see `journaling`
+        except JournalError:
+            if refusal is None:
+                self._mailer.withdraw()
+            answer = Answer(Fate.LATER)
+            store.settle(self._connection, claim.id, answer, now + RETRY, self._clock())
+            raise
         answer = refusal or self._mailer.hand_over(content)
         too_long = answer.fate is Fate.LATER and claim.first_at < now - GIVE_UP
         # A server that took nothing since then may say nothing about this address.
         if too_long and store.taken_since(self._connection, claim.first_at):
             answer = answer._replace(fate=Fate.NEVER)
-        store.settle(self._connection, claim.id, answer, now + RETRY, self._clock())
+        settled = store.settle(self._connection, claim.id, answer, now + RETRY, self._clock())
         self._report.passed_over += len(missed)
         tried = Tried(invoice.number, invoice.customer, step.name, invoice.currency, invoice.open_amount, *answer)
         self._report.tried.append(tried)
+        if settled is not None:
+            self._writer.append(event(settled), durable=False)  # with the next one, or at the end
         return tried
 
 

@@ -13,6 +13,13 @@ from billing_assets.reminders.smtp import Answer, Fate
 from billing_assets.state.database import Connection
 
 _LOCK = "billing reminders"
+JOURNALED = (
+    "invoice, step, source, transaction_id, number, customer, branch, currency, open_amount, due_date, state, "
+    "message_id, run_id, attempts, first_claimed_at, claimed_at, settled_at, smtp_code, smtp_status, resolved_by, "
+    "resolved_at"
+)
+"""What the journal has of a reminder: not why, which a person wrote."""
+
 _BARRED = """case
     when exists (
         select from billing.staged_invoices as d join billing.proposed_credit_memos as p on p.document = d.id
@@ -188,7 +195,7 @@ on conflict (invoice, step) do update set
          excluded.transaction_id, excluded.number, excluded.customer, excluded.branch, excluded.currency,
          excluded.open_amount, excluded.due_date)
     where r.state = 'deferred' and r.retry_at <= excluded.claimed_at
-returning id, first_claimed_at as first_at
+returning id, {JOURNALED}
 """  # noqa: S608 - of constants
 _NOTE_SKIPPED = """
 insert into billing.reminders as r (invoice, step, source, transaction_id, number, customer, branch, currency,
@@ -201,10 +208,11 @@ on conflict (invoice, step) do update set (state, settled_at, why) = ('skipped',
 
 
 class Claim(NamedTuple):
-    """The right to send a reminder, committed. `first_at`: when it was first tried."""
+    """The right to send a reminder, committed. `first_at`: when it was first tried; `row`: as the journal has it."""
 
     id: int
     first_at: datetime
+    row: dict[str, Any]
 
 
 def claim(
@@ -233,15 +241,21 @@ def claim(
             return None
         for missed in passed_over:
             connection.execute(_NOTE_SKIPPED, values | {"step": missed, "why": f"{step} was due by then"})
-    return Claim(**row)
+    return Claim(row["id"], row["first_claimed_at"], row)
 
 
-def settle(connection: Connection, reminder: int, answer: Answer, retry_at: datetime | None, now: datetime) -> None:
-    """Notes what became of a claim. `retry_at` is for an answer that says later."""
-    connection.execute(
-        """update billing.reminders
+def settle(
+    connection: Connection, reminder: int, answer: Answer, retry_at: datetime | None, now: datetime
+) -> dict[str, Any] | None:
+    """Notes what became of a claim; its row, or None where something else is noted of it by now.
+
+    `retry_at` is for an answer that says later.
+    """
+    return connection.execute(
+        f"""update billing.reminders
         set state = %s, smtp_code = %s, smtp_status = %s, retry_at = %s, settled_at = %s
-        where id = %s and (state = 'sending' or state = 'unknown' and %s)""",
+        where id = %s and (state = 'sending' or state = 'unknown' and %s)
+        returning {JOURNALED}""",  # noqa: S608 - of constants
         (
             answer.fate,
             answer.code,
@@ -251,7 +265,7 @@ def settle(connection: Connection, reminder: int, answer: Answer, retry_at: date
             reminder,
             answer.fate in (Fate.SENT, Fate.NEVER),
         ),
-    )
+    ).fetchone()
 
 
 def taken_since(connection: Connection, moment: datetime) -> bool:
@@ -260,6 +274,11 @@ def taken_since(connection: Connection, moment: datetime) -> bool:
         "select from billing.reminders where state = 'sent' and settled_at >= %s limit 1", (moment,)
     ).fetchone()
     return row is not None
+
+
+def has(connection: Connection, reminder: int) -> bool:
+    """Whether a reminder that was claimed is still there: a database that was put back meanwhile lacks it."""
+    return connection.execute("select from billing.reminders where id = %s", (reminder,)).fetchone() is not None
 
 
 def open_for(connection: Connection, customer: str, number: str | None) -> bool:

@@ -29,6 +29,7 @@ from billing_assets_tests.builders import (
 )
 from billing_assets_tests.command import complete
 from billing_assets_tests.end_to_end.system import PERIOD, System, metadata, rows
+from billing_assets_tests.journals import new_journal
 from billing_assets_tests.test_cli import Command, machine
 
 __all__ = ["machine"]
@@ -186,15 +187,15 @@ def test_what_moves_between_the_comparison_and_the_close_refuses_it(system: Syst
     insert_document(system.source, "500002")
     bill(system)
     with pytest.raises(CloseRefusedError, match="moved while it was compared"):
-        hard_close(system.state, "billing", before, FINANCE)
+        hard_close(system.state, "billing", before, FINANCE, new_journal())
     before = compared(system)
     change_document(system.source, staged(system.state, "500002")["document_id"], memo="Changed")
     assert system.stage().success
     with pytest.raises(CloseRefusedError, match="moved while it was compared"):
-        hard_close(system.state, "billing", before, FINANCE)
+        hard_close(system.state, "billing", before, FINANCE, new_journal())
     change_document(system.source, staged(system.state, "500002")["document_id"], memo=None)
     assert system.stage().success
-    hard_close(system.state, "billing", compared(system), FINANCE)
+    hard_close(system.state, "billing", compared(system), FINANCE, new_journal())
 
 
 def test_a_month_is_closed_on_the_figures_that_were_compared_last(system: System) -> None:
@@ -204,7 +205,7 @@ def test_a_month_is_closed_on_the_figures_that_were_compared_last(system: System
     _off_by_a_cent(system)
     assert compared(system).figures != before.figures
     with pytest.raises(CloseRefusedError, match="compared anew by somebody else"):
-        hard_close(system.state, "billing", before, FINANCE)
+        hard_close(system.state, "billing", before, FINANCE, new_journal())
 
 
 def test_a_month_is_compared_at_night_after_something_in_it_was_posted_or_drifted(system: System) -> None:
@@ -226,8 +227,8 @@ def test_a_month_is_not_closed_for_good_before_it_is_over(system: System) -> Non
     insert_document(system.source, "500001")
     bill(system)
     with pytest.raises(CloseRefusedError, match="not over yet"):
-        hard_close(system.state, "billing", compared(system), FINANCE, today=date(2010, 11, 30))
-    hard_close(system.state, "billing", compared(system), FINANCE, today=date(2010, 12, 1))
+        hard_close(system.state, "billing", compared(system), FINANCE, new_journal(), today=date(2010, 11, 30))
+    hard_close(system.state, "billing", compared(system), FINANCE, new_journal(), today=date(2010, 12, 1))
 
 
 @pytest.mark.parametrize("decision", [("", "why"), ("me", " ")])

@@ -117,14 +117,15 @@ class Sender:
 
 
 @contextmanager
-def sender(state_url: str, mails: MailServer, log: Path) -> Iterator[Sender]:
-    """A process of its own that sends to the mail server; stopped at the end."""
+def sender(state_url: str, mails: MailServer, log: Path, journal: Path | None = None) -> Iterator[Sender]:
+    """A process of its own that sends to the mail server; stopped at the end. `journal`: a folder that it compares."""
     command = [
         sys.executable,
         "-m",
         "billing_assets_tests.reminders.victim",
         state_url,
         mails.url.get_secret_value(),
+        *([str(journal)] if journal else []),
     ]
     with log.open("w") as errors:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from billing_assets.billing_system.contacts import Contact
+from billing_assets.journal.files import Journal
 from billing_assets.reminders.desk import Desk
 from billing_assets.reminders.message import Templates
 from billing_assets.reminders.policy import Policy, load_policy
@@ -16,6 +17,7 @@ from billing_assets.reminders.smtp import Server
 from billing_assets.settings_sections import ReminderSettings
 from billing_assets.shipped import shipped
 from billing_assets.state.database import Connection
+from billing_assets_tests.journals import new_journal
 
 DUE = date(2026, 11, 4)
 """A Wednesday: two days before is a business day, too."""
@@ -97,9 +99,15 @@ def open_item(
     connection.execute(f"insert into billing.open_receivables ({columns}) values ({places})", values)  # noqa: S608
 
 
-def send(connection: Connection, server: Server, now: datetime = NOON, at: Desk | None = None) -> Report:
+def send(
+    connection: Connection,
+    server: Server,
+    now: datetime = NOON,
+    at: Desk | None = None,
+    journal: Journal | None = None,
+) -> Report:
     """One run that stands at a moment."""
-    return send_due(connection, at or desk(), server, "a run", lambda: now)
+    return send_due(connection, at or desk(), server, "a run", lambda: now, journal or new_journal())
 
 
 def steps(connection: Connection, number: str = "536365") -> dict[str, str]:

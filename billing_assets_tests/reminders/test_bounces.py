@@ -15,6 +15,7 @@ from billing_assets.reminders import store
 from billing_assets.reminders.bounces import delivery_report, note_bounces, read_mailbox, read_stream
 from billing_assets.reminders.sending import send_due
 from billing_assets.state.database import Connection
+from billing_assets_tests.journals import new_journal
 from billing_assets_tests.reminders.mail_server import MailServer
 from billing_assets_tests.reminders.rows import NOON, desk, open_item, reminder, steps
 
@@ -105,7 +106,7 @@ def test_a_reminder_that_came_back_is_marked_once_and_its_customer_named_by_numb
 ) -> None:
     for number in "12":
         open_item(connection, number, customer=number)
-    send_due(connection, desk(), mails.server, "a run", lambda: NOON)
+    send_due(connection, desk(), mails.server, "a run", lambda: NOON, new_journal())
     message_id = str(reminder(connection, number="1")["message_id"])
     box = mailbox.mbox(tmp_path / "mbox")
     for mail in (report(message_id), report(), message_from_string("Subject: hello\n\nhello"), report(message_id)):
@@ -123,12 +124,12 @@ def test_a_reminder_that_came_back_is_marked_once_and_its_customer_named_by_numb
     assert len(again.noted) == 1
     assert reminder(connection, number="1")["settled_at"] == later
     assert store.resolve(connection, "1", "due", send_again=True, by="anna", why="address mended", now=later)
-    send_due(connection, desk(), mails.server, "a run", lambda: later)
+    send_due(connection, desk(), mails.server, "a run", lambda: later, new_journal())
     note_bounces(connection, read_mailbox(tmp_path / "mbox"), later + timedelta(hours=2))
     assert steps(connection, "1")["due"] == "sent", "a report about the first mail says nothing of the second"
     note_bounces(connection, iter([report(mails.message_ids()[-1])]), later + timedelta(hours=3))
     assert steps(connection, "1")["due"] == "bounced"
-    send_due(connection, desk(), mails.server, "a run", lambda: NOON + timedelta(days=7))
+    send_due(connection, desk(), mails.server, "a run", lambda: NOON + timedelta(days=7), new_journal())
     assert store.unreachable(connection) == [], "a later reminder got through"
 
 

@@ -18,6 +18,7 @@ from billing_assets.reminders.sending import LONGEST, RETRY, Report, send_due
 from billing_assets.reminders.smtp import Fate
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.alerts.rows import document
+from billing_assets_tests.journals import new_journal
 from billing_assets_tests.reminders.mail_server import MailServer
 from billing_assets_tests.reminders.rows import (
     DUE,
@@ -187,7 +188,7 @@ def test_a_run_ends_by_itself_before_it_is_ended_and_the_next_one_sends_the_rest
         open_item(connection, number, customer=number)
     mails.happens = lambda verb, _who: times.append(times[-1] + LONGEST / 2) if verb == "DATA" else None
     times = [NOON]
-    report = send_due(connection, desk(), mails.server, "a run", lambda: times[-1])
+    report = send_due(connection, desk(), mails.server, "a run", lambda: times[-1], new_journal())
     assert (report.count(Fate.SENT), report.left, report.stopped_by) == (2, True, None)
     assert (send(connection, mails.server, times[-1]).count(Fate.SENT)) == 1
 
@@ -343,7 +344,9 @@ def test_who_closes_while_a_long_run_goes_on_is_left_for_the_next_day(
     mails.happens = lambda verb, _who: times.append(closing + timedelta(minutes=1)) if verb == "DATA" else None
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
-    send_due(connection, desk(reminders=settings(per_minute=20)), mails.server, "a run", lambda: times[-1])
+    send_due(
+        connection, desk(reminders=settings(per_minute=20)), mails.server, "a run", lambda: times[-1], new_journal()
+    )
     assert mails.recipients() == ["c1@example.com"]
     assert steps(connection, "2") == {}
     assert max(slept) <= 3, "nobody waits for the mails that do not go"

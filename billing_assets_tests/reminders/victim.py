@@ -10,10 +10,12 @@ import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
+from billing_assets.journal.files import Journal
 from billing_assets.logs import configure_logs
 from billing_assets.reminders import store
 from billing_assets.reminders.desk import Desk
@@ -23,13 +25,15 @@ from billing_assets.reminders.message import message
 from billing_assets.reminders.plan import plan
 from billing_assets.reminders.sending import send_due
 from billing_assets.reminders.smtp import Mailer, Server, parse_server
-from billing_assets.state.database import connect
+from billing_assets.state.database import Connection, connect
+from billing_assets_tests.journals import compared_journal, new_journal
 from billing_assets_tests.reminders.month import sample_desk
 
 POINTS = {
     "before the server is asked": (Mailer, "offer", True),
     "before the claim": (store, "claim", True),
-    "after the claim, before the text": (Mailer, "hand_over", True),
+    "after the claim, before the journal": (store, "claim", False),
+    "after the journal, before the text": (Mailer, "hand_over", True),
     "after the answer, before it is noted": (store, "settle", True),
     "after it is noted": (store, "settle", False),
 }
@@ -69,8 +73,13 @@ def _send(url: str, server: Server, desk: Desk, order: dict[str, Any]) -> int:
         _trap(owner, name, before=before, nth=order["nth"])
     now = datetime.fromisoformat(order["now"])
     with connect(url) as connection:
-        report = send_due(connection, desk, server, "a run", lambda: now)
+        report = send_due(connection, desk, server, "a run", lambda: now, _journal(connection))
     return 0 if report.stopped_by is None else 1
+
+
+def _journal(connection: Connection) -> Journal:
+    """The one that the third argument names, compared as every run does it; else one that is not looked at."""
+    return compared_journal(connection, Path(sys.argv[3])) if len(sys.argv) > 3 else new_journal()
 
 
 def _trap(owner: Any, name: str, *, before: bool, nth: int) -> None:

@@ -1,0 +1,18 @@
+"""The whole system, a mail server, and databases that are put back."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from billing_assets.state.database import Connection, connect
+from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
+from billing_assets_tests.reminders.conftest import mails
+
+__all__ = ["mails", "sandbox", "sandbox_account", "system"]
+
+
+@pytest.fixture
+def connection(state_url: str) -> Iterator[Connection]:
+    """An open connection to a test's own database."""
+    with connect(state_url) as opened:
+        yield opened
