@@ -2,6 +2,7 @@
 was sent under it is looked for and counted as ours for ever."""
 
 import shutil
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def test_whose_a_payment_is_is_told_by_invoices_under_an_earlier_prefix_too(syst
     other = renamed(system, tmp_path)
     bindings.move(system.state, Subject.PREFIX, other.runtime.named(), "anna", "new")
     reading = read_balances(other.runtime, "run-1")
-    assert [(one.whose, one.kind, one.open_amount) for one in reading.totals] == [("ours", "payment", -2)]
+    assert [(one.whose, one.kind, one.open_amount) for one in reading.totals] == [("ours", "payment", Decimal(-2))]
 
 
 def test_before_anything_was_sent_a_prefix_may_change(system: System, tmp_path: Path) -> None:
