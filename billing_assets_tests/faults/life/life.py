@@ -16,11 +16,13 @@ from billing_assets.batches.lease import holding
 from billing_assets.batches.store import LockHeldError, StaleLockError
 from billing_assets.domain.documents import Document, State
 from billing_assets.domain.rules import finding
-from billing_assets.netsuite import posting
+from billing_assets.netsuite import posting, wire
 from billing_assets.netsuite import store as netsuite
+from billing_assets.netsuite.mapping import NetSuiteMapping
 from billing_assets.netsuite.store import Outcome
 from billing_assets.retention.archive import keep_small
 from billing_assets.settings_sections import RetentionSettings
+from billing_assets.state import bindings
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.faults.life import clerk, invariants
 from billing_assets_tests.faults.life.answers import ANSWERS
@@ -283,6 +285,9 @@ class Life:
         except StaleLockError:
             assert stale, "a run was told that it lost its batch, and it had not"
             self._forget(run)
+        except bindings.BoundElsewhereError:
+            assert run.mapping is not self.world.mapping, "a run was told that its prefixes are not ours, and they were"
+            self._forget(run)
         if stale:
             # What is posted may be read back by anybody: that it is there does not depend on who sent it.
             kept = invariants.without_read_back if reads_back else (lambda ours: ours)
@@ -312,10 +317,20 @@ class Life:
         unlocking.requeue(self.world.state, numbers, ABSENCE_COUNTS_AFTER_SECONDS)
 
     def change_mapping(self) -> None:
-        """Somebody edits the mapping; stagings and runs that begin from now on go by it."""
+        """Somebody edits the mapping, prefixes included, and decides so where that is allowed; stagings and runs that
+        begin from now on go by it."""
         self.begin("mapping changes")
         first, other = self.world.mappings
-        self.world.mapping = other if self.world.mapping is first else first
+        self._take_mapping(other if self.world.mapping is first else first)
+
+    def _take_mapping(self, mapping: NetSuiteMapping) -> None:
+        named = wire.named(self.world.settings, mapping.file.external_id.by_kind())
+        try:
+            bindings.move(self.world.state, bindings.Subject.PREFIX, named, "a clerk", "new numbering")
+        except bindings.MoveRefusedError:
+            assert any(row["state"] in {"locked", "posting"} for row in self.view.ours.documents.values())
+        else:
+            self.world.mapping = mapping
 
     def archive(self) -> None:
         """The log of what is posted, read back and equal moves aside."""
@@ -369,8 +384,8 @@ class Life:
         self.world.tally["lives"] += 1
         if not self.sound:
             return
-        self.world.mapping = self.world.mappings[0]
         for number in range(_ROUNDS):
+            self._take_mapping(self.world.mappings[0])
             self.pass_time(ABSENCE_COUNTS_AFTER_SECONDS + 1)
             self.stage()
             if number < 2:  # one whose cause is not mended is refused again
@@ -380,7 +395,7 @@ class Life:
             for one in wanted:
                 self._run(one.partition_key)
             self.check()
-            if not made and not wanted:
+            if not made and not wanted and self.world.mapping is self.world.mappings[0]:
                 break
         self._asked = True
         self.check()

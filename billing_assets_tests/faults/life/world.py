@@ -71,7 +71,7 @@ create constraint trigger cut after insert on billing.staging_runs deferrable in
 """
 _OURS = (
     *("archived_outcomes", "archived_attempts", "posting_outcomes", "posting_attempts"),
-    *("posted_totals", "staged_invoices", "locked_batches", "watermarks", "staging_runs"),
+    *("posted_totals", "staged_invoices", "locked_batches", "watermarks", "staging_runs", "bindings"),
     *("found_transactions", "netsuite_looks"),
 )
 _FORGET = "; ".join(
