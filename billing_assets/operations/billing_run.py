@@ -119,15 +119,18 @@ def bill(
     if load_wave is None:
         _check_any_document(runtime, period)
     with runtime.state() as connection:
-        look, memory = Look(connection, runtime, period), Memory(movement_store.now(connection))
+        look, memory = (
+            Look(connection, runtime, dg.DagsterInstance.get(), period),
+            Memory(movement_store.now(connection)),
+        )
         for wave in range(1, waves + 1) if load_wave else ():
             appeared, closed = load_wave(wave, waves) if load_wave else (0, 0)
             progress.say(
                 f"[bold]Wave {wave} of {waves}[/bold]: {appeared:,} documents appeared in the billing system, "
                 f"{closed:,} closed"
             )
-            memory = _wait(look, processes, progress, memory, only_staging=True)
-        _wait(look, processes, progress, memory)
+            memory = wait(look, processes, progress, memory, only_staging=True)
+        wait(look, processes, progress, memory)
         billed = progress.began, time.monotonic()
         closes = [_close(runtime, connection, progress, month) for month in look.periods()]
         show_status(
@@ -142,7 +145,7 @@ def bill(
     return last_words(closes)
 
 
-def _wait(
+def wait(
     look: "Look", processes: Sequence[Process], progress: Progress, memory: Memory, *, only_staging: bool = False
 ) -> Memory:
     """Waits until nothing can move any more, or what can has stood still for too long; says which."""
@@ -152,7 +155,7 @@ def _wait(
         for process in processes:
             if keep_running(runtime.settings.home, process):
                 progress.say(f"[red]{process.name} ended and was started again[/red]; its log: {process.log}")
-        progress.tell_failures(dg.DagsterInstance.get())
+        progress.tell_failures(look.instance)
         facts = look.facts()
         memory = memory.after(facts)
         moving = still_moving(facts, memory, only_staging=only_staging)
@@ -170,7 +173,7 @@ def _wait(
                 return memory
             case Step.STAGE:
                 progress.say(f"{escape(waited_for(moving))}: staging now")
-                _stage(runtime)
+                _stage(runtime, look.instance)
                 memory = memory.staged(look.facts())
             case Step.WAIT:
                 time.sleep(_LOOK_SECONDS)
@@ -182,6 +185,7 @@ class Look:
 
     connection: Connection
     runtime: Runtime
+    instance: dg.DagsterInstance
     period: str
     _lacking: Group | None = None
     _compared: object = None
@@ -208,7 +212,7 @@ class Look:
             movement_store.states(self.connection, periods),
             ((lacking,) if lacking else ()) + (*moving,),
             (*movement_store.unfinished_batches(self.connection, periods),),
-            staging=_is_staging(),
+            staging=self._is_staging(),
             dues=movement_store.dues(self.connection, periods),
         )
 
@@ -246,18 +250,18 @@ class Look:
                 self._compared, self._compared_at = seen, time.monotonic()
         return self._lacking
 
+    def _is_staging(self) -> bool:
+        lately = datetime.now(UTC) - _STAGING_ALIVE
+        running = dg.RunsFilter(job_name=_STAGE_JOB, statuses=_STAGING, created_after=lately)
+        return bool(self.instance.get_runs(running, limit=1))
 
-def _is_staging() -> bool:
-    running = dg.RunsFilter(job_name=_STAGE_JOB, statuses=_STAGING, created_after=datetime.now(UTC) - _STAGING_ALIVE)
-    return bool(dg.DagsterInstance.get().get_runs(running, limit=1))
 
-
-def _stage(runtime: Runtime) -> None:
+def _stage(runtime: Runtime, instance: dg.DagsterInstance) -> None:
     """Stages in this process. One that fails is told like every failed run."""
     from billing_assets.definitions import build_defs  # noqa: PLC0415  loads Dagster's whole code location
 
     job = build_defs(runtime).resolve_job_def(_STAGE_JOB)
-    job.execute_in_process(instance=dg.DagsterInstance.get(), run_config=_QUIET, raise_on_error=False)
+    job.execute_in_process(instance=instance, run_config=_QUIET, raise_on_error=False)
 
 
 def _check_any_document(runtime: Runtime, period: str) -> None:

@@ -4,11 +4,10 @@ Documents are waited for while staging, a batch's run or a look-up that becomes 
 waits for a person (held, rejected, `differs`, drift, a closed month) is an end.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from types import MappingProxyType
 
 STAND_STILL = timedelta(minutes=5)
 """So long nothing may reach an end before a run stops waiting, unless a look-up is due later."""
@@ -19,13 +18,15 @@ AFTER_DUE = timedelta(minutes=2)
 SENSOR_LATE = timedelta(seconds=20)
 """So long the sensor may take to ask for a staging before the run stages by itself."""
 
+_BATCHES = 3
+
 
 class What(StrEnum):
     """What is waited for, in words that follow a number of documents."""
 
     TO_STAGE = "not staged as billing shows them"
     READY = "ready, without a batch"
-    BATCHED = "in a batch, for its run"
+    BATCHED = "waiting for a run"
     LOCKED = "being posted"
     UNKNOWN = "sent, outcome unknown"
     UNREAD = "posted, not read back"
@@ -55,7 +56,7 @@ class Facts:
     moving: tuple[Group, ...] = ()
     unfinished: tuple[str, ...] = ()
     staging: bool = False
-    dues: Mapping[str, datetime] = MappingProxyType({})
+    dues: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def to_stage(self) -> Group | None:
@@ -129,23 +130,25 @@ def next_step(facts: Facts, memory: Memory, *, only_staging: bool = False) -> St
     return Step.GIVE_UP if facts.at > memory.until else Step.WAIT
 
 
-def waited_for(groups: Iterable[Group], unfinished: Iterable[str] = ()) -> str:
+def waited_for(groups: Iterable[Group], unfinished: Sequence[str] = ()) -> str:
     """What is waited for, for people."""
     named = [_words(one) for one in groups]
-    batches = [*unfinished]
-    if not named and batches:
-        named = [_batches(batches).strip()]
+    if not named and unfinished:
+        named = [f"a run of {_batches(unfinished)}"]
     return " · ".join(named)
 
 
 def _words(one: Group) -> str:
     more = ", …" if one.documents > len(one.numbers) else ""
-    numbers = f" ({', '.join(one.numbers)}{more})" if one.numbers else ""
-    until = f", looked up at {one.until.astimezone(UTC):%H:%M:%S} UTC" if one.until else ""
-    return f"{one.documents:,} {one.what}{numbers}{_batches(one.batches)}{until}"
+    details = [
+        f"{', '.join(one.numbers)}{more}" if one.numbers else "",
+        _batches(one.batches),
+        f"looked up at {one.until.astimezone(UTC):%H:%M:%S} UTC" if one.until else "",
+    ]
+    said = "; ".join(detail for detail in details if detail)
+    return f"{one.documents:,} {one.what}" + (f" ({said})" if said else "")
 
 
-def _batches(keys: Iterable[str]) -> str:
-    found = [*keys]
-    more = ", …" if len(found) > 3 else ""
-    return f" in batch{'es' if len(found) > 1 else ''} {', '.join(found[:3])}{more}" if found else ""
+def _batches(keys: Sequence[str]) -> str:
+    more = ", …" if len(keys) > _BATCHES else ""
+    return f"batch{'es' if len(keys) > 1 else ''} {', '.join(keys[:_BATCHES])}{more}" if keys else ""

@@ -22,6 +22,7 @@ from billing_assets.state.database import Connection, connect
 from billing_assets_tests.close.test_comparison import KEYS, MONTH, SAME, Planted, amount, plant, planted
 
 BETWEEN = ("nothing_to_bill", "kept_back", "decided", "not_posted", "posted")
+MOVES = {"moved_in", "moved_out", "corrections"}
 HELD = SAME._replace(state=State.HELD, in_netsuite=None)
 REJECTED = SAME._replace(state=State.REJECTED, in_netsuite=None)
 
@@ -61,6 +62,8 @@ def test_the_columns_add_up_whatever_is_held_drifted_moved_or_different(
     there = [amount(one, one.in_netsuite) for one in documents if one.in_netsuite is not None]
     assert of(close, "billing") == (len(billed), sum(billed))
     assert of(close, "netsuite") == (len(there), sum(there))
+    moved = [Sum(one.documents, one.total) for one in close.steps if one.what in MOVES]
+    assert of(close, "moved") == add(moved)
 
 
 @pytest.mark.parametrize(
