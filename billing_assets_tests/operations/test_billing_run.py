@@ -68,6 +68,7 @@ def shown(close: MonthClose) -> str:
         (void_document, "1 voided after posting"),
         (delete_document, "1 deleted after posting"),
         (lambda source, one: change_document(source, one, total="12.00"), "1 changed after posting"),
+        (lambda source, one: change_document(source, one, document_date="2010-10-05"), "1 deleted after posting"),
     ],
 )
 def test_a_run_ends_after_drift_and_says_what_differs(system: System, drift: object, cause: str) -> None:
@@ -82,6 +83,13 @@ def test_a_run_ends_after_drift_and_says_what_differs(system: System, drift: obj
     assert not verdict(close).done
     assert cause in verdict(close).words
     assert f"{cause} (500001)" in shown(close)
+
+
+def test_what_was_posted_in_another_month_is_drift_too(system: System) -> None:
+    insert_document(system.source, "500001", document_date="2010-10-05")
+    bill(system)
+    change_document(system.source, staged(system.state, "500001")["document_id"], document_date="2010-11-05")
+    assert moving(system) == {}
 
 
 def test_what_is_rejected_held_or_open_is_an_end_and_no_agreement(system: System) -> None:
@@ -164,9 +172,13 @@ def test_a_credit_memo_is_waited_for_only_while_its_invoice_is_on_its_way(system
 
 
 def test_a_closed_month_is_not_waited_for_nor_a_credit_memo_for_an_invoice_in_one(system: System) -> None:
-    insert_document(system.source, "500001")
+    insert_document(system.source, "500001", document_date="2010-10-05")
+    insert_document(system.source, "500002")
     apply_credit(system.source, insert_document(system.source, "C1", kind="credit_memo"), "500001")
     assert system.stage().success
+    assert moving(system) == {What.READY: ("500002", "C1")}
+    set_closed(system.state, "2010-10", "soft")
+    assert moving(system) == {What.READY: ("500002",)}
     set_closed(system.state, PERIOD, "soft")
     assert moving(system) == {}
     facts = look(system).facts()
