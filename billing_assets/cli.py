@@ -40,6 +40,7 @@ from billing_assets.operations.processes import (
     webserver_command,
 )
 from billing_assets.operations.status import show_status, simple_table, status
+from billing_assets.operations.stopping import Stopped, stop_system
 from billing_assets.operations.watching import DATABASE_LOST, keep_up
 from billing_assets.receivables.late_fee_rules import LateFeeError
 from billing_assets.reminders.errors import ReminderError
@@ -53,7 +54,6 @@ from billing_assets.sandbox.sample.data import FIRST_MONTH, LAST_MONTH
 from billing_assets.sandbox.sample.loader import NotTheSampleError, load_contracts, load_sample, load_wave
 from billing_assets.settings import SettingsError, is_secret, load_settings, setting_names, variable
 from billing_assets.staging.corrections.voids import NothingProposedError
-from billing_assets.state import embedded
 from billing_assets.state.migrations import MigrationError
 from billing_assets.state.server_programs import EmbeddedServerError
 
@@ -227,12 +227,16 @@ def _watch(prepared: Prepared, processes: list[Process]) -> None:
 
 @app.command()
 def down() -> None:
-    """Stop what an earlier command left running, the embedded database included."""
+    """Stop a running system, or what a killed one left, the embedded database included; exits 1 if anything runs on."""
     home = load_settings().home.absolute()
-    if home.is_dir():
-        stopped = stop_noted(home)
-        stopped += embedded.stop(home)
-        console.print(f"{stopped} processes stopped.")
+    stopped = stop_system(home) if home.is_dir() else Stopped((), ())
+    if stopped.ended:
+        console.print(f"{len(stopped.ended)} processes stopped: {escape(', '.join(stopped.ended))}.")
+    elif not stopped.left:
+        console.print("Nothing was running.")
+    for name in stopped.left:
+        console.print(f"[red]Still running: {escape(name)}.[/red]")
+    raise typer.Exit(1 if stopped.left else 0)
 
 
 @app.command("status")
