@@ -1,6 +1,7 @@
 """What would be sent of a document and whether it would go at all, in words and as the exact request."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -40,9 +41,8 @@ def _preview(mapping: NetSuiteMapping, one: Standing, posting: Posting | None) -
         return Preview((*comments, "No request can be made of it: a field cannot be read."), None, goes=False)
     if found := unfit(mapping, posting.document):
         faults = [f"{fault.code} {fault.path}: {fault.message}" for fault in found]
-        if one.state != State.POSTED:
-            comments.append("It would not be sent:")
-        return Preview((*comments, *faults), None, goes=False)
+        news = [fault for fault in faults if fault not in comments]
+        return Preview((*comments, *news, "No request can be made of it as the mapping is now."), None, goes=False)
     settles = _settles(one, posting)
     if one.applied is not None:
         comments += [f"Applied to invoice {invoice}: {amount(value)}." for invoice, value in one.applied]
@@ -56,6 +56,8 @@ def _preview(mapping: NetSuiteMapping, one: Standing, posting: Posting | None) -
 
 def unfit(mapping: NetSuiteMapping, document: Document) -> list[Finding]:
     """Why a document is held or excluded under the mapping as it is now, closed or not."""
+    if document.status == SourceStatus.OPEN:
+        document = replace(document, status=SourceStatus.CLOSED)
     found = validate(document, mapping.policy, mapping.check)
     return found if state_for(SourceStatus.CLOSED, found) != State.READY else []
 
