@@ -11,32 +11,35 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.markup import escape
 
 from billing_assets.audit.files import FileError
-from billing_assets.batches import unlocking
 from billing_assets.batches.store import LockHeldError, UnknownBatchError
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.close.closing import CloseRefusedError
-from billing_assets.commands import audit, close, differs, found, move, receivables, reminders, restore, voids
+from billing_assets.commands import (
+    audit,
+    close,
+    differs,
+    documents,
+    found,
+    move,
+    receivables,
+    reminders,
+    restore,
+    voids,
+)
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
-from billing_assets.domain.documents import Document, SourceStatus, State
-from billing_assets.domain.money import amount
-from billing_assets.domain.rules import Finding, state_for, validate
 from billing_assets.journal.errors import JournalError
 from billing_assets.logs import configure_logs
-from billing_assets.netsuite import store as netsuite_store
 from billing_assets.netsuite.differing import DifferenceError
-from billing_assets.netsuite.dry_run import request_line
-from billing_assets.netsuite.errors import NetSuiteError, explain
+from billing_assets.netsuite.errors import NetSuiteError
 from billing_assets.netsuite.found import FoundError
-from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.mapping_file import MappingError
 from billing_assets.operations import environment, sample
-from billing_assets.operations.billing_run import ALL, LoadWave, NoDocumentsError, StuckError, bill
+from billing_assets.operations.billing_run import ALL, LoadWave, NoDocumentsError, bill
 from billing_assets.operations.doctor import examine
 from billing_assets.operations.environment import Prepared
 from billing_assets.operations.processes import (
@@ -51,6 +54,7 @@ from billing_assets.operations.processes import (
     webserver_command,
 )
 from billing_assets.operations.status import show_status, simple_table, status
+from billing_assets.operations.stopping import Stopped, stop_system
 from billing_assets.operations.watching import DATABASE_LOST, keep_up
 from billing_assets.receivables.late_fee_rules import LateFeeError
 from billing_assets.reminders.errors import ReminderError
@@ -63,9 +67,7 @@ from billing_assets.sandbox.netsuite.process import SandboxError
 from billing_assets.sandbox.sample.data import FIRST_MONTH, LAST_MONTH
 from billing_assets.sandbox.sample.loader import NotTheSampleError, load_contracts, load_sample, load_wave
 from billing_assets.settings import SettingsError, is_secret, load_settings, setting_names, variable
-from billing_assets.staging import store as staging_store
 from billing_assets.staging.corrections.voids import NothingProposedError
-from billing_assets.state import embedded
 from billing_assets.state.migrations import MigrationError
 from billing_assets.state.server_programs import EmbeddedServerError
 
@@ -78,7 +80,6 @@ _ERRORS = (
     EmbeddedServerError,
     SandboxError,
     ProcessError,
-    StuckError,
     UnknownBatchError,
     NoDocumentsError,
     NotTheSampleError,
@@ -102,6 +103,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Month-end billing from a SQL billing system into NetSuite.",
 )
+app.add_typer(documents.app)
 app.add_typer(close.app, name="close")
 found.register(restore.app)
 app.add_typer(restore.app, name="restore")
@@ -198,13 +200,13 @@ def load_sample_command(period: Period = ALL) -> None:
 
 @app.command()
 def run(period: Period = "2010-11", use_sample: Sample = False) -> None:
-    """Bill a month: stage, batch, post, close; exits 0 only if it reconciles."""
+    """Bill a month: stage, batch, post, close; exits 0 only if it reconciles and nothing is left to be posted."""
     with _system(period, use_sample=use_sample) as (prepared, load):
         console.print(f"Billing {period}. Logs are in {prepared.home / 'logs'}.")
         with started(prepared.home, {"dagster daemon": daemon_command()}) as processes:
-            agrees = bill(prepared.runtime, processes, console, period, _WAVES, load)
-    console.print("[green]Reconciled to the cent.[/green]" if agrees else "[red]Not reconciled.[/red]")
-    raise typer.Exit(0 if agrees else 1)
+            verdict = bill(prepared.runtime, processes, console, period, _WAVES, load)
+    console.print(verdict.words, style="green" if verdict.done else "red", markup=False)
+    raise typer.Exit(0 if verdict.done else 1)
 
 
 @app.command()
@@ -249,12 +251,16 @@ def _watch(prepared: Prepared, processes: list[Process]) -> None:
 
 @app.command()
 def down() -> None:
-    """Stop what an earlier command left running, the embedded database included."""
+    """Stop a running system, or what a killed one left, the embedded database included; exits 1 if anything runs on."""
     home = load_settings().home.absolute()
-    if home.is_dir():
-        stopped = stop_noted(home)
-        stopped += embedded.stop(home)
-        console.print(f"{stopped} processes stopped.")
+    stopped = stop_system(home) if home.is_dir() else Stopped((), ())
+    if stopped.ended:
+        console.print(f"{len(stopped.ended)} processes stopped: {escape(', '.join(stopped.ended))}.")
+    elif not stopped.left:
+        console.print("Nothing was running.")
+    for name in stopped.left:
+        console.print(f"[red]Still running: {escape(name)}.[/red]")
+    raise typer.Exit(1 if stopped.left else 0)
 
 
 @app.command("status")
@@ -268,63 +274,6 @@ def status_command(
         print(json.dumps(found))
     else:
         show_status(console, found, "Documents")
-
-
-@app.command()
-def held(code: Annotated[str | None, typer.Option(help="Only documents with this finding.")] = None) -> None:
-    """Documents that a rule holds, with every finding."""
-    with prepared_machine(only_reads=True) as prepared, prepared.runtime.state() as connection:
-        rows = staging_store.held(connection, code)
-    table = simple_table(f"{len(rows):,} held documents", ["Kind", "Number", "Total", "Findings"], right=(2,))
-    for row in rows:
-        findings = "\n".join(f"{found['code']}: {found['message']}" for found in row["findings"])
-        table.add_row(row["kind"], escape(row["number"]), _money(row), escape(findings))
-    console.print(table)
-
-
-@app.command()
-def rejected() -> None:
-    """Documents that NetSuite refused for good, with its words."""
-    with prepared_machine(only_reads=True) as prepared, prepared.runtime.state() as connection:
-        rows = netsuite_store.rejected(connection)
-    columns = ["Kind", "Number", "Batch", "Total", "What NetSuite said, and what to do"]
-    table = simple_table(f"{len(rows):,} rejected documents", columns, right=(3,))
-    for row in rows:
-        said = " ".join(str(row[name]) for name in ("http_status", "code", "path") if row[name])
-        known = explain(row["http_status"], row["code"] or "", row["detail"] or "")
-        words = escape(f"{said}: {row['detail'] or ''}" + (f"\n{known.to_do}" if known else ""))
-        table.add_row(row["kind"], escape(row["number"]), row["batch"], _money(row), words)
-    console.print(table)
-
-
-@app.command()
-def requeue(
-    number: Annotated[list[str] | None, typer.Option(help="Only this document; may be given several times.")] = None,
-) -> None:
-    """Send rejected documents to the backlog again, after their cause was mended."""
-    with prepared_machine() as prepared, prepared.runtime.state() as connection:
-        unknown_after = prepared.runtime.settings.absence_counts_after_seconds
-        count = unlocking.requeue(connection, number, unknown_after)
-    console.print(f"{count:,} documents wait for a batch again.")
-    if number and count < len(set(number)):
-        raise typer.Exit(1)
-
-
-@app.command()
-def unlock(
-    batch: Annotated[str | None, typer.Option(help="This batch, even if a run holds it.")] = None,
-) -> None:
-    """Give the documents of stale locks, or of one batch, back to the backlog."""
-    with prepared_machine() as prepared, prepared.runtime.state() as connection:
-        settings = prepared.runtime.settings
-        unknown_after = settings.absence_counts_after_seconds
-        if batch:
-            unlocked = {batch: unlocking.unlock(connection, batch, unknown_after)}
-        else:
-            unlocked = unlocking.unlock_stale(connection, settings.batches.stale_lock_minutes, unknown_after)
-    for key, documents in unlocked.items():
-        console.print(f"Batch {key}: {documents:,} documents wait for a batch again.")
-    console.print(f"{len(unlocked)} batches unlocked.")
 
 
 @app.command()
@@ -349,32 +298,6 @@ def retention(
     for one in months:
         table.add_row(f"{one.month:%Y-%m}", f"{one.size / 2**20:,.1f}")
     console.print(table)
-
-
-@app.command()
-def preview(number: Annotated[str, typer.Option(help="The document's number.")]) -> None:
-    """Print the exact request that a document would send, and send nothing."""
-    with prepared_machine(only_reads=True) as prepared, prepared.runtime.state() as connection:
-        postings = netsuite_store.by_number(connection, number)
-        if not postings:
-            raise SettingsError(f"--number {number}: no such document is staged. Stage first, or check the number.")
-        for posting in postings:
-            if posting.document.kind not in RECORD_TYPES:
-                print(f"# {number} is of kind {posting.document.kind} and is never sent.")
-            elif found := _unfit(prepared.runtime.mapping, posting.document):
-                print(f"# {number} would not be sent:")
-                for one in found:
-                    print(f"# {one.code} {one.path}: {one.message}")
-            else:
-                head, _, body = request_line(prepared.runtime.mapping, posting).partition(b" {")
-                print(head.decode())
-                print(orjson.dumps(orjson.loads(b"{" + body), option=orjson.OPT_INDENT_2).decode())
-
-
-def _unfit(mapping: NetSuiteMapping, document: Document) -> list[Finding]:
-    """Why a document is held or excluded under the mapping as it is now, closed or not."""
-    found = validate(document, mapping.policy, mapping.check)
-    return found if state_for(SourceStatus.CLOSED, found) != State.READY else []
 
 
 @app.command()
@@ -416,7 +339,3 @@ def sandbox(
             threading.Event().wait()
         except KeyboardInterrupt:
             console.print("Stopping…")
-
-
-def _money(row: dict[str, Any]) -> str:
-    return f"{row['currency'] or ''} {amount(row['total'])}" if row["total"] is not None else ""

@@ -172,14 +172,17 @@ def test_preview_prints_the_exact_request_and_sends_nothing(machine: Command, sy
     assert system.stage().success
     said = machine("preview", "--number", "536365")
     assert said.code == 0
-    head, _, body = said.out.partition("\n")
+    state, head, body = said.out.split("\n", 2)
+    assert state == "# invoice 536365: ready, external id INV-536365"
     assert head == "POST invoice"
     shown = json.loads(body, parse_float=Decimal)
     assert shown["memo"] == "50 % <off> & £4 \U0001f600"
     assert shown["externalId"] == "INV-536365"
     assert shown["item"]["items"][0]["quantity"] == 3
-    complete(machine("preview", "--number", "536367"), 0, ["# 536367 would not be sent", "# CUSTOMER_MISSING"])
-    complete(machine("preview", "--number", "A536368"), 0, ["never sent"])
+    held = machine("preview", "--number", "536367")
+    complete(held, 1, ["# invoice 536367: held, external id INV-536367", "# CUSTOMER_MISSING"])
+    assert held.out.count("CUSTOMER_MISSING") == 1
+    complete(machine("preview", "--number", "A536368"), 1, ["# adjustment A536368: held", "never sent"])
     complete(machine("preview", "--number", "nobody"), 2, ["--number nobody", "no such document"])
     assert system.posts() == 0
     assert system.account.admin("summary")["invoice"]["count"] == 0
@@ -188,7 +191,7 @@ def test_preview_prints_the_exact_request_and_sends_nothing(machine: Command, sy
 def test_what_preview_shows_is_what_is_sent(machine: Command, system: System) -> None:
     insert_document(system.source, "536365", lines=[("10002", "3", "0.33", "0.99"), ("10080", "-1", "0.01", "-0.01")])
     assert system.stage().success
-    body = json.loads(machine("preview", "--number", "536365").out.partition("\n")[2])
+    body = json.loads(machine("preview", "--number", "536365").out.split("\n", 2)[2])
     (key,) = system.planned()
     assert system.post(key).success
     sent = system.account.show("invoice/eid:INV-536365")
@@ -203,13 +206,13 @@ def test_what_preview_shows_is_what_is_sent(machine: Command, system: System) ->
 
 def test_requeue_sends_rejected_documents_to_the_backlog_again(machine: Command, system: System) -> None:
     three(system)
-    complete(machine("requeue", "--number", "999"), 1, ["0 documents wait"])
+    complete(machine("requeue", "--number", "999"), 1, ["0 documents wait", "999 no document with this number"])
     complete(machine("requeue", "--number", "536366"), 0, ["1 documents wait"])
     system.refuse()
     (key,) = system.planned()
     assert system.post(key).success
     assert system.states()["536366"] == "posted"
-    complete(machine("requeue"), 0, ["0 documents wait"])
+    complete(machine("requeue"), 0, ["Nothing is rejected."])
 
 
 def test_unlock_gives_back_stale_locks_and_a_named_batch(machine: Command, system: System) -> None:
@@ -217,7 +220,7 @@ def test_unlock_gives_back_stale_locks_and_a_named_batch(machine: Command, syste
     assert system.stage().success
     (key,) = system.planned()
     complete(machine("unlock"), 0, ["0 batches unlocked"])
-    complete(machine("unlock", "--batch", key), 0, [f"Batch {key}: 1 documents", "1 batches unlocked"])
+    complete(machine("unlock", "--batch", key), 0, [f"Batch {key}: 1 documents wait for a batch again"])
     assert system.states() == {"536365": "ready"}
     complete(machine("unlock", "--batch", "2010-11-9999"), 2, ["There is no batch 2010-11-9999"])
 

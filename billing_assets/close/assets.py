@@ -9,8 +9,9 @@ import dagster as dg
 from billing_assets.close import comparison
 from billing_assets.close.causes import CAUSES, Sort
 from billing_assets.close.pack import make_pack
-from billing_assets.close.reconciliation import MonthClose, Row, StateRow, Sum, add, close_month
+from billing_assets.close.reconciliation import MonthClose, Row, StateRow, close_month
 from billing_assets.close.store import MonthFigures, Pack, closed_state, figures_until, findings, note_figures
+from billing_assets.close.sums import Sum, add
 from billing_assets.close.trend import trend_picture
 from billing_assets.netsuite.assets import netsuite_invoices
 from billing_assets.netsuite.wire import record_link

@@ -16,8 +16,10 @@ import sqlalchemy
 from billing_assets.billing_system.queries import Queries
 from billing_assets.billing_system.totals import month_documents
 from billing_assets.close import comparison, gathering
+from billing_assets.close.balance import Balance, balances
 from billing_assets.close.causes import CAUSES, WORST_FIRST, Sort
 from billing_assets.close.differences import Difference, describe
+from billing_assets.close.sums import NOTHING, Sum, add
 from billing_assets.domain.documents import Kind, State
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
@@ -39,20 +41,6 @@ _KEPT_BACK = [cause for cause in WORST_FIRST if CAUSES[cause].sort == Sort.KEPT_
 _TO_LOOK_AT = [cause for cause in WORST_FIRST if CAUSES[cause].sort not in {Sort.KEPT_BACK, Sort.EXPLAINED}]
 _SIDES = ("billing", "moved", "staged", "netsuite")
 _STATES = (NOT_STAGED, *State)
-
-
-class Sum(NamedTuple):
-    """A number of documents and what they add up to. Credit memos are negative."""
-
-    documents: int
-    total: Decimal
-
-    def plus(self, documents: int, total: Decimal) -> "Sum":
-        """This and some more."""
-        return Sum(self.documents + documents, self.total + total)
-
-
-NOTHING = Sum(0, Decimal(0))
 
 
 @dataclass(frozen=True)
@@ -117,11 +105,11 @@ class CauseTotal(NamedTuple):
 class MonthClose:
     """The comparison of a month.
 
-    `rows` and `states` are the tables by branch, `steps` lead from what billing has to what NetSuite has, `causes` say
-    how many documents and how much money each cause concerns, `differences` are the worst of them and the largest of
-    those that are kept back (what is explained is not among them), `elsewhere` what else NetSuite has in the month, by
-    type. `reconciled`: everything agrees, and nothing drifted. `complete`: and nothing is on its way any more.
-    `figures`: SHA-256 over all of it, the same as long as nothing changed anywhere.
+    `rows` and `states` are the tables by branch, `balances` the columns that add up, `steps` lead from what billing has
+    to what NetSuite has, `causes` say how many documents and how much money each cause concerns, `differences` are the
+    worst of them and the largest of those that are kept back (what is explained is not among them), `elsewhere` what
+    else NetSuite has in the month, by type. `reconciled`: everything agrees, and nothing drifted. `complete`: and
+    nothing is on its way any more. `figures`: SHA-256 over all of it, the same as long as nothing changed anywhere.
     """
 
     period: str
@@ -132,6 +120,7 @@ class MonthClose:
     causes: tuple[CauseTotal, ...]
     differences: tuple[Difference, ...]
     elsewhere: tuple[Step, ...]
+    balances: tuple[Balance, ...]
     figures: bytes
 
     def count(self, *what: Sort | str) -> int:
@@ -152,14 +141,6 @@ class MonthClose:
     def in_flight(self) -> Sum:
         """What has not reached an end yet."""
         return add(row.in_flight for row in self.rows)
-
-
-def add(sums: Iterable[Sum]) -> Sum:
-    """The sum of sums."""
-    result = NOTHING
-    for one in sums:
-        result = result.plus(one.documents, one.total)
-    return result
 
 
 def close_month(
@@ -199,10 +180,11 @@ def close_month(
             *map(describe, comparison.differences(connection, _TO_LOOK_AT, _LISTED)),
             *map(describe, comparison.differences(connection, _KEPT_BACK, _LISTED, largest_first=True)),
         ]
+    sums = comparison.sums(connection)
     return MonthClose(
         period,
         began,
-        *summed(comparison.sums(connection)),
+        *summed(sums),
         (*listed,),
         (
             *(
@@ -210,6 +192,7 @@ def close_month(
                 for one in comparison.elsewhere(connection)
             ),
         ),
+        (*balances(sums),),
         comparison.digest(connection),
     )
 

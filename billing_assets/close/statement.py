@@ -10,7 +10,8 @@ import orjson
 import typst
 
 from billing_assets.close.causes import CAUSES, Sort
-from billing_assets.close.reconciliation import NOTHING, CauseTotal, MonthClose, Row, Sum, add
+from billing_assets.close.reconciliation import CauseTotal, MonthClose, Row
+from billing_assets.close.sums import NOTHING, Sum, add
 from billing_assets.close.workbook import label
 from billing_assets.domain.money import amount
 from billing_assets.domain.periods import first_day

@@ -12,7 +12,8 @@ from xlsxwriter.worksheet import Worksheet
 
 from billing_assets.close.causes import CAUSES, Sort
 from billing_assets.close.differences import Difference
-from billing_assets.close.reconciliation import MonthClose, Row, StateRow, Step, Sum, add
+from billing_assets.close.reconciliation import MonthClose, Row, StateRow, Step
+from billing_assets.close.sums import Sum, add
 from billing_assets.domain.money import amount
 
 _SIDES = ("billing", "moved", "staged", "netsuite")

@@ -29,7 +29,7 @@ def list_command(
     every: Annotated[bool, typer.Option("--all", help="Also what was decided, by whom and why.")] = False,
 ) -> None:
     """What waits for a decision, and what NetSuite has instead."""
-    with prepared_machine() as found, found.runtime.state() as connection:
+    with prepared_machine(only_reads=True) as found, found.runtime.state() as connection:
         rows = differing_store.differing(connection)
         decided = differing_store.decisions(connection) if every else []
     _show(rows)

@@ -30,7 +30,7 @@ def transactions(
     every: Annotated[bool, typer.Option("--all", help="Also those that a person has decided about.")] = False,
 ) -> None:
     """What NetSuite has under our external ids although this database never sent it. Nothing is sent meanwhile."""
-    with prepared_machine() as ready, ready.runtime.state() as connection:
+    with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
         rows = found_store.found(connection, undecided_only=not every)
     columns = ["External id", "NetSuite", "Dated", "Total", "Our document", "Decision"]
     table = simple_table(f"{len(rows):,} transactions that this database never sent", columns, right=(3,))

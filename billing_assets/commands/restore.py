@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 @app.command("list")
 def list_command() -> None:
     """Each time the database was found to have been put back, what was confirmed, and what waits for it."""
-    with prepared_machine() as ready, ready.runtime.state() as connection:
+    with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
         noticed, confirmed = restores.restores(connection), restores.confirmations(connection)
         months, reminders = restores.months_unconfirmed(connection), restores.unconfirmed(connection, "reminders")
     table = simple_table(f"{len(noticed):,} restores", ["Id", "Noticed (UTC)", "By", "Journal", "Facts"], right=(0,))

@@ -2,34 +2,52 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 
 from billing_assets.batches.partitions import partition_of
-from billing_assets.billing_system.totals import month_totals, months
+from billing_assets.billing_system.totals import month_documents, month_totals, months
 from billing_assets.close.reconciliation import MonthClose, close_month
+from billing_assets.close.verdict import Verdict, last_words, verdict
+from billing_assets.netsuite import found_store
+from billing_assets.netsuite.found import stop_reason
+from billing_assets.operations import movement_store
 from billing_assets.operations.closes import show_closes
+from billing_assets.operations.movement_store import Staged
 from billing_assets.operations.processes import Process, keep_running
 from billing_assets.operations.status import show_status, status
+from billing_assets.operations.waiting import Facts, Group, Memory, Step, What, next_step, still_moving, waited_for
 from billing_assets.runtime import Runtime
-from billing_assets.staging.store import waiting_credits
 from billing_assets.state.database import Connection
 
 ALL = "all"
 _LOOK_SECONDS = 0.5
-_STUCK_SECONDS = 300.0
-_UNKNOWN_SECONDS = 1200.0  # an attempt without an outcome waits for NetSuite's longest request time
+_SAY_SECONDS = 15.0
+_DOCUMENTS_SECONDS = 5.0
+_STAGE_JOB = "stage"
+_STAGING = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+_QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+_STAGING_ALIVE = timedelta(minutes=5)  # an older one may be dead without Dagster knowing
+_STATES = {
+    "ready": What.READY,
+    "batched": What.BATCHED,
+    "locked": What.LOCKED,
+    "posting": What.UNKNOWN,
+    "unread": What.UNREAD,
+}
 
 LoadWave = Callable[[int, int], tuple[int, int]]
 """Loads a wave of so many (1-based) into the sample; returns how many documents appeared and closed."""
-
-
-class StuckError(Exception):
-    """Nothing moved for minutes although documents are on their way. The message says where they stand."""
 
 
 class NoDocumentsError(Exception):
@@ -38,37 +56,28 @@ class NoDocumentsError(Exception):
 
 @dataclass
 class Progress:
-    """What was said last, so that only news is said; and since when nothing has moved."""
+    """What was said last, so that only news is said."""
 
     console: Console
     began: float = field(default_factory=time.monotonic)
     last: tuple[object, ...] = ()
-    moved_at: float = field(default_factory=time.monotonic)
+    said_at: float = field(default_factory=time.monotonic)
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     told: set[str] = field(default_factory=set)
 
     def say(self, text: str) -> None:
         """A line with the seconds since the beginning."""
         self.console.print(f"[dim]{time.monotonic() - self.began:6.1f} s[/dim]  {text}")
+        self.said_at = time.monotonic()
 
-    def look(self, connection: Connection, periods: Sequence[str]) -> dict[str, int]:
-        """Documents by state; said where they changed. Raises StuckError after minutes without a change."""
-        states = _states(connection, periods)
-        batches = connection.execute(
-            "select count(*) as n from billing.locked_batches where state = 'posted'"
-        ).fetchone()
-        now = (*sorted(states.items()), batches["n"] if batches else 0)
+    def show(self, facts: Facts, moving: Sequence[Group]) -> None:
+        """Documents by state where they changed; where nothing did for a while, what is waited for."""
+        now = tuple(sorted(facts.states.items()))
         if now != self.last:
-            parts = [f"{count:,} {state}" for state, count in sorted(states.items())]
-            if not self.last or now[:-1] != self.last[:-1]:
-                self.say(" · ".join(parts) or "nothing staged yet")
-            self.last, self.moved_at = now, time.monotonic()
-        elif time.monotonic() - self.moved_at > (_UNKNOWN_SECONDS if states.get("posting") else _STUCK_SECONDS):
-            raise StuckError(
-                f"Nothing has moved for {(time.monotonic() - self.moved_at) / 60:.0f} minutes. Documents: {states}. "
-                "See the daemon's log and `billing doctor`."
-            )
-        return states
+            self.last = now
+            self.say(" · ".join(f"{count:,} {state}" for state, count in now) or "nothing staged yet")
+        elif time.monotonic() - self.said_at > _SAY_SECONDS and (words := waited_for(moving, facts.unfinished)):
+            self.say(f"[dim]waiting for[/dim] {escape(words)}")
 
     def tell_failures(self, instance: dg.DagsterInstance) -> None:
         """A line for every run that failed since the beginning."""
@@ -102,109 +111,161 @@ def bill(
     period: str,
     waves: int,
     load_wave: LoadWave | None,
-) -> bool:
-    """Feeds the waves, waits until every document of the period reached an end, closes its months. True if all agree.
+) -> Verdict:
+    """Feeds the waves, waits until nothing of the period can move any more, closes its months. Returns the verdict.
 
-    Raises ProcessError when a process of the system ends again and again, StuckError when nothing moves,
-    NoDocumentsError when there is nothing to bill, SourceError and NetSuiteError when one of them cannot be asked.
+    Raises ProcessError when a process of the system ends again and again, NoDocumentsError when there is nothing to
+    bill, SourceError and NetSuiteError when one of them cannot be asked.
     """
     progress = Progress(console)
     if load_wave is None:
         _check_any_document(runtime, period)
     with runtime.state() as connection:
+        look, memory = (
+            Look(connection, runtime, dg.DagsterInstance.get(), period),
+            Memory(movement_store.now(connection)),
+        )
         for wave in range(1, waves + 1) if load_wave else ():
             appeared, closed = load_wave(wave, waves) if load_wave else (0, 0)
             progress.say(
                 f"[bold]Wave {wave} of {waves}[/bold]: {appeared:,} documents appeared in the billing system, "
                 f"{closed:,} closed"
             )
-            _wait(connection, runtime, processes, progress, period, _is_staged)
-        _wait(connection, runtime, processes, progress, period, _is_settled)
+            memory = wait(look, processes, progress, memory, only_staging=True)
+        wait(look, processes, progress, memory)
+        if ahead := found_store.unconfirmed(connection):
+            progress.say(f"[red]{escape(stop_reason(ahead))}.[/red]")
         billed = progress.began, time.monotonic()
-        closes = [_close(runtime, connection, progress, month) for month in _periods(runtime, period)]
+        closes = [_close(runtime, connection, progress, month) for month in look.periods()]
         show_status(
             console, status(connection, runtime.settings, None if period == ALL else period), f"Period {period}"
         )
-        sent = connection.execute(
-            "select count(distinct attempt) as n from billing.posting_outcomes "
-            "where recorded_at > clock_timestamp() - make_interval(secs => %s) and outcome not in ('found', 'absent')",
-            [time.monotonic() - progress.began],
-        ).fetchone()
+        sent = movement_store.sent_within(connection, time.monotonic() - progress.began)
     show_closes(console, closes)
     console.print(
-        f"Sent to NetSuite: {sent['n'] if sent else 0:,} documents. Billed in {billed[1] - billed[0]:.0f} s, "
+        f"Sent to NetSuite: {sent:,} documents. Billed in {billed[1] - billed[0]:.0f} s, "
         f"closed in {time.monotonic() - billed[1]:.0f} s."
     )
-    return bool(closes) and all(close.complete for close in closes)
+    return last_words(closes)
 
 
-def _wait(
-    connection: Connection,
-    runtime: Runtime,
-    processes: Sequence[Process],
-    progress: Progress,
-    period: str,
-    done: Callable[[Connection, Runtime, Sequence[str], dict[str, int]], bool],
-) -> None:
+def wait(
+    look: "Look", processes: Sequence[Process], progress: Progress, memory: Memory, *, only_staging: bool = False
+) -> Memory:
+    """Waits until nothing can move any more, or what can has stood still for too long; says which."""
+    runtime = look.runtime
+    memory = replace(memory, moved_at=movement_store.now(look.connection))
     while True:
         for process in processes:
             if keep_running(runtime.settings.home, process):
                 progress.say(f"[red]{process.name} ended and was started again[/red]; its log: {process.log}")
-        progress.tell_failures(dg.DagsterInstance.get())
-        periods = _periods(runtime, period)
-        if done(connection, runtime, periods, progress.look(connection, periods)):
-            return
-        time.sleep(_LOOK_SECONDS)
+        progress.tell_failures(look.instance)
+        facts = look.facts()
+        memory = memory.after(facts)
+        moving = still_moving(facts, memory, only_staging=only_staging)
+        progress.show(facts, moving)
+        match next_step(facts, memory, only_staging=only_staging):
+            case Step.DONE:
+                return memory
+            case Step.GIVE_UP:
+                minutes = (facts.at - memory.moved_at).total_seconds() / 60
+                progress.say(
+                    f"[red]Nothing has moved for {minutes:.0f} minutes.[/red] No longer waiting for "
+                    f"{escape(waited_for(moving, facts.unfinished))}. See the daemon's log in "
+                    f"{escape(str(runtime.settings.home / 'logs'))} and `billing doctor`."
+                )
+                return memory
+            case Step.STAGE:
+                progress.say(f"{escape(waited_for(moving))}: staging now")
+                _stage(runtime, look.instance)
+                memory = memory.staged(look.facts())
+            case Step.WAIT:
+                time.sleep(_LOOK_SECONDS)
 
 
-def _is_staged(connection: Connection, runtime: Runtime, periods: Sequence[str], states: dict[str, int]) -> bool:
-    """Whether staging holds what the billing system shows, with the same status."""
-    staged: dict[tuple[str, str], int] = {}
-    for row in connection.execute(
-        """
-        select period, status, count(*) as n from billing.staged_invoices
-        where period = any(%s) and (state <> 'gone' or status = 'void') and source = billing.credited_source(source)
-        group by 1, 2""",
-        [list(periods)],
-    ):
-        staged[(row["period"], row["status"])] = row["n"]
-    there: dict[tuple[str, str], int] = {}
-    with runtime.billing_system() as source:
-        for period in periods:
-            for total in month_totals(source, runtime.queries, period):
-                key = (period, total.status or "")
-                there[key] = there.get(key, 0) + total.count
-    return staged == there
+@dataclass
+class Look:
+    """Asks billing system and staging what can still move of a period (a month, or `all`)."""
+
+    connection: Connection
+    runtime: Runtime
+    instance: dg.DagsterInstance
+    period: str
+    _lacking: Group | None = None
+    _compared: object = None
+    _compared_at: float = 0.0
+
+    def periods(self) -> list[str]:
+        """The months, as the billing system has them now."""
+        if self.period != ALL:
+            return [self.period]
+        with self.runtime.billing_system() as source:
+            return months(source, self.runtime.queries)
+
+    def facts(self) -> Facts:
+        """One look."""
+        periods = self.periods()
+        rows = movement_store.on_their_way(self.connection, periods)
+        lacking = self._to_stage(periods)
+        moving = [
+            Group(_STATES[row["state"]], row["documents"], (*row["numbers"],), (*row["batches"],), row["due"])
+            for row in rows
+        ]
+        return Facts(
+            movement_store.now(self.connection),
+            movement_store.states(self.connection, periods),
+            ((lacking,) if lacking else ()) + (*moving,),
+            (*movement_store.unfinished_batches(self.connection, periods),),
+            staging=self._is_staging(),
+            dues=movement_store.dues(self.connection, periods),
+        )
+
+    def _to_stage(self, periods: Sequence[str]) -> Group | None:
+        """What staging does not hold as the billing system shows it. Documents are compared only where the sums of a
+        month differ, and not at every look: what drifted after posting differs for good."""
+        name, queries = self.runtime.settings.source.name, self.runtime.queries
+        staged = movement_store.staged(self.connection, name, periods)
+        with self.runtime.billing_system() as source:
+            there: dict[tuple[str, str], Staged] = {}
+            for period in periods:
+                for total in month_totals(source, queries, period):
+                    key = (period, total.status or "")
+                    known = there.get(key, Staged(0, Decimal(0)))
+                    there[key] = Staged(known.documents + total.count, known.total + total.total)
+            differing = [
+                period
+                for period in periods
+                if {key: one for key, one in staged.items() if key[0] == period}
+                != {key: one for key, one in there.items() if key[0] == period}
+            ]
+            if not differing:
+                return None
+            seen = (staged, there)
+            if seen != self._compared or time.monotonic() - self._compared_at > _DOCUMENTS_SECONDS:
+                found = [
+                    movement_store.staged_otherwise(
+                        self.connection, name, period, month_documents(source, queries, period)
+                    )
+                    for period in differing
+                ]
+                numbers = [number for _, some in found for number in some if number]
+                count = sum(count for count, _ in found)
+                self._lacking = Group(What.TO_STAGE, count, (*numbers[:5],)) if count else None
+                self._compared, self._compared_at = seen, time.monotonic()
+        return self._lacking
+
+    def _is_staging(self) -> bool:
+        lately = datetime.now(UTC) - _STAGING_ALIVE
+        running = dg.RunsFilter(job_name=_STAGE_JOB, statuses=_STAGING, created_after=lately)
+        return bool(self.instance.get_runs(running, limit=1))
 
 
-def _is_settled(connection: Connection, runtime: Runtime, periods: Sequence[str], states: dict[str, int]) -> bool:
-    """Whether nothing is on its way any more: all is posted, held, excluded, rejected, or waits for a closing or for an
-    invoice that is none of these."""
-    waiting = {
-        row["number"] for row in waiting_credits(connection) if row["state"] == "ready" and row["period"] in periods
-    }
-    moving = {"batched", "locked", "posting"} & states.keys() or states.get("ready", 0) > len(waiting)
-    return not moving and _is_staged(connection, runtime, periods, states) and not _unfinished(connection)
+def _stage(runtime: Runtime, instance: dg.DagsterInstance) -> None:
+    """Stages in this process. One that fails is told like every failed run."""
+    from billing_assets.definitions import build_defs  # noqa: PLC0415  loads Dagster's whole code location
 
-
-def _unfinished(connection: Connection) -> int:
-    row = connection.execute("select count(*) as n from billing.locked_batches where state in ('planned', 'running')")
-    found = row.fetchone()
-    return int(found["n"]) if found else 0
-
-
-def _states(connection: Connection, periods: Sequence[str]) -> dict[str, int]:
-    rows = connection.execute(
-        "select state, count(*) as n from billing.staged_invoices where period = any(%s) group by 1", [list(periods)]
-    )
-    return {row["state"]: row["n"] for row in rows}
-
-
-def _periods(runtime: Runtime, period: str) -> list[str]:
-    if period != ALL:
-        return [period]
-    with runtime.billing_system() as source:
-        return months(source, runtime.queries)
+    job = build_defs(runtime).resolve_job_def(_STAGE_JOB)
+    job.execute_in_process(instance=instance, run_config=_QUIET, raise_on_error=False)
 
 
 def _check_any_document(runtime: Runtime, period: str) -> None:
@@ -227,11 +288,11 @@ def _close(runtime: Runtime, connection: Connection, progress: Progress, period:
     from billing_assets.definitions import build_defs  # noqa: PLC0415  loads Dagster's whole code location
 
     job = build_defs(runtime).resolve_job_def("close_month")
-    quiet = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
-    job.execute_in_process(instance=dg.DagsterInstance.get(), partition_key=period, run_config=quiet)
+    job.execute_in_process(instance=dg.DagsterInstance.get(), partition_key=period, run_config=_QUIET)
     with runtime.billing_system() as source:
         name = runtime.settings.source.name
         close = close_month(connection, source, name, runtime.queries, runtime.netsuite, runtime.mapping, period)
-    verdict = "[green]agrees to the cent[/green]" if close.reconciled else "[red]does not agree[/red]"
-    progress.say(f"Month {period}: billing ↔ staging ↔ NetSuite {verdict}")
+    found = verdict(close)
+    color = "green" if found.done else "red"
+    progress.say(f"Month {period}: billing ↔ staging ↔ NetSuite [{color}]{escape(found.words)}[/{color}]")
     return close

@@ -15,6 +15,7 @@ import structlog
 from filelock import FileLock, Timeout
 
 from billing_assets.journal.errors import JournalError
+from billing_assets.operations.stopping import SYSTEM_LOCK, supervising
 from billing_assets.runtime import Runtime
 from billing_assets.settings import SettingsError, load_settings, variable
 from billing_assets.shipped import shipped
@@ -26,7 +27,6 @@ from billing_assets.state.migrations import migrate
 log = structlog.get_logger(__name__)
 
 POOL = "netsuite_batches"
-_SYSTEM_LOCK = "system.lock"
 _IN_PROGRESS = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -68,7 +68,7 @@ def runtime(*, keep_server: bool = False) -> Iterator[Runtime]:
     finally:
         if not keep_server:
             try:
-                with FileLock(home / _SYSTEM_LOCK, timeout=0):
+                with FileLock(home / SYSTEM_LOCK, timeout=0):
                     embedded.stop(home)
             except Timeout:
                 log.info("the embedded server is kept: another command works with it", home=str(home))
@@ -128,7 +128,7 @@ def end_dead_runs(instance: dg.DagsterInstance) -> int:
 def alone(home: Path) -> Iterator[None]:
     """Holds the machine's system for one `billing run` or `billing up` at a time. Raises SettingsError."""
     try:
-        with FileLock(home / _SYSTEM_LOCK, timeout=0):
+        with FileLock(home / SYSTEM_LOCK, timeout=0), supervising(home):
             yield
     except Timeout:
         raise SettingsError(

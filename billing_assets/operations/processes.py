@@ -86,7 +86,7 @@ def started(home: Path, commands: Mapping[str, Sequence[str]]) -> Iterator[list[
         for name, command in commands.items():
             log = logs / f"{name.replace(' ', '_')}.log"
             log.write_bytes(b"")
-            running.append(Process(name, command, _start(home, command, log), log, [time.monotonic()]))
+            running.append(Process(name, command, _start(home, name, command, log), log, [time.monotonic()]))
         yield running
     finally:
         stop_trees([process.handle.pid for process in running])
@@ -94,12 +94,12 @@ def started(home: Path, commands: Mapping[str, Sequence[str]]) -> Iterator[list[
             process.handle.wait()
 
 
-def _start(home: Path, command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+def _start(home: Path, name: str, command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         handle = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, cwd=home
         )
-    note_process(home, handle.pid)
+    note_process(home, handle.pid, name)
     return handle
 
 
@@ -115,32 +115,49 @@ def keep_running(home: Path, process: Process) -> bool:
     if len(process.starts) >= _OFTEN:
         process.check()
     log.warning("started_again", process=process.name, ended_with=process.handle.returncode, log=str(process.log))
-    process.handle = _start(home, process.command, process.log)
+    process.handle = _start(home, process.name, process.command, process.log)
     process.starts.append(time.monotonic())
     return True
 
 
-def note_process(home: Path, pid: int) -> None:
+def note_process(home: Path, pid: int, name: str) -> None:
     """Keeps a started process and when it began, so that it can be stopped after a crash of its starter."""
-    noted = [*_noted(home), {"pid": pid, "created": psutil.Process(pid).create_time()}]
-    # Replaced, not rewritten: a starter that is killed here leaves the old notes or the new ones.
-    new = home / "processes.json.new"
-    new.write_text(json.dumps(noted), encoding="utf-8")
-    new.replace(home / _NOTES)
+    written_whole(home / _NOTES, json.dumps([*_noted(home), note_of(pid, name)]))
+
+
+def note_of(pid: int, name: str) -> dict[str, Any]:
+    """What tells a process from a later one with its number."""
+    return {"pid": pid, "created": psutil.Process(pid).create_time(), "name": name}
+
+
+def written_whole(path: Path, text: str) -> None:
+    """Replaces a file: a writer that is killed leaves the old text or the new one."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
+def alive_notes(home: Path) -> list[dict[str, Any]]:
+    """The noted processes that run: `pid`, `created` and, unless an older version noted it, `name`."""
+    return [noted for noted in _noted(home) if _is_alive(noted)]
 
 
 def stop_noted(home: Path) -> int:
-    """Stops what an earlier starter left running. Counts the processes that it found."""
-    left = [noted["pid"] for noted in _noted(home) if _is_alive(noted)]
-    stop_trees(left)
-    (home / _NOTES).unlink(missing_ok=True)
-    return len(left)
+    """Stops what an earlier starter left running. Counts what it found; what does not end stays noted."""
+    found = alive_notes(home)
+    stop_trees([noted["pid"] for noted in found])
+    if left := [noted for noted in found if _is_alive(noted)]:
+        written_whole(home / _NOTES, json.dumps(left))
+    else:
+        (home / _NOTES).unlink(missing_ok=True)
+    return len(found)
 
 
 def _is_alive(noted: Mapping[str, Any]) -> bool:
     """Whether the process runs, and is not another one that got its number since."""
     try:
-        return bool(psutil.Process(noted["pid"]).create_time() == noted["created"])
+        process = psutil.Process(noted["pid"])
+        return process.create_time() == noted["created"] and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
@@ -174,14 +191,14 @@ def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None
     for process in processes:
         try:
             process.send_signal(number)
-        except psutil.NoSuchProcess:
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
 
 
 def _kill(process: psutil.Process) -> None:
     try:
         process.kill()
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return
 
 

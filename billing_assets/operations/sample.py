@@ -67,7 +67,7 @@ def sample_netsuite(home: Path) -> Iterator[RunningSandbox | None]:
         yield None
         return
     with seeded_sandbox(home / "netsuite_sandbox") as sandbox:
-        note_process(home, sandbox.pid)
+        note_process(home, sandbox.pid, "NetSuite sandbox")
         _point_at(sandbox.base_url, sandbox.credentials)
         yield sandbox
 

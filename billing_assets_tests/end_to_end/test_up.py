@@ -73,6 +73,18 @@ def test_up_serves_the_web_ui_and_leaves_nothing_running_however_it_ends(tmp_pat
             [PROGRAM, "down"], env=environment(variables), capture_output=True, text=True, check=False, timeout=120
         )
         assert down.returncode == 0, down.stderr
-        assert "5 processes stopped." in down.stdout
+        assert "5 processes stopped: " in down.stdout
         _, alive = psutil.wait_procs(family | of_home(home), timeout=60)
         assert alive == []
+
+    with running(log, variables, *arguments) as process:
+        wait_for_ui(log, port, process)
+        family = of_home(home) - {me}
+        down = subprocess.run(
+            [PROGRAM, "down"], env=environment(variables), capture_output=True, text=True, check=False, timeout=180
+        )
+        assert down.returncode == 0, down.stdout + down.stderr
+        assert "6 processes stopped: `billing up`" in down.stdout
+        assert process.wait(30) == 128 + signal.SIGTERM
+        _, alive = psutil.wait_procs(family | of_home(home), timeout=60)
+        assert alive == [], "nothing was started again"

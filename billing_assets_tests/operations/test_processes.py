@@ -148,7 +148,7 @@ def test_what_a_killed_starter_left_is_found_and_stopped(tmp_path: Path) -> None
 def test_a_pid_that_meanwhile_belongs_to_somebody_else_is_left_alone(
     tmp_path: Path, sleeper: subprocess.Popen[bytes]
 ) -> None:
-    note_process(tmp_path, sleeper.pid)
+    note_process(tmp_path, sleeper.pid, "sleeper")
     notes = tmp_path / "processes.json"
     created = str(psutil.Process(sleeper.pid).create_time())
     notes.write_text(notes.read_text().replace(created, "1.0"))
@@ -160,7 +160,7 @@ def test_notes_of_several_starters_of_processes_are_kept_side_by_side(
     tmp_path: Path, sleeper: subprocess.Popen[bytes]
 ) -> None:
     """The sandbox is noted before the daemon starts; neither note may replace the other."""
-    note_process(tmp_path, sleeper.pid)
+    note_process(tmp_path, sleeper.pid, "sleeper")
     with started(tmp_path, {"sleeper": SLEEPER}):
         assert stop_noted(tmp_path) == 2
     assert sleeper.wait(10) is not None
