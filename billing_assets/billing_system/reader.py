@@ -34,6 +34,7 @@ from billing_assets.billing_system.queries import (
     APPLICATIONS_FILE,
     DOCUMENTS_FILE,
     LINES_FILE,
+    Dates,
     Queries,
     Statement,
     applications_by_id,
@@ -41,22 +42,36 @@ from billing_assets.billing_system.queries import (
     column_names,
     headers_by_id,
     headers_without_id,
+    ids_by_date,
     ids_created_since,
     lines_by_id,
     load_queries,
     shipped_queries,
 )
-from billing_assets.billing_system.totals import MonthTotal, fingerprint, month_totals, months, orphan_lines
+from billing_assets.billing_system.totals import (
+    MonthTallies,
+    MonthTotal,
+    Tally,
+    fingerprint,
+    month_totals,
+    months,
+    orphan_lines,
+    tallies,
+)
 from billing_assets.domain.documents import Application, Document, Line
 
 __all__ = [
     "CHUNK",
     "BadDocument",
+    "Dates",
+    "MonthTallies",
     "MonthTotal",
     "Queries",
     "SourceError",
+    "Tally",
     "check_columns",
     "connect_source",
+    "dated_document_ids",
     "digests",
     "documents_without_id",
     "fingerprint",
@@ -70,6 +85,7 @@ __all__ = [
     "read_documents",
     "shipped_queries",
     "source_now",
+    "tallies",
 ]
 
 CHUNK = 1000
@@ -108,7 +124,15 @@ def new_document_ids(conn: Connection, queries: Queries, since: datetime | None)
     Documents may be read on `conn` between two lists: PostgreSQL serves the ids from a cursor, other engines on a
     connection of their own. A header without an id that can be asked for is in `documents_without_id`.
     """
-    query = ids_created_since(queries, conn.dialect, since)
+    return _ids(conn, ids_created_since(queries, conn.dialect, since))
+
+
+def dated_document_ids(conn: Connection, queries: Queries, dates: Dates) -> Iterator[list[str]]:
+    """The same for documents by their date, whenever they were created."""
+    return _ids(conn, ids_by_date(queries, conn.dialect, dates))
+
+
+def _ids(conn: Connection, query: Statement) -> Iterator[list[str]]:
     postgresql = conn.dialect.name == "postgresql"
     with (
         nullcontext(conn) if postgresql else connect_source(conn.engine) as streaming,

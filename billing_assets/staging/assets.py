@@ -11,6 +11,11 @@ from billing_assets.staging.corrections.voids import judge_held
 from billing_assets.staging.staging import stage
 from billing_assets.staging.store import waiting_credits
 
+ASKED_BY = "billing/asked_by"
+"""Tag of runs that a sensor or schedule asked for. A run without it was started by a person, who fixed something."""
+OFTEN = frozenset({"newly_closed", "stage_several_times_a_day"})
+"""Who asks for a staging that looks only at what is new, may change or was posted lately. Any other is a whole one."""
+
 REASONS = dg.AssetCheckSpec(
     "every_stuck_document_has_a_reason",
     asset="staged_invoices",
@@ -73,13 +78,21 @@ COLUMNS = dg.TableSchema(
     "the next staging.",
 )
 def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
-    """Stages what is new or changed, in one transaction with the watermark."""
+    """Stages what is new or changed, in one transaction with the watermark; then compares months with their source."""
     settings = billing.settings
+    whole = context.run.tags.get(ASKED_BY) not in OFTEN
     name = settings.source.name
     with billing.state() as connection:
         with billing.billing_system() as source:
             result = stage(
-                connection, source, billing.queries, name, billing.validation, settings.staging, context.run.run_id
+                connection,
+                source,
+                billing.queries,
+                name,
+                billing.validation,
+                settings.staging,
+                context.run.run_id,
+                whole=whole,
             )
         judge_held(connection, name, billing.validation)
         waiting = waiting_credits(connection, name)
@@ -91,6 +104,9 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
     context.log_event(dg.AssetObservation(billing_invoices.key, metadata={"documents_read": result.counts["read"]}))
     metadata: dict[str, dg.MetadataValue | int | str] = {
         **{f"documents_{what}": count for what, count in result.counts.items()},
+        "months_compared": "all that are not closed for good"
+        if result.compared is None
+        else ", ".join(result.compared) or "none: the totals agree",
         "watermark": result.watermark.isoformat(timespec="seconds"),
         "dagster/row_count": sum(row["documents"] for row in totals),
         "states": typed_table(totals, ["state", "kind", "currency", "documents", "total"]),

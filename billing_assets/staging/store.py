@@ -363,18 +363,26 @@ def finish(
     since: datetime | None,
     moved_to: datetime,
     counts: dict[str, int],
-) -> None:
-    """Moves the watermark and notes the run, in the transaction of the rows they cover."""
+) -> int:
+    """Moves the watermark and notes the run, in the transaction of the rows they cover. Returns the note's number."""
     connection.execute(
         """
         insert into billing.watermarks (source, last_successful_run_at) values (%(source)s, %(to)s)
         on conflict (source) do update set last_successful_run_at = excluded.last_successful_run_at""",
         {"source": source, "to": moved_to},
     )
-    connection.execute(
-        "insert into billing.staging_runs (source, run_id, since, watermark, counts) values (%s, %s, %s, %s, %s)",
+    (row,) = connection.execute(
+        """
+        insert into billing.staging_runs (source, run_id, since, watermark, counts) values (%s, %s, %s, %s, %s)
+        returning id""",
         [source, run_id, since, moved_to, Jsonb(counts)],
-    )
+    ).fetchall()
+    return int(row["id"])
+
+
+def note_counts(connection: Connection, run: int, counts: dict[str, int]) -> None:
+    """Adds to the note of a run what it found afterwards."""
+    connection.execute("update billing.staging_runs set counts = %s where id = %s", [Jsonb(counts), run])
 
 
 def totals_by_state(connection: Connection, source: str) -> list[dict[str, Any]]:

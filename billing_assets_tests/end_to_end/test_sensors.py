@@ -124,6 +124,16 @@ def test_a_newly_closed_document_is_asked_for_once(system: System) -> None:
     assert isinstance(system.look("newly_closed"), dg.SkipReason)
 
 
+def test_a_document_that_is_imported_with_an_old_creation_date_is_noticed_and_staged(system: System) -> None:
+    ready(system, "500001")
+    system.look("newly_closed")
+    insert_document(system.source, "500002", created_at=datetime(2010, 11, 5, tzinfo=UTC))
+    asked = system.look("newly_closed")
+    assert isinstance(asked, dg.RunRequest)
+    assert system.run("stage", tags=asked.tags).success
+    assert system.states() == {"500001": "ready", "500002": "ready"}
+
+
 def test_a_staging_that_failed_is_asked_for_again_after_a_while(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
