@@ -20,6 +20,7 @@ from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.governance import heed_governance
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
+from billing_assets.netsuite.recheck import Recheck
 from billing_assets.receivables.late_fee_rules import LateFeeRules, load_rules
 from billing_assets.settings import Settings, SettingsError, variable
 from billing_assets.staging.staging import Validation
@@ -143,6 +144,11 @@ class Runtime:
         """A connection to the billing database."""
         with connect_source(self.source) as connection:
             yield connection
+
+    def recheck(self) -> Recheck:
+        """The comparison with the billing system that a run makes of its batch before it sends anything."""
+        name, seconds = self.settings.source.name, self.settings.netsuite.outage_seconds
+        return Recheck(name, self.billing_system, lambda: self.queries, seconds)
 
 
 def validation_of(mapping: NetSuiteMapping, late: LateDocuments = "hold") -> Validation:

@@ -38,19 +38,19 @@ def digests(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[str,
     if not computes_digests(conn) or not ids:
         return {}
     try:
-        return all_digests(conn, queries, ids)
+        with conn.begin_nested():  # PostgreSQL would refuse everything after an error
+            return all_digests(conn, queries, ids)
     except (ValueRefused, Unreadable):
         return {}  # reading finds the document and says what is wrong with it
 
 
 def all_digests(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[str, bytes]:
     """The same in one query, of an engine that computes them. Raises ValueRefused or Unreadable where it fails at a
-    value."""
+    value; then the transaction is of no more use."""
     files = [file for file, _, _ in tables(queries)]
     sums = [_sums(table, conn, ids, place) for place, (_, table, _) in enumerate(tables(queries))]
     parts: dict[str, list[str]] = {}
-    with conn.begin_nested(), asking(conn, f"{', '.join(files[:-1])} or {files[-1]}"):
-        # PostgreSQL would refuse everything after an error, but for the savepoint
+    with asking(conn, f"{', '.join(files[:-1])} or {files[-1]}"):
         rows = conn.execute(union_all(*sums)).all()
     for place, document_id, *found in sorted(rows, key=itemgetter(0)):
         parts.setdefault(contract.text(document_id), []).append(f"{files[place]} {found}")

@@ -22,6 +22,7 @@ from sqlalchemy import (
     column,
     false,
     func,
+    literal_column,
     make_url,
     or_,
     select,
@@ -206,6 +207,16 @@ def applications_by_id(sql: str, dialect: Dialect, ids: Sequence[str]) -> Statem
     """What the documents with one of the ids (at most 1,000) are applied to, in no order."""
     applications = applications_table(sql)
     return all_columns(applications).where(is_one_of(applications.c.document_id, dialect, ids))
+
+
+def headers_with_applications(queries: Queries, sql: str, dialect: Dialect, ids: Sequence[str]) -> Statement:
+    """Documents with one of the ids, each once for every invoice that it is applied to: three columns more, which are
+    NULL for one that is applied to none."""
+    documents, applied = documents_table(queries), applications_table(sql)
+    columns = (applied.c[one.name].label(f"applied_{one.name}") for one in APPLICATION_COLUMNS)
+    both = documents.outerjoin(applied, applied.c.document_id == documents.c.document_id)
+    query = select(literal_column("documents.*"), *columns).select_from(both)
+    return query.where(is_one_of(documents.c.document_id, dialect, ids))
 
 
 def ids_created_since(queries: Queries, dialect: Dialect, since: datetime | None) -> Statement:

@@ -85,18 +85,21 @@ def newly_closed_sensor(settings: Settings) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING
         if settings.staging.detect_seconds
         else dg.DefaultSensorStatus.STOPPED,
-        description="Looks at the billing database's counts and asks for a staging when they changed.",
+        description="Looks at the billing database's counts and asks for a staging when they changed, or when "
+        "documents that changed before they were sent wait for one.",
     )
     def newly_closed(
         context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
     ) -> dg.RunRequest | dg.SkipReason:
         with billing.state() as connection:
             last_run = store.last_run(connection, billing.settings.source.name)
+            sent_back = store.sent_back(connection, billing.settings.source.name)
         with billing.billing_system() as source:
             seen = fingerprint(source, billing.queries, None)
         asked = Asked.read(context.cursor)
         lately_asked = asked and 0 <= time.time() - asked.at < _ASK_AGAIN_SECONDS  # below 0: the clock was set back
-        if asked and asked.seen == seen and (last_run > asked.last_run or lately_asked):
+        answered = asked and last_run > asked.last_run and not sent_back
+        if asked and asked.seen == seen and (answered or lately_asked):
             return dg.SkipReason("Nothing appeared or closed since the last look.")
         # An old one may be dead without Dagster knowing (a power cut); two stagings at once wait for one another.
         lately = datetime.now(UTC) - timedelta(seconds=_ASK_AGAIN_SECONDS)

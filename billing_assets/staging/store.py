@@ -436,6 +436,18 @@ def held(connection: Connection, code: str | None = None) -> list[dict[str, Any]
     ).fetchall()
 
 
+def sent_back(connection: Connection, source: str) -> bool:
+    """Whether documents wait for a staging that changed in the billing system before they were sent."""
+    row = connection.execute(
+        """
+        select from billing.staged_invoices
+        where source = %s and state = 'held' and judged_under is null
+          and findings @> '[{"code": "CHANGED_SINCE_STAGING"}]' limit 1""",
+        [source],
+    ).fetchone()
+    return row is not None
+
+
 def waiting_credits(
     connection: Connection, source: str | None = None, *, invoice_batch: str | None = None
 ) -> list[dict[str, Any]]:
