@@ -83,12 +83,9 @@ def find(
     noted = _noted(connection, name)
     looked_at = {one for one in {*counted, *noted} if whole or one == UNDATED or one > (hard_through or "")}
     changed = frozenset(one for one in looked_at if _json(counted.get(one, {})) != noted.get(one, ({}, {}))[0])
-    held = _held(connection, name, changed)
+    held = held_tallies(connection, name, changed)
     differing = {
-        # what cannot be read is held without its date, so those without a date are few and nothing is counted
-        one
-        for one in changed
-        if one == UNDATED or _unexplained(counted.get(one, {}), held.get(one, {})) != noted.get(one, ({}, {}))[1]
+        one for one in changed if _unexplained(counted.get(one, {}), held.get(one, {})) != noted.get(one, ({}, {}))[1]
     }
     if whole:
         closed = frozenset(one for one in differing - {UNDATED} if one <= (hard_through or ""))
@@ -134,7 +131,7 @@ def note(connection: Connection, name: str, comparison: Comparison) -> None:
         )
     if comparison.counted is None or not comparison.changed:
         return
-    held = _held(connection, name, comparison.changed)
+    held = held_tallies(connection, name, comparison.changed)
     rows = [
         [name, one, Jsonb(_json(there)), Jsonb(_unexplained(there, held.get(one, {})))]
         for one in sorted(comparison.changed)
@@ -166,8 +163,12 @@ def _noted(connection: Connection, source: str) -> dict[str, tuple[_Noted, _Note
     return {row["month"]: (row["tallies"], row["unexplained"]) for row in rows}
 
 
-def _held(connection: Connection, source: str, months: Collection[str]) -> reader.MonthTallies:
-    """What staging holds of months (by the document date), as it believes the billing system to have it."""
+def held_tallies(connection: Connection, source: str, months: Collection[str]) -> reader.MonthTallies:
+    """What staging holds of months (by the document date), as it believes the billing system to have it.
+
+    Nothing of `UNDATED`: what cannot be read is held without its date, so the two cannot be compared, and any change
+    there has those documents compared. They are few.
+    """
     rows = connection.execute(
         """
         with wanted as (select unnest(%(months)s::text[]) as month),

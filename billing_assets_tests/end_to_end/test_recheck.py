@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from sqlalchemy import Connection, Engine, event, make_url
+from structlog.testing import capture_logs
 
 from billing_assets.staging.corrections.voids import confirm
 from billing_assets_tests.builders import (
@@ -211,6 +212,21 @@ def test_what_may_be_in_netsuite_is_looked_up_and_what_is_proven_absent_is_compa
         assert staged(system.state, "500002")["drift"]["source_status"] == "open"
 
 
+def test_what_may_be_in_netsuite_is_not_compared_whatever_the_billing_system_says_of_it(
+    state_url: str, database: str, sandbox: Any, sandbox_account: Any, tmp_path: Any
+) -> None:
+    with open_system(state_url, database, sandbox, sandbox_account, tmp_path, max_request_seconds=900) as system:
+        key, (unknown, *_) = planned(system, "500001", "500002", "500003")
+        system.account.switch(faults=[{"fault": "drop_without_commit", "external_ids": ["INV-500001"], "next": 1}])
+        system.post(key)
+        assert system.states() == {"500001": "posting", "500002": "posted", "500003": "posted"}
+        change_document(system.source, unknown, status="open")
+        with asked(system) as queries:
+            result = system.post(key)
+        assert "1 of unknown outcome" in str(failure(result, "netsuite_invoices").user_failure_data.description)
+        assert (system.states()["500001"], queries) == ("posting", [])
+
+
 def wait_for(condition: Callable[[], Any], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -261,11 +277,12 @@ def test_a_run_waits_for_a_billing_system_that_is_away_for_a_moment(
         shut(system, database)
         results: list[Any] = []
         run = threading.Thread(target=lambda: results.append(system.post(key, by_sensor=True)))
-        run.start()
-        try:
-            wait_for(lambda: "locked" in system.states().values())
-        finally:
-            reopen(system, database)
-            run.join()
+        with capture_logs() as logs:
+            run.start()
+            try:
+                wait_for(lambda: any(one["event"] == "billing_system_unreachable" for one in logs))
+            finally:
+                reopen(system, database)
+                run.join()
         assert results[0].success
         assert set(system.states().values()) == {"posted"}

@@ -184,7 +184,9 @@ def test_what_cannot_be_read_does_not_have_its_month_compared_again_and_again(be
     assert often(bench).compared == ("2010-11",)
     assert often(bench).compared == ()
     assert compared(bench)["2010-11"]["unexplained"] == {"closed": [1, None]}
-    insert_document(bench.source, "2", created_at=LONG_AGO)  # and does not hide what comes beside it
+    insert_document(bench.source, "new")
+    assert often(bench).compared == ()
+    insert_document(bench.source, "2", created_at=LONG_AGO)  # and it does not hide what comes beside it
     assert often(bench).compared == ("2010-11",)
     assert bench.states()["2"] == "ready"
 
@@ -235,6 +237,7 @@ def test_a_posted_document_that_is_opened_again_voided_or_deleted_shows_by_its_m
         "deleted": "missing",
     }
     assert [one.number for one in corrections(bench.state, undecided_only=True)] == ["voided"]
+    assert compared(bench)["2010-11"]["unexplained"] == {}, "all of it is known now"
     assert often(bench).compared == ()
     close_document(bench.source, opened)
     close_document(bench.source, voided)
