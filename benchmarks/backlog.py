@@ -121,4 +121,4 @@ def post(key: str) -> None:
         holding(url, connection, key, run_id, settings, retry_rejected=False) as lease,
         found.lanes() as lanes,
     ):
-        post_through_outages(url, found.netsuite, lanes, found.mapping, lease, settings)
+        post_through_outages(url, found.netsuite, lanes, found.mapping, lease, settings, found.recheck())

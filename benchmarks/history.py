@@ -27,10 +27,13 @@ from billing_assets.alerts.watch import look
 from billing_assets.batches import store, unlocking
 from billing_assets.batches.automation import plan_batches_sensor
 from billing_assets.batches.planning import plan
+from billing_assets.billing_system.queries import Dates
+from billing_assets.domain.periods import first_day
 from billing_assets.operations.status import status
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
 from billing_assets.settings_sections import BatchSettings
+from billing_assets.staging import months
 from billing_assets.staging import store as staging
 from billing_assets.state.database import Connection, connect, libpq_url
 
@@ -227,6 +230,22 @@ def poll(history: History) -> float:
         return _milliseconds(lambda: deque(staging.polled(connection, "billing", b"", days), maxlen=0))
 
 
+def night(history: History) -> float:
+    """What staging reads of our own tables to compare the newest month, all earlier ones being closed for good: what is
+    posted of it, whether each of its ids is known, and its totals."""
+    newest, before = "2025-12", "2025-11"
+    dates = Dates(since=first_day(newest), months=frozenset({newest}))
+    comparison = months.Comparison(dates, None, frozenset({newest}), True, before)
+
+    def once() -> None:
+        for chunk in months.posted_long_ago(connection, "billing", comparison, 0):
+            staging.unknown(connection, "billing", [one.document_id for one in chunk], 0)
+        months.held_tallies(connection, "billing", comparison.changed)
+
+    with connect(history.url) as connection, connection.transaction():
+        return _milliseconds(once)
+
+
 @contextmanager
 def _planned(connection: Connection) -> Iterator[list[str]]:
     keys = plan(connection, _SETTINGS)
@@ -264,6 +283,7 @@ _WORK: dict[str, tuple[str, Callable[[History], float]]] = {
     "status": ("`billing status`", look_at_status),
     "watch": ("a look of the watch", watch),
     "poll": ("what staging reads of its own table", poll),
+    "night": ("what the nightly comparison of an open month reads of our tables", night),
 }
 
 

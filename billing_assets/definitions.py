@@ -23,7 +23,7 @@ from billing_assets.retention.automation import keep_small_schedule, retention
 from billing_assets.runtime import Runtime
 from billing_assets.settings import load_settings
 from billing_assets.staging.assets import staged_invoices
-from billing_assets.staging.automation import newly_closed_sensor, stage_job, staging_schedule
+from billing_assets.staging.automation import newly_closed_sensor, stage_job, staging_schedule, whole_schedule
 
 
 def _without_look_over(*assets: dg.AssetsDefinition) -> dg.AssetSelection:
@@ -92,6 +92,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
         ],
         schedules=[
             staging_schedule(settings),
+            whole_schedule,
             unlock_schedule,
             close_schedule(settings),
             receivables_schedule(settings),

@@ -24,6 +24,7 @@ from billing_assets.netsuite.governance import heed_governance
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.netsuite.mapping_file import MappingError, read_prefixes
+from billing_assets.netsuite.recheck import Recheck
 from billing_assets.netsuite.wire import named
 from billing_assets.receivables.late_fee_rules import LateFeeRules, load_rules
 from billing_assets.recovery import compared_journal
@@ -189,6 +190,11 @@ class Runtime:
                 with self.state() as ours:
                     bindings.compare_source(ours, self.settings.source.name, found)
             yield connection
+
+    def recheck(self) -> Recheck:
+        """The comparison with the billing system that a run makes of its batch before it sends anything."""
+        name, seconds = self.settings.source.name, self.settings.netsuite.outage_seconds
+        return Recheck(name, self.billing_system, lambda: self.queries, seconds)
 
 
 def validation_of(mapping: NetSuiteMapping, late: LateDocuments = "hold") -> Validation:

@@ -74,7 +74,12 @@ class StagingSettings(Section):
         1440,
         description="How far behind the watermark new documents are looked for again (late commits, clock skew)",
     )
-    drift_days: int = Field(45, ge=0, description="How long after posting a document is still compared with the source")
+    drift_days: int = Field(
+        45,
+        ge=0,
+        description="How long after posting a document is compared at every staging; later it is every night, and when "
+        "its month's totals differ",
+    )
     detect_seconds: int = Field(
         60,
         ge=0,

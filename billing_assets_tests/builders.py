@@ -232,6 +232,7 @@ def stage_now(
     settings: StagingSettings | None = None,
     run_id: str = "test",
     during: Callable[[Document], None] | None = None,
+    whole: bool = False,
 ) -> StagingResult:
     """One staging of the sample billing database at `source_url`, over the read-only engine of the product.
 
@@ -257,6 +258,7 @@ def stage_now(
                 rules,
                 settings or StagingSettings(),
                 run_id,
+                whole=whole,
             )
     finally:
         engine.dispose()

@@ -10,10 +10,7 @@ from billing_assets.batches.lease import Patience, take
 from billing_assets.batches.partitions import batches
 from billing_assets.presentation import money
 from billing_assets.runtime import Runtime
-from billing_assets.staging.assets import staged_invoices
-
-ASKED_BY = "billing/asked_by"
-"""Tag of runs that a sensor asked for. A run without it was started by a person, who has mended something."""
+from billing_assets.staging.assets import ASKED_BY, staged_invoices
 
 
 class Manner(TypedDict):

@@ -5,12 +5,12 @@ from collections.abc import Collection
 
 import dagster as dg
 
-from billing_assets.batches.assets import ASKED_BY
 from billing_assets.batches.partitions import batches, partition_of
 from billing_assets.batches.planning import plan, runs_wanted
 from billing_assets.batches.unlocking import unlock_stale
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
+from billing_assets.staging.assets import ASKED_BY
 from billing_assets.state.database import Connection
 from billing_assets.state.presence import missed
 

@@ -6,9 +6,10 @@ does that beside its own data and sends 16 bytes a document instead of all its l
 
 import hashlib
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, cast, func, literal_column, select
+from sqlalchemy import Connection, cast, func, literal, literal_column, select, union_all
 from sqlalchemy.sql.selectable import Subquery
 from sqlalchemy.types import String
 
@@ -20,6 +21,12 @@ from billing_assets.billing_system.queries import Queries, Statement, is_one_of,
 _FIRST_VERSION = (11,)  # of PostgreSQL, with hashtextextended()
 
 
+def computes_digests(conn: Connection) -> bool:
+    """Whether the engine computes digests."""
+    version = getattr(conn.dialect, "server_version_info", None) or ()
+    return conn.dialect.name == "postgresql" and version >= _FIRST_VERSION
+
+
 def digests(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[str, bytes]:
     """16 bytes for each document with one of these ids (at most 1,000) that change when its header, a line or what it
     is applied to does.
@@ -28,29 +35,37 @@ def digests(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[str,
     Empty where the engine computes none, or fails at a value: then the documents must be read. Raises QueryFailed,
     CannotConnect.
     """
-    version = getattr(conn.dialect, "server_version_info", None) or ()
-    if conn.dialect.name != "postgresql" or version < _FIRST_VERSION or not ids:
+    if not computes_digests(conn) or not ids:
         return {}
-    parts: dict[str, list[str]] = {}
     try:
         with conn.begin_nested():  # PostgreSQL would refuse everything after an error
-            for file, table, _ in tables(queries):
-                with asking(conn, file):
-                    rows = conn.execute(_sums(table, conn, ids)).all()
-                for document_id, *sums in rows:
-                    parts.setdefault(contract.text(document_id), []).append(f"{file} {sums}")
+            return all_digests(conn, queries, ids)
     except (ValueRefused, Unreadable):
         return {}  # reading finds the document and says what is wrong with it
+
+
+def all_digests(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[str, bytes]:
+    """The same in one query, of an engine that computes them. Raises ValueRefused or Unreadable where it fails at a
+    value; then the transaction is of no more use."""
+    files = [file for file, _, _ in tables(queries)]
+    sums = [_sums(table, conn, ids, place) for place, (_, table, _) in enumerate(tables(queries))]
+    parts: dict[str, list[str]] = {}
+    with asking(conn, f"{', '.join(files[:-1])} or {files[-1]}"):
+        rows = conn.execute(union_all(*sums)).all()
+    for place, document_id, *found in sorted(rows, key=itemgetter(0)):
+        parts.setdefault(contract.text(document_id), []).append(f"{files[place]} {found}")
     return {
         document_id: hashlib.blake2b("\n".join(found).encode(), digest_size=16).digest()
         for document_id, found in parts.items()
     }
 
 
-def _sums(table: Subquery, conn: Connection, ids: Sequence[str]) -> Statement:
+def _sums(table: Subquery, conn: Connection, ids: Sequence[str], place: int) -> Statement:
     row = cast(literal_column(f"{table.name}.*"), String())  # every column, further ones included
     key = table.c.document_id
     # offset 0 keeps PostgreSQL from making each row's text anew for each of its hashes: that is most of the work
-    texts = select(key, row.label("row")).where(is_one_of(key, conn.dialect, ids)).offset(0).subquery("texts")
+    texts = select(key, row.label("row")).where(is_one_of(key, conn.dialect, ids)).offset(0).subquery(f"texts{place}")
     hashes: list[Any] = [cast(func.sum(func.hashtextextended(texts.c.row, seed)), String()) for seed in (0, 1)]
-    return select(texts.c.document_id, func.count(), *hashes).group_by(texts.c.document_id)
+    # one type in all of the queries; a cast to text would take the blanks of a CHAR column away
+    name = func.format("%s", texts.c.document_id)
+    return select(literal(place), name, func.count(), *hashes).group_by(texts.c.document_id)

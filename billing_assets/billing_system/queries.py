@@ -2,24 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Date,
     DateTime,
     Dialect,
     Select,
     String,
     Unicode,
+    and_,
     any_,
     bindparam,
     cast,
     column,
     false,
     func,
+    literal_column,
     make_url,
     or_,
     select,
@@ -37,6 +40,7 @@ from billing_assets.billing_system.contract import (
     Column,
 )
 from billing_assets.billing_system.errors import ColumnsWrong, QueriesMissing, asking
+from billing_assets.domain.periods import first_day, following, month_of
 from billing_assets.shipped import shipped
 
 DOCUMENTS_FILE, LINES_FILE = "documents.sql", "lines.sql"
@@ -61,6 +65,27 @@ class Queries:
     services: str | None = None
     applications: str | None = None
     contacts: str | None = None
+
+
+@dataclass(frozen=True)
+class Dates:
+    """Documents by their date: from a day on, and of single months (`YYYY-MM`). What has no date that can be read is
+    always among them. `everything`: whatever date they have."""
+
+    since: date | None = None
+    months: frozenset[str] = frozenset()
+    everything: bool = False
+
+    def spans(self) -> list[tuple[date, date | None]]:
+        """The months as spans of days, the end not included (None: the last day that there is); months in a row are
+        one."""
+        found: list[tuple[date, date | None]] = []
+        for month in sorted(self.months):
+            first, end = first_day(month), None if month == month_of(date.max) else first_day(following(month))
+            if found and found[-1][1] == first:
+                first = found.pop()[0]
+            found.append((first, end))
+        return found
 
 
 def load_queries(folder: Path) -> Queries:
@@ -184,6 +209,16 @@ def applications_by_id(sql: str, dialect: Dialect, ids: Sequence[str]) -> Statem
     return all_columns(applications).where(is_one_of(applications.c.document_id, dialect, ids))
 
 
+def headers_with_applications(queries: Queries, sql: str, dialect: Dialect, ids: Sequence[str]) -> Statement:
+    """Documents with one of the ids, each once for every invoice that it is applied to: three columns more, which are
+    NULL for one that is applied to none."""
+    documents, applied = documents_table(queries), applications_table(sql)
+    columns = (applied.c[one.name].label(f"applied_{one.name}") for one in APPLICATION_COLUMNS)
+    both = documents.outerjoin(applied, applied.c.document_id == documents.c.document_id)
+    query = select(literal_column("documents.*"), *columns).select_from(both)
+    return query.where(is_one_of(documents.c.document_id, dialect, ids))
+
+
 def ids_created_since(queries: Queries, dialect: Dialect, since: datetime | None) -> Statement:
     """Ids of documents created at or after `since`; one without a creation time counts as new, so that it is found."""
     documents = documents_table(queries)
@@ -191,6 +226,31 @@ def ids_created_since(queries: Queries, dialect: Dialect, since: datetime | None
     if since is None:
         return query
     return query.where(or_(created_since(documents, dialect, since), documents.c.created_at.is_(None)))
+
+
+def ids_by_date(queries: Queries, dialect: Dialect, dates: Dates) -> Statement:
+    """Ids of documents by their date, whenever they were created."""
+    documents = documents_table(queries)
+    query = select(documents.c.document_id)
+    return query if dates.everything else query.where(is_dated(documents, dialect, dates))
+
+
+def is_dated(documents: Subquery, dialect: Dialect, dates: Dates) -> ColumnElement[bool]:
+    """The date is one of these, or none that belongs to any month: NULL, infinite, before Christ."""
+    day = documents.c.document_date
+    wanted: list[ColumnElement[bool]] = [day.is_(None)]
+    if dialect.name == "postgresql":  # no other engine has such dates, and some have types that end before 0001-01-01
+        wanted += [day < _day("earliest", date.min), day > _day("latest", date.max)]
+    if dates.since is not None:
+        wanted.append(day >= _day("since_day", dates.since))
+    for place, (first, end) in enumerate(dates.spans()):
+        begun = day >= _day(f"first_{place}", first)
+        wanted.append(begun if end is None else and_(begun, day < _day(f"end_{place}", end)))
+    return or_(*wanted)
+
+
+def _day(name: str, value: date) -> ColumnElement[Any]:
+    return bindparam(name, value, Date())
 
 
 def created_since(documents: Subquery, dialect: Dialect, since: datetime) -> ColumnElement[bool]:

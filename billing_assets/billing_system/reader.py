@@ -34,29 +34,45 @@ from billing_assets.billing_system.queries import (
     APPLICATIONS_FILE,
     DOCUMENTS_FILE,
     LINES_FILE,
+    Dates,
     Queries,
     Statement,
     applications_by_id,
     check_columns,
     column_names,
     headers_by_id,
+    headers_with_applications,
     headers_without_id,
+    ids_by_date,
     ids_created_since,
     lines_by_id,
     load_queries,
     shipped_queries,
 )
-from billing_assets.billing_system.totals import MonthTotal, fingerprint, month_totals, months, orphan_lines
+from billing_assets.billing_system.totals import (
+    MonthTallies,
+    MonthTotal,
+    Tally,
+    fingerprint,
+    month_totals,
+    months,
+    orphan_lines,
+    tallies,
+)
 from billing_assets.domain.documents import Application, Document, Line
 
 __all__ = [
     "CHUNK",
     "BadDocument",
+    "Dates",
+    "MonthTallies",
     "MonthTotal",
     "Queries",
     "SourceError",
+    "Tally",
     "check_columns",
     "connect_source",
+    "dated_document_ids",
     "digests",
     "documents_without_id",
     "fingerprint",
@@ -68,8 +84,10 @@ __all__ = [
     "open_source",
     "orphan_lines",
     "read_documents",
+    "read_in_two_queries",
     "shipped_queries",
     "source_now",
+    "tallies",
 ]
 
 CHUNK = 1000
@@ -108,7 +126,15 @@ def new_document_ids(conn: Connection, queries: Queries, since: datetime | None)
     Documents may be read on `conn` between two lists: PostgreSQL serves the ids from a cursor, other engines on a
     connection of their own. A header without an id that can be asked for is in `documents_without_id`.
     """
-    query = ids_created_since(queries, conn.dialect, since)
+    return _ids(conn, ids_created_since(queries, conn.dialect, since))
+
+
+def dated_document_ids(conn: Connection, queries: Queries, dates: Dates) -> Iterator[list[str]]:
+    """The same for documents by their date, whenever they were created."""
+    return _ids(conn, ids_by_date(queries, conn.dialect, dates))
+
+
+def _ids(conn: Connection, query: Statement) -> Iterator[list[str]]:
     postgresql = conn.dialect.name == "postgresql"
     with (
         nullcontext(conn) if postgresql else connect_source(conn.engine) as streaming,
@@ -179,6 +205,22 @@ def read_documents(
     return documents, bad
 
 
+def read_in_two_queries(
+    conn: Connection, queries: Queries, source: str, ids: Sequence[str]
+) -> tuple[list[Document], list[BadDocument]]:
+    """The same for at most 1,000 documents, with no more than two queries. Raises ValueRefused, too: where the engine
+    or its driver fails at a value, it does not find out whose it is."""
+    with _without_cycle_collection():
+        if queries.applications is None:
+            headers = _read_table(conn, headers_by_id(queries, conn.dialect, ids), DOCUMENTS_FILE, DOCUMENT_COLUMNS)
+            applications = None
+        else:
+            both = headers_with_applications(queries, queries.applications, conn.dialect, ids)
+            headers, applications = _read_both(conn, both)
+        lines = _read_table(conn, lines_by_id(queries, conn.dialect, ids), LINES_FILE, LINE_COLUMNS)
+        return _assemble(source, headers, lines, applications)
+
+
 @contextmanager
 def _without_cycle_collection() -> Iterator[None]:
     """Rows make no cycles, but walking them all again and again took 40 % of the reading."""
@@ -235,8 +277,29 @@ def _read_applications(conn: Connection, queries: Queries, ids: Sequence[str]) -
 
 def _read_table(conn: Connection, statement: Statement, file: str, columns: Sequence[Column]) -> _Table:
     with asking(conn, file), conn.execute(statement) as result:
+        return _table(column_names(result.keys()), result.all(), file, columns)
+
+
+def _read_both(conn: Connection, statement: Statement) -> tuple[_Table, _Table]:
+    """Headers, and what they are applied to, from the rows of both together."""
+    with asking(conn, f"{DOCUMENTS_FILE} with {APPLICATIONS_FILE}"), conn.execute(statement) as result:
         names = column_names(result.keys())
         rows = result.all()
+    width = len(APPLICATION_COLUMNS)
+    key = names.index("document_id")
+    applied = [row[-width:] for row in rows if row[-width] is not None]
+    # A header comes once for each invoice that it is applied to; one that is applied to none comes once, unless a join
+    # repeats it.
+    once = {row[key]: row[:-width] for row in rows if row[-width] is not None}
+    headers = [*once.values(), *(row[:-width] for row in rows if row[-width] is None)]
+    application_names = [one.name for one in APPLICATION_COLUMNS]
+    return (
+        _table(names[:-width], headers, DOCUMENTS_FILE, DOCUMENT_COLUMNS),
+        _table(application_names, applied, APPLICATIONS_FILE, APPLICATION_COLUMNS),
+    )
+
+
+def _table(names: list[str], rows: Sequence[Sequence[Any]], file: str, columns: Sequence[Column]) -> _Table:
     if missing := [one.name for one in columns if one.name not in names]:
         raise ColumnsWrong({file: missing}, {})
     if len(set(names)) < len(names):

@@ -76,6 +76,7 @@ RULES: dict[str, Rule] = {
     "APPLICATION_AMOUNT": Rule(_E, "An amount applied to an invoice is not above zero.", "Correct it in the billing system; NULL applies as much as is open."),
     "APPLICATION_REPEATED": Rule(_E, "The credit memo is applied to the same invoice twice.", "Add the amounts up in applications.sql, or correct it in the billing system."),
     "APPLICATION_EXCEEDS_CREDIT": Rule(_E, "The amounts applied add up to more than the credit memo.", _SOURCE),
+    "CHANGED_SINCE_STAGING": Rule(_E, "The billing system changed the document after it was staged, before it was sent.", "Nothing to do; the next staging judges it again."),
     "FIELD_UNREADABLE": Rule(_E, "A field cannot be understood at all.", _SOURCE),
     "DUE_BEFORE_DATE": Rule(_W, "The due date lies before the document's date.", "Check the terms in the billing system."),
 }  # fmt: skip

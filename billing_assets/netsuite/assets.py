@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from platform import node
 from typing import Any
@@ -76,6 +77,11 @@ def netsuite_invoices(
     with billing.state() as connection:  # the one before may have been lost meanwhile
         metadata = batch_metadata(connection, key, result, billing.settings)
         problems = store.batch_problems(connection, key, SHOWN_ROWS)
+    if result.sent_back:
+        context.log.warning(
+            f"{len(result.sent_back)} documents of batch {key} changed in the billing system after they were staged; "
+            "they are held until the next staging has judged them again."
+        )
     # Not asked of the batch: another run may have taken it up in between, to find that nothing is left of it.
     if not problems:
         yield dg.MaterializeResult(metadata=metadata, check_results=[_agreement(context, problems)])
@@ -87,15 +93,18 @@ def netsuite_invoices(
 
 
 def _post(context: dg.AssetExecutionContext, billing: Runtime, connection: Connection) -> PostingResult | None:
-    """Posts under a hold on the batch; None where another run has it and this one is not needed."""
+    """Posts under a hold on the batch what is still as it was staged; None where another run has it and this one is not
+    needed."""
     key, run_id, url, settings = context.partition_key, context.run.run_id, billing.database_url, billing.settings
+    recheck = billing.recheck()
     try:
         with (
             # The batch first: a run that waits for it must not keep lanes from the others.
             holding(url, connection, key, run_id, settings, **manner(context)) as lease,
             billing.lanes() as lanes,
         ):
-            return post_through_outages(url, billing.netsuite, lanes, billing.mapping, lease, settings)
+            result = post_through_outages(url, billing.netsuite, lanes, billing.mapping, lease, settings, recheck)
+            return replace(result, sent_back=tuple(recheck.sent_back))
     except batches_store.LockHeldError as held:
         context.log.info(f"{held} It is at work: this run is not needed.")
         return None
@@ -127,6 +136,7 @@ def batch_metadata(
         "dagster/row_count": sum(row["documents"] for row in totals if row["state"] == "posted"),
         "waiting_credits": table(waiting, ["number", "invoice", "why", "currency", "total"]),
         "applied_less": table(less, ["number", "invoices", "currency", "total", "to_apply", "applied"]),
+        "changed_since_staging": table(({"number": one} for one in result.sent_back), ["number"]),
         "requests_sent": result.sent,
         "seconds": round(result.seconds, 1),
         "reasons": table(store.batch_reasons(connection, partition_key), ["reason", "documents", "currency", "total"]),

@@ -6,7 +6,7 @@ of the lock, and nothing is sent again before NetSuite was asked for it.
 
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from heapq import heappop, heappush
@@ -66,13 +66,19 @@ _RECONNECT_SECONDS = 0.5
 _FOUND = "NetSuite had it before this database first sent it."
 
 
+Check = Callable[[Connection, Lease], None]
+"""A look at a held batch before anything of it is sent: `netsuite.recheck.Recheck`."""
+
+
 @dataclass(frozen=True)
 class PostingResult:
-    """What one run sent: requests that left, seconds on the wall, and why it ended early, if it did."""
+    """What one run sent: requests that left, seconds on the wall, and why it ended early, if it did. `sent_back`:
+    numbers of what was not sent because the billing system had changed it."""
 
     sent: int
     seconds: float
     stopped: str | None
+    sent_back: tuple[str, ...] = ()
 
 
 @dataclass
@@ -110,8 +116,12 @@ def post_batch(
     lease: Lease,
     settings: Settings,
     unwritten: list[Outcome] | None = None,
+    recheck: Check | None = None,
 ) -> PostingResult:
     """Posts what is left of a held batch and reads it back. Sends nothing for a batch that is done.
+
+    `recheck` is called each time before anything is sent, once the open attempts are settled: it takes out of the batch
+    what must not be sent. What it raises ends the run with nothing sent.
 
     `unwritten` is what an earlier call could not write down when it lost the database; after psycopg.OperationalError
     it holds what this one could not. Raises NetSuiteError when NetSuite cannot be asked, StaleLockError when another
@@ -130,7 +140,9 @@ def post_batch(
         progress = _Progress(unbound=ours)
         failure: NetSuiteUnavailable | None = None
         try:
-            _post_what_is_left(connection, client, lanes, mapping, lease, settings, progress, passes == 1, unwritten)
+            _post_what_is_left(
+                connection, client, lanes, mapping, lease, settings, progress, passes == 1, unwritten, recheck
+            )
         except NetSuiteUnavailable as error:
             failure = error
         sent += progress.sent
@@ -150,7 +162,13 @@ def post_batch(
 
 
 def post_through_outages(
-    url: str, client: NetSuiteClient, lanes: Lanes, mapping: NetSuiteMapping, lease: Lease, settings: Settings
+    url: str,
+    client: NetSuiteClient,
+    lanes: Lanes,
+    mapping: NetSuiteMapping,
+    lease: Lease,
+    settings: Settings,
+    recheck: Check | None = None,
 ) -> PostingResult:
     """The same on connections of its own to our database, on a new one as often as one is lost.
 
@@ -162,7 +180,7 @@ def post_through_outages(
         began = time.monotonic()
         try:
             with connect(url, idle_transaction_seconds=settings.batches.lease_seconds) as connection:
-                return post_batch(connection, client, lanes, mapping, lease, settings, unwritten)
+                return post_batch(connection, client, lanes, mapping, lease, settings, unwritten, recheck)
         except psycopg.OperationalError as error:
             lease.check()
             now = time.monotonic()
@@ -183,6 +201,7 @@ def _post_what_is_left(
     progress: _Progress,
     first: bool,
     unwritten: list[Outcome],
+    recheck: Check | None = None,
 ) -> None:
     lanes.refresh(1)  # for the look-up; a run with little to do takes no more than it needs
     settle_open_attempts(connection, client, lanes, mapping, lease, settings, apply_anew=first)
@@ -191,6 +210,8 @@ def _post_what_is_left(
             ahead = found.look(connection, client, mapping, settings.netsuite.read_back_seconds)
         if ahead:
             progress.stopped = found.stop_reason(ahead)
+        elif recheck:  # after the look-up, for what it proves absent is sent, too
+            recheck(connection, lease)
     progress.still_open, progress.given_away = open_amounts(connection, client, lanes, lease)
     with dispatching(client, lanes, settings.netsuite.lanes, lease) as dispatch:
         try:

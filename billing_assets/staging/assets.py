@@ -11,7 +11,11 @@ from billing_assets.staging.corrections.store import corrections
 from billing_assets.staging.corrections.voids import judge_held
 from billing_assets.staging.staging import stage
 from billing_assets.staging.store import waiting_credits
-from billing_assets.state.bindings import bind_source
+
+ASKED_BY = "billing/asked_by"
+"""Tag of runs that a sensor or schedule asked for. A run without it was started by a person, who fixed something."""
+OFTEN = frozenset({"newly_closed", "stage_several_times_a_day"})
+"""Who asks for a staging that looks only at what is new, may change or was posted lately. Any other is a whole one."""
 
 REASONS = dg.AssetCheckSpec(
     "every_stuck_document_has_a_reason",
@@ -75,16 +79,24 @@ COLUMNS = dg.TableSchema(
     "the next staging.",
 )
 def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
-    """Stages what is new or changed, in one transaction with the watermark."""
+    """Stages what is new or changed, in one transaction with the watermark; then compares months with their source."""
     settings = billing.settings
+    whole = context.run.tags.get(ASKED_BY) not in OFTEN
     name = settings.source.name
     with billing.state() as connection:
         queries, validation = billing.queries, billing.validation  # read before a transaction waits for them
         with billing.billing_system() as source:
-            database = identity(source)
-            with connection.transaction():  # the first staging binds the source to its database, or does not happen
-                bind_source(connection, name, database, context.run.run_id)
-                result = stage(connection, source, queries, name, validation, settings.staging, context.run.run_id)
+            result = stage(
+                connection,
+                source,
+                queries,
+                name,
+                validation,
+                settings.staging,
+                context.run.run_id,
+                whole=whole,
+                database=identity(source),
+            )
         judge_held(connection, name, billing.validation)
         waiting = waiting_credits(connection, name)
         proposed = corrections(connection, undecided_only=True)
@@ -95,6 +107,9 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
     context.log_event(dg.AssetObservation(billing_invoices.key, metadata={"documents_read": result.counts["read"]}))
     metadata: dict[str, dg.MetadataValue | int | str] = {
         **{f"documents_{what}": count for what, count in result.counts.items()},
+        "months_compared": "all that are not closed for good"
+        if result.compared is None
+        else ", ".join(result.compared) or "none: the totals agree",
         "watermark": result.watermark.isoformat(timespec="seconds"),
         "dagster/row_count": sum(row["documents"] for row in totals),
         "states": typed_table(totals, ["state", "kind", "currency", "documents", "total"]),

@@ -17,10 +17,11 @@ from billing_assets.domain.documents import CONTRACT, Document, SourceStatus, St
 from billing_assets.domain.periods import ClosedMonths
 from billing_assets.domain.rules import MappingCheck, Policy, finding, state_for, validate
 from billing_assets.settings_sections import StagingSettings
-from billing_assets.staging import holds, store
+from billing_assets.staging import holds, months, store
 from billing_assets.staging.content import applications_json, content_hash, lines_json, only_named
 from billing_assets.staging.corrections.store import propose
 from billing_assets.staging.store import Incoming, Known
+from billing_assets.state.bindings import bind_source
 from billing_assets.state.closed_months import closed_months
 from billing_assets.state.database import Connection, lift_idle_limit, restore_idle_limit, settle_order
 
@@ -52,11 +53,13 @@ class Validation:
 
 @dataclass(frozen=True)
 class StagingResult:
-    """What one staging did. `counts`: read, new, changed, gone, drifted, unreadable (documents each)."""
+    """What one staging did. `counts`: read, new, changed, gone, drifted, unreadable (documents each). `compared`: the
+    months that were compared document by document because their totals differed, or `None` if all open ones were."""
 
     since: datetime | None
     watermark: datetime
     counts: dict[str, int]
+    compared: tuple[str, ...] | None = ()
 
 
 class _Wanted(NamedTuple):
@@ -64,6 +67,10 @@ class _Wanted(NamedTuple):
 
     known: Known | None
     source_digest: bytes | None
+
+
+_Chunks = Iterable[tuple[Mapping[str, Known], Sequence[str]]]
+"""Ids to look at, some at a time, with what we hold of those that we know."""
 
 
 def stage(
@@ -74,64 +81,106 @@ def stage(
     validation: Validation,
     settings: StagingSettings,
     run_id: str,
+    *,
+    whole: bool = False,
+    database: str | None = None,
 ) -> StagingResult:
     """Stages new and changed documents of one source; the same staging twice writes nothing but its own run.
 
     Reads documents created since the watermark (less the overlap) and every one that may still change. The rows, the
-    watermark and the note of the run commit together or not at all. Raises what the reader raises, writing nothing.
+    watermark and the note of the run commit together or not at all. The first one binds the source to its `database`.
+
+    Then, in a transaction of its own, compares document by document the months whose totals are not those of the
+    billing system; with `whole`, and where that was not done for a day, all months that are not closed for good. Raises
+    what the reader raises, writing nothing of the part that it failed in.
     """
+    counts = dict.fromkeys(("read", "new", "changed", "gone", "drifted", "unreadable"), 0)
     with connection.transaction():
         store.serialise(connection, name)
-        validation = validation.heeding(closed_months(connection, validation.policy.closed.late))
+        if database is not None:
+            bind_source(connection, name, database, run_id)
+        judging = validation.heeding(closed_months(connection, validation.policy.closed.late))
         idle_limit = lift_idle_limit(connection)
         watermark = reader.source_now(source)
         last = store.watermark(connection, name)
         # A billing system whose clock was ahead, and is right again, must not hide what appears until it gets there.
         since = min(last, watermark) - timedelta(minutes=settings.overlap_minutes) if last else None
-        store.create_incoming(connection)
-        counts = dict.fromkeys(("read", "new", "changed", "gone", "drifted", "unreadable"), 0)
-        missing: list[str] = []
         stand_ins: list[str] = []
-        take = partial(_take, connection, source, queries, name, validation)
-        chunks = _chunks(connection, source, queries, name, validation.digest, settings, since, stand_ins)
-        for looked_at, unlike in _unlike(source, queries, chunks):
-            absent, bad = take(unlike)
-            missing += absent
-            counts["read"] += looked_at - len(absent)
-            counts["unreadable"] += bad
-        # They cannot be asked for one by one, so as long as we hold some, all of them are read.
-        without_id = reader.documents_without_id(source, queries, None if stand_ins else since)
-        _copy(connection, [_unreadable(one, validation) for one in without_id])
-        missing += sorted(set(stand_ins) - {one.document_id for one in without_id})
-        counts["read"] += len(without_id)
-        counts["unreadable"] += len(without_id)
-        store.drop_repeated(connection)
-        beside = store.beside(connection, name, missing)
-        for _, unlike in _unlike(source, queries, (({}, ids) for ids in beside)):
-            take(unlike)
-        restore_idle_limit(connection, idle_limit)
-        settle_order(connection, merging=True)
-        gone = store.mark_gone(connection, name, missing)  # first: a document is no duplicate of one that went
-        store.keep_external_ids(connection, name)
-        store.add_cross_findings(
-            connection,
-            name,
-            finding("DUPLICATE_NUMBER", "number", "", "Other documents with this number have the ids "),
-            finding("CREDIT_TARGET_UNKNOWN", "applies_to", "", "No such invoice is in NetSuite or on its way."),
-            finding("MAY_BE_IN_NETSUITE", "number", "", "It may be what NetSuite has as "),
-        )
-        holds.add_to_incoming(connection, name)
-        for part in (gone, store.merge(connection, name)):
-            for what, count in part.items():
-                counts[what] += count
-        propose(connection, name)
-        store.finish(connection, name, run_id, since, watermark, counts)
-    log.info("staged", source=name, since=since, watermark=watermark, **counts)
-    return StagingResult(since, watermark, counts)
+        chunks = _chunks(connection, source, queries, name, judging.digest, settings, since, stand_ins)
+        _take_over(connection, source, queries, name, judging, idle_limit, chunks, stand_ins, since, counts)
+        run = store.finish(connection, name, run_id, since, watermark, counts)
+    with connection.transaction():
+        store.serialise(connection, name)
+        closed = closed_months(connection, validation.policy.closed.late)
+        idle_limit = lift_idle_limit(connection)
+        whole = whole or last is None or months.is_due(connection, name)
+        comparison = months.find(connection, source, queries, name, closed.hard_through, whole=whole)
+        if comparison.dates is not None and last is not None:  # the first staging has just read everything
+            chunks = _chunks_of(connection, source, queries, name, settings, comparison)
+            judging = validation.heeding(closed)
+            _take_over(connection, source, queries, name, judging, idle_limit, chunks, [], None, counts)
+            store.note_counts(connection, run, counts)
+        months.note(connection, name, comparison)
+    compared = None if whole else tuple(sorted(comparison.dates.months)) if comparison.dates else ()
+    log.info("staged", source=name, since=since, watermark=watermark, compared=compared, **counts)
+    return StagingResult(since, watermark, counts, compared)
+
+
+def _take_over(
+    connection: Connection,
+    source: sqlalchemy.Connection,
+    queries: reader.Queries,
+    name: str,
+    validation: Validation,
+    idle_limit: str,
+    chunks: _Chunks,
+    stand_ins: list[str],
+    since: datetime | None,
+    counts: dict[str, int],
+) -> None:
+    """Looks at documents and merges what is not as we hold it; adds to `counts`.
+
+    Of those without an id all are read that were created since `since` (None: all of them). `stand_ins` may be filled
+    while the chunks are made.
+    """
+    store.create_incoming(connection)
+    missing: list[str] = []
+    take = partial(_take, connection, source, queries, name, validation)
+    for looked_at, unlike in _unlike(source, queries, chunks):
+        absent, bad = take(unlike)
+        missing += absent
+        counts["read"] += looked_at - len(absent)
+        counts["unreadable"] += bad
+    # They cannot be asked for one by one, so as long as we hold some, all of them are read.
+    without_id = reader.documents_without_id(source, queries, None if stand_ins else since)
+    _copy(connection, [_unreadable(one, validation) for one in without_id])
+    missing += sorted(set(stand_ins) - {one.document_id for one in without_id})
+    counts["read"] += len(without_id)
+    counts["unreadable"] += len(without_id)
+    store.drop_repeated(connection)
+    beside = store.beside(connection, name, missing)
+    for _, unlike in _unlike(source, queries, (({}, ids) for ids in beside)):
+        take(unlike)
+    restore_idle_limit(connection, idle_limit)
+    settle_order(connection, merging=True)
+    gone = store.mark_gone(connection, name, missing)  # first: a document is no duplicate of one that went
+    store.keep_external_ids(connection, name)
+    store.add_cross_findings(
+        connection,
+        name,
+        finding("DUPLICATE_NUMBER", "number", "", "Other documents with this number have the ids "),
+        finding("CREDIT_TARGET_UNKNOWN", "applies_to", "", "No such invoice is in NetSuite or on its way."),
+        finding("MAY_BE_IN_NETSUITE", "number", "", "It may be what NetSuite has as "),
+    )
+    holds.add_to_incoming(connection, name)
+    for part in (gone, store.merge(connection, name)):
+        for what, count in part.items():
+            counts[what] += count
+    propose(connection, name)
 
 
 def _unlike(
-    source: sqlalchemy.Connection, queries: reader.Queries, chunks: Iterable[tuple[Mapping[str, Known], Sequence[str]]]
+    source: sqlalchemy.Connection, queries: reader.Queries, chunks: _Chunks
 ) -> Iterator[tuple[int, dict[str, _Wanted]]]:
     """What must be read: documents whose digest is not the one we know. About 1,000 at a time, however few a chunk has,
     and with each how many were looked at for it."""
@@ -196,6 +245,25 @@ def _chunks(
         yield known, [one for one in known if not reader.is_stand_in(one)]
     # A document that gets its id at last may be older than the watermark.
     for ids in reader.new_document_ids(source, queries, None if stand_ins else since):
+        if fresh := store.unknown(connection, name, ids, settings.drift_days):
+            yield {}, fresh
+
+
+def _chunks_of(
+    connection: Connection,
+    source: sqlalchemy.Connection,
+    queries: reader.Queries,
+    name: str,
+    settings: StagingSettings,
+    comparison: months.Comparison,
+) -> Iterator[tuple[dict[str, Known], Sequence[str]]]:
+    """Ids of months to compare, of what no ordinary staging looks at: documents that were posted long ago, and those
+    that we do not have, whenever they were created."""
+    if comparison.dates is None:
+        return
+    for chunk in months.posted_long_ago(connection, name, comparison, settings.drift_days):
+        yield {one.document_id: one for one in chunk}, [one.document_id for one in chunk]
+    for ids in reader.dated_document_ids(source, queries, comparison.dates):
         if fresh := store.unknown(connection, name, ids, settings.drift_days):
             yield {}, fresh
 

@@ -403,18 +403,26 @@ def finish(
     since: datetime | None,
     moved_to: datetime,
     counts: dict[str, int],
-) -> None:
-    """Moves the watermark and notes the run, in the transaction of the rows they cover."""
+) -> int:
+    """Moves the watermark and notes the run, in the transaction of the rows they cover. Returns the note's number."""
     connection.execute(
         """
         insert into billing.watermarks (source, last_successful_run_at) values (%(source)s, %(to)s)
         on conflict (source) do update set last_successful_run_at = excluded.last_successful_run_at""",
         {"source": source, "to": moved_to},
     )
-    connection.execute(
-        "insert into billing.staging_runs (source, run_id, since, watermark, counts) values (%s, %s, %s, %s, %s)",
+    (row,) = connection.execute(
+        """
+        insert into billing.staging_runs (source, run_id, since, watermark, counts) values (%s, %s, %s, %s, %s)
+        returning id""",
         [source, run_id, since, moved_to, Jsonb(counts)],
-    )
+    ).fetchall()
+    return int(row["id"])
+
+
+def note_counts(connection: Connection, run: int, counts: dict[str, int]) -> None:
+    """Adds to the note of a run what it found afterwards."""
+    connection.execute("update billing.staging_runs set counts = %s where id = %s", [Jsonb(counts), run])
 
 
 def totals_by_state(connection: Connection, source: str) -> list[dict[str, Any]]:
@@ -466,6 +474,18 @@ def held(connection: Connection, code: str | None = None) -> list[dict[str, Any]
         order by period, id""",
         {"code": code},
     ).fetchall()
+
+
+def sent_back(connection: Connection, source: str) -> bool:
+    """Whether documents wait for a staging that changed in the billing system before they were sent."""
+    row = connection.execute(
+        """
+        select from billing.staged_invoices
+        where source = %s and state = 'held' and judged_under is null
+          and findings @> '[{"code": "CHANGED_SINCE_STAGING"}]' limit 1""",
+        [source],
+    ).fetchone()
+    return row is not None
 
 
 def waiting_credits(

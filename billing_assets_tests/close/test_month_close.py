@@ -205,6 +205,25 @@ def test_a_document_that_disappeared_at_the_source_after_posting_is_named(system
         assert system.stage().success
 
 
+def test_the_job_stage_fetches_what_the_close_says_is_not_staged_whatever_its_creation_date(system: System) -> None:
+    posted_month(system)
+    gone = insert_document(system.source, "500008")
+    assert system.stage().success
+    delete_document(system.source, gone)
+    assert system.stage().success
+    system.state.execute("alter table billing.staged_invoices disable trigger guard_document")
+    system.state.execute("update billing.staged_invoices set state_since = '2010-12-01' where state = 'gone'")
+    insert_document(system.source, "500008", created_at=datetime(2010, 11, 5, tzinfo=UTC), id=gone)
+    insert_document(system.source, "500009", created_at=datetime(2010, 11, 5, tzinfo=UTC))
+    found = differences(system)
+    assert [(cause, number) for cause, number, _ in found] == [("NOT_STAGED", "500009"), ("STAGED_OTHERWISE", "500008")]
+    assert system.stage().success
+    assert {number: system.states()[number] for number in ("500008", "500009")} == {
+        "500008": "ready",
+        "500009": "ready",
+    }
+
+
 def test_what_staging_has_not_seen_yet_is_named(system: System) -> None:
     first = insert_document(system.source, "500007", status="open")
     posted_month(system)

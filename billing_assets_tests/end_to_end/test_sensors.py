@@ -22,7 +22,7 @@ from billing_assets.staging import automation
 from billing_assets.state.presence import missed, present
 from billing_assets_tests.alerts.conftest import Webhook, webhook
 from billing_assets_tests.builders import close_document, insert_document
-from billing_assets_tests.end_to_end.system import System, open_system
+from billing_assets_tests.end_to_end.system import System, metadata, open_system
 from billing_assets_tests.sandbox.netsuite.account import Account
 
 __all__ = ["webhook"]
@@ -122,6 +122,35 @@ def test_a_newly_closed_document_is_asked_for_once(system: System) -> None:
     close_document(system.source, number)
     assert isinstance(system.look("newly_closed"), dg.RunRequest)
     assert isinstance(system.look("newly_closed"), dg.SkipReason)
+
+
+def test_a_document_that_is_imported_with_an_old_creation_date_is_noticed_and_staged(system: System) -> None:
+    ready(system, "500001")
+    system.look("newly_closed")
+    insert_document(system.source, "500002", created_at=datetime(2010, 11, 5, tzinfo=UTC))
+    asked = system.look("newly_closed")
+    assert isinstance(asked, dg.RunRequest)
+    assert system.run("stage", tags=asked.tags).success
+    assert system.states() == {"500001": "ready", "500002": "ready"}
+
+
+def test_a_staging_at_night_or_by_hand_compares_all_open_months_and_one_of_the_day_those_that_differ(
+    system: System,
+) -> None:
+    ready(system, "500001")
+    compared = {}
+    for schedule in (None, "compare_open_months_every_night", "stage_several_times_a_day"):
+        tags: dict[str, str] = {}
+        if schedule:
+            context = dg.build_schedule_context(instance=system.instance)
+            (asked_for,) = system.defs.resolve_schedule_def(schedule).evaluate_tick(context).run_requests or []
+            tags = dict(asked_for.tags)
+        compared[schedule] = metadata(system.run("stage", tags=tags), "staged_invoices")["months_compared"]
+    assert compared == {
+        None: "all that are not closed for good",
+        "compare_open_months_every_night": "all that are not closed for good",
+        "stage_several_times_a_day": "none: the totals agree",
+    }
 
 
 def test_a_staging_that_failed_is_asked_for_again_after_a_while(

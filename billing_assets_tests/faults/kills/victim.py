@@ -119,7 +119,8 @@ def run(runtime: Runtime, key: str, run_id: str) -> None:
         lease.holding(runtime.database_url, connection, key, run_id, runtime.settings, retry_rejected=False) as held,
         runtime.lanes() as lanes,
     ):
-        post_batch(connection, runtime.netsuite, lanes, runtime.mapping, held, runtime.settings)
+        recheck = runtime.recheck()
+        post_batch(connection, runtime.netsuite, lanes, runtime.mapping, held, runtime.settings, recheck=recheck)
 
 
 def is_done(connection: Connection) -> bool:

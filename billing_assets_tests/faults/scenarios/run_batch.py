@@ -16,7 +16,15 @@ def main(key: str, run_id: str) -> None:
         holding(runtime.database_url, connection, key, run_id, runtime.settings, retry_rejected=False) as lease,
         runtime.lanes() as lanes,
     ):
-        post_through_outages(runtime.database_url, runtime.netsuite, lanes, runtime.mapping, lease, runtime.settings)
+        post_through_outages(
+            runtime.database_url,
+            runtime.netsuite,
+            lanes,
+            runtime.mapping,
+            lease,
+            runtime.settings,
+            runtime.recheck(),
+        )
 
 
 if __name__ == "__main__":
