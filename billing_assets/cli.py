@@ -370,7 +370,8 @@ def doctor() -> None:
     with prepared_machine() as prepared:
         well = True
         for checked in examine(prepared.runtime):
-            verdict = "[green]ok  [/]" if checked.well else "[red]FAIL[/]"
+            verdict = "[green]ok  [/]" if checked.proven else "[yellow]part[/]"
+            verdict = verdict if checked.well else "[red]FAIL[/]"
             console.print(f"{verdict} {checked.what}: {escape(checked.said)}")
             well = well and checked.well
     raise typer.Exit(0 if well else 1)

@@ -18,6 +18,7 @@ from billing_assets.billing_system.totals import month_documents
 from billing_assets.close import comparison, gathering
 from billing_assets.close.causes import CAUSES, WORST_FIRST, Sort
 from billing_assets.close.differences import Difference, describe
+from billing_assets.close.meanings import add_meanings
 from billing_assets.domain.documents import Kind, State
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
@@ -189,6 +190,7 @@ def close_month(
     gathering.add_references(
         connection, customers, {code: currency.id for code, currency in mapping.file.currencies.items()}
     )
+    add_meanings(connection, client, mapping, period)
     comparison.compare(connection, source_name, period, by, began, client.shown_within)
     with connection.transaction():
         listed = [

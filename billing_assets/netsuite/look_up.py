@@ -54,7 +54,7 @@ def settle_open_attempts(
     if not attempts:
         return []
     found: dict[str, NetSuiteTransaction | ExternalIdConflict] = {}
-    with _lane(lanes, lease):
+    with one_lane(lanes, lease):
         found |= find_by_external_ids(client, [attempt.posting.external_id for attempt in attempts])
         hidden = [
             a.posting.external_id for a in attempts if a.last_outcome == "exists" and a.posting.external_id not in found
@@ -69,7 +69,7 @@ def settle_open_attempts(
 
 
 @contextmanager
-def _lane(lanes: Lanes, lease: Lease) -> Iterator[None]:
+def one_lane(lanes: Lanes, lease: Lease) -> Iterator[None]:
     """Holds one lane for a query: NetSuite counts it like any other request."""
     while not lanes.acquire(_LANE_SECONDS):
         lease.check()
@@ -88,7 +88,7 @@ def open_amounts(connection: Connection, client: NetSuiteClient, lanes: Lanes, l
     credited = store.credited_invoices(connection, lease.lock)
     if not credited:
         return {}
-    with _lane(lanes, lease):
+    with one_lane(lanes, lease):
         return amounts_unpaid(client, credited)
 
 
@@ -173,7 +173,7 @@ def read_back(
     while waiting:
         lease.check()
         credits_ = any(one.applied is not None for one in waiting)
-        with _lane(lanes, lease):
+        with one_lane(lanes, lease):
             found = find_by_external_ids(client, [one.external_id for one in waiting], applied=credits_)
         rows = [_compare(one, found[one.external_id]) for one in waiting if one.external_id in found]
         store.record_read_back(connection, lease.lock, rows)

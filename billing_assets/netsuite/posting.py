@@ -27,6 +27,7 @@ from billing_assets.netsuite.errors import (
     Exists,
     Forbidden,
     Landed,
+    NetSuiteLoginRefused,
     NetSuiteUnavailable,
     NotSent,
     Refused,
@@ -35,10 +36,11 @@ from billing_assets.netsuite.errors import (
     Unknown,
 )
 from billing_assets.netsuite.lanes import Lanes
-from billing_assets.netsuite.look_up import open_amounts, read_back, settle_open_attempts
+from billing_assets.netsuite.look_up import one_lane, open_amounts, read_back, settle_open_attempts
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.outage import wait_until_netsuite_answers
 from billing_assets.netsuite.privacy import withheld
+from billing_assets.netsuite.proof import proven, why_nothing_is_sent
 from billing_assets.netsuite.store import Outcome, Posting
 from billing_assets.settings import Settings
 from billing_assets.state.database import Connection, connect
@@ -174,6 +176,7 @@ def _post_what_is_left(
     lanes.refresh(1)  # for the look-up; a run with little to do takes no more than it needs
     settle_open_attempts(connection, client, lanes, mapping, lease, settings, apply_anew=first)
     progress.still_open = open_amounts(connection, client, lanes, lease)
+    _stop_if_unproven(connection, client, lanes, mapping, lease, progress)
     with dispatching(client, lanes, settings.netsuite.lanes, lease) as dispatch:
         try:
             _send_all(connection, dispatch, lanes, mapping, lease, progress)
@@ -186,6 +189,30 @@ def _post_what_is_left(
     settled = settle_open_attempts(connection, client, lanes, mapping, lease, settings, apply_anew=first)
     progress.proven_absent = sum(outcome.state == State.LOCKED for outcome in settled)
     read_back(connection, client, lanes, lease, settings.netsuite)
+
+
+def _stop_if_unproven(
+    connection: Connection,
+    client: NetSuiteClient,
+    lanes: Lanes,
+    mapping: NetSuiteMapping,
+    lease: Lease,
+    progress: _Progress,
+) -> None:
+    """Lets nothing be sent with a mapping whose ids are other records in NetSuite, or while that cannot be asked.
+
+    Asks NetSuite only where something waits and nothing proves the mapping yet.
+    """
+    if proven(connection, client, mapping) or not store.next_to_send(connection, lease.lock, 1, 0):
+        return
+    try:
+        with one_lane(lanes, lease):
+            client.ask_for_life()  # in an outage the questions proper would take minutes
+            progress.stopped = why_nothing_is_sent(connection, client, mapping)
+    except NetSuiteLoginRefused as error:
+        progress.stopped = f"NetSuite refused the login: {error}"
+    except NetSuiteUnavailable as error:
+        progress.stopped = progress.outage = str(error)
 
 
 def _send_all(

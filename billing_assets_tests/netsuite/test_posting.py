@@ -96,7 +96,7 @@ def test_a_person_who_materializes_the_batch_again_retries_its_rejected_document
 
 CANNOT_CARRY = {
     "an item left the table": ({"without_item": builders.OTHER_ITEM}, "ITEM_UNMAPPED"),
-    "the currency left the mapping": ({"replace": {"GBP: {": "USD: {"}}, "CURRENCY_UNSUPPORTED"),
+    "the currency left the mapping": ({"replace": {'GBP: {id: "1"': 'USD: {id: "2"'}}, "CURRENCY_UNSUPPORTED"),
     "the period was closed in the mapping": (
         {"replace": {"closed_through:": "closed_through: 2010-11-30"}},
         "PERIOD_CLOSED",

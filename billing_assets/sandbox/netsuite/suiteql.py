@@ -57,12 +57,21 @@ def query_error(detail: str) -> NetSuiteError:
     return NetSuiteError(400, "INVALID_PARAMETER", text)
 
 
-def run(store: Store, query: str, bound: Sequence[Any], signs: dict[str, Any], limit: int, offset: int) -> Page:
+def run(
+    store: Store,
+    query: str,
+    bound: Sequence[Any],
+    signs: dict[str, Any],
+    limit: int,
+    offset: int,
+    hidden: Sequence[str] = (),
+) -> Page:
     """Run a query on committed data, in a worker thread. Raises NetSuiteError.
 
-    `signs` holds the tables' parameters `cutoff`, `credit_sign`, `line_sign`, `credit_line_sign`.
+    `signs` holds the tables' parameters `cutoff`, `credit_sign`, `line_sign`, `credit_line_sign`; `hidden` names tables
+    that the role may not see.
     """
-    sql, expected = translate(query)
+    sql, expected = translate(query, hidden)
     if expected != len(bound):
         raise query_error(f"the query binds {expected} parameters, {len(bound)} were given.")
     parameters = {**signs, **{f"p{n}": value for n, value in enumerate(bound, 1)}, "limit": limit, "offset": offset}
@@ -76,13 +85,15 @@ def run(store: Store, query: str, bound: Sequence[Any], signs: dict[str, Any], l
     return Page([_item(names, row) for names in [_names(columns)] for row in rows], total)
 
 
-def translate(query: str) -> tuple[str, int]:
+def translate(query: str, hidden: Sequence[str] = ()) -> tuple[str, int]:
     """The query for SQLite and how many parameters it binds (named :p1, :p2, …). Raises NetSuiteError."""
     tokens = _with_dates(_tokens(query))
     if not tokens or tokens[0].text != "select":
         raise query_error("only SELECT is supported.")
     _check_in_lists(tokens)
     tables, aliases, names = _survey(tokens)
+    for table in sorted(tables & {name.lower() for name in hidden}):
+        raise query_error(f"Record '{table}' was not found.")
     known = {column for table in tables for column in TABLES[table].columns} | names
     out: list[str] = []
     bound = 0
