@@ -56,6 +56,7 @@ from billing_assets.retention.archive import keep_small
 from billing_assets.retention.runs import prune
 from billing_assets.retention.store import ArchiveError
 from billing_assets.runtime import Runtime
+from billing_assets.sample_files import refuse_sample_elsewhere
 from billing_assets.sandbox.netsuite.process import SandboxError
 from billing_assets.sandbox.sample.data import FIRST_MONTH, LAST_MONTH
 from billing_assets.sandbox.sample.loader import NotTheSampleError, load_contracts, load_sample, load_wave
@@ -138,6 +139,7 @@ def _system(period: str, *, use_sample: bool) -> Iterator[tuple[Prepared, LoadWa
         stop_noted(found.settings.home)
         load = None
         if use_sample:
+            refuse_sample_elsewhere(found.settings, "--sample")
             sample.quick_sensors()
             url = sample.sample_source(found)
             stack.enter_context(sample.sample_netsuite(found.settings.home))
@@ -177,6 +179,7 @@ def load_sample_command(period: Period = ALL) -> None:
     """Load the sample billing system, all at once."""
     _check_period(period, use_sample=True)
     with environment.runtime() as found:
+        refuse_sample_elsewhere(found.settings, "`billing load-sample`")
         url = sample.sample_source(found) or found.source_url
         result = load_sample(url, period)
         load_contracts(url)

@@ -59,7 +59,7 @@ def plan_command(
     now = at.replace(tzinfo=UTC) if at else utc_now()
     with prepared_machine() as ready, ready.runtime.state() as connection:
         runtime = ready.runtime
-        desk = open_desk(runtime.settings.reminders, runtime.source, runtime.queries)
+        desk = open_desk(runtime.settings.reminders, runtime.source, runtime.queries, in_sample=runtime.in_sample)
         desk.templates.check(desk.policy)
         found = list(plan(connection, desk, now, now + timedelta(days=days), customer))
     going = sorted((one for one in found if isinstance(one, Reminder)), key=lambda one: one.next.sends_at)
@@ -138,7 +138,7 @@ def send() -> None:
                 f"{variable('reminders.enabled')}=true."
             )
         server = parse_server(settings.smtp_url)
-        desk = open_desk(settings, runtime.source, runtime.queries)
+        desk = open_desk(settings, runtime.source, runtime.queries, in_sample=runtime.in_sample)
         report = send_due(connection, desk, server, f"billing reminders send {uuid4()}", utc_now)
     sums = ", ".join(f"{currency} {amount(total)}" for currency, total in sorted(report.sent_amounts.items()))
     console.print(f"{report.count(Fate.SENT):,} reminders sent{f' over {sums}' if sums else ''}.")

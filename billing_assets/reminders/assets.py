@@ -57,7 +57,7 @@ def payment_reminders(
     report = Report(stopped_by=None)
     with billing.state() as connection:
         if settings.enabled:
-            desk = open_desk(settings, billing.source, billing.queries)
+            desk = open_desk(settings, billing.source, billing.queries, in_sample=billing.in_sample)
             report = send_due(connection, desk, parse_server(settings.smtp_url), context.run.run_id, utc_now)
         unreachable = store.unreachable(connection)
         unknown = store.listed(connection, ["unknown"])

@@ -46,7 +46,7 @@ def office_hours(
     running = dg.RunsFilter(job_name=remind_job.name, statuses=_RUNNING, created_after=lately)
     if context.instance.get_runs(running, limit=1):
         return dg.SkipReason("A run is sending.")
-    desk = open_desk(settings, billing.source, billing.queries)
+    desk = open_desk(settings, billing.source, billing.queries, in_sample=billing.in_sample)
     with billing.state() as connection:
         found = list(plan(connection, desk, now, now))
     if not any(isinstance(one, Reminder) for one in found):

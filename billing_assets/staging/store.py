@@ -64,6 +64,18 @@ _COLUMNS = ", ".join(Incoming._fields)
 _CONTENT = [name for name in Incoming._fields if name not in {"document_id", "outcome", "findings", "lines"}]
 
 
+# Staged documents whose numbers are that of `i` but for blanks. One of the two has a blank, so two indexes find them.
+_LIKE_IT: LiteralString = """
+    select o.id, o.document_id, o.state from billing.staged_invoices as o
+    where o.source = %(source)s and o.kind = i.kind and o.number <> i.number
+      and billing.without_blanks(o.number) = billing.without_blanks(i.number)
+      and o.number <> billing.without_blanks(o.number)
+    union all
+    select o.id, o.document_id, o.state from billing.staged_invoices as o
+    where o.source = %(source)s and o.kind = i.kind and o.number = billing.without_blanks(i.number)
+      and i.number <> billing.without_blanks(i.number)"""
+
+
 def serialise(connection: Connection, source: str) -> None:
     """Waits until no other staging of this source runs; held to the end of the transaction."""
     connection.execute("select pg_advisory_xact_lock(hashtextextended('billing staging ' || %s, 0))", [source])
@@ -181,12 +193,13 @@ def beside(connection: Connection, source: str, missing: Sequence[str]) -> Itera
     is not: with its number, or crediting it. What is found of them may be another now. `missing` are ids that went.
     """
     rows = connection.execute(
-        """
+        f"""
         select s.document_id from billing.staged_invoices as s
         where s.source = %(source)s and s.state in ('held', 'ready', 'batched', 'rejected')
           and not exists (select from incoming as i where i.document_id = s.document_id)
           and not s.document_id = any(%(missing)s)
           and (s.external_id in (select external_id from incoming)
+               or s.id in (select l.id from incoming as i cross join lateral ({_LIKE_IT}) as l)
                or exists (
                    select from billing.staged_invoices as o
                    where o.external_id = s.external_id and o.source <> s.source
@@ -199,7 +212,7 @@ def beside(connection: Connection, source: str, missing: Sequence[str]) -> Itera
                          where o.source = %(source)s and o.kind = 'invoice'
                            and o.document_id in (
                                select document_id from incoming union all select unnest(%(missing)s))))))
-        order by s.id""",
+        order by s.id""",  # noqa: S608  only our own query is put in
         {"source": source, "missing": list(missing)},
     )
     ids = [row["document_id"] for row in rows]
@@ -207,7 +220,9 @@ def beside(connection: Connection, source: str, missing: Sequence[str]) -> Itera
         yield ids[start : start + CHUNK]
 
 
-def add_cross_findings(connection: Connection, source: str, duplicate: Finding, unknown_target: Finding) -> None:
+def add_cross_findings(
+    connection: Connection, source: str, duplicate: Finding, unknown_target: Finding, like_another: Finding
+) -> None:
     """Findings that need to see other documents, and the state and month that follow from them: what is held belongs to
     its own month.
 
@@ -215,13 +230,14 @@ def add_cross_findings(connection: Connection, source: str, duplicate: Finding, 
     """
     connection.execute("create index on incoming (external_id)")
     connection.execute("create unique index on incoming (document_id)")
+    connection.execute("create index on incoming (billing.without_blanks(number))")
     connection.execute("analyze incoming")
     add = """
         update incoming as i
         set findings = i.findings || jsonb_build_array(
                 jsonb_build_object('code', %(code)s::text, 'severity', %(severity)s::text, 'path', %(path)s::text,
                                    'value', c.value, 'message', %(message)s::text || c.detail)),
-            outcome = 'held', source_digest = null, period = to_char(i.document_date, 'YYYY-MM'), posting_date = null
+            source_digest = null{}
         from ({}) as c
         where c.document_id = i.document_id"""
     duplicates = """
@@ -253,9 +269,29 @@ def add_cross_findings(connection: Connection, source: str, duplicate: Finding, 
                 and s.state not in ('gone', 'excluded')
                 and not exists (select from incoming as j where j.document_id = s.document_id) limit 1), false)
         group by i.document_id"""
-    for found, cases in ((duplicate, duplicates), (unknown_target, targets)):
+    likes = f"""
+        select i.document_id, i.number as value, string_agg(o.document_id, ', ' order by o.document_id) as detail
+        from incoming as i
+        cross join lateral (
+            select j.document_id from incoming as j
+            where j.kind = i.kind and billing.without_blanks(j.number) = billing.without_blanks(i.number)
+              and j.number <> i.number and j.outcome in ('ready', 'held')
+            union
+            select l.document_id from ({_LIKE_IT}) as l
+            where l.state not in ('open', 'excluded', 'gone')
+              and (l.state in ('locked', 'posting', 'posted')
+                   or not exists (select from incoming as j where j.document_id = l.document_id))
+        ) as o
+        where i.outcome in ('ready', 'held')
+        group by i.document_id, i.number"""  # noqa: S608  only our own query is put in
+    held = ", outcome = 'held', period = to_char(i.document_date, 'YYYY-MM'), posting_date = null"
+    for found, then, cases in (
+        (duplicate, held, duplicates),
+        (unknown_target, held, targets),
+        (like_another, "", likes),
+    ):
         connection.execute(
-            add.format(cases),
+            add.format(then, cases),
             {
                 "source": source,
                 "code": found.code,

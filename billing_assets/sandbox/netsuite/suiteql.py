@@ -6,6 +6,7 @@ String comparison is case-sensitive, every value comes back as a string, nulls a
 import re
 import sqlite3
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from billing_assets.sandbox.netsuite.errors import NetSuiteError
@@ -206,6 +207,7 @@ def _item(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     if isinstance(value, float):
-        # sums of doubles carry noise far below the finest minor unit
-        return f"{value:.6f}".rstrip("0").rstrip(".")
+        # 15 digits are what a double keeps of a decimal: sums carry noise behind them
+        shown = format(Decimal(f"{value:.15g}"), "f")
+        return shown.rstrip("0").rstrip(".") if "." in shown else shown
     return str(value)
