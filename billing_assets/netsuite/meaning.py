@@ -45,8 +45,8 @@ RECORDS = {
     "class": Record("classification", ("name",), "Lists > Classes"),
     "location": Record("location", ("name",), "Lists > Locations"),
     "terms": Record("term", ("name",), "Lists > Accounting Lists"),
-    "taxType": Record("taxtype", ("name",), "Setup > Tax Schedules"),
-    "taxCode": Record("salestaxitem", ("itemid",), "Setup > Tax Schedules"),
+    "taxType": Record("taxtype", ("name",), "the permission to view taxes"),
+    "taxCode": Record("salestaxitem", ("itemid",), "the permission to view taxes"),
 }
 """By NetSuite's field. Custom fields may refer to any record, so they are not looked up."""
 
