@@ -229,10 +229,12 @@ def _amounts(document: Document, policy: Policy) -> Iterator[Finding]:
     yield from _amount("total", document.total, digits)
     if not document.lines:
         return
-    if _has_odd_number(document.lines, digits):
+    # By column, as with the texts.
+    _, _, _, quantities, prices, amounts, _, _, taxes, _ = zip(*document.lines, strict=True)
+    if _has_odd_number(quantities + prices, amounts + tuple(filter(None, taxes)), digits):
         for line in document.lines:
             yield from _line_amounts(line, digits)
-    elif _has_odd_product(document.lines):
+    elif any(map(ne, map(mul, quantities, prices), amounts)):
         for line in document.lines:
             yield from _line_product(line, digits)
 
@@ -258,22 +260,14 @@ def _applications(document: Document, policy: Policy) -> Iterator[Finding]:
         yield finding("APPLICATION_EXCEEDS_CREDIT", "applications", applied, message)
 
 
-def _has_odd_number(lines: tuple[Line, ...], digits: int | None) -> bool:
-    """Whether a line may have a finding in its numbers; by column, as with the texts."""
-    _, _, _, quantities, prices, amounts, _, _, taxes, _ = zip(*lines, strict=True)
-    amounts += tuple(filter(None, taxes))
+def _has_odd_number(plain: tuple[Decimal, ...], amounts: tuple[Decimal, ...], digits: int | None) -> bool:
+    """Whether a quantity or price (`plain`) or an amount may have a finding."""
     largest = _LARGEST_QUANTITY if digits is None else _largest_amount(digits)
-    if max(map(abs, quantities + prices)) >= _LARGEST_QUANTITY or max(map(abs, amounts)) >= largest:
+    if max(map(abs, plain)) >= _LARGEST_QUANTITY or max(map(abs, amounts)) >= largest:
         return True  # also because % takes no more digits
     # number % unit is not zero where the number is finer than the unit.
     minor_unit = _FINEST_UNIT if digits is None else Decimal(1).scaleb(-digits)
-    return any(map(_FINEST_UNIT.__rmod__, quantities + prices)) or any(map(minor_unit.__rmod__, amounts))
-
-
-def _has_odd_product(lines: tuple[Line, ...]) -> bool:
-    """Whether a line's quantity times its price is not its amount to the last digit; by column, too."""
-    _, _, _, quantities, prices, amounts, _, _, _, _ = zip(*lines, strict=True)
-    return any(map(ne, map(mul, quantities, prices), amounts))
+    return any(map(_FINEST_UNIT.__rmod__, plain)) or any(map(minor_unit.__rmod__, amounts))
 
 
 def _line_product(line: Line, digits: int | None) -> Iterator[Finding]:

@@ -64,16 +64,19 @@ _COLUMNS = ", ".join(Incoming._fields)
 _CONTENT = [name for name in Incoming._fields if name not in {"document_id", "outcome", "findings", "lines"}]
 
 
-# Staged documents whose numbers are that of `i` but for blanks. One of the two has a blank, so two indexes find them.
-_LIKE_IT: LiteralString = """
-    select o.id, o.document_id, o.state from billing.staged_invoices as o
-    where o.source = %(source)s and o.kind = i.kind and o.number <> i.number
-      and billing.without_blanks(o.number) = billing.without_blanks(i.number)
-      and o.number <> billing.without_blanks(o.number)
+# Pairs of what is read and what is staged whose numbers differ only in blanks. One of the two has a blank, and those
+# that have one are few: an index of their own finds the staged ones.
+_LIKE_STAGED: LiteralString = """
+    select i.document_id, o.id, o.document_id as other, o.state
+    from incoming as i join billing.staged_invoices as o
+        on o.source = %(source)s and o.kind = i.kind
+           and billing.without_blanks(o.number) = billing.without_blanks(i.number)
+    where o.number <> billing.without_blanks(o.number) and o.number <> i.number
     union all
-    select o.id, o.document_id, o.state from billing.staged_invoices as o
-    where o.source = %(source)s and o.kind = i.kind and o.number = billing.without_blanks(i.number)
-      and i.number <> billing.without_blanks(i.number)"""
+    select i.document_id, o.id, o.document_id, o.state
+    from incoming as i join billing.staged_invoices as o
+        on o.source = %(source)s and o.kind = i.kind and o.number = billing.without_blanks(i.number)
+    where i.number <> billing.without_blanks(i.number)"""
 
 
 def serialise(connection: Connection, source: str) -> None:
@@ -199,7 +202,7 @@ def beside(connection: Connection, source: str, missing: Sequence[str]) -> Itera
           and not exists (select from incoming as i where i.document_id = s.document_id)
           and not s.document_id = any(%(missing)s)
           and (s.external_id in (select external_id from incoming)
-               or s.id in (select l.id from incoming as i cross join lateral ({_LIKE_IT}) as l)
+               or s.id in (select l.id from ({_LIKE_STAGED}) as l)
                or exists (
                    select from billing.staged_invoices as o
                    where o.external_id = s.external_id and o.source <> s.source
@@ -230,7 +233,6 @@ def add_cross_findings(
     """
     connection.execute("create index on incoming (external_id)")
     connection.execute("create unique index on incoming (document_id)")
-    connection.execute("create index on incoming (billing.without_blanks(number))")
     connection.execute("analyze incoming")
     add = """
         update incoming as i
@@ -270,20 +272,23 @@ def add_cross_findings(
                 and not exists (select from incoming as j where j.document_id = s.document_id) limit 1), false)
         group by i.document_id"""
     likes = f"""
-        select i.document_id, i.number as value, string_agg(o.document_id, ', ' order by o.document_id) as detail
-        from incoming as i
-        cross join lateral (
-            select j.document_id from incoming as j
-            where j.kind = i.kind and billing.without_blanks(j.number) = billing.without_blanks(i.number)
-              and j.number <> i.number and j.outcome in ('ready', 'held')
+        with ours as (
+            select document_id, kind, number, billing.without_blanks(number) as plain from incoming
+            where outcome in ('ready', 'held')
+        ), pairs as (
+            select b.document_id, j.document_id as other from ours as b join ours as j using (kind, plain)
+            where b.number <> b.plain and j.number <> b.number
             union
-            select l.document_id from ({_LIKE_IT}) as l
+            select j.document_id, b.document_id from ours as b join ours as j using (kind, plain)
+            where b.number <> b.plain and j.number <> b.number
+            union
+            select l.document_id, l.other from ({_LIKE_STAGED}) as l
             where l.state not in ('open', 'excluded', 'gone')
               and (l.state in ('locked', 'posting', 'posted')
-                   or not exists (select from incoming as j where j.document_id = l.document_id))
-        ) as o
-        where i.outcome in ('ready', 'held')
-        group by i.document_id, i.number"""  # noqa: S608  only our own query is put in
+                   or not exists (select from incoming as j where j.document_id = l.other))
+        )
+        select o.document_id, o.number as value, string_agg(p.other, ', ' order by p.other) as detail
+        from pairs as p join ours as o using (document_id) group by 1, 2"""  # noqa: S608  only our own query is put in
     held = ", outcome = 'held', period = to_char(i.document_date, 'YYYY-MM'), posting_date = null"
     for found, then, cases in (
         (duplicate, held, duplicates),

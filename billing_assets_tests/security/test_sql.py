@@ -73,7 +73,7 @@ INSERTED = {
     ("staging/corrections/store.py", "values"): "placeholders",
     ("staging/corrections/store.py", "where"): "our own condition or nothing",
     ("staging/store.py", "_COLUMNS"): "our own columns",
-    ("staging/store.py", "_LIKE_IT"): "our own query",
+    ("staging/store.py", "_LIKE_STAGED"): "our own query",
     ("staging/store.py", "content"): "our own columns",
 }
 
