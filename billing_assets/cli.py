@@ -63,6 +63,7 @@ from billing_assets.retention.archive import keep_small
 from billing_assets.retention.runs import prune
 from billing_assets.retention.store import ArchiveError
 from billing_assets.runtime import Runtime
+from billing_assets.sample_files import refuse_sample_elsewhere
 from billing_assets.sandbox.netsuite.process import SandboxError
 from billing_assets.sandbox.sample.data import FIRST_MONTH, LAST_MONTH
 from billing_assets.sandbox.sample.loader import NotTheSampleError, load_contracts, load_sample, load_wave
@@ -151,6 +152,7 @@ def _system(period: str, *, use_sample: bool) -> Iterator[tuple[Prepared, LoadWa
         stop_noted(found.settings.home)
         load = own_sandbox = None
         if use_sample:
+            refuse_sample_elsewhere(found.settings, "--sample")
             sample.quick_sensors()
             url = sample.sample_source(found)
             own_sandbox = stack.enter_context(sample.sample_netsuite(found.settings.home))
@@ -192,6 +194,7 @@ def load_sample_command(period: Period = ALL) -> None:
     """Load the sample billing system, all at once."""
     _check_period(period, use_sample=True)
     with environment.runtime() as found:
+        refuse_sample_elsewhere(found.settings, "`billing load-sample`")
         url = sample.sample_source(found) or found.source_url
         result = load_sample(url, period)
         load_contracts(url)
@@ -306,7 +309,8 @@ def doctor() -> None:
     with prepared_machine(only_reads=True) as prepared:
         well = True
         for checked in examine(prepared.runtime):
-            verdict = "[green]ok  [/]" if checked.well else "[red]FAIL[/]"
+            verdict = "[green]ok  [/]" if checked.proven else "[yellow]part[/]"
+            verdict = verdict if checked.well else "[red]FAIL[/]"
             console.print(f"{verdict} {checked.what}: {escape(checked.said)}")
             well = well and checked.well
     raise typer.Exit(0 if well else 1)

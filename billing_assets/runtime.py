@@ -10,6 +10,7 @@ from typing import Self
 
 import sqlalchemy
 
+from billing_assets import sample_files
 from billing_assets.billing_system.connection import connect_source, open_source
 from billing_assets.billing_system.identity import identity
 from billing_assets.billing_system.queries import Queries, load_queries, shipped_queries
@@ -29,6 +30,7 @@ from billing_assets.netsuite.wire import named
 from billing_assets.receivables.late_fee_rules import LateFeeRules, load_rules
 from billing_assets.recovery import compared_journal
 from billing_assets.settings import Settings, SettingsError, variable
+from billing_assets.shipped import shipped
 from billing_assets.staging.staging import Validation
 from billing_assets.state import bindings, embedded
 from billing_assets.state.bindings import Named
@@ -101,14 +103,26 @@ class Runtime:
 
     @cached_property
     def mapping(self) -> NetSuiteMapping:
-        """The mapping to NetSuite's fields. Raises MappingError."""
-        return load_mapping(self.settings.mapping)
+        """The mapping to NetSuite's fields. Raises MappingError, and OnlyForTheSampleError for the sample's tables."""
+        found = load_mapping(self.settings.mapping)
+        folder = self.settings.mapping.parent
+        sample_files.refuse_sample_tables(self.settings, [folder / one.file for one in found.file.tables.values()])
+        return found
+
+    @property
+    def in_sample(self) -> bool:
+        """Whether NetSuite is a stand-in on this machine."""
+        return sample_files.in_sample(self.settings)
 
     @cached_property
     def late_fee_rules(self) -> LateFeeRules:
-        """The rules of late fees; none where no file is set. Raises LateFeeError."""
+        """The rules of late fees; none where no file is set. Raises LateFeeError, and OnlyForTheSampleError."""
         path = self.settings.receivables.late_fees
-        return LateFeeRules() if path is None else load_rules(path)
+        if path is None:
+            return LateFeeRules()
+        found = load_rules(path)
+        sample_files.refuse_sample_late_fees(self.settings, same=found == load_rules(shipped("config/late_fees.yaml")))
+        return found
 
     @cached_property
     def validation(self) -> Validation:

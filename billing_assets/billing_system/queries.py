@@ -40,6 +40,7 @@ from billing_assets.billing_system.contract import (
     Column,
 )
 from billing_assets.billing_system.errors import ColumnsWrong, QueriesMissing, asking
+from billing_assets.billing_system.query_text import without_end
 from billing_assets.domain.periods import first_day, following, month_of
 from billing_assets.shipped import shipped
 
@@ -65,6 +66,16 @@ class Queries:
     services: str | None = None
     applications: str | None = None
     contacts: str | None = None
+
+    def files(self) -> dict[str, str | None]:
+        """The text of each query by its file's name."""
+        return {
+            DOCUMENTS_FILE: self.documents,
+            LINES_FILE: self.lines,
+            APPLICATIONS_FILE: self.applications,
+            SERVICES_FILE: self.services,
+            CONTACTS_FILE: self.contacts,
+        }
 
 
 @dataclass(frozen=True)
@@ -289,7 +300,7 @@ def _array_literal(values: Sequence[str]) -> str:
 def derived_table(sql: str, name: str, columns: Sequence[str]) -> Subquery:
     """A query of the integrator's as a derived table with these columns."""
     # text() would take a colon for a parameter; the line feed ends a comment on the file's last line.
-    body = sql.strip().rstrip(";").replace(":", "\\:") + "\n"
+    body = without_end(sql).strip().replace(":", "\\:") + "\n"
     return text(body).columns(*(column(one) for one in columns)).subquery(name)
 
 

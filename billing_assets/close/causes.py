@@ -32,6 +32,10 @@ _DRIFTED = (
     "answer for it: `billing close accept`."
 )
 _RESTORE = "NetSuite's system notes say who did it: correct it there."
+_WRONG_ID = (
+    "correct the mapping first, then the transaction in NetSuite. What NetSuite does not let you correct, void there "
+    "and in the billing system, issue it again in the billing system, and decline the credit memo that is proposed."
+)
 _STAGE = "Run the job `stage`, then close again."
 
 CAUSES: dict[str, Cause] = {
@@ -110,7 +114,16 @@ CAUSES: dict[str, Cause] = {
     "NOT_STAGED": Cause(Sort.DIFFERS, "The billing system has it, staging does not.", _STAGE),
     "STAGED_OTHERWISE": Cause(Sort.DIFFERS, "Staging holds it otherwise than the billing system shows it.", _STAGE),
     "AMOUNT_DIFFERS": Cause(Sort.DIFFERS, "NetSuite has another total.", _RESTORE),
-    "CURRENCY_DIFFERS": Cause(Sort.DIFFERS, "NetSuite has another currency.", _RESTORE),
+    "CURRENCY_DIFFERS": Cause(
+        Sort.DIFFERS,
+        "NetSuite has another currency.",
+        f"Where the mapping has the wrong id (`billing doctor`), {_WRONG_ID} Else: {_RESTORE}",
+    ),
+    "MEANS_ANOTHER": Cause(
+        Sort.DIFFERS,
+        "An id that the mapping gives for it is another record in NetSuite: another customer, item or subsidiary.",
+        f"`billing doctor` names both: {_WRONG_ID}",
+    ),
     "CUSTOMER_DIFFERS": Cause(
         Sort.DIFFERS, "NetSuite has another customer than the mapping says.", f"{_RESTORE} Or correct the mapping."
     ),

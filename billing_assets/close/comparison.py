@@ -88,13 +88,17 @@ _COMPARE = """
                 is distinct from (left(s.kind, 160), left(s.number, 160), s.branch, s.customer, s.currency, s.total,
                                   s.document_date)
                 or (s.state <> 'posted' and b.status is distinct from s.status) as otherwise,
-            e.entity as expected_entity, c.netsuite_id as expected_currency, n.currency as their_currency
+            e.entity as expected_entity, c.netsuite_id as expected_currency, n.currency as their_currency,
+            coalesce(y.code, n.currency) as their_symbol, g.sentence as meaning,
+            coalesce(y.code <> upper(btrim(s.currency)), false) as other_symbol
         from s
         full join b on b.times = 1 and {source} = s.source and b.document_id = s.document_id
         left join matched as m on m.id = s.id
         left join month_netsuite as n on n.netsuite_id = m.netsuite_id
         left join month_customers as e on e.kind = s.kind and e.key = s.customer_key
         left join month_currencies as c on c.code = s.currency
+        left join month_symbols as y on y.netsuite_id = n.currency
+        left join month_meanings as g on g.document = s.id
         left join decided as p on p.document = s.id
         left join accepted as a on a.document = s.id and a.drift = s.drift
         left join answered_for as t on t.document = s.id
@@ -127,8 +131,10 @@ _COMPARE = """
                     then 'TYPE_DIFFERS'
                 when d.absolute_total <> abs(d.staged) then 'AMOUNT_DIFFERS'
                 when d.entity is distinct from coalesce(d.expected_entity, d.entity) then 'CUSTOMER_DIFFERS'
-                when d.their_currency is distinct from coalesce(d.expected_currency, d.their_currency)
+                when d.other_symbol
+                    or d.their_currency is distinct from coalesce(d.expected_currency, d.their_currency)
                     then 'CURRENCY_DIFFERS'
+                when d.meaning is not null then 'MEANS_ANOTHER'
                 when d.expected_entity is null or d.expected_currency is null then 'UNMAPPED'
                 when d.their_external_id is distinct from d.external_id then 'EXTERNAL_ID_DIFFERS'
                 when d.read_back_at is null then 'NOT_READ_BACK'
@@ -170,7 +176,7 @@ _COMPARE = """
         j.decided_by,
         coalesce(e.type, j.type) as type, coalesce(e.tran_date, j.tran_date) as tran_date,
         coalesce(e.external_id, j.their_external_id) as their_external_id, j.their_id, j.entity, j.expected_entity,
-        j.their_currency, j.expected_currency
+        j.their_currency, j.expected_currency, j.their_symbol, j.meaning
     from judged as j
     left join lateral (  -- it was looked for by both of its ids
         select e.type, e.tran_date, e.external_id,
@@ -218,11 +224,11 @@ _COMPARE = """
         else 'NOT_IN_BILLING' end, o.state, null, null, 0, 0, t.netsuite, t.netsuite, false, true, null, false,
         o.period, o.document_date, null, null, null, null, null, n.external_id, n.netsuite_id, n.transaction_number,
         null, null, coalesce(o.decided_by, x.decided_by), n.type, n.tran_date, n.external_id, n.netsuite_id, n.entity,
-        null, n.currency, null
+        null, n.currency, null, null, null
     from month_netsuite as n
     cross join lateral (
         select case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end as netsuite) as t
-    left join month_currencies as c on c.netsuite_id = n.currency
+    left join month_codes as c on c.netsuite_id = n.currency
     left join billing.found_transactions as x on x.netsuite_id = n.netsuite_id and x.decision = 'separate'
     left join lateral (
         select s.number, s.branch, s.state, s.period, s.document_date, s.netsuite_id, t.decided_by,
@@ -340,7 +346,7 @@ def elsewhere(connection: Connection) -> list[dict[str, Any]]:
     return connection.execute(
         """
         select n.type, coalesce(c.code, n.currency) as currency, count(*) as documents, sum(n.absolute_total) as total
-        from month_netsuite as n left join month_currencies as c on c.netsuite_id = n.currency
+        from month_netsuite as n left join month_codes as c on c.netsuite_id = n.currency
         where not n.ours
           and not exists (select from month_documents as d where d.their_id = n.netsuite_id)
         group by 1, 2 order by 1, 2"""

@@ -89,6 +89,13 @@ def _deleted(row: Mapping[str, Any]) -> str:
     return f"{_meaning(row)} Its {other} there: somebody else's, or its external id and more of it were changed."
 
 
+def _other_currency(row: Mapping[str, Any]) -> str:
+    said = f"NetSuite has {row['their_symbol']} instead of {row['currency']}."
+    if row["their_currency"] == row["expected_currency"]:
+        return f"{said} The mapping gives {row['currency']} its id, {row['expected_currency']}."
+    return said
+
+
 _SAYS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "VOID_DECLINED": lambda row: f"{row['decided_by']} declined a credit memo for it.",
     "ACCEPTED": _accepted,
@@ -113,9 +120,8 @@ _SAYS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "NOT_IN_BILLING": _not_in_billing,
     "AMOUNT_DIFFERS": lambda row: f"NetSuite has {abs(row['netsuite'])} instead of {abs(row['staged'])}.",
     "CUSTOMER_DIFFERS": lambda row: f"NetSuite has customer {row['entity']} instead of {row['expected_entity']}.",
-    "CURRENCY_DIFFERS": lambda row: (
-        f"NetSuite has currency {row['their_currency']} instead of {row['expected_currency']}."
-    ),
+    "CURRENCY_DIFFERS": _other_currency,
+    "MEANS_ANOTHER": lambda row: f"In the mapping, {row['meaning']}.",
     "TYPE_DIFFERS": lambda row: f"NetSuite has a {row['type']}.",
     "ID_DIFFERS": lambda row: f"NetSuite has it as {row['their_id']}; it was posted under another internal id.",
     "EXTERNAL_ID_DIFFERS": lambda row: (

@@ -7,9 +7,11 @@ from typing import NamedTuple
 from psycopg import sql
 
 from billing_assets.billing_system.totals import MonthDocument
+from billing_assets.domain.documents import Line
 from billing_assets.netsuite.month import MonthTransaction
 from billing_assets.state.database import Connection
 
+_EXTRA = Line._fields.index("extra")
 _TRANSACTION = """netsuite_id text primary key, external_id text, type text, transaction_number text, entity text,
     currency text, absolute_total numeric, voided boolean, tran_date date, ours boolean"""
 TABLES = {
@@ -19,6 +21,8 @@ TABLES = {
     "month_elsewhere": _TRANSACTION,
     "month_customers": "kind text, key text, entity text, primary key (kind, key)",
     "month_currencies": "code text primary key, netsuite_id text",
+    "month_symbols": "netsuite_id text primary key, code text",
+    "month_meanings": "document bigint, sentence text",
 }
 """The temporary tables and their columns."""
 
@@ -36,13 +40,40 @@ class CustomerKey(NamedTuple):
         return sql.SQL("coalesce(extra ->> {}, '')").format(self.column)
 
 
+class Column(NamedTuple):
+    """A column of the billing system that a field of the mapping looks up: of a document's header, of its lines (its
+    place in a staged line), or one beyond the contract."""
+
+    name: str
+    of_contract: bool
+    place: int | None
+
+    def expression(self) -> sql.Composable:
+        """The column in SQL, for a staged document `s` and one of its lines `l`."""
+        if self.place is not None:
+            return sql.SQL("l.value ->> {}").format(self.place)
+        if self.of_contract:
+            return sql.SQL("s.{}::text").format(sql.Identifier(self.name))
+        return sql.SQL("coalesce(l.value -> {} ->> {}, s.extra ->> {})").format(_EXTRA, self.name, self.name)
+
+
 def create_tables(connection: Connection) -> None:
     """The empty temporary tables; those of an earlier month in the same session go."""
     connection.execute("drop table if exists pg_temp.month_documents")
+    connection.execute("drop view if exists pg_temp.month_codes")
     for name, columns in TABLES.items():
         connection.execute(f"drop table if exists pg_temp.{name}")
         connection.execute(f"create temporary table {name} ({columns})")
     connection.execute("create index on month_elsewhere (external_id)")
+    # What a currency of NetSuite is called: as NetSuite says, else as the mapping does.
+    connection.execute(
+        """
+        create temporary view month_codes as
+        select netsuite_id, code from month_symbols
+        union all
+        select netsuite_id, min(code) from month_currencies as c
+        where not exists (select from month_symbols as s where s.netsuite_id = c.netsuite_id) group by 1"""
+    )
 
 
 def add_billing(connection: Connection, documents: Iterable[MonthDocument]) -> None:
@@ -98,6 +129,45 @@ def mark_what_we_sent(connection: Connection) -> None:
         update month_netsuite as n set ours = true
         where not n.ours and n.external_id is not null
           and exists (select from billing.posting_attempts as a where a.external_id = n.external_id)"""
+    )
+
+
+def add_symbols(connection: Connection, codes: Mapping[str, str]) -> None:
+    """NetSuite's currencies: internal id to ISO code."""
+    with connection.cursor().copy("copy month_symbols from stdin") as copy:
+        for row in codes.items():
+            copy.write_row(row)
+
+
+def add_meanings(
+    connection: Connection,
+    period: str,
+    kind: str,
+    column: Column | None,
+    sentences: Mapping[str, str],
+    *,
+    ignore_case: bool,
+) -> None:
+    """The posted documents of a month and kind of which a column has one of these keys, each with the key's sentence;
+    without a column all of them."""
+    key = sql.SQL("''") if column is None else sql.SQL("btrim({})").format(column.expression())
+    query = sql.SQL("""
+        insert into month_meanings
+        select distinct on (s.id) s.id, k.sentence
+        from billing.staged_invoices as s
+        cross join jsonb_array_elements(s.lines) as l
+        join unnest({keys}::text[], {sentences}::text[]) as k (key, sentence) on k.key = {key}
+        where s.period = {period} and s.state = 'posted' and s.kind = {kind}
+          and not exists (select from month_meanings as m where m.document = s.id)
+        order by s.id, k.sentence""")
+    connection.execute(
+        query.format(
+            keys=list(sentences),
+            sentences=list(sentences.values()),
+            key=sql.SQL("lower({})").format(key) if ignore_case else key,
+            period=period,
+            kind=kind,
+        )
     )
 
 

@@ -19,6 +19,7 @@ from billing_assets.close import comparison, gathering
 from billing_assets.close.balance import Balance, balances
 from billing_assets.close.causes import CAUSES, WORST_FIRST, Sort
 from billing_assets.close.differences import Difference, describe
+from billing_assets.close.meanings import add_meanings
 from billing_assets.close.sums import NOTHING, Sum, add
 from billing_assets.domain.documents import Kind, State
 from billing_assets.netsuite.client import NetSuiteClient
@@ -174,6 +175,7 @@ def close_month(
     gathering.add_references(
         connection, customers, {code: currency.id for code, currency in mapping.file.currencies.items()}
     )
+    add_meanings(connection, client, mapping, period)
     comparison.compare(connection, source_name, period, by, began, client.shown_within)
     with connection.transaction():
         listed = [

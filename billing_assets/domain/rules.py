@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from operator import mul, ne
 from typing import NamedTuple
 
 from billing_assets.domain.documents import Document, Kind, Line, SourceStatus, State
-from billing_assets.domain.money import decimals
+from billing_assets.domain.money import canonical, decimals
 from billing_assets.domain.periods import ClosedMonths
 
 
@@ -63,12 +64,14 @@ RULES: dict[str, Rule] = {
     "AMOUNT_PRECISION": Rule(_E, "An amount is finer than the currency's minor unit.", _SOURCE),
     "LINES_MISSING": Rule(_E, "The document has no lines.", _SOURCE),
     "LINES_TOTAL_MISMATCH": Rule(_E, "Lines and tax do not add up to the total.", _SOURCE),
+    "LINE_CONTRADICTS": Rule(_E, "A line's amount is more than its quantity times its price, or has the other sign.", "Correct it in the billing system, or in lines.sql: a credit memo has negative quantities and positive prices; a flat charge has the quantity 1 and its amount as the price."),
+    "LINE_BELOW_PRICE": Rule(_W, "A line's amount is less than its quantity times its price, as with a discount. NetSuite shows the three as they are.", "Where that is no discount: correct it in the billing system. To show the price that was paid, give amount / quantity as `unit_price` in lines.sql."),
     "SIGN": Rule(_E, "An invoice is below zero, or a credit memo adds.", "Issue it as the other kind of document."),
     "DUPLICATE_NUMBER": Rule(_E, "Another document has the same number.", "Renumber or void one of them in the billing system."),
     "PERIOD_CLOSED": Rule(_E, "The document's date is in a closed period.", "Reopen the month, move the date in the billing system, or let late documents go on (`close.late_documents`)."),
     "TEXT_TOO_LONG": Rule(_E, "A text is longer than NetSuite takes.", _SOURCE),
     "TEXT_UNPRINTABLE": Rule(_E, "A text holds a NUL character, which no ledger takes.", _SOURCE),
-    "NUMBER_TOO_LARGE": Rule(_E, "A number is larger or finer than NetSuite takes.", _SOURCE),
+    "NUMBER_TOO_LARGE": Rule(_E, "A number is larger or finer than NetSuite is known to take.", _SOURCE),
     "CREDIT_TARGET_UNKNOWN": Rule(_E, "The credit memo names an invoice that is not known.", "Correct the reference, or stage the invoice first."),
     "MAY_BE_IN_NETSUITE": Rule(_E, "NetSuite has a transaction of the same kind, customer, currency and amount under a name that no document has, since a backup was restored.", "`billing restore transactions --all`, then `billing restore match` or `billing restore separate`."),
     "AUDIT_HOLD": Rule(_E, "An auditor holds the document.", "Ask the auditor; an imported `approve` releases it at the next staging."),
@@ -78,6 +81,7 @@ RULES: dict[str, Rule] = {
     "APPLICATION_EXCEEDS_CREDIT": Rule(_E, "The amounts applied add up to more than the credit memo.", _SOURCE),
     "CHANGED_SINCE_STAGING": Rule(_E, "The billing system changed the document after it was staged, before it was sent.", "Nothing to do; the next staging judges it again."),
     "FIELD_UNREADABLE": Rule(_E, "A field cannot be understood at all.", _SOURCE),
+    "NUMBER_LIKE_ANOTHER": Rule(_W, "Another document of its kind has the same number but for blanks.", "See that it is no copy; if it is, void one of them in the billing system before both are posted."),
     "DUE_BEFORE_DATE": Rule(_W, "The due date lies before the document's date.", "Check the terms in the billing system."),
 }  # fmt: skip
 
@@ -108,7 +112,9 @@ _TEXT_LIMITS = {
     "applies_to": 80,
 }
 _DESCRIPTION_LIMIT = 999
-_LARGEST = Decimal(10) ** 10
+_LARGEST_QUANTITY = Decimal(10) ** 10
+_MOST_DIGITS = 15  # what a binary double keeps of a decimal; whether NetSuite keeps more is not known
+_TOO_MANY_DIGITS = "It is not known that NetSuite keeps more than 15 digits of an amount exactly, so it is not sent."
 _FINEST = 15
 _FINEST_UNIT = Decimal("1E-15")
 
@@ -223,9 +229,16 @@ def _amounts(document: Document, policy: Policy) -> Iterator[Finding]:
         yield finding("SIGN", "total", document.total, "A credit memo adds; it should be an invoice.")
     digits = policy.minor_digits.get(document.currency)
     yield from _amount("total", document.total, digits)
-    if _has_odd_number(document.lines, digits):
+    if not document.lines:
+        return
+    # By column, as with the texts.
+    _, _, _, quantities, prices, amounts, _, _, taxes, _ = zip(*document.lines, strict=True)
+    if _has_odd_number(quantities + prices, amounts + tuple(filter(None, taxes)), digits):
         for line in document.lines:
             yield from _line_amounts(line, digits)
+    elif any(map(ne, map(mul, quantities, prices), amounts)):
+        for line in document.lines:
+            yield from _line_product(line, digits)
 
 
 def _applications(document: Document, policy: Policy) -> Iterator[Finding]:
@@ -249,39 +262,72 @@ def _applications(document: Document, policy: Policy) -> Iterator[Finding]:
         yield finding("APPLICATION_EXCEEDS_CREDIT", "applications", applied, message)
 
 
-def _has_odd_number(lines: tuple[Line, ...], digits: int | None) -> bool:
-    """Whether a line may have a finding in its numbers; by column, as with the texts."""
-    if not lines:
-        return False
-    _, _, _, quantities, prices, amounts, _, _, taxes, _ = zip(*lines, strict=True)
-    amounts += tuple(filter(None, taxes))
-    if max(map(abs, (*quantities, *prices, *amounts))) >= _LARGEST:
-        return True
+def _has_odd_number(plain: tuple[Decimal, ...], amounts: tuple[Decimal, ...], digits: int | None) -> bool:
+    """Whether a quantity or price (`plain`) or an amount may have a finding."""
+    largest = _LARGEST_QUANTITY if digits is None else _largest_amount(digits)
+    if max(map(abs, plain)) >= _LARGEST_QUANTITY or max(map(abs, amounts)) >= largest:
+        return True  # also because % takes no more digits
     # number % unit is not zero where the number is finer than the unit.
     minor_unit = _FINEST_UNIT if digits is None else Decimal(1).scaleb(-digits)
-    return any(map(_FINEST_UNIT.__rmod__, quantities + prices)) or any(map(minor_unit.__rmod__, amounts))
+    return any(map(_FINEST_UNIT.__rmod__, plain)) or any(map(minor_unit.__rmod__, amounts))
+
+
+def _line_product(line: Line, digits: int | None) -> Iterator[Finding]:
+    """What NetSuite makes of a quantity, a rate and an amount that contradict one another is not documented, so no line
+    leaves that has no sensible reading. An amount below the product has one: a discount, or a price with its tax.
+
+    Rounding explains half a minor unit of the amount; and half a unit of the last digit of the price for every piece, of a
+    measured quantity likewise: 3000 times 0.33 may be 1000.00, where the price is 0.3333. A whole quantity is a count.
+    """
+    if digits is None:
+        return
+    product = line.quantity * line.unit_price
+    path = f"lines[{line.line_no}].amount"
+    said = f"{canonical(line.quantity)} times {canonical(line.unit_price)} is {canonical(product)}"
+    if product * line.amount < 0:
+        yield finding("LINE_CONTRADICTS", path, line.amount, f"The signs differ: {said}.")
+        return
+    price_digits, quantity_digits = max(decimals(line.unit_price), digits), decimals(line.quantity)
+    rounding = _half(digits) + abs(line.quantity) * _half(price_digits)
+    if quantity_digits:
+        rounding += abs(line.unit_price) * _half(quantity_digits)
+    more = abs(line.amount) - abs(product)
+    if more > rounding:
+        yield finding("LINE_CONTRADICTS", path, line.amount, f"It is more than rounding explains: {said}.")
+    elif -more > rounding:
+        yield finding("LINE_BELOW_PRICE", path, line.amount, f"It is less than rounding explains: {said}.")
+
+
+def _half(digits: int) -> Decimal:
+    return Decimal(5).scaleb(-digits - 1)
+
+
+def _largest_amount(digits: int | None) -> Decimal:
+    """The first amount that has too many digits."""
+    return Decimal(1).scaleb(_MOST_DIGITS - (digits or 0))
 
 
 def _line_amounts(line: Line, digits: int | None) -> Iterator[Finding]:
     yield from _amount(f"lines[{line.line_no}].amount", line.amount, digits)
     if line.tax_amount is not None:
         yield from _amount(f"lines[{line.line_no}].tax_amount", line.tax_amount, digits)
+    if abs(line.quantity) >= _LARGEST_QUANTITY:
+        path = f"lines[{line.line_no}].quantity"
+        yield finding("NUMBER_TOO_LARGE", path, line.quantity, "NetSuite takes quantities below 10^10.")
+    elif abs(line.unit_price) >= _largest_amount(digits):
+        yield finding("NUMBER_TOO_LARGE", f"lines[{line.line_no}].unit_price", line.unit_price, _TOO_MANY_DIGITS)
+    else:
+        yield from _line_product(line, digits)
     for name, number in (("quantity", line.quantity), ("unit_price", line.unit_price)):
         exponent = number.as_tuple().exponent
-        if not -_LARGEST < number < _LARGEST:
-            yield finding(
-                "NUMBER_TOO_LARGE",
-                f"lines[{line.line_no}].{name}",
-                number,
-                "NetSuite takes numbers below 10^10.",
-            )
-        elif isinstance(exponent, int) and exponent < -_FINEST and decimals(number) > _FINEST:
-            yield finding("NUMBER_TOO_LARGE", f"lines[{line.line_no}].{name}", number, "NetSuite takes 15 decimals.")
+        if isinstance(exponent, int) and exponent < -_FINEST and decimals(number) > _FINEST:
+            message = "It is not known that NetSuite keeps more than 15 decimals."
+            yield finding("NUMBER_TOO_LARGE", f"lines[{line.line_no}].{name}", number, message)
 
 
 def _amount(path: str, amount: Decimal, digits: int | None) -> Iterator[Finding]:
     exponent = amount.as_tuple().exponent
     if digits is not None and isinstance(exponent, int) and exponent < -digits and decimals(amount) > digits:
         yield finding("AMOUNT_PRECISION", path, amount, f"The currency has {digits} decimals.")
-    if not -_LARGEST < amount < _LARGEST:
-        yield finding("NUMBER_TOO_LARGE", path, amount, "NetSuite takes amounts below 10^10.")
+    if abs(amount) >= _largest_amount(digits):
+        yield finding("NUMBER_TOO_LARGE", path, amount, _TOO_MANY_DIGITS)

@@ -106,13 +106,16 @@ class NetSuiteClient:
         body = answer.body if answer.complete else b""
         return classify(answer.status, answer.headers, body, record_type, self._hosts)
 
-    def get(self, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def get(
+        self, path: str, parameters: Mapping[str, str] | None = None, *, accept: str = "application/json"
+    ) -> dict[str, Any]:
         """GET a JSON object, e.g. `record/v1/invoice/eid:INV-1`, with retries. Numbers come as exact strings.
 
         Raises NetSuiteError.
         """
         url = f"{self.base_url}/services/rest/{path}" + (f"?{urlencode(parameters)}" if parameters else "")
-        return self._read(requests.Request("GET", url, headers=_READ_HEADERS).prepare(), f"GET {path}")
+        headers = {**_READ_HEADERS, "Accept": accept}
+        return self._read(requests.Request("GET", url, headers=headers).prepare(), f"GET {path}")
 
     def suiteql_page(self, sql: str, *, limit: int, offset: int) -> dict[str, Any]:
         """One page of a SuiteQL query as NetSuite answers it, with retries. Raises NetSuiteError."""

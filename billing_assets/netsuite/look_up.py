@@ -56,7 +56,7 @@ def settle_open_attempts(
         return []
     found: dict[str, NetSuiteTransaction | ExternalIdConflict] = {}
     credits_ = any(attempt.last_outcome == "exists" and attempt.posting.document.targets for attempt in attempts)
-    with lane(lanes, lease):
+    with one_lane(lanes, lease):
         found |= find_by_external_ids(client, [one.posting.external_id for one in attempts], applied=credits_)
         hidden = [
             a.posting.external_id
@@ -74,7 +74,7 @@ def settle_open_attempts(
     }
     contents: dict[str, Content] = {}
     if unexplained:
-        with lane(lanes, lease):
+        with one_lane(lanes, lease):
             contents = compare_lines(client, unexplained)
     judged = [
         _judge(attempt, found.get(attempt.posting.external_id), mapping, contents, apply_anew) for attempt in attempts
@@ -86,7 +86,7 @@ def settle_open_attempts(
 
 
 @contextmanager
-def lane(lanes: Lanes, lease: Lease) -> Iterator[None]:
+def one_lane(lanes: Lanes, lease: Lease) -> Iterator[None]:
     """Holds one lane for a query: NetSuite counts it like any other request."""
     while not lanes.acquire(_LANE_SECONDS):
         lease.check()
@@ -108,7 +108,7 @@ def open_amounts(
     credited = store.credited_invoices(connection, lease.lock)
     if not credited:
         return {}, set()
-    with lane(lanes, lease):
+    with one_lane(lanes, lease):
         return amounts_unpaid(client, credited)
 
 
@@ -264,7 +264,7 @@ def read_back(
     while waiting:
         lease.check()
         credits_ = any(one.applied is not None for one in waiting)
-        with lane(lanes, lease):
+        with one_lane(lanes, lease):
             found = find_by_external_ids(client, [one.external_id for one in waiting], applied=credits_)
         contents = _unproven_contents(connection, client, lanes, lease, waiting, found)
         rows = [_compare(one, found[one.external_id], contents) for one in waiting if one.external_id in found]
@@ -293,7 +293,7 @@ def _unproven_contents(
     if not unproven:
         return {}
     sent = store.payloads(connection, [*unproven])
-    with lane(lanes, lease):
+    with one_lane(lanes, lease):
         return compare_lines(client, {unproven[document]: payload for document, payload in sent.items()})
 
 

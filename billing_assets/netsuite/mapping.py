@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from itertools import chain
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from types import MappingProxyType
@@ -40,7 +39,7 @@ class Field:
     """One NetSuite field, ready to be filled. `read` takes the column's value from a document and a line.
 
     `place` is the column's position on `Line`, if it is one of its own; `known` collects what the table was asked and
-    had an answer for, so that the next document's lines are checked at once.
+    had an answer for, so that the next document's lines are checked at once. `key` is the table's key column.
     """
 
     name: str
@@ -50,6 +49,7 @@ class Field:
     read: Callable[[Document, Line | None], object | None]
     place: int | None
     known: set[object]
+    key: str = ""
 
     @property
     def column(self) -> str:
@@ -208,19 +208,6 @@ class NetSuiteMapping:
         """The field that names the customer of a transaction."""
         return next(field for field in self.body[kind] if field.name == "entity")
 
-    def references(self) -> dict[str, set[str]]:
-        """Every reference the mapping can send, by field, for `billing doctor` to look up in NetSuite."""
-        used: dict[str, set[str]] = {"currency": {currency.id for currency in self.file.currencies.values()}}
-        for field in chain(*self.body.values(), *self.line.values(), self.tax):
-            if field.source.reference != "id":
-                continue
-            if field.table is not None:
-                values = {row[field.source.take or ""] for row in field.table.values()} - {""}
-            else:
-                values = {str(field.source.constant)} if field.source.constant is not None else set()
-            used.setdefault(field.name, set()).update(values)
-        return used
-
 
 def load_mapping(path: Path) -> NetSuiteMapping:
     """Reads and checks the mapping file and its tables. Raises MappingError naming file, key and value."""
@@ -249,6 +236,7 @@ def _fields(
             _reader(source.by or source.column or "", on_line=on_line),
             _place(source.by or source.column or "") if on_line else None,
             set(),
+            file.tables[source.lookup].key if source.lookup else "",
         )
         for name, source in sources.items()
         if kind is None or kind in source.kinds

@@ -1,6 +1,8 @@
 """The mapping file: what an integrator writes in `config/mapping.yaml`, validated whole before anything starts."""
 
 import csv
+import difflib
+from collections.abc import Iterable
 from datetime import date
 from itertools import combinations
 from pathlib import Path
@@ -33,6 +35,15 @@ class FieldSource(_Part):
     reference: Literal["id", "externalId"] | None = Field(
         None, description="Send as a reference, {id: …} or {externalId: …}, instead of a plain value"
     )
+    named: str | Literal[False] | None = Field(
+        None,
+        description="reference: what the record is called in NetSuite: a column of the table, or its name beside "
+        "`constant`; false: do not compare. Default: `entity` and `item` by the value that is looked up, others not",
+    )
+    country: str | None = Field(
+        None,
+        description="subsidiary: its country in NetSuite (two letters): a column of the table, or it beside `constant`",
+    )
     optional: bool = Field(
         False, description="Leave the field out where there is no value, instead of holding the document"
     )
@@ -45,6 +56,8 @@ class FieldSource(_Part):
             raise ValueError(f"give exactly one of constant, column and lookup; found {', '.join(given) or 'none'}")
         if (self.lookup is None) != (self.by is None) or (self.lookup is None) != (self.take is None):
             raise ValueError("`lookup`, `by` and `take` go together")
+        if (self.named or self.country) and (self.reference != "id" or self.column is not None):
+            raise ValueError("`named` and `country` go with `reference: id` and a `lookup` or a `constant`")
         return self
 
 
@@ -217,6 +230,10 @@ def _read_table(file: Path, table: TableFile) -> Table:
 
 def _field_faults(mapping: MappingFile, tables: dict[str, Table]) -> list[str]:
     faults = []
+    codes: dict[str, str] = {}
+    for code, currency in mapping.currencies.items():
+        if (other := codes.setdefault(currency.id, code)) != code:
+            faults.append(f"currencies.{code}.id: {other} has the id {currency.id!r}, too; each currency has its own.")
     sections = {"body": (mapping.body, _OURS), "line": (mapping.line, _OURS_ON_LINES)}
     if mapping.tax:
         sections["tax"] = ({"type": mapping.tax.type, "code": mapping.tax.code}, frozenset())
@@ -227,12 +244,24 @@ def _field_faults(mapping: MappingFile, tables: dict[str, Table]) -> list[str]:
                 faults.append(f"{key}: the pipeline fills this field itself; take it out.")
             if source.lookup and source.lookup not in mapping.tables:
                 faults.append(f"{key}.lookup: there is no table {source.lookup!r} under `tables`.")
-            elif source.lookup in tables and source.take not in next(iter(tables[source.lookup].values())):
-                faults.append(f"{key}.take: table {source.lookup!r} has no column {source.take!r}.")
+            elif source.lookup in tables:
+                columns = next(iter(tables[source.lookup].values()))
+                faults += [
+                    f"{key}.{what}: table {source.lookup!r} has no column {column!r}.{_nearest(column, columns)}"
+                    for what, column in (("take", source.take), ("named", source.named), ("country", source.country))
+                    if column and column not in columns
+                ]
+            if source.country and (section, name) != ("body", "subsidiary"):
+                faults.append(f"{key}.country: only `subsidiary` has a country.")
     required = {"body": ("entity",), "line": ("item",)}
     for section, names in required.items():
         faults += [f"{section}.{name}: this field is needed." for name in names if name not in sections[section][0]]
     return faults
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def is_document_column(name: str) -> bool:

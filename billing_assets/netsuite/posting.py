@@ -27,6 +27,7 @@ from billing_assets.netsuite.errors import (
     Exists,
     Forbidden,
     Landed,
+    NetSuiteLoginRefused,
     NetSuiteUnavailable,
     NotSent,
     Refused,
@@ -35,10 +36,11 @@ from billing_assets.netsuite.errors import (
     Unknown,
 )
 from billing_assets.netsuite.lanes import Lanes
-from billing_assets.netsuite.look_up import lane, open_amounts, read_back, settle_open_attempts
+from billing_assets.netsuite.look_up import one_lane, open_amounts, read_back, settle_open_attempts
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.outage import wait_until_netsuite_answers
 from billing_assets.netsuite.privacy import withheld
+from billing_assets.netsuite.proof import proven, why_nothing_is_sent
 from billing_assets.netsuite.store import Outcome, Posting
 from billing_assets.netsuite.wire import named
 from billing_assets.settings import Settings
@@ -205,13 +207,7 @@ def _post_what_is_left(
 ) -> None:
     lanes.refresh(1)  # for the look-up; a run with little to do takes no more than it needs
     settle_open_attempts(connection, client, lanes, mapping, lease, settings, apply_anew=first)
-    if store.next_to_send(connection, lease.lock, 1):
-        with lane(lanes, lease):
-            ahead = found.look(connection, client, mapping, settings.netsuite.read_back_seconds)
-        if ahead:
-            progress.stopped = found.stop_reason(ahead)
-        elif recheck:  # after the look-up, for what it proves absent is sent, too
-            recheck(connection, lease)
+    _look_before_the_first_send(connection, client, lanes, mapping, lease, settings, progress, recheck)
     progress.still_open, progress.given_away = open_amounts(connection, client, lanes, lease)
     with dispatching(client, lanes, settings.netsuite.lanes, lease) as dispatch:
         try:
@@ -225,6 +221,39 @@ def _post_what_is_left(
     settled = settle_open_attempts(connection, client, lanes, mapping, lease, settings, apply_anew=first)
     progress.proven_absent = sum(outcome.state == State.LOCKED for outcome in settled)
     read_back(connection, client, lanes, lease, settings.netsuite)
+
+
+def _look_before_the_first_send(
+    connection: Connection,
+    client: NetSuiteClient,
+    lanes: Lanes,
+    mapping: NetSuiteMapping,
+    lease: Lease,
+    settings: Settings,
+    progress: _Progress,
+    recheck: Check | None,
+) -> None:
+    """Lets nothing be sent with a mapping whose ids are other records in NetSuite, while NetSuite has something of ours
+    that our database does not know, or while that cannot be asked; nor what the billing system changed meanwhile.
+
+    Asks nothing where nothing waits.
+    """
+    if not store.next_to_send(connection, lease.lock, 1):
+        return
+    try:
+        with one_lane(lanes, lease):
+            if not proven(connection, client, mapping):
+                client.ask_for_life()  # in an outage the questions proper would take minutes
+                progress.stopped = why_nothing_is_sent(connection, client, mapping)
+            if not progress.stopped:
+                ahead = found.look(connection, client, mapping, settings.netsuite.read_back_seconds)
+                progress.stopped = found.stop_reason(ahead) if ahead else None
+    except NetSuiteLoginRefused as error:
+        progress.stopped = f"NetSuite refused the login: {error}"
+    except NetSuiteUnavailable as error:
+        progress.stopped = progress.outage = str(error)
+    if recheck and not progress.stopped:  # after the look-up of open attempts: what it proves absent is sent, too
+        recheck(connection, lease)
 
 
 def _send_all(

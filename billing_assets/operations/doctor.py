@@ -6,18 +6,18 @@ from typing import NamedTuple
 
 import dagster as dg
 import psycopg
+from sqlalchemy.exc import SQLAlchemyError
 
-from billing_assets.billing_system.connection import source_now
 from billing_assets.billing_system.errors import SourceError
-from billing_assets.billing_system.queries import check_columns
 from billing_assets.billing_system.receivables import sums
 from billing_assets.journal.errors import JournalError
 from billing_assets.journal.restores import months_unconfirmed, restores, unconfirmed
-from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.errors import NetSuiteError, NetSuiteForbidden
+from billing_assets.netsuite.errors import NetSuiteError
 from billing_assets.netsuite.mapping_file import MappingError
 from billing_assets.netsuite.open_items import open_sums
-from billing_assets.netsuite.suiteql import PAGE_ROWS, query
+from billing_assets.operations.doctor_netsuite import look_at_fields, look_at_netsuite, look_at_references
+from billing_assets.operations.doctor_source import look_at_billing_system, look_at_columns, look_at_first_rows
+from billing_assets.operations.verdicts import Unproven, Unwell, few
 from billing_assets.operations.watching import SILENT_SECONDS, last_heartbeat
 from billing_assets.receivables.late_fee_rules import LateFeeError
 from billing_assets.reminders.desk import open_desk
@@ -29,26 +29,17 @@ from billing_assets.shipped import shipped
 from billing_assets.state import bindings
 from billing_assets.state.migrations import MigrationError, migrate
 
-_SHOWN = 5
-_RECORDS = {
-    "entity": "customer",
-    "item": "item",
-    "subsidiary": "subsidiary",
-    "department": "department",
-    "class": "classification",
-    "location": "location",
-    "terms": "term",
-    "currency": "currency",
-}
-"""Which record type a field refers to; custom fields may refer to any, so they are not looked up."""
-
 
 class Checked(NamedTuple):
-    """One thing looked at: whether it is well, what was seen, and what to do where it is not."""
+    """One thing looked at: whether it is well, what was seen, and what to do where it is not.
+
+    `proven` is false where nothing is wrong as far as can be seen, and something could not be checked.
+    """
 
     what: str
     well: bool
     said: str
+    proven: bool = True
 
 
 _Faults = (
@@ -60,7 +51,10 @@ _Faults = (
     NetSuiteError,
     ReminderError,
     JournalError,
+    Unwell,
     psycopg.Error,
+    dg.DagsterError,
+    OSError,
 )
 
 
@@ -70,10 +64,13 @@ def examine(runtime: Runtime) -> Iterator[Checked]:
         ("Our database", _database),
         ("What it belongs to", _binding),
         ("Journal", _journal),
-        ("Billing system", _billing_system),
+        ("Billing system", look_at_billing_system),
+        ("Billing system's rows", look_at_first_rows),
         ("Mapping", _mapping),
-        ("NetSuite", _netsuite),
-        ("References in NetSuite", _references),
+        ("Mapping's columns", look_at_columns),
+        ("NetSuite", look_at_netsuite),
+        ("References in NetSuite", look_at_references),
+        ("Fields in NetSuite", look_at_fields),
         ("Receivables", _receivables),
         ("Reminders", _reminders),
         ("Dagster's daemon", _daemon),
@@ -84,14 +81,13 @@ def examine(runtime: Runtime) -> Iterator[Checked]:
 def _looked(what: str, look: Callable[[Runtime], str], runtime: Runtime) -> Checked:
     try:
         return Checked(what, True, look(runtime))
+    except Unproven as error:
+        return Checked(what, True, str(error), proven=False)
     except _Faults as error:
         return Checked(what, False, str(error))
-    except Unwell as error:
-        return Checked(what, False, str(error))
-
-
-class Unwell(Exception):  # noqa: N818  it is a finding
-    """Something answered, but not as it should."""
+    except SQLAlchemyError as error:
+        reason = getattr(error, "orig", None) or type(error).__name__  # its own text has the statement in it
+        return Checked(what, False, " ".join(str(reason).split()))
 
 
 def _database(runtime: Runtime) -> str:
@@ -120,7 +116,7 @@ def _journal(runtime: Runtime) -> str:
         noticed = restores(connection)
     if damaged := [f"{one.name} ({one.problem})" for one in found.damaged]:
         raise Unwell(
-            f"{journal.folder}: {len(damaged)} files cannot be read: {', '.join(damaged[:_SHOWN])}. They were left as "
+            f"{journal.folder}: {len(damaged)} files cannot be read: {few(damaged)}. They were left as "
             "they are and everything else was read. Put them back from a copy, or move them away."
         )
     if months or (reminders and runtime.settings.reminders.enabled):
@@ -136,49 +132,9 @@ def _journal(runtime: Runtime) -> str:
     return f"{journal.folder} can be written to, and agrees with the database{torn}{put_back}"
 
 
-def _billing_system(runtime: Runtime) -> str:
-    with runtime.billing_system(unbound=True) as source:  # also where one looks before one moves
-        check_columns(source, runtime.queries)
-        now = source_now(source)
-    engine = runtime.source.dialect.name
-    return f"{engine} answers with every column of the contract; its clock says {now:%Y-%m-%d %H:%M:%S} UTC"
-
-
 def _mapping(runtime: Runtime) -> str:
     mapping = runtime.mapping
     return f"{runtime.settings.mapping}: {len(mapping.file.body)} body fields, {len(mapping.file.line)} line fields"
-
-
-def _netsuite(runtime: Runtime) -> str:
-    client = runtime.netsuite
-    next(query(client, "SELECT id FROM currency ORDER BY id"), None)
-    answers = f"{client.base_url} answers and the login ({runtime.settings.netsuite.auth}) is accepted"
-    return f"{answers}; {_lanes(client, runtime.settings.netsuite.lanes)}"
-
-
-def _lanes(client: NetSuiteClient, lanes: int) -> str:
-    try:
-        limit = client.concurrency_limit()
-    except NetSuiteForbidden:
-        return f"the role may not read how many requests at once it allows, the settings say {lanes}"
-    return f"{lanes if limit is None else min(limit, lanes)} requests at once (settings {lanes}, NetSuite {limit})"
-
-
-def _references(runtime: Runtime) -> str:
-    missing = []
-    looked_up = 0
-    for field, ids in sorted(runtime.mapping.references().items()):
-        if record := _RECORDS.get(field):
-            looked_up += len(ids)
-            if absent := sorted(ids - _existing(runtime.netsuite, record, sorted(ids))):
-                shown = ", ".join(absent[:_SHOWN]) + (" …" if len(absent) > _SHOWN else "")
-                missing.append(f"{len(absent)} of {len(ids)} ids for {field} ({record}): {shown}")
-    if missing:
-        raise Unwell(
-            f"NetSuite does not have: {'; '.join(missing)}. Correct the lookup tables of {runtime.settings.mapping}, "
-            "or make the records in NetSuite, or let the role see them."
-        )
-    return f"all {looked_up:,} records that the mapping can name exist"
 
 
 def _receivables(runtime: Runtime) -> str:
@@ -191,24 +147,11 @@ def _receivables(runtime: Runtime) -> str:
     return f"{items:,} open items in {runtime.settings.receivables.balances_from}; {rules} rules of late fees"
 
 
-def _existing(client: NetSuiteClient, record: str, ids: list[str]) -> set[str]:
-    found: set[str] = set()
-    for start in range(0, len(ids), PAGE_ROWS):
-        chunk = ids[start : start + PAGE_ROWS]
-        if not all(one.isascii() and one.isdigit() for one in chunk):
-            raise Unwell(
-                f"An id for {record} in the mapping is no number; internal ids are. Use `reference: externalId`."
-            )
-        values = ", ".join(chunk)
-        found |= {row["id"] for row in query(client, f"SELECT id FROM {record} WHERE id IN ({values}) ORDER BY id")}  # noqa: S608
-    return found
-
-
 def _reminders(runtime: Runtime) -> str:
     settings = runtime.settings.reminders
     if not settings.enabled:
         return "switched off; nothing is sent"
-    desk = open_desk(settings, runtime.source, runtime.queries)
+    desk = open_desk(settings, runtime.source, runtime.queries, in_sample=runtime.in_sample)
     desk.templates.check(desk.policy)
     server = parse_server(settings.smtp_url)
     with Mailer(server, desk.policy.domain) as mailer:

@@ -10,7 +10,7 @@ from billing_assets.billing_system import contacts
 from billing_assets.billing_system.connection import connect_source
 from billing_assets.billing_system.contacts import Contact
 from billing_assets.billing_system.queries import Queries
-from billing_assets.reminders.errors import NoContacts
+from billing_assets.reminders.errors import ExampleLadder, NoContacts
 from billing_assets.reminders.message import Templates
 from billing_assets.reminders.policy import Policy, load_policy
 from billing_assets.settings_sections import ReminderSettings
@@ -34,8 +34,13 @@ class Desk:
         return now - timedelta(hours=self.settings.balances_max_age_hours)
 
 
-def open_desk(settings: ReminderSettings, source: sqlalchemy.Engine, queries: Queries) -> Desk:
-    """Reads ladder and templates. Raises PolicyError, and NoContacts where there is no `contacts.sql`."""
+def open_desk(
+    settings: ReminderSettings, source: sqlalchemy.Engine, queries: Queries, *, in_sample: bool = False
+) -> Desk:
+    """Reads ladder and templates. Raises PolicyError, and NoContacts where there is no `contacts.sql`.
+
+    The ladder that ships has an example's name and bank account: it is refused where NetSuite is a real one.
+    """
     query = queries.contacts
     if query is None:
         raise NoContacts
@@ -44,5 +49,8 @@ def open_desk(settings: ReminderSettings, source: sqlalchemy.Engine, queries: Qu
         with connect_source(source) as conn:  # for these customers only: mail takes its time
             return contacts.read_contacts(conn, query, customers)
 
-    policy = load_policy(settings.ladder or shipped("config/reminders.yaml"))
+    path = settings.ladder or shipped("config/reminders.yaml")
+    policy = load_policy(path)
+    if not in_sample and (example := policy.example):
+        raise ExampleLadder(str(path), example)
     return Desk(settings, policy, Templates(settings.templates), read_contacts)

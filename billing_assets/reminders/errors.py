@@ -9,6 +9,19 @@ class PolicyError(ReminderError):
     """The ladder file is missing or wrong."""
 
 
+class ExampleLadder(PolicyError):  # noqa: N818
+    """A ladder still has what the one that ships has as an example."""
+
+    def __init__(self, path: str, example: str) -> None:
+        self.path = path
+        self.example = example
+        super().__init__(
+            f"{path} is the example that ships: it has {example}. Customers would be asked to pay to a stranger. Copy "
+            "config/reminders.yaml, write your own name, addresses and bank account into the copy, and name it in "
+            "BILLING_REMINDERS__LADDER."
+        )
+
+
 class TemplateWrong(ReminderError):  # noqa: N818  (an error by its base class)
     """A template is missing, cannot be read, or asks for something that it is not given."""
 

@@ -194,6 +194,11 @@ class LadderFile(Terms):
     )
 
 
+_RESERVED = (".example", ".example.com", ".example.net", ".example.org", ".test", ".invalid")
+"""Domains that belong to nobody (RFC 2606)."""
+_EXAMPLE_ACCOUNT = "GB33BUKB20201555555555"
+
+
 class Policy:
     """The ladder file, read and checked. Build with `load_policy`."""
 
@@ -214,6 +219,19 @@ class Policy:
     def domain(self) -> str:
         """The domain that writes, as we introduce ourselves to the mail server."""
         return parse_mailbox(self._file.sender).domain
+
+    @property
+    def example(self) -> str | None:
+        """What of the ladder is an example's and nobody's own: a domain that is reserved for examples, or the bank
+        account of the ladder that ships; None where nothing is."""
+        for terms in self.all_terms:
+            for address in (terms.sender, terms.reply_to, terms.company.email):
+                domain = parse_mailbox(address).domain.lower() if address else ""
+                if domain.endswith(_RESERVED) or f".{domain}".endswith(_RESERVED):
+                    return f"the address {domain}"
+            if any(_EXAMPLE_ACCOUNT in "".join(line.split()).upper() for line in terms.company.payment):
+                return "the example's IBAN"
+        return None
 
     def place(self, contact: Contact, terms: Terms) -> Place:
         """Where a customer is: as it says, else as its country says, else as the branch says.

@@ -171,6 +171,7 @@ def _take_over(
         finding("DUPLICATE_NUMBER", "number", "", "Other documents with this number have the ids "),
         finding("CREDIT_TARGET_UNKNOWN", "applies_to", "", "No such invoice is in NetSuite or on its way."),
         finding("MAY_BE_IN_NETSUITE", "number", "", "It may be what NetSuite has as "),
+        finding("NUMBER_LIKE_ANOTHER", "number", "", "But for blanks, this is the number of the ids "),
     )
     holds.add_to_incoming(connection, name)
     for part in (gone, store.merge(connection, name)):

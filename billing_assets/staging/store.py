@@ -65,6 +65,21 @@ _COLUMNS = ", ".join(Incoming._fields)
 _CONTENT = [name for name in Incoming._fields if name not in {"document_id", "outcome", "findings", "lines"}]
 
 
+# Pairs of what is read and what is staged whose numbers differ only in blanks. One of the two has a blank, and those
+# that have one are few: an index of their own finds the staged ones.
+_LIKE_STAGED: LiteralString = """
+    select i.document_id, o.id, o.document_id as other, o.state
+    from incoming as i join billing.staged_invoices as o
+        on o.source = %(source)s and o.kind = i.kind
+           and billing.without_blanks(o.number) = billing.without_blanks(i.number)
+    where o.number <> billing.without_blanks(o.number) and o.number <> i.number
+    union all
+    select i.document_id, o.id, o.document_id, o.state
+    from incoming as i join billing.staged_invoices as o
+        on o.source = %(source)s and o.kind = i.kind and o.number = billing.without_blanks(i.number)
+    where i.number <> billing.without_blanks(i.number)"""
+
+
 def serialise(connection: Connection, source: str) -> None:
     """Waits until no other staging of this source runs; held to the end of the transaction."""
     connection.execute("select pg_advisory_xact_lock(hashtextextended('billing staging ' || %s, 0))", [source])
@@ -189,12 +204,13 @@ def beside(connection: Connection, source: str, missing: Sequence[str]) -> Itera
     is not: with its number, or crediting it. What is found of them may be another now. `missing` are ids that went.
     """
     rows = connection.execute(
-        """
+        f"""
         select s.document_id from billing.staged_invoices as s
         where s.source = %(source)s and s.state in ('held', 'ready', 'batched', 'rejected')
           and not exists (select from incoming as i where i.document_id = s.document_id)
           and not s.document_id = any(%(missing)s)
           and (s.external_id in (select external_id from incoming)
+               or s.id in (select l.id from ({_LIKE_STAGED}) as l)
                or exists (
                    select from billing.staged_invoices as o
                    where o.external_id = s.external_id and o.source <> s.source
@@ -207,7 +223,7 @@ def beside(connection: Connection, source: str, missing: Sequence[str]) -> Itera
                          where o.source = %(source)s and o.kind = 'invoice'
                            and o.document_id in (
                                select document_id from incoming union all select unnest(%(missing)s))))))
-        order by s.id""",
+        order by s.id""",  # noqa: S608  only our own query is put in
         {"source": source, "missing": list(missing)},
     )
     ids = [row["document_id"] for row in rows]
@@ -234,7 +250,12 @@ def keep_external_ids(connection: Connection, source: str) -> None:
 
 
 def add_cross_findings(
-    connection: Connection, source: str, duplicate: Finding, unknown_target: Finding, look_alike: Finding
+    connection: Connection,
+    source: str,
+    duplicate: Finding,
+    unknown_target: Finding,
+    look_alike: Finding,
+    like_another: Finding,
 ) -> None:
     """Findings that need to see other documents, and the state and month that follow from them: what is held belongs to
     its own month.
@@ -249,7 +270,7 @@ def add_cross_findings(
         set findings = i.findings || jsonb_build_array(
                 jsonb_build_object('code', %(code)s::text, 'severity', %(severity)s::text, 'path', %(path)s::text,
                                    'value', c.value, 'message', %(message)s::text || c.detail)),
-            outcome = 'held', source_digest = null, period = to_char(i.document_date, 'YYYY-MM'), posting_date = null
+            source_digest = null{}
         from ({}) as c
         where c.document_id = i.document_id"""
     duplicates = """
@@ -293,9 +314,33 @@ def add_cross_findings(
         where d.outcome in ('ready', 'held')
           and not exists (select from incoming as j where j.external_id = f.external_id)
         group by d.document_id, d.number"""
-    for found, cases in ((duplicate, duplicates), (unknown_target, targets), (look_alike, look_alikes)):
+    likes = f"""
+        with ours as (
+            select document_id, kind, number, billing.without_blanks(number) as plain from incoming
+            where outcome in ('ready', 'held')
+        ), pairs as (
+            select b.document_id, j.document_id as other from ours as b join ours as j using (kind, plain)
+            where b.number <> b.plain and j.number <> b.number
+            union
+            select j.document_id, b.document_id from ours as b join ours as j using (kind, plain)
+            where b.number <> b.plain and j.number <> b.number
+            union
+            select l.document_id, l.other from ({_LIKE_STAGED}) as l
+            where l.state not in ('open', 'excluded', 'gone')
+              and (l.state in ('locked', 'posting', 'posted', 'differs')
+                   or not exists (select from incoming as j where j.document_id = l.other))
+        )
+        select o.document_id, o.number as value, string_agg(p.other, ', ' order by p.other) as detail
+        from pairs as p join ours as o using (document_id) group by 1, 2"""  # noqa: S608  only our own query is put in
+    held = ", outcome = 'held', period = to_char(i.document_date, 'YYYY-MM'), posting_date = null"
+    for found, then, cases in (
+        (duplicate, held, duplicates),
+        (unknown_target, held, targets),
+        (look_alike, held, look_alikes),
+        (like_another, "", likes),
+    ):
         connection.execute(
-            add.format(cases),
+            add.format(then, cases),
             {
                 "source": source,
                 "code": found.code,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_assets.domain.documents import Document, State
+from billing_assets.domain.documents import Document, Line, State
 from billing_assets.domain.rules import RULES, Finding, Policy, finding, state_for, validate
 from billing_assets_tests.builders import applied, credit_memo, document, line, shipped_mapping
 
@@ -25,6 +25,10 @@ def codes(one: Document) -> list[str]:
 
 def lines_of(**changes: Any) -> Document:
     return document("1", line(1, **changes), total=Decimal(10))
+
+
+def priced(quantity: str, price: str, amount: str, line_no: int = 1) -> Line:
+    return line(line_no, amount, quantity=Decimal(quantity), unit_price=Decimal(price))
 
 
 BROKEN_AND_SOUND: list[tuple[str, str, Document, Document]] = [
@@ -94,7 +98,51 @@ BROKEN_AND_SOUND: list[tuple[str, str, Document, Document]] = [
         lines_of(unit_price=Decimal("1E-16")),
         lines_of(unit_price=Decimal("0.0000000000000010000")),
     ),
-    ("NUMBER_TOO_LARGE", "total", document("1", line(amount="1E+10")), document("1", line(amount="9999999999.99"))),
+    ("NUMBER_TOO_LARGE", "total", document("1", line(amount="1E+13")), document("1", line(amount="9999999999999.99"))),
+    ("NUMBER_TOO_LARGE", "lines[1].unit_price", lines_of(unit_price=Decimal("1E+13")), lines_of()),
+    (
+        "NUMBER_TOO_LARGE",
+        "total",
+        document("1", line(amount="1E+15"), currency="JPY"),
+        document("1", line(amount="999999999999999"), currency="JPY"),
+    ),
+    (  # it went out as a quantity of -6 at 16.856, over +101.14
+        "LINE_CONTRADICTS",
+        "lines[1].amount",
+        credit_memo(lines=(priced("6", "16.856", "-101.14"),)),
+        credit_memo(lines=(priced("-6", "16.856", "-101.14"),)),
+    ),
+    (
+        "LINE_CONTRADICTS",
+        "lines[1].amount",
+        document("1", priced("-1", "10", "10")),
+        document("1", priced("-1", "-10", "10")),
+    ),
+    (
+        "LINE_CONTRADICTS",
+        "lines[1].amount",
+        document("1", priced("3", "3.33", "10.02")),
+        document("1", priced("3", "3.33", "10.01")),  # a price of 3.335, less a little
+    ),
+    ("LINE_CONTRADICTS", "lines[1].amount", document("1", priced("0", "5", "5")), document("1", priced("1", "5", "5"))),
+    (
+        "LINE_CONTRADICTS",
+        "lines[1].amount",
+        document("1", priced("1", "0", "5")),
+        document("1", priced("0", "5", "0"), line(2)),
+    ),
+    (
+        "LINE_BELOW_PRICE",
+        "lines[1].amount",
+        document("1", priced("10", "5", "45")),
+        document("1", priced("10", "4.5", "45")),
+    ),
+    (
+        "LINE_BELOW_PRICE",
+        "lines[2].amount",
+        document("1", line(1), priced("1", "5", "0", 2)),
+        document("1", line(1), priced("1", "0", "0", 2)),
+    ),
     (
         "DUE_BEFORE_DATE",
         "due_date",
@@ -145,7 +193,7 @@ BROKEN_AND_SOUND: list[tuple[str, str, Document, Document]] = [
     ),
 ]
 
-SEEN_BY_STAGING = {"DUPLICATE_NUMBER", "CREDIT_TARGET_UNKNOWN", "FIELD_UNREADABLE", "AUDIT_HOLD"}
+SEEN_BY_STAGING = {"DUPLICATE_NUMBER", "NUMBER_LIKE_ANOTHER", "CREDIT_TARGET_UNKNOWN", "FIELD_UNREADABLE", "AUDIT_HOLD"}
 """Rules that need other documents, or a document that could not even be read: tests of staging."""
 
 
@@ -246,8 +294,47 @@ def test_a_finding_cuts_a_long_value_and_shows_a_nul() -> None:
     assert "\0" not in next(one for one in found if one.code == "TEXT_UNPRINTABLE").value
 
 
+@pytest.mark.parametrize(
+    ("quantity", "price", "amount"),
+    [
+        ("3000", "0.33", "1000.00"),  # a price of a third, shown with two digits
+        ("3000", "0.333333", "1000.00"),  # finer than the minor unit
+        ("3", "0.005", "0.02"),  # 0.015
+        ("1234.57", "0.28412", "350.77"),  # kWh, measured
+        ("1234.5", "0.284", "350.60"),
+        ("-6", "16.856", "-101.14"),
+        ("1", "0.004", "0"),
+        ("7", "-1.428571", "-10"),
+    ],
+)
+def test_what_rounding_explains_is_no_finding(quantity: str, price: str, amount: str) -> None:
+    assert findings(document("1", line(1), priced(quantity, price, amount, 2), line(3, "500"))) == []
+
+
+def test_a_discount_goes_and_is_flagged() -> None:
+    found = findings(document("1", priced("10", "5", "45")))
+    assert [(one.code, one.message) for one in found] == [
+        ("LINE_BELOW_PRICE", "It is less than rounding explains: 10 times 5 is 50.")
+    ]
+    assert state_for("closed", found) is State.READY
+
+
+def test_a_product_is_compared_beside_numbers_that_are_odd_otherwise() -> None:
+    lines = (priced("1", "10.001", "10.001"), priced("6", "16.856", "-101.14", 2), line(3, "500"))
+    assert [(one.code, one.path) for one in findings(document("1", *lines))] == [
+        ("AMOUNT_PRECISION", "total"),
+        ("AMOUNT_PRECISION", "lines[1].amount"),
+        ("LINE_CONTRADICTS", "lines[2].amount"),
+    ]
+
+
+def test_an_amount_of_ten_thousand_million_is_no_finding() -> None:
+    """The limit that is known in NetSuite is one of quantities; 10^10 dong are 400,000 dollars."""
+    assert findings(document("1", line(amount="25000000000.25"))) == []
+
+
 def test_an_invoice_of_1114_lines_with_quantities_of_80995_is_valid() -> None:
-    lines = [line(number, "2.55", quantity=Decimal(80_995)) for number in range(1, 1115)]
+    lines = [priced("80995", "2.55", "206537.25", number) for number in range(1, 1115)]
     assert findings(document("581475", *lines)) == []
 
 
@@ -266,7 +353,7 @@ def test_a_number_that_is_too_fine_is_found_whatever_numbers_stand_beside_it(
     for place, (amount, price) in enumerate(numbers, 1):
         assert (("AMOUNT_PRECISION", f"lines[{place}].amount") in found) == (amount != round_at(amount, 2))
         assert (("NUMBER_TOO_LARGE", f"lines[{place}].unit_price") in found) == (
-            abs(price) >= 10**10 or price != round_at(price, 15)
+            abs(price) >= 10**13 or price != round_at(price, 15)
         )
 
 

@@ -11,13 +11,20 @@ from typing import Any
 import dagster as dg
 
 from billing_assets.definitions import build_defs
+from billing_assets.netsuite.proof_store import note_proven
 from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.settings import Settings
 from billing_assets.settings_sections import AlertSettings, SourceSettings
 from billing_assets.shipped import shipped
 from billing_assets.state.database import Connection, connect
-from billing_assets_tests.builders import BillingSystem, create_billing_system, open_for_writing, states
+from billing_assets_tests.builders import (
+    BillingSystem,
+    create_billing_system,
+    open_for_writing,
+    shipped_mapping,
+    states,
+)
 from billing_assets_tests.netsuite.rig import settings_for
 from billing_assets_tests.sandbox.netsuite.account import Account
 
@@ -157,6 +164,7 @@ def open_system(
             open_for_writing(source_url) as source,
             dg.DagsterInstance.ephemeral() as instance,
         ):
+            note_proven(state, sandbox.base_url, shipped_mapping().digest, {})  # asking takes half a second
             yield System(runtime, state, source, account, instance)
     finally:
         runtime.source.dispose()

@@ -273,18 +273,6 @@ def test_the_policy_has_the_currencies_and_the_last_closed_day(tmp_path: Path) -
     assert policy.closed_through == date(2010, 10, 31)
 
 
-def test_every_reference_that_can_be_sent_is_listed_for_doctor(tmp_path: Path) -> None:
-    tax = {"type": {"constant": "5", "reference": "id"}, "code": {"constant": "6", "reference": "id"}}
-    used = mapping(tmp_path, tax=tax, body=BASE["body"] | {"terms": {"constant": "1", "reference": "id"}}).references()
-    assert used == {
-        "currency": {"1"},
-        "item": {"101", "102", "103", "104"},
-        "terms": {"1"},
-        "taxType": {"5"},
-        "taxCode": {"6"},
-    }
-
-
 FAULTS: list[tuple[dict[str, Any], list[str]]] = [
     ({"line": {"item": BASE["line"]["item"] | {"lookup": "itmes"}}}, ["line.item.lookup", "'itmes'"]),
     ({"line": {"item": BASE["line"]["item"] | {"take": "netsuite"}}}, ["line.item.take", "'items'", "'netsuite'"]),

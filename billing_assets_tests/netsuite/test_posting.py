@@ -95,9 +95,14 @@ def test_a_person_who_materializes_the_batch_again_retries_its_rejected_document
     assert [(row["attempt"], row["outcome"]) for row in rig.log("500000")] == [(1, "refused"), (2, "landed")]
 
 
+def test_an_amount_above_ten_thousand_million_is_posted_to_the_cent(rig: Rig) -> None:
+    rig.post(rig.planned([builders.document("700001", builders.line(amount="9876543210123.45"))]))
+    rig.assert_whole(1)
+
+
 CANNOT_CARRY = {
     "an item left the table": ({"without_item": builders.OTHER_ITEM}, "ITEM_UNMAPPED"),
-    "the currency left the mapping": ({"replace": {"GBP: {": "USD: {"}}, "CURRENCY_UNSUPPORTED"),
+    "the currency left the mapping": ({"replace": {'GBP: {id: "1"': 'USD: {id: "2"'}}, "CURRENCY_UNSUPPORTED"),
     "the period was closed in the mapping": (
         {"replace": {"closed_through:": "closed_through: 2010-11-30"}},
         "PERIOD_CLOSED",

@@ -21,7 +21,7 @@ from billing_assets.reminders import assets, automation
 from billing_assets.reminders.automation import office_hours, remind_job
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
-from billing_assets.settings_sections import SourceSettings
+from billing_assets.settings_sections import NetSuiteSettings, SourceSettings
 from billing_assets.state.database import Connection
 from billing_assets_tests.builders import create_billing_system, open_for_writing
 from billing_assets_tests.command import Said, call
@@ -91,6 +91,7 @@ def office(
         home=tmp_path,
         database_url=SecretStr(state_url),
         source=SourceSettings(url=SecretStr(source_url)),
+        netsuite=NetSuiteSettings(base_url="http://127.0.0.1:9"),  # the ladder that ships is for the sandbox only
         reminders=settings(smtp_url=mails.url),
     )
     with Runtime(found).opened() as runtime, dg.DagsterInstance.ephemeral() as instance:
@@ -185,6 +186,7 @@ def billing(
         "BILLING_HOME": str(tmp_path / "home"),
         "BILLING_DATABASE_URL": state_url,
         "BILLING_SOURCE__URL": source_url,
+        "BILLING_NETSUITE__BASE_URL": "http://127.0.0.1:9",
         "BILLING_REMINDERS__SMTP_URL": mails.url.get_secret_value(),
         "BILLING_REMINDERS__PER_MINUTE": "100000",
         "COLUMNS": "200",

@@ -64,14 +64,16 @@ INSERTED = {
     ("receivables/store.py", "buckets"): "sums over numbers of our own",
     ("receivables/store.py", "group"): "our own columns",
     ("receivables/store.py", "name"): "our own temporary tables",
-    ("operations/doctor.py", "record"): "one of our own record types",
-    ("operations/doctor.py", "values"): "internal ids, each checked to be digits",
+    ("netsuite/meaning.py", "columns"): "our own columns",
+    ("netsuite/meaning.py", "record"): "one of our own record types",
+    ("netsuite/meaning.py", "where"): "a condition of our own, on internal ids each checked to be digits",
     ("reminders/store.py", "_BARRED"): "our own condition",
     ("staging/corrections/store.py", "_LAST_DECISION"): "our own expression",
     ("staging/corrections/store.py", "columns"): "our own columns",
     ("staging/corrections/store.py", "values"): "placeholders",
     ("staging/corrections/store.py", "where"): "our own condition or nothing",
     ("staging/store.py", "_COLUMNS"): "our own columns",
+    ("staging/store.py", "_LIKE_STAGED"): "our own query",
     ("staging/store.py", "content"): "our own columns",
 }
 

@@ -38,15 +38,15 @@ def take_over(bench: Bench, documents: Iterable[Document], bad: Iterable[BadDocu
             for row in [*rows, *(staging._unreadable(one, rules) for one in bad)]:
                 assert row is not None
                 copy.write_row(row)
-        codes = ("DUPLICATE_NUMBER", "CREDIT_TARGET_UNKNOWN", "MAY_BE_IN_NETSUITE")
-        store.add_cross_findings(bench.state, "billing", *(finding(code, "", "", "") for code in codes))
+        of = ("DUPLICATE_NUMBER", "CREDIT_TARGET_UNKNOWN", "MAY_BE_IN_NETSUITE", "NUMBER_LIKE_ANOTHER")
+        store.add_cross_findings(bench.state, "billing", *(finding(code, "", "", "") for code in of))
         store.merge(bench.state, "billing")
 
 
 def test_both_copies_of_a_number_are_held_and_name_each_other(bench: Bench) -> None:
     one, other = insert_document(bench.source, "1"), insert_document(bench.source, "1")
     insert_document(bench.source, "1", kind="credit_memo")  # another kind is another document
-    insert_document(bench.source, "1 ")
+    insert_document(bench.source, "11")
     bench.stage()
     for document_id, twin in ((one, other), (other, one)):
         row = bench.by_id(document_id)
@@ -237,6 +237,42 @@ def test_a_nul_is_held_with_a_stand_in_and_fails_nothing_else(bench: Bench) -> N
         *("number", "memo", "currency", "branch", "y"),
         *("lines[1].description", "lines[1].x", "lines[2].item"),
     }
+
+
+@pytest.mark.parametrize("like", [" 536365", "536365 ", "536 365", "536\u00a0365", "\t536365"])
+def test_a_number_that_differs_only_in_blanks_is_flagged_on_both_and_goes(bench: Bench, like: str) -> None:
+    first = insert_document(bench.source, "536365")
+    insert_document(bench.source, "C536365", kind="credit_memo")
+    bench.stage()
+    assert bench.codes("536365") == []
+    second = insert_document(bench.source, like)
+    bench.stage()
+    for number, other in (("536365", second), (like, first)):
+        (found,) = bench.row(number)["findings"]
+        assert (found["code"], found["severity"], found["value"]) == ("NUMBER_LIKE_ANOTHER", "warning", number)
+        assert found["message"] == f"But for blanks, this is the number of the ids {other}"
+        assert bench.row(number)["state"] == "ready"
+    assert bench.codes("C536365") == []
+    change_document(bench.source, second, number="777")
+    bench.stage()
+    assert (bench.codes("536365"), bench.codes("777")) == ([], [])
+
+
+def test_numbers_that_have_other_blanks_in_one_staging_are_flagged_on_both(bench: Bench) -> None:
+    insert_document(bench.source, "A 12")
+    insert_document(bench.source, "A1 2")
+    insert_document(bench.source, "A 13")
+    bench.stage()
+    assert [bench.codes(number) for number in ("A 12", "A1 2", "A 13")] == [["NUMBER_LIKE_ANOTHER"]] * 2 + [[]]
+
+
+def test_a_number_like_a_posted_one_is_flagged_and_the_posted_one_stays_as_it_is(bench: Bench) -> None:
+    insert_document(bench.source, "536365")
+    bench.stage()
+    bench.advance("536365", "posted")
+    insert_document(bench.source, "536 365")
+    bench.stage()
+    assert (bench.codes("536365"), bench.codes("536 365")) == ([], ["NUMBER_LIKE_ANOTHER"])
 
 
 def test_a_held_document_goes_on_by_itself_when_the_mapping_learns_its_customer(bench: Bench, tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ _APPLY = frozenset({"doc", "apply", "amount"})
 _SUBLIST = frozenset({"items", "links", "count", "totalResults", "hasMore", "offset"})
 _TEXT_LIMITS = {"externalId": 255, "memo": 999, "otherRefNum": 45, "description": 999}  # all [guess]
 _LARGEST = Decimal(10) ** 10
+_LARGEST_AMOUNT = Decimal(10) ** 14  # [guess] known is a limit of quantities only; an integer of 64 bits holds this
 _MOST_DECIMALS = 15
 
 
@@ -308,7 +309,7 @@ def default_currency(references: References, entity: str) -> str:
 
 def rounded_e4(amount: Decimal, places: int) -> int:
     """An amount in ten-thousandths, rounded to the currency's minor unit. Raises NetSuiteError if it is too large."""
-    if abs(amount) >= _LARGEST:
+    if abs(amount) >= _LARGEST_AMOUNT:
         raise errors.invalid_reference(str(amount), "amount", "amount")
     return int(amount.quantize(_QUANTUM[places], ROUND_HALF_UP).scaleb(4))
 

@@ -32,7 +32,15 @@ async def query(sandbox: Sandbox, request: Request) -> Response:
     limit, offset = _window(request)
     values = [value if isinstance(value, str | int | None) else str(value) for value in bound]
     page = await asyncio.get_running_loop().run_in_executor(
-        sandbox.readers, suiteql.run, sandbox.store, text, values, _parameters(sandbox.switches), limit, offset
+        sandbox.readers,
+        suiteql.run,
+        sandbox.store,
+        text,
+        values,
+        _parameters(sandbox.switches),
+        limit,
+        offset,
+        sandbox.switches.suiteql_hidden,
     )
     total = min(page.total, suiteql.MOST_ROWS)
     more = offset + len(page.items) < total

@@ -59,6 +59,7 @@ class ReferenceRow(BaseModel):
     closed: bool = False
     precision: int = Field(2, ge=0, le=4, description="currency: decimals of the minor unit")
     currency: str | None = Field(None, description="customer: id of the primary currency")
+    country: str | None = Field(None, description="subsidiary: two letters")
 
 
 class Period(NamedTuple):
@@ -130,6 +131,10 @@ class References:
     def row(self, type_: str, internal_id: str) -> ReferenceRow:
         """The entry of an id that `find` or `find_external` gave."""
         return self._rows[type_][internal_id]
+
+    def ids(self, type_: str) -> list[str]:
+        """All internal ids of a list."""
+        return list(self._rows[type_])
 
     def counts(self) -> dict[str, int]:
         """How many entries each list has."""

@@ -6,6 +6,7 @@ String comparison is case-sensitive, every value comes back as a string, nulls a
 import re
 import sqlite3
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from billing_assets.sandbox.netsuite.errors import NetSuiteError
@@ -57,12 +58,21 @@ def query_error(detail: str) -> NetSuiteError:
     return NetSuiteError(400, "INVALID_PARAMETER", text)
 
 
-def run(store: Store, query: str, bound: Sequence[Any], signs: dict[str, Any], limit: int, offset: int) -> Page:
+def run(
+    store: Store,
+    query: str,
+    bound: Sequence[Any],
+    signs: dict[str, Any],
+    limit: int,
+    offset: int,
+    hidden: Sequence[str] = (),
+) -> Page:
     """Run a query on committed data, in a worker thread. Raises NetSuiteError.
 
-    `signs` holds the tables' parameters `cutoff`, `credit_sign`, `line_sign`, `credit_line_sign`.
+    `signs` holds the tables' parameters `cutoff`, `credit_sign`, `line_sign`, `credit_line_sign`; `hidden` names tables
+    that the role may not see.
     """
-    sql, expected = translate(query)
+    sql, expected = translate(query, hidden)
     if expected != len(bound):
         raise query_error(f"the query binds {expected} parameters, {len(bound)} were given.")
     parameters = {**signs, **{f"p{n}": value for n, value in enumerate(bound, 1)}, "limit": limit, "offset": offset}
@@ -76,13 +86,15 @@ def run(store: Store, query: str, bound: Sequence[Any], signs: dict[str, Any], l
     return Page([_item(names, row) for names in [_names(columns)] for row in rows], total)
 
 
-def translate(query: str) -> tuple[str, int]:
+def translate(query: str, hidden: Sequence[str] = ()) -> tuple[str, int]:
     """The query for SQLite and how many parameters it binds (named :p1, :p2, …). Raises NetSuiteError."""
     tokens = _with_dates(_tokens(query))
     if not tokens or tokens[0].text != "select":
         raise query_error("only SELECT is supported.")
     _check_in_lists(tokens)
     tables, aliases, names = _survey(tokens)
+    for table in sorted(tables & {name.lower() for name in hidden}):
+        raise query_error(f"Record '{table}' was not found.")
     known = {column for table in tables for column in TABLES[table].columns} | names
     out: list[str] = []
     bound = 0
@@ -195,6 +207,7 @@ def _item(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     if isinstance(value, float):
-        # sums of doubles carry noise far below the finest minor unit
-        return f"{value:.6f}".rstrip("0").rstrip(".")
+        # 15 digits are what a double keeps of a decimal: sums carry noise behind them
+        shown = format(Decimal(f"{value:.15g}"), "f")
+        return shown.rstrip("0").rstrip(".") if "." in shown else shown
     return str(value)

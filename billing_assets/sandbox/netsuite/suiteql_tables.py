@@ -92,7 +92,10 @@ _LISTS = {
             "closed": "CASE json_extract(content, '$.closed') WHEN 1 THEN 'T' ELSE 'F' END",
         },
     ),
-    **{name: (name, _BASIC) for name in ("subsidiary", "department", "classification", "location", "term")},
+    "subsidiary": ("subsidiary", {**_BASIC, "country": "json_extract(content, '$.country')"}),
+    "salestaxitem": ("taxCode", {"id": "id", "externalid": "external_id", "itemid": "name", "fullname": "name"}),
+    "taxtype": ("taxType", {"id": "id", "externalid": "external_id", "name": "name"}),
+    **{name: (name, _BASIC) for name in ("department", "classification", "location", "term")},
 }
 
 

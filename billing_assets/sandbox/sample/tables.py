@@ -22,6 +22,8 @@ _FIRST_CUSTOMER_ID = 1001  # internal ids need not look like customer numbers or
 _FIRST_ITEM_ID = 101
 
 SUBSIDIARIES = {1: "United Kingdom", 2: "Ireland", 3: "Continental Europe", 4: "Overseas"}
+COUNTRIES = {1: "GB", 2: "IE", 3: "NL", 4: "GB"}
+"""Of the subsidiaries."""
 LOCATIONS = {1: "Warehouse London", 2: "Warehouse Dublin", 3: "Warehouse Rotterdam"}
 DEPARTMENTS = {1: "Domestic Sales", 2: "Export Sales"}
 CLASSES = {1: "Home Market", 2: "Europe", 3: "Rest of World"}
@@ -104,7 +106,7 @@ def netsuite_references(folder: Path | None = None) -> dict[str, list[dict[str, 
             for row in _read(folder / CUSTOMERS)
         ],
         "item": [{"id": row["netsuite_id"], "name": row["stock_code"]} for row in _read(folder / ITEMS)],
-        "subsidiary": _named(SUBSIDIARIES),
+        "subsidiary": [one | {"country": COUNTRIES[int(one["id"])]} for one in _named(SUBSIDIARIES)],
         "location": _named(LOCATIONS),
         "department": _named(DEPARTMENTS),
         "classification": _named(CLASSES),

@@ -1,0 +1,121 @@
+"""The billing system, as `billing doctor` sees it: its queries, their columns, and what is in the first rows."""
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import Connection
+
+from billing_assets.billing_system.connection import source_now
+from billing_assets.billing_system.contract import Unreadable
+from billing_assets.billing_system.errors import asking
+from billing_assets.billing_system.queries import (
+    DOCUMENTS_FILE,
+    LINES_FILE,
+    Queries,
+    all_columns,
+    check_columns,
+    column_names,
+    tables,
+)
+from billing_assets.billing_system.query_text import fault_of
+from billing_assets.netsuite.mapping import Field, NetSuiteMapping
+from billing_assets.netsuite.mapping_file import is_document_column, is_line_column
+from billing_assets.operations.verdicts import Unproven, Unwell, near
+from billing_assets.runtime import Runtime
+
+_FIRST_ROWS = 200
+
+
+def look_at_billing_system(runtime: Runtime) -> str:
+    """Whether the queries are such that the pipeline can wrap them, have every column, and can be read."""
+    queries = runtime.queries
+    engine = runtime.source.dialect.name
+    faults = [fault for file, text in _texts(queries) if (fault := fault_of(file, text, engine))]
+    if faults:
+        raise Unwell(" ".join(faults))
+    with runtime.billing_system(unbound=True) as source:  # also where one looks before one moves
+        check_columns(source, queries)
+        now = source_now(source)
+    return f"{engine} answers with every column of the contract; its clock says {now:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def look_at_first_rows(runtime: Runtime) -> str:
+    """Whether amounts are exact and dates are dates. A column of another type holds every document."""
+    faults: list[str] = []
+    empty: list[str] = []
+    with runtime.billing_system(unbound=True) as source:  # also where one looks before one moves
+        for file, table, contract in tables(runtime.queries):
+            with asking(source, file):
+                result = source.execute(all_columns(table).limit(_FIRST_ROWS))
+                names, rows = column_names(result.keys()), result.all()
+            if not rows:
+                empty.append(file)
+            place = {name: names.index(name) for name in names}
+            for column in contract:
+                values = (row[place[column.name]] for row in rows if column.name in place)
+                if wrong := next(_of_wrong_type(column.convert, values), None):
+                    faults.append(f"{file}: {column.name} {wrong}")
+    if faults:
+        raise Unwell(f"{'; '.join(faults)}. Every document would be held with FIELD_UNREADABLE.")
+    if DOCUMENTS_FILE in empty:
+        raise Unproven(f"{DOCUMENTS_FILE} has no rows yet: the types of its columns show with the first documents")
+    return f"amounts are exact and dates are dates in the first {_FIRST_ROWS} rows of each query"
+
+
+def _of_wrong_type(convert: Callable[[Any], Any], values: Iterable[object]) -> Iterator[str]:
+    for value in values:
+        if not isinstance(value, float | str):  # a NULL or the like is the fault of one document
+            continue
+        try:
+            convert(value)
+        except Unreadable as error:
+            yield str(error)
+
+
+def look_at_columns(runtime: Runtime) -> str:
+    """Whether every column that the mapping reads is in a query. One that is not holds every document."""
+    mapping = runtime.mapping
+    with runtime.billing_system(unbound=True) as source:  # also where one looks before one moves
+        found = _columns(source, runtime.queries)
+    header, line = found[DOCUMENTS_FILE], found[LINES_FILE]
+    faults: dict[str, None] = {}
+    for section, fields in _sections(mapping):
+        for field in fields:
+            known = header if section == "body" else header | line
+            if field.column and not _is_read(field.column, known, on_line=section != "body"):
+                hint = near(difflib.get_close_matches(field.column, sorted(known), n=1))
+                where = DOCUMENTS_FILE if section == "body" else f"{LINES_FILE} or {DOCUMENTS_FILE}"
+                faults[f"{section}.{field.name}: there is no column {field.column!r} in {where}{hint}"] = None
+    if faults:
+        raise Unwell(
+            f"{'; '.join(faults)}. Correct {runtime.settings.mapping}, or add the column to the query: else what needs "
+            "it is held with FIELD_UNMAPPED, and what is `optional` is left out."
+        )
+    return "every column that the mapping reads is in a query"
+
+
+def _sections(mapping: NetSuiteMapping) -> Iterator[tuple[str, tuple[Field, ...]]]:
+    for kind in mapping.body:
+        yield "body", mapping.body[kind]
+        yield "line", mapping.line[kind]
+    yield "tax", mapping.tax
+
+
+def _is_read(name: str, known: set[str], *, on_line: bool) -> bool:
+    ours = is_document_column(name) or (on_line and is_line_column(name))
+    return ours or name in known
+
+
+def _columns(source: Connection, queries: Queries) -> dict[str, set[str]]:
+    found = {}
+    for file, table, _ in tables(queries):
+        with asking(source, file):
+            found[file] = set(column_names(source.execute(all_columns(table).limit(0)).keys()))
+    return found
+
+
+def _texts(queries: Queries) -> Iterator[tuple[str, str]]:
+    for file, text in queries.files().items():
+        if text is not None:
+            yield file, text
