@@ -8,7 +8,7 @@ good: then what no total shows is found, too.
 """
 
 from collections.abc import Collection, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, LiteralString
@@ -115,7 +115,8 @@ def posted_long_ago(
         parts.append(("period > %s", comparison.hard_through or ""))
     for condition, value in parts:
         with connection.cursor("posted_long_ago") as cursor:
-            cursor.execute(query + condition, [source, drift_days, value])
+            with _by_index(connection):
+                cursor.execute(query + condition, [source, drift_days, value])
             while rows := cursor.fetchmany(CHUNK):
                 yield [Known(*(row[name] for name in Known._fields)) for row in rows]
 
@@ -169,8 +170,9 @@ def held_tallies(connection: Connection, source: str, months: Collection[str]) -
     Nothing of `UNDATED`: what cannot be read is held without its date, so the two cannot be compared, and any change
     there has those documents compared. They are few.
     """
-    rows = connection.execute(
-        """
+    with _by_index(connection):
+        rows = connection.execute(
+            """
         with wanted as (select unnest(%(months)s::text[]) as month),
         held as (
             select s.period as month, s.state, s.status, s.total, s.drift from billing.staged_invoices as s
@@ -185,12 +187,21 @@ def held_tallies(connection: Connection, source: str, months: Collection[str]) -
         from held
         where (state <> 'gone' or status = 'void') and drift ->> 'source_status' is distinct from 'missing'
         group by 1, 2""",
-        {"source": source, "months": sorted(one for one in months if one != UNDATED)},
-    )
+            {"source": source, "months": sorted(one for one in months if one != UNDATED)},
+        )
     found: reader.MonthTallies = {}
     for row in rows:
         found.setdefault(row["month"], {})[row["status"]] = reader.Tally(row["documents"], row["total"])
     return found
+
+
+@contextmanager
+def _by_index(connection: Connection) -> Iterator[None]:
+    """The plan made in this block reads a month by its index: where a month is a few per cent of all documents, reading
+    all of them looks cheaper to the planner, and would be more work with every month that passes."""
+    connection.execute("set local enable_seqscan = off")
+    yield
+    connection.execute("set local enable_seqscan = on")
 
 
 def _json(tallies: dict[str, reader.Tally]) -> _Noted:
