@@ -373,3 +373,11 @@ def test_the_samples_own_sandbox_is_the_same_one_whatever_its_port(system: Syste
     sample.follow_sandbox(found, sandbox)
     with pytest.raises(BoundElsewhereError, match="tstdrv7654321"):
         bindings.compare(system.state, named)
+
+
+def test_an_environment_is_moved_on_the_record_too(billing: Machine, system: System) -> None:
+    posted(system, "500001")
+    complete(billing("unlock", BILLING_ENV="qa"), 2, ["environment dev, and BILLING_ENV is qa", "move environment"])
+    complete(billing("move", "environment", *BY, BILLING_ENV="qa"), 0, ["Moved: environment from dev to qa", "anna"])
+    complete(billing("unlock", BILLING_ENV="qa"), 0, [])
+    complete(billing("move", "environment", *BY, BILLING_ENV="qa"), 0, ["It is there already: environment qa"])
