@@ -136,6 +136,10 @@ def main() -> None:
     except DATABASE_LOST as error:
         reason = str(getattr(error, "orig", None) or error).strip()  # SQLAlchemy's own text has the statement in it
         _fail(f"Our database cannot be used: {reason} Check {variable('database_url')}.")
+    except OSError as error:
+        if error.filename is None or isinstance(error, BrokenPipeError):
+            raise
+        _fail(f"{error.filename}: {error.strerror}.")
 
 
 def _fail(message: str) -> None:
@@ -159,7 +163,8 @@ def _system(period: str, *, use_sample: bool) -> Iterator[tuple[Prepared, LoadWa
             if url is not None:
 
                 def load(wave: int, waves: int) -> tuple[int, int]:
-                    return load_wave(url, period, wave, waves)
+                    with sample.filling(url):
+                        return load_wave(url, period, wave, waves)
 
         if own_sandbox is not None:
             sample.follow_sandbox(found, own_sandbox)
@@ -196,8 +201,9 @@ def load_sample_command(period: Period = ALL) -> None:
     with environment.runtime() as found:
         refuse_sample_elsewhere(found.settings, "`billing load-sample`")
         url = sample.sample_source(found) or found.source_url
-        result = load_sample(url, period)
-        load_contracts(url)
+        with sample.filling(url):
+            result = load_sample(url, period)
+            load_contracts(url)
         console.print(f"{result.created:,} documents appeared, {result.closed:,} closed.")
 
 

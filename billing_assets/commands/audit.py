@@ -1,6 +1,7 @@
 """`billing audit`: the audit queue as a file, and what auditors decided in it."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -13,6 +14,7 @@ from billing_assets.audit.files import DECISIONS, FileError
 from billing_assets.audit.store import queue_entries
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
+from billing_assets.domain.periods import month_of
 
 app = typer.Typer(no_args_is_help=True, help="The audit queue as a file, and what auditors decided in it.")
 
@@ -23,12 +25,14 @@ Result = TypeVar("Result")
 @app.command("export")
 def export_command(
     file: Annotated[Path, typer.Argument(help="Where to write it: a name ending in .xlsx or .csv.")],
-    month: Annotated[str | None, typer.Option(help="Only this month, YYYY-MM.")] = None,
+    month: Annotated[datetime | None, typer.Option(formats=["%Y-%m"], help="Only this month, YYYY-MM.")] = None,
 ) -> None:
     """Write the audit queue with the decisions so far, for auditors to fill in."""
     with prepared_machine() as prepared, prepared.runtime.state() as connection:
         name = prepared.runtime.settings.source.name
-        count = _tried(file, lambda: files.export(file, queue_entries(connection, name, month)))
+        count = _tried(
+            file, lambda: files.export(file, queue_entries(connection, name, month_of(month) if month else None))
+        )
     console.print(f"{count:,} entries written to {escape(str(file))}.")
     if not count:
         console.print("The queue is made by the job audit_month, for each month (the asset audit_queue).")

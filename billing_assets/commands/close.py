@@ -1,5 +1,6 @@
 """`billing close …`: months closed soft and hard, reopened, and their packs. `billing files` serves packs."""
 
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,7 @@ from billing_assets.operations import environment
 from billing_assets.operations.closes import show_closes
 from billing_assets.operations.status import simple_table
 from billing_assets.runtime import Runtime
+from billing_assets.settings import SettingsError
 from billing_assets.state.database import Connection
 
 app = typer.Typer(no_args_is_help=True, help="Close a billing month, reopen it, get its pack.")
@@ -144,6 +146,10 @@ def files_command(
     ] = "127.0.0.1",
 ) -> None:
     """Serve the close packs to browsers until Ctrl-C: what the links in the web UI's metadata lead to."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise SettingsError(f"--host {host} --port {port}: cannot listen there ({error.strerror}).") from error
     with environment.runtime() as found:
         serve(found.database_url, host, port)
 

@@ -1,5 +1,6 @@
 """`billing held`, `rejected`, `requeue`, `unlock` and `preview`: single documents, and what is done to them."""
 
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import orjson
@@ -11,6 +12,7 @@ from billing_assets.batches import store as batches_store
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.money import amount
+from billing_assets.domain.rules import RULES
 from billing_assets.netsuite import store as netsuite_store
 from billing_assets.netsuite.errors import explain
 from billing_assets.netsuite.preview import Preview, previews
@@ -25,6 +27,9 @@ app = typer.Typer()
 @app.command()
 def held(code: Annotated[str | None, typer.Option(help="Only documents with this finding.")] = None) -> None:
     """Documents that a rule holds, with every finding."""
+    if code is not None and code not in RULES:
+        near = ", ".join(get_close_matches(code.upper(), RULES)) or "see docs/reference.md"
+        raise SettingsError(f"--code {code}: no rule has this code ({near}).")
     with prepared_machine(only_reads=True) as prepared, prepared.runtime.state() as connection:
         rows = staging_store.held(connection, code)
     table = simple_table(f"{len(rows):,} held documents", ["Kind", "Number", "Total", "Findings"], right=(2,))

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
+from billing_assets.commands.words import one_of, said
 from billing_assets.domain.cells import csv_cell
 from billing_assets.domain.money import amount
 from billing_assets.operations import sample
@@ -127,6 +128,7 @@ def list_command(
     state: Annotated[str | None, typer.Option(help="proposed, approved or declined; default: all.")] = None,
 ) -> None:
     """Late fees, the largest first."""
+    one_of("--state", state, ("proposed", "approved", "declined"))
     with _runtime(only_reads=True) as found, found.state() as connection:
         _show(f"{state or 'all'} late fees".capitalize(), fee_store.fees(connection, state))
 
@@ -141,6 +143,8 @@ def approve_command(
     """Approve proposals: they are exported as charges with the next `export`."""
     if every == bool(number):
         raise SettingsError("Give --number (several times if need be) or --all.")
+    if not by.strip():
+        raise SettingsError("--by must say who decides: it is kept with the decision.")
     with _runtime() as found, found.state() as connection:
         max_age = timedelta(hours=found.settings.reminders.balances_max_age_hours)
         _say("approved", approve(connection, None if every else number, by, why, datetime.now(UTC), max_age))
@@ -155,6 +159,7 @@ def decline_command(
     """Decline proposals: these invoices never bear a late fee."""
     if not number:
         raise SettingsError("Give --number, several times if need be.")
+    by, why = said(by, why)
     with _runtime() as found, found.state() as connection:
         _say("declined", decline(connection, number, by, why))
 
@@ -164,9 +169,13 @@ def export_command(
     file: Annotated[Path, typer.Option("--csv", help="The file to write.")],
     again: Annotated[bool, typer.Option(help="Also those that were exported before.")] = False,
 ) -> None:
-    """Write approved late fees as charges for the billing system."""
+    """Write approved late fees as charges for the billing system; without new ones the file is left as it is."""
     with _runtime() as found, found.state() as connection:
         fees = fee_store.to_export(connection, again=again)
+        if not fees:
+            known = "" if again else " `--again` writes those that were exported before."
+            console.print(f"0 charges to export; {escape(str(file))} was not written.{known}")
+            return
         _write_whole(file, as_charges(fees, found.late_fee_rules))
         fee_store.note_exported(connection, [one.id for one in fees])
     console.print(f"{len(fees):,} charges in {escape(str(file))}.")

@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
+from billing_assets.commands.words import one_of, said
 from billing_assets.domain.money import amount
 from billing_assets.operations.status import simple_table
 from billing_assets.reminders import journal_store, store
@@ -193,7 +194,8 @@ def resolve(
     by: By,
     verdict: Annotated[Verdict, typer.Option("--as", help="sent: it left. again: it did not, so send it.")],
 ) -> None:
-    """Decide about a reminder of which nobody knows whether it left, or send one again whose address was mended."""
+    """Decide about a reminder of which nobody knows whether it left, or send one again whose address was fixed."""
+    by, why = said(by, why)
     with prepared_machine() as ready, ready.runtime.state() as connection:
         now = utc_now()
         journal = ready.runtime.journal(connection)
@@ -221,6 +223,8 @@ def bounces(
         found = note_bounces(connection, mails, utc_now())
         note(journal, [row for one in found.message_ids for row in journal_store.by_message(connection, one)])
     console.print(f"{found.mails:,} mails read, {len(found.noted):,} reminders came back.")
+    if found.known:
+        console.print(f"{found.known:,} reports were noted before.")
     if found.unknown:
         console.print(
             f"{found.unknown:,} reports name a mail that this database does not know, or that was sent again since."
@@ -246,13 +250,13 @@ def add(
     ends: Day = None,
 ) -> None:
     """Keep a customer, or one invoice, from being reminded: a dispute, a payment plan, or something else."""
-    if reason not in ("dispute", "payment_plan", "other"):
-        raise SettingsError(f"--reason {reason}: use dispute, payment_plan or other.")
+    one_of("--reason", reason, ("dispute", "payment_plan", "other"))
+    by, why = said(by, why)
     starts_on = starts.date() if starts else (utc_now() - _EARLIEST).date()
     if ends and ends.date() < starts_on:
         raise SettingsError(f"--ends {ends:%Y-%m-%d} is before it starts ({starts_on}).")
     with prepared_machine() as ready, ready.runtime.state() as connection:
-        made = store.add_stop(
+        made, is_new = store.add_stop(
             connection,
             customer=customer,
             number=number,
@@ -264,7 +268,8 @@ def add(
         )
         spares = store.open_for(connection, customer, number)
     until = f"to {ends:%Y-%m-%d}" if ends else "until it is ended"
-    console.print(f"Stop {made}: {number or 'everything'} of customer {customer}, from {starts_on} {until}.")
+    noted = "" if is_new else " It was noted before."
+    console.print(f"Stop {made}: {number or 'everything'} of customer {customer}, from {starts_on} {until}.{noted}")
     if not spares:
         what = f"invoice {number} of customer {customer}" if number else f"customer {customer}"
         console.print(f"[yellow]Nothing is open of {escape(what)}, as last read. Is it written as in billing?[/yellow]")
@@ -278,11 +283,16 @@ def end(
     on: Day = None,
 ) -> None:
     """End a stop; its last day is yesterday unless you say another, and never before its first one."""
+    by, why = said(by, why)
     last = on.date() if on else utc_now().date() - timedelta(days=1)
     with prepared_machine() as ready, ready.runtime.state() as connection:
         ended = store.end_stop(connection, stop, last, by, why)
-        if ended is None:
-            raise SettingsError(f"Stop {stop} does not run any more, or there is none: see `billing stops list`.")
+        known = store.last_day(connection, stop)
+    if ended is None and known is None:
+        raise SettingsError(f"There is no stop {stop}: see `billing stops list --all`.")
+    if ended is None:
+        console.print(f"Stop {stop} is left as it is: its last day is {known} already.")
+        raise typer.Exit(1)
     console.print(f"Stop {stop}: its last day is {ended}.")
 
 

@@ -11,11 +11,11 @@ from rich.markup import escape
 
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
+from billing_assets.commands.words import said
 from billing_assets.domain.money import amount
 from billing_assets.netsuite.month import transactions_by_ids
 from billing_assets.operations.status import simple_table
 from billing_assets.runtime import Runtime
-from billing_assets.settings import SettingsError
 from billing_assets.staging.corrections import store, voids
 from billing_assets.staging.corrections.store import Correction
 from billing_assets.staging.store import waiting_credits
@@ -78,7 +78,7 @@ def confirm(number: Number, by: By, why: Why) -> None:
 
     Refused where the invoice is void in NetSuite, too.
     """
-    by, why = _said(by, why)
+    by, why = said(by, why)
     with _runtime() as found, found.state() as connection:
         _must_stand_in_netsuite(found, connection, number)
         one = voids.confirm(connection, number, by=by, why=why, validation=found.validation, now=datetime.now(UTC))
@@ -94,7 +94,7 @@ def confirm(number: Number, by: By, why: Why) -> None:
 @app.command()
 def decline(number: Number, by: By, why: Why) -> None:
     """Make no credit memo for a voided invoice, e.g. because there is one already."""
-    by, why = _said(by, why)
+    by, why = said(by, why)
     with _runtime() as found, found.state() as connection:
         one = voids.decline(connection, number, by=by, why=why)
     console.print(f"No credit memo for invoice {escape(one.number)} (declined by {escape(one.decided_by or '')}).")
@@ -116,12 +116,6 @@ def _must_stand_in_netsuite(found: Runtime, connection: Connection, number: str)
             f"internal id {netsuite_id}{by_now}): a credit memo would take it back twice. Decline it: `billing voids "
             "decline`."
         )
-
-
-def _said(by: str, why: str) -> tuple[str, str]:
-    if not by.strip() or not why.strip():
-        raise SettingsError("--by and --why must say something: they are kept with the decision.")
-    return by.strip(), why.strip()
 
 
 def _warn(one: Correction, credited: Decimal) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import psycopg
 import requests
 from sqlalchemy.engine import make_url
 
+from billing_assets.billing_system.errors import CannotConnect, QueryFailed
 from billing_assets.operations.environment import set_default
 from billing_assets.operations.processes import note_process
 from billing_assets.runtime import Runtime
@@ -47,11 +49,23 @@ def sample_source(found: Runtime) -> str | None:
     server = found.database_url
     embedded.create_database(server, SAMPLE_DATABASE)
     url = make_url(server).set(database=SAMPLE_DATABASE).render_as_string(hide_password=False)
-    create_sample_schema(url)
-    load_customers(url)
-    load_contracts(url)
+    with filling(url):
+        create_sample_schema(url)
+        load_customers(url)
+        load_contracts(url)
     set_default("source.url", url)
     return url
+
+
+@contextmanager
+def filling(url: str) -> Iterator[None]:
+    """Writes the sample into a billing database. Raises SourceError: what fails there is not our database."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise CannotConnect(make_url(url), " ".join(str(error).split())) from error
+    except psycopg.Error as error:
+        raise QueryFailed("the sample", " ".join(str(error).split())) from error
 
 
 def quick_sensors() -> None:

@@ -29,19 +29,19 @@ class DeliveryReport(NamedTuple):
 
 
 class Bounces(NamedTuple):
-    """What a mailbox held: `noted` are our reminders, with their `message_ids`, `unknown` reports about mails that are
-    not ours.
-    """
+    """What a mailbox held: `noted` are our reminders that came back, with their `message_ids`, `known` reports that were
+    noted before, `unknown` those about mails that are not ours."""
 
     mails: int
     noted: list[dict[str, Any]]
+    known: int
     unknown: int
     message_ids: list[str]
 
 
 def note_bounces(connection: Connection, mails: Iterator[Message], now: datetime) -> Bounces:
     """Notes every failure that the mails report. Reading the same mailbox again changes nothing."""
-    count, unknown = 0, 0
+    count, known, unknown = 0, 0, 0
     noted: dict[str, dict[str, Any]] = {}
     for mail in mails:
         count += 1
@@ -51,9 +51,11 @@ def note_bounces(connection: Connection, mails: Iterator[Message], now: datetime
         row = store.bounced(connection, report.message_id, report.status, now)
         if row is None:
             unknown += 1
-        else:
+        elif row["is_new"]:
             noted[report.message_id] = row
-    return Bounces(count, list(noted.values()), unknown, list(noted))
+        else:
+            known += report.message_id not in noted
+    return Bounces(count, list(noted.values()), known, unknown, list(noted))
 
 
 def delivery_report(mail: Message) -> DeliveryReport | None:

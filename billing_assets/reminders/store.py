@@ -120,15 +120,32 @@ def add_stop(
     ends_on: date | None,
     noted_by: str,
     note: str,
-) -> int:
-    """Notes a stop; returns its id."""
-    row = connection.execute(
-        """insert into billing.collection_stops (customer, number, reason, starts_on, ends_on, noted_by, note)
-        values (%s, %s, %s, %s, %s, %s, %s) returning id""",
-        (customer, number, reason, starts_on, ends_on, noted_by, note),
-    ).fetchone()
+) -> tuple[int, bool]:
+    """Notes a stop; returns its id, and whether it is new: the same one again is noted once."""
+    with connection.transaction():
+        connection.execute("lock table billing.collection_stops in share row exclusive mode")
+        values = (customer, number, reason, starts_on, ends_on, noted_by, note)
+        known = connection.execute(
+            """select id from billing.collection_stops
+            where (customer, number, reason, starts_on, ends_on, noted_by, note)
+                is not distinct from (%s, %s, %s, %s::date, %s::date, %s, %s) order by id limit 1""",
+            values,
+        ).fetchone()
+        if known is not None:
+            return int(known["id"]), False
+        row = connection.execute(
+            """insert into billing.collection_stops (customer, number, reason, starts_on, ends_on, noted_by, note)
+            values (%s, %s, %s, %s, %s, %s, %s) returning id""",
+            values,
+        ).fetchone()
     assert row is not None  # noqa: S101 - an insert returns its row
-    return int(row["id"])
+    return int(row["id"]), True
+
+
+def last_day(connection: Connection, stop: int) -> date | None:
+    """The last day of a stop; None where there is none, or it has no end."""
+    row = connection.execute("select ends_on from billing.collection_stops where id = %s", [stop]).fetchone()
+    return row["ends_on"] if row else None
 
 
 def end_stop(connection: Connection, stop: int, ends_on: date, noted_by: str, note: str) -> date | None:
@@ -292,14 +309,16 @@ def open_for(connection: Connection, customer: str, number: str | None) -> bool:
 
 
 def bounced(connection: Connection, message_id: str, status: str | None, now: datetime) -> dict[str, Any] | None:
-    """Notes a delivery report about a mail; its row, or None where no mail of ours has that Message-ID."""
-    connection.execute(
+    """Notes a delivery report about a mail; its row, or None where no mail of ours has that Message-ID. `is_new`: it
+    was not noted before."""
+    noted = connection.execute(
         """update billing.reminders set state = 'bounced', smtp_status = %s, settled_at = %s
         where message_id = %s and state in ('sending', 'sent', 'unknown')""",
         (status, now, message_id),
     )
     return connection.execute(
-        "select number, step, customer, state, smtp_status from billing.reminders where message_id = %s", (message_id,)
+        "select number, step, customer, state, smtp_status, %s as is_new from billing.reminders where message_id = %s",
+        (noted.rowcount > 0, message_id),
     ).fetchone()
 
 
