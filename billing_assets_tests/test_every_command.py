@@ -347,8 +347,16 @@ def fill(machine: Machine) -> None:
     assert system.run("audit_month", "2010-09").success
     close_softly(system, "2010-09")
     read_balances(system.runtime, "a test")
-    stop = {"customer": "12347", "number": None, "reason": "dispute", "noted_by": "anna", "note": "Wrong meter."}
-    reminders.add_stop(system.state, **stop, starts_on=date(2010, 12, 1), ends_on=None)
+    reminders.add_stop(
+        system.state,
+        customer="12347",
+        number=None,
+        reason="dispute",
+        starts_on=date(2010, 12, 1),
+        ends_on=None,
+        noted_by="anna",
+        note="Wrong meter.",
+    )
     decide(machine.folder / "decided.csv", system)
     (waiting,) = [one for one in system.planned() if one != key]
     machine.names |= {"batch": key, "waiting": waiting}
@@ -361,7 +369,7 @@ def close_softly(system: System, period: str) -> None:
     with found.state() as connection, found.billing_system() as source:
         close = close_month(connection, source, "billing", found.queries, found.netsuite, found.mapping, period)
         make_pack(connection, close)
-        soft_close(connection, "billing", close, Decision("A. Clerk", "Month end."))
+        soft_close(connection, "billing", close, Decision("A. Clerk", "Month end."), found.journal(connection))
 
 
 def decide(path: Path, system: System) -> None:

@@ -29,8 +29,8 @@ class DeliveryReport(NamedTuple):
 
 
 class Bounces(NamedTuple):
-    """What a mailbox held: `noted` are our reminders that came back, with their `message_ids`, `known` reports that were
-    noted before, `unknown` those about mails that are not ours."""
+    """What a mailbox held: `noted` are our reminders that came back, with their `message_ids`, `known` reports that
+    were noted before, `unknown` those about mails that are not ours."""
 
     mails: int
     noted: list[dict[str, Any]]
