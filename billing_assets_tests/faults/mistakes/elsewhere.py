@@ -54,7 +54,7 @@ def other_account(world: World) -> str:
     world.refuses(words, "run", "--period", PERIOD, **there)
     reached = world.other.account.admin("requests")["operations"]
     assert reached == {}, f"the other account was asked: {reached}"
-    world.refuses([f"FAIL What it belongs to: This database {ours}", OTHERS], "doctor", code=1, **there)
+    world.doctor([f"FAIL What it belongs to: This database {ours}", OTHERS], **there)
     assert world.other.account.admin("summary")["posts"]["received"] == 0
     world.does("set the right account again")
     world.work()
@@ -71,7 +71,7 @@ def new_prefix(world: World) -> str:
     words = ["External ids of kind invoice begin with INV- here, and the mapping says RE-"]
     refused_by_all_runs(world, changed, key, words)
     world.refuses(words, "run", "--period", PERIOD, **mapping)
-    world.refuses([f"FAIL What it belongs to: {words[0]}"], "doctor", code=1, **mapping)
+    world.doctor([f"FAIL What it belongs to: {words[0]}"], **mapping)
     said = "an answer about them may still be out"
     world.refuses(["posting documents", said], "move", "prefix", "--by", "Ada", "--why", "too early", **mapping)
     world.until(lambda: not world.round() and not world.on_its_way())  # under the old one, it is looked up and found
