@@ -61,9 +61,13 @@ class UnknownBatchError(Exception):
 
 # A credit memo waits until every invoice that it is applied to is in NetSuite: the application needs its internal id.
 # One look at the index of numbers for each, never a join with all that is posted. What a version of ours staged that
-# knew only `applies_to` waits for its next staging. In a month that is closed nothing starts.
+# knew only `applies_to` waits for its next staging. In a month that is closed nothing starts, but what NetSuite was
+# found to have: that is not sent.
 PLANNABLE = """
-    s.state = 'ready' and not exists (select from billing.closed_months as m where m.period = s.period) and case
+    s.state = 'ready'
+    and (not exists (select from billing.closed_months as m where m.period = s.period)
+         or exists (select from billing.found_transactions as f where f.external_id = s.external_id))
+    and case
         when s.applications is null then s.applies_to is null or s.kind <> 'credit_memo'
         else not exists (
             select from jsonb_array_elements(s.applications) as a

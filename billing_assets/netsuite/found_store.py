@@ -122,7 +122,17 @@ def found(connection: Connection, *, undecided_only: bool = False) -> list[Found
 
 
 def confirm(connection: Connection, by: str, why: str) -> int:
-    """A person has seen the list; how many stood on it."""
+    """A person has seen the list; returns how many were on it. Call in a transaction.
+
+    What staging held of them, perhaps as too late for its month, it judges again.
+    """
+    connection.execute(
+        """
+        update billing.staged_invoices as s set judged_under = null, source_digest = null
+        from billing.found_transactions as f
+        where f.decision is null and s.external_id = f.external_id
+          and s.state in ('open', 'held', 'excluded', 'ready', 'batched')"""
+    )
     return connection.execute(
         """
         update billing.found_transactions

@@ -134,6 +134,10 @@ _DOCUMENT = f"""
 def _posting(row: dict[str, Any]) -> Posting:
     credited = {number: Credited(one, Decimal(total)) for number, (one, total) in (row["credited"] or {}).items()}
     hold = Finding(**row["hold"]) if row.get("hold") else None
+    if row.get("closed") and not row["found"]:
+        hold = finding(
+            "PERIOD_CLOSED", "document_date", row["document_date"], "Its month was closed for good meanwhile."
+        )
     if look_alike := row.get("look_alike"):
         hold = finding("MAY_BE_IN_NETSUITE", "number", row["number"], f"It may be what NetSuite has as {look_alike}.")
     attempted, found = row.get("attempted", False), row.get("found", False)
@@ -152,6 +156,8 @@ def next_to_send(connection: Connection, held: Lock, limit: int, after: int = 0)
         select {_DOCUMENT}, (select h.finding from billing.audit_holds as h where h.document = d.id) as hold,
                exists (select from billing.posting_attempts as a where a.document = d.id) as attempted,
                exists (select from billing.found_transactions as f where f.external_id = d.external_id) as found,
+               exists (  -- the close may have come back from the journal, after a backup from before it was restored
+                   select from billing.closed_months as m where m.state = 'hard' and m.period >= d.period) as closed,
                (select f.external_id || ' (internal id ' || f.netsuite_id || ')'
                 from billing.found_without_document as f where {LOOKS_ALIKE} limit 1) as look_alike
         from billing.staged_invoices as d

@@ -249,6 +249,23 @@ def keep_external_ids(connection: Connection, source: str) -> None:
     )
 
 
+def let_found_ones_go(connection: Connection) -> None:
+    """A document that NetSuite was found to have, as a person confirmed, is taken over in its own month, closed or not:
+    its month may have been closed on the very transaction that our database forgot."""
+    connection.execute(
+        """
+        update incoming as i
+        set findings = jsonb_path_query_array(i.findings, '$[*] ? (@.code != "PERIOD_CLOSED")'),
+            period = to_char(i.document_date, 'YYYY-MM'), posting_date = null,
+            outcome = case when i.outcome = 'held' and not exists (
+                select from jsonb_array_elements(i.findings) as f
+                where f ->> 'severity' = 'error' and f ->> 'code' <> 'PERIOD_CLOSED') then 'ready' else i.outcome end
+        where (i.posting_date is not null or i.findings @> '[{"code": "PERIOD_CLOSED"}]')
+          and exists (select from billing.found_transactions as f
+                      where f.external_id = i.external_id and f.decision is not null)"""
+    )
+
+
 def add_cross_findings(
     connection: Connection,
     source: str,

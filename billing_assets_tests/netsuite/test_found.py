@@ -14,7 +14,7 @@ from billing_assets.netsuite.found import FoundError
 from billing_assets.state.database import Connection
 from billing_assets_tests import builders
 from billing_assets_tests.builders import applied, credit_memo
-from billing_assets_tests.netsuite.rig import Rig, invoices
+from billing_assets_tests.netsuite.rig import Rig, invoices, stage_rows
 
 _OURS = (
     *("posting_outcomes", "posting_attempts", "staged_invoices", "locked_batches", "posted_totals"),
@@ -211,3 +211,39 @@ def test_a_database_that_another_one_posts_beside_is_stopped(rig: Rig) -> None:
     assert "never sent (1)" in str(rig.post(key).stopped)
     (one,) = found_store.found(rig.state)
     assert (one.external_id, one.total, one.number) == ("INV-900000", Decimal(5), None)
+
+
+def close_hard(rig: Rig) -> None:
+    """As the journal gives a close back."""
+    rig.state.execute("insert into billing.closed_months (period, state) values ('2010-11', 'hard')")
+
+
+def test_in_a_month_that_was_closed_since_what_is_there_is_taken_over_and_nothing_else_goes(rig: Rig) -> None:
+    documents = invoices(3)
+    sent_before(rig, documents[:2])
+    key = rig.planned(documents)
+    close_hard(rig)
+    rig.post(key)
+    confirm(rig.state)
+    before = received(rig)
+    rig.post(key, "run-2")
+    assert received(rig) == before
+    assert builders.states(rig.state) == {
+        "500000": "posted",
+        "500001": "posted",
+        "500002": "held",
+    }
+    assert builders.codes(builders.staged(rig.state, "500002")) == ["PERIOD_CLOSED"]
+
+
+def test_what_waits_for_a_batch_in_such_a_month_gets_one_only_where_netsuite_has_it(rig: Rig) -> None:
+    documents = invoices(2)
+    sent_before(rig, documents[:1])
+    key = rig.planned(invoices(1, first=600_000, customer="12347"))
+    rig.post(key)
+    stage_rows(rig.state, documents)
+    close_hard(rig)
+    confirm(rig.state)
+    rig.post_planned()
+    states = builders.states(rig.state)
+    assert (states["500000"], states["500001"]) == ("posted", "ready")

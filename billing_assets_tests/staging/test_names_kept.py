@@ -4,12 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from billing_assets.domain.periods import LateDocuments
+from billing_assets.netsuite import found
+from billing_assets.runtime import validation_of
 from billing_assets.staging.corrections.store import corrections
 from billing_assets.staging.corrections.voids import NothingProposedError, confirm
+from billing_assets_tests import builders
 from billing_assets_tests.builders import (
     change_document,
     delete_document,
     insert_document,
+    shipped_mapping,
     validation,
     void_document,
 )
@@ -130,3 +135,26 @@ def test_a_credit_memo_waits_for_an_invoice_that_differs(bench: Bench, differs: 
     assert bench.row("C1")["state"] == "ready"
     (waiting,) = bench.state.execute("select why from billing.waiting_credits").fetchall()
     assert "billing differs list" in waiting["why"]
+
+
+@pytest.mark.parametrize("late", ["hold", "next_period"])
+def test_what_netsuite_was_found_to_have_is_ready_in_its_own_month_though_that_is_closed(
+    bench: Bench, late: LateDocuments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The month was closed on it; then a backup from before it was posted was restored."""
+    insert_document(bench.source, "100")
+    insert_document(bench.source, "200")
+    monkeypatch.setattr(builders, "validation", lambda mapping=None: validation_of(shipped_mapping(), late))
+    bench.stage()
+    bench.state.execute("insert into billing.closed_months (period, state) values ('2010-11', 'hard')")
+    bench.stage()
+    bench.state.execute(
+        """
+        insert into billing.found_transactions (netsuite_id, external_id, kind, type, currency, total)
+        values ('647', 'INV-100', 'invoice', 'CustInvc', 'GBP', 10)"""
+    )
+    assert found.confirm(bench.state, by="Ada", why="restored") == 1
+    bench.stage()
+    row = bench.row("100")
+    assert (row["state"], row["period"], row["posting_date"]) == ("ready", "2010-11", None)
+    assert bench.row("200")["period"] != "2010-11" or bench.row("200")["state"] == "held"
