@@ -160,6 +160,8 @@ def _judge(
         return Outcome(document, attempt, "unknown", State.POSTING, detail=detail)
     if not open_attempt.due:
         return None
+    if open_attempt.last_outcome == "exists" and open_attempt.last_http_status is None:
+        return _no_longer_there(open_attempt)  # it was found, and never sent: NetSuite said nothing
     if open_attempt.last_outcome == "exists":
         detail = "NetSuite says that the record exists, but shows it to no query of this role."
         return _differs(open_attempt, "EXTERNAL_ID_HIDDEN", detail, None)
@@ -202,8 +204,8 @@ def _differs(open_attempt: OpenAttempt, code: str, detail: str, netsuite_id: str
 
 
 def _no_longer_there(open_attempt: OpenAttempt) -> Outcome | None:
-    """What differed was deleted in NetSuite: a person decides whether the document is sent again. What was hidden may
-    only be hidden still."""
+    """What differed, or was found, was deleted in NetSuite: a person decides whether the document is sent again. What
+    was hidden may only be hidden still."""
     if open_attempt.last_code == "EXTERNAL_ID_HIDDEN":
         return None
     detail = "What NetSuite had under its external id was deleted there; `billing requeue` sends it again."

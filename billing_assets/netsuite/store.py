@@ -134,7 +134,7 @@ _DOCUMENT = f"""
 def _posting(row: dict[str, Any]) -> Posting:
     credited = {number: Credited(one, Decimal(total)) for number, (one, total) in (row["credited"] or {}).items()}
     hold = Finding(**row["hold"]) if row.get("hold") else None
-    if look_alike := row.get("look_alike"):
+    if (look_alike := row.get("look_alike")) and not row["found"]:  # its own name is there: it is not sent anyway
         hold = finding("MAY_BE_IN_NETSUITE", "number", row["number"], f"It may be what NetSuite has as {look_alike}.")
     attempted, found = row.get("attempted", False), row.get("found", False)
     return Posting(row["id"], row["external_id"], document_of(row), credited, hold, attempted, found)

@@ -61,6 +61,11 @@ class Incoming(NamedTuple):
     judged_under: bytes
 
 
+MAY_HAVE_LEFT: LiteralString = """exists (
+    select from billing.posting_attempts as a left join billing.posting_outcomes as o on o.attempt = a.id
+    where a.document = s.id and coalesce(o.outcome, 'unknown') not in ('refused', 'retry', 'not_sent'))"""
+"""Whether something of a document `s` may have reached NetSuite: not every attempt surely did nothing."""
+
 _COLUMNS = ", ".join(Incoming._fields)
 _CONTENT = [name for name in Incoming._fields if name not in {"document_id", "outcome", "findings", "lines"}]
 
@@ -235,16 +240,12 @@ def keep_external_ids(connection: Connection, source: str) -> None:
     """What an attempt may have left in NetSuite, or was found there, keeps its external id for ever, whatever number
     the source or prefix the mapping gives it now: under another one it would be sent a second time."""
     connection.execute(
-        """
+        f"""
         update incoming as i set external_id = s.external_id
         from billing.staged_invoices as s
         where s.source = %s and s.document_id = i.document_id and s.external_id <> i.external_id
-          and (exists (
-                  select from billing.posting_attempts as a
-                  left join billing.posting_outcomes as o on o.attempt = a.id
-                  where a.document = s.id
-                    and coalesce(o.outcome, 'unknown') not in ('refused', 'retry', 'not_sent'))
-               or exists (select from billing.found_transactions as f where f.external_id = s.external_id))""",
+          and ({MAY_HAVE_LEFT}
+               or exists (select from billing.found_transactions as f where f.external_id = s.external_id))""",  # noqa: S608
         [source],
     )
 
@@ -313,6 +314,8 @@ def add_cross_findings(
               or lower(trim(d.customer)) = any(f.customers))
         where d.outcome in ('ready', 'held')
           and not exists (select from incoming as j where j.external_id = f.external_id)
+          and not exists (  -- its own name is there: it is not sent anyway
+              select from billing.found_transactions as own where own.external_id = d.external_id)
         group by d.document_id, d.number"""
     likes = f"""
         with ours as (
