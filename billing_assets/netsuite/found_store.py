@@ -170,8 +170,8 @@ def match(connection: Connection, netsuite_id: str, document: int, by: str, why:
 
 
 def documents(connection: Connection, number: str, kind: str) -> list[int]:
-    """Rows of the documents with a number and kind that a run has not got, and which cannot be in NetSuite under their own
-    name: what may be there keeps it for ever."""
+    """Rows of the documents with a number and kind that a run has not got, and which cannot be in NetSuite under their
+    own name: what may be there keeps it for ever."""
     rows = connection.execute(
         f"""
         select id from billing.staged_invoices as s

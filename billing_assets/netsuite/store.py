@@ -57,7 +57,8 @@ class OpenAttempt:
 
     `due`: its absence from NetSuite counts by now. While nothing was noted that ends its sending, it is never due: the
     run that began it may have sent it at any time until it lost its hold. `payload`: the request body that was sent;
-    None for an attempt of an earlier version. `may_have_landed`: an attempt of ours explains that NetSuite has it.
+    None for an attempt of an earlier version. `may_have_landed`: an attempt of ours explains that NetSuite has it with
+    these lines.
     """
 
     posting: Posting
@@ -267,7 +268,8 @@ def record_outcomes(
                     netsuite_id = coalesce(r.netsuite_id, d.netsuite_id),
                     transaction_number = coalesce(r.transaction_number, d.transaction_number),
                     posted_at = case when r.state = 'posted' then clock_timestamp() end,
-                    difference = case when r.state = 'differs' then r.detail end,
+                    -- what the read-back will not look at is said at once
+                    difference = case when r.state = 'differs' or r.unproven and r.read_back then r.detail end,
                     unproven = r.unproven, applied = coalesce(nullif(r.applied, 'null'), d.applied),
                     read_back_at = case when r.read_back then clock_timestamp() else d.read_back_at end
                 from r
@@ -327,8 +329,9 @@ def open_attempts(connection: Connection, held: Lock, absence_counts_after: floa
     rows = connection.execute(
         f"""
         select {_DOCUMENT}, d.state, a.id as attempt, a.payload,
-               exists (  -- unless NetSuite said each time that it did nothing, or nothing left
-                   select from billing.posting_attempts as t
+               (  -- unless NetSuite said each time that it did nothing, or nothing left; or another content did
+                   select coalesce(bool_and(t.payload_hash = a.payload_hash), false)
+                   from billing.posting_attempts as t
                    left join billing.posting_outcomes as w on w.attempt = t.id
                    where t.document = d.id and coalesce(w.outcome, 'unknown') in ('unknown', 'landed', 'found')
                ) as may_have_landed,
@@ -337,7 +340,7 @@ def open_attempts(connection: Connection, held: Lock, absence_counts_after: floa
                o.outcome, o.http_status, o.code, o.path, o.detail
         from billing.staged_invoices as d
         cross join lateral (
-            select id, payload from billing.posting_attempts
+            select id, payload, payload_hash from billing.posting_attempts
             where document = d.id order by attempt desc limit 1) as a
         left join lateral (
             -- what was noted before the clock was set back says nothing about how long ago it was: it is noted anew
