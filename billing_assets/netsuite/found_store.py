@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing_assets.staging.store import MAY_HAVE_LEFT
+from billing_assets.staging.store import KEEPS_ITS_NAME, MAY_HAVE_LEFT
 from billing_assets.state.database import Connection
 
 
@@ -175,8 +175,8 @@ def documents(connection: Connection, number: str, kind: str) -> list[int]:
     rows = connection.execute(
         f"""
         select id from billing.staged_invoices as s
-        where number = %s and kind = %s and state in ('open', 'held', 'excluded', 'ready') and not {MAY_HAVE_LEFT}
-          and not exists (select from billing.found_transactions as f where f.external_id = s.external_id)""",  # noqa: S608
+        where number = %s and kind = %s and state in ('open', 'held', 'excluded', 'ready')
+          and not {KEEPS_ITS_NAME}""",  # noqa: S608
         [number, kind],
     )
     return [row["id"] for row in rows]
