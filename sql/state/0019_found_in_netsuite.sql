@@ -41,6 +41,7 @@ comment on column billing.found_transactions.customers is 'The billing system''s
 comment on column billing.found_transactions.currency is 'ISO 4217 code by the mapping, else NetSuite''s internal id';
 comment on column billing.found_transactions.total is 'Without sign, in the currency';
 create index found_transactions_external_id on billing.found_transactions (external_id);
+create index found_transactions_alike on billing.found_transactions (total, currency, kind);
 create trigger never_dropped before delete or truncate on billing.found_transactions
     for each statement execute function billing.append_only();
 
