@@ -65,7 +65,8 @@ OWN_CODES = {
     ),
     "EXTERNAL_ID_HIDDEN": (
         "NetSuite says that the external id is taken, but shows the record to no query of this role.",
-        "Let the integration's role see all subsidiaries and transactions, then `billing differs check`.",
+        "Let the integration's role see all subsidiaries and transactions, then `billing differs check`. Where nothing "
+        "has its external id any more, `billing requeue` with its number sends it again.",
     ),
     "DELETED_IN_NETSUITE": (
         "What differed in NetSuite was deleted there: it has nothing under this external id any more.",

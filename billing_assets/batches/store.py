@@ -61,9 +61,13 @@ class UnknownBatchError(Exception):
 
 # A credit memo waits until every invoice that it is applied to is in NetSuite: the application needs its internal id.
 # One look at the index of numbers for each, never a join with all that is posted. What a version of ours staged that
-# knew only `applies_to` waits for its next staging. In a month that is closed nothing starts.
+# knew only `applies_to` waits for its next staging. In a month that is closed nothing starts, but what NetSuite was
+# found to have: that is not sent.
 PLANNABLE = """
-    s.state = 'ready' and not exists (select from billing.closed_months as m where m.period = s.period) and case
+    s.state = 'ready'
+    and (not exists (select from billing.closed_months as m where m.period = s.period)
+         or exists (select from billing.found_transactions as f where f.external_id = s.external_id))
+    and case
         when s.applications is null then s.applies_to is null or s.kind <> 'credit_memo'
         else not exists (
             select from jsonb_array_elements(s.applications) as a
@@ -415,7 +419,8 @@ def give_back(connection: Connection, partition_key: str) -> int:
 
 def requeue(connection: Connection, numbers: list[str] | None, unknown_after_seconds: float) -> int:
     """Rejected documents whose month is not closed go back to the backlog, all or those with the given numbers. Returns
-    how many.
+    how many. By its number also one of which NetSuite says that it has its external id, and shows nothing: while that
+    is so, it refuses the document again.
 
     A batch that a run holds keeps its hold: that run settles it at its end.
     """
@@ -425,11 +430,20 @@ def requeue(connection: Connection, numbers: list[str] | None, unknown_after_sec
         select partition_key, locked_until is not null as held from billing.locked_batches
         where partition_key in (
             select batch from billing.staged_invoices
-            where state = 'rejected' and (%(numbers)s::text[] is null or number = any(%(numbers)s)))
+            where state = 'rejected' and (%(numbers)s::text[] is null or number = any(%(numbers)s))
+            union
+            select batch from billing.staged_invoices
+            where state = 'differs' and netsuite_id is null and number = any(%(numbers)s))
           and period not in (select period from billing.closed_months)
         order by partition_key for update""",
         {"numbers": numbers},
     ).fetchall()
+    connection.execute(
+        """
+        update billing.staged_invoices set state = 'rejected'
+        where state = 'differs' and netsuite_id is null and number = any(%s) and batch = any(%s)""",
+        [numbers, [batch["partition_key"] for batch in batches if not batch["held"]]],
+    )
     moved = connection.execute(
         """
         update billing.staged_invoices set state = 'ready', batch = null

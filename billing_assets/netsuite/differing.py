@@ -112,7 +112,8 @@ def _there(client: NetSuiteClient, one: Differing) -> MonthTransaction:
     if one.netsuite_id is None:
         raise DifferenceError(
             f"NetSuite shows {one.external_id} to no query of our role, so what it has cannot be accepted. Let the "
-            "role see all subsidiaries and transactions, then `billing differs check`."
+            "role see all subsidiaries and transactions, then `billing differs check`. Where nothing has this external "
+            f"id any more, `billing requeue {one.number}` sends it again: NetSuite takes it only then."
         )
     found = [
         there

@@ -5,7 +5,9 @@ this database: an older state of it was restored, or somebody else uses our name
 confirmed what was found; then a document with such a name is looked up instead of sent (`posting.py`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 
 import structlog
 
@@ -22,6 +24,7 @@ from billing_assets.state.database import Connection, settle_order
 
 log = structlog.get_logger(__name__)
 
+_ByEntity = Callable[[str], list[str]]
 _KINDS = {type_: kind for kind, type_ in TRANSACTION_TYPES.items()}
 
 
@@ -38,16 +41,20 @@ def look(connection: Connection, client: NetSuiteClient, mapping: NetSuiteMappin
     """
     through = seen = store.seen_through(connection)
     used = {prefix for _, prefix in bindings.prefixes(connection)}
-    noted = 0
+    told = False
     names = sorted({*used, *mapping.file.external_id.by_kind().values()})
+    customers = cache(lambda kind: _customers_by_entity(mapping, kind))
     for page in _pages(client, names, through):
         seen = max([seen, *(int(row["id"]) for row in page)])
         ours = [row for row in page if row.get("externalid", "").upper().startswith(tuple(names))]
         new = store.unexplained(connection, [row["externalid"].upper() for row in ours])
-        rows = [_row(row, mapping) for row in ours if row["externalid"].upper() in new]
-        noted += store.note(connection, rows)
-    if noted:  # closes and reminders of that time may be lost as well
-        note_restore(connection, "netsuite", {"transactions": noted})
+        rows = [_row(row, mapping, customers) for row in ours if row["externalid"].upper() in new]
+        with connection.transaction():
+            noted = store.note(connection, rows)
+            if noted and not told:  # closes and reminders of that time may be lost as well
+                count = "transactions" if len(page) < PAGE_ROWS else "transactions_at_least"
+                note_restore(connection, "netsuite", {count: noted})
+                told = True
     store.note_look(connection, seen, lag_seconds)
     return store.unconfirmed(connection)
 
@@ -64,7 +71,9 @@ def stop_reason(unconfirmed: int) -> str:
 def confirm(connection: Connection, *, by: str, why: str) -> int:
     """A person has seen the list: documents with these names are taken over instead of sent. Returns how many."""
     _check(by, why)
-    confirmed = store.confirm(connection, by.strip(), why.strip())
+    with connection.transaction():
+        settle_order(connection)
+        confirmed = store.confirm(connection, by.strip(), why.strip())
     log.info("found_transactions_confirmed", transactions=confirmed)
     return confirmed
 
@@ -79,7 +88,8 @@ def match(connection: Connection, netsuite_id: str, number: str, *, by: str, why
         if len(rows) != 1:
             how_many = "No document" if not rows else f"{len(rows)} documents"
             raise FoundError(
-                f"{how_many} of kind {one.kind} with the number {number} can be matched: one without a batch is needed."
+                f"{how_many} of kind {one.kind} with the number {number} can be matched: one without a batch is "
+                "needed, of which nothing can be in NetSuite under its own name."
             )
         if not store.match(connection, netsuite_id, rows[0], by.strip(), why.strip()):
             raise FoundError(f"NetSuite's transaction {netsuite_id} or document {number} was decided about meanwhile.")
@@ -141,10 +151,11 @@ def _query(which: str, after: int) -> str:
     )
 
 
-def _row(row: Mapping[str, str], mapping: NetSuiteMapping) -> Row:
+def _row(row: Mapping[str, str], mapping: NetSuiteMapping, customers: Callable[[Kind], _ByEntity | None]) -> Row:
     kind = _KINDS.get(row.get("type", ""))
     entity, total = row.get("entity"), row.get("foreigntotal")
     codes = {currency.id: code for code, currency in mapping.file.currencies.items()}
+    by_entity = customers(kind) if kind is not None and entity is not None else None
     return Row(
         row["id"],
         row["externalid"].upper(),
@@ -152,20 +163,21 @@ def _row(row: Mapping[str, str], mapping: NetSuiteMapping) -> Row:
         row.get("type", ""),
         row.get("tranid"),
         entity,
-        _customers(mapping, kind, entity),
+        None if by_entity is None or entity is None else by_entity(entity),
         codes.get(row.get("currency", ""), row.get("currency")),
         None if total is None else exact(total).copy_abs(),
         row.get("trandate"),
     )
 
 
-def _customers(mapping: NetSuiteMapping, kind: Kind | None, entity: str | None) -> list[str] | None:
-    """The customer numbers that the mapping sends as this entity; None where it cannot be told."""
-    if kind is None or entity is None:
-        return None
+def _customers_by_entity(mapping: NetSuiteMapping, kind: Kind) -> _ByEntity | None:
+    """What gives the customer numbers that the mapping sends as an entity; None where that cannot be told."""
     field = mapping.customer_field(kind)
     if field.column != "customer" or field.source.reference != "id":
         return None
     if field.table is None:
-        return [entity]
-    return [key for key in field.table if field.value_of_key(key) == entity]
+        return lambda entity: [entity]
+    found: dict[str | None, list[str]] = defaultdict(list)
+    for key in field.table:
+        found[field.value_of_key(key)].append(key)
+    return lambda entity: found.get(entity, [])

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from billing_assets.staging.store import KEEPS_ITS_NAME, MAY_HAVE_LEFT
 from billing_assets.state.database import Connection
 
 
@@ -72,13 +73,11 @@ def forget_looks(connection: Connection) -> None:
 def unexplained(connection: Connection, external_ids: Sequence[str]) -> set[str]:
     """Those of the external ids (in capitals) under which no attempt of ours may have left."""
     rows = connection.execute(
-        """
+        f"""
         select name from unnest(%s::text[]) as name
         where not exists (
             select from billing.staged_invoices as s
-            where s.external_id = name and (
-                s.state in ('posting', 'posted', 'differs')
-                or exists (select from billing.posting_attempts as a where a.document = s.id)))""",
+            where s.external_id = name and (s.state in ('posting', 'posted', 'differs') or {MAY_HAVE_LEFT}))""",  # noqa: S608
         [list(external_ids)],
     )
     return {row["name"] for row in rows}
@@ -122,7 +121,17 @@ def found(connection: Connection, *, undecided_only: bool = False) -> list[Found
 
 
 def confirm(connection: Connection, by: str, why: str) -> int:
-    """A person has seen the list; how many stood on it."""
+    """A person has seen the list; returns how many were on it. Call in a transaction.
+
+    What staging held of them, perhaps as too late for its month, it judges again.
+    """
+    connection.execute(
+        """
+        update billing.staged_invoices as s set judged_under = null, source_digest = null
+        from billing.found_transactions as f
+        where f.decision is null and s.external_id = f.external_id
+          and s.state in ('open', 'held', 'excluded', 'ready', 'batched')"""
+    )
     return connection.execute(
         """
         update billing.found_transactions
@@ -171,11 +180,13 @@ def match(connection: Connection, netsuite_id: str, document: int, by: str, why:
 
 
 def documents(connection: Connection, number: str, kind: str) -> list[int]:
-    """Rows of the documents with a number and kind that a run has not got."""
+    """Rows of the documents with a number and kind that a run has not got, and which cannot be in NetSuite under their
+    own name: what may be there keeps it for ever."""
     rows = connection.execute(
-        """
-        select id from billing.staged_invoices
-        where number = %s and kind = %s and state in ('open', 'held', 'excluded', 'ready')""",
+        f"""
+        select id from billing.staged_invoices as s
+        where number = %s and kind = %s and state in ('open', 'held', 'excluded', 'ready')
+          and not {KEEPS_ITS_NAME}""",  # noqa: S608
         [number, kind],
     )
     return [row["id"] for row in rows]

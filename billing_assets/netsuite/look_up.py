@@ -128,14 +128,16 @@ def _judge(
         content = Content.EQUAL if open_attempt.may_have_landed else contents.get(found.netsuite_id, Content.UNREAD)
         if difference := _difference(open_attempt, found, mapping, content):
             return _differs(open_attempt, "EXTERNAL_ID_CONFLICT", difference, found.netsuite_id)
+        unproven = content is Content.UNREAD
         return Outcome(
             document,
             attempt,
             "found",
             State.POSTED,
+            detail=NOT_PROVEN if unproven else None,
             netsuite_id=found.netsuite_id,
             transaction_number=found.transaction_number,
-            unproven=content is Content.UNREAD,
+            unproven=unproven,
             # The read-back does not find it: it asks in our case, as NetSuite has an index of external ids.
             read_back=found.external_id != open_attempt.posting.external_id,
             applied=_applied_before(open_attempt, found),
@@ -160,8 +162,13 @@ def _judge(
         return Outcome(document, attempt, "unknown", State.POSTING, detail=detail)
     if not open_attempt.due:
         return None
+    if open_attempt.last_outcome == "exists" and open_attempt.last_http_status is None:
+        return _no_longer_there(open_attempt)  # it was found, and never sent: NetSuite said nothing
     if open_attempt.last_outcome == "exists":
-        detail = "NetSuite says that the record exists, but shows it to no query of this role."
+        detail = (
+            "NetSuite says that the record exists, but shows it to no query of this role. When nothing has its "
+            f"external id any more: `billing requeue {open_attempt.posting.document.number}`."
+        )
         return _differs(open_attempt, "EXTERNAL_ID_HIDDEN", detail, None)
     return Outcome(document, attempt, "absent", State.LOCKED)
 
@@ -202,8 +209,8 @@ def _differs(open_attempt: OpenAttempt, code: str, detail: str, netsuite_id: str
 
 
 def _no_longer_there(open_attempt: OpenAttempt) -> Outcome | None:
-    """What differed was deleted in NetSuite: a person decides whether the document is sent again. What was hidden may
-    only be hidden still."""
+    """What differed, or was found, was deleted in NetSuite: a person decides whether the document is sent again. What
+    was hidden may only be hidden still."""
     if open_attempt.last_code == "EXTERNAL_ID_HIDDEN":
         return None
     detail = "What NetSuite had under its external id was deleted there; `billing requeue` sends it again."

@@ -310,7 +310,9 @@ def _send_slice(
         if posting.waits:  # it was put into the batch before the source said so
             store.put_back(connection, held, posting.id)
             continue
-        apply = apply_now(posting, progress.still_open, applied)
+        # What NetSuite has already is in its amounts: it takes nothing more of them.
+        adopted = posting.found and not posting.attempted
+        apply = apply_now(posting, dict(progress.still_open) if adopted else progress.still_open, applied)
         bodies[posting.id] = mapping.payload(posting.document, posting.external_id, apply)
         types[posting.id] = RECORD_TYPES[Kind(posting.document.kind)]
     if bodies:

@@ -57,7 +57,8 @@ class OpenAttempt:
 
     `due`: its absence from NetSuite counts by now. While nothing was noted that ends its sending, it is never due: the
     run that began it may have sent it at any time until it lost its hold. `payload`: the request body that was sent;
-    None for an attempt of an earlier version. `may_have_landed`: an attempt of ours explains that NetSuite has it.
+    None for an attempt of an earlier version. `may_have_landed`: an attempt of ours explains that NetSuite has it with
+    these lines.
     """
 
     posting: Posting
@@ -134,7 +135,11 @@ _DOCUMENT = f"""
 def _posting(row: dict[str, Any]) -> Posting:
     credited = {number: Credited(one, Decimal(total)) for number, (one, total) in (row["credited"] or {}).items()}
     hold = Finding(**row["hold"]) if row.get("hold") else None
-    if look_alike := row.get("look_alike"):
+    if row.get("closed") and not row["found"]:
+        hold = finding(
+            "PERIOD_CLOSED", "document_date", row["document_date"], "Its month was closed for good meanwhile."
+        )
+    if (look_alike := row.get("look_alike")) and not row["found"]:  # its own name is there: it is not sent anyway
         hold = finding("MAY_BE_IN_NETSUITE", "number", row["number"], f"It may be what NetSuite has as {look_alike}.")
     attempted, found = row.get("attempted", False), row.get("found", False)
     return Posting(row["id"], row["external_id"], document_of(row), credited, hold, attempted, found)
@@ -152,6 +157,8 @@ def next_to_send(connection: Connection, held: Lock, limit: int, after: int = 0)
         select {_DOCUMENT}, (select h.finding from billing.audit_holds as h where h.document = d.id) as hold,
                exists (select from billing.posting_attempts as a where a.document = d.id) as attempted,
                exists (select from billing.found_transactions as f where f.external_id = d.external_id) as found,
+               exists (  -- the close may have come back from the journal, after a backup from before it was restored
+                   select from billing.closed_months as m where m.state = 'hard' and m.period >= d.period) as closed,
                (select f.external_id || ' (internal id ' || f.netsuite_id || ')'
                 from billing.found_without_document as f where {LOOKS_ALIKE} limit 1) as look_alike
         from billing.staged_invoices as d
@@ -267,7 +274,8 @@ def record_outcomes(
                     netsuite_id = coalesce(r.netsuite_id, d.netsuite_id),
                     transaction_number = coalesce(r.transaction_number, d.transaction_number),
                     posted_at = case when r.state = 'posted' then clock_timestamp() end,
-                    difference = case when r.state = 'differs' then r.detail end,
+                    -- what the read-back will not look at is said at once
+                    difference = case when r.state = 'differs' or r.unproven and r.read_back then r.detail end,
                     unproven = r.unproven, applied = coalesce(nullif(r.applied, 'null'), d.applied),
                     read_back_at = case when r.read_back then clock_timestamp() else d.read_back_at end
                 from r
@@ -327,8 +335,9 @@ def open_attempts(connection: Connection, held: Lock, absence_counts_after: floa
     rows = connection.execute(
         f"""
         select {_DOCUMENT}, d.state, a.id as attempt, a.payload,
-               exists (  -- unless NetSuite said each time that it did nothing, or nothing left
-                   select from billing.posting_attempts as t
+               (  -- unless NetSuite said each time that it did nothing, or nothing left; or another content did
+                   select coalesce(bool_and(t.payload_hash = a.payload_hash), false)
+                   from billing.posting_attempts as t
                    left join billing.posting_outcomes as w on w.attempt = t.id
                    where t.document = d.id and coalesce(w.outcome, 'unknown') in ('unknown', 'landed', 'found')
                ) as may_have_landed,
@@ -337,7 +346,7 @@ def open_attempts(connection: Connection, held: Lock, absence_counts_after: floa
                o.outcome, o.http_status, o.code, o.path, o.detail
         from billing.staged_invoices as d
         cross join lateral (
-            select id, payload from billing.posting_attempts
+            select id, payload, payload_hash from billing.posting_attempts
             where document = d.id order by attempt desc limit 1) as a
         left join lateral (
             -- what was noted before the clock was set back says nothing about how long ago it was: it is noted anew

@@ -15,7 +15,7 @@ STAND_STILL = timedelta(minutes=5)
 AFTER_DUE = timedelta(minutes=2)
 """How long the run that looks an unknown outcome up may take to start and end."""
 
-SENSOR_LATE = timedelta(seconds=20)
+SENSOR_LATE = timedelta(seconds=60)
 """So long the sensor may take to ask for a staging before the run stages by itself."""
 
 _BATCHES = 3
@@ -26,7 +26,7 @@ class What(StrEnum):
 
     TO_STAGE = "not staged as billing shows them"
     READY = "ready, without a batch"
-    BATCHED = "waiting for a run"
+    BATCHED = "batched, without a run"
     LOCKED = "being posted"
     UNKNOWN = "sent, outcome unknown"
     UNREAD = "posted, not read back"

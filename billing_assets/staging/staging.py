@@ -165,6 +165,7 @@ def _take_over(
     settle_order(connection, merging=True)
     gone = store.mark_gone(connection, name, missing)  # first: a document is no duplicate of one that went
     store.keep_external_ids(connection, name)
+    store.let_found_ones_go(connection)
     store.add_cross_findings(
         connection,
         name,

@@ -61,6 +61,15 @@ class Incoming(NamedTuple):
     judged_under: bytes
 
 
+MAY_HAVE_LEFT: LiteralString = """exists (
+    select from billing.posting_attempts as a left join billing.posting_outcomes as o on o.attempt = a.id
+    where a.document = s.id and coalesce(o.outcome, 'unknown') not in ('refused', 'retry', 'not_sent'))"""
+"""Whether something of a document `s` may have reached NetSuite: not every attempt surely did nothing."""
+
+KEEPS_ITS_NAME: LiteralString = f"""({MAY_HAVE_LEFT}
+    or exists (select from billing.found_transactions as f where f.external_id = s.external_id))"""
+"""Whether a document `s` keeps its external id for ever: under another one it would be sent a second time."""
+
 _COLUMNS = ", ".join(Incoming._fields)
 _CONTENT = [name for name in Incoming._fields if name not in {"document_id", "outcome", "findings", "lines"}]
 
@@ -235,17 +244,29 @@ def keep_external_ids(connection: Connection, source: str) -> None:
     """What an attempt may have left in NetSuite, or was found there, keeps its external id for ever, whatever number
     the source or prefix the mapping gives it now: under another one it would be sent a second time."""
     connection.execute(
-        """
+        f"""
         update incoming as i set external_id = s.external_id
         from billing.staged_invoices as s
         where s.source = %s and s.document_id = i.document_id and s.external_id <> i.external_id
-          and (exists (
-                  select from billing.posting_attempts as a
-                  left join billing.posting_outcomes as o on o.attempt = a.id
-                  where a.document = s.id
-                    and coalesce(o.outcome, 'unknown') not in ('refused', 'retry', 'not_sent'))
-               or exists (select from billing.found_transactions as f where f.external_id = s.external_id))""",
+          and {KEEPS_ITS_NAME}""",  # noqa: S608
         [source],
+    )
+
+
+def let_found_ones_go(connection: Connection) -> None:
+    """A document that NetSuite was found to have, as a person confirmed, is taken over in its own month, closed or not:
+    its month may have been closed on the very transaction that our database forgot."""
+    connection.execute(
+        """
+        update incoming as i
+        set findings = jsonb_path_query_array(i.findings, '$[*] ? (@.code != "PERIOD_CLOSED")'),
+            period = to_char(i.document_date, 'YYYY-MM'), posting_date = null,
+            outcome = case when i.outcome = 'held' and not exists (
+                select from jsonb_array_elements(i.findings) as f
+                where f ->> 'severity' = 'error' and f ->> 'code' <> 'PERIOD_CLOSED') then 'ready' else i.outcome end
+        where (i.posting_date is not null or i.findings @> '[{"code": "PERIOD_CLOSED"}]')
+          and exists (select from billing.found_transactions as f
+                      where f.external_id = i.external_id and f.decision is not null)"""
     )
 
 
@@ -273,7 +294,20 @@ def add_cross_findings(
             source_digest = null{}
         from ({}) as c
         where c.document_id = i.document_id"""
+    # One number is one external id, unless one of two documents keeps an earlier one.
     duplicates = """
+        with of_one_number as materialized (
+            select i.document_id, j.document_id as other from incoming as i join incoming as j using (kind, number)
+            where j.document_id <> i.document_id and j.external_id <> i.external_id and j.outcome in ('ready', 'held')
+              and i.total is not null and j.total is not null  -- what cannot be read is told for that
+            union all
+            select i.document_id, s.document_id
+            from incoming as i join billing.staged_invoices as s using (kind, number)
+            where s.source = %(source)s and s.document_id <> i.document_id and s.external_id <> i.external_id
+              and s.state not in ('open', 'excluded', 'gone') and i.total is not null and s.total is not null
+              and (s.state in ('locked', 'posting', 'posted', 'differs')
+                   or not exists (select from incoming as j where j.document_id = s.document_id))
+        )
         select i.document_id, i.number as value, string_agg(o.document_id, ', ' order by o.document_id) as detail
         from incoming as i
         cross join lateral (
@@ -285,6 +319,8 @@ def add_cross_findings(
               and s.state not in ('open', 'excluded', 'gone')
               and (s.source <> %(source)s or s.state in ('locked', 'posting', 'posted', 'differs')
                    or not exists (select from incoming as j where j.document_id = s.document_id))
+            union
+            select n.other from of_one_number as n where n.document_id = i.document_id
         ) as o
         where i.outcome in ('ready', 'held')
         group by i.document_id, i.number"""
@@ -313,6 +349,8 @@ def add_cross_findings(
               or lower(trim(d.customer)) = any(f.customers))
         where d.outcome in ('ready', 'held')
           and not exists (select from incoming as j where j.external_id = f.external_id)
+          and not exists (  -- its own name is there: it is not sent anyway
+              select from billing.found_transactions as own where own.external_id = d.external_id)
         group by d.document_id, d.number"""
     likes = f"""
         with ours as (

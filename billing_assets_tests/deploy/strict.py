@@ -19,6 +19,7 @@ _KINDS = {
     "Role": models.V1Role,
     "RoleBinding": models.V1RoleBinding,
     "NetworkPolicy": models.V1NetworkPolicy,
+    "PersistentVolumeClaim": models.V1PersistentVolumeClaim,
 }
 _PLAIN: dict[str, type | tuple[type, ...]] = {
     "str": str,

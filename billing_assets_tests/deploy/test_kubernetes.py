@@ -95,7 +95,7 @@ def instance_config() -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", ["jobs.yaml", "network-policy.yaml", "files.yaml"])
+@pytest.mark.parametrize("name", ["journal.yaml", "jobs.yaml", "network-policy.yaml", "files.yaml"])
 def test_the_manifests_beside_the_chart_are_what_kubernetes_takes(name: str) -> None:
     for manifest in manifests(name):
         assert strict.faults(manifest) == [], manifest["metadata"]["name"]

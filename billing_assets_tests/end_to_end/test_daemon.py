@@ -16,7 +16,13 @@ import pytest
 
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.state.database import libpq_url
-from billing_assets_tests.builders import create_billing_system, insert_document, open_for_writing
+from billing_assets_tests.builders import (
+    create_billing_system,
+    delete_document,
+    insert_document,
+    open_for_writing,
+    void_document,
+)
 from billing_assets_tests.command import PROGRAM, environment, netsuite_variables, running
 from billing_assets_tests.conftest import _database
 from billing_assets_tests.sandbox.netsuite.account import Account
@@ -135,4 +141,18 @@ def test_a_month_is_billed_by_the_daemon_although_its_run_is_killed_and_a_second
     again = run_to_its_end(variables, "run", "--period", "2010-11")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "Sent to NetSuite: 0 documents." in again.stdout
+    assert sandbox_account.admin("summary")["posts"] == summary["posts"]
+
+    # Drift: one posted document is deleted at the source, one is voided. The next run waited for ever.
+    with open_for_writing(variables["BILLING_SOURCE__URL"]) as source:
+        (gone, void) = source.execute("select id from invoices where number in ('500010', '500011') order by number")
+        delete_document(source, str(gone[0]))
+        void_document(source, str(void[0]))
+    drifted = run_to_its_end(variables, "run", "--period", "2010-11")
+    assert drifted.returncode == 1, drifted.stdout + drifted.stderr
+    words = " ".join(drifted.stdout.split())
+    assert "Nothing has moved" not in words
+    assert "Not reconciled: 2010-11 does not agree: 2 documents are not the same" in words
+    assert "1 deleted after posting (500010)" in words
+    assert "1 voided after posting (500011)" in words
     assert sandbox_account.admin("summary")["posts"] == summary["posts"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from pydantic import SecretStr
 
@@ -14,6 +15,7 @@ from billing_assets.alerts.restores import restore_alerts
 from billing_assets.close.store import closed_state, closings
 from billing_assets.journal.errors import RestoreUnconfirmed
 from billing_assets.journal.restores import note_restore, restores, unconfirmed
+from billing_assets.reminders.automation import office_hours
 from billing_assets.reminders.sending import Report, send_due
 from billing_assets.reminders.smtp import Fate
 from billing_assets.runtime import Runtime
@@ -69,6 +71,12 @@ def worked_on(system: System, machine: Command, mails: MailServer, tmp_path: Pat
     return path
 
 
+def told(system: System) -> set[str]:
+    """The causes that the watch finds."""
+    assert isinstance(system.look("watch"), dg.SkipReason)
+    return {row["cause"] for row in system.state.execute("select cause from billing.alerts").fetchall()}
+
+
 def test_after_a_restore_the_closes_stand_and_no_reminder_goes_twice(
     system: System, machine: Command, mails: MailServer, worked_on: Path, server_url: str
 ) -> None:
@@ -113,6 +121,12 @@ def test_without_the_journal_nothing_is_closed_or_mailed_until_a_person_confirms
         assert "the months 2010-10, 2010-11" in doctor.words
         [alert] = restore_alerts(connection, datetime.now(UTC), "", reminders=True)
         assert "2010-10, 2010-11, reminders" in alert.what_happened
+        assert told(system) >= {"database_put_back", "journal_unusable"}
+        reminding = system.runtime.settings.reminders.model_copy(update={"enabled": True})
+        on = Runtime(system.runtime.settings.model_copy(update={"reminders": reminding}))
+        asleep = office_hours(dg.build_sensor_context(instance=system.instance, resources={"billing": on}))
+        assert isinstance(asleep, dg.SkipReason)
+        assert "billing restore confirm-reminders" in str(asleep.skip_message)
         for action in ("soft", "hard", "reopen"):
             said = machine("close", action, "2010-10", *WHO)
             complete(said, 2, ["put back to an earlier time", "billing restore confirm-month 2010-10"])
@@ -198,6 +212,15 @@ def _any(folder: Path) -> Path:
     return path
 
 
+def test_a_database_that_is_put_back_under_a_running_system_is_noticed_by_the_watch(
+    system: System, machine: Command, worked_on: Path, server_url: str
+) -> None:
+    assert told(system) == set()
+    with after_the_restore(server_url, worked_on, system, machine) as connection:
+        assert told(system) == {"database_put_back"}
+        assert closed_state(connection, "2010-11") == "hard"
+
+
 def test_a_folder_that_cannot_be_written_to_refuses_closing_and_mailing_before_anything_is_done(
     system: System, machine: Command, mails: MailServer, tmp_path: Path
 ) -> None:
@@ -215,3 +238,4 @@ def test_a_folder_that_cannot_be_written_to_refuses_closing_and_mailing_before_a
     assert closings(system.state) == []
     assert (mails.arrived, steps(system.state, "1")) == ([], {})
     assert f"FAIL Journal: The journal {folder}" in machine("doctor").words
+    assert "journal_unusable" in told(system)

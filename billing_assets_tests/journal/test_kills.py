@@ -169,8 +169,8 @@ def test_several_processes_that_start_at_once_on_a_database_that_was_put_back_no
                 until = time.monotonic() + 30
                 while waiting(again) < len(started):
                     assert time.monotonic() < until, "they do not wait for one another"
-            for started_one in started:
-                started_one.result()
+            for each in started:
+                each.result()
         [found] = restores(again)
         sent = [row for row in rows(again).values() if row["state"] == "sent"]
         assert found.facts == {"reminders_sent": len(sent)}

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from billing_assets.batches.unlocking import requeue
 from billing_assets.netsuite import content, differing, differing_store
@@ -18,6 +19,7 @@ from billing_assets.netsuite.differing import DifferenceError
 from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import NetSuiteMapping
 from billing_assets.netsuite.store import batch_problems
+from billing_assets.staging.content import lines_json
 from billing_assets_tests import builders
 from billing_assets_tests.netsuite.mappings import edited
 from billing_assets_tests.netsuite.rig import Rig, invoices
@@ -297,3 +299,68 @@ def test_credit_memos_are_compared_by_line_as_well(rig: Rig) -> None:
     key = rig.planned([memo])
     rig.post_what_netsuite_has(key)
     rig.assert_whole(1)
+
+
+def test_lines_are_compared_where_what_is_there_may_be_of_an_earlier_attempt(rig: Rig) -> None:
+    """An attempt that was given up landed after all; meanwhile the lines changed, with the total kept."""
+    key = answer_lost(rig)
+    other = orjson.loads(lines_json((builders.line(1, "1.00"), builders.line(2, "1.08"))))
+    rig.state.execute(  # as a staging would between its absence and its being sent again
+        "update billing.staged_invoices set lines = %s where number = %s", [Jsonb(other), NUMBER]
+    )
+    rig.account.switch(suiteql_lag_seconds=600)
+    rig.post_until(lambda: "exists" in rig.outcomes(NUMBER))
+    rig.account.switch(suiteql_lag_seconds=0)
+    rig.post(key, "it is shown at last")
+    assert row(rig)["state"] == "differs"
+    assert "other lines than were sent" in row(rig)["difference"]
+
+
+def test_what_is_there_in_another_case_and_cannot_be_proven_says_so(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "_LINES_TABLE", "nosuchtable")
+    (document,) = invoices(1)
+    rig.account.created(
+        orjson.loads(builders.body(builders.shipped_mapping(), document)) | {"externalId": "inv-500000"}
+    )
+    key = rig.planned([document])
+    rig.post_what_netsuite_has(key)
+    found = builders.staged(rig.state, document.number)
+    assert (found["state"], found["unproven"], found["difference"]) == ("posted", True, content.NOT_PROVEN)
+    assert rig.batch(key)["state"] == "attention"
+    with client(rig) as opened:
+        differing.accept(rig.state, opened, rig.settings, document.number, by="Ada", why="compared by hand")
+    assert rig.batch(key)["state"] == "posted"
+
+
+@pytest.fixture
+def hidden(rig: Rig) -> str:
+    """A batch of one document: NetSuite says that it has its name, and never showed with what."""
+    (document,) = invoices(1)
+    rig.account.created(orjson.loads(builders.body(builders.shipped_mapping(), document)))
+    rig.account.switch(suiteql_lag_seconds=600)
+    key = rig.planned([document])
+    rig.post_until(lambda: rig.counts() == {"differs": 1})
+    assert "shows it to no query" in builders.staged(rig.state, document.number)["difference"]
+    return key
+
+
+def test_what_is_hidden_can_be_sent_again_once_its_name_is_free(rig: Rig, hidden: str) -> None:
+    (record,) = rig.records().values()
+    url = f"{rig.account.base_url}/services/rest/record/v1/invoice/{record['id']}"
+    rig.account.session.delete(url, timeout=30).raise_for_status()
+    rig.account.switch(suiteql_lag_seconds=0)
+    rig.post(hidden, "it may be hidden still")
+    assert rig.counts() == {"differs": 1}
+    assert requeue(rig.state, None, AFTER) == 0, "only by its number"
+    assert requeue(rig.state, ["500000"], AFTER) == 1
+    rig.post_planned()
+    assert rig.counts() == {"posted": 1}
+    assert len(rig.records()) == 1
+
+
+def test_what_is_hidden_and_still_there_is_not_doubled_by_a_requeue(rig: Rig, hidden: str) -> None:
+    assert requeue(rig.state, ["500000"], AFTER) == 1
+    rig.post_planned()
+    rig.post_until(lambda: rig.counts() == {"differs": 1})
+    assert hidden
+    assert len(rig.records()) == 1

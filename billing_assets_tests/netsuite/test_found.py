@@ -8,13 +8,15 @@ from decimal import Decimal
 import pytest
 from psycopg.types.json import Jsonb
 
+from billing_assets.batches.unlocking import requeue
 from billing_assets.domain.documents import Document
+from billing_assets.journal.restores import restores
 from billing_assets.netsuite import found, found_store
 from billing_assets.netsuite.found import FoundError
 from billing_assets.state.database import Connection
 from billing_assets_tests import builders
 from billing_assets_tests.builders import applied, credit_memo
-from billing_assets_tests.netsuite.rig import Rig, invoices
+from billing_assets_tests.netsuite.rig import Rig, invoices, stage_rows
 
 _OURS = (
     *("posting_outcomes", "posting_attempts", "staged_invoices", "locked_batches", "posted_totals"),
@@ -211,3 +213,133 @@ def test_a_database_that_another_one_posts_beside_is_stopped(rig: Rig) -> None:
     assert "never sent (1)" in str(rig.post(key).stopped)
     (one,) = found_store.found(rig.state)
     assert (one.external_id, one.total, one.number) == ("INV-900000", Decimal(5), None)
+
+
+def close_hard(rig: Rig) -> None:
+    """As the journal gives a close back."""
+    rig.state.execute("insert into billing.closed_months (period, state) values ('2010-11', 'hard')")
+
+
+def test_in_a_month_that_was_closed_since_what_is_there_is_taken_over_and_nothing_else_goes(rig: Rig) -> None:
+    documents = invoices(3)
+    sent_before(rig, documents[:2])
+    key = rig.planned(documents)
+    close_hard(rig)
+    rig.post(key)
+    confirm(rig.state)
+    before = received(rig)
+    rig.post(key, "run-2")
+    assert received(rig) == before
+    assert builders.states(rig.state) == {
+        "500000": "posted",
+        "500001": "posted",
+        "500002": "held",
+    }
+    assert builders.codes(builders.staged(rig.state, "500002")) == ["PERIOD_CLOSED"]
+
+
+def test_what_waits_for_a_batch_in_such_a_month_gets_one_only_where_netsuite_has_it(rig: Rig) -> None:
+    documents = invoices(2)
+    sent_before(rig, documents[:1])
+    key = rig.planned(invoices(1, first=600_000, customer="12347"))
+    rig.post(key)
+    stage_rows(rig.state, documents)
+    close_hard(rig)
+    confirm(rig.state)
+    rig.post_planned()
+    states = builders.states(rig.state)
+    assert (states["500000"], states["500001"]) == ("posted", "ready")
+
+
+def delete_in_netsuite(rig: Rig, external_id: str) -> None:
+    record = rig.records()[external_id]
+    url = f"{rig.account.base_url}/services/rest/record/v1/invoice/{record['id']}"
+    rig.account.session.delete(url, timeout=30).raise_for_status()
+
+
+def test_what_netsuite_refused_before_the_backup_and_took_after_it_is_noticed_too(rig: Rig) -> None:
+    """An attempt that surely did nothing does not explain what is there: renumbered since, it would be sent twice."""
+    rig.account.switch(closed_periods=["2010-11"])
+    key = rig.planned(invoices(1))
+    rig.post(key)
+    rig.account.switch(closed_periods=[])
+    with restored(rig):
+        rig.post(key, "after the backup", retry_rejected=True)
+        assert rig.counts() == {"posted": 1}
+    assert rig.counts() == {"rejected": 1}
+    other = rig.planned([replace(invoices(1)[0], number="600000", document_id="other", customer="12347")])
+    assert "never sent (1)" in str(rig.post(other).stopped)
+    confirm(rig.state)
+    rig.post(other, "run-2")
+    before = received(rig)
+    rig.post(key, "run-3", retry_rejected=True)
+    assert received(rig) == before + 1, "refused by NetSuite, which has the name"
+    rig.post_until_done()
+    assert len(rig.records()) == 2
+    assert rig.counts() == {"posted": 2}
+
+
+def test_what_was_found_and_then_deleted_in_netsuite_is_sent_again_when_a_person_says_so(rig: Rig) -> None:
+    (document,) = invoices(1)
+    sent_before(rig, [document])
+    key = rig.planned([document])
+    rig.post(key)
+    delete_in_netsuite(rig, "INV-500000")
+    confirm(rig.state)
+    rig.post_until(lambda: rig.counts() == {"rejected": 1})
+    assert rig.log("500000")[-1]["code"] == "DELETED_IN_NETSUITE"
+    assert requeue(rig.state, ["500000"], 960.0) == 1
+    rig.post_planned()
+    assert rig.counts() == {"posted": 1}
+    assert len(rig.records()) == 1
+
+
+def test_a_credit_memo_that_is_there_already_takes_nothing_from_the_next_one(rig: Rig) -> None:
+    """Of 1.07, 0.40 were applied before: 0.67 are open, all for the second credit memo."""
+    invoice = invoices(1)[0]
+    first = credit_memo("C1", "-0.40", applications=applied("500000", None))
+    second = credit_memo("C2", "-0.60", applications=applied("500000", None))
+    rig.planned([invoice])
+    rig.post_until_done()
+    with restored(rig):
+        rig.planned([first])
+        rig.post_until_done()
+    key = rig.planned([first, second])
+    rig.post(key)
+    confirm(rig.state)
+    rig.post_until_done()
+    assert builders.staged(rig.state, "C2")["applied"] == [["500000", "0.6"]]
+    rig.assert_whole(3)
+
+
+def test_a_document_that_is_there_under_its_own_name_is_not_held_for_another_that_is_gone(rig: Rig) -> None:
+    (document,) = invoices(1)
+    twin = replace(document, number="500001", document_id="id-twin")
+    sent_before(rig, [document, twin])
+    key = rig.planned([document])
+    rig.post(key)
+    confirm(rig.state)
+    rig.state.execute("update billing.staged_invoices set state = 'ready', batch = null")
+    with pytest.raises(FoundError, match="under its own name"):
+        found.match(rig.state, rig.records()["INV-500001"]["id"], "500000", by="Ada", why="the wrong one")
+    rig.post_planned()
+    assert rig.counts() == {"posted": 1}
+
+
+def test_what_was_found_is_noted_together_with_the_restore_or_not_at_all(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that dies between the two must not leave closes and reminders free to go."""
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    documents = invoices(1)
+    sent_before(rig, documents)
+    key = rig.planned(documents)
+    with monkeypatch.context() as patch:
+        patch.setattr(found, "note_restore", dies)
+        with pytest.raises(KeyboardInterrupt):
+            rig.post(key)
+    rig.post(key, "run-2")
+    assert [one.how for one in restores(rig.state)] == ["netsuite"]

@@ -126,4 +126,4 @@ def test_what_is_waited_for_is_named_with_batches_and_until_when() -> None:
         "1 ready, without a batch (C1)"
     )
     many = Group(What.BATCHED, 9, (), tuple("abcd"))
-    assert waited_for([many]) == "9 waiting for a run (batches a, b, c, …)"
+    assert waited_for([many]) == "9 batched, without a run (batches a, b, c, …)"

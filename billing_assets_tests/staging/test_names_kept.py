@@ -4,12 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from billing_assets.domain.periods import LateDocuments
+from billing_assets.netsuite import found
+from billing_assets.runtime import validation_of
 from billing_assets.staging.corrections.store import corrections
-from billing_assets.staging.corrections.voids import NothingProposedError, confirm
+from billing_assets.staging.corrections.voids import NothingProposedError, confirm, judge_held
+from billing_assets_tests import builders
 from billing_assets_tests.builders import (
+    SOURCE,
     change_document,
+    codes,
     delete_document,
     insert_document,
+    shipped_mapping,
     validation,
     void_document,
 )
@@ -130,3 +137,73 @@ def test_a_credit_memo_waits_for_an_invoice_that_differs(bench: Bench, differs: 
     assert bench.row("C1")["state"] == "ready"
     (waiting,) = bench.state.execute("select why from billing.waiting_credits").fetchall()
     assert "billing differs list" in waiting["why"]
+
+
+@pytest.mark.parametrize("late", ["hold", "next_period"])
+def test_what_netsuite_was_found_to_have_is_ready_in_its_own_month_though_that_is_closed(
+    bench: Bench, late: LateDocuments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The month was closed on it; then a backup from before it was posted was restored."""
+    insert_document(bench.source, "100")
+    insert_document(bench.source, "200")
+    monkeypatch.setattr(builders, "validation", lambda mapping=None: validation_of(shipped_mapping(), late))
+    bench.stage()
+    bench.state.execute("insert into billing.closed_months (period, state) values ('2010-11', 'hard')")
+    bench.stage()
+    bench.state.execute(
+        """
+        insert into billing.found_transactions (netsuite_id, external_id, kind, type, currency, total)
+        values ('647', 'INV-100', 'invoice', 'CustInvc', 'GBP', 10)"""
+    )
+    assert found.confirm(bench.state, by="Ada", why="restored") == 1
+    bench.stage()
+    row = bench.row("100")
+    assert (row["state"], row["period"], row["posting_date"]) == ("ready", "2010-11", None)
+    assert bench.row("200")["period"] != "2010-11" or bench.row("200")["state"] == "held"
+
+
+def test_two_documents_of_one_number_are_held_although_one_keeps_another_name(bench: Bench) -> None:
+    document = insert_document(bench.source, "100")
+    attempted(bench, "100", "unknown", "absent", to="batched")
+    change_document(bench.source, document, number="101")
+    bench.stage()
+    later = insert_document(bench.source, "101")
+    bench.stage()
+    assert bench.by_id(document)["external_id"] == "INV-100"
+    assert bench.by_id(later)["state"] == "held"
+    assert codes(bench.by_id(later)) == ["DUPLICATE_NUMBER"]
+
+
+def test_a_document_that_keeps_its_name_and_gets_the_number_of_another_is_held(bench: Bench) -> None:
+    insert_document(bench.source, "101")
+    document = insert_document(bench.source, "100")
+    attempted(bench, "100", "unknown", "absent", to="batched")
+    change_document(bench.source, document, number="101")
+    bench.stage()
+    assert codes(bench.by_id(document)) == ["DUPLICATE_NUMBER"]
+
+
+def test_a_correction_that_may_have_left_keeps_its_name_when_the_prefix_moves(bench: Bench, tmp_path: Path) -> None:
+    document = insert_document(bench.source, "100")
+    bench.stage()
+    bench.advance("100", "posted")
+    void_document(bench.source, document)
+    bench.stage()
+    confirm(bench.state, "100", by="Ada", why="agreed", validation=validation(), now=NOW)
+    name = bench.row("VOID-100")["external_id"]
+    bench.advance("VOID-100", "posting")
+    bench.state.execute(
+        """
+        insert into billing.posting_attempts (document, batch, run_id, epoch, attempt, external_id, payload_hash)
+        select id, batch, 'run', 1, 1, external_id, '' from billing.staged_invoices where number = 'VOID-100'"""
+    )
+    for state in ("locked", "held"):
+        bench.state.execute(
+            """
+            update billing.staged_invoices set state = %s, batch = case when %s then batch end
+            where number = 'VOID-100'""",
+            [state, state == "locked"],
+        )
+    mapping = edited(tmp_path, replace={f"credit_memo: {name.removesuffix('VOID-100')}": "credit_memo: NEW-"})
+    judge_held(bench.state, SOURCE, validation(mapping))
+    assert bench.row("VOID-100")["external_id"] == name

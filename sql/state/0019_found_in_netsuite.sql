@@ -41,6 +41,7 @@ comment on column billing.found_transactions.customers is 'The billing system''s
 comment on column billing.found_transactions.currency is 'ISO 4217 code by the mapping, else NetSuite''s internal id';
 comment on column billing.found_transactions.total is 'Without sign, in the currency';
 create index found_transactions_external_id on billing.found_transactions (external_id);
+create index found_transactions_alike on billing.found_transactions (total, currency, kind);
 create trigger never_dropped before delete or truncate on billing.found_transactions
     for each statement execute function billing.append_only();
 
@@ -49,3 +50,15 @@ select f.* from billing.found_transactions as f
 where f.decision is distinct from 'separate' and f.document is null and not exists (
     select from billing.staged_invoices as s where s.external_id = f.external_id and s.state <> 'gone');
 comment on view billing.found_without_document is 'What was found and no document has its name: renumbered or deleted at the source since';
+
+-- What NetSuite has already may be taken over in a month that is closed for good: nothing more goes out.
+create or replace function billing.guard_closed_month() returns trigger language plpgsql as $$
+begin
+    if exists (select from billing.closed_months where state = 'hard' and period >= new.period)
+       and not exists (select from billing.found_transactions where external_id = new.external_id) then
+        raise exception 'document % % belongs to %, which is closed', new.kind, new.number, new.period
+            using errcode = 'check_violation';
+    end if;
+    return new;
+end
+$$;

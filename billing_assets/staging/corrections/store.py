@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from billing_assets.domain.documents import CORRECTIONS
-from billing_assets.staging.store import Incoming
+from billing_assets.staging.store import KEEPS_ITS_NAME, Incoming
 from billing_assets.state.database import Connection
 
 _TAKEN_BACK = "The void was taken back in the billing system."
@@ -201,9 +201,10 @@ def held(connection: Connection, source: str) -> list[dict[str, Any]]:
 def judged(connection: Connection, row_id: int, row: Incoming) -> None:
     """Takes over what a held correction was found to be now."""
     connection.execute(
-        """
-        update billing.staged_invoices
-        set state = %s, findings = %s, external_id = %s, period = %s, posting_date = %s, judged_under = %s
-        where id = %s and state = 'held'""",
+        f"""
+        update billing.staged_invoices as s
+        set state = %s, findings = %s, external_id = case when {KEEPS_ITS_NAME} then external_id else %s end,
+            period = %s, posting_date = %s, judged_under = %s
+        where id = %s and state = 'held'""",  # noqa: S608  a constant
         [row.outcome, row.findings, row.external_id, row.period, row.posting_date, row.judged_under, row_id],
     )
