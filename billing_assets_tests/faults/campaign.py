@@ -5,6 +5,7 @@ Each part writes its table when it is through, with the machine, the date and th
 
 import argparse
 import json
+import logging
 import platform
 import shutil
 import sys
@@ -122,9 +123,13 @@ def mistakes() -> tuple[str, bool]:
     columns = ["mistake", "documents", "lost", "doubled", "cents off", "refused or told"]
     columns += ["what the operator did", "after that: all posted"]
     found = []
-    for result in played.run():
-        print(result, flush=True)
-        found.append(result)
+    logging.disable()  # Dagster's console
+    try:
+        for result in played.run():
+            print(result, flush=True)
+            found.append(result)
+    finally:
+        logging.disable(logging.NOTSET)
     cells = [
         [
             f"`{one.name}`",
@@ -133,7 +138,7 @@ def mistakes() -> tuple[str, bool]:
             one.doubled,
             one.cents_off + one.unequal,
             one.told,
-            "; ".join(one.did),
+            "; ".join(one.did) or "nothing",
             "yes" if one.all_posted else "**no**",
         ]
         for one in found

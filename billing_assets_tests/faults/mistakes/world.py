@@ -168,7 +168,7 @@ class World:
 
     def closes(self, period: str = PERIOD) -> None:
         """A month is closed for good: refused while anything in it is unknown, on its way or off by a cent."""
-        self.decides("close", "hard", period, says=[f"{period} is closed for good"])
+        complete(self.billing("close", "hard", period, *BY), 0, [f"{period} is closed for good"])
 
     def close_refused(self, words: Iterable[str]) -> Said:
         """The close names what is in the way."""
