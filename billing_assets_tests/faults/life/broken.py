@@ -85,13 +85,13 @@ def no_look_up(_: World) -> Iterator[None]:
 @contextmanager
 def unknown_is_failure(_: World) -> Iterator[None]:
     """No answer is taken for a refusal."""
-    outcome = posting._outcome
+    outcome = posting.outcome_of
 
     def failed(request: dispatch.Request, answer: Answer, seconds: float, *, again: bool) -> Outcome:
         row = outcome(request, answer, seconds, again=again)
         return replace(row, outcome="refused", state=State.REJECTED) if isinstance(answer, Unknown) else row
 
-    with patch.object(posting, "_outcome", failed):
+    with patch.object(posting, "outcome_of", failed):
         yield
 
 
