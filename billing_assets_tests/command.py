@@ -59,6 +59,19 @@ def call(capsys: pytest.CaptureFixture[str], variables: Mapping[str, str], *argu
     return Said(code or 0, captured.out, captured.err)
 
 
+def typed(variables: Mapping[str, str], *arguments: str, seconds: float = 240) -> Said:
+    """Runs the command as a person types it: a process of its own, to its end."""
+    done = subprocess.run(
+        [PROGRAM, *arguments],
+        env=environment(variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
     """This process's environment without anything that concerns the product, and with these variables."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}

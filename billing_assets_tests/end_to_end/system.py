@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from pydantic import SecretStr
 
 from billing_assets.definitions import build_defs
 from billing_assets.netsuite.proof_store import note_proven
@@ -169,6 +170,46 @@ def open_system(
     finally:
         runtime.source.dispose()
         runtime.netsuite.close()
+
+
+OTHERS = "TSTDRV7654321"
+"""Another company's account."""
+
+
+def pointed(system: System, **changes: Any) -> System:
+    """The same system as another machine sees it, on which something is set otherwise; `netsuite` is a section."""
+    settings = system.runtime.settings
+    netsuite = settings.netsuite.model_copy(update=changes.pop("netsuite", {}))
+    changed: Settings = settings.model_copy(update={"netsuite": netsuite, **changes})
+    return System(Runtime(changed), system.state, system.source, system.account, system.instance)
+
+
+def at(sandbox: RunningSandbox, account: str = OTHERS) -> dict[str, Any]:
+    """The settings of a sandbox, as that of an account."""
+    found = sandbox.credentials
+    return {
+        "account": account,
+        "base_url": sandbox.base_url,
+        "client_id": SecretStr(found.client_id),
+        "certificate_id": found.certificate_id,
+        "private_key_file": found.private_key_file,
+    }
+
+
+@contextmanager
+def losing_answers(system: System, *external_ids: str) -> Iterator[None]:
+    """In this block NetSuite commits these documents without an answer, and shows nothing that is new to queries."""
+    faults = [{"fault": "commit_then_drop", "external_ids": [*external_ids]}]
+    system.account.switch(suiteql_lag_seconds=3600, faults=faults)
+    try:
+        yield
+    finally:
+        system.account.switch(suiteql_lag_seconds=0, faults=[])
+
+
+def why(result: dg.ExecuteInProcessResult) -> str:
+    """What a run failed of."""
+    return " ".join(str(event) for event in result.all_events if event.is_failure)
 
 
 def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:

@@ -4,25 +4,22 @@ nothing is looked up and nothing is staged, until a person moves it."""
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import dagster as dg
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from billing_assets.operations import sample
-from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
-from billing_assets.settings import Settings
 from billing_assets.state import bindings
 from billing_assets.state.bindings import BoundElsewhereError, MoveRefusedError, Subject
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.command import Said, call, complete, netsuite_variables
-from billing_assets_tests.end_to_end.system import System
+from billing_assets_tests.end_to_end.system import OTHERS, System, at, losing_answers, pointed, why
 from billing_assets_tests.netsuite.rig import seeded
 from billing_assets_tests.sandbox.netsuite.account import Account
 
-OURS, OTHERS = "TSTDRV1234567", "TSTDRV7654321"
+OURS = "TSTDRV1234567"
 
 
 @pytest.fixture(scope="module")
@@ -40,37 +37,6 @@ def other(other_sandbox: RunningSandbox) -> Account:
     return account
 
 
-def pointed(system: System, **changes: Any) -> System:
-    """The same system as another machine sees it, on which something is set otherwise; `netsuite` is a section."""
-    settings = system.runtime.settings
-    netsuite = settings.netsuite.model_copy(update=changes.pop("netsuite", {}))
-    changed: Settings = settings.model_copy(update={"netsuite": netsuite, **changes})
-    return System(Runtime(changed), system.state, system.source, system.account, system.instance)
-
-
-def at(sandbox: RunningSandbox, account: str = OTHERS) -> dict[str, Any]:
-    """The settings of a sandbox, as that of an account."""
-    found = sandbox.credentials
-    return {
-        "account": account,
-        "base_url": sandbox.base_url,
-        "client_id": _secret(found.client_id),
-        "certificate_id": found.certificate_id,
-        "private_key_file": found.private_key_file,
-    }
-
-
-def _secret(text: str) -> Any:
-    from pydantic import SecretStr  # noqa: PLC0415
-
-    return SecretStr(text)
-
-
-def why(result: dg.ExecuteInProcessResult) -> str:
-    """What a run failed of."""
-    return " ".join(str(event) for event in result.all_events if event.is_failure)
-
-
 def posted(system: System, *numbers: str) -> None:
     """Documents that are in our account."""
     for number in numbers:
@@ -85,11 +51,8 @@ def lost_answer(system: System, number: str) -> str:
     insert_document(system.source, number)
     assert system.stage().success
     (key,) = system.planned()
-    system.account.switch(
-        suiteql_lag_seconds=3600, faults=[{"fault": "commit_then_drop", "external_ids": [f"INV-{number}"]}]
-    )
-    assert not system.post(key).success
-    system.account.switch(suiteql_lag_seconds=0, faults=[])
+    with losing_answers(system, f"INV-{number}"):
+        assert not system.post(key).success
     assert system.states()[number] == "posting"
     return key
 
@@ -203,7 +166,7 @@ def test_another_billing_database_is_refused_with_both_and_what_to_do(system: Sy
     posted(system, "500001")
     url = make_url(system.runtime.source_url)
     wrong = system.runtime.settings.source.model_copy(
-        update={"url": _secret(url.set(database="postgres").render_as_string(hide_password=False))}
+        update={"url": SecretStr(url.set(database="postgres").render_as_string(hide_password=False))}
     )
     elsewhere = pointed(system, source=wrong)
     said = why(elsewhere.stage())
@@ -218,7 +181,7 @@ def test_another_billing_database_is_refused_with_both_and_what_to_do(system: Sy
 def test_the_same_server_under_another_name_is_the_same_database(system: System) -> None:
     posted(system, "500001")
     url = make_url(system.runtime.source_url).set(host="localhost").render_as_string(hide_password=False)
-    source = system.runtime.settings.source.model_copy(update={"url": _secret(url)})
+    source = system.runtime.settings.source.model_copy(update={"url": SecretStr(url)})
     assert pointed(system, source=source).stage().success
 
 

@@ -20,15 +20,13 @@ from billing_assets.state.migrations import migrate
 from billing_assets_tests.builders import credit_memo, document, insert_document
 from billing_assets_tests.command import complete
 from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
-from billing_assets_tests.end_to_end.system import System, metadata, rows, unknown_transaction
+from billing_assets_tests.end_to_end.system import System, metadata, pointed, rows, unknown_transaction, why
 from billing_assets_tests.end_to_end.test_bindings import (
     BY,
     Machine,
     billing,
     lost_answer,
-    pointed,
     posted,
-    why,
 )
 from billing_assets_tests.netsuite.mappings import edited
 from billing_assets_tests.netsuite.rig import stage_rows

@@ -18,6 +18,7 @@ from typing import Any
 from billing_assets_tests.faults.bad_input import campaign as bad_input
 from billing_assets_tests.faults.kills import campaign as kills
 from billing_assets_tests.faults.life import campaign as life
+from billing_assets_tests.faults.mistakes import play as played
 from billing_assets_tests.faults.scenarios.causes import SCENARIOS
 from billing_assets_tests.faults.scenarios.measure import play
 from billing_assets_tests.faults.scenarios.world import FULL, can_mount
@@ -116,11 +117,36 @@ def inputs() -> tuple[str, bool]:
     return table(columns, cells), not any(row.crashes + row.documents_lost + row.unknowns_misjudged for row in rows)
 
 
+def mistakes() -> tuple[str, bool]:
+    """Operators' mistakes. One that is not refused or told as it should be ends it with what was seen instead."""
+    columns = ["mistake", "documents", "lost", "doubled", "cents off", "refused or told"]
+    columns += ["what the operator did", "after that: all posted"]
+    found = []
+    for result in played.run():
+        print(result, flush=True)
+        found.append(result)
+    cells = [
+        [
+            f"`{one.name}`",
+            f"{one.documents:,}",
+            one.lost,
+            one.doubled,
+            one.cents_off + one.unequal,
+            one.told,
+            "; ".join(one.did),
+            "yes" if one.all_posted else "**no**",
+        ]
+        for one in found
+    ]
+    return table(columns, cells), all(one.whole for one in found)
+
+
 PARTS: dict[str, Callable[[], tuple[str, bool]]] = {
     "scenarios": scenarios,
     "kill_points": kill_points,
     "lives": lives,
     "inputs": inputs,
+    "mistakes": mistakes,
 }
 
 

@@ -4,8 +4,10 @@ Nothing of the product takes part but the sample's tables of NetSuite ids: a mis
 """
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from functools import cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from billing_assets.sandbox.sample.tables import netsuite_references
@@ -89,16 +91,40 @@ def _shown(record: dict[str, Any]) -> dict[str, Any]:
 
 def count(source: BillingSystem, account: Account) -> Count:
     """Compares. Raises nothing for what it finds."""
-    should, records = expected(source), held(account)
-    copies = Counter(record["externalId"] for record in records)
-    is_ = {record["externalId"]: _shown(record) for record in records}
+    return compare(expected(source), account)
+
+
+def compare(
+    should: Mapping[str, Mapping[str, Any]],
+    account: Account,
+    *,
+    prefixes: Mapping[str, str] = MappingProxyType({}),
+    answered: Collection[str] = (),
+) -> Count:
+    """The same with what NetSuite should hold, by external id under today's shipped prefixes.
+
+    `prefixes`: other ones that a document may have there, and the shipped one that each stands for. `answered`: what a
+    person changed in NetSuite and answers for; it must be there once, whatever it holds.
+    """
+    records = held(account)
+    names = [_named(record["externalId"], prefixes) for record in records]
+    copies = Counter(names)
+    is_ = {name: _shown(record) for name, record in zip(names, records, strict=True)}
     both = should.keys() & is_.keys()
+    compared = both - {*answered}
     summary = account.admin("summary")
     return Count(
         documents=len(should),
         lost=len(should.keys() - is_.keys()),
         doubled=sum(copies.values()) - len(both),
-        cents_off=int(sum(abs(should[one]["total"] - is_[one]["total"]) for one in both) * 100),
-        unequal=sum(should[one] != is_[one] for one in both),
+        cents_off=int(sum(abs(should[one]["total"] - is_[one]["total"]) for one in compared) * 100),
+        unequal=sum(should[one] != is_[one] for one in compared),
         sent_twice=summary["posts"]["refused_duplicate"],
     )
+
+
+def _named(external_id: str, prefixes: Mapping[str, str]) -> str:
+    for other, shipped in prefixes.items():
+        if external_id.startswith(other):
+            return shipped + external_id.removeprefix(other)
+    return external_id
