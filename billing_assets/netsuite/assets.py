@@ -140,9 +140,7 @@ def batch_metadata(
         "changed_since_staging": table(({"number": one} for one in result.sent_back), ["number"]),
         "requests_sent": result.sent,
         "seconds": round(result.seconds, 1),
-        "reasons": table(
-            reports.batch_reasons(connection, partition_key), ["reason", "documents", "currency", "total"]
-        ),
+        "reasons": table(reports.batch_reasons(connection, partition_key), _REASON_COLUMNS),
         "largest_in_netsuite": _links(reports.largest_posted(connection, partition_key, _LINKS), settings.netsuite),
         **_delays(reports.batch_delays(connection, partition_key), settings.close.days_it_used_to_take),
     }
