@@ -45,6 +45,7 @@ def work_on(world: World) -> None:
     """What happens after the backup: posting, a close for good, and changes of what was posted."""
     source = world.system.source
     world.fill(world.documents - world.filled)
+    insert_document(source, "400002", document_date=date(2010, 10, 6))  # of the month that is then closed for good
     memo = insert_document(source, _MEMO, kind="credit_memo", lines=[(ITEM, "-1", "80.00", "-80.00")])
     apply_credit(source, memo, _INVOICE)
     amounts = {_RENUMBERED: "31.00", _DELETED: "41.00", _CHANGED: "51.00"}
