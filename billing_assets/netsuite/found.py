@@ -71,7 +71,9 @@ def stop_reason(unconfirmed: int) -> str:
 def confirm(connection: Connection, *, by: str, why: str) -> int:
     """A person has seen the list: documents with these names are taken over instead of sent. Returns how many."""
     _check(by, why)
-    confirmed = store.confirm(connection, by.strip(), why.strip())
+    with connection.transaction():
+        settle_order(connection)
+        confirmed = store.confirm(connection, by.strip(), why.strip())
     log.info("found_transactions_confirmed", transactions=confirmed)
     return confirmed
 

@@ -121,14 +121,26 @@ def found(connection: Connection, *, undecided_only: bool = False) -> list[Found
 
 
 def confirm(connection: Connection, by: str, why: str) -> int:
-    """A person has seen the list; how many stood on it."""
-    return connection.execute(
+    """A person has seen the list; how many stood on it. Documents with these names are judged anew by the next
+    staging.
+
+    Call in a transaction.
+    """
+    confirmed = connection.execute(
         """
         update billing.found_transactions
         set decision = 'confirmed', decided_by = %s, why = %s, decided_at = clock_timestamp()
         where decision is null""",
         [by, why],
     ).rowcount
+    connection.execute(
+        """
+        update billing.staged_invoices as s set judged_under = null
+        from billing.found_transactions as f
+        where s.external_id = f.external_id and f.decision = 'confirmed'
+          and s.state in ('open', 'held', 'excluded', 'ready', 'batched')"""
+    )
+    return confirmed
 
 
 def separate(connection: Connection, netsuite_id: str, by: str, why: str) -> bool:
