@@ -333,8 +333,13 @@ def _unfit(posting: Posting, mapping: NetSuiteMapping) -> list[Finding]:
     staging."""
     if posting.hold:
         return [posting.hold]
-    document = posting.document
-    findings = validate(document, mapping.policy, mapping.check)
+    document, policy = posting.document, mapping.policy
+    if posting.found and not posting.attempted:
+        if document.posting_date:
+            message = "NetSuite has it in its own month; the next staging takes it back there."
+            return [finding("PERIOD_CLOSED", "document_date", document.document_date, message)]
+        policy = replace(policy, closed_through=None)  # it is taken over, and not sent
+    findings = validate(document, policy, mapping.check)
     if state_for(document.status, findings) != State.READY:
         return findings
     named = mapping.external_id(document.kind, document.number)

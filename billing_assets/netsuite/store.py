@@ -135,7 +135,7 @@ _DOCUMENT = f"""
 def _posting(row: dict[str, Any]) -> Posting:
     credited = {number: Credited(one, Decimal(total)) for number, (one, total) in (row["credited"] or {}).items()}
     hold = Finding(**row["hold"]) if row.get("hold") else None
-    if row.get("closed") and not row["found"]:
+    if row.get("closed") and not (row["found"] and not row["attempted"]):  # it is taken over, and not sent
         hold = finding(
             "PERIOD_CLOSED", "document_date", row["document_date"], "Its month was closed for good meanwhile."
         )

@@ -70,6 +70,11 @@ KEEPS_ITS_NAME: LiteralString = f"""({MAY_HAVE_LEFT}
     or exists (select from billing.found_transactions as f where f.external_id = s.external_id))"""
 """Whether a document `s` keeps its external id for ever: under another one it would be sent a second time."""
 
+IS_ADOPTED: LiteralString = """(
+    f.decision in ('confirmed', 'matched')
+    and not exists (select from billing.posting_attempts as a where a.document = s.id))"""
+"""Whether nothing is sent for a document `s`, as a person confirmed that NetSuite has it (`f`)."""
+
 _COLUMNS = ", ".join(Incoming._fields)
 _CONTENT = [name for name in Incoming._fields if name not in {"document_id", "outcome", "findings", "lines"}]
 
@@ -181,6 +186,18 @@ def unknown(connection: Connection, source: str, document_ids: Sequence[str], dr
     return [document_id for document_id in document_ids if document_id not in staged]
 
 
+def adopted(connection: Connection, source: str) -> frozenset[str]:
+    """Ids of the documents that are to be taken over from NetSuite, and of which nothing was begun yet."""
+    rows = connection.execute(
+        f"""
+        select s.document_id from billing.found_transactions as f
+        join billing.staged_invoices as s on s.external_id = f.external_id
+        where s.source = %s and s.state in ('open', 'held', 'excluded', 'ready', 'batched', 'gone') and {IS_ADOPTED}""",  # noqa: S608
+        [source],
+    )
+    return frozenset(row["document_id"] for row in rows)
+
+
 def create_incoming(connection: Connection) -> None:
     """The temporary table, gone with the transaction."""
     connection.execute(
@@ -250,23 +267,6 @@ def keep_external_ids(connection: Connection, source: str) -> None:
         where s.source = %s and s.document_id = i.document_id and s.external_id <> i.external_id
           and {KEEPS_ITS_NAME}""",  # noqa: S608
         [source],
-    )
-
-
-def let_found_ones_go(connection: Connection) -> None:
-    """A document that NetSuite was found to have, as a person confirmed, is taken over in its own month, closed or not:
-    its month may have been closed on the very transaction that our database forgot."""
-    connection.execute(
-        """
-        update incoming as i
-        set findings = jsonb_path_query_array(i.findings, '$[*] ? (@.code != "PERIOD_CLOSED")'),
-            period = to_char(i.document_date, 'YYYY-MM'), posting_date = null,
-            outcome = case when i.outcome = 'held' and not exists (
-                select from jsonb_array_elements(i.findings) as f
-                where f ->> 'severity' = 'error' and f ->> 'code' <> 'PERIOD_CLOSED') then 'ready' else i.outcome end
-        where (i.posting_date is not null or i.findings @> '[{"code": "PERIOD_CLOSED"}]')
-          and exists (select from billing.found_transactions as f
-                      where f.external_id = i.external_id and f.decision is not null)"""
     )
 
 
