@@ -167,7 +167,7 @@ def test_what_netsuite_tells_is_covered_only_where_the_journal_had_something_new
         insert_document(system.source, "500002", document_date=date(2010, 12, 5))
         bill(system)
         assert not note_restore(connection, "netsuite", {"documents": 1}).covered, "another one, later"
-        with pytest.raises(RestoreUnconfirmed, match="NetSuite was ahead of it"):
+        with pytest.raises(RestoreUnconfirmed, match="that this database never sent"):
             remind(system.runtime, mails)
 
 
