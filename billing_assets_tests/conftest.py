@@ -30,8 +30,9 @@ _URL = "BILLING_TEST_DATABASE_URL"
 _HOME = "BILLING_TEST_HOME"  # from xdist's controller to its workers
 
 
-_ON_ONE_WORKER = ("/sample/test_data.py", "/sample/test_contracts.py")
-"""Files whose tests share a costly fixture. xdist's own mark for it no longer reaches the scheduler with pytest 9.2."""
+_ON_ONE_WORKER = ("/sample/test_data.py", "/sample/test_contracts.py", "test_every_command.py")
+"""Files whose tests share a costly fixture, or one system that they work on in turn. xdist's own mark for it no longer
+reaches the scheduler with pytest 9.2."""
 
 _WHOLE_SYSTEMS = (
     "/browser/test_web_ui.py",
@@ -39,6 +40,7 @@ _WHOLE_SYSTEMS = (
     "/end_to_end/test_daemon.py",
     "/end_to_end/test_up.py",
     "/faults/test_kill_points.py",
+    "/faults/test_mistakes.py",
     "/faults/test_scenarios.py",
     "/security/test_nothing_leaks.py",
 )

@@ -242,6 +242,88 @@ CASES = {
         told(0, "declined by A. Clerk"),
         (("voids", "decline", "500007", *BLANK), told(2, "must say something")),
     ),
+    "differs list": Case(
+        ("differs", "list"), told(0, "0 documents differ in NetSuite"), told(0), (("differs", "list", "x"), told(2))
+    ),
+    "differs check": Case(
+        ("differs", "check"), told(0, "0 no longer differ."), told(0), (("differs", "check", "x"), told(2))
+    ),
+    "differs accept": Case(
+        ("differs", "accept", "500001", *SAID),
+        told(2, "Nothing of 500001 differs in NetSuite."),
+        told(2, "`billing differs list` shows what does."),
+        (("differs", "accept", "500001"), told(2, "Missing option")),
+    ),
+    "differs credited": Case(
+        ("differs", "credited", "500001", *SAID),
+        told(2, "Nothing of 500001 differs in NetSuite."),
+        told(2, "`billing differs list` shows what does."),
+        (("differs", "credited", "500001"), told(2, "Missing option")),
+    ),
+    "move list": Case(
+        ("move", "list"), told(0, "What this database belongs to"), told(0), (("move", "list", "x"), told(2))
+    ),
+    "move account": Case(
+        ("move", "account", *SAID),
+        told(0, "It is there already: account"),
+        told(0, "Nothing was changed."),
+        (("move", "account", *BLANK), told(2, "must say something")),
+    ),
+    "move environment": Case(
+        ("move", "environment", *SAID),
+        told(0, "It is there already: environment"),
+        told(0, "Nothing was changed."),
+        (("move", "environment", *BLANK), told(2, "must say something")),
+    ),
+    "move prefix": Case(
+        ("move", "prefix", *SAID),
+        told(0, "It is there already: prefixes"),
+        told(0, "Nothing was changed."),
+        (("move", "prefix", *BLANK), told(2, "must say something")),
+    ),
+    "move source": Case(
+        ("move", "source", *SAID),
+        told(0, "It is there already: source billing"),
+        told(0, "Nothing was changed."),
+        (("move", "source", *BLANK), told(2, "must say something")),
+    ),
+    "restore list": Case(("restore", "list"), told(0, "0 restores"), told(0), (("restore", "list", "x"), told(2))),
+    "restore confirm-month": Case(
+        ("restore", "confirm-month", "2010-11", *SAID),
+        told(2, "No restore waits for a confirmation of 2010-11."),
+        told(2, "`billing restore list` shows what does."),
+        (("restore", "confirm-month", "2010-13", *SAID), told(2)),
+    ),
+    "restore confirm-reminders": Case(
+        ("restore", "confirm-reminders", "--as", "sent", *SAID),
+        told(2, "No restore waits for a confirmation of reminders."),
+        told(2, "`billing restore list` shows what does."),
+        (("restore", "confirm-reminders", "--as", "x", *SAID), told(2)),
+    ),
+    "restore transactions": Case(
+        ("restore", "transactions"),
+        told(0, "0 transactions that this database never sent"),
+        told(0),
+        (("restore", "transactions", "x"), told(2)),
+    ),
+    "restore confirm-transactions": Case(
+        ("restore", "confirm-transactions", *SAID),
+        told(1, "There was nothing to confirm."),
+        told(1, "There was nothing to confirm."),
+        (("restore", "confirm-transactions", *BLANK), told(2, "Say who decides")),
+    ),
+    "restore match": Case(
+        ("restore", "match", "1", "500001", *SAID),
+        told(2, "not on the list"),
+        told(2, "not on the list"),
+        (("restore", "match", "1", "500001", *BLANK), told(2, "Say who decides")),
+    ),
+    "restore separate": Case(
+        ("restore", "separate", "1", *SAID),
+        told(2, "not on the list"),
+        told(2, "not on the list"),
+        (("restore", "separate", "1", *BLANK), told(2, "Say who decides")),
+    ),
     "waiting": Case(("waiting",), told(0, "C500013"), told(0, "C500013"), (("waiting", "x"), told(2))),
     "reminders plan": Case(
         ("reminders", "plan"), told(0, "reminders"), told(0), (("reminders", "plan", "--days", "-1"), told(2))

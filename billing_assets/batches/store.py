@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from billing_assets.staging.store import IS_ADOPTED
 from billing_assets.state.database import Connection, settle_order
 
 
@@ -61,13 +62,11 @@ class UnknownBatchError(Exception):
 
 # A credit memo waits until every invoice that it is applied to is in NetSuite: the application needs its internal id.
 # One look at the index of numbers for each, never a join with all that is posted. What a version of ours staged that
-# knew only `applies_to` waits for its next staging. In a month that is closed nothing starts, but what NetSuite was
-# found to have: that is not sent.
-PLANNABLE = """
-    s.state = 'ready'
-    and (not exists (select from billing.closed_months as m where m.period = s.period)
-         or exists (select from billing.found_transactions as f where f.external_id = s.external_id))
-    and case
+# knew only `applies_to` waits for its next staging. In a month that is closed nothing starts but what NetSuite has
+# already, after a restored backup: it is taken over.
+PLANNABLE = f"""
+    s.state = 'ready' and (s.period not in (select period from billing.closed_months) or exists (
+        select from billing.found_transactions as f where f.external_id = s.external_id and {IS_ADOPTED})) and case
         when s.applications is null then s.applies_to is null or s.kind <> 'credit_memo'
         else not exists (
             select from jsonb_array_elements(s.applications) as a
@@ -75,7 +74,7 @@ PLANNABLE = """
                 select true from billing.staged_invoices as t
                 where t.source = billing.credited_source(s.source) and t.kind = 'invoice' and t.number = a.value ->> 0
                   and t.state || '' = 'posted' limit 1), false))
-        end"""
+        end"""  # noqa: S608  a constant
 
 
 def serialise_planning(connection: Connection) -> None:

@@ -13,12 +13,12 @@ from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.money import amount
 from billing_assets.domain.rules import RULES
-from billing_assets.netsuite import store as netsuite_store
+from billing_assets.netsuite import reports as netsuite_reports
 from billing_assets.netsuite.errors import explain
 from billing_assets.netsuite.preview import Preview, previews
 from billing_assets.operations.status import simple_table
 from billing_assets.settings import SettingsError
-from billing_assets.staging import store as staging_store
+from billing_assets.staging import reports as staging_reports
 from billing_assets.state.database import Connection
 
 app = typer.Typer()
@@ -31,7 +31,7 @@ def held(code: Annotated[str | None, typer.Option(help="Only documents with this
         near = ", ".join(get_close_matches(code.upper(), RULES)) or "see docs/reference.md"
         raise SettingsError(f"--code {code}: no rule has this code ({near}).")
     with prepared_machine(only_reads=True) as prepared, prepared.runtime.state() as connection:
-        rows = staging_store.held(connection, code)
+        rows = staging_reports.held(connection, code)
     table = simple_table(f"{len(rows):,} held documents", ["Kind", "Number", "Total", "Findings"], right=(2,))
     for row in rows:
         findings = "\n".join(f"{found['code']}: {found['message']}" for found in row["findings"])
@@ -43,7 +43,7 @@ def held(code: Annotated[str | None, typer.Option(help="Only documents with this
 def rejected() -> None:
     """Documents that NetSuite refused for good, with its words."""
     with prepared_machine(only_reads=True) as prepared, prepared.runtime.state() as connection:
-        rows = netsuite_store.rejected(connection)
+        rows = netsuite_reports.rejected(connection)
     columns = ["Kind", "Number", "Batch", "Total", "What NetSuite said, and what to do"]
     table = simple_table(f"{len(rows):,} rejected documents", columns, right=(3,))
     for row in rows:

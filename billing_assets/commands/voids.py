@@ -18,7 +18,7 @@ from billing_assets.operations.status import simple_table
 from billing_assets.runtime import Runtime
 from billing_assets.staging.corrections import store, voids
 from billing_assets.staging.corrections.store import Correction
-from billing_assets.staging.store import waiting_credits
+from billing_assets.staging.reports import waiting_credits
 from billing_assets.state.database import Connection
 
 app = typer.Typer(no_args_is_help=True, help="Invoices that were voided after they had been posted.")

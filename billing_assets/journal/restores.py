@@ -181,5 +181,8 @@ def confirm(
 
 
 def _told(one: Restore) -> str:
-    where = "NetSuite was ahead of it" if one.how == "netsuite" else "the journal does not cover what is missing"
-    return f"The database was put back to an earlier time (noticed {one.noticed_at:%Y-%m-%d %H:%M} UTC: {where})."
+    noticed = f"noticed {one.noticed_at:%Y-%m-%d %H:%M} UTC"
+    if one.how == "netsuite":
+        seen = f"NetSuite has transactions that this database never sent ({noticed})"
+        return f"{seen}: it may have been put back to an earlier time."
+    return f"The database was put back to an earlier time ({noticed}): the journal does not cover what is missing."

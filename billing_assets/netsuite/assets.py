@@ -15,7 +15,7 @@ from billing_assets.batches.assets import locked_batches, manner
 from billing_assets.batches.lease import holding
 from billing_assets.batches.partitions import batches
 from billing_assets.domain.money import amount
-from billing_assets.netsuite import store
+from billing_assets.netsuite import reports
 from billing_assets.netsuite.dry_run import write_requests
 from billing_assets.netsuite.posting import PostingResult, post_through_outages
 from billing_assets.netsuite.wire import record_link
@@ -23,7 +23,7 @@ from billing_assets.presentation import SHOWN_ROWS, money, table
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
 from billing_assets.settings_sections import NetSuiteSettings
-from billing_assets.staging.store import waiting_credits
+from billing_assets.staging.reports import waiting_credits
 from billing_assets.state.database import Connection
 
 AGREES = dg.AssetCheckSpec(
@@ -34,6 +34,7 @@ AGREES = dg.AssetCheckSpec(
 
 _LINKS = 10
 
+_REASON_COLUMNS = ["reason", "documents", "currency", "total"]
 _PROBLEM_COLUMNS = ["number", "state", "code", "detail", "path", "kind", "currency", "total", "http_status"]
 """Most needed first: the web UI cuts a wide table off at the right."""
 
@@ -68,15 +69,15 @@ def netsuite_invoices(
             path, count = write_requests(connection, billing.mapping, key, billing.settings.home / "dry_run")
             context.log.info(f"Dry run: {count} requests of batch {key} are in {path} on {node()}; nothing was sent.")
             # Dagster wants the check's result from every run; it speaks of what was posted before.
-            yield _agreement(context, store.batch_problems(connection, key, SHOWN_ROWS))
+            yield _agreement(context, reports.batch_problems(connection, key, SHOWN_ROWS))
             return
         result = _post(context, billing, connection)
         if result is None:
-            yield _agreement(context, store.batch_problems(connection, key, SHOWN_ROWS))
+            yield _agreement(context, reports.batch_problems(connection, key, SHOWN_ROWS))
             return
     with billing.state() as connection:  # the one before may have been lost meanwhile
         metadata = batch_metadata(connection, key, result, billing.settings)
-        problems = store.batch_problems(connection, key, SHOWN_ROWS)
+        problems = reports.batch_problems(connection, key, SHOWN_ROWS)
     if result.sent_back:
         context.log.warning(
             f"{len(result.sent_back)} documents of batch {key} changed in the billing system after they were staged; "
@@ -126,10 +127,10 @@ def batch_metadata(
     connection: Connection, partition_key: str, result: PostingResult, settings: Settings
 ) -> dict[str, dg.MetadataValue | int | str | float]:
     """What finance and operations want to know of a batch: counts, money, how long it took, what is left."""
-    totals = store.batch_totals(connection, partition_key)
-    problems = store.batch_problems(connection, partition_key, SHOWN_ROWS)
+    totals = reports.batch_totals(connection, partition_key)
+    problems = reports.batch_problems(connection, partition_key, SHOWN_ROWS)
     waiting = waiting_credits(connection, invoice_batch=partition_key)  # for an invoice that is left
-    less = store.applied_less(connection, partition_key, SHOWN_ROWS)
+    less = reports.applied_less(connection, partition_key, SHOWN_ROWS)
     metadata: dict[str, dg.MetadataValue | int | str | float] = {
         "left": table(problems, _PROBLEM_COLUMNS),
         "documents": table(totals, ["kind", "state", "currency", "documents", "total"]),
@@ -139,9 +140,9 @@ def batch_metadata(
         "changed_since_staging": table(({"number": one} for one in result.sent_back), ["number"]),
         "requests_sent": result.sent,
         "seconds": round(result.seconds, 1),
-        "reasons": table(store.batch_reasons(connection, partition_key), ["reason", "documents", "currency", "total"]),
-        "largest_in_netsuite": _links(store.largest_posted(connection, partition_key, _LINKS), settings.netsuite),
-        **_delays(store.batch_delays(connection, partition_key), settings.close.days_it_used_to_take),
+        "reasons": table(reports.batch_reasons(connection, partition_key), _REASON_COLUMNS),
+        "largest_in_netsuite": _links(reports.largest_posted(connection, partition_key, _LINKS), settings.netsuite),
+        **_delays(reports.batch_delays(connection, partition_key), settings.close.days_it_used_to_take),
     }
     for row in totals:
         metadata[f"documents_{row['state']}"] = row["documents"] + metadata.get(f"documents_{row['state']}", 0)

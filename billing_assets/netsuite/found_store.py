@@ -121,24 +121,26 @@ def found(connection: Connection, *, undecided_only: bool = False) -> list[Found
 
 
 def confirm(connection: Connection, by: str, why: str) -> int:
-    """A person has seen the list; returns how many were on it. Call in a transaction.
+    """A person has seen the list; how many were on it. Documents with these names are judged again by the next
+    staging.
 
-    What staging held of them, perhaps as too late for its month, it judges again.
+    Call in a transaction.
     """
-    connection.execute(
-        """
-        update billing.staged_invoices as s set judged_under = null, source_digest = null
-        from billing.found_transactions as f
-        where f.decision is null and s.external_id = f.external_id
-          and s.state in ('open', 'held', 'excluded', 'ready', 'batched')"""
-    )
-    return connection.execute(
+    confirmed = connection.execute(
         """
         update billing.found_transactions
         set decision = 'confirmed', decided_by = %s, why = %s, decided_at = clock_timestamp()
         where decision is null""",
         [by, why],
     ).rowcount
+    connection.execute(
+        """
+        update billing.staged_invoices as s set judged_under = null
+        from billing.found_transactions as f
+        where s.external_id = f.external_id and f.decision = 'confirmed'
+          and s.state in ('open', 'held', 'excluded', 'ready', 'batched')"""
+    )
+    return confirmed
 
 
 def separate(connection: Connection, netsuite_id: str, by: str, why: str) -> bool:

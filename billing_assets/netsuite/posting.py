@@ -23,14 +23,10 @@ from billing_assets.netsuite.applying import apply_now
 from billing_assets.netsuite.client import NetSuiteClient, RecordType
 from billing_assets.netsuite.dispatch import Answered, Dispatch, Request, dispatching
 from billing_assets.netsuite.errors import (
-    Answer,
-    Exists,
-    Forbidden,
     Landed,
     NetSuiteLoginRefused,
     NetSuiteUnavailable,
     NotSent,
-    Refused,
     Retry,
     Unauthorized,
     Unknown,
@@ -39,6 +35,7 @@ from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.look_up import one_lane, open_amounts, read_back, settle_open_attempts
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.outage import wait_until_netsuite_answers
+from billing_assets.netsuite.outcomes import outcome_of, reason_to_stop, sign_of_an_outage
 from billing_assets.netsuite.privacy import withheld
 from billing_assets.netsuite.proof import proven, why_nothing_is_sent
 from billing_assets.netsuite.store import Outcome, Posting
@@ -55,8 +52,6 @@ _TRIES_UNREACHED = 3
 """The same while no connection comes about: then asking for life is the quicker way to notice its end."""
 _PASSES = 3
 """Times that one run takes up what its own look-ups proved not to have landed."""
-_UNKNOWN_IN_A_ROW = 20
-"""After so many answers without an outcome, one after the other, NetSuite is not well: the run stops sending."""
 _FLUSH_SECONDS = 0.5
 _FLUSH_ROWS = 100
 _REFRESH_SECONDS = 1.0
@@ -338,8 +333,13 @@ def _unfit(posting: Posting, mapping: NetSuiteMapping) -> list[Finding]:
     staging."""
     if posting.hold:
         return [posting.hold]
-    document = posting.document
-    findings = validate(document, mapping.policy, mapping.check)
+    document, policy = posting.document, mapping.policy
+    if posting.found and not posting.attempted:
+        if document.posting_date:
+            message = "NetSuite has it in its own month; the next staging takes it back there."
+            return [finding("PERIOD_CLOSED", "document_date", document.document_date, message)]
+        policy = replace(policy, closed_through=None)  # it is taken over, and not sent
+    findings = validate(document, policy, mapping.check)
     if state_for(document.status, findings) != State.READY:
         return findings
     named = mapping.external_id(document.kind, document.number)
@@ -381,64 +381,12 @@ def _take(answered: Answered, lanes: Lanes, progress: _Progress) -> None:
         pause = max(least, random.uniform(0.5, 1.0) * min(0.25 * 2**request.tries, 10.0))  # noqa: S311  jitter
         retry = replace(request, tries=request.tries + 1)
         heappush(progress.retries, (time.monotonic() + pause, request.attempt, retry))
-    elif reason := _reason_to_stop(answer):
+    elif reason := reason_to_stop(answer):
         progress.stopped = progress.stopped or reason
-    elif reason := _sign_of_an_outage(answer, progress.unknown_in_a_row):
+    elif reason := sign_of_an_outage(answer, progress.unknown_in_a_row):
         progress.stopped = progress.stopped or reason
         progress.outage = progress.outage or reason
-    progress.note([_outcome(request, answer, answered.seconds, again=again)])
-
-
-def _outcome(request: Request, answer: Answer, seconds: float, *, again: bool) -> Outcome:
-    """The row for the log. While the same attempt is sent again, its document stays `posting`."""
-
-    def outcome(name: str, state: State, **facts: str | int | None) -> Outcome:
-        rounded = round(seconds, 4)
-        return Outcome(request.document, request.attempt, name, state, seconds=rounded, **facts)  # type: ignore[arg-type]
-
-    not_landed = State.POSTING if again else State.LOCKED
-    match answer:
-        case Landed(netsuite_id):
-            return outcome("landed", State.POSTED, http_status=204, netsuite_id=netsuite_id)
-        case Exists(status, code, detail):
-            return outcome("exists", State.POSTING, http_status=status, code=code, detail=detail)
-        case Refused(status, code, path, detail, known):
-            state = State.REJECTED if known else State.POSTING
-            return outcome("refused", state, http_status=status, code=code, path=path, detail=detail)
-        case Retry(status, code, detail):
-            return outcome("retry", not_landed, http_status=status, code=code, detail=detail)
-        case Unauthorized(detail):
-            return outcome("retry", not_landed, http_status=401, code="INVALID_LOGIN", detail=detail)
-        case Forbidden(code, detail):
-            return outcome("retry", not_landed, http_status=403, code=code, detail=detail)
-        case NotSent(reason):
-            return outcome("not_sent", not_landed, detail=reason)
-        case Unknown(http_status, reason):
-            return outcome("unknown", State.POSTING, http_status=http_status, detail=reason)
-
-
-def _reason_to_stop(answer: Answer) -> str | None:
-    """Why no further document fares better before a person mends the cause, or None."""
-    match answer:
-        case Unauthorized(detail):
-            return f"NetSuite refused the login: {detail}"
-        case Forbidden(code, detail):
-            return f"NetSuite's role lacks a permission ({code}): {detail}"
-        case _:
-            return None
-
-
-def _sign_of_an_outage(answer: Answer, unknown_in_a_row: int) -> str | None:
-    """Why no further document fares better now although a later one may, or None."""
-    match answer:
-        case NotSent(cause):
-            return f"NetSuite cannot be reached: {cause}"
-        case Retry(_, code, detail, throttled=True):
-            return f"NetSuite's account is too busy ({code}): {detail}"
-        case Unknown(_, cause) if unknown_in_a_row >= _UNKNOWN_IN_A_ROW:
-            return f"{unknown_in_a_row} answers in a row had no outcome, the last: {cause}"
-        case _:
-            return None
+    progress.note([outcome_of(request, answer, answered.seconds, again=again)])
 
 
 def _last_words(dispatch: Dispatch, lanes: Lanes, progress: _Progress) -> list[Outcome]:

@@ -14,7 +14,8 @@ from billing_assets.domain.rules import RULES
 from billing_assets.netsuite.lanes import lanes_in_use
 from billing_assets.settings import Settings
 from billing_assets.staging.corrections.store import corrections
-from billing_assets.staging.store import waiting_credits, watermark
+from billing_assets.staging.reports import waiting_credits
+from billing_assets.staging.store import watermark
 from billing_assets.state.database import Connection
 
 

@@ -6,11 +6,11 @@ from billing_assets.billing_system.assets import billing_invoices
 from billing_assets.billing_system.identity import identity
 from billing_assets.presentation import money, table, typed_table
 from billing_assets.runtime import Runtime
-from billing_assets.staging import store
+from billing_assets.staging import reports
 from billing_assets.staging.corrections.store import corrections
 from billing_assets.staging.corrections.voids import judge_held
+from billing_assets.staging.reports import waiting_credits
 from billing_assets.staging.staging import stage
-from billing_assets.staging.store import waiting_credits
 
 ASKED_BY = "billing/asked_by"
 """Tag of runs that a sensor or schedule asked for. A run without it was started by a person, who fixed something."""
@@ -100,9 +100,9 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
         judge_held(connection, name, billing.validation)
         waiting = waiting_credits(connection, name)
         proposed = corrections(connection, undecided_only=True)
-        totals = store.totals_by_state(connection, name)
-        findings = store.totals_by_finding(connection, name)
-        without_reason = store.without_reason(connection, name)
+        totals = reports.totals_by_state(connection, name)
+        findings = reports.totals_by_finding(connection, name)
+        without_reason = reports.without_reason(connection, name)
     # Else nobody sees when the billing system was looked at last.
     context.log_event(dg.AssetObservation(billing_invoices.key, metadata={"documents_read": result.counts["read"]}))
     metadata: dict[str, dg.MetadataValue | int | str] = {

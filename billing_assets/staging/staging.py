@@ -42,6 +42,9 @@ class Validation:
     check_mapping: MappingCheck
     external_id: Callable[[str, str], str]
     digest: bytes
+    adopted: frozenset[str] = frozenset()
+    """Ids of documents that NetSuite has from before a backup was restored: they are taken over in their own month,
+    closed or not, as nothing is sent for them."""
 
     def heeding(self, closed: ClosedMonths) -> "Validation":
         """The same with these months closed."""
@@ -99,7 +102,7 @@ def stage(
         store.serialise(connection, name)
         if database is not None:
             bind_source(connection, name, database, run_id)
-        judging = validation.heeding(closed_months(connection, validation.policy.closed.late))
+        judging = _judging(connection, name, validation, closed_months(connection, validation.policy.closed.late))
         idle_limit = lift_idle_limit(connection)
         watermark = reader.source_now(source)
         last = store.watermark(connection, name)
@@ -117,13 +120,19 @@ def stage(
         comparison = months.find(connection, source, queries, name, closed.hard_through, whole=whole)
         if comparison.dates is not None and last is not None:  # the first staging has just read everything
             chunks = _chunks_of(connection, source, queries, name, settings, comparison)
-            judging = validation.heeding(closed)
+            judging = _judging(connection, name, validation, closed)
             _take_over(connection, source, queries, name, judging, idle_limit, chunks, [], None, counts)
             store.note_counts(connection, run, counts)
         months.note(connection, name, comparison)
     compared = None if whole else tuple(sorted(comparison.dates.months)) if comparison.dates else ()
     log.info("staged", source=name, since=since, watermark=watermark, compared=compared, **counts)
     return StagingResult(since, watermark, counts, compared)
+
+
+def _judging(connection: Connection, name: str, validation: Validation, closed: ClosedMonths) -> Validation:
+    """How documents are judged just now. What is adopted changes no digest: who decides has those documents judged
+    anew."""
+    return replace(validation.heeding(closed), adopted=store.adopted(connection, name))
 
 
 def _take_over(
@@ -165,7 +174,6 @@ def _take_over(
     settle_order(connection, merging=True)
     gone = store.mark_gone(connection, name, missing)  # first: a document is no duplicate of one that went
     store.keep_external_ids(connection, name)
-    store.let_found_ones_go(connection)
     store.add_cross_findings(
         connection,
         name,
@@ -286,9 +294,12 @@ def incoming_row(
     if known and known.posted and same and as_read and not known.drifted:
         return None
     needs_rules = document.status != SourceStatus.OPEN and not (known and known.posted)
-    late = validation.policy.closed.posting_date(document.document_date) if needs_rules else None
+    policy = validation.policy
+    if document.document_id in validation.adopted:
+        policy = replace(policy, closed=ClosedMonths(), closed_through=None)
+    late = policy.closed.posting_date(document.document_date) if needs_rules else None
     placed = replace(document, posting_date=late) if late else document
-    findings = validate(placed, validation.policy, validation.check_mapping) if needs_rules else []
+    findings = validate(placed, policy, validation.check_mapping) if needs_rules else []
     state = state_for(document.status, findings)
     if state != State.READY:  # until it goes on, it belongs to its own month
         placed = document

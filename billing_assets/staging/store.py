@@ -70,6 +70,11 @@ KEEPS_ITS_NAME: LiteralString = f"""({MAY_HAVE_LEFT}
     or exists (select from billing.found_transactions as f where f.external_id = s.external_id))"""
 """Whether a document `s` keeps its external id for ever: under another one it would be sent a second time."""
 
+IS_ADOPTED: LiteralString = """(
+    f.decision in ('confirmed', 'matched')
+    and not exists (select from billing.posting_attempts as a where a.document = s.id))"""
+"""Whether nothing is sent for a document `s`, as a person confirmed that NetSuite has it (`f`)."""
+
 _COLUMNS = ", ".join(Incoming._fields)
 _CONTENT = [name for name in Incoming._fields if name not in {"document_id", "outcome", "findings", "lines"}]
 
@@ -181,6 +186,18 @@ def unknown(connection: Connection, source: str, document_ids: Sequence[str], dr
     return [document_id for document_id in document_ids if document_id not in staged]
 
 
+def adopted(connection: Connection, source: str) -> frozenset[str]:
+    """Ids of the documents that are to be taken over from NetSuite, and of which nothing was begun yet."""
+    rows = connection.execute(
+        f"""
+        select s.document_id from billing.found_transactions as f
+        join billing.staged_invoices as s on s.external_id = f.external_id
+        where s.source = %s and s.state in ('open', 'held', 'excluded', 'ready', 'batched', 'gone') and {IS_ADOPTED}""",  # noqa: S608
+        [source],
+    )
+    return frozenset(row["document_id"] for row in rows)
+
+
 def create_incoming(connection: Connection) -> None:
     """The temporary table, gone with the transaction."""
     connection.execute(
@@ -250,23 +267,6 @@ def keep_external_ids(connection: Connection, source: str) -> None:
         where s.source = %s and s.document_id = i.document_id and s.external_id <> i.external_id
           and {KEEPS_ITS_NAME}""",  # noqa: S608
         [source],
-    )
-
-
-def let_found_ones_go(connection: Connection) -> None:
-    """A document that NetSuite was found to have, as a person confirmed, is taken over in its own month, closed or not:
-    its month may have been closed on the very transaction that our database forgot."""
-    connection.execute(
-        """
-        update incoming as i
-        set findings = jsonb_path_query_array(i.findings, '$[*] ? (@.code != "PERIOD_CLOSED")'),
-            period = to_char(i.document_date, 'YYYY-MM'), posting_date = null,
-            outcome = case when i.outcome = 'held' and not exists (
-                select from jsonb_array_elements(i.findings) as f
-                where f ->> 'severity' = 'error' and f ->> 'code' <> 'PERIOD_CLOSED') then 'ready' else i.outcome end
-        where (i.posting_date is not null or i.findings @> '[{"code": "PERIOD_CLOSED"}]')
-          and exists (select from billing.found_transactions as f
-                      where f.external_id = i.external_id and f.decision is not null)"""
     )
 
 
@@ -508,57 +508,6 @@ def note_counts(connection: Connection, run: int, counts: dict[str, int]) -> Non
     connection.execute("update billing.staging_runs set counts = %s where id = %s", [Jsonb(counts), run])
 
 
-def totals_by_state(connection: Connection, source: str) -> list[dict[str, Any]]:
-    """Documents and what they add up to, by state, kind and currency."""
-    return connection.execute(
-        """
-        select state, kind, currency, sum(documents)::bigint as documents, sum(total) as total
-        from billing.document_totals where source = %s group by 1, 2, 3 order by 1, 2, 3""",
-        [source],
-    ).fetchall()
-
-
-def totals_by_finding(connection: Connection, source: str) -> list[dict[str, Any]]:
-    """Documents that have a finding, by its code; a document with several counts under each."""
-    return connection.execute(
-        """
-        select f ->> 'code' as code, f ->> 'severity' as severity, d.currency, count(distinct d.id) as documents,
-               sum(d.total) as total
-        from (
-            select id, currency, total, findings from billing.staged_invoices
-            where source = %(source)s and state in ('held', 'excluded', 'ready', 'batched')
-            union all
-            select id, currency, total, findings from billing.staged_invoices
-            where source = %(source)s and state = 'gone' and status = 'void'
-        ) as d, jsonb_array_elements(d.findings) as f
-        group by 1, 2, 3 order by 4 desc, 1""",
-        {"source": source},
-    ).fetchall()
-
-
-def without_reason(connection: Connection, source: str) -> int:
-    """Documents held or excluded without a finding that says why. None is the only good answer."""
-    row = connection.execute(
-        """
-        select count(*) as n from billing.staged_invoices
-        where source = %s and state in ('held', 'excluded') and findings = '[]'""",
-        [source],
-    ).fetchone()
-    return int(row["n"]) if row else 0
-
-
-def held(connection: Connection, code: str | None = None) -> list[dict[str, Any]]:
-    """Held documents with their findings, all or those with a code."""
-    return connection.execute(
-        """
-        select kind, number, currency, total, findings from billing.staged_invoices
-        where state = 'held' and (%(code)s::text is null or findings @> jsonb_build_array(
-            jsonb_build_object('code', %(code)s::text)))
-        order by period, id""",
-        {"code": code},
-    ).fetchall()
-
-
 def sent_back(connection: Connection, source: str) -> bool:
     """Whether documents wait for a staging that changed in the billing system before they were sent."""
     row = connection.execute(
@@ -569,21 +518,3 @@ def sent_back(connection: Connection, source: str) -> bool:
         [source],
     ).fetchone()
     return row is not None
-
-
-def waiting_credits(
-    connection: Connection, source: str | None = None, *, invoice_batch: str | None = None
-) -> list[dict[str, Any]]:
-    """Credit memos that wait for an invoice, and why it is not in NetSuite: of a source, or for invoices of a batch.
-
-    A row for each invoice; one that waits for several has several. Longest waiting first.
-    """
-    return connection.execute(
-        """
-        select number, invoice, why, since, state, invoice_state, period, branch, currency, total
-        from billing.waiting_credits
-        where (%(source)s::text is null or billing.credited_source(source) = %(source)s)
-          and (%(batch)s::text is null or invoice_batch = %(batch)s)
-        order by since, number, invoice""",
-        {"source": source, "batch": invoice_batch},
-    ).fetchall()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.netsuite.store import batch_problems
+from billing_assets.netsuite.reports import batch_problems
 from billing_assets_tests.netsuite.rig import Rig, invoices
 
 

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from billing_assets.batches import store as batches
 from billing_assets.batches.planning import plan
 from billing_assets.domain.documents import State
+from billing_assets.netsuite import reports
 from billing_assets.netsuite import store as posting
 from billing_assets.retention import store
 from billing_assets.retention.archive import keep_small
@@ -84,7 +85,7 @@ def test_what_is_not_at_its_end_stays_where_posting_finds_it(state: Connection) 
     assert (unknown.posting.document.number, unknown.last_outcome, unknown.due) == ("500001", "unknown", True)
     send(state, held)
     assert [row["attempt"] for row in log(state) if row["number"] == "500000"] == [1, 2], "numbering goes on"
-    assert {one["number"] for one in posting.batch_problems(state, key, 10)} == {"500001", "500002", "500003"}
+    assert {one["number"] for one in reports.batch_problems(state, key, 10)} == {"500001", "500002", "500003"}
 
 
 def test_a_document_that_came_back_takes_its_first_attempts_along(state: Connection) -> None:

@@ -11,11 +11,13 @@ from billing_assets.batches import planning, unlocking
 from billing_assets.batches import store as batches
 from billing_assets.close import store as close
 from billing_assets.domain.documents import State
+from billing_assets.netsuite import reports
 from billing_assets.netsuite import store as posting
 from billing_assets.netsuite.store import Outcome, ReadBack
 from billing_assets.operations.status import status
 from billing_assets.settings import Settings
 from billing_assets.settings_sections import AlertSettings, BatchSettings
+from billing_assets.staging import reports as staging_reports
 from billing_assets.staging import store as staging
 from billing_assets.staging.corrections import store as corrections
 from billing_assets.state.database import Connection, connect
@@ -83,10 +85,10 @@ def post_a_batch(connection: Connection) -> None:
     posting.record_read_back(
         connection, held, [ReadBack(one.id, None, None, False) for one in posting.unread(connection, held)]
     )
-    posting.batch_totals(connection, key)
-    posting.batch_problems(connection, key, 200)
-    posting.applied_less(connection, key, 200)
-    staging.waiting_credits(connection, invoice_batch=key)
+    reports.batch_totals(connection, key)
+    reports.batch_problems(connection, key, 200)
+    reports.applied_less(connection, key, 200)
+    staging_reports.waiting_credits(connection, invoice_batch=key)
     batches.release(connection, held, UNKNOWN_AFTER)
 
 
@@ -109,16 +111,16 @@ WORK: dict[str, Work] = {
     "requeuing": lambda connection: unlocking.requeue(connection, None, UNKNOWN_AFTER),
     "status": lambda connection: status(connection, Settings()),
     "the watch": lambda connection: look(connection, AlertSettings(), 120, datetime.now(UTC)),
-    "what needs people": lambda connection: [batches.needing_attention(connection), posting.rejected(connection)],
+    "what needs people": lambda connection: [batches.needing_attention(connection), reports.rejected(connection)],
     "polling": poll,
     "what is held": lambda connection: [
-        staging.held(connection),
-        staging.totals_by_state(connection, "billing"),
-        staging.totals_by_finding(connection, "billing"),
-        staging.without_reason(connection, "billing"),
+        staging_reports.held(connection),
+        staging_reports.totals_by_state(connection, "billing"),
+        staging_reports.totals_by_finding(connection, "billing"),
+        staging_reports.without_reason(connection, "billing"),
     ],
     "what waits for an invoice or a decision": lambda connection: [
-        staging.waiting_credits(connection, "billing"),
+        staging_reports.waiting_credits(connection, "billing"),
         corrections.corrections(connection, undecided_only=True),
     ],
     "which months moved": lambda connection: close.months_that_moved(connection, 26),

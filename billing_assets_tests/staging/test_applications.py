@@ -10,7 +10,7 @@ from billing_assets.billing_system.errors import ColumnsWrong
 from billing_assets.billing_system.queries import check_columns, load_queries
 from billing_assets.billing_system.reader import Queries, read_documents
 from billing_assets.domain.documents import Application, Document
-from billing_assets.staging.store import waiting_credits
+from billing_assets.staging.reports import waiting_credits
 from billing_assets_tests.builders import (
     applied,
     apply_credit,

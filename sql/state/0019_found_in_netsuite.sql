@@ -51,11 +51,14 @@ where f.decision is distinct from 'separate' and f.document is null and not exis
     select from billing.staged_invoices as s where s.external_id = f.external_id and s.state <> 'gone');
 comment on view billing.found_without_document is 'What was found and no document has its name: renumbered or deleted at the source since';
 
--- What NetSuite has already may be taken over in a month that is closed for good: nothing more goes out.
+-- What NetSuite has already is taken over in its own month, closed or not: nothing is sent for it.
 create or replace function billing.guard_closed_month() returns trigger language plpgsql as $$
 begin
-    if exists (select from billing.closed_months where state = 'hard' and period >= new.period)
-       and not exists (select from billing.found_transactions where external_id = new.external_id) then
+    if exists (select from billing.closed_months where state = 'hard' and period >= new.period) and not exists (
+        select from billing.found_transactions as f
+        where f.external_id = new.external_id and f.decision in ('confirmed', 'matched')
+          and not exists (select from billing.posting_attempts as a where a.document = new.id)
+    ) then
         raise exception 'document % % belongs to %, which is closed', new.kind, new.number, new.period
             using errcode = 'check_violation';
     end if;

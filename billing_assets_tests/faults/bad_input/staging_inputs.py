@@ -15,7 +15,7 @@ from billing_assets.domain.external_id import is_external_id
 from billing_assets.netsuite import store as netsuite_store
 from billing_assets.presentation import money, typed_table
 from billing_assets.settings_sections import StagingSettings
-from billing_assets.staging import store
+from billing_assets.staging import reports
 from billing_assets.staging.staging import StagingResult, stage
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.builders import SOURCE, shipped_mapping, validation
@@ -74,9 +74,9 @@ class Staging:
                     yield f"{row['document_id']!r} is held without a reason that names field and cause"
             if row["state"] == "ready":
                 yield from self._faults_of_ready(row["number"])
-        if store.without_reason(self.state, SOURCE):
+        if reports.without_reason(self.state, SOURCE):
             yield "a document is stuck without a reason"
-        totals = store.totals_by_state(self.state, SOURCE)
+        totals = reports.totals_by_state(self.state, SOURCE)
         typed_table(totals, ["state", "kind", "currency", "documents", "total"])
         for row in totals:
             shown = [value.value for value in money("total", row["total"]).values()]

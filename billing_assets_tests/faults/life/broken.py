@@ -18,6 +18,7 @@ from billing_assets.netsuite import dispatch, look_up, posting
 from billing_assets.netsuite import store as netsuite
 from billing_assets.netsuite.errors import Answer, Unknown
 from billing_assets.netsuite.mapping import NetSuiteMapping
+from billing_assets.netsuite.outcomes import outcome_of
 from billing_assets.netsuite.store import OpenAttempt, Outcome
 from billing_assets.staging import store as staging
 from billing_assets.state.database import Connection, connect
@@ -85,13 +86,13 @@ def no_look_up(_: World) -> Iterator[None]:
 @contextmanager
 def unknown_is_failure(_: World) -> Iterator[None]:
     """No answer is taken for a refusal."""
-    outcome = posting._outcome
+    outcome = outcome_of
 
     def failed(request: dispatch.Request, answer: Answer, seconds: float, *, again: bool) -> Outcome:
         row = outcome(request, answer, seconds, again=again)
         return replace(row, outcome="refused", state=State.REJECTED) if isinstance(answer, Unknown) else row
 
-    with patch.object(posting, "_outcome", failed):
+    with patch.object(posting, "outcome_of", failed):
         yield
 
 
