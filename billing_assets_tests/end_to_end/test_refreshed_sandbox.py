@@ -54,7 +54,8 @@ def test_nor_one_that_is_dated_in_another_month(system: System) -> None:
 
 
 def test_the_close_finds_ours_by_its_external_id_wherever_it_is_by_now(system: System) -> None:
-    posted(system, "500001", "500002")
+    posted(system, "500001")  # alone: internal id 1
+    posted(system, "500002")
     system.account.fresh()
     unknown_transaction(system.account, "INV-500002")
     unknown_transaction(system.account, "INV-500001")
