@@ -162,7 +162,7 @@ class Journal:
         return found
 
     def _known(self) -> Identity:
-        assert self.identity is not None, "identify or begin comes first"  # noqa: S101
+        assert self.identity is not None, "identify or begin comes first"  # noqa: S101  a caller's fault, not input
         return self.identity
 
 
