@@ -163,7 +163,7 @@ class Runtime:
         """Refuses settings that name another account, environment or prefix than our database is bound to: called
         before anything is sent or looked up. Raises BoundElsewhereError.
 
-        The mapping's prefixes are read anew. A mapping that cannot be read is no matter here: what needs it says what
+        The mapping's prefixes are read again. A mapping that cannot be read is no matter here: what needs it says what
         is wrong.
         """
         bindings.compare(connection, self.named())

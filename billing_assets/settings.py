@@ -174,7 +174,7 @@ def _host(url: str | None) -> str | None:
     try:
         return urlsplit(url.strip()).hostname if url else None
     except ValueError:
-        return None  # whoever uses the address says what is wrong with it
+        return None  # the code that uses the address says what is wrong with it
 
 
 def variable(setting: str) -> str:

@@ -18,7 +18,7 @@ Money = tuple[tuple[str, Decimal], ...]
 """Sums by currency, credit memos negative: (("GBP", Decimal("12.50")), …), sorted by currency."""
 
 NEED_PEOPLE = (State.HELD, State.REJECTED, State.DIFFERS)
-"""Unposted states that end only when somebody mends something; the pipeline moves all the others by itself."""
+"""Unposted states that end only when somebody fixes something; the pipeline moves all the others by itself."""
 
 _SHOWN = 5
 _LONGEST_TEXT = 300
@@ -116,7 +116,7 @@ def run_failure(
     else:
         title = f"{what} failed: {error}"
         to_do = (
-            "Open the run and mend the cause that it names. Then materialize the partition again: it takes up only "
+            "Open the run and fix the cause that it names. Then materialize the partition again: it takes up only "
             "what is left and sends nothing twice."
         )
     return Alert(
@@ -151,7 +151,7 @@ def failed_check(
         what_happened=f"The check {check} of {where} did not pass: {_one_line(message)}",
         documents=documents,
         money=money,
-        what_to_do="Open the run: the check's metadata lists what it found. Mend that and materialize the asset again.",
+        what_to_do="Open the run: the check's metadata lists what it found. Fix that and materialize the asset again.",
         link=_page(ui_url, f"runs/{run_id}"),
         severity=severity,
     )
@@ -210,7 +210,7 @@ def unposted_too_long(waiting: Sequence[Waiting], *, limit_hours: float, ui_url:
             _unposted(
                 people,
                 cause="unposted:needs_people",
-                says="stuck for more than {hours:g} hours until somebody mends them",
+                says="stuck for more than {hours:g} hours until a person fixes them",
                 what_to_do=(
                     "`billing held`, `billing rejected` and `billing differs list` list them with the reasons. Fix the "
                     "source or the mapping: held ones go on by themselves at the next staging, rejected ones after "
@@ -238,7 +238,7 @@ def credits_wait_too_long(waiting: Sequence[WaitingCredit], *, limit_hours: floa
         documents=len(memos),
         money=sum_money((one.currency, one.total) for one in memos.values()),
         what_to_do=(
-            "`billing waiting` lists them all. Mend the invoice that each waits for, or correct in the billing system "
+            "`billing waiting` lists them all. Fix the invoice that each waits for, or correct in the billing system "
             "what the credit memo is applied to; it goes by itself as soon as its invoices are posted."
         ),
         link=_page(ui_url, "assets/staged_invoices"),
@@ -346,7 +346,7 @@ def partition_left_failed(
         documents=documents,
         money=money,
         what_to_do=(
-            "Open the asset's partitions, filter by Failed, view the logs and mend the cause. Then materialize them "
+            "Open the asset's partitions, filter by Failed, view the logs and fix the cause. Then materialize them "
             "again: only what is left is taken up."
         ),
         link=_page(ui_url, f"assets/{asset}?view=partitions"),

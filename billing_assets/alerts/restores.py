@@ -1,4 +1,4 @@
-"""A database that was put back, and a journal that needs somebody: what people are told of it."""
+"""A database that was put back, and a journal that needs somebody: what people are told about it."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -142,7 +142,7 @@ def wanting_a_run(connection: Connection, pause_seconds: float = 0.0) -> list[Ba
     """Batches with something to do and no live hold: never run, left by a dead run, or with look-ups that are due.
 
     One whose run ended in order but left documents unsent (the login was refused, say) rests for `pause_seconds`.
-    Rejected documents alone want no run, nor do differences: nothing changes until a person mends the cause.
+    Rejected documents alone want no run, nor do differences: nothing changes until a person fixes the cause.
     """
     rows = connection.execute(
         f"""

@@ -42,7 +42,7 @@ def _give_back(
 
 
 def requeue(connection: Connection, numbers: list[str] | None, unknown_after_seconds: float) -> int:
-    """Sends rejected documents to the backlog again, after their cause was mended. Returns how many."""
+    """Sends rejected documents to the backlog again, after their cause was fixed. Returns how many."""
     with connection.transaction():
         settle_order(connection)
         documents = store.requeue(connection, numbers, unknown_after_seconds)

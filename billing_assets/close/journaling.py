@@ -97,7 +97,7 @@ def _take_in(connection: Connection, source: str, lines: Sequence[Line]) -> Take
 
 
 def _settle(connection: Connection, begun: Line) -> Iterator[Line]:
-    """Closes a month soft of which nobody knows whether it was closed."""
+    """Closes a month soft when it is unknown whether it was closed."""
     one = _closing(begun)
     if one.action != "reopen" and store.closed_state(connection, one.period) is None:
         why = f"A {one.action.replace('_', ' ')} was begun, and nothing says that it was finished: {one.why}"

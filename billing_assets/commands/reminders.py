@@ -194,7 +194,7 @@ def resolve(
     by: By,
     verdict: Annotated[Verdict, typer.Option("--as", help="sent: it left. again: it did not, so send it.")],
 ) -> None:
-    """Decide about a reminder of which nobody knows whether it left, or send one again whose address was fixed."""
+    """Decide about a reminder that may or may not have left, or send one again whose address was fixed."""
     by, why = said(by, why)
     with prepared_machine() as ready, ready.runtime.state() as connection:
         now = utc_now()

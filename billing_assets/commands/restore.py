@@ -22,7 +22,7 @@ Why = Annotated[str, typer.Option(help="Why; it is kept for good.")]
 
 
 class Verdict(StrEnum):
-    """What is to be done with the reminders that are due, of which nobody knows whether they went out."""
+    """What to do with the reminders that are due and may or may not have gone out."""
 
     SENT = "sent"
     AGAIN = "again"

@@ -253,7 +253,7 @@ def _give_to_owner(path: Path) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    """Makes the names in a folder last; Windows does so by itself and opens no folder."""
+    """Makes the names in a folder last; Windows does so anyway and opens no folder."""
     if os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY)

@@ -94,10 +94,10 @@ def confirmations(connection: Connection) -> list[Confirmation]:
 
 
 def unconfirmed(connection: Connection, what: What = "reminders", period: str | None = None) -> list[Restore]:
-    """Restores after which nobody has confirmed this yet, the oldest first.
+    """Restores after which this is not confirmed yet, the oldest first.
 
     `month` (with its `period`) and `reminders` concern restores that the journal does not cover; a month after the one
-    in which the restore was noticed needs no word. `netsuite` concerns every restore that NetSuite told of.
+    in which the restore was noticed needs no word. `netsuite` concerns every restore that NetSuite showed.
     """
     rows = connection.execute(
         """

@@ -16,7 +16,7 @@ class Known(NamedTuple):
 
 
 def lock(connection: Connection) -> None:
-    """Waits until nobody else compares or closes; held to the end of the transaction."""
+    """Waits until no other process compares or closes; held to the end of the transaction."""
     connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [_LOCK])
 
 

@@ -190,7 +190,7 @@ def _what_is_left(
     return (
         f"Batch {key}: {', '.join(left) or 'some documents differ from NetSuite or were not read back'}."
         f"{_reasons(problems)}{reason} "
-        "Everything else in it is in NetSuite. The table `left` names each document and why; mend the cause and "
+        "Everything else in it is in NetSuite. The table `left` names each document and why; fix the cause and "
         "materialize this partition again."
     )
 

@@ -23,5 +23,5 @@ def no_batch_left_behind(billing: dg.ResourceParam[Runtime]) -> dg.AssetCheckRes
             "batches": len(left),
             "left": table(left, ["partition_key", "documents", "currency", "total", "since"]),
         },
-        description="Open the partition's last run, mend what it names, materialize it again." if left else None,
+        description="Open the partition's last run, fix what it names, materialize it again." if left else None,
     )

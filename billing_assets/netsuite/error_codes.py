@@ -65,7 +65,7 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
         "error.SuiteScript",
         "unknown",
         "A script in the account failed; one that runs after the save leaves the record behind.",
-        "Nothing at first: it is looked up. If it is absent each time, the owner of the script must mend it.",
+        "Nothing at first: it is looked up. If it is absent each time, the owner of the script must fix it.",
     ),
     ErrorCode(
         "SCRIPT_ERROR",
@@ -74,7 +74,7 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
         "afterSubmit",
         "unknown",
         "A script in the account failed after the record was saved.",
-        "Nothing at first: it is looked up. The owner of the script must mend it.",
+        "Nothing at first: it is looked up. The owner of the script must fix it.",
     ),
     ErrorCode(
         "UNEXPECTED_ERROR",
@@ -191,6 +191,6 @@ ERROR_CODES: tuple[ErrorCode, ...] = (
         None,
         "refused",
         "NetSuite refused in words that this table does not know; custom scripts speak here, too.",
-        "Read the text; mend the cause in NetSuite, mapping or billing system, then `billing requeue`.",
+        "Read the text; fix the cause in NetSuite, mapping or billing system, then `billing requeue`.",
     ),
 )

@@ -53,7 +53,7 @@ def transactions_by_ids(client: NetSuiteClient, ids: Sequence[tuple[str, str]]) 
     """The transactions with one of these external ids, or one of these internal ids, each once, of whatever month and
     type; one that was deleted is not among them.
 
-    An internal id may by now be that of another transaction (a refreshed sandbox gives them out again): whoever asks
+    An internal id may by now be that of another transaction (a refreshed sandbox gives them out again): the caller
     compares. Raises NetSuiteError, and ValueError for what is no id of ours.
     """
     seen: set[str] = set()

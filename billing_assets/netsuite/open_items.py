@@ -103,7 +103,7 @@ def invoices_of(
     """
     ids = ", ".join(sorted(str(int(one)) for one in entities))
     older = "" if before is None else f"AND id < {before} "
-    # An underscore in a prefix fits any character; whoever asks compares with the whole external ids anyway.
+    # An underscore in a prefix fits any character; the caller compares with the whole external ids anyway.
     ours = " OR ".join(f"externalid LIKE '{prefix}%'" for prefix in prefixes)
     rows = query_page(
         client,

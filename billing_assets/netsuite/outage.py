@@ -21,7 +21,7 @@ def wait_until_netsuite_answers(
     """Asks NetSuite every two seconds whether it is back. False: it was not, for all of `seconds`.
 
     Holds the batch meanwhile. Raises StaleLockError when the hold is lost, and NetSuiteError for an answer that no
-    waiting mends (a refused login).
+    waiting fixes (a refused login).
     """
     began = time.monotonic()
     log.warning("netsuite_unreachable", reason=reason, waits_seconds=seconds)

@@ -48,7 +48,7 @@ def outcome_of(request: Request, answer: Answer, seconds: float, *, again: bool)
 
 
 def reason_to_stop(answer: Answer) -> str | None:
-    """Why no further document fares better before a person mends the cause, or None."""
+    """Why no further document fares better before a person fixes the cause, or None."""
     match answer:
         case Unauthorized(detail):
             return f"NetSuite refused the login: {detail}"

@@ -96,7 +96,7 @@ class _Progress:
     proven_absent: int = 0  # at the end: attempts that surely did not land, to be sent again
     exhausted: bool = False
     stopped: str | None = None  # why nothing more is sent
-    outage: str | None = None  # the same, where waiting may mend it
+    outage: str | None = None  # the same, where waiting may fix it
 
     def note(self, outcomes: Iterable[Outcome]) -> None:
         """Keeps outcomes to be recorded soon."""

@@ -104,7 +104,7 @@ def prepare(found: Runtime, *, may_differ: Callable[[BoundElsewhereError], None]
 
 
 def _compare_with_journal(found: Runtime) -> None:
-    """Notices a database that was put back. Without a journal posting goes on: closing and mailing ask for it anew."""
+    """Notices a database that was put back. Without a journal posting goes on: closing and mailing ask for it again."""
     try:
         with found.state() as connection:
             found.journal(connection)

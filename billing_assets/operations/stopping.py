@@ -1,7 +1,7 @@
 """`billing down`: ends a running system from outside, its supervisor first, and says what ended and what did not.
 
-The supervisor (`billing up`, `billing run`) starts again what ends, so whoever stops its processes before it stops
-nothing. It holds `<home>/system.lock`, and `<home>/supervisor.json` says which process it is.
+The supervisor (`billing up`, `billing run`) starts again what ends: nothing is stopped while it lives. It holds
+`<home>/system.lock`, and `<home>/supervisor.json` says which process it is.
 """
 
 import json
@@ -66,7 +66,7 @@ def stop_system(home: Path) -> Stopped:
             database = embedded.stop(home) or database
             (home / _SUPERVISOR).unlink(missing_ok=True)
     except Timeout:
-        holder = f"whoever holds {home / SYSTEM_LOCK}: a `billing up` or `billing run`; stop it there"
+        holder = f"the process that holds {home / SYSTEM_LOCK}: a `billing up` or `billing run`; stop it there"
         left = [name for name, one in running.items() if not has_ended(one)]
         return Stopped((*(name for name in running if name not in left),), (*left, *([] if left else [holder])))
     left = [name for name, one in running.items() if not has_ended(one)]

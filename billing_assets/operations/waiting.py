@@ -16,7 +16,7 @@ AFTER_DUE = timedelta(minutes=2)
 """How long the run that looks an unknown outcome up may take to start and end."""
 
 SENSOR_LATE = timedelta(seconds=60)
-"""So long the sensor may take to ask for a staging before the run stages by itself."""
+"""So long the sensor may take to ask for a staging before the run stages on its own."""
 
 _BATCHES = 3
 
@@ -69,7 +69,7 @@ class Step(StrEnum):
 
     DONE = "done"  # nothing can move any more
     WAIT = "wait"
-    STAGE = "stage"  # nobody else stages what is to be staged
+    STAGE = "stage"  # no one else stages what is to be staged
     GIVE_UP = "give up"  # what can move does not
 
 

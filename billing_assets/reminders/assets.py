@@ -19,7 +19,7 @@ from billing_assets.runtime import Runtime
 ARRIVE = dg.AssetCheckSpec(
     "reminders_arrive",
     asset="payment_reminders",
-    description="No customer's last reminder came back. The metadata lists them by number: mend the address in the "
+    description="No customer's last reminder came back. The metadata lists them by number: fix the address in the "
     "billing system.",
 )
 KNOWN = dg.AssetCheckSpec(

@@ -195,7 +195,7 @@ class LadderFile(Terms):
 
 
 _RESERVED = (".example", ".example.com", ".example.net", ".example.org", ".test", ".invalid")
-"""Domains that belong to nobody (RFC 2606)."""
+"""Domains reserved for examples (RFC 2606)."""
 _EXAMPLE_ACCOUNT = "GB33BUKB20201555555555"
 
 

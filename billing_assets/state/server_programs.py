@@ -81,7 +81,7 @@ def failure(folder: Path, what: str) -> EmbeddedServerError:
     said = "\n".join(text for log in (*logs[-1:], folder / "startup.log") if (text := last_lines(log)))
     return EmbeddedServerError(
         f"{what} ({folder}). Its last words:\n{said or '(none)'}\n"
-        "Mend what it says and start again, or use a server of your own: BILLING_DATABASE_URL."
+        "Fix what it says and start again, or use a server of your own: BILLING_DATABASE_URL."
     )
 
 

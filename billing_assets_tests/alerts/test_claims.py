@@ -16,7 +16,7 @@ WINDOW = 60.0
 
 
 def alert(cause: str = "stale_lock") -> Alert:
-    return Alert(cause, "A title", "It happened.", 3, (), "Mend it.", "http://ui/runs/1", Severity.WARNING)
+    return Alert(cause, "A title", "It happened.", 3, (), "Fix it.", "http://ui/runs/1", Severity.WARNING)
 
 
 def later(minutes: float) -> datetime:
@@ -98,4 +98,4 @@ def test_the_table_keeps_what_was_told_last(connection: Connection) -> None:
     row = connection.execute("select title, message, severity, last_seen_at from billing.alerts").fetchone()
     assert row is not None
     assert (row["title"], row["severity"], row["last_seen_at"]) == ("A title", "warning", NOW)
-    assert "What to do: Mend it." in row["message"]
+    assert "What to do: Fix it." in row["message"]

@@ -1,4 +1,4 @@
-"""What operations see: lineage, a failed partition with its reasons, the same partition green once it was mended.
+"""What operations see: lineage, a failed partition with its reasons, the same partition green once it was fixed.
 
 `billing up` runs as it does for a person: Dagster's daemon, sensors and web server, on a database of its own, over a
 billing system with three documents and a NetSuite sandbox that refuses one of them.
@@ -188,7 +188,7 @@ def test_operations_find_a_failed_batch_read_why_and_bring_it_to_green(ui: Ui, d
         expect(events.get_by_text(text, exact=True).first).to_be_visible()
     assert ui.summary()["posts"] == {"received": 3, "created": 2, "refused_duplicate": 0}
 
-    # Mended in NetSuite; materialized again; green, and only what was left was sent.
+    # Fixed in NetSuite; materialized again; green, and only what was left was sent.
     ui.refuse()
     ui.partition(BATCH)
     page.get_by_role("button", name="Materialize").first.click()

@@ -157,7 +157,7 @@ def test_a_rejected_document_turns_the_batch_red_after_all_others_were_posted(sy
     assert observation.metadata["documents_rejected"].value == 1
     assert system.instance.get_materialized_partitions(dg.AssetKey("netsuite_invoices")) == set()
     assert checks(result) == {"batch_is_whole": True, "netsuite_agrees_to_the_cent": True}
-    assert system.planned() == [], "what a person must mend is not asked for again and again"
+    assert system.planned() == [], "what a person must fix is not asked for again and again"
 
 
 def test_after_the_cause_was_mended_only_what_is_left_is_posted(system: System) -> None:

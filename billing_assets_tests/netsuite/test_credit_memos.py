@@ -164,8 +164,8 @@ def test_what_netsuite_shows_as_applied_otherwise_is_reported_until_it_is_mended
     rig.post(row["batch"], "again")
     assert staged(rig.state, "C1")["difference"] == "1.5 applied instead of 4"
     apply(rig, 4)
-    rig.post(row["batch"], "mended")
-    assert staged(rig.state, "C1")["difference"] is None, "it was mended there, and its batch materialized again"
+    rig.post(row["batch"], "fixed")
+    assert staged(rig.state, "C1")["difference"] is None, "it was fixed there, and its batch materialized again"
     assert staged(rig.state, "1")["difference"] is None
 
 

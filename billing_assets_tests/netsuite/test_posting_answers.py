@@ -243,7 +243,7 @@ def test_wrong_credentials_stop_the_run_with_the_setting_named(rig: Rig) -> None
     assert result.stopped is not None
     assert "refused the login" in result.stopped
     assert "BILLING_NETSUITE__CLIENT_ID" in result.stopped
-    assert wanting_a_run(rig.state, pause_seconds=600) == [], "a person has to mend it: the batch rests"
+    assert wanting_a_run(rig.state, pause_seconds=600) == [], "a person has to fix it: the batch rests"
     assert rig.counts() == {"batched": 20}
     assert rig.account.admin("summary")["posts"]["received"] == 0
     assert rig.post_until_done() == 1

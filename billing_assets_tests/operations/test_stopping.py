@@ -121,7 +121,7 @@ def test_behind_a_supervisor_that_cannot_be_told_nothing_is_stopped_and_that_is_
         assert other.poll() is None
         other.kill()
         other.wait()
-        complete(call(capsys, {"BILLING_HOME": str(tmp_path)}, "down"), 1, ["Still running: whoever holds"])
+        complete(call(capsys, {"BILLING_HOME": str(tmp_path)}, "down"), 1, ["Still running: the process that holds"])
     complete(call(capsys, {"BILLING_HOME": str(tmp_path)}, "down"), 0, ["Nothing was running."])
 
 

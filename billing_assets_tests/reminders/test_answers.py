@@ -39,7 +39,7 @@ def test_one_bad_address_stops_nobody_else(connection: Connection, mails: MailSe
     assert report.count(Fate.NEVER) == 1
     assert [row["customer"] for row in store.unreachable(connection)] == ["2"]
     mails.happens = lambda _verb, _who: None
-    assert send(connection, mails.server).tried == [], "a person mends the address first"
+    assert send(connection, mails.server).tried == [], "a person fixes the address first"
 
 
 @pytest.mark.parametrize("verb", ["RCPT", "DATA"])
@@ -148,7 +148,7 @@ def test_a_server_that_refuses_everybody_is_not_asked_for_all_of_them_and_bounce
         assert len(report.tried) == 10
     mails.happens = lambda verb, who: answer if (verb, who) == ("RCPT", "c0@example.com") else None
     report = send(connection, mails.server, NOON + GIVE_UP + timedelta(days=1, hours=2))
-    assert (report.count(Fate.SENT), report.count(Fate.NEVER)) == (29, 0), "it was mended: all of them get theirs"
+    assert (report.count(Fate.SENT), report.count(Fate.NEVER)) == (29, 0), "it was fixed: all of them get theirs"
     send(connection, mails.server, NOON + GIVE_UP + timedelta(days=1, hours=3))
     assert reminder(connection, number="0")["state"] == "bounced", "and what it still does not take is of the address"
 

@@ -123,7 +123,7 @@ def test_a_reminder_that_came_back_is_marked_once_and_its_customer_named_by_numb
     again = note_bounces(connection, read_mailbox(tmp_path / "mbox"), later + timedelta(hours=1))
     assert (len(again.noted), again.known, again.unknown) == (0, 2, 1), "a report that was noted before is no news"
     assert reminder(connection, number="1")["settled_at"] == later
-    assert store.resolve(connection, "1", "due", send_again=True, by="anna", why="address mended", now=later)
+    assert store.resolve(connection, "1", "due", send_again=True, by="anna", why="address fixed", now=later)
     send_due(connection, desk(), mails.server, "a run", lambda: later, new_journal())
     note_bounces(connection, read_mailbox(tmp_path / "mbox"), later + timedelta(hours=2))
     assert steps(connection, "1")["due"] == "sent", "a report about the first mail says nothing of the second"

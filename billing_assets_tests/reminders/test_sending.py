@@ -178,7 +178,7 @@ def test_what_no_mail_can_be_made_of_is_named_and_stops_nobody_else(
     assert "es/due.txt.j2" in problems[2]
     assert not any("Evil" in problem or "Customer" in problem for problem in problems)
     assert mails.recipients() == ["c4@example.com"]
-    assert steps(connection, "1") == {}, "it is due until it is mended"
+    assert steps(connection, "1") == {}, "it is due until it is fixed"
 
 
 def test_a_run_ends_by_itself_before_it_is_ended_and_the_next_one_sends_the_rest(

@@ -388,7 +388,7 @@ class Life:
             self._take_mapping(self.world.mappings[0])
             self.pass_time(ABSENCE_COUNTS_AFTER_SECONDS + 1)
             self.stage()
-            if number < 2:  # one whose cause is not mended is refused again
+            if number < 2:  # one whose cause is not fixed is refused again
                 self.requeue(None)
             made = self.plan()
             wanted = planning.runs_wanted(self.world.state, {})
