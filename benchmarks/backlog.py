@@ -22,6 +22,7 @@ from billing_assets.netsuite import store
 from billing_assets.netsuite.client import RecordType
 from billing_assets.netsuite.mapping import RECORD_TYPES
 from billing_assets.netsuite.posting import post_through_outages
+from billing_assets.netsuite.proof import prove
 from billing_assets.runtime import Runtime
 from billing_assets.settings import load_settings
 
@@ -82,6 +83,7 @@ def backlog(here: Place, source_url: str, netsuite: Sandbox, settings: dict[str,
                 "select count(*) as n from billing.staged_invoices where state = 'batched'"
             ).fetchone()
             connection.execute("vacuum analyze billing.staged_invoices")
+            prove(connection, found.netsuite, found.mapping)  # asked once a day, however much is posted
         yield Backlog(found, keys, row["n"] if row else 0)
 
 
