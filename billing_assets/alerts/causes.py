@@ -18,7 +18,7 @@ Money = tuple[tuple[str, Decimal], ...]
 """Sums by currency, credit memos negative: (("GBP", Decimal("12.50")), …), sorted by currency."""
 
 NEED_PEOPLE = (State.HELD, State.REJECTED, State.DIFFERS)
-"""Unposted states that end only when somebody fixes something; the pipeline moves all the others by itself."""
+"""Unposted states that end only when a person fixes something; the pipeline moves all the others on."""
 
 _SHOWN = 5
 _LONGEST_TEXT = 300

@@ -29,7 +29,7 @@ def is_production(account: str) -> bool:
 
 
 def label(account: str) -> str:
-    """The account as it stands in the names of its hosts: `1234567_SB1` → `1234567-sb1`."""
+    """The account as the names of its hosts spell it: `1234567_SB1` → `1234567-sb1`."""
     return account.strip().lower().replace("_", "-")
 
 

@@ -229,7 +229,7 @@ def _judge(
             right += 1
     record = RECORDS[of]
     if wrong and not right and all(one.assumed for one, _ in wrong):
-        # Nobody said that NetSuite keeps our numbers. It surely does where a record carries another one of them.
+        # We were not told that NetSuite keeps our numbers. It surely does where a record carries another one of them.
         ours = {_plain(one.called or "") for one in wanted}
         if not any(ours & _names(of, rows[one.id]) for one, _ in wrong):
             unused = (

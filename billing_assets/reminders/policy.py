@@ -222,7 +222,7 @@ class Policy:
 
     @property
     def example(self) -> str | None:
-        """What of the ladder is an example's and nobody's own: a domain that is reserved for examples, or the bank
+        """What of the ladder is only an example: a domain that is reserved for examples, or the bank
         account of the ladder that ships; None where nothing is."""
         for terms in self.all_terms:
             for address in (terms.sender, terms.reply_to, terms.company.email):

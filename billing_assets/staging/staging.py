@@ -130,8 +130,8 @@ def stage(
 
 
 def _judging(connection: Connection, name: str, validation: Validation, closed: ClosedMonths) -> Validation:
-    """How documents are judged just now. What is adopted changes no digest: who decides has those documents judged
-    anew."""
+    """How documents are judged just now. What is adopted changes no digest: a decision about it has those documents
+    judged again."""
     return replace(validation.heeding(closed), adopted=store.adopted(connection, name))
 
 

@@ -76,7 +76,7 @@ def test_a_customer_exchanged_with_another_is_a_difference_of_the_documents_that
     under(system, tmp_path / "wrong", {}, {"customers.csv": table})
     insert_document(system.source, "500001")
     posted_before_it_was_compared(system)
-    assert closed(system)[0] is True, "nobody was billed under the wrong ones in this month"
+    assert closed(system)[0] is True, "no customer was billed under the wrong ones in this month"
     insert_document(system.source, "500002", customer_no="12347")
     posted_before_it_was_compared(system)
     reconciled, _, found = closed(system)

@@ -58,7 +58,7 @@ def lost_answer(system: System, number: str) -> str:
 
 
 def untouched(account: Account) -> bool:
-    """Whether nobody sent anything to an account."""
+    """Whether nothing was sent to an account."""
     return bool(account.admin("summary")["posts"]["received"] == 0)
 
 
