@@ -239,7 +239,7 @@ def _answer(code: int, said: bytes) -> Answer:
         case 4:
             return Answer(Fate.LATER, code, status)
         case 5:
-            # "554 5.7.1 relay access denied" is the answer to a sender without a login, or on a block list: it may be fixed.
+            # "554 5.7.1 relay access denied" goes to a sender without a login, or on a block list: it may be fixed.
             of_the_address = _OF_THE_ADDRESS.fullmatch(status) if status else code in _OF_THE_ADDRESS_BY_CODE
             return Answer(Fate.NEVER if of_the_address else Fate.LATER, code, status)
     return Answer(Fate.UNKNOWN, code, status)
