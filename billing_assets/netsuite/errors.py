@@ -254,7 +254,10 @@ _LONGEST_PATH = 1_000
 
 def clean(text: str, limit: int) -> str:
     """Text that every database and log takes: no control characters, no lone surrogates, bounded."""
-    printable = "".join(char if char.isprintable() else " " for char in text[:limit])
+    cut = text[:limit]
+    if cut.isprintable():
+        return cut.strip()
+    printable = "".join(char if char.isprintable() else " " for char in cut)
     return printable.encode("utf-8", "replace").decode().strip()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from types import MappingProxyType
@@ -38,8 +39,8 @@ _CODES = {"customer": "CUSTOMER_UNMAPPED", "item": "ITEM_UNMAPPED", "branch": "B
 class Field:
     """One NetSuite field, ready to be filled. `read` takes the column's value from a document and a line.
 
-    `place` is the column's position on `Line`, if it is one of its own; `known` collects what the table was asked and
-    had an answer for, so that the next document's lines are checked at once. `key` is the table's key column.
+    `place` is the column's position on `Line`, if it is one of its own; `answers` collects what the table answered,
+    ready to send, so that the next document's lines are checked and filled at once. `key` is the table's key column.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Field:
     ignore_case: bool
     read: Callable[[Document, Line | None], object | None]
     place: int | None
-    known: set[object]
+    answers: dict[object, object]
     key: str = ""
 
     @property
@@ -58,35 +59,39 @@ class Field:
 
     def value(self, document: Document, line: Line | None) -> object | None:
         """The value to send, or None where there is none."""
-        source = self.source
-        value: object | None
-        if source.constant is not None:
-            value = source.constant
-        elif self.table is not None:
-            key = self.read(document, line)
-            row = self._row(key)
-            value = (row[source.take or ""] or None) if row else None
-            if value is not None:
-                self.known.add(key)
-        else:
-            value = self.read(document, line)
-        if value is None or source.reference is None:
-            return value
-        return {source.reference: _text(value)}
+        if self.source.constant is not None:
+            return self._ready(self.source.constant)
+        found = self.read(document, line)
+        if self.table is None or found is None:
+            return self._ready(found)
+        answer = self.answers.get(found)
+        if answer is None and (answer := self._ready(self.value_of_key(found))) is not None:
+            self.answers[found] = answer
+        return answer
 
-    def value_of_key(self, key: str) -> str | None:
+    def _ready(self, value: object | None) -> object | None:
+        reference = self.source.reference
+        return value if value is None or reference is None else {reference: _text(value)}
+
+    def value_of_key(self, key: object) -> str | None:
         """What the field refers to for a value of its column, e.g. a customer number."""
         if self.table is None:
-            return key
+            return _text(key)
         row = self._row(key)
         return (row[self.source.take or ""] or None) if row else None
+
+    def values(self, document: Document) -> list[object | None]:
+        """The value of every line of the document."""
+        if self.table is not None and self.place is not None and self.surely_filled(document.lines):
+            return [self.answers[line[self.place]] for line in document.lines]
+        return [self.value(document, line) for line in document.lines]
 
     def surely_filled(self, lines: tuple[Line, ...]) -> bool:
         """Whether every line gives a value. False means: look closer."""
         if self.place is None:
             return False
         cells = map(itemgetter(self.place), lines)
-        return self.known.issuperset(cells) if self.table is not None else set(map(type, cells)) <= {int, Decimal}
+        return self.answers.keys() >= {*cells} if self.table is not None else set(map(type, cells)) <= {int, Decimal}
 
     def _row(self, key: object | None) -> dict[str, str] | None:
         if key is None or self.table is None:
@@ -141,7 +146,7 @@ class NetSuiteMapping:
 
     def _gaps(self, document: Document, kind: Kind) -> Iterator[Finding]:
         for field in _needed(self.body[kind]):
-            if field.read(document, None) not in field.known and (found := field.missing(document, None)):
+            if field.read(document, None) not in field.answers and (found := field.missing(document, None)):
                 yield found
         fields = [field for field in _needed(self.line[kind]) if not field.surely_filled(document.lines)]
         tax = _needed(self.tax)
@@ -170,7 +175,7 @@ class NetSuiteMapping:
         _fill(body, self.body[kind], document, None)
         if document.posting_date is not None:  # late: its own month is closed
             body["tranDate"] = document.posting_date.isoformat()
-        body["item"] = {"items": [self._line(kind, document, line, sign) for line in document.lines]}
+        body["item"] = {"items": self._items(kind, document, sign)}
         if any(line.tax_amount for line in document.lines):
             body["taxDetailsOverride"] = True
             body["taxDetails"] = {"items": [*self._tax_details(document, sign)]}
@@ -183,16 +188,23 @@ class NetSuiteMapping:
             }
         return orjson.dumps(body)
 
-    def _line(self, kind: Kind, document: Document, line: Line, sign: int) -> dict[str, Any]:
-        item: dict[str, Any] = {
-            "quantity": _number(line.quantity * sign),
-            "rate": _number(line.unit_price),
-            "amount": _number(line.amount * sign),
-        }
-        _fill(item, self.line[kind], document, line)
-        if line.tax_amount:
-            item["taxDetailsReference"] = str(line.line_no)
-        return item
+    def _items(self, kind: Kind, document: Document, sign: int) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = [
+            {
+                "quantity": _number(line.quantity * sign),
+                "rate": _number(line.unit_price),
+                "amount": _number(line.amount * sign),
+            }
+            for line in document.lines
+        ]
+        for field in self.line[kind]:
+            for item, value in zip(items, field.values(document), strict=True):
+                if value is not None:
+                    item[field.name] = _sendable(value)
+        for item, line in zip(items, document.lines, strict=True):
+            if line.tax_amount:
+                item["taxDetailsReference"] = str(line.line_no)
+        return items
 
     def _tax_details(self, document: Document, sign: int) -> Iterator[dict[str, Any]]:
         for line in document.lines:
@@ -235,7 +247,7 @@ def _fields(
             bool(source.lookup and file.tables[source.lookup].ignore_case),
             _reader(source.by or source.column or "", on_line=on_line),
             _place(source.by or source.column or "") if on_line else None,
-            set(),
+            {},
             file.tables[source.lookup].key if source.lookup else "",
         )
         for name, source in sources.items()
@@ -251,7 +263,11 @@ def _fill(target: dict[str, Any], fields: tuple[Field, ...], document: Document,
     for field in fields:
         value = field.value(document, line)
         if value is not None:
-            target[field.name] = _number(value) if isinstance(value, Decimal) else value
+            target[field.name] = _sendable(value)
+
+
+def _sendable(value: object) -> object:
+    return _number(value) if isinstance(value, Decimal) else value
 
 
 def _reader(name: str, *, on_line: bool) -> Callable[[Document, Line | None], object | None]:
@@ -281,6 +297,7 @@ def _text(value: object) -> str:
     return canonical(value) if isinstance(value, Decimal) else str(value)
 
 
+@lru_cache(maxsize=2**15)
 def _number(number: Decimal) -> orjson.Fragment:
     """An exact JSON number: a float would round."""
     return orjson.Fragment(canonical(number).encode())

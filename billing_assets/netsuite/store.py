@@ -1,8 +1,6 @@
 """The SQL of posting: documents to send, intents, outcomes, read-back. Every write carries the epoch of the lock."""
 
 import hashlib
-import zlib
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -213,21 +211,19 @@ def record_intents(
     `applied`: what of a credit memo settles each invoice, by document and number. Raises StaleLockError, writing
     nothing, when any of them is not ours any more.
     """
-    rows = [
-        {
-            "document": document,
-            "payload_hash": hashlib.sha256(payload).hexdigest(),
-            "payload": b64encode(zlib.compress(payload, 1)).decode(),
-            "applied": _pairs(applied[document]) if document in applied else None,
-        }
-        for document, payload in payloads.items()
-    ]
+    columns = {
+        "documents": [*payloads],
+        "hashes": [hashlib.sha256(payload).digest() for payload in payloads.values()],
+        "payloads": [*payloads.values()],
+        "applied": [Jsonb(_pairs(applied[document])) if document in applied else None for document in payloads],
+    }
     with connection.transaction():
         attempts = connection.execute(
             """
             with r as (
-                select * from jsonb_to_recordset(%(rows)s)
-                    as r (document bigint, payload_hash text, payload text, applied jsonb)),
+                select * from unnest(
+                    %(documents)b::bigint[], %(hashes)b::bytea[], %(payloads)b::bytea[], %(applied)s::jsonb[]
+                ) as r (document, payload_hash, payload, applied)),
             moved as (
                 update billing.staged_invoices as d set state = 'posting', applied = r.applied
                 from r where d.id = r.document and d.batch = %(key)s and d.epoch = %(epoch)s and d.state = 'locked'
@@ -236,10 +232,10 @@ def record_intents(
                 (document, batch, run_id, epoch, attempt, external_id, payload_hash, payload)
             select m.id, %(key)s, %(run)s, %(epoch)s,
                    coalesce((select max(a.attempt) from billing.posting_attempts as a where a.document = m.id), 0) + 1,
-                   m.external_id, decode(m.payload_hash, 'hex'), decode(m.payload, 'base64')
+                   m.external_id, m.payload_hash, m.payload
             from moved as m
             returning document, id""",
-            {"rows": Jsonb(rows), "key": held.partition_key, "run": held.run_id, "epoch": held.epoch},
+            columns | {"key": held.partition_key, "run": held.run_id, "epoch": held.epoch},
         ).fetchall()
         if len(attempts) != len(payloads):
             raise StaleLockError(held)
@@ -360,7 +356,7 @@ def open_attempts(connection: Connection, held: Lock, absence_counts_after: floa
             _posting(row),
             row["attempt"],
             State(row["state"]),
-            zlib.decompress(row["payload"]) if row["payload"] is not None else None,
+            row["payload"],
             row["may_have_landed"],
             row["due"],
             row["outcome"],
@@ -397,7 +393,7 @@ def payloads(connection: Connection, documents: Sequence[int]) -> dict[int, byte
         where document = any(%s) order by document, attempt desc""",
         [list(documents)],
     )
-    return {row["document"]: zlib.decompress(row["payload"]) for row in rows if row["payload"] is not None}
+    return {row["document"]: row["payload"] for row in rows if row["payload"] is not None}
 
 
 class ReadBack(NamedTuple):

@@ -55,7 +55,7 @@ $$;
 
 alter table billing.posting_attempts add column payload bytea;
 alter table billing.archived_attempts add column payload bytea;
-comment on column billing.posting_attempts.payload is 'The request body, compressed (zlib); null in attempts of earlier versions';
+comment on column billing.posting_attempts.payload is 'The request body as it was sent; null in attempts of earlier versions';
 
 alter table billing.staged_invoices add column unproven boolean not null default false;
 comment on column billing.staged_invoices.unproven is 'NetSuite had it before any attempt that we know of, and its lines could not be compared';
