@@ -5,13 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import orjson
+
 from benchmarks.measure import Place
 from benchmarks.world import database
 from billing_assets.batches import store as batches
 from billing_assets.batches.planning import plan
 from billing_assets.domain.documents import State
 from billing_assets.netsuite import store as posting
-from billing_assets.netsuite.store import Outcome, ReadBack
+from billing_assets.netsuite.store import Outcome, Posting, ReadBack
 from billing_assets.retention.archive import CHUNK
 from billing_assets.retention.store import archive
 from billing_assets.settings_sections import BatchSettings
@@ -107,7 +109,7 @@ def _post(url: str, key: str) -> float:
         after = 0
         while waiting := posting.next_to_send(connection, held, _SLICE, after):
             after = waiting[-1].id
-            attempts = posting.record_intents(connection, held, dict.fromkeys((one.id for one in waiting), b"{}"))
+            attempts = posting.record_intents(connection, held, {one.id: _body(one) for one in waiting})
             landed = [
                 Outcome(document, attempt, "landed", State.POSTED, 204, netsuite_id=str(document), seconds=0.3)
                 for document, attempt in attempts.items()
@@ -118,6 +120,22 @@ def _post(url: str, key: str) -> float:
         posting.record_read_back(connection, held, [ReadBack(one.id, f"INV{one.id}", None, False) for one in unread])
         batches.release(connection, held, 960)
     return locking
+
+
+def _body(one: Posting) -> bytes:
+    """A request as large as NetSuite gets for such a document."""
+    items = [
+        {
+            "quantity": str(line.quantity),
+            "rate": str(line.unit_price),
+            "amount": str(line.amount),
+            "item": {"id": line.item},
+            "description": line.description,
+            "custcol_billing_line": line.line_no,
+        }
+        for line in one.document.lines
+    ]
+    return orjson.dumps({"externalId": one.external_id, "entity": {"id": "1"}, "item": {"items": items}})
 
 
 def _rows(connection: Connection, query: Any) -> list[dict[str, Any]]:
