@@ -13,8 +13,7 @@ from sqlalchemy import Connection, cast, func, literal, literal_column, select, 
 from sqlalchemy.sql.selectable import Subquery
 from sqlalchemy.types import String
 
-from billing_assets.billing_system import contract
-from billing_assets.billing_system.contract import Unreadable
+from billing_assets.billing_system.cycles import without_cycle_collection
 from billing_assets.billing_system.errors import ValueRefused, asking
 from billing_assets.billing_system.queries import Queries, Statement, is_one_of, tables
 
@@ -40,24 +39,25 @@ def digests(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[str,
     try:
         with conn.begin_nested():  # PostgreSQL would refuse everything after an error
             return all_digests(conn, queries, ids)
-    except (ValueRefused, Unreadable):
+    except ValueRefused:
         return {}  # reading finds the document and says what is wrong with it
 
 
 def all_digests(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[str, bytes]:
-    """The same in one query, of an engine that computes them. Raises ValueRefused or Unreadable where it fails at a
-    value; then the transaction is of no more use."""
+    """The same in one query, of an engine that computes them. Raises ValueRefused where it fails at a value;
+    then the transaction is of no more use."""
     files = [file for file, _, _ in tables(queries)]
     sums = [_sums(table, conn, ids, place) for place, (_, table, _) in enumerate(tables(queries))]
     parts: dict[str, list[str]] = {}
-    with asking(conn, f"{', '.join(files[:-1])} or {files[-1]}"):
-        rows = conn.execute(union_all(*sums)).all()
-    for place, document_id, *found in sorted(rows, key=itemgetter(0)):
-        parts.setdefault(contract.text(document_id), []).append(f"{files[place]} {found}")
-    return {
-        document_id: hashlib.blake2b("\n".join(found).encode(), digest_size=16).digest()
-        for document_id, found in parts.items()
-    }
+    with without_cycle_collection():
+        with asking(conn, f"{', '.join(files[:-1])} or {files[-1]}"):
+            rows = conn.execute(union_all(*sums)).all()
+        for place, document_id, *found in sorted(rows, key=itemgetter(0)):
+            parts.setdefault(document_id, []).append(f"{files[place]} {found}")
+        return {
+            document_id: hashlib.blake2b("\n".join(found).encode(), digest_size=16).digest()
+            for document_id, found in parts.items()
+        }
 
 
 def _sums(table: Subquery, conn: Connection, ids: Sequence[str], place: int) -> Statement:

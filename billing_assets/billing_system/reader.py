@@ -5,11 +5,10 @@ unexpected type is walked through cell by cell. Nothing is rounded, guessed or d
 back as a BadDocument.
 """
 
-import gc
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -28,6 +27,7 @@ from billing_assets.billing_system.contract import (
     Column,
     Unreadable,
 )
+from billing_assets.billing_system.cycles import without_cycle_collection
 from billing_assets.billing_system.digests import digests
 from billing_assets.billing_system.errors import ColumnsWrong, QueryFailed, SourceError, ValueRefused, asking
 from billing_assets.billing_system.queries import (
@@ -88,6 +88,7 @@ __all__ = [
     "shipped_queries",
     "source_now",
     "tallies",
+    "without_cycle_collection",
 ]
 
 CHUNK = 1000
@@ -197,7 +198,7 @@ def read_documents(
     """
     documents: list[Document] = []
     bad: list[BadDocument] = []
-    with _without_cycle_collection():
+    with without_cycle_collection():
         for start in range(0, len(ids), CHUNK):
             for good_part, bad_part in _read_chunk(conn, queries, source, ids[start : start + CHUNK]):
                 documents += good_part
@@ -210,7 +211,7 @@ def read_in_two_queries(
 ) -> tuple[list[Document], list[BadDocument]]:
     """The same for at most 1,000 documents, with no more than two queries. Raises ValueRefused, too: where the engine
     or its driver fails at a value, it does not find out whose it is."""
-    with _without_cycle_collection():
+    with without_cycle_collection():
         if queries.applications is None:
             headers = _read_table(conn, headers_by_id(queries, conn.dialect, ids), DOCUMENTS_FILE, DOCUMENT_COLUMNS)
             applications = None
@@ -219,18 +220,6 @@ def read_in_two_queries(
             headers, applications = _read_both(conn, both)
         lines = _read_table(conn, lines_by_id(queries, conn.dialect, ids), LINES_FILE, LINE_COLUMNS)
         return _assemble(source, headers, lines, applications)
-
-
-@contextmanager
-def _without_cycle_collection() -> Iterator[None]:
-    """Rows make no cycles, but walking them all again and again took 40 % of the reading."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _read_chunk(

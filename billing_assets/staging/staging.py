@@ -223,7 +223,8 @@ def _take(
     documents, bad = reader.read_documents(source, queries, name, list(wanted))
     # An engine may find more than was asked for: to some, `a` and `A` are equal.
     asked = ((one, wanted.get(one.document_id, _Wanted(None, None))) for one in documents)
-    rows = [row for one, held in asked if (row := incoming_row(one, *held, validation))]
+    with reader.without_cycle_collection():
+        rows = [row for one, held in asked if (row := incoming_row(one, *held, validation))]
     _copy(connection, rows + [_unreadable(one, validation) for one in bad])
     found = {one.document_id for one in documents} | {one.document_id for one in bad}
     return [one for one in wanted if one not in found], len(bad)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Copy
+from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from billing_assets.domain.documents import CHANGEABLE
@@ -80,17 +81,20 @@ _CONTENT = [name for name in Incoming._fields if name not in {"document_id", "ou
 
 
 # Pairs of what is read and what is staged whose numbers differ only in blanks. One of the two has a blank, and those
-# that have one are few: an index of their own finds the staged ones.
+# that have one are few: an index of their own finds the staged ones. PostgreSQL thinks that nearly all have one, and
+# would read the whole table; `offset 0` has it look for each document by itself.
 _LIKE_STAGED: LiteralString = """
     select i.document_id, o.id, o.document_id as other, o.state
-    from incoming as i join billing.staged_invoices as o
-        on o.source = %(source)s and o.kind = i.kind
-           and billing.without_blanks(o.number) = billing.without_blanks(i.number)
-    where o.number <> billing.without_blanks(o.number) and o.number <> i.number
+    from incoming as i cross join lateral (
+        select s.id, s.document_id, s.state from billing.staged_invoices as s
+        where s.source = %(source)s and s.kind = i.kind
+          and billing.without_blanks(s.number) = billing.without_blanks(i.number)
+          and s.number <> billing.without_blanks(s.number) and s.number <> i.number offset 0) as o
     union all
     select i.document_id, o.id, o.document_id, o.state
-    from incoming as i join billing.staged_invoices as o
-        on o.source = %(source)s and o.kind = i.kind and o.number = billing.without_blanks(i.number)
+    from incoming as i cross join lateral (
+        select s.id, s.document_id, s.state from billing.staged_invoices as s
+        where s.source = %(source)s and s.kind = i.kind and s.number = billing.without_blanks(i.number) offset 0) as o
     where i.number <> billing.without_blanks(i.number)"""
 
 
@@ -121,43 +125,45 @@ def polled(connection: Connection, source: str, judged_under: bytes, drift_days:
     while we read is then not met a second time. What was judged under another mapping or other rules must be read.
     """
     changeable: LiteralString = """
-        select id, document_id, content_hash, false as posted, false as drifted,
-               case when judged_under = %(judged_under)s then source_digest end as source_digest
+        select document_id, content_hash, false as posted, false as drifted,
+               case when judged_under = %(judged_under)s then source_digest end as source_digest, id, null as posted_at
         from billing.staged_invoices
         where source = %(source)s and id > %(after)s and state = any(%(states)s)
           and state in ('open', 'held', 'excluded', 'ready', 'batched', 'rejected')
         order by id limit %(chunk)s"""
     # The source still has them, and may take the void back.
     voided: LiteralString = """
-        select id, document_id, content_hash, false as posted, false as drifted,
-               case when judged_under = %(judged_under)s then source_digest end as source_digest
+        select document_id, content_hash, false as posted, false as drifted,
+               case when judged_under = %(judged_under)s then source_digest end as source_digest, id, null as posted_at
         from billing.staged_invoices
         where source = %(source)s and id > %(after)s and state = 'gone' and status = 'void'
         order by id limit %(chunk)s"""
     # In the order of the posting: in that of the ids, all that was ever posted would be passed by on the way.
     posted: LiteralString = """
-        select id, posted_at, document_id, content_hash, true as posted, drift is not null as drifted,
-               case when drift is null then source_digest end as source_digest
+        select document_id, content_hash, true as posted, drift is not null as drifted,
+               case when drift is null then source_digest end as source_digest, id, posted_at
         from billing.staged_invoices
         where source = %(source)s and state = 'posted'
           and (posted_at, id) > (greatest(%(posted_after)s, now() - make_interval(days => %(days)s)), %(after)s)
         order by posted_at, id limit %(chunk)s"""
     # NetSuite has them: what changes at the source is drift.
     differs: LiteralString = """
-        select id, document_id, content_hash, true as posted, drift is not null as drifted,
-               case when drift is null then source_digest end as source_digest
+        select document_id, content_hash, true as posted, drift is not null as drifted,
+               case when drift is null then source_digest end as source_digest, id, null as posted_at
         from billing.staged_invoices
         where source = %(source)s and id > %(after)s and state = 'differs'
         order by id limit %(chunk)s"""
     gone: LiteralString = """
-        select id, document_id, content_hash, false as posted, false as drifted, null::bytea as source_digest
+        select document_id, content_hash, false as posted, false as drifted, null::bytea as source_digest, id,
+               null as posted_at
         from billing.staged_invoices
         where source = %(source)s and id > %(after)s and state = 'gone' and status <> 'void'
           and state_since > now() - make_interval(days => %(days)s)
         order by id limit %(chunk)s"""
+    cursor = connection.cursor(row_factory=tuple_row)  # every poll reads all of them
     for query in (posted, differs, changeable, voided, gone):
         after, posted_after = 0, None
-        while rows := connection.execute(
+        while rows := cursor.execute(
             query,
             {
                 "source": source,
@@ -169,20 +175,20 @@ def polled(connection: Connection, source: str, judged_under: bytes, drift_days:
                 "chunk": CHUNK,
             },
         ).fetchall():
-            after, posted_after = rows[-1]["id"], rows[-1].get("posted_at")
-            yield [Known(*(row[name] for name in Known._fields)) for row in rows]
+            *_, after, posted_after = rows[-1]
+            yield [Known._make(known) for *known, _, _ in rows]
 
 
 def unknown(connection: Connection, source: str, document_ids: Sequence[str], drift_days: int) -> list[str]:
     """Those of the ids that are not staged (or went longer ago than we poll, and are there again), in their order."""
-    rows = connection.execute(
+    rows = connection.cursor(row_factory=tuple_row).execute(
         """
         select document_id from billing.staged_invoices
         where source = %s and document_id = any(%s)
           and (state <> 'gone' or status = 'void' or state_since > now() - make_interval(days => %s))""",
         [source, list(document_ids), drift_days],
     )
-    staged = {row["document_id"] for row in rows}
+    staged = {document_id for (document_id,) in rows}
     return [document_id for document_id in document_ids if document_id not in staged]
 
 
@@ -237,10 +243,13 @@ def beside(connection: Connection, source: str, missing: Sequence[str]) -> Itera
           and not s.document_id = any(%(missing)s)
           and (s.external_id in (select external_id from incoming)
                or s.id in (select l.id from ({_LIKE_STAGED}) as l)
-               or exists (
-                   select from billing.staged_invoices as o
-                   where o.external_id = s.external_id and o.source <> s.source
-                     and o.state not in ('open', 'excluded', 'gone'))
+               -- asked for each document only where there is another source at all
+               or (exists (select from billing.staged_invoices as o where o.source < %(source)s)
+                   or exists (select from billing.staged_invoices as o where o.source > %(source)s))
+                  and exists (
+                      select from billing.staged_invoices as o
+                      where o.external_id = s.external_id and o.source <> s.source
+                        and o.state not in ('open', 'excluded', 'gone'))
                or (s.applications is not null and s.id in (
                    select c.id from billing.staged_invoices as c cross join jsonb_array_elements(c.applications) as a
                    where c.source = %(source)s and c.state in ('held', 'ready', 'batched', 'rejected')
