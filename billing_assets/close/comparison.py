@@ -269,7 +269,8 @@ def compare(
 
 
 def sums(connection: Connection) -> list[dict[str, Any]]:
-    """Documents and totals by branch, currency, kind, state, cause and reason; moved ones by where to."""
+    """Documents and totals by branch, currency, kind, state, cause, reason, and whether NetSuite has them; moved ones by
+    where to."""
     return connection.execute(
         """
         select coalesce(branch, '') as branch, coalesce(currency, '') as currency, coalesce(kind, '') as kind, state,
@@ -282,7 +283,7 @@ def sums(connection: Connection) -> list[dict[str, Any]]:
                count(*) filter (where in_netsuite) as netsuite_documents, sum(netsuite) as netsuite,
                sum(effect) as effect, count(*) as documents,
                sum(case when in_billing or moved_where is not null then billing + moved else netsuite end) as concerned
-        from month_documents group by 1, 2, 3, 4, 5, 6, 7 order by 1, 2, 3, 4, 5, 6, 7"""
+        from month_documents group by 1, 2, 3, 4, 5, 6, 7, in_netsuite order by 1, 2, 3, 4, 5, 6, 7, in_netsuite"""
     ).fetchall()
 
 

@@ -95,6 +95,15 @@ def test_a_cent_too_much_in_netsuite_is_what_differs(state_url: str) -> None:
     assert of(close, "posted") == (2, Decimal("0.02"))
 
 
+def test_of_two_that_differ_one_that_netsuite_has_no_more_is_not_posted(state_url: str) -> None:
+    """Each is where it belongs, however many have the same cause."""
+    there = SAME._replace(state=State.DIFFERS)
+    with connect(state_url) as connection:
+        close = compared(connection, [there, there._replace(in_netsuite=None)])
+    assert of(close, "not_posted") == of(close, "posted") == (1, Decimal("0.01"))
+    assert of(close, "differs") == NOTHING
+
+
 # The verdict
 
 
