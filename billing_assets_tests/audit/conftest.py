@@ -120,3 +120,10 @@ class Office:
 def office(bench: Bench, tmp_path: Path) -> Office:
     """An empty billing system with an empty queue."""
     return Office(bench, tmp_path)
+
+
+def queued(office: Office, *numbers: str) -> None:
+    """Open documents with these numbers, in the queue."""
+    for number in numbers:
+        insert_document(office.bench.source, number, status="open")
+    office.audit()
