@@ -17,7 +17,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from billing_assets.audit.findings import CODES
-from billing_assets.audit.workbook import Place, Unseen, WorkbookError, read_sheets
+from billing_assets.audit.workbook import Place, Sheet, Unseen, WorkbookError, read_sheets
 from billing_assets.domain.cells import FOR_PEOPLE, looks_like_formula, read_csv, write_csv
 
 DECISIONS = ("approve", "hold", "comment")
@@ -140,7 +140,8 @@ def read(path: Path) -> tuple[bytes, list[FileRow]]:
     content = path.read_bytes()
     rows = {".csv": _csv_rows, ".xlsx": _excel_rows}.get(path.suffix.lower())
     if rows is None:
-        raise FileError(f"{path}: the file's name must end in .xlsx or .csv.")
+        what = "Save the file as “Excel Workbook (*.xlsx)”."
+        raise FileError(f"{path}: the file's name must end in .xlsx or .csv. {what}")
     return hashlib.sha256(content).digest(), rows(path, content)
 
 
@@ -234,7 +235,8 @@ def _csv_rows(path: Path, content: bytes) -> list[FileRow]:
     except csv.Error as error:
         raise FileError(f"{path} cannot be read as CSV: {error}. Save it as .xlsx instead.") from None
     _must_have_titles(path, rows[0] if rows else [])
-    return [_within_titles(row, rows[row.row - 1], len(rows[0])) for row in _file_rows(rows, {}, {})]
+    found = _file_rows(Sheet(path.name, hidden=False, rows=rows, faults={}, merged={}, notes={}))
+    return [_within_titles(row, rows[row.row - 1], len(rows[0])) for row in found]
 
 
 def _within_titles(row: FileRow, cells: Sequence[str], width: int) -> FileRow:
@@ -254,7 +256,7 @@ def _excel_rows(path: Path, content: bytes) -> list[FileRow]:
             if any("decision" in _titles(cells) for cells in sheet.rows[:_TITLES_WITHIN]):
                 if "decision" not in _titles(sheet.rows[0]):
                     raise FileError(f"{path}, sheet {where}: the titles are not in its first row. {_OURS}")
-                ours.append((where, sheet.rows[0], _file_rows(sheet.rows, sheet.faults, sheet.merged)))
+                ours.append((where, sheet.rows[0], _file_rows(sheet)))
     except WorkbookError as error:
         raise FileError(f"{path}: {error}") from None
     filled_in = [one for one in ours if any(row.filled_in for row in one[2])]
@@ -280,18 +282,23 @@ def _must_have_titles(where: object, cells: Sequence[str]) -> None:
         raise FileError(f"{where}: its first row must have the column {', '.join(missing)} once. {_OURS}")
 
 
-def _file_rows(
-    rows: Sequence[Sequence[str]], faults: Mapping[Place, Unseen], merged: Mapping[Place, Unseen]
-) -> list[FileRow]:
+def _file_rows(sheet: Sheet) -> list[FileRow]:
     """The rows below the titles that have anything. A column that is missing counts as empty."""
-    titles = _titles(rows[0])
+    titles = _titles(sheet.rows[0])
     places = {name: titles.index(name.casefold()) for name in _NEEDED if name.casefold() in titles}
+    noted = {row: (sheet.rows[0][place], text) for (row, place), text in sheet.notes.items() if place < len(titles)}
     found = []
-    for number, cells in enumerate(rows[1:], start=1):
+    for number, cells in enumerate(sheet.rows[1:], start=1):
         values = {name: cells[place] for name, place in places.items() if place < len(cells)}
-        fault = _fault_in(number, places, _FILLED_IN, faults)
+        fault = _fault_in(number, places, _FILLED_IN, sheet.faults)
         if fault is None and any(values.get(name) for name in _FILLED_IN):
-            fault = _fault_in(number, places, _NEEDED, faults) or _fault_in(number, places, _WHICH, merged)
+            fault = _fault_in(number, places, _NEEDED, sheet.faults)
+            fault = fault or _fault_in(number, places, _WHICH, sheet.merged)
+        elif fault is None and number in noted:
+            title, text = noted[number]
+            fault = Fault(
+                title, text, "a note on a cell is not read. Write it under Comment, and a word under Decision."
+            )
         if fault or any(values.values()):
             reference, shown, decision, comment, seen = (values.get(name, "") for name in _NEEDED)
             found.append(FileRow(number + 1, reference, shown, decision, comment, seen, fault))

@@ -9,7 +9,8 @@ import posixpath
 import re
 import zlib
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from datetime import date, datetime
+from string import ascii_uppercase
 from typing import IO, Any, NamedTuple
 from xml.etree.ElementTree import Element, ParseError, iterparse, parse
 from zipfile import BadZipFile, ZipFile
@@ -41,7 +42,7 @@ class Sheet(NamedTuple):
     """A sheet as it is seen: `rows` from its first row and column on, texts in them without blanks around.
 
     `faults` are cells that cannot be read. `merged` are cells that are merged with those above them, with what is seen
-    beside their row: it is in `rows`, too.
+    beside their row: it is in `rows`, too. `notes` are what Excel calls notes or comments, which lie upon cells.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Sheet(NamedTuple):
     rows: list[list[str]]
     faults: dict[Place, Unseen]
     merged: dict[Place, Unseen]
+    notes: dict[Place, str]
 
 
 def read_sheets(content: bytes) -> Iterator[Sheet]:
@@ -70,8 +72,9 @@ def read_sheets(content: bytes) -> Iterator[Sheet]:
                 if one.typ == SheetTypeEnum.WorkSheet:
                     with parts.open(names[one.name]) as part:
                         faults = _unseen(part, recomputes=recomputes)
-                    sheet = book.get_sheet_by_name(one.name)
-                    yield _as_seen(sheet, faults, hidden=one.visible != SheetVisibleEnum.Visible)
+                    hidden = one.visible != SheetVisibleEnum.Visible
+                    rows, merged = _as_seen(book.get_sheet_by_name(one.name), faults)
+                    yield Sheet(one.name, hidden, rows, faults, merged, _notes(parts, names[one.name]))
     except _UNREADABLE as error:
         raise WorkbookError(
             f"it cannot be read as an Excel file ({type(error).__name__}). Open it in Excel and save it as “Excel "
@@ -103,7 +106,10 @@ def _sheet_parts(parts: ZipFile) -> tuple[bool, dict[str, str]]:
 def _targets(parts: ZipFile, part: str) -> dict[str, tuple[str, str]]:
     """The kind and the part of each relationship of a part, by its key; of the whole file for no part."""
     folder, name = posixpath.split(part)
-    with parts.open(posixpath.join(folder, "_rels", f"{name}.rels")) as file:
+    own = posixpath.join(folder, "_rels", f"{name}.rels")
+    if own not in parts.namelist():
+        return {}
+    with parts.open(own) as file:
         root = parse(file).getroot()  # noqa: S314  as there
     return {
         one.attrib["Id"]: (
@@ -140,6 +146,21 @@ def _unseen(part: IO[bytes], *, recomputes: bool) -> dict[Place, Unseen]:
     return faults
 
 
+def _notes(parts: ZipFile, sheet: str) -> dict[Place, str]:
+    notes: dict[Place, str] = {}
+    for kind, target in _targets(parts, sheet).values():
+        if kind != "comments":
+            continue
+        with parts.open(target) as part:
+            root = parse(part).getroot()  # noqa: S314  as there
+        for element in root.iter():
+            if _tag(element) == "comment":
+                place = element.attrib["ref"]
+                row = int(place.lstrip(ascii_uppercase)) - 1
+                notes[row, _column(place, 0)] = "".join(one.text or "" for one in element.iter() if _tag(one) == "t")
+    return notes
+
+
 def _column(reference: str | None, following: int) -> int:
     letters = re.match("[A-Z]+", reference or "")
     if not letters:
@@ -170,7 +191,8 @@ def _fault(cell: Element, *, recomputes: bool) -> tuple[Unseen | None, bool]:
     return None, value is not None
 
 
-def _as_seen(sheet: CalamineSheet, faults: dict[Place, Unseen], *, hidden: bool) -> Sheet:
+def _as_seen(sheet: CalamineSheet, faults: dict[Place, Unseen]) -> tuple[list[list[str]], dict[Place, Unseen]]:
+    """The rows of a sheet, and cells that are merged with those above them. Adds to `faults`."""
     left = [""] * sheet.start[1] if sheet.start else []
     rows = [left + [_text(cell) for cell in row] for row in sheet.iter_rows()]
     lowest = max((row for row, _ in faults), default=0)
@@ -194,7 +216,7 @@ def _as_seen(sheet: CalamineSheet, faults: dict[Place, Unseen], *, hidden: bool)
                     faults[here] = Unseen(seen, what)
                 elif seen and row > top:
                     merged[here] = Unseen(seen, f"merged with row {top + 1}. Unmerge the cells and fill in each row.")
-    return Sheet(sheet.name, hidden, rows, faults, merged)
+    return rows, merged
 
 
 def _text(cell: Any) -> str:
@@ -206,8 +228,6 @@ def _text(cell: Any) -> str:
             return str(cell).upper()
         case float() if cell.is_integer():
             return str(int(cell))
-        case datetime() if cell.time() == time():
-            return cell.date().isoformat()
         case datetime():
             return cell.isoformat(" ", "seconds")
         case date():

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from openpyxl import load_workbook
+from openpyxl.comments import Comment as Note
 from openpyxl.workbook import Workbook
 
 from billing_assets.audit.decisions import Imported
@@ -81,6 +82,7 @@ def test_a_merged_decision_counts_for_each_row_that_it_is_seen_beside(office: Of
         sheet.cell(2, place["Decision"]).value, sheet.cell(2, place["Comment"]).value = "hold", "wait"
         for title in ("Decision", "Comment"):  # further than the table, as people merge
             sheet.merge_cells(start_row=2, end_row=9, start_column=place[title], end_column=place[title])
+        sheet.cell(12, place["Findings"]).value = "seen on Monday"
 
     result = office.take(filled(office, fill))
     assert (held(result), result.problems) == (["1", "2", "3"], [])
@@ -193,6 +195,20 @@ def test_an_error_that_is_shown_is_not_an_empty_cell(office: Office) -> None:
     (problem,) = result.problems
     assert problem[:3] == (3, "Decision", "#REF!")
     assert "shows an error here. Write what it should be" in problem.message
+
+
+def test_a_note_beside_an_empty_row_is_named_not_passed_over(office: Office) -> None:
+    queued(office, "1", "2", "3")
+
+    def fill(sheet: Any, place: dict[str, int]) -> None:
+        hold_all(sheet, place)
+        sheet.cell(3, place["Decision"]).value = sheet.cell(3, place["Comment"]).value = None
+        sheet.cell(2, place["Total"]).comment = Note("too much", "Ann")
+        sheet.cell(3, place["Total"]).comment = Note("hold this one", "Ann")
+
+    result = office.take(filled(office, fill))
+    assert (len(result.taken), [one[:3] for one in result.problems]) == (2, [(3, "Total", "hold this one")])
+    assert "a note on a cell is not read. Write it under Comment" in said(result)[0]
 
 
 def copied(office: Office, copy: Callable[[Workbook, Any], None]) -> Path:
@@ -325,7 +341,7 @@ def test_rows_that_do_not_say_their_number_are_counted(office: Office) -> None:
         sheet.cell(3, place["Decision"]).value = "=C2"
 
     result = office.take(changed(filled(office, fill), lambda _, text: re.sub(r'<row r="\d+"', "<row", text)))
-    assert ([one.row for one in result.taken], [one[:2] for one in result.problems]) == ([2], [(3, "Decision")])
+    assert ([one.row for one in result.taken], [one[:3] for one in result.problems]) == ([2], [(3, "Decision", "=C2")])
 
 
 @pytest.mark.parametrize(
