@@ -10,13 +10,19 @@ FOR_PEOPLE = "utf-8-sig"
 """The encoding of every CSV that a person opens: a spreadsheet takes a file for UTF-8 only by this mark."""
 
 _SIGNS = "=+\\-@＝＋－＠﹦﹢﹣﹫"  # noqa: RUF001  a Japanese Excel takes the wide and the small ones for a formula, too
-_SEPARATORS = ",;|\t\r\n"  # which of them separates cells, the country of the reader says, not the file
-_FORMULA = re.compile(rf"""^(?=["'\s]*[{_SIGNS}]|[\t\r\n])|(?<=[{_SEPARATORS}])(?=["']*[{_SIGNS}])""")
+# Which sign separates cells, the country of the reader says, not the file. Commas are ours: no text is cut at them, and
+# "a, -b" is prose.
+_FORMULA = re.compile(
+    rf"""^(?=["'\s]*[{_SIGNS}]|[\t\r\n])|(?<=[;|\t\r\n])(?=["'\s]*[{_SIGNS}])|(?<=,)(?=["']*[{_SIGNS}])"""
+)
 
 _SPOILED = re.compile(r"[-+]?\d([.,]\d+)?E\+\d{2,3}|##+|#[^\W\d_]\S*[?!]|#N/[AV]", re.ASCII | re.IGNORECASE)
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"  # as spreadsheets in English read them
+_MONTH = (  # as spreadsheets in English read them
+    "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?"
+)
 _TAKEN_FOR_ANOTHER = re.compile(
-    rf"[-+]?[\d.,:/\\' -]*\d[\d.,:/\\' -]*(?:E[-+]?\d+)?%?|\d*[-/. ]?{_MONTH}[-/. ]?\d*", re.ASCII | re.IGNORECASE
+    rf"[-+]?[\d.,:/\\' -]*\d[\d.,:/\\' -]*(E[-+]?\d+)?%?|(?=.*\d)\d*[-/. ]?({_MONTH})[-/. ]?\d*",
+    re.ASCII | re.IGNORECASE,
 )
 _KEPT = re.compile(r"[1-9]\d{0,14}", re.ASCII)  # more digits than 15 are lost
 
