@@ -267,7 +267,10 @@ def _excel_rows(path: Path, content: bytes) -> list[FileRow]:
     said = [Counter(row[1:] for row in rows if row.filled_in) for *_, rows in filled_in]
     if any(one != said[0] for one in said):
         sheets = " and ".join(where for where, *_ in filled_in)
-        raise FileError(f"{path}: the sheets {sheets} differ in what is filled in. Delete all but the one that counts.")
+        raise FileError(
+            f"{path}: the sheets {sheets} differ in what is filled in. Delete all but the one that counts, or import "
+            "each from a file of its own."
+        )
     return (filled_in or ours)[0][2]
 
 

@@ -52,10 +52,9 @@ def read_csv(text: str, titles: Collection[str]) -> Iterator[tuple[int, list[str
     A first line `sep=;` is for spreadsheets, which do not show it. Else the separator is the one that finds most of
     `titles`. Raises csv.Error.
     """
-    first, _, rest = text.partition("\n")
-    said = re.fullmatch(r'"?sep=([^\w\s"]|\t)"?[,;|\t]*\r?', first, re.IGNORECASE)
+    said = re.match(r'"?sep=([^\w\s"]|\t)"?[,;|\t]*(\r\n|\r|\n|$)', text, re.IGNORECASE)
     if said:
-        text = rest
+        text = text[said.end() :]
     wanted = {title.casefold() for title in titles}
 
     def found(delimiter: str) -> int:
@@ -75,8 +74,8 @@ def spoiled(text: str) -> bool:
 
 def changed_by_spreadsheet(text: str, became: str) -> bool:
     """Whether a spreadsheet explains that a text became another: it took it for a number, a date or a time."""
-    if spoiled(became):
-        return True
+    if not became or spoiled(became):
+        return bool(became)
     if _KEPT.fullmatch(text):  # shown as 495,815 or 495815.00 at most
         digits = re.sub(r"[.,'\s]", "", became)
         return digits.startswith(text) and not digits[len(text) :].strip("0")

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from billing_assets.audit.decisions import Imported
 from billing_assets.audit.files import FileError
 from billing_assets_tests.audit.conftest import Office, queued
 from billing_assets_tests.builders import insert_document
+from billing_assets_tests.domain.test_cells import SIGNS, seen
 
 WHICH = ("Reference", "Number", "For the machine")
 
@@ -346,7 +347,7 @@ def test_rows_that_do_not_say_their_number_are_counted(office: Office) -> None:
 
 @pytest.mark.parametrize(
     ("separator", "first"),
-    [(";", "sep=;\r\n"), ("^", "sep=^\n"), ("\t", '"sep=;"\t\t\n'), ("|", ""), (";", ""), ("\t", "")],
+    [(";", "sep=;\r\n"), ("^", "sep=^\r"), ("\t", '"sep=;"\t\t\n'), ("|", ""), (";", ""), ("\t", "")],
 )
 def test_any_separator_and_the_line_that_names_it_are_understood(office: Office, separator: str, first: str) -> None:
     queued(office, "1", "2")
@@ -412,20 +413,13 @@ def test_a_number_of_another_document_in_the_file_is_sorting_not_a_spreadsheet(o
 HOSTILE = ["1;=1+2", "1\t=1+2", "=1+2", "＝1+2", "＠SUM(1)", "＋1", "－1", '1;"=1', "1|-1", "'=1", " =1"]  # noqa: RUF001
 
 
-def cells(text: str) -> Iterator[str]:
-    """Every cell of a CSV as readers with any separator see it."""
-    for delimiter in ",;\t|":
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-            yield from row
-
-
 @pytest.mark.parametrize("number", HOSTILE)
 def test_no_reader_of_the_csv_sees_a_formula_and_the_number_comes_back(office: Office, number: str) -> None:
     insert_document(office.bench.source, number, status="open", country=f"{number}\n=1")
     office.audit()
     path = office.export("queue.csv")
     text = path.read_text(encoding="utf-8-sig")
-    assert [cell for cell in cells(text) if cell.lstrip(' "').startswith(tuple("=+-@＝＋－＠"))] == []  # noqa: RUF001
+    assert [cell for cell in seen(text) if cell.lstrip(' "').startswith(tuple(SIGNS))] == []
     rows = list(csv.reader(io.StringIO(text, newline="")))
     rows[1][rows[0].index("Decision")], rows[1][rows[0].index("Comment")] = "hold", "wait"
     with path.open("w", encoding="utf-8-sig", newline="") as file:
