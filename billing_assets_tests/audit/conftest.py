@@ -127,3 +127,13 @@ def queued(office: Office, *numbers: str) -> None:
     for number in numbers:
         insert_document(office.bench.source, number, status="open")
     office.audit()
+
+
+def held(result: Imported) -> list[str]:
+    """The numbers of what an import holds."""
+    return sorted(str(one.subject.number) for one in result.taken if one.decision == "hold")
+
+
+def said(result: Imported) -> list[str]:
+    """What an import says of rows that are not taken."""
+    return [str(problem) for problem in result.problems]
