@@ -4,12 +4,14 @@ The sample's lookup tables give our customers the sandbox's internal ids, which 
 ladder of reminders has an example's name and bank account.
 """
 
-import filecmp
+import csv
 from collections.abc import Iterable
 from ipaddress import ip_address
+from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from billing_assets.domain.cells import read_csv
 from billing_assets.settings import Settings, SettingsError, variable
 from billing_assets.shipped import shipped
 
@@ -47,8 +49,15 @@ def refuse_sample_tables(settings: Settings, tables: Iterable[Path]) -> None:
             )
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.stat().st_size == other.stat().st_size and filecmp.cmp(one, other, shallow=False)
+def _same(ours: Path, other: Path) -> bool:
+    """Whether a table has our rows, however a spreadsheet saved them."""
+    with ours.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    try:
+        found = (cells for _, cells in read_csv(other.read_bytes().decode("utf-8-sig"), rows[0]) if cells)
+        return all(one == two for one, two in zip_longest(rows, found))
+    except (UnicodeDecodeError, csv.Error):
+        return False
 
 
 def refuse_sample_late_fees(settings: Settings, *, same: bool) -> None:

@@ -52,6 +52,14 @@ def test_a_copy_is_refused_as_long_as_one_table_of_it_was_not_edited(tmp_path: P
     assert runtime(config / "mapping.yaml").mapping.file.body, "all of it is somebody's own now"
 
 
+def test_a_copy_that_a_spreadsheet_saved_was_not_edited(tmp_path: Path) -> None:
+    config = shutil.copytree(shipped("config/mapping.yaml").parent, tmp_path / "config")
+    for table in (config / "sample").glob("*.csv"):
+        table.write_text(table.read_text(encoding="utf-8").replace(",", ";"), encoding="utf-8-sig", newline="\r\n")
+    with pytest.raises(OnlyForTheSampleError):
+        _ = runtime(config / "mapping.yaml").mapping
+
+
 @pytest.mark.parametrize("env", ["qa", "prod"])
 def test_no_environment_but_dev_names_a_file_of_the_sample(env: str, monkeypatch: pytest.MonkeyPatch) -> None:
     text = shipped(f"config/{env}.yaml").read_text(encoding="utf-8")

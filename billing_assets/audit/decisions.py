@@ -12,6 +12,7 @@ from billing_assets.audit import decision_store as store
 from billing_assets.audit import files
 from billing_assets.audit.decision_store import Subject
 from billing_assets.audit.files import DECISIONS, FileRow
+from billing_assets.domain.cells import changed_by_spreadsheet, csv_cell
 from billing_assets.domain.documents import State
 from billing_assets.domain.rules import Finding, finding
 from billing_assets.staging import holds
@@ -33,7 +34,8 @@ class Problem(NamedTuple):
     message: str
 
     def __str__(self) -> str:
-        shown = self.value if len(self.value) <= 60 else f"{self.value[:59]}…"
+        value = "".join(char if char.isprintable() else " " for char in self.value)
+        shown = value if len(value) <= 60 else f"{value[:59]}…"
         return f"row {self.row}, column {self.column}, “{shown}”: {self.message}"
 
 
@@ -69,13 +71,16 @@ def check(
     problems: list[Problem] = []
     unchanged = 0
     seen: dict[str, int] = {}
+    numbers = {(subject.number or "").strip() for subject in subjects.values()}
     for row in rows:
-        if not row.decision and not row.comment:
+        if not row.filled_in:
             continue
         if row.row in taken_before:
             seen[row.reference] = row.row
             unchanged += 1
-        elif problem := _problem(row, subjects.get(row.reference), seen):
+        elif row.fault:
+            problems.append(Problem(row.row, *row.fault))
+        elif problem := _problem(row, subjects.get(row.reference), numbers, seen):
             problems.append(problem)
         else:
             subject, decision = subjects[row.reference], row.decision.casefold()
@@ -89,17 +94,15 @@ def check(
     return decisions, unchanged, problems
 
 
-def _problem(row: FileRow, subject: Subject | None, seen: Mapping[str, int]) -> Problem | None:
+def _problem(row: FileRow, subject: Subject | None, numbers: Container[str], seen: Mapping[str, int]) -> Problem | None:
     decision = row.decision.casefold()
     if subject is None:
         what = (
             "no document or contract in the queue has this reference. Take the row from a new `billing audit export`."
         )
         return Problem(row.row, "Reference", row.reference, what)
-    if row.number.lstrip("0") != (subject.number or "").strip().lstrip("0"):  # a spreadsheet makes 7 of 007
-        known = subject.number or "(none)"
-        what = f"the reference {row.reference} is of number {known}. Undo the sorting of single columns."
-        return Problem(row.row, "Number", row.number, what)
+    if other := _other_number(row, subject, numbers):
+        return Problem(row.row, "Number", row.number, other)
     if row.reference in seen:
         what = f"decided in row {seen[row.reference]} already. Leave one of the two rows."
         return Problem(row.row, "Reference", row.reference, what)
@@ -117,6 +120,26 @@ def _problem(row: FileRow, subject: Subject | None, seen: Mapping[str, int]) -> 
     if decision == "hold":
         return _not_to_be_held(row, subject)
     return None
+
+
+def _other_number(row: FileRow, subject: Subject, numbers: Container[str]) -> str | None:
+    """What is wrong where the number is not that of the reference. A spreadsheet that made 7 of 007 is forgiven.
+
+    `numbers` are those of all the file's documents: another's number was sorted here.
+    """
+    exported = subject.number or ""
+    known = " ".join(exported.split())
+    shown = " ".join(row.number.split())
+    if shown in {known, " ".join(csv_cell(exported).split())}:
+        return None
+    if shown not in numbers and shown.lstrip("0") == known.lstrip("0"):
+        return None
+    if changed_by_spreadsheet(known, shown) and (shown not in numbers or known.startswith("0")):
+        return (
+            f"the reference {row.reference} is of number {known}, which a spreadsheet took for a number or a date and "
+            "changed. Fill in the .xlsx of a new `billing audit export`: it keeps numbers as they are."
+        )
+    return f"the reference {row.reference} is of number {known or '(none)'}. Undo the sorting of single columns."
 
 
 def _stale(row: FileRow, subject: Subject) -> Problem | None:
@@ -168,7 +191,8 @@ def import_decisions(
     digest, rows = files.read(path)
     with connection.transaction():
         store.serialise(connection, source)
-        subjects = store.subjects(connection, source, [row.reference for row in rows])
+        references = [row.reference for row in rows if "\0" not in row.reference]  # PostgreSQL takes no such text
+        subjects = store.subjects(connection, source, references)
         before = store.rows_taken(connection, digest)
         decisions, unchanged, problems = check(rows, subjects, before, by)
         if strict and problems:

@@ -5,23 +5,20 @@ A cell is text, a number or a date, never a formula: a text that a spreadsheet w
 
 import csv
 import hashlib
-import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any, NamedTuple
-from zipfile import BadZipFile
 
 import xlsxwriter
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from billing_assets.audit.findings import CODES
-from billing_assets.domain.cells import FORMULA, csv_cell
+from billing_assets.audit.workbook import Place, Sheet, Unseen, WorkbookError, read_sheets
+from billing_assets.domain.cells import FOR_PEOPLE, looks_like_formula, read_csv, write_csv
 
 DECISIONS = ("approve", "hold", "comment")
 """What an auditor may decide."""
@@ -36,8 +33,16 @@ class FileError(Exception):
     """A file cannot be taken for an auditor's; the message says what to do."""
 
 
+class Fault(NamedTuple):
+    """Why a row that was filled in cannot be read: where it is, what is in it, and what to do."""
+
+    column: str
+    value: str
+    message: str
+
+
 class FileRow(NamedTuple):
-    """A row as it stands in the file, counted as a spreadsheet counts it; texts without blanks around them."""
+    """A row as a person sees it, counted as a spreadsheet counts it; texts without blanks around them."""
 
     row: int
     reference: str
@@ -45,6 +50,12 @@ class FileRow(NamedTuple):
     decision: str
     comment: str
     seen: str
+    fault: Fault | None = None
+
+    @property
+    def filled_in(self) -> bool:
+        """Whether a person wrote anything in it."""
+        return bool(self.decision or self.comment or self.fault)
 
 
 class Seen(NamedTuple):
@@ -104,6 +115,10 @@ _COLUMNS = (
     _Column("For the machine", 18, lambda e: str(Seen(e["last_decision"] or 0, e["content"]))),
 )
 _NEEDED = ("Reference", "Number", "Decision", "Comment", "For the machine")
+_FILLED_IN = ("Decision", "Comment")
+_WHICH = ("Reference", "Number", "For the machine")
+_OURS = "Use a file of `billing audit export`."
+_TITLES_WITHIN = 20  # rows; titles further down are none
 _TITLES = [column.title for column in _COLUMNS]
 
 
@@ -121,23 +136,23 @@ def export(path: Path, entries: Iterable[Mapping[str, Any]]) -> int:
 def read(path: Path) -> tuple[bytes, list[FileRow]]:
     """The SHA-256 of a file and its rows. Raises FileError for one that is none of ours, OSError if it is not there."""
     if path.stat().st_size > _LARGEST_FILE:
-        raise FileError(f"{path} has more than {_LARGEST_FILE // 2**20} MB. Export it anew and fill in that one.")
+        raise FileError(f"{path} has more than {_LARGEST_FILE // 2**20} MB. Export it again and fill in that one.")
     content = path.read_bytes()
     rows = {".csv": _csv_rows, ".xlsx": _excel_rows}.get(path.suffix.lower())
     if rows is None:
-        raise FileError(f"{path}: the file's name must end in .xlsx or .csv.")
-    return hashlib.sha256(content).digest(), list(_file_rows(path, rows(path, content)))
+        what = "Save the file as “Excel Workbook (*.xlsx)”."
+        raise FileError(f"{path}: the file's name must end in .xlsx or .csv. {what}")
+    return hashlib.sha256(content).digest(), rows(path, content)
 
 
 def _write_csv(path: Path, entries: Iterable[Mapping[str, Any]]) -> int:
-    count = 0
-    with path.open("w", encoding="utf-8-sig", newline="") as file:  # Excel takes UTF-8 by the mark only
-        writer = csv.writer(file)
-        writer.writerow(_TITLES)
+    def rows() -> Iterator[Sequence[Any]]:
+        yield _TITLES
         for entry in entries:
-            writer.writerow([csv_cell(column.value(entry)) for column in _COLUMNS])
-            count += 1
-    return count
+            yield [column.value(entry) for column in _COLUMNS]
+
+    with path.open("w", encoding=FOR_PEOPLE, newline="") as file:
+        return write_csv(file, rows()) - 1
 
 
 def _write_excel(path: Path, entries: Iterable[Mapping[str, Any]]) -> int:
@@ -176,7 +191,7 @@ def _style(book: xlsxwriter.Workbook, style: str, **more: Any) -> Format:
 def _write_cell(sheet: Worksheet, row: int, place: int, value: Any, style: Format, quoted: Format) -> None:
     if isinstance(value, str):
         if value:  # with the quote it becomes no formula when somebody edits it
-            sheet.write_string(row, place, value[:_LONGEST_CELL], quoted if value.startswith(FORMULA) else style)
+            sheet.write_string(row, place, value[:_LONGEST_CELL], quoted if looks_like_formula(value) else style)
     elif isinstance(value, date):
         sheet.write_datetime(row, place, value, style)
     elif value is not None:
@@ -210,53 +225,91 @@ def _write_help(book: xlsxwriter.Workbook) -> None:
         sheet.write_string(row, 1, f"{said.meaning} {said.remedy}")
 
 
-def _csv_rows(path: Path, content: bytes) -> Iterator[list[Any]]:
+def _csv_rows(path: Path, content: bytes) -> list[FileRow]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise FileError(f"{path} is not in UTF-8. Save it as “CSV UTF-8”, or as .xlsx.") from None
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)  # Excel writes what the country separates lists by
     try:
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        rows = [[cell.strip() for cell in cells] for _, cells in read_csv(text, _NEEDED)]
     except csv.Error as error:
         raise FileError(f"{path} cannot be read as CSV: {error}. Save it as .xlsx instead.") from None
+    _must_have_titles(path, rows[0] if rows else [])
+    found = _file_rows(Sheet(path.name, hidden=False, rows=rows, faults={}, merged={}, notes={}))
+    return [_within_titles(row, rows[row.row - 1], len(rows[0])) for row in found]
 
 
-def _excel_rows(path: Path, content: bytes) -> Iterator[list[Any]]:
+def _within_titles(row: FileRow, cells: Sequence[str], width: int) -> FileRow:
+    beyond = [cell for cell in cells[width:] if cell]
+    if not row.filled_in or not beyond:
+        return row
+    what = "it is beyond the last title. Put a text that has a separator in it in quotes, or fill in the .xlsx."
+    return row._replace(fault=Fault(str(width + 1), beyond[0], what))
+
+
+def _excel_rows(path: Path, content: bytes) -> list[FileRow]:
+    """The rows of the sheet that was filled in: it may be a copy of the one that was exported."""
+    ours = []
     try:
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheet: Any = book[_SHEET] if _SHEET in book.sheetnames else book.worksheets[0]
-        for row in sheet.iter_rows(values_only=True):
-            yield list(row)
-    except (BadZipFile, InvalidFileException, KeyError, IndexError, ValueError, SyntaxError) as error:
-        raise FileError(f"{path} cannot be read as an Excel file ({type(error).__name__}). Save it anew.") from None
+        for sheet in read_sheets(content):
+            where = f"“{sheet.name}” (hidden)" if sheet.hidden else f"“{sheet.name}”"
+            if any("decision" in _titles(cells) for cells in sheet.rows[:_TITLES_WITHIN]):
+                if "decision" not in _titles(sheet.rows[0]):
+                    raise FileError(f"{path}, sheet {where}: the titles are not in its first row. {_OURS}")
+                ours.append((where, sheet.rows[0], _file_rows(sheet)))
+    except WorkbookError as error:
+        raise FileError(f"{path}: {error}") from None
+    filled_in = [one for one in ours if any(row.filled_in for row in one[2])]
+    for where, titles, _ in filled_in or ours[:1]:
+        _must_have_titles(f"{path}, sheet {where}", titles)
+    if not ours:
+        _must_have_titles(path, [])
+    said = [Counter(row[1:] for row in rows if row.filled_in) for *_, rows in filled_in]
+    if any(one != said[0] for one in said):
+        sheets = " and ".join(where for where, *_ in filled_in)
+        raise FileError(
+            f"{path}: the sheets {sheets} differ in what is filled in. Delete all but the one that counts, or import "
+            "each from a file of its own."
+        )
+    return (filled_in or ours)[0][2]
 
 
-def _file_rows(path: Path, rows: Iterator[list[Any]]) -> Iterator[FileRow]:
-    titles = [_text(cell).casefold() for cell in next(rows, [])]
+def _titles(cells: Sequence[str]) -> list[str]:
+    return [cell.casefold() for cell in cells]
+
+
+def _must_have_titles(where: object, cells: Sequence[str]) -> None:
+    titles = _titles(cells)
     missing = [name for name in _NEEDED if titles.count(name.casefold()) != 1]
     if missing:
-        raise FileError(
-            f"{path}: its first row must have the column {', '.join(missing)} once. "
-            "Use a file of `billing audit export`."
-        )
-    places = [titles.index(name.casefold()) for name in _NEEDED]
-    for number, cells in enumerate(rows, start=2):
-        values = [_text(cells[place]) if place < len(cells) else "" for place in places]
-        if any(values):
-            yield FileRow(number, *values)
+        raise FileError(f"{where}: its first row must have the column {', '.join(missing)} once. {_OURS}")
 
 
-def _text(cell: Any) -> str:
-    """A cell as text, as it was before a spreadsheet made a number of it."""
-    if cell is None:
-        return ""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    if isinstance(cell, datetime | date):
-        return cell.isoformat()[:10]
-    if isinstance(cell, Decimal | int | float):
-        return str(cell)
-    text = re.sub(r"^'(?=[=+\-@\t\r])", "", str(cell))  # as `csv_cell` wrote it
-    return text.strip()
+def _file_rows(sheet: Sheet) -> list[FileRow]:
+    """The rows below the titles that have anything. A column that is missing counts as empty."""
+    titles = _titles(sheet.rows[0])
+    places = {name: titles.index(name.casefold()) for name in _NEEDED if name.casefold() in titles}
+    noted = {row: (sheet.rows[0][place], text) for (row, place), text in sheet.notes.items() if place < len(titles)}
+    found = []
+    for number, cells in enumerate(sheet.rows[1:], start=1):
+        values = {name: cells[place] for name, place in places.items() if place < len(cells)}
+        fault = _fault_in(number, places, _FILLED_IN, sheet.faults)
+        if fault is None and any(values.get(name) for name in _FILLED_IN):
+            fault = _fault_in(number, places, _NEEDED, sheet.faults)
+            fault = fault or _fault_in(number, places, _WHICH, sheet.merged)
+        elif fault is None and number in noted:
+            title, text = noted[number]
+            fault = Fault(
+                title, text, "a note on a cell is not read. Write it under Comment, and a word under Decision."
+            )
+        if fault or any(values.values()):
+            reference, shown, decision, comment, seen = (values.get(name, "") for name in _NEEDED)
+            found.append(FileRow(number + 1, reference, shown, decision, comment, seen, fault))
+    return found
+
+
+def _fault_in(
+    row: int, places: Mapping[str, int], columns: Sequence[str], faults: Mapping[Place, Unseen]
+) -> Fault | None:
+    found = ((name, faults.get((row, places[name]))) for name in columns if name in places)
+    return next((Fault(name, *fault) for name, fault in found if fault), None)

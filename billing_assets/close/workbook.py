@@ -14,6 +14,7 @@ from billing_assets.close.causes import CAUSES, Sort
 from billing_assets.close.differences import Difference
 from billing_assets.close.reconciliation import MonthClose, Row, StateRow, Step
 from billing_assets.close.sums import Sum, add
+from billing_assets.domain.cells import looks_like_formula
 from billing_assets.domain.money import amount
 
 _SIDES = ("billing", "moved", "staged", "netsuite")
@@ -104,6 +105,7 @@ class _Book:
         self._moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         self._title = book.add_format({"bold": True, "font_size": 14})
         self._strong = book.add_format({"bold": True})
+        self._quoted = book.add_format({"quote_prefix": True})
 
     def sheet(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """A sheet that is one table: its head stays in view, and every column can be filtered."""
@@ -155,7 +157,8 @@ class _Book:
             case int():
                 sheet.write_number(row, column, value)
             case _:
-                sheet.write_string(row, column, str(value))
+                text = str(value)  # with the quote it becomes no formula when somebody edits it
+                sheet.write_string(row, column, text, self._quoted if looks_like_formula(text) else None)
 
     def _money_format(self, value: Decimal) -> Format:
         """Two decimals, more where the amount has more: nothing may look rounded that is not."""

@@ -1,10 +1,10 @@
 """`billing receivables`, `aging`, `late-fees …` and `load-payments`: what customers owe."""
 
-import csv
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +16,7 @@ from rich.table import Table
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.commands.words import one_of, said
-from billing_assets.domain.cells import csv_cell
+from billing_assets.domain.cells import FOR_PEOPLE, write_csv
 from billing_assets.domain.money import amount
 from billing_assets.operations import sample
 from billing_assets.operations.status import simple_table
@@ -194,14 +194,8 @@ def _cells(one: Aged) -> list[str]:
 
 
 def _write_csv(path: Path, aged: Iterator[Aged]) -> int:
-    rows = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(Aged._fields)
-        for one in aged:
-            writer.writerow(map(csv_cell, one))
-            rows += 1
-    return rows
+    with path.open("w", encoding=FOR_PEOPLE, newline="") as file:
+        return write_csv(file, chain([Aged._fields], aged)) - 1
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from billing_assets.domain.cells import read_csv, spoiled
 from billing_assets.domain.documents import Document, Kind, Line
 from billing_assets.domain.external_id import is_external_id
 
@@ -202,23 +203,29 @@ class _TableError(Exception):
 def _read_table(file: Path, table: TableFile) -> Table:
     rows: Table = {}
     try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            reader = csv.DictReader(text, strict=True)
-            columns = list(reader.fieldnames or ())
-            if table.key not in columns:
-                raise _TableError(f"key: {file} has no column {table.key!r}.")
-            for row in reader:
-                where = f"file: {file}, line {reader.line_num}"
-                values = [row.get(column) for column in columns]
-                if None in row or None in values:
-                    raise _TableError(f"{where}: it has not as many values as the header has columns ({len(columns)}).")
-                cells = {column: (value or "").strip() for column, value in zip(columns, values, strict=True)}
-                key = table_key(cells[table.key], ignore_case=table.ignore_case)
-                if not key:
-                    raise _TableError(f"{where}: {table.key!r} is empty.")
-                if key in rows:
-                    raise _TableError(f"{where}: {cells[table.key]!r} stands twice.")
-                rows[key] = cells
+        lines = read_csv(file.read_bytes().decode("utf-8-sig"), [table.key])  # a spreadsheet separates by ; in Germany
+        _, columns = next(lines, (0, []))
+        if table.key not in columns:
+            raise _TableError(f"key: {file} has no column {table.key!r}.")
+        for line, values in lines:
+            if not values:
+                continue
+            where = f"file: {file}, line {line}"
+            if len(values) != len(columns):
+                raise _TableError(f"{where}: it has not as many values as the header has columns ({len(columns)}).")
+            cells = {column: value.strip() for column, value in zip(columns, values, strict=True)}
+            for column, value in cells.items():
+                if spoiled(value):
+                    raise _TableError(
+                        f"{where}: {value!r} under {column!r} is what a spreadsheet made of another text. Write what "
+                        "it should be, with a text editor or in a column of texts."
+                    )
+            key = table_key(cells[table.key], ignore_case=table.ignore_case)
+            if not key:
+                raise _TableError(f"{where}: {table.key!r} is empty.")
+            if key in rows:
+                raise _TableError(f"{where}: {cells[table.key]!r} stands twice.")
+            rows[key] = cells
     except OSError as error:
         raise _TableError(f"file: {file} cannot be read ({error.strerror}).") from None
     except (csv.Error, UnicodeDecodeError) as error:

@@ -1,12 +1,13 @@
 """Late fees as proposals: worked out from the balances, decided by a person, exported as charges, not posted."""
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import NamedTuple
 
+from billing_assets.domain.cells import write_csv
 from billing_assets.receivables import fee_store, store
 from billing_assets.receivables.fee_store import Candidate, Delinquent, LateFee
 from billing_assets.receivables.late_fee_rules import (
@@ -92,16 +93,18 @@ def decline(connection: Connection, numbers: Sequence[str], by: str, why: str) -
 
 
 def as_charges(fees: Sequence[LateFee], rules: LateFeeRules) -> str:
-    """Approved fees as CSV for the billing system; `reference` is the same whenever a fee is exported again."""
+    """Approved fees as CSV for the billing system; `reference` is the same whenever a fee is exported again.
+
+    People open it, too, so no text in it is a formula.
+    """
     texts = {rule.name: rule.text or rule.name for rule in rules.rules}
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(EXPORT_COLUMNS)
-    for one in fees:
-        text = texts.get(one.rule, one.rule)
-        reference = f"LATE-FEE-{one.invoice}"
-        writer.writerow((reference, one.customer, one.branch, one.number, one.fee, one.currency, one.rule, text))
+    write_csv(out, chain([EXPORT_COLUMNS], (_charge(one, texts.get(one.rule, one.rule)) for one in fees)))
     return out.getvalue()
+
+
+def _charge(one: LateFee, text: str) -> tuple[object, ...]:
+    return f"LATE-FEE-{one.invoice}", one.customer, one.branch, one.number, one.fee, one.currency, one.rule, text
 
 
 def _moment(read_at: datetime | None) -> str:

@@ -120,3 +120,20 @@ class Office:
 def office(bench: Bench, tmp_path: Path) -> Office:
     """An empty billing system with an empty queue."""
     return Office(bench, tmp_path)
+
+
+def queued(office: Office, *numbers: str) -> None:
+    """Open documents with these numbers, in the queue."""
+    for number in numbers:
+        insert_document(office.bench.source, number, status="open")
+    office.audit()
+
+
+def held(result: Imported) -> list[str]:
+    """The numbers of what an import holds."""
+    return sorted(str(one.subject.number) for one in result.taken if one.decision == "hold")
+
+
+def said(result: Imported) -> list[str]:
+    """What an import says of rows that are not taken."""
+    return [str(problem) for problem in result.problems]

@@ -324,6 +324,9 @@ def test_a_fault_is_named_with_file_key_and_value(sections: dict[str, Any], word
         ("", ["no column 'code'"]),
         (b"code,id\n\xff,1\n", ["not a CSV file in UTF-8"]),
         ('code,id\n"A1,1\n', ["not a CSV file"]),
+        ("code,id\nA1,1\n1.20E+06,2\n", ["line 3", "'1.20E+06' under 'code'", "a spreadsheet made"]),
+        ("code,id\nA1,#REF!\n", ["line 2", "'#REF!' under 'id'"]),
+        ("sep=;\ncode;id\nA1;1\n;2\n", ["line 4", "'code' is empty"]),
     ],
 )
 def test_a_wrong_table_is_named_with_its_line(items: str | bytes, words: list[str], tmp_path: Path) -> None:
@@ -334,8 +337,11 @@ def test_a_wrong_table_is_named_with_its_line(items: str | bytes, words: list[st
     assert [word for word in words if word not in lines[0]] == []
 
 
-def test_a_table_as_a_spreadsheet_writes_it_is_understood(tmp_path: Path) -> None:
-    one = load_mapping(write(tmp_path, items=b"\xef\xbb\xbfcode,id\r\n47503j, 101 \r\n"))
+@pytest.mark.parametrize(
+    "items", ["code,id\r\n47503j, 101 \r\n", "code;id\n47503j;101\n", "sep=;\ncode;id\n47503j;101\n"]
+)
+def test_a_table_as_a_spreadsheet_writes_it_is_understood(items: str, tmp_path: Path) -> None:
+    one = load_mapping(write(tmp_path, items=items.encode("utf-8-sig")))
     assert exact(body_of(one, mapped()))["item"]["items"][0]["item"] == {"id": "101"}
 
 

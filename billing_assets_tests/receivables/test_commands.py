@@ -53,7 +53,8 @@ def test_a_clerk_s_way_from_payments_to_charges(billing: Command, system: System
     whole = tmp_path / "aging.csv"
     said = billing("aging", "--as-of", "2011-01-31", "--csv", str(whole))
     complete(said, 0, ["Receivables as of 2011-01-31", "USA GBP 0.00 0.00", "2 rows in"])
-    row, other = csv.DictReader(whole.open(encoding="utf-8"))
+    assert whole.read_bytes().startswith(b"\xef\xbb\xbf"), "a spreadsheet takes it for UTF-8"
+    row, other = csv.DictReader(whole.open(encoding="utf-8-sig"))
     assert other["branch"] == "'=1+1", "no formula in a spreadsheet"
     assert (row["customer"], row["branch"], row["current"], row["items"]) == ("12346", "USA", "0", "2")
 
@@ -66,8 +67,8 @@ def test_a_clerk_s_way_from_payments_to_charges(billing: Command, system: System
     charges = tmp_path / "charges.csv"
     complete(billing(fees, "export", "--csv", str(charges)), 0, ["1 charges in"])
     assert charges.read_text(encoding="utf-8") == (
-        "reference,customer,branch,invoice,amount,currency,rule,text\n"
-        f"LATE-FEE-INV-{NEVER},12346,USA,{NEVER},5.00,GBP,16 TAC §25.480,"
+        '"reference","customer","branch","invoice","amount","currency","rule","text"\n'
+        f'"LATE-FEE-INV-{NEVER}","12346","USA","{NEVER}",5.00,"GBP","16 TAC §25.480",'
         '"Late payment penalty (one-time, 5.0%)"\n'
     )
     complete(billing(fees, "export", "--csv", str(charges), "--again"), 0, ["1 charges in"])

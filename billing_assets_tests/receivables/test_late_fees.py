@@ -193,6 +193,8 @@ def test_approved_fees_are_exported_once_as_charges_and_again_under_the_same_ref
         "rule": "16 TAC §25.480",
         "text": "Late payment penalty (one-time, 5.0%)",
     }
+    hostile = [one._replace(customer="=1;+2", branch="＝A1") for one in first]  # noqa: RUF001
+    assert '"\'=1;\'+2","\'＝A1"' in as_charges(hostile, RULES), "no formula, whatever separates"  # noqa: RUF001
 
 
 def test_lines_that_never_bear_a_fee_are_taken_off_wherever_balances_come_from(rig: Rig) -> None:
