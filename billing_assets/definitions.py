@@ -6,13 +6,13 @@ from billing_assets.alerts.automation import tell_about_failed_checks, tell_abou
 from billing_assets.audit.assets import audit_assets
 from billing_assets.audit.automation import AUDIT_JOB, audit_schedule
 from billing_assets.batches.assets import locked_batches
-from billing_assets.batches.automation import POST_JOB, plan_batches_sensor, unlock, unlock_schedule
+from billing_assets.batches.automation import POST_JOB, plan_batches_sensor, requeue, unlock, unlock_schedule
 from billing_assets.billing_system.assets import billing_invoices, lines_have_a_header
 from billing_assets.close.assets import month_close_asset
 from billing_assets.close.automation import CLOSE_JOB, close_schedule, closing_jobs
 from billing_assets.logs import configure_logs
 from billing_assets.netsuite.assets import netsuite_invoices
-from billing_assets.netsuite.automation import preview_batch
+from billing_assets.netsuite.automation import preview_batch, preview_document
 from billing_assets.netsuite.checks import no_batch_left_behind
 from billing_assets.receivables.assets import aging, late_fees, open_receivables
 from billing_assets.receivables.automation import receivables_job, receivables_schedule
@@ -73,6 +73,8 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
             stage_job,
             post_job,
             preview_batch,
+            preview_document,
+            requeue,
             close_job,
             receivables_job,
             remind_job,

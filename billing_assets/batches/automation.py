@@ -1,13 +1,15 @@
-"""The planner's sensor, which is a reconciler, and the schedule that unlocks what got stuck."""
+"""The planner's sensor, which is a reconciler; the schedule that unlocks what got stuck, and the buttons beside it."""
 
 import time
 from collections.abc import Collection
 
 import dagster as dg
+from pydantic import Field
 
 from billing_assets.batches.partitions import batches, partition_of
 from billing_assets.batches.planning import plan, runs_wanted
-from billing_assets.batches.unlocking import unlock_stale
+from billing_assets.batches.unlocking import requeue_and_explain, unlock_stale
+from billing_assets.presentation import table
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
 from billing_assets.staging.assets import ASKED_BY
@@ -25,6 +27,8 @@ _ALIVE = [
 ]
 _AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
+_TOLD = 3
+"""Documents that a failed run's message names; its table names all."""
 _LOCKS_WITHIN_SECONDS = 60.0
 """A run that started longer ago has its batch by a live lease, waits for another that has, or is dead."""
 
@@ -123,6 +127,40 @@ def unlock_stale_locks(context: dg.OpExecutionContext, billing: dg.ResourceParam
 def unlock() -> None:
     """One step: unlock what got stuck."""
     unlock_stale_locks()
+
+
+class RequeueConfig(dg.Config):
+    """Which documents are sent to the backlog again."""
+
+    numbers: list[str] = Field(
+        default=[], description="Numbers of rejected documents, e.g. ['536365']. Without any: every rejected one."
+    )
+
+
+@dg.op(description="Sends rejected documents to the backlog again, after their cause was fixed.")
+def requeue_rejected(context: dg.OpExecutionContext, config: RequeueConfig, billing: dg.ResourceParam[Runtime]) -> None:
+    """Requeues the named documents, or every rejected one. Fails, naming them, while any stays as it is."""
+    with billing.state() as connection:
+        done = requeue_and_explain(connection, config.numbers, billing.settings.absence_counts_after_seconds)
+    refused = table(({"number": number, "why": why} for number, why in done.refused.items()), ["number", "why"])
+    metadata = {"documents_requeued": done.documents, "not_requeued": refused}
+    if done.refused:
+        told = " ".join(f"{number} {why}" for number, why in list(done.refused.items())[:_TOLD])
+        more = f" And {len(done.refused) - _TOLD} more." if len(done.refused) > _TOLD else ""
+        raise dg.Failure(
+            f"{done.documents} documents wait for a batch again. {told}{more}", metadata=metadata, allow_retries=False
+        )
+    context.add_output_metadata(metadata)
+    context.log.info(f"{done.documents} documents wait for a batch again.")
+
+
+@dg.job(
+    description="Send rejected documents to the backlog again, after their cause was fixed: those whose numbers the "
+    "config gives, or all."
+)
+def requeue() -> None:
+    """One step: requeue."""
+    requeue_rejected()
 
 
 unlock_schedule = dg.ScheduleDefinition(

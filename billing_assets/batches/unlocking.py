@@ -1,8 +1,11 @@
-"""Giving back what got stuck: stale locks by schedule or command, rejected documents by command."""
+"""Giving back what got stuck: stale locks by schedule or command, rejected documents by a person."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 
-from billing_assets.batches import store
+from billing_assets.batches import reports, store
 from billing_assets.state.database import Connection, settle_order
 
 log = structlog.get_logger(__name__)
@@ -39,6 +42,24 @@ def _give_back(
         state = store.settle(connection, partition_key, unknown_after_seconds)
     log.info("unlocked", batch=partition_key, documents=documents, state=state)
     return documents
+
+
+class Requeued(NamedTuple):
+    """What a requeue did: documents that wait for a batch again, and why others stay as they are, by number."""
+
+    documents: int
+    refused: dict[str, str]
+
+
+def requeue_and_explain(
+    connection: Connection, numbers: Sequence[str] | None, unknown_after_seconds: float
+) -> Requeued:
+    """Sends rejected documents (those with these numbers, or all) to the backlog again, and says which stay and why."""
+    asked = list(numbers) if numbers else None
+    before = reports.standing(connection, asked)
+    documents = requeue(connection, asked, unknown_after_seconds)
+    after = reports.standing(connection, asked)
+    return Requeued(documents, reports.why_not_requeued(asked or [one.number for one in after], before, after))
 
 
 def requeue(connection: Connection, numbers: list[str] | None, unknown_after_seconds: float) -> int:

@@ -3,7 +3,6 @@
 from difflib import get_close_matches
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.markup import escape
 
@@ -15,7 +14,7 @@ from billing_assets.domain.money import amount
 from billing_assets.domain.rules import RULES
 from billing_assets.netsuite import reports as netsuite_reports
 from billing_assets.netsuite.errors import explain
-from billing_assets.netsuite.preview import Preview, previews
+from billing_assets.netsuite.preview import previews
 from billing_assets.operations.status import simple_table
 from billing_assets.settings import SettingsError
 from billing_assets.staging import reports as staging_reports
@@ -61,14 +60,12 @@ def requeue(
     """Send rejected documents to the backlog again, after their cause was fixed; exits 1 if any of them stays."""
     with prepared_machine() as prepared, prepared.runtime.state() as connection:
         unknown_after = prepared.runtime.settings.absence_counts_after_seconds
-        before = reports.standing(connection, number)
-        count = unlocking.requeue(connection, number, unknown_after)
-        after = reports.standing(connection, number)
-    refused = reports.why_not_requeued(number or [one.number for one in after], before, after)
-    console.print(f"{count:,} documents wait for a batch again." if before or number else "Nothing is rejected.")
-    for one, why in refused.items():
+        done = unlocking.requeue_and_explain(connection, number, unknown_after)
+    nothing = not (done.documents or done.refused)
+    console.print("Nothing is rejected." if nothing else f"{done.documents:,} documents wait for a batch again.")
+    for one, why in done.refused.items():
         console.print(f"[red]{escape(one)} {escape(why)}[/red]")
-    if refused:
+    if done.refused:
         raise typer.Exit(1)
 
 
@@ -110,18 +107,9 @@ def preview(number: Annotated[str, typer.Option(help="The document's number.")])
     if not found:
         raise SettingsError(f"--number {number}: no such document is staged. Stage first, or check the number.")
     for one in found:
-        _print_preview(one)
+        for line in one.lines():
+            print(line)  # as it is, without markup
     raise typer.Exit(0 if all(one.goes for one in found) else 1)
-
-
-def _print_preview(one: Preview) -> None:
-    """The request as it is, without markup: comments begin with #."""
-    for line in one.comments:
-        print(f"# {line}")
-    if one.request is not None:
-        head, _, body = one.request.partition(b" {")
-        print(head.decode())
-        print(orjson.dumps(orjson.loads(b"{" + body), option=orjson.OPT_INDENT_2).decode())
 
 
 def _money(row: dict[str, Any]) -> str:

@@ -1,11 +1,14 @@
-"""The button that shows what a batch would send: an op of its own that cannot post, whatever its run config says."""
+"""The buttons that show what would be sent: ops of their own that cannot post, whatever their run config says."""
 
 from platform import node
 
 import dagster as dg
+from pydantic import Field
 
 from billing_assets.batches.partitions import batches
-from billing_assets.netsuite.dry_run import write_requests
+from billing_assets.netsuite.dry_run import write_preview, write_requests
+from billing_assets.netsuite.preview import previews
+from billing_assets.presentation import table
 from billing_assets.runtime import Runtime
 
 
@@ -22,3 +25,37 @@ def write_batch_requests(context: dg.OpExecutionContext, billing: dg.ResourcePar
 def preview_batch() -> None:
     """One step: write the requests."""
     write_batch_requests()
+
+
+class DocumentConfig(dg.Config):
+    """Which document is looked at."""
+
+    number: str = Field(description="The document's number, e.g. '536365'.")
+
+
+@dg.op(description="Says where a document is and what it would send, and sends nothing.")
+def show_document(context: dg.OpExecutionContext, config: DocumentConfig, billing: dg.ResourceParam[Runtime]) -> None:
+    """Shows the state of the documents with a number and why one would not go; the requests go to a file."""
+    with billing.state() as connection:
+        found = previews(connection, billing.mapping, config.number)
+    if not found:
+        raise dg.Failure(
+            f"No document {config.number} is staged. Stage first, or check the number.", allow_retries=False
+        )
+    path = write_preview(found, billing.settings.home / "dry_run")
+    context.add_output_metadata(
+        {
+            "would_go": all(one.goes for one in found),
+            "says": table(({"says": line} for one in found for line in one.comments), ["says"]),
+            "requests": f"{path} on {node()}",
+        }
+    )
+
+
+@dg.job(
+    description="Look at one document: its state, why it would not go, and the request that it would send, which is "
+    "written to a file. Sends nothing. Give the number in the config."
+)
+def preview_document() -> None:
+    """One step: show it."""
+    show_document()

@@ -1,11 +1,13 @@
 """The exact requests that a batch or a document would send, without sending them."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from billing_assets.domain.documents import Kind
 from billing_assets.netsuite import store
 from billing_assets.netsuite.applying import apply_now
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
+from billing_assets.netsuite.preview import Preview
 from billing_assets.netsuite.store import Posting
 from billing_assets.state.database import Connection
 
@@ -17,15 +19,28 @@ def write_requests(
 
     Returns the file, readable by its owner only because it names customers, and the number of lines.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{partition_key}.txt"
     postings = store.in_batch(connection, partition_key)
+    lines = (request_line(mapping, posting) + b"\n" for posting in postings)
+    return _written(folder, partition_key, lines), len(postings)
+
+
+def write_preview(found: Sequence[Preview], folder: Path) -> Path:
+    """Writes what `billing preview` prints of the documents with a number: comments begin with #, then each request.
+
+    Returns the file, readable by its owner only because it names customers.
+    """
+    lines = (line.encode() + b"\n" for one in found for line in one.lines())
+    return _written(folder, f"document-{min(one.document for one in found)}", lines)
+
+
+def _written(folder: Path, name: str, lines: Iterable[bytes]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / f"{name}.txt"
     path.touch(mode=0o600)
     path.chmod(0o600)  # it may be there already, and open
     with path.open("wb") as file:
-        for posting in postings:
-            file.write(request_line(mapping, posting) + b"\n")
-    return path, len(postings)
+        file.writelines(lines)
+    return path
 
 
 def request_line(mapping: NetSuiteMapping, posting: Posting) -> bytes:

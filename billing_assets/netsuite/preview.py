@@ -5,6 +5,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
+import orjson
+
 from billing_assets.domain.applications import shares
 from billing_assets.domain.documents import Document, Kind, SourceStatus, State
 from billing_assets.domain.money import amount
@@ -19,12 +21,21 @@ _GO = frozenset({State.READY, State.BATCHED, State.LOCKED, State.POSTING})
 
 
 class Preview(NamedTuple):
-    """A document as `billing preview` shows it. The first comment is its state. `request` is None where none can be
-    made; `goes`: it is on its way, and nothing is in it."""
+    """A document (its row) as `billing preview` shows it. The first comment is its state. `request` is None where none
+    can be made; `goes`: it is on its way, and nothing is in it."""
 
+    document: int
     comments: tuple[str, ...]
     request: bytes | None
     goes: bool
+
+    def lines(self) -> Iterator[str]:
+        """The comments, each with a # before it, and the request as it is."""
+        yield from (f"# {line}" for line in self.comments)
+        if self.request is not None:
+            head, _, body = self.request.partition(b" {")
+            yield head.decode()
+            yield orjson.dumps(orjson.loads(b"{" + body), option=orjson.OPT_INDENT_2).decode()
 
 
 def previews(connection: Connection, mapping: NetSuiteMapping, number: str) -> list[Preview]:
@@ -36,13 +47,15 @@ def previews(connection: Connection, mapping: NetSuiteMapping, number: str) -> l
 def _preview(mapping: NetSuiteMapping, one: Standing, posting: Posting | None) -> Preview:
     comments = [_state(one), *_reasons(one)]
     if one.kind not in RECORD_TYPES:
-        return Preview((*comments, f"Kind {one.kind} is never sent."), None, goes=False)
+        return Preview(one.id, (*comments, f"Kind {one.kind} is never sent."), None, goes=False)
     if posting is None:
-        return Preview((*comments, "No request can be made of it: a field cannot be read."), None, goes=False)
+        return Preview(one.id, (*comments, "No request can be made of it: a field cannot be read."), None, goes=False)
     if found := unfit(mapping, posting.document):
         faults = [f"{fault.code} {fault.path}: {fault.message}" for fault in found]
         news = [fault for fault in faults if fault not in comments]
-        return Preview((*comments, *news, "No request can be made of it as the mapping is now."), None, goes=False)
+        return Preview(
+            one.id, (*comments, *news, "No request can be made of it as the mapping is now."), None, goes=False
+        )
     settles = _settles(one, posting)
     if one.applied is not None:
         comments += [f"Applied to invoice {invoice}: {amount(value)}." for invoice, value in one.applied]
@@ -51,7 +64,7 @@ def _preview(mapping: NetSuiteMapping, one: Standing, posting: Posting | None) -
     goes = one.state in _GO and not one.waits_for and not (one.state == State.READY and one.closed)
     if not goes:
         comments.append("Nothing is sent of it now. The request, as the mapping is now:")
-    return Preview((*comments,), _request(mapping, posting, settles), goes)
+    return Preview(one.id, (*comments,), _request(mapping, posting, settles), goes)
 
 
 def unfit(mapping: NetSuiteMapping, document: Document) -> list[Finding]:

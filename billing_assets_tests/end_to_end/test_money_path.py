@@ -194,6 +194,49 @@ def test_a_dry_run_writes_the_requests_and_neither_sends_nor_materializes(system
     assert Decimal(str(sent["total"])) == Decimal("0.14")
 
 
+def said(result: dg.ExecuteInProcessResult, op: str) -> dict[str, Any]:
+    """What an op's output shows."""
+    (event,) = [event for event in result.events_for_node(op) if event.event_type_value == "STEP_OUTPUT"]
+    return {name: value.value for name, value in event.step_output_data.metadata.items()}
+
+
+def looked_at(system: System, number: str) -> dg.ExecuteInProcessResult:
+    return system.run("preview_document", config={"ops": {"show_document": {"config": {"number": number}}}})
+
+
+def requeued(system: System, *numbers: str) -> dg.ExecuteInProcessResult:
+    return system.run("requeue", config={"ops": {"requeue_rejected": {"config": {"numbers": [*numbers]}}}})
+
+
+def test_the_button_for_one_document_shows_what_billing_preview_prints_and_sends_nothing(system: System) -> None:
+    key, _ = red_batch(system)
+    posts = system.posts()
+    result = looked_at(system, "500002")
+    shown = said(result, "show_document")
+    assert shown["would_go"] is False
+    assert next(row.data["says"] for row in shown["says"].records).startswith(f"invoice 500002: rejected, batch {key}")
+    (file,) = (system.runtime.settings.home / "dry_run").iterdir()
+    assert str(file) in shown["requests"]
+    assert '"externalId": "INV-500002"' in file.read_text(encoding="utf-8")
+    assert file.stat().st_mode & 0o077 == 0, "it names customers"
+    assert system.posts() == posts
+    unknown = failure(looked_at(system, "999999"), "show_document").user_failure_data
+    assert "No document 999999 is staged." in unknown.description
+
+
+def test_the_button_requeues_what_was_rejected_and_names_what_stays(system: System) -> None:
+    key, _ = red_batch(system)
+    failed = failure(requeued(system, "500001", "500002"), "requeue_rejected").user_failure_data
+    assert "1 documents wait for a batch again. 500001 is not rejected: invoice posted." in failed.description
+    assert system.states()["500002"] == "ready"
+    (again,) = system.planned()
+    assert again != key
+    assert said(requeued(system), "requeue_rejected")["documents_requeued"] == 0
+    system.refuse()
+    assert system.post(again).success
+    assert set(system.states().values()) == {"posted"}
+
+
 def test_a_document_that_changes_before_its_batch_is_locked_is_posted_as_it_is_now(system: System) -> None:
     number = insert_document(system.source, "500001")
     key = planned_after_staging(system)
