@@ -1,10 +1,15 @@
 """Texts from outside, as they may be shown to people: nothing in them hides, or turns round what is beside it."""
 
+import hashlib
 import unicodedata
 from collections.abc import Iterable
+from urllib.parse import quote
 
 JOINERS = frozenset("\u200c\u200d\u200e\u200f\u061c")
 """Characters that draw nothing, and that the letters beside them need."""
+
+_LONGEST_FILE_NAME = 150
+"""Bytes; file systems take 255, and an ending is to follow."""
 
 _UNSEEN = frozenset({"BN", "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
@@ -27,3 +32,11 @@ def visible(text: str) -> str:
     if text.isprintable():  # it has none
         return text
     return "".join(code(char) if char != "\n" and is_control(char) else char for char in text)
+
+
+def file_name(text: str) -> str:
+    """A text as the beginning of a file's name: of characters that every system takes, another for every text."""
+    quoted = quote(text, safe="")
+    if len(quoted) <= _LONGEST_FILE_NAME:
+        return quoted
+    return f"{quoted[:_LONGEST_FILE_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

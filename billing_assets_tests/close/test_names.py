@@ -36,10 +36,10 @@ TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 def closed(
     *branches: str, total: str = "1234.50", currency: str = "GBP", differences: Sequence[Difference] = ()
 ) -> MonthClose:
-    """A month in which every branch has one posted invoice."""
+    """A month in which every branch has a sum in every column."""
     one = Sum(1, Decimal(total))
     rows = (
-        Row(branch, currency, "invoice", one, one, NOTHING, one, one, NOTHING, NOTHING, NOTHING, agrees=True)
+        Row(branch, currency, "invoice", one, one, NOTHING, one, one, one, NOTHING, NOTHING, agrees=True)
         for branch in sorted(branches)
     )
     steps = (Step(side, currency, len(branches), add([one] * len(branches)).total) for side in ("billing", "netsuite"))
@@ -107,6 +107,7 @@ def assert_all_can_be_read(document: bytes) -> None:
             assert min(one.left for one in drawn) > MARGIN - 1
             assert max(one.right for one in drawn) < page.get_width() - MARGIN + 1
             assert not [*covered(drawn)]
+            assert min(one.top - one.bottom for one in drawn if one.char.isdigit()) > 3  # points: none too small
 
 
 def looks(document: bytes, branch: str) -> bytes | None:
@@ -177,7 +178,7 @@ def test_a_long_name_covers_no_amount_and_stays_on_the_page(name: str) -> None:
     documents = [difference(name, f"NetSuite has {name} instead of 12.00.")]
     document = statement(closed(name, name[:-1] + "y", "Paris", differences=documents))
     assert_all_can_be_read(document)
-    assert text(document).count("1,234.50") == 3 * 3
+    assert text(document).count("1,234.50") == 3 * 4
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_a_large_amount_covers_no_other_and_is_complete(total: str) -> None:
     document = statement(closed(*branches, total=total, currency="VND", differences=[found]))
     assert_all_can_be_read(document)
     said = amount(total).replace(",", "")
-    assert re.sub(r"[\s,]", "", text(document)).count(said) == 2 * 3 + 2  # two branches; the cause, and the exception
+    assert re.sub(r"[\s,]", "", text(document)).count(said) == 2 * 4 + 2  # two branches; the cause, and the exception
 
 
 @pytest.mark.parametrize("turning", TURNING)
@@ -200,19 +201,19 @@ def test_a_name_turns_nothing_round(turning: str) -> None:
     assert not set(TURNING) & set(shown)
     assert f"a[U+{ord(turning):04X}]b GBP" in shown
     assert f"5[U+{ord(turning):04X}]1" in shown
-    assert "12.50 instead." in shown
+    assert shown.count(f"[U+{ord(turning):04X}]12.50 instead.") == 2  # as a reason, and as an exception
 
 
 def test_a_name_from_right_to_left_keeps_its_direction_to_itself() -> None:
     said = "NetSuite has חיפה 12.50 instead of 7."
-    with pages(statement(closed("חיפה 78", differences=[difference("1", said)]))) as found:
+    with pages(statement(closed("78 חיפה", differences=[difference("1", said)]))) as found:
         drawn = [one for one in glyphs(found[0]) if one.bottom < 400]  # the table of branches, and what follows it
     hebrew = [one for one in drawn if "\u0590" < one.char < "\u05ff"]
 
     branch = {one for one in drawn if abs(one.bottom - hebrew[0].bottom) < 4}
     name = [one for one in branch if one in hebrew]
-    assert max(one.right for one in branch if one.char == "8") < min(one.left for one in name) + 1
-    assert min(one.left for one in branch if one.char == "G") > max(one.right for one in name)
+    assert min(one.left for one in branch if one.char == "7") > max(one.right for one in name)  # it is read first
+    assert min(one.left for one in branch if one.char == "G") > max(one.right for one in branch if one.char == "8")
     sentence = {one for one in drawn if abs(one.bottom - hebrew[-1].bottom) < 4}
     behind = min(one.left for one in sentence if one.char == "5")
     assert behind > max(one.right for one in sentence if one in hebrew)
@@ -235,8 +236,14 @@ def test_names_that_look_alike_are_told_apart() -> None:
     shown = names(found, 80, empty="(none)", beside=["All"])
     assert len({" ".join(one.split()) for one in shown.values()} | {"All"}) == len(found) + 1
     assert shown[""] == "(none)"
+    for alike in ("London", "L\u043endon", "London\u00a0", " London", "e\u0301", "\u00e9", "All", "(none)"):
+        assert re.fullmatch(r".+ #[0-9a-f]{8}", shown[alike])
     document = text(statement(closed(*found)))
     assert all(" ".join(one.split()) in " ".join(document.split()) for one in shown.values() if len(one) < 80)
+
+
+def test_marks_that_would_grow_into_the_line_above_are_shown_by_their_numbers() -> None:
+    assert names(["Z" + 4 * "\u0301"], 80) == {"Z" + 4 * "\u0301": "Z[U+0301 0301 0301 0301]"}
 
 
 def test_the_row_beside_a_name_is_where_the_workbook_has_it_in_full() -> None:
