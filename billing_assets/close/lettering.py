@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 import typst
@@ -174,11 +174,12 @@ def _drawn(texts: Sequence[str]) -> list[tuple[bytes, ...] | None]:
     if not texts:
         return []
     content = orjson.dumps([_BOX, *texts]).decode()
-    pages: list[bytes] = typst.compile(_PROBE, format="svg", sys_inputs={"content": content}, font_paths=FONTS)
-    drawn = []
-    for page in pages:
-        outlines = dict(_OUTLINE.findall(page))
-        drawn.append(tuple(outlines.get(used, used) for used in _USED.findall(page)))
+    pages: Any = typst.compile(_PROBE, format="svg", sys_inputs={"content": content}, font_paths=FONTS)
+    drawn: list[tuple[bytes, ...]] = []
+    for page in pages:  # bytes of each; the stubs know of one page only
+        outlines: dict[bytes, bytes] = dict(_OUTLINE.findall(page))
+        glyphs: list[bytes] = _USED.findall(page)
+        drawn.append(tuple(outlines.get(glyph, glyph) for glyph in glyphs))
     boxes = {*drawn[0]}
     return [None if boxes.intersection(one) else one for one in drawn[1:]]
 

@@ -54,7 +54,9 @@ def _legible(close: MonthClose) -> tuple[MonthClose, dict[tuple[str, str], int],
     that are shown by another name than theirs; and whether anything is shown otherwise than it is."""
     differences, causes = close.differences, close.causes
     branches = names((row.branch for row in close.rows), _LONGEST_BRANCH, empty=_NONE, beside=[_ALL])
-    currencies = names({one.currency for one in (*close.rows, *close.steps, *differences, *causes)}, LONGEST_CURRENCY)
+    of_sums = [*(row.currency for row in close.rows), *(step.currency for step in close.steps)]
+    of_documents = [*(one.currency for one in differences), *(one.currency for one in causes)]
+    currencies = names(of_sums + of_documents, LONGEST_CURRENCY)
     numbers = names((one.number for one in differences), _LONGEST_NUMBER)
     said = sentences([*(one.what for one in differences), *(one.reason or "" for one in causes)], _LONGEST_SENTENCE)
     rows: dict[tuple[str, str], int] = {}
