@@ -1,5 +1,6 @@
 """The close as a statement of a few pages to be read and signed (PDF, set by Typst). The same data, the same bytes."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -26,6 +27,7 @@ _CAUSES = 20
 
 _NONE = "(none)"
 _ALL = "All"
+_MORE = re.compile("[0-9]+ more")
 
 _LONGEST_BRANCH = 80
 _LONGEST_NUMBER = 40
@@ -53,7 +55,8 @@ def _legible(close: MonthClose) -> tuple[MonthClose, dict[tuple[str, str], int],
     """The close with every text of it as it can be set; the rows of the workbook's sheet “By branch” for the branches
     that are shown by another name than theirs; and whether anything is shown otherwise than it is."""
     differences, causes = close.differences, close.causes
-    branches = names((row.branch for row in close.rows), _LONGEST_BRANCH, empty=_NONE, beside=[_ALL])
+    sums = [_ALL, *{row.branch for row in close.rows if _MORE.fullmatch(row.branch)}]
+    branches = names((row.branch for row in close.rows), _LONGEST_BRANCH, empty=_NONE, beside=sums)
     of_sums = [*(row.currency for row in close.rows), *(step.currency for step in close.steps)]
     of_documents = [*(one.currency for one in differences), *(one.currency for one in causes)]
     currencies = names(of_sums + of_documents, LONGEST_CURRENCY)

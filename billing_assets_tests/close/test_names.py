@@ -242,6 +242,13 @@ def test_names_that_look_alike_are_told_apart() -> None:
     assert all(" ".join(one.split()) in " ".join(document.split()) for one in shown.values() if len(one) < 80)
 
 
+def test_a_branch_that_is_called_like_a_sum_is_told_from_it() -> None:
+    shown = text(statement(closed("All", "3 more", "(none)", "", "Paris")))
+    assert len(re.findall(r"^(?:All|3 more|\(none\)) #[0-9a-f]{8} GBP, row \d", shown, re.MULTILINE)) == 3
+    assert "(none) GBP 1" in shown
+    assert "All GBP 5" in shown
+
+
 def test_marks_that_would_grow_into_the_line_above_are_shown_by_their_numbers() -> None:
     assert names(["Z" + 4 * "\u0301"], 80) == {"Z" + 4 * "\u0301": "Z[U+0301 0301 0301 0301]"}
 
