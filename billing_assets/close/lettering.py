@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
@@ -52,14 +53,21 @@ class _Letter(NamedTuple):
 _BLANK = _Letter(" ", coded=False)
 
 
-def names(texts: Iterable[str], longest: int, *, empty: str = "", beside: Collection[str] = ()) -> dict[str, str]:
+def fonts_with(folder: Path | None) -> typst.Fonts:
+    """Typst's fonts, and for what they lack those of a folder."""
+    return FONTS if folder is None else typst.Fonts(include_system_fonts=False, font_paths=[folder])
+
+
+def names(
+    texts: Iterable[str], longest: int, fonts: typst.Fonts, *, empty: str = "", beside: Collection[str] = ()
+) -> dict[str, str]:
     """Each name as the statement shows it: no two of them alike, and none like what is set `beside` them.
 
     Letters without a glyph are shown by their code points, a long name by its beginning and end. What was cut or looks
     like another gets a mark of its own: `#` and the beginning of the name's SHA-256.
     """
-    letters = _readable({text: text or empty for text in texts})
-    looks = _looks([*map(_text, letters.values()), *beside])
+    letters = _readable({text: text or empty for text in texts}, fonts)
+    looks = _looks([*map(_text, letters.values()), *beside], fonts)
     seen = Counter([*(looks[_text(one)] for one in letters.values()), *(looks[one] for one in beside)])
     shown = {}
     for text, whole in letters.items():
@@ -70,10 +78,10 @@ def names(texts: Iterable[str], longest: int, *, empty: str = "", beside: Collec
     return shown
 
 
-def sentences(texts: Iterable[str], longest: int) -> dict[str, str]:
+def sentences(texts: Iterable[str], longest: int, fonts: typst.Fonts) -> dict[str, str]:
     """Each sentence as the statement shows it. Words that run from right to left keep to themselves: a number behind
     them stays behind them."""
-    letters = _readable({text: text for text in texts})
+    letters = _readable({text: text for text in texts}, fonts)
     return {text: _words_isolated(_text(_cut(whole, longest))) for text, whole in letters.items()}
 
 
@@ -82,10 +90,10 @@ def is_whole(text: str, shown: str) -> bool:
     return text == shown.translate(_NO_ISOLATES)
 
 
-def _readable(texts: dict[str, str]) -> dict[str, list[_Letter]]:
+def _readable(texts: dict[str, str], fonts: typst.Fonts) -> dict[str, list[_Letter]]:
     """The letters of each text, with single blanks between its words; those that cannot be drawn are to be coded."""
     words = {text: one[:_LONGEST_READ].split() for text, one in texts.items()}
-    known = _words({word for found in words.values() for word in found})
+    known = _words({word for found in words.values() for word in found}, fonts)
     readable = {}
     for text, found in words.items():
         letters = [letter for word in found for letter in (_BLANK, *known[word])][1:]
@@ -93,17 +101,17 @@ def _readable(texts: dict[str, str]) -> dict[str, list[_Letter]]:
     return readable
 
 
-def _words(words: Collection[str]) -> dict[str, list[_Letter]]:
+def _words(words: Collection[str], fonts: typst.Fonts) -> dict[str, list[_Letter]]:
     odd = sorted({char for word in words for char in word if not _is_plain(char) and not is_control(char)})
     drawable = {
         char
-        for char, look in zip(odd, _drawn(odd), strict=True)
+        for char, look in zip(odd, _drawn(odd, fonts), strict=True)
         if look or (look is not None and (char in JOINERS or unicodedata.category(char) == "Mn"))
     }
     known = {word: [*_letters(word, drawable)] for word in words}
     # A letter alone may be drawn and beside others not; and a word may be of letters that draw nothing.
     doubtful = sorted(word for word in words if not _is_plain(word))
-    for word, look in zip(doubtful, _drawn([_text(known[word]) for word in doubtful]), strict=True):
+    for word, look in zip(doubtful, _drawn([_text(known[word]) for word in doubtful], fonts), strict=True):
         if not look:
             known[word] = [_Letter(char, coded=not _is_plain(char)) for char in word]
     return known
@@ -160,21 +168,21 @@ def _words_isolated(text: str) -> str:
     return "".join([*parts, text[done:]])
 
 
-def _looks(texts: Collection[str]) -> dict[str, object]:
+def _looks(texts: Collection[str], fonts: typst.Fonts) -> dict[str, object]:
     """What each text looks like; equal for those that nobody can tell apart."""
     if all(map(_is_plain, texts)):
         return {text: text for text in texts}
     words = sorted({word for text in texts for word in text.split()})
-    drawn = dict(zip(words, _drawn(words), strict=True))
+    drawn = dict(zip(words, _drawn(words, fonts), strict=True))
     return {text: tuple(drawn[word] for word in text.split()) for text in texts}
 
 
-def _drawn(texts: Sequence[str]) -> list[tuple[bytes, ...] | None]:
+def _drawn(texts: Sequence[str], fonts: typst.Fonts) -> list[tuple[bytes, ...] | None]:
     """The outlines of each text's glyphs, regular and bold; None where a glyph is missing."""
     if not texts:
         return []
     content = orjson.dumps([_BOX, *texts]).decode()
-    pages: Any = typst.compile(_PROBE, format="svg", sys_inputs={"content": content}, font_paths=FONTS)
+    pages: Any = typst.compile(_PROBE, format="svg", sys_inputs={"content": content}, font_paths=fonts)
     drawn: list[tuple[bytes, ...]] = []
     for page in pages:  # bytes of each; the stubs know of one page only
         outlines: dict[bytes, bytes] = dict(_OUTLINE.findall(page))

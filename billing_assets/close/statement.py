@@ -38,30 +38,32 @@ _NOTE = (
 )
 
 
-def statement(close: MonthClose) -> bytes:
+def statement(close: MonthClose, fonts: typst.Fonts = FONTS) -> bytes:
     """The PDF's bytes."""
-    content = orjson.dumps(_content(*_legible(close))).decode()
+    content = orjson.dumps(_content(*_legible(close, fonts))).decode()
     made: bytes = typst.compile(
         _TEMPLATE.read_bytes(),
         format="pdf",
         sys_inputs={"content": content},
-        font_paths=FONTS,
+        font_paths=fonts,
         timestamp=close.compared_at.replace(microsecond=0),
     )
     return made
 
 
-def _legible(close: MonthClose) -> tuple[MonthClose, dict[tuple[str, str], int], bool]:
+def _legible(close: MonthClose, fonts: typst.Fonts) -> tuple[MonthClose, dict[tuple[str, str], int], bool]:
     """The close with every text of it as it can be set; the rows of the workbook's sheet “By branch” for the branches
     that are shown by another name than theirs; and whether anything is shown otherwise than it is."""
     differences, causes = close.differences, close.causes
     sums = [_ALL, *{row.branch for row in close.rows if _MORE.fullmatch(row.branch)}]
-    branches = names((row.branch for row in close.rows), _LONGEST_BRANCH, empty=_NONE, beside=sums)
+    branches = names((row.branch for row in close.rows), _LONGEST_BRANCH, fonts, empty=_NONE, beside=sums)
     of_sums = [*(row.currency for row in close.rows), *(step.currency for step in close.steps)]
     of_documents = [*(one.currency for one in differences), *(one.currency for one in causes)]
-    currencies = names(of_sums + of_documents, LONGEST_CURRENCY)
-    numbers = names((one.number for one in differences), _LONGEST_NUMBER)
-    said = sentences([*(one.what for one in differences), *(one.reason or "" for one in causes)], _LONGEST_SENTENCE)
+    currencies = names(of_sums + of_documents, LONGEST_CURRENCY, fonts)
+    numbers = names((one.number for one in differences), _LONGEST_NUMBER, fonts)
+    said = sentences(
+        [*(one.what for one in differences), *(one.reason or "" for one in causes)], _LONGEST_SENTENCE, fonts
+    )
     rows: dict[tuple[str, str], int] = {}
     for place, row in enumerate(close.rows, start=2):
         if not is_whole(row.branch or _NONE, branches[row.branch]):

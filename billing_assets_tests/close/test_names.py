@@ -3,13 +3,16 @@ covered, nothing turned round."""
 
 import io
 import re
+import shutil
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib as mpl
 import openpyxl
 import pypdfium2
 import pytest
@@ -17,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_assets.close.differences import Difference
-from billing_assets.close.lettering import names, sentences
+from billing_assets.close.lettering import FONTS, fonts_with, names, sentences
 from billing_assets.close.reconciliation import CauseTotal, MonthClose, Row, Step
 from billing_assets.close.statement import statement
 from billing_assets.close.store import MonthFigures
@@ -156,8 +159,17 @@ def test_two_branches_of_any_script_look_different(one: str, other: str) -> None
 
 @pytest.mark.parametrize("script", ["Zürich", "Αθήνα", "Москва", "חיפה", "القاهرة", "Երևան", "თბილისი", "Hà Nội"])
 def test_what_the_fonts_have_is_shown_as_it_is(script: str) -> None:
-    assert names([script], 80)[script].strip("\u2068\u2069") == script
+    assert names([script], 80, FONTS)[script].strip("\u2068\u2069") == script
     assert "Unicode" not in text(statement(closed(script)))
+
+
+def test_letters_come_from_the_folder_that_the_settings_name(tmp_path: Path) -> None:
+    shutil.copy(Path(mpl.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", tmp_path)
+    name, usual = "ⵜⴰⵏⴳⴰ", closed("Zürich")  # Tanger, in Tifinagh
+    fonts = fonts_with(tmp_path)
+    assert name in text(statement(closed(name), fonts))
+    assert name not in text(statement(closed(name), fonts_with(None)))
+    assert statement(usual, fonts) == statement(usual)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +245,7 @@ LOOK_ALIKE = [
 
 def test_names_that_look_alike_are_told_apart() -> None:
     found = [*LOOK_ALIKE, "All", "(none)", "", "  ", "\u3164", "\u200d", "e\u0301", "\u00e9", "x" * 300, "x" * 301]
-    shown = names(found, 80, empty="(none)", beside=["All"])
+    shown = names(found, 80, FONTS, empty="(none)", beside=["All"])
     assert len({" ".join(one.split()) for one in shown.values()} | {"All"}) == len(found) + 1
     assert shown[""] == "(none)"
     for alike in ("London", "L\u043endon", "London\u00a0", " London", "e\u0301", "\u00e9", "All", "(none)"):
@@ -250,7 +262,7 @@ def test_a_branch_that_is_called_like_a_sum_is_told_from_it() -> None:
 
 
 def test_marks_that_would_grow_into_the_line_above_are_shown_by_their_numbers() -> None:
-    assert names(["Z" + 4 * "\u0301"], 80) == {"Z" + 4 * "\u0301": "Z[U+0301 0301 0301 0301]"}
+    assert names(["Z" + 4 * "\u0301"], 80, FONTS) == {"Z" + 4 * "\u0301": "Z[U+0301 0301 0301 0301]"}
 
 
 def test_the_row_beside_a_name_is_where_the_workbook_has_it_in_full() -> None:
@@ -273,13 +285,13 @@ def test_a_statement_of_usual_names_has_no_remark() -> None:
 @given(st.lists(st.text(max_size=12), max_size=30, unique=True))
 @settings(max_examples=12, deadline=None)
 def test_whatever_the_names_no_two_are_alike_and_none_is_hidden(found: list[str]) -> None:
-    shown = names(found, 80, empty="(none)")
+    shown = names(found, 80, FONTS, empty="(none)")
     assert len({*shown.values()}) == len(found)
-    again = names(shown.values(), 200)  # all of it can be drawn, and nothing is to be marked
+    again = names(shown.values(), 200, FONTS)  # all of it can be drawn, and nothing is to be marked
     assert all(again[one].translate(dict.fromkeys(map(ord, "\u2068\u2069"))) in again[one] or one for one in again)
     assert all(one.strip("\u2068\u2069").strip() for one in shown.values())
     assert not any(char in one.strip("\u2068\u2069") for one in shown.values() for char in "\u202e\u200b\n\t")
-    assert all(sentences(found, 600)[one] or not one for one in found)
+    assert all(sentences(found, 600, FONTS)[one] or not one for one in found)
 
 
 def test_a_currency_of_any_letters_is_drawn_in_the_trend() -> None:
