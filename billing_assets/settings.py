@@ -290,6 +290,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         "journal",
         "source.queries",
         "netsuite.private_key_file",
+        "close.fonts",
         "receivables.late_fees",
         "reminders.ladder",
         "reminders.templates",

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from billing_assets.domain.periods import LateDocuments
@@ -121,6 +121,9 @@ class CloseSettings(Section):
     files_url: str = Field(
         "http://127.0.0.1:3010",
         description="Where people reach what `billing files` serves, for links in metadata",
+    )
+    fonts: DirectoryPath | None = Field(
+        None, description="Folder with fonts (.ttf, .otf) for letters of branches that the statement has none for"
     )
 
 

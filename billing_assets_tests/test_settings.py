@@ -87,11 +87,16 @@ def test_an_empty_environment_variable_counts_as_not_set(monkeypatch: pytest.Mon
 
 
 def test_relative_paths_in_the_file_are_relative_to_the_file(file: Path) -> None:
-    file.write_text("mapping: my-mapping.yaml\nsource: {queries: sql}\nnetsuite: {private_key_file: key.pem}\n")
+    file.write_text(
+        "mapping: my-mapping.yaml\nsource: {queries: sql}\nnetsuite: {private_key_file: key.pem}\n"
+        "close: {fonts: fonts}\n"
+    )
+    (file.parent / "fonts").mkdir()
     settings = load_settings()
     assert settings.mapping == file.parent / "my-mapping.yaml"
     assert settings.source.queries == file.parent / "sql"
     assert settings.netsuite.private_key_file == file.parent / "key.pem"
+    assert settings.close.fonts == file.parent / "fonts"
 
 
 def test_alert_urls_are_separated_by_spaces(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from billing_assets.close import comparison
 from billing_assets.close.causes import CAUSES, Sort
+from billing_assets.close.lettering import fonts_with
 from billing_assets.close.pack import make_pack
 from billing_assets.close.reconciliation import MonthClose, Row, StateRow, close_month
 from billing_assets.close.store import MonthFigures, Pack, closed_state, figures_until, findings, note_figures
@@ -85,7 +86,7 @@ def month_close_asset(settings: Settings) -> dg.AssetsDefinition:
                     billing.mapping,
                     period,
                 )
-            pack = make_pack(connection, close)
+            pack = make_pack(connection, close, fonts_with(billing.settings.close.fonts))
             trend = _trend(connection, close, billing.settings)
             found = findings(connection, period)
             state = closed_state(connection, period)
@@ -190,7 +191,9 @@ def _trend(
     if figures:
         main = max(figures, key=lambda one: (one.documents_posted, one.currency)).currency
         months = figures_until(connection, close.period, main, _TREND_MONTHS)
-        picture = b64encode(trend_picture(months, settings.close.days_it_used_to_take)).decode()
+        picture = b64encode(
+            trend_picture(months, settings.close.days_it_used_to_take, fonts_with(settings.close.fonts))
+        ).decode()
         metadata["trend"] = dg.MetadataValue.md(f"![The last months side by side](data:image/png;base64,{picture})")
     return metadata
 

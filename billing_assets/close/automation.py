@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 
 from billing_assets.close.closing import Decision, hard_close, reopen, soft_close
+from billing_assets.close.lettering import fonts_with
 from billing_assets.close.pack import make_pack
 from billing_assets.close.reconciliation import MonthClose, close_month
 from billing_assets.close.store import Closing, months_that_moved
@@ -104,5 +105,5 @@ def _close(
         journal = billing.journal(connection)
         with billing.billing_system() as source:
             close = close_month(connection, source, name, billing.queries, billing.netsuite, billing.mapping, period)
-        make_pack(connection, close)
+        make_pack(connection, close, fonts_with(billing.settings.close.fonts))
         act(connection, name, close, decision, journal)

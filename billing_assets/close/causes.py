@@ -70,14 +70,14 @@ CAUSES: dict[str, Cause] = {
     "MOVED_LATER": Cause(
         Sort.EXPLAINED, "Came after its month was closed for good, and goes with a later one.", "Nothing."
     ),
-    "HELD": Cause(Sort.KEPT_BACK, "A rule found an error; nothing was sent.", "Fix what it names: `billing held`."),
+    "HELD": Cause(Sort.KEPT_BACK, "A rule found an error; nothing was sent.", "Correct what it names: `billing held`."),
     "WAITS_FOR_INVOICE": Cause(
         Sort.KEPT_BACK,
         "A credit memo whose invoice is not in NetSuite, nor on its way there.",
         "See to the invoice: `billing waiting`.",
     ),
     "REJECTED": Cause(
-        Sort.UNPOSTED, "NetSuite refused it.", "Fix what it names: `billing rejected`, then `billing requeue`."
+        Sort.UNPOSTED, "NetSuite refused it.", "Correct what it names: `billing rejected`, then `billing requeue`."
     ),
     "NOT_CLOSED": Cause(Sort.UNPOSTED, "Still open in the billing system.", "Close it there, or move its date."),
     "ON_ITS_WAY": Cause(Sort.UNPOSTED, "Waits for a batch, or its batch is being posted.", "Wait, then close again."),

@@ -3,6 +3,8 @@
 No login of its own, as the web UI has none: both stand behind the same proxy (docs/operations.md).
 """
 
+import re
+
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,6 +14,8 @@ from starlette.routing import Route
 from billing_assets.close import store
 from billing_assets.state.database import connect
 
+_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
+_AS_IT_IS = {"X-Content-Type-Options": "nosniff"}  # a browser takes nothing of it for a page
 _TYPES = {
     "pdf": "application/pdf",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -26,16 +30,19 @@ def application(database_url: str) -> Starlette:
         with connect(database_url, application="billing files") as connection:
             found = store.pack_by_digest(connection, period, digest)
         if found is None or ending not in _TYPES:
+            # Of the address nothing but a month is repeated: it may be anybody's text.
+            month = f" of {period}" if _MONTH.fullmatch(period) else ""
             return PlainTextResponse(
-                f"There is no such file of {period}. A pack is replaced when its month changes, unless the month was "
+                f"There is no such file{month}. A pack is replaced when its month changes, unless the month was "
                 "closed on it: open the link of the last materialization.",
                 status_code=404,
+                headers=_AS_IT_IS,
             )
         content = found.statement if ending == "pdf" else found.workbook
         headers = {
             "Content-Disposition": f"{'inline' if ending == 'pdf' else 'attachment'}; "
             f'filename="month-close-{found.period}.{ending}"',
-            "X-Content-Type-Options": "nosniff",
+            **_AS_IT_IS,
         }
         return Response(content, media_type=_TYPES[ending], headers=headers)
 

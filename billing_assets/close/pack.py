@@ -1,8 +1,11 @@
 """The close pack: the workbook and the statement of a comparison, the same to the byte as long as nothing changed."""
 
+import typst
+
 from billing_assets.close import comparison, store
 from billing_assets.close.causes import CAUSES, WORST_FIRST, Sort
 from billing_assets.close.differences import describe
+from billing_assets.close.lettering import FONTS
 from billing_assets.close.reconciliation import MonthClose
 from billing_assets.close.statement import statement
 from billing_assets.close.store import Pack
@@ -12,7 +15,7 @@ from billing_assets.state.database import Connection
 _KEPT = {Sort.KEPT_BACK, Sort.EXPLAINED}
 
 
-def make_pack(connection: Connection, close: MonthClose) -> Pack:
+def make_pack(connection: Connection, close: MonthClose, fonts: typst.Fonts = FONTS) -> Pack:
     """Makes and keeps the pack of a comparison that `close_month` just made on this connection.
 
     Where the last comparison found the same, its pack is the pack: what was signed stays what is shown.
@@ -29,6 +32,6 @@ def make_pack(connection: Connection, close: MonthClose) -> Pack:
             kept_back=map(describe, comparison.differences(connection, kept_back)),
             posted=comparison.posted(connection),
         )
-    made = Pack(close.period, close.figures, close.compared_at, book, statement(close))
+    made = Pack(close.period, close.figures, close.compared_at, book, statement(close, fonts))
     store.keep_pack(connection, made)
     return made

@@ -1,6 +1,8 @@
 """The close as a statement of a few pages to be read and signed (PDF, set by Typst). The same data, the same bytes."""
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
@@ -10,6 +12,7 @@ import orjson
 import typst
 
 from billing_assets.close.causes import CAUSES, Sort
+from billing_assets.close.lettering import FONTS, LONGEST_CURRENCY, is_whole, names, sentences
 from billing_assets.close.reconciliation import CauseTotal, MonthClose, Row
 from billing_assets.close.sums import NOTHING, Sum, add
 from billing_assets.close.workbook import label
@@ -22,21 +25,71 @@ _BRANCHES = 40
 _EXCEPTIONS = 25
 _CAUSES = 20
 
+_NONE = "(none)"
+_ALL = "All"
+_MORE = re.compile("[0-9]+ more")
 
-def statement(close: MonthClose) -> bytes:
+_LONGEST_BRANCH = 80
+_LONGEST_NUMBER = 40
+_LONGEST_SENTENCE = 600
+_NOTE = (
+    "[U+…] gives the Unicode numbers of characters that cannot be printed here; # marks what was cut or looks like "
+    "another. The workbook has every text in full, a branch in the given row of its sheet “By branch”."
+)
+
+
+def statement(close: MonthClose, fonts: typst.Fonts = FONTS) -> bytes:
     """The PDF's bytes."""
-    content = orjson.dumps(_content(close)).decode()
+    content = orjson.dumps(_content(*_legible(close, fonts))).decode()
     made: bytes = typst.compile(
         _TEMPLATE.read_bytes(),
         format="pdf",
         sys_inputs={"content": content},
-        ignore_system_fonts=True,  # another machine has others
+        font_paths=fonts,
         timestamp=close.compared_at.replace(microsecond=0),
     )
     return made
 
 
-def _content(close: MonthClose) -> dict[str, Any]:
+def _legible(close: MonthClose, fonts: typst.Fonts) -> tuple[MonthClose, dict[tuple[str, str], int], bool]:
+    """The close with every text of it as it can be set; the rows of the workbook's sheet “By branch” for the branches
+    that are shown by another name than theirs; and whether anything is shown otherwise than it is."""
+    differences, causes = close.differences, close.causes
+    sums = [_ALL, *{row.branch for row in close.rows if _MORE.fullmatch(row.branch)}]
+    branches = names((row.branch for row in close.rows), _LONGEST_BRANCH, fonts, empty=_NONE, beside=sums)
+    of_sums = [*(row.currency for row in close.rows), *(step.currency for step in close.steps)]
+    of_documents = [*(one.currency for one in differences), *(one.currency for one in causes)]
+    currencies = names(of_sums + of_documents, LONGEST_CURRENCY, fonts)
+    numbers = names((one.number for one in differences), _LONGEST_NUMBER, fonts)
+    said = sentences(
+        [*(one.what for one in differences), *(one.reason or "" for one in causes)], _LONGEST_SENTENCE, fonts
+    )
+    rows: dict[tuple[str, str], int] = {}
+    for place, row in enumerate(close.rows, start=2):
+        if not is_whole(row.branch or _NONE, branches[row.branch]):
+            rows.setdefault((branches[row.branch], currencies[row.currency]), place)
+    legible = replace(
+        close,
+        rows=(*(replace(one, branch=branches[one.branch], currency=currencies[one.currency]) for one in close.rows),),
+        steps=(*(one._replace(currency=currencies[one.currency]) for one in close.steps),),
+        causes=(
+            *(
+                one._replace(currency=currencies[one.currency], reason=one.reason and said[one.reason])
+                for one in causes
+            ),
+        ),
+        differences=(
+            *(
+                one._replace(number=numbers[one.number], currency=currencies[one.currency], what=said[one.what])
+                for one in differences
+            ),
+        ),
+    )
+    other = any(not is_whole(text, shown) for found in (currencies, numbers, said) for text, shown in found.items())
+    return legible, rows, other or bool(rows)
+
+
+def _content(close: MonthClose, in_workbook: dict[tuple[str, str], int], noted: bool) -> dict[str, Any]:
     """What the template sets: all of it text, but for the shares by which bars are drawn."""
     held, decided = close.count(Sort.KEPT_BACK), close.count(Sort.DECIDED)
     but = ", but for what somebody answers for" if decided else ""
@@ -60,7 +113,7 @@ def _content(close: MonthClose) -> dict[str, Any]:
         "held": f"{held:,}" if held else "",
         "decided": f"{decided:,}" if decided else "",
         "currencies": [*_currencies(close)],
-        "branches": [*_branches(close)],
+        "branches": [*_branches(close, in_workbook)],
         "causes": [
             {
                 "what": label(one.cause),
@@ -85,6 +138,7 @@ def _content(close: MonthClose) -> dict[str, Any]:
             for one in shown
         ],
         "more_exceptions": of_exceptions - len(shown),
+        "note": _NOTE if noted else "",
         "figures": close.figures.hex(),
     }
 
@@ -134,14 +188,14 @@ def _currencies(close: MonthClose) -> Iterator[dict[str, Any]]:
         }
 
 
-def _branches(close: MonthClose) -> Iterator[dict[str, Any]]:
+def _branches(close: MonthClose, in_workbook: dict[tuple[str, str], int]) -> Iterator[dict[str, Any]]:
     """A line for every branch and currency, the largest first; what is too much for a page is added up."""
     by_branch: dict[tuple[str, str], list[Row]] = {}
     for row in close.rows:
         by_branch.setdefault((row.branch, row.currency), []).append(row)
     ordered = sorted(by_branch.items(), key=lambda item: (-abs(add(row.billing for row in item[1]).total), item[0]))
     for (branch, currency), rows in ordered[:_BRANCHES]:
-        yield _branch(branch or "(none)", currency, rows)
+        yield _branch(branch, currency, rows) | {"row": in_workbook.get((branch, currency))}
     rest: dict[str, list[Row]] = {}
     for (_, currency), rows in ordered[_BRANCHES:]:
         rest.setdefault(currency, []).extend(rows)
@@ -149,7 +203,7 @@ def _branches(close: MonthClose) -> Iterator[dict[str, Any]]:
         yield _branch(f"{len({row.branch for row in rows})} more", currency, rows)
     for currency in sorted({currency for _, currency in by_branch}):
         rows = [row for row in close.rows if row.currency == currency]
-        yield _branch("All", currency, rows) | {"whole": True}
+        yield _branch(_ALL, currency, rows) | {"whole": True}
 
 
 def _branch(name: str, currency: str, rows: list[Row]) -> dict[str, Any]:
@@ -165,5 +219,6 @@ def _branch(name: str, currency: str, rows: list[Row]) -> dict[str, Any]:
         "kept": cell(kept),
         "agrees": all(row.agrees for row in rows),
         "whole": False,
+        "row": None,
         **{column: cell(found) for column, found in columns.items()},
     }

@@ -1,8 +1,10 @@
 """A number of documents and what they add up to."""
 
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import NamedTuple
+
+_EXACT = Context(prec=1_000)  # the usual one rounds to 28 digits; what is held may have more
 
 
 class Sum(NamedTuple):
@@ -13,7 +15,7 @@ class Sum(NamedTuple):
 
     def plus(self, documents: int, total: Decimal) -> "Sum":
         """This and some more."""
-        return Sum(self.documents + documents, self.total + total)
+        return Sum(self.documents + documents, _EXACT.add(self.total, total))
 
 
 NOTHING = Sum(0, Decimal(0))

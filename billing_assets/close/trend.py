@@ -7,17 +7,19 @@ from pathlib import Path
 import orjson
 import typst
 
+from billing_assets.close.lettering import FONTS, LONGEST_CURRENCY, names
 from billing_assets.close.store import MonthFigures
 
 _TEMPLATE = Path(__file__).with_name("trend.typ")
 
 
-def trend_picture(months: Sequence[MonthFigures], days_it_used_to_take: float) -> bytes:
+def trend_picture(months: Sequence[MonthFigures], days_it_used_to_take: float, fonts: typst.Fonts = FONTS) -> bytes:
     """A PNG of some months of one currency, the oldest first."""
     widest = max((_upright(one.total_posted) + _upright(one.total_held) for one in months), default=Decimal(0))
     longest = max(days_it_used_to_take, *(one.days_to_post_median or 0.0 for one in months))
+    currency = months[-1].currency
     content = {
-        "currency": months[-1].currency,
+        "currency": names([currency], LONGEST_CURRENCY, fonts)[currency],
         "before": _days(days_it_used_to_take),
         "before_share": days_it_used_to_take / longest,
         "months": [
@@ -37,7 +39,7 @@ def trend_picture(months: Sequence[MonthFigures], days_it_used_to_take: float) -
         format="png",
         ppi=110.0,
         sys_inputs={"content": orjson.dumps(content).decode()},
-        ignore_system_fonts=True,
+        font_paths=fonts,
     )
     return made
 

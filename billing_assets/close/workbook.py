@@ -1,6 +1,7 @@
 """The close as an Excel workbook: what finance filters, sums and files. The same data make the same bytes."""
 
 import io
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ from billing_assets.close.reconciliation import MonthClose, Row, StateRow, Step
 from billing_assets.close.sums import Sum, add
 from billing_assets.domain.cells import looks_like_formula
 from billing_assets.domain.money import amount
+from billing_assets.domain.texts import visible
 
 _SIDES = ("billing", "moved", "staged", "netsuite")
 _SUMS = ("billing", "moved", "held", "excluded", "in_flight", "posted", "netsuite")
@@ -47,6 +49,11 @@ _POSTED = [
     ("Batch", "batch"),
 ]
 
+_NAMES = frozenset({"Branch", "Number", "Currency"})
+"""Columns whose texts are read to the end, in several lines if need be."""
+
+_LONGEST_CELL = 32_000  # Excel takes 32,767 characters, and those beyond the first plane count twice
+_OTHER_WIDTH = 15
 _WIDE = {
     "What": 70,
     "To do": 60,
@@ -105,13 +112,17 @@ class _Book:
         self._moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         self._title = book.add_format({"bold": True, "font_size": 14})
         self._strong = book.add_format({"bold": True})
-        self._quoted = book.add_format({"quote_prefix": True})
+        # By whether a text may begin a formula when somebody edits the cell, and whether it takes several lines.
+        self._texts = {
+            (formula, lines): book.add_format({"quote_prefix": formula, "text_wrap": lines})
+            for formula, lines in ((False, True), (True, False), (True, True))
+        }
 
     def sheet(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """A sheet that is one table: its head stays in view, and every column can be filtered."""
         sheet = self._book.add_worksheet(name)
         for column, title in enumerate(columns):
-            sheet.set_column(column, column, _WIDE.get(title, 15))
+            sheet.set_column(column, column, _WIDE.get(title, _OTHER_WIDTH))
         sheet.freeze_panes(1, 0)
         last = self.rows(sheet, 0, columns, rows)
         sheet.autofilter(0, 0, max(last - 1, 1), len(columns) - 1)
@@ -138,11 +149,13 @@ class _Book:
             sheet.write_string(row, column, title, self._head)
         for cells in rows:
             row += 1
-            for column, value in enumerate(cells):
-                self._cell(sheet, row, column, value)
+            for column, (title, value) in enumerate(zip(columns, cells, strict=True)):
+                self._cell(
+                    sheet, row, column, value, _WIDE.get(title, _OTHER_WIDTH) if title in _NAMES else _LONGEST_CELL
+                )
         return row + 1
 
-    def _cell(self, sheet: Worksheet, row: int, column: int, value: object) -> None:
+    def _cell(self, sheet: Worksheet, row: int, column: int, value: object, lines_of: int) -> None:
         match value:
             case None:
                 return
@@ -157,12 +170,28 @@ class _Book:
             case int():
                 sheet.write_number(row, column, value)
             case _:
-                text = str(value)  # with the quote it becomes no formula when somebody edits it
-                sheet.write_string(row, column, text, self._quoted if looks_like_formula(text) else None)
+                text = _readable(str(value))
+                in_lines = "\n" in text or (2 * len(text) > lines_of and _width(text) > lines_of)
+                sheet.write_string(row, column, text, self._texts.get((looks_like_formula(text), in_lines)))
 
     def _money_format(self, value: Decimal) -> Format:
         """Two decimals, more where the amount has more: nothing may look rounded that is not."""
         return self._money if value == round(value, 2) else self._finer
+
+
+def _readable(text: str) -> str:
+    """A text of a cell: with nothing in it that hides or turns round the rest, and no longer than Excel takes it."""
+    shown = visible(text)
+    if 2 * len(shown) <= _LONGEST_CELL:
+        return shown
+    units = shown.encode("utf-16-le")
+    cut = units[: 2 * _LONGEST_CELL].decode("utf-16-le", "ignore")
+    return shown if len(units) <= 2 * _LONGEST_CELL else f"{cut}\u2026 (cut: it has {len(text):,} characters)"
+
+
+def _width(text: str) -> int:
+    """How many Latin letters are as wide as a text."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def _summary(book: _Book, close: MonthClose) -> None:

@@ -12,6 +12,7 @@ from billing_assets.close import store
 from billing_assets.close.acceptances import Acceptance, accept, acceptances
 from billing_assets.close.closing import CloseRefusedError, Decision, hard_close, reopen, soft_close
 from billing_assets.close.files import serve
+from billing_assets.close.lettering import fonts_with
 from billing_assets.close.pack import make_pack
 from billing_assets.close.reconciliation import MonthClose, close_month
 from billing_assets.close.workbook import label
@@ -161,5 +162,5 @@ def _compared(runtime: Runtime, connection: Connection, month: datetime) -> Mont
         close = close_month(
             connection, source, name, runtime.queries, runtime.netsuite, runtime.mapping, month_of(month)
         )
-    make_pack(connection, close)
+    make_pack(connection, close, fonts_with(runtime.settings.close.fonts))
     return close

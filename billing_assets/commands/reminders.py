@@ -7,7 +7,6 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 from uuid import uuid4
 
 import typer
@@ -17,6 +16,7 @@ from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.commands.words import one_of, said
 from billing_assets.domain.money import amount
+from billing_assets.domain.texts import file_name
 from billing_assets.operations.status import simple_table
 from billing_assets.reminders import journal_store, store
 from billing_assets.reminders.bounces import note_bounces, read_mailbox, read_stream
@@ -121,7 +121,7 @@ def _write_mails(going: list[Reminder], templates: Templates, folder: Path) -> N
         except (MailWrong, TemplateWrong) as error:
             console.print(f"[red]{escape(number)} {step}: {escape(str(error))}[/red]")
             continue
-        path = folder / f"{quote(number, safe='')}-{step}.eml"
+        path = folder / f"{file_name(number)}-{step}.eml"
         path.touch(mode=0o600)
         path.write_bytes(content)
         count += 1

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import openpyxl
 import pypdfium2
@@ -235,4 +236,13 @@ def test_the_links_of_the_metadata_lead_to_the_files(system: System) -> None:
             assert answer.headers["Content-Type"].startswith(kind)
         for wrong in ("/close/2010-11/ffff/a.pdf", "/close/2010-11/ffff/a.exe", "/", f"{path}/../x"):
             assert requests.get(address + wrong, timeout=20).status_code == 404
+        for foreign in (
+            "<script>",
+            "2010-11\u202e",
+            "2010-11\n",
+        ):  # nothing of an address comes back as somebody's text
+            answer = requests.get(f"{address}/close/{quote(foreign)}/ffff/a.pdf", timeout=20)
+            assert answer.status_code == 404
+            assert "no such file." in answer.text
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert requests.post(address + path, timeout=20).status_code == 405
