@@ -54,7 +54,7 @@ def test_a_branch_differs_where_it_says_so_and_only_there(tmp_path: Path) -> Non
         ),
         ({"steps": [{"name": "a", "days": 0, "template": "../due"}]}, "steps.0.template"),
         ({"sender": "nobody"}, "sender"),
-        ({"sender": f"Smith <boss@b.example>, {'Jones and ' * 8}<a@b.example>"}, "more than 60"),
+        ({"sender": "Cash <kasse@-fuß.example>"}, "sender"),
         ({"sender": "a@b.example\nBcc: c@d.example"}, "sender"),
         ({"time_zone": "Europe/Nowhere"}, "time_zone"),
         ({"time_zone": "../../etc/passwd"}, "time_zone"),

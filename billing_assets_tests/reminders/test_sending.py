@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from billing_assets.reminders import message, store
+from billing_assets.reminders import store
 from billing_assets.reminders.errors import SendingElsewhere
 from billing_assets.reminders.message import Templates
 from billing_assets.reminders.sending import LONGEST, RETRY, Report, send_due
@@ -157,7 +157,7 @@ def held(connection: Connection, document_id: str) -> None:
 
 
 def test_what_no_mail_can_be_made_of_is_named_and_stops_nobody_else(
-    connection: Connection, mails: MailServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, mails: MailServer, tmp_path: Path
 ) -> None:
     (tmp_path / "nl").mkdir()
     for kind, text in (("txt", "Subject: x\n\n{% extends 'nl/layout.txt.j2' %}"), ("html", "x")):
@@ -167,9 +167,7 @@ def test_what_no_mail_can_be_made_of_is_named_and_stops_nobody_else(
         (tmp_path / "es" / f"due.{kind}.j2").write_text(text)
     for number in "1234":
         open_item(connection, number, customer=number)
-    monkeypatch.setattr(message, "LONGEST_NAME", 10**6)
-    monkeypatch.setattr(message, "clean", lambda text: text or "")  # as if something were overlooked again
-    at = desk(contact("1", name="Evil\r\nBcc: x"), contact("2", language="nl"), contact("3", language="es"))
+    at = desk(contact("1", name="Evil \ud800"), contact("2", language="nl"), contact("3", language="es"))
     report = send(connection, mails.server, at=replace(at, templates=Templates(tmp_path)))
     assert reasons(report) == dict.fromkeys("123", "bad_mail")
     problems = [one.problem or "" for one in report.kept]
