@@ -77,7 +77,7 @@ def plan_command(
     for one in going:
         invoice, sends_at = one.invoice, one.next.sends_at
         local = sends_at.astimezone(one.place.time_zone)
-        asked = f"{invoice.currency} {amount(invoice.open_amount)}"
+        asked = f"{invoice.currency} {amount(one.asked)}"
         table.add_row(
             escape(invoice.customer),
             escape(invoice.number),
@@ -99,8 +99,8 @@ def _show_sums(going: list[Reminder]) -> None:
     table = simple_table("By step", ["Step", "Reminders", "Amount"])
     steps = [(one.next.step.name, one.invoice.currency) for one in sorted(going, key=lambda one: one.next.step.days)]
     for (step, currency), count in Counter(steps).items():
-        asked = (one.invoice for one in going if one.next.step.name == step)
-        total = sum((one.open_amount for one in asked if one.currency == currency), Decimal(0))
+        those = (one for one in going if (one.next.step.name, one.invoice.currency) == (step, currency))
+        total = sum((one.asked for one in those), Decimal(0))
         table.add_row(step, f"{count:,}", _money(currency, total))
     if going:
         console.print(table)

@@ -164,19 +164,21 @@ def usable_address(email: str | None) -> str | None:
 
 def _values(reminder: Reminder, today: date, locale: Locale) -> dict[str, Any]:
     """What templates are given; docs/integrator.md lists it."""
-    invoice = reminder.invoice
+    invoice, sent = reminder.invoice, reminder.sent_before
     return {
         "invoice": {
             "number": clean(invoice.number),
             "date": invoice.document_date,
             "due": invoice.due_date,
             "total": invoice.total,
-            "open": invoice.open_amount,
+            "open": reminder.asked,
+            "covered": reminder.covered,
             "paid": invoice.total - invoice.open_amount,
             "days_overdue": max((today - invoice.due_date).days, 0),
         },
         "customer": {"number": clean(invoice.customer), "name": clean(reminder.contact.name)},
-        "credits": reminder.credits,
+        "wrote_before": bool(sent),
+        "reminders_before": sum(step.days > 0 and step.name in sent for step in reminder.terms.ladder),
         "company": reminder.terms.company.model_dump(),
         "today": today,
         "money": partial(_money, invoice.currency, locale),

@@ -92,7 +92,7 @@ class Company(_Part):
     name: str = Field(min_length=1, description="As it signs")
     address: tuple[str, ...] = Field((), description="Lines below the name")
     phone: str | None = Field(None, description="For questions")
-    email: str | None = Field(None, description="For questions")
+    email: _Mailbox | None = Field(None, description="For questions")
     payment: tuple[str, ...] = Field((), description="How to pay, line by line: bank, IBAN, what to quote")
 
 

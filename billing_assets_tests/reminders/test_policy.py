@@ -56,6 +56,7 @@ def test_a_branch_differs_where_it_says_so_and_only_there(tmp_path: Path) -> Non
         ({"sender": "nobody"}, "sender"),
         ({"sender": "Cash <kasse@-fuß.example>"}, "sender"),
         ({"sender": "a@b.example\nBcc: c@d.example"}, "sender"),
+        ({"company": {"name": "A", "email": "on our web site"}}, "company.email"),
         ({"time_zone": "Europe/Nowhere"}, "time_zone"),
         ({"time_zone": "../../etc/passwd"}, "time_zone"),
         ({"opens": "17:00"}, "business hours"),
