@@ -12,13 +12,16 @@ from billing_assets.alerts.send import deliver
 from billing_assets.alerts.watch import look
 from billing_assets.batches.partitions import partition_of
 from billing_assets.batches.store import needing_attention
-from billing_assets.journal.errors import JournalError
+from billing_assets.journal.errors import ForeignJournal, JournalError, JournalUnusable
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
 from billing_assets.settings_sections import AlertSettings
 from billing_assets.state.database import Connection
 
 _SYSTEMS = {"NetSuite": "NetSuite", "Source": "the billing database", "CannotConnect": "the billing database"}
+
+_JOURNAL = (JournalUnusable.__name__, ForeignJournal.__name__)
+"""Errors of a run that the watch finds, too: one cause, and one mail."""
 
 
 @dg.run_failure_sensor(
@@ -36,6 +39,10 @@ def tell_about_failed_runs(
     error, message = _error(context)
     partition = partition_of(run)
     with billing.state() as connection:
+        if error in _JOURNAL:
+            alerts = journal_alerts([message], billing.settings.alerts.ui_url)
+            deliver(connection, alerts, billing.settings.alerts, billing.settings.env)
+            return None
         left = store.left_in_batches(connection, [partition] if partition else [])
         alert = run_failure(
             job=run.job_name,

@@ -213,6 +213,22 @@ def test_a_red_batch_is_told_once_with_money_and_what_to_do(told_system: System,
     assert "/runs/" in text
 
 
+def test_a_journal_that_cannot_be_used_is_told_once_by_the_run_and_the_watch(
+    told_system: System, webhook: Webhook
+) -> None:
+    system = told_system
+    ready(system, "500001")
+    folder = system.runtime.settings.journal_folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.write_text("a file in its place")
+    config = {"ops": {"open_again": {"config": {"by": "anna", "why": "a late invoice"}}}}
+    tell(system, system.run("reopen_month", "2010-11", config=config))
+    system.look("watch")
+    (post,) = webhook.posts
+    assert post["title"] == "[dev] The journal of closes and reminders needs somebody"
+    assert str(folder) in post["message"]
+
+
 def test_a_source_that_is_down_is_one_cause_and_its_password_is_not_told(
     told_system: System,
     webhook: Webhook,
