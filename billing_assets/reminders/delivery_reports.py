@@ -155,7 +155,7 @@ def _original_id(report: Message, fields: list[Message]) -> str | None:
         *(str(report.get(name, "")) for name in _NAMED_IN_HEAD),
         *(found[1] for text in _texts(report) if (found := _ID_IN_TEXT.search(text))),
     )
-    ids = (found[-1] for text in named if (found := _ID.findall(text)))
+    ids = (several[-1] for text in named if (several := _ID.findall(text)))
     first = next(ids, "")
     return first if _OURS.fullmatch(first) else None
 

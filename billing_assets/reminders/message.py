@@ -133,7 +133,7 @@ def message(reminder: Reminder, text: Text, now: datetime) -> EmailMessage:
     mail["To"] = mailbox_header("To", reminder.contact.name, reminder.address)
     mail["Subject"] = text_header("Subject", text.subject)
     mail["Date"] = format_datetime(now.astimezone(reminder.place.time_zone).replace(microsecond=0))
-    mail["Message-ID"] = Folded(message_id(reminder))  # however long the domain: delivery reports must name it whole
+    mail["Message-ID"] = Folded(message_id(reminder))  # whole, however long the domain: delivery reports name it
     for name, value in QUIET.items():
         mail[name] = value
     mail.set_content(text.plain, charset="utf-8", cte="quoted-printable")

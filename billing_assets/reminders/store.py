@@ -66,11 +66,13 @@ def open_invoices(connection: Connection, due_until: date, customer: str | None 
 
 def _noted(found: dict[str, list[Any]] | None) -> dict[str, Noted]:
     return {
-        step: Noted(
-            state, *(None if moment is None else datetime.fromisoformat(moment) for moment in moments), to_customer
-        )
-        for step, (state, to_customer, *moments) in (found or {}).items()
+        step: Noted(state, _moment(retry_at), _moment(resolved_at), to_customer)
+        for step, (state, to_customer, retry_at, resolved_at) in (found or {}).items()
     }
+
+
+def _moment(said: str | None) -> datetime | None:
+    return None if said is None else datetime.fromisoformat(said)
 
 
 class Account(NamedTuple):

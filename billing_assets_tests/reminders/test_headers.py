@@ -90,7 +90,7 @@ def test_short_plain_text_is_left_as_a_person_would_write_it() -> None:
 
 
 def test_a_message_id_is_whole_on_its_line_however_long_the_domain(tmp_path: Path) -> None:
-    """Python folds a longer one into encoded words, and no delivery report would name it."""
+    """Delivery reports are recognised by it."""
     sender = f"Cash <kasse@{'mahnungen-und-rechnungen.' * 4}example.com>"
     terms = load_policy(ladder(tmp_path, sender=sender)).terms("")
     reminder = made()._replace(terms=terms)
