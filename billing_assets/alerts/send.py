@@ -80,7 +80,7 @@ def deliver(
 ) -> DeliveryReport:
     """Tell people about each alert, once per cause within `settings.window_minutes`, over all processes.
 
-    The `environment` (dev, qa, prod) is the first word of every message: who has several must not guess.
+    The `environment` (dev, qa, prod) is the first word of every message: several may send to one mailbox.
     Without channels the alert is logged instead, also once per window, and stays in billing.alerts. A channel that
     fails is logged and reported. Raises AlertDeliveryError at the end if some alert was taken by no channel.
     """

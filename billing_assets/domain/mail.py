@@ -1,4 +1,4 @@
-"""What every mail of ours has in common, whoever it is for."""
+"""What every mail of ours has in common, to customers and to operations."""
 
 QUIET = {
     "Auto-Submitted": "auto-generated",  # RFC 3834

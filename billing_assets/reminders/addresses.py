@@ -4,7 +4,11 @@ Python's own codec `idna` is IDNA 2003: it makes straße.example into strasse.ex
 """
 
 import idna
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+
+# The library's own switch: it would refuse .local, which a company's mail server may know, and .test and .invalid,
+# which serve tests. Of an address that does not exist the mail server tells, as always.
+SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
 def ascii_address(text: str) -> str:
@@ -14,9 +18,7 @@ def ascii_address(text: str) -> str:
     be written for it.
     """
     try:
-        found = validate_email(
-            text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True, test_environment=True
-        )
+        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError:
         raise ValueError("is no address that mail can be sent to") from None
     address = found.ascii_email

@@ -114,7 +114,7 @@ def test_a_mail_goes_to_the_domain_that_the_customer_has_and_to_no_other(address
 
 
 @pytest.mark.parametrize("address", ["a@☃.example", "a@xn--a.example", "a@ex\u200dample.com", "a@x_y.example"])
-def test_a_domain_that_idna_2008_does_not_know_is_nobodys(address: str) -> None:
+def test_an_address_whose_domain_idna_2008_does_not_know_is_unusable(address: str) -> None:
     assert usable_address(address) is None
 
 

@@ -226,6 +226,8 @@ def test_a_name_cannot_add_a_recipient(name: str) -> None:
         (" anna@example.com ", "anna@example.com"),
         ("o'neil+bills@sub.example.co.uk", "o'neil+bills@sub.example.co.uk"),
         ("anna@bücher.example", "anna@xn--bcher-kva.example"),
+        ("anna@firm.local", "anna@firm.local"),
+        ("anna@example.invalid", "anna@example.invalid"),
         ("anna", None),
         ("anna@localhost", None),
         ("Anna <anna@example.com>", None),
