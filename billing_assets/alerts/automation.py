@@ -1,6 +1,6 @@
 """When people are told: a run failed for good, a check failed, or the watch found something that nobody looks at."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -12,12 +12,16 @@ from billing_assets.alerts.send import deliver
 from billing_assets.alerts.watch import look
 from billing_assets.batches.partitions import partition_of
 from billing_assets.batches.store import needing_attention
-from billing_assets.journal.errors import JournalError
+from billing_assets.journal.errors import ForeignJournal, JournalError, JournalUnusable
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
+from billing_assets.settings_sections import AlertSettings
 from billing_assets.state.database import Connection
 
 _SYSTEMS = {"NetSuite": "NetSuite", "Source": "the billing database", "CannotConnect": "the billing database"}
+
+_JOURNAL = (JournalUnusable.__name__, ForeignJournal.__name__)
+"""Errors of a run that the watch finds, too: one cause, and one mail."""
 
 
 @dg.run_failure_sensor(
@@ -35,6 +39,10 @@ def tell_about_failed_runs(
     error, message = _error(context)
     partition = partition_of(run)
     with billing.state() as connection:
+        if error in _JOURNAL:
+            alerts = journal_alerts([message], billing.settings.alerts.ui_url)
+            deliver(connection, alerts, billing.settings.alerts, billing.settings.env)
+            return None
         left = store.left_in_batches(connection, [partition] if partition else [])
         alert = run_failure(
             job=run.job_name,
@@ -47,7 +55,7 @@ def tell_about_failed_runs(
             documents=left.documents,
             money=left.money,
         )
-        deliver(connection, [alert], billing.settings.alerts)
+        deliver(connection, [alert], billing.settings.alerts, billing.settings.env)
     return None
 
 
@@ -91,7 +99,7 @@ def tell_about_failed_checks(context: dg.RunStatusSensorContext, billing: dg.Res
     ]
     if alerts:
         with billing.state() as connection:
-            deliver(connection, alerts, billing.settings.alerts)
+            deliver(connection, alerts, billing.settings.alerts, billing.settings.env)
 
 
 def watch_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -105,18 +113,14 @@ def watch_sensor(settings: Settings) -> dg.SensorDefinition:
         "database that was put back.",
     )
     def watch(context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]) -> dg.SkipReason:
+        now = datetime.now(UTC)
         with billing.state() as connection:
             alerts = [
-                *look(
-                    connection,
-                    billing.settings.alerts,
-                    billing.settings.batches.stale_lock_minutes,
-                    datetime.now(UTC),
-                ),
-                *_left_behind(needing_attention(connection), billing.settings.alerts.ui_url),
+                *look(connection, billing.settings.alerts, billing.settings.batches.stale_lock_minutes, now),
+                *_left_behind(needing_attention(connection), billing.settings.alerts, now),
                 *_journal(connection, billing),
             ]
-            report = deliver(connection, alerts, billing.settings.alerts)
+            report = deliver(connection, alerts, billing.settings.alerts, billing.settings.env)
         return dg.SkipReason(f"{len(alerts)} causes found, {len(report.sent)} told.")
 
     return watch
@@ -140,12 +144,15 @@ def _journal(connection: Connection, billing: Runtime) -> list[Alert]:
     ]
 
 
-def _left_behind(rows: list[dict[str, Any]], ui_url: str) -> list[Alert]:
+def _left_behind(rows: list[dict[str, Any]], settings: AlertSettings, now: datetime) -> list[Alert]:
+    """Batches that were left for longer than a window: of a newer one its failed run has told."""
+    told = now - timedelta(minutes=settings.window_minutes)
+    rows = [row for row in rows if row["since"] is None or row["since"] <= told]
     keys = list(dict.fromkeys(str(row["partition_key"]) for row in rows))
     alert = partition_left_failed(
         asset="netsuite_invoices",
         partitions=keys,
-        ui_url=ui_url,
+        ui_url=settings.ui_url,
         documents=sum(row["documents"] for row in rows),
         money=sum_money((row["currency"], row["total"]) for row in rows),
     )

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from billing_assets.domain.documents import State
+from billing_assets.domain.words import shortened
 
 Money = tuple[tuple[str, Decimal], ...]
 """Sums by currency, credit memos negative: (("GBP", Decimal("12.50")), …), sorted by currency."""
@@ -21,7 +22,8 @@ NEED_PEOPLE = (State.HELD, State.REJECTED, State.DIFFERS)
 """Unposted states that end only when a person fixes something; the pipeline moves all the others on."""
 
 _SHOWN = 5
-_LONGEST_TEXT = 300
+_LONGEST_TEXT = 2_000
+_LONGEST_TITLE = 200
 _MINOR_UNIT = Decimal("0.01")
 _SECRETS = (
     re.compile(r"(://)\S*(?=@)"),
@@ -121,7 +123,7 @@ def run_failure(
         )
     return Alert(
         cause=f"run_failed:{system or job}:{error}",
-        title=_one_line(title),
+        title=_one_line(title, _LONGEST_TITLE),
         what_happened=f"The run of {what} ended with {error}: {_one_line(message)}",
         documents=documents,
         money=money,
@@ -426,15 +428,15 @@ def _unposted(
     )
 
 
-def _one_line(text: str) -> str:
-    """The first line of an error's text, short, with what looks like a password masked.
+def _one_line(text: str, most: int = _LONGEST_TEXT) -> str:
+    """The first line of an error's text, whole where it is not endless, with what looks like a password masked.
 
     Our own errors carry no secrets; a driver's may hold a connection URL, and its later lines the row's values.
     """
     line = next((line.strip() for line in text.splitlines() if line.strip()), "no text")
     for pattern in _SECRETS:
         line = pattern.sub(r"\g<1>***", line)
-    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
+    return shortened(line, most)
 
 
 def _page(ui_url: str, path: str) -> str:

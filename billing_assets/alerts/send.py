@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from billing_assets.alerts import store
 from billing_assets.alerts.causes import Alert, Severity, message
+from billing_assets.domain.mail import QUIET
 from billing_assets.settings_sections import AlertSettings
 from billing_assets.state.database import Connection
 
@@ -25,6 +26,7 @@ SEND_SECONDS = 20
 """Longest wait for one channel, whatever the timeouts in its URL."""
 
 _AT_ONCE = 16
+_MAIL = re.compile(r"(?i)mailtos?://")
 
 # apprise logs URLs whose path it does not mask (json://, workflows://, …): we report its failures ourselves, masked.
 _apprise_log = logging.getLogger("apprise")
@@ -69,10 +71,16 @@ class AlertDeliveryError(Exception):
 
 
 def deliver(
-    connection: Connection, alerts: Sequence[Alert], settings: AlertSettings, *, now: datetime | None = None
+    connection: Connection,
+    alerts: Sequence[Alert],
+    settings: AlertSettings,
+    environment: str,
+    *,
+    now: datetime | None = None,
 ) -> DeliveryReport:
     """Tell people about each alert, once per cause within `settings.window_minutes`, over all processes.
 
+    The `environment` (dev, qa, prod) is the first word of every message: several may send to one mailbox.
     Without channels the alert is logged instead, also once per window, and stays in billing.alerts. A channel that
     fails is logged and reported. Raises AlertDeliveryError at the end if some alert was taken by no channel.
     """
@@ -85,7 +93,7 @@ def deliver(
             repeated.append(alert.cause)
         else:
             claims.append((alert, claim))
-    failures = _send(claims, settings.urls)
+    failures = _send(claims, settings.urls, environment)
     sent, logged, undelivered = [], [], []
     for alert, claim in claims:
         failed = sum(failure.cause == alert.cause for failure in failures)
@@ -119,7 +127,9 @@ def masked(url: str) -> str:
     return f"{scheme[1].lower()}://…" if scheme else "no scheme"
 
 
-def _send(claims: Sequence[tuple[Alert, store.Claim]], urls: Sequence[SecretStr]) -> tuple[ChannelFailure, ...]:
+def _send(
+    claims: Sequence[tuple[Alert, store.Claim]], urls: Sequence[SecretStr], environment: str
+) -> tuple[ChannelFailure, ...]:
     """Send every alert to every channel, all side by side: one that does not answer must not use up a sensor's tick."""
     posts = [
         (alert, claim, number, url.get_secret_value())
@@ -127,7 +137,7 @@ def _send(claims: Sequence[tuple[Alert, store.Claim]], urls: Sequence[SecretStr]
         for number, url in enumerate(urls, start=1)
     ]
     with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="alert") as pool:
-        reasons = list(pool.map(lambda post: _post(post[0], post[1], post[3]), posts))
+        reasons = list(pool.map(lambda post: _post(post[0], post[1], post[3], environment), posts))
     return tuple(
         ChannelFailure(alert.cause, f"{number} ({masked(url)})", reason)
         for (alert, _, number, url), reason in zip(posts, reasons, strict=True)
@@ -135,19 +145,25 @@ def _send(claims: Sequence[tuple[Alert, store.Claim]], urls: Sequence[SecretStr]
     )
 
 
-def _post(alert: Alert, claim: store.Claim, url: str) -> str | None:
+def _post(alert: Alert, claim: store.Claim, url: str, environment: str) -> str | None:
     """Send to one channel: None, or why it did not take the message."""
+    is_mail = _MAIL.match(url) is not None
+    if is_mail and not all(host.isascii() for host in _hosts(url)):
+        return "its domain has letters that apprise drops or misreads; write it as the DNS has it (xn--…)."
     # A new channel object for each message: apprise makes one that is used again wait 5.5 s between messages.
     channel = Apprise.instantiate(url, asset=_ASSET)
     if channel is None:
         return "apprise cannot read this URL; check its parts against the channel's page in apprise's documentation."
     if not getattr(channel, "verify_certificate", True):
         return "its URL switches the verification of certificates off (verify=no); take that out."
+    headers = getattr(channel, "headers", None)
+    if is_mail and isinstance(headers, dict):
+        headers.update(QUIET | headers)
     markdown = channel.resolve_format() is NotifyFormat.MARKDOWN
     sender = Apprise(asset=_ASSET)
     sender.add(channel)
     result = sender.notify(
-        title=alert.title,
+        title=f"[{environment}] {alert.title}",
         body=message(alert, markdown=markdown, repeats=claim.repeats, told_before=claim.told_before),
         body_format=NotifyFormat.MARKDOWN if markdown else NotifyFormat.TEXT,
         notify_type=_TYPES[alert.severity],
@@ -157,6 +173,13 @@ def _post(alert: Alert, claim: store.Claim, url: str) -> str | None:
         return None
     said = " ".join(entry.message for entry in result.logs()) or f"no answer within {SEND_SECONDS} s."
     return _without_parts_of(url, said)
+
+
+def _hosts(url: str) -> list[str]:
+    """The server of a mail channel's URL, and the domains of all addresses in it."""
+    address = unquote(url.partition("://")[2])
+    named = [part.rpartition("@")[2] for part in re.split(r"[/?&=,;<>\s\"]+", address) if "@" in part]
+    return [re.split(r"[/?]", address)[0].rpartition("@")[2], *re.findall(r"[?&]smtp=([^&]*)", address), *named]
 
 
 def _without_parts_of(url: str, text: str) -> str:

@@ -20,6 +20,7 @@ from billing_assets.domain.texts import file_name
 from billing_assets.operations.status import simple_table
 from billing_assets.reminders import journal_store, store
 from billing_assets.reminders.bounces import note_bounces, read_mailbox, read_stream
+from billing_assets.reminders.delivery_reports import Unclear
 from billing_assets.reminders.desk import open_desk
 from billing_assets.reminders.errors import MailWrong, NoSuchReminder, TemplateWrong
 from billing_assets.reminders.invoices import Kept, Reminder
@@ -36,6 +37,11 @@ stops = typer.Typer(no_args_is_help=True, help="Who is not reminded, nor charged
 _STATES = ("unknown", "bounced", "deferred", "sending", "sent", "skipped")
 _EARLIEST = timedelta(hours=12)  # as far as a clock of the world is behind UTC
 _OPEN = ("unknown", "bounced", "deferred", "sending")
+_UNCLEAR = {
+    Unclear.NAMES_NONE: "it names no reminder: another mail, or the Message-ID was replaced",
+    Unclear.NOT_READ: "its form is not known",
+}
+_STRANGE = 50  # so many are shown one by one
 
 
 class Verdict(StrEnum):
@@ -71,7 +77,7 @@ def plan_command(
     for one in going:
         invoice, sends_at = one.invoice, one.next.sends_at
         local = sends_at.astimezone(one.place.time_zone)
-        asked = f"{invoice.currency} {amount(invoice.open_amount)}"
+        asked = f"{invoice.currency} {amount(one.asked)}"
         table.add_row(
             escape(invoice.customer),
             escape(invoice.number),
@@ -93,8 +99,8 @@ def _show_sums(going: list[Reminder]) -> None:
     table = simple_table("By step", ["Step", "Reminders", "Amount"])
     steps = [(one.next.step.name, one.invoice.currency) for one in sorted(going, key=lambda one: one.next.step.days)]
     for (step, currency), count in Counter(steps).items():
-        asked = (one.invoice for one in going if one.next.step.name == step)
-        total = sum((one.open_amount for one in asked if one.currency == currency), Decimal(0))
+        those = (one for one in going if (one.next.step.name, one.invoice.currency) == (step, currency))
+        total = sum((one.asked for one in those), Decimal(0))
         table.add_row(step, f"{count:,}", _money(currency, total))
     if going:
         console.print(table)
@@ -233,6 +239,16 @@ def bounces(
     for row in found.noted:
         table.add_row(escape(row["customer"]), escape(row["number"]), row["step"], row["smtp_status"] or "")
     if found.noted:
+        console.print(table)
+    if found.strange:
+        console.print(
+            f"[yellow]{len(found.strange):,} mails look like delivery reports, and nothing could be noted of them. "
+            "Read them in the mailbox: a customer may not have got a reminder.[/yellow]"
+        )
+        columns = ["Why", "Date", "Message-ID of the report"]
+        table = simple_table("To be read by a person", columns)
+        for one in found.strange[:_STRANGE]:
+            table.add_row(_UNCLEAR[one.why], escape(one.date), escape(one.message_id))
         console.print(table)
 
 

@@ -15,6 +15,7 @@ from billing_assets.batches.assets import locked_batches, manner
 from billing_assets.batches.lease import holding
 from billing_assets.batches.partitions import batches
 from billing_assets.domain.money import amount
+from billing_assets.domain.words import shortened
 from billing_assets.netsuite import reports
 from billing_assets.netsuite.dry_run import write_requests
 from billing_assets.netsuite.posting import PostingResult, post_through_outages
@@ -200,7 +201,7 @@ def _reasons(problems: Sequence[Mapping[str, Any]], most: int = 3) -> str:
     numbers = defaultdict(list)
     for problem in problems:
         if problem["detail"]:
-            reason = str(problem["detail"])[:200].rstrip(".")
+            reason = shortened(str(problem["detail"]), 500).rstrip(".")
             numbers[f"{reason} ({problem['code']})" if problem["code"] else reason].append(str(problem["number"]))
     told = [
         f" {', '.join(struck[:most])}{f' and {len(struck) - most} more' if len(struck) > most else ''}: {reason}."

@@ -57,4 +57,4 @@ def tell_about_silent_daemon(runtime: Runtime, instance: dg.DagsterInstance) -> 
     settings = runtime.settings.alerts
     if beat and (alert := daemon_silent(beat, datetime.now(UTC), SILENT_SECONDS, ui_url=settings.ui_url)):
         with runtime.state() as connection:
-            deliver(connection, [alert], settings)
+            deliver(connection, [alert], settings, runtime.settings.env)

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from billing_assets.domain.cells import write_csv
+from billing_assets.domain.credits import OpenCredits
 from billing_assets.receivables import fee_store, store
 from billing_assets.receivables.fee_store import Candidate, Delinquent, LateFee
 from billing_assets.receivables.late_fee_rules import (
@@ -55,7 +56,7 @@ def propose(connection: Connection, rules: LateFeeRules, as_of: date, minor_digi
     with connection.transaction():
         fee_store.alone(connection)
         fee_store.begin_proposing(connection)
-        credits_left = _Credits()
+        credits_left = OpenCredits()
         for page in fee_store.overdue(connection, as_of, rules.not_penalised_items):
             candidates = [_candidate(one, rules, as_of, minor_digits, credits_left) for one in page]
             fee_store.add_candidates(connection, [one for one in candidates if one is not None])
@@ -111,24 +112,8 @@ def _moment(read_at: datetime | None) -> str:
     return "never" if read_at is None else f"{read_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-class _Credits:
-    """What is left of each customer's unapplied payments and credit memos, as their invoices follow each other."""
-
-    def __init__(self) -> None:
-        self._of: tuple[str, str] | None = None
-        self._left = Decimal(0)
-
-    def take(self, one: Delinquent, balance: Decimal) -> Decimal:
-        """As much of the balance as the customer's credit covers; it is used up by it."""
-        if self._of != (one.customer, one.currency):
-            self._of, self._left = (one.customer, one.currency), one.credit
-        taken = min(balance, self._left)
-        self._left -= taken
-        return taken
-
-
 def _candidate(
-    one: Delinquent, rules: LateFeeRules, as_of: date, minor_digits: Mapping[str, int], credits_left: _Credits
+    one: Delinquent, rules: LateFeeRules, as_of: date, minor_digits: Mapping[str, int], credits_left: OpenCredits
 ) -> Candidate | None:
     rule = rules.rule_for(one.branch, one.document_date)
     if rule is None:
@@ -140,7 +125,7 @@ def _candidate(
         raise LateFeeError(f"Invoice {one.number} is in {one.currency}, which the mapping does not know.")
     lines: list[tuple[str, Decimal]] = list(zip(one.spared_items, one.spared_amounts, strict=True))
     balance = penalised_balance(rule, one.open_amount, lines)
-    balance -= credits_left.take(one, balance)
+    balance -= credits_left.take(one.customer, one.currency, one.credit, balance)
     fee = fee_on(rule, balance, minor_digits[one.currency])
     if fee <= 0:
         return None

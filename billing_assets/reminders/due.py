@@ -46,12 +46,14 @@ class Step(NamedTuple):
 class Noted(NamedTuple):
     """What is known of a step of an invoice. One that is `deferred` is tried again at `retry_at`; any other is over.
 
-    `resolved_at`: when a person decided about it.
+    `resolved_at`: when a person decided about it. `to_customer`: whether it went, or was to go, to the customer who
+    owes the invoice now.
     """
 
     state: str
     retry_at: datetime | None
     resolved_at: datetime | None = None
+    to_customer: bool = True
 
     @property
     def over(self) -> bool:

@@ -10,7 +10,7 @@ from billing_assets.reminders.policy import Terms
 
 
 class Invoice(NamedTuple):
-    """An open invoice. `key` names it for ever, wherever its balance is read; `open_amount` is what is asked for.
+    """An open invoice. `key` names it for ever, wherever its balance is read; `open_amount` is its balance.
 
     `noted` is what became of its steps so far, `barred` why it is not asked for at all, if it is not.
     """
@@ -32,7 +32,11 @@ class Invoice(NamedTuple):
 
 
 class Reminder(NamedTuple):
-    """A reminder that goes out if nothing changes before. `credits` is what else the customer has open, positive."""
+    """A reminder that goes out if nothing changes before.
+
+    `covered` is what of the customer's open credits and unapplied payments counts against the invoice, positive;
+    `account` the sum of all that the customer has open in this currency, by which a change is noticed.
+    """
 
     invoice: Invoice
     next: Next
@@ -40,7 +44,23 @@ class Reminder(NamedTuple):
     place: Place
     contact: Contact
     address: str
-    credits: Decimal
+    covered: Decimal
+    account: Decimal
+
+    @property
+    def asked(self) -> Decimal:
+        """What the customer is asked for."""
+        return self.invoice.open_amount - self.covered
+
+    @property
+    def sent_before(self) -> tuple[str, ...]:
+        """Steps whose mail about this invoice the mail server took, for this customer, and did not bring back."""
+        this = self.next.step.name
+        return tuple(
+            step
+            for step, noted in self.invoice.noted.items()
+            if step != this and noted.state == "sent" and noted.to_customer
+        )
 
     @property
     def put_off(self) -> bool:

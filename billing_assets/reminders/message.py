@@ -5,9 +5,7 @@ import re
 from datetime import date, datetime
 from decimal import Decimal
 from email.errors import MessageError
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,18 +17,17 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency
 
+from billing_assets.domain.mail import QUIET
 from billing_assets.domain.money import decimals
+from billing_assets.reminders.addresses import ascii_address
 from billing_assets.reminders.errors import MailWrong, TemplateWrong
+from billing_assets.reminders.headers import SMTP, Folded, clean, mailbox_header, text_header
 from billing_assets.reminders.invoices import Reminder
-from billing_assets.reminders.policy import LONGEST_NAME, Policy, parse_mailbox
+from billing_assets.reminders.policy import Policy, parse_mailbox
 from billing_assets.shipped import shipped
 
 TEMPLATES = "config/reminders"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 _CODE = re.compile(r"(?<=[A-Z])(?=\d)")  # a currency without a sign: KWD1.500
-_ADDRESS = re.compile(r"([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64})@([^\s@<>()\[\],;:\\\"]{1,253})")
-_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_QUOTES = str.maketrans('"\\', "'/")  # each would count twice
 
 
 class Text(NamedTuple):
@@ -128,17 +125,17 @@ def written(reminder: Reminder, templates: Templates, now: datetime) -> bytes:
 
 def message(reminder: Reminder, text: Text, now: datetime) -> EmailMessage:
     """The mail: plain text and HTML, its Message-ID the same however often it is made."""
-    sender = parse_mailbox(reminder.terms.sender)
-    name = clean(reminder.contact.name).translate(_QUOTES)[:LONGEST_NAME].strip()
     mail = EmailMessage(policy=SMTP)
-    mail["From"] = sender
-    mail["To"] = Address(display_name=name, addr_spec=reminder.address)
-    if reminder.terms.reply_to:
-        mail["Reply-To"] = parse_mailbox(reminder.terms.reply_to)
-    mail["Subject"] = text.subject
+    for header, mailbox in (("From", reminder.terms.sender), ("Reply-To", reminder.terms.reply_to)):
+        if mailbox:
+            ours = parse_mailbox(mailbox)
+            mail[header] = mailbox_header(header, ours.display_name, ours.addr_spec)
+    mail["To"] = mailbox_header("To", reminder.contact.name, reminder.address)
+    mail["Subject"] = text_header("Subject", text.subject)
     mail["Date"] = format_datetime(now.astimezone(reminder.place.time_zone).replace(microsecond=0))
-    mail["Message-ID"] = message_id(reminder)
-    mail["Auto-Submitted"] = "auto-generated"
+    mail["Message-ID"] = Folded(message_id(reminder))  # whole, however long the domain: delivery reports name it
+    for name, value in QUIET.items():
+        mail[name] = value
     mail.set_content(text.plain, charset="utf-8", cte="quoted-printable")
     mail.add_alternative(text.html, subtype="html", charset="utf-8", cte="quoted-printable")
     mail["Content-Language"] = text.language  # last: adding a second text moves such headers to the first one
@@ -157,44 +154,31 @@ def message_id(reminder: Reminder) -> str:
     return f"<reminder-{hashlib.sha256(of).hexdigest()[:32]}@{parse_mailbox(reminder.terms.sender).domain}>"
 
 
-def clean(text: str | None) -> str:
-    """A text of the billing system on one line, without anything that controls.
-
-    That is control characters, and `=?`, with which an encoded word (RFC 2047) begins: it may hold them.
-    """
-    return " ".join(_CONTROL.sub(" ", text or "").split()).replace("=?", "= ?")
-
-
 def usable_address(email: str | None) -> str | None:
     """One plain address as it goes into an envelope, its domain in ASCII; None where it is none."""
-    found = _ADDRESS.fullmatch((email or "").strip())
-    if found is None or "=?" in found[1] or ".." in found[1] or found[1].startswith(".") or found[1].endswith("."):
-        return None
     try:
-        domain = found[2].encode("idna").decode("ascii")
-    except UnicodeError:
+        return ascii_address(email or "")
+    except ValueError:
         return None
-    labels = domain.split(".")
-    if len(domain) > 253 or len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)):
-        return None
-    return f"{found[1]}@{domain}"
 
 
 def _values(reminder: Reminder, today: date, locale: Locale) -> dict[str, Any]:
     """What templates are given; docs/integrator.md lists it."""
-    invoice = reminder.invoice
+    invoice, sent = reminder.invoice, reminder.sent_before
     return {
         "invoice": {
             "number": clean(invoice.number),
             "date": invoice.document_date,
             "due": invoice.due_date,
             "total": invoice.total,
-            "open": invoice.open_amount,
+            "open": reminder.asked,
+            "covered": reminder.covered,
             "paid": invoice.total - invoice.open_amount,
             "days_overdue": max((today - invoice.due_date).days, 0),
         },
         "customer": {"number": clean(invoice.customer), "name": clean(reminder.contact.name)},
-        "credits": reminder.credits,
+        "wrote_before": bool(sent),
+        "reminders_before": sum(step.days > 0 and step.name in sent for step in reminder.terms.ladder),
         "company": reminder.terms.company.model_dump(),
         "today": today,
         "money": partial(_money, invoice.currency, locale),

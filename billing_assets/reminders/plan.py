@@ -1,11 +1,13 @@
 """Who would get what and when: what is open, what was said about it already, and where the customer is."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from itertools import islice
 
 from billing_assets.billing_system.contacts import Contact
+from billing_assets.domain.credits import OpenCredits
 from billing_assets.journal.restores import sent_until
 from billing_assets.reminders import store
 from billing_assets.reminders.desk import CHUNK, Desk
@@ -21,7 +23,9 @@ REASONS = {
     "other": "a stop for another reason, which `billing stops list` names",
     "voided": "it was voided in the billing system, and its credit memo is to be decided about, or is on its way",
     "held": "the billing system has it open, and it is held here, for its findings: it was not posted",
-    "below_minimum": "less is open than the minimum amount",
+    "covered_by_credit": "the customer's open credits and unapplied payments cover it, counted as for late fees: the "
+    "oldest invoice first",
+    "below_minimum": "less is to be asked for than the minimum amount",
     "no_contact": "`contacts.sql` has no such customer",
     "several_contacts": "`contacts.sql` has several rows of this customer",
     "no_address": "the customer has no e-mail address",
@@ -29,6 +33,8 @@ REASONS = {
     "bad_mail": "no mail can be made of it: `billing reminders plan --eml FOLDER` says why",
 }
 """Why a step that is due is not sent, by code. It is looked at again every time."""
+
+_NONE = store.Account(Decimal(0), Decimal(0))  # of an invoice that was read a moment ago: its claim finds that out
 
 
 def plan(
@@ -41,7 +47,7 @@ def plan(
     policy, not_before = desk.policy, desk.settings.not_before
     if sent := sent_until(connection):
         not_before = max(not_before or date.min, sent + timedelta(days=1))
-    in_favour = store.open_credits(connection)
+    accounts = store.accounts(connection)
     stops: dict[str, list[store.Stop]] = defaultdict(list)
     for stop in store.stops(connection, ends_from=now.date() - timedelta(days=2)):
         stops[stop.customer].append(stop)
@@ -53,6 +59,7 @@ def plan(
         for one in found
         if might_be_due(policy.terms(one.branch).ladder, one.due_date, one.noted, last_day, not_before)
     ]
+    covered = _covered(found, accounts, stops, now.date())
     read_since = desk.balances_since(now)
     for invoices in _by_customers(candidates):
         contacts = desk.read_contacts(list({one.customer: None for one in invoices}))
@@ -69,7 +76,9 @@ def plan(
                 reason: str | None = "balances_old"
             elif invoice.barred:
                 reason = invoice.barred
-            elif invoice.open_amount < terms.minimum_amount:
+            elif invoice.open_amount <= covered[invoice.key]:
+                reason = "covered_by_credit"
+            elif invoice.open_amount - covered[invoice.key] < terms.minimum_amount:
                 reason = "below_minimum"
             else:
                 today = due.sends_at.astimezone(place.time_zone).date()
@@ -78,8 +87,25 @@ def plan(
             if reason or contact is None or address is None:
                 yield Kept(invoice, due.step.name, reason or "no_contact")
             else:
-                owed = in_favour.get((invoice.customer, invoice.currency))
-                yield Reminder(invoice, due, terms, place, contact, address, owed or invoice.open_amount * 0)
+                owed = accounts.get((invoice.customer, invoice.currency), _NONE).open_amount
+                yield Reminder(invoice, due, terms, place, contact, address, covered[invoice.key], owed)
+
+
+def _covered(
+    found: Sequence[Invoice],
+    accounts: Mapping[tuple[str, str], store.Account],
+    stops: Mapping[str, Sequence[store.Stop]],
+    day: date,
+) -> dict[str, Decimal]:
+    """What of each invoice its customer's credits cover, as late fees count them: the oldest first, and no invoice that
+    is not asked for anyway uses any up."""
+    left = OpenCredits()
+    covered = {one.key: Decimal(0) for one in found}
+    for one in sorted(found, key=lambda one: (one.due_date, one.source, one.transaction_id)):
+        if not one.barred and not _stopped(stops.get(one.customer, ()), one, day):
+            credit = accounts.get((one.customer, one.currency), _NONE).credit
+            covered[one.key] = left.take(one.customer, one.currency, credit, one.open_amount)
+    return covered
 
 
 def _stopped(stops: Sequence[store.Stop], invoice: Invoice, day: date) -> str | None:

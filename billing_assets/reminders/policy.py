@@ -16,21 +16,17 @@ from babel.core import get_global
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from billing_assets.billing_system.contacts import Contact
+from billing_assets.reminders.addresses import ascii_address
 from billing_assets.reminders.due import Hours, Place, Step, has_calendar
 from billing_assets.reminders.errors import PolicyError
 from billing_assets.settings import yaml_problem
 
-LONGEST_NAME = 60
-"""Of a mailbox. A longer one goes over a line's end, where Python's folding loses its quotes."""
-
 
 def parse_mailbox(value: str) -> Address:
-    """`Name <address>` or a bare address, as a mail's sender. Raises ValueError."""
+    """`Name <address>` or a bare address, as a mail's sender, its domain in ASCII. Raises ValueError."""
     name, _, address = value.rpartition("<") if value.endswith(">") else ("", "", value)
-    if len(name) > LONGEST_NAME:
-        raise ValueError(f"has a name of more than {LONGEST_NAME} characters")
     try:
-        return Address(display_name=name.strip().strip('"'), addr_spec=address.rstrip(">").strip())
+        return Address(display_name=name.strip().strip('"'), addr_spec=ascii_address(address.rstrip(">")))
     except (MessageError, IndexError, ValueError):
         raise ValueError("is no address; write Name <name@example.com>") from None
 
@@ -96,7 +92,7 @@ class Company(_Part):
     name: str = Field(min_length=1, description="As it signs")
     address: tuple[str, ...] = Field((), description="Lines below the name")
     phone: str | None = Field(None, description="For questions")
-    email: str | None = Field(None, description="For questions")
+    email: _Mailbox | None = Field(None, description="For questions")
     payment: tuple[str, ...] = Field((), description="How to pay, line by line: bank, IBAN, what to quote")
 
 

@@ -196,12 +196,9 @@ class _Run:
         if self._last is not None and not store.has(self._connection, self._last):
             raise PutBack
         refusal = self._mailer.offer(parse_mailbox(reminder.terms.sender).addr_spec, reminder.address)
-        missed = [one.name for one in reminder.next.passed_over]
         claim = store.claim(
             self._connection,
-            invoice,
-            step.name,
-            missed,
+            reminder,
             message_id=message_id(reminder),
             run_id=self._run_id,
             today=now.astimezone(reminder.place.time_zone).date(),
@@ -227,8 +224,8 @@ class _Run:
         if too_long and store.taken_since(self._connection, claim.first_at):
             answer = answer._replace(fate=Fate.NEVER)
         settled = store.settle(self._connection, claim.id, answer, now + RETRY, self._clock())
-        self._report.passed_over += len(missed)
-        tried = Tried(invoice.number, invoice.customer, step.name, invoice.currency, invoice.open_amount, *answer)
+        self._report.passed_over += len(reminder.next.passed_over)
+        tried = Tried(invoice.number, invoice.customer, step.name, invoice.currency, reminder.asked, *answer)
         self._report.tried.append(tried)
         if settled is not None:
             self._writer.append(event(settled), durable=False)  # with the next one, or at the end

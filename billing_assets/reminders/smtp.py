@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
+from billing_assets.reminders.addresses import ascii_host
 from billing_assets.reminders.errors import MailServerError
 from billing_assets.settings import SettingsError, variable
 
@@ -71,17 +72,17 @@ def parse_server(url: SecretStr | None) -> Server:
         )
     try:
         parts = urlsplit(url.get_secret_value().strip())
-        port = parts.port
+        port, host = parts.port, ascii_host(parts.hostname or "")
     except ValueError:
-        parts, port = urlsplit(""), None
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/") or parts.query:
+        parts, port, host = urlsplit(""), None, ""
+    if parts.scheme not in ("smtp", "smtps") or not host or parts.path.strip("/") or parts.query:
         raise SettingsError(
             f"{name} is no address of a mail server. Write smtp://user:password@host:587 (STARTTLS) or "
             "smtps://user:password@host:465; percent-encode what is special in user and password."
         )
     tls = parts.scheme == "smtps"
     user, password = (unquote(part) if part else None for part in (parts.username, parts.password))
-    return Server(tls, parts.hostname, port or (465 if tls else 587), user, password)
+    return Server(tls, host, port or (465 if tls else 587), user, password)
 
 
 class Mailer:

@@ -1,6 +1,6 @@
 """The SQL of reminders: what is open and what was said about it, claims and outcomes, stops."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from billing_assets.reminders.due import Noted
 from billing_assets.reminders.errors import SendingElsewhere
-from billing_assets.reminders.invoices import Invoice
+from billing_assets.reminders.invoices import Invoice, Reminder
 from billing_assets.reminders.smtp import Answer, Fate
 from billing_assets.state.database import Connection
 
@@ -44,11 +44,12 @@ left join lateral (
 cross join lateral (select coalesce(f.invoice, o.external_id, o.source || '/' || o.transaction_id) as key) as k
 cross join lateral (
     select jsonb_object_agg(
-        step, jsonb_build_array(state, retry_at, resolved_at) order by state = 'deferred' desc) as noted
+        step, jsonb_build_array(state, customer = o.customer, retry_at, resolved_at) order by state = 'deferred' desc
+    ) as noted
     from (
-        select step, state, retry_at, resolved_at from billing.reminders where invoice = k.key
+        select step, state, customer, retry_at, resolved_at from billing.reminders where invoice = k.key
         union all
-        select step, state, retry_at, resolved_at from billing.reminders
+        select step, state, customer, retry_at, resolved_at from billing.reminders
         where (source, transaction_id) = (o.source, o.transaction_id) and invoice <> k.key and {_SAME}
     ) as either
 ) as r
@@ -65,18 +66,30 @@ def open_invoices(connection: Connection, due_until: date, customer: str | None 
 
 def _noted(found: dict[str, list[Any]] | None) -> dict[str, Noted]:
     return {
-        step: Noted(state, *(None if moment is None else datetime.fromisoformat(moment) for moment in moments))
-        for step, (state, *moments) in (found or {}).items()
+        step: Noted(state, _moment(retry_at), _moment(resolved_at), to_customer)
+        for step, (state, to_customer, retry_at, resolved_at) in (found or {}).items()
     }
 
 
-def open_credits(connection: Connection) -> dict[tuple[str, str], Decimal]:
-    """What customers have open in their favour, by customer and currency, as positive amounts."""
+def _moment(said: str | None) -> datetime | None:
+    return None if said is None else datetime.fromisoformat(said)
+
+
+class Account(NamedTuple):
+    """What a customer has open in a currency: the sum of it all, and its credits and unapplied payments, positive."""
+
+    open_amount: Decimal
+    credit: Decimal
+
+
+def accounts(connection: Connection) -> dict[tuple[str, str], Account]:
+    """The accounts of customers who owe an invoice, by customer and currency."""
     rows = connection.execute(
-        """select customer, currency, -sum(open_amount) as credits from billing.open_receivables
-        where kind <> 'invoice' group by 1, 2 having sum(open_amount) < 0"""
+        """select customer, currency, sum(open_amount) as open_amount,
+            coalesce(-sum(open_amount) filter (where kind <> 'invoice'), 0) as credit
+        from billing.open_receivables group by 1, 2 having bool_or(kind = 'invoice')"""
     ).fetchall()
-    return {(row["customer"], row["currency"]): row["credits"] for row in rows}
+    return {(row["customer"], row["currency"]): Account(row["open_amount"], row["credit"]) for row in rows}
 
 
 class Stop(NamedTuple):
@@ -192,11 +205,14 @@ _CLAIM = f"""
 insert into billing.reminders as r (invoice, step, source, transaction_id, number, customer, branch, currency,
     open_amount, due_date, state, message_id, run_id, attempts, first_claimed_at, claimed_at)
 select %(invoice)s, %(step)s, o.source, o.transaction_id, o.number, o.customer, o.branch, o.currency,
-    o.open_amount, o.due_date, 'sending', %(message_id)s, %(run_id)s, 1, %(now)s, %(now)s
+    %(asked)s, o.due_date, 'sending', %(message_id)s, %(run_id)s, 1, %(now)s, %(now)s
 from billing.open_receivables as o
 where o.source = %(source)s and o.transaction_id = %(transaction_id)s and o.kind = 'invoice'
   and (o.customer, o.open_amount, o.due_date) = (%(customer)s, %(open_amount)s, %(due_date)s)
   and o.read_at >= %(read_since)s and ({_BARRED}) is null
+  and %(account)s = (
+    select sum(a.open_amount) from billing.open_receivables as a
+    where (a.customer, a.currency) = (o.customer, o.currency))
   and not exists (
     select from billing.collection_stops as s
     where s.customer = o.customer and coalesce(s.number, o.number) = o.number
@@ -234,9 +250,7 @@ class Claim(NamedTuple):
 
 def claim(
     connection: Connection,
-    invoice: Invoice,
-    step: str,
-    passed_over: Iterable[str],
+    reminder: Reminder,
     *,
     message_id: str,
     run_id: str,
@@ -246,18 +260,21 @@ def claim(
 ) -> Claim | None:
     """The right to send a step of an invoice, committed; None where it must not be sent any more.
 
-    That is: somebody else has it, it was sent, the invoice was paid or changed or is barred by now, its balance was
-    read before `read_since`, or a stop begins. Steps that fell due before it are noted as skipped with it.
+    That is: somebody else has it, it was sent, the invoice was paid or changed or is barred by now, the customer's
+    account is not what it was, its balance was read before `read_since`, or a stop begins. Steps that fell due before
+    it are noted as skipped with it.
     """
+    invoice, step = reminder.invoice, reminder.next.step.name
     values = invoice._asdict() | {"invoice": invoice.key, "run_id": run_id, "now": now}
     del values["noted"]
     claimed = {"step": step, "message_id": message_id, "today": today, "read_since": read_since}
+    claimed |= {"asked": reminder.asked, "account": reminder.account}
     with connection.transaction():
         row = connection.execute(_CLAIM, values | claimed).fetchone()
         if row is None:
             return None
-        for missed in passed_over:
-            connection.execute(_NOTE_SKIPPED, values | {"step": missed, "why": f"{step} was due by then"})
+        for missed in reminder.next.passed_over:
+            connection.execute(_NOTE_SKIPPED, values | {"step": missed.name, "why": f"{step} was due by then"})
     return Claim(row["id"], row["first_claimed_at"], row)
 
 

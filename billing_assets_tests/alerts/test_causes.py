@@ -91,8 +91,14 @@ def test_neither_a_secret_nor_a_rows_values_get_into_a_message(text: str) -> Non
         assert secret not in told
 
 
-def test_a_long_error_is_cut() -> None:
-    assert len(failure(message="x" * 5000).what_happened) < 400
+def test_an_error_is_told_whole_and_an_endless_one_ends_with_a_word() -> None:
+    reason = "the item of line 7 is inactive; " * 40
+    assert failure(message=reason).what_happened.endswith(reason.strip())
+    cut = failure(message="inactive " * 1000).what_happened
+    assert cut.endswith("inactive …")
+    assert len(cut) < 2_100
+    assert len(failure(message="x" * 5000).what_happened) < 2_100
+    assert len(failure("E" * 5000).title) <= 200
 
 
 def test_all_partitions_in_which_one_check_fails_share_a_cause() -> None:

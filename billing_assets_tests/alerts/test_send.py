@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.header import decode_header, make_header
 from io import StringIO
 
 import pytest
@@ -48,11 +49,13 @@ def closed_port() -> int:
 
 
 def test_mail_says_what_happened_how_much_money_what_to_do_and_where(connection: Connection, mailbox: Mailbox) -> None:
-    report = deliver(connection, [ALERT], settings(mailbox.url), now=NOW)
+    report = deliver(connection, [ALERT], settings(mailbox.url), "qa", now=NOW)
     assert report.sent == (ALERT.cause,)
     [(recipients, mail)] = mailbox.mails
     assert recipients == ["ops@example.com"]
-    assert mail["Subject"] == "netsuite_invoices for 2010-11-0042 failed: RejectedDocuments"
+    assert mail["Subject"] == "[qa] netsuite_invoices for 2010-11-0042 failed: RejectedDocuments"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["X-Auto-Response-Suppress"] == "OOF, AutoReply"
     assert mail.get_content_type() == "text/plain"
     text = mailbox.text()
     assert "ended with RejectedDocuments: 2 documents were refused: INVALID_CONTENT at item.items[0].item" in text
@@ -61,18 +64,37 @@ def test_mail_says_what_happened_how_much_money_what_to_do_and_where(connection:
     assert "http://dagster.example.com:3000/runs/4a1e0f1c" in text
 
 
+def test_a_long_error_and_a_title_in_any_letters_arrive_whole(connection: Connection, mailbox: Mailbox) -> None:
+    """The mail about a batch with three reasons ended in the middle of a word."""
+    reasons = " ".join(f"INV-{n}: INVALID_KEY_OR_REF, the item of line {n} is inactive in NetSuite." for n in range(9))
+    alert = run_failure(job="Фактурирование Zürich", error="E" * 60, message=reasons, run_id="r", ui_url="http://ui")
+    deliver(connection, [alert], settings(mailbox.url), "prod", now=NOW)
+    [(_, mail)] = mailbox.mails
+    assert str(make_header(decode_header(mail["Subject"]))) == f"[prod] {alert.title}"
+    assert reasons in mailbox.text()
+
+
+@pytest.mark.parametrize(
+    "where", ["b%C3%BCcher.example?to=ops@example.com", "x.example?to=ops@bergstra%C3%9Fe.example", "u:p@fuß.example"]
+)
+def test_no_alert_goes_to_another_domain_than_was_written(where: str, connection: Connection) -> None:
+    """apprise reads ops@bergstraße.example as ops@bergstra."""
+    with pytest.raises(AlertDeliveryError, match="write it as the DNS has it"):
+        deliver(connection, [ALERT], settings(f"mailto://{where}"), "qa", now=NOW)
+
+
 def test_a_webhook_gets_the_same_with_the_severity(connection: Connection, webhook: Webhook) -> None:
-    deliver(connection, [ALERT, OTHER], settings(webhook.url()), now=NOW)
+    deliver(connection, [ALERT, OTHER], settings(webhook.url()), "qa", now=NOW)
     first, second = sorted(webhook.posts, key=lambda post: str(post["type"]))
-    assert first["title"] == ALERT.title
+    assert first["title"] == f"[qa] {ALERT.title}"
     assert "Documents: 2, -5.50 EUR, 12,345.67 GBP" in first["message"]
     assert (first["type"], second["type"]) == ("failure", "warning")
-    assert second["title"] == "Another problem <b>"
+    assert second["title"] == "[qa] Another problem <b>"
     assert "£ & <b> \U0001f4b7" in second["message"]
 
 
 def test_a_channel_that_speaks_markdown_gets_markdown(connection: Connection, webhook: Webhook) -> None:
-    deliver(connection, [ALERT], settings(webhook.url("/hook?format=markdown")), now=NOW)
+    deliver(connection, [ALERT], settings(webhook.url("/hook?format=markdown")), "qa", now=NOW)
     assert "**What happened:** The run of netsuite_invoices" in webhook.posts[0]["message"]
 
 
@@ -81,9 +103,9 @@ def test_one_message_per_cause_within_the_window_and_the_next_one_says_how_often
 ) -> None:
     both = settings(mailbox.url, webhook.url())
     for minute in (0, 5, 10, 59):
-        deliver(connection, [ALERT, ALERT], both, now=NOW + timedelta(minutes=minute))
+        deliver(connection, [ALERT, ALERT], both, "qa", now=NOW + timedelta(minutes=minute))
     assert len(mailbox.mails) == len(webhook.posts) == 1
-    report = deliver(connection, [ALERT], both, now=NOW + timedelta(minutes=60))
+    report = deliver(connection, [ALERT], both, "qa", now=NOW + timedelta(minutes=60))
     assert report.sent == (ALERT.cause,)
     assert len(mailbox.mails) == len(webhook.posts) == 2
     assert "Seen: 7 more times, since the last message, 2010-12-01 12:00 UTC" in mailbox.text(1)
@@ -94,7 +116,7 @@ def test_several_causes_go_out_side_by_side_without_waiting_for_each_other(
 ) -> None:
     """apprise makes a channel that is used again wait 5.5 s; six causes would outlast a sensor's tick."""
     began = time.monotonic()
-    deliver(connection, six_alerts(), settings(mailbox.url), now=NOW)
+    deliver(connection, six_alerts(), settings(mailbox.url), "qa", now=NOW)
     assert len(mailbox.mails) == 6
     assert time.monotonic() - began < 5
 
@@ -102,7 +124,7 @@ def test_several_causes_go_out_side_by_side_without_waiting_for_each_other(
 def test_two_watchers_at_once_send_one_message(state_url: str, webhook: Webhook) -> None:
     def watcher(_: int) -> tuple[str, ...]:
         with connect(state_url) as connection:
-            return deliver(connection, [ALERT], settings(webhook.url()), now=NOW).sent
+            return deliver(connection, [ALERT], settings(webhook.url()), "qa", now=NOW).sent
 
     with ThreadPoolExecutor(4) as pool:
         sent = list(pool.map(watcher, range(4)))
@@ -115,12 +137,12 @@ def test_a_channel_that_is_down_does_not_stop_the_others(
 ) -> None:
     webhook.status = 500
     down = f"json://127.0.0.1:{closed_port()}/x"
-    report = deliver(connection, [ALERT], settings(down, webhook.url(), mailbox.url), now=NOW)
+    report = deliver(connection, [ALERT], settings(down, webhook.url(), mailbox.url), "qa", now=NOW)
     assert len(mailbox.mails) == 1
     assert report.sent == (ALERT.cause,)
     assert [failure.channel for failure in report.failures] == ["1 (json://…)", "2 (json://…)"]
     assert "error=500" in report.failures[1].reason
-    assert deliver(connection, [ALERT], settings(down), now=NOW).repeated == (ALERT.cause,), "people know already"
+    assert deliver(connection, [ALERT], settings(down), "qa", now=NOW).repeated == (ALERT.cause,), "people know already"
 
 
 def test_when_no_channel_works_the_error_is_red_and_the_next_look_sends(
@@ -128,12 +150,12 @@ def test_when_no_channel_works_the_error_is_red_and_the_next_look_sends(
 ) -> None:
     webhook.status = 503
     with pytest.raises(AlertDeliveryError) as raised:
-        deliver(connection, [ALERT, OTHER], settings(webhook.url("/secret-path-1")), now=NOW)
+        deliver(connection, [ALERT, OTHER], settings(webhook.url("/secret-path-1")), "qa", now=NOW)
     assert raised.value.causes == (ALERT.cause, "other")
     assert "BILLING_ALERTS__URLS" in str(raised.value)
     assert "secret-path-1" not in str(raised.value)
     webhook.status = 200
-    report = deliver(connection, [ALERT, OTHER], settings(webhook.url("/secret-path-1")), now=NOW)
+    report = deliver(connection, [ALERT, OTHER], settings(webhook.url("/secret-path-1")), "qa", now=NOW)
     assert report.sent == (ALERT.cause, "other")
     assert "Seen: 1 more time, and no message got through" in webhook.posts[0]["message"]
 
@@ -145,7 +167,7 @@ def test_a_channel_that_never_answers_costs_its_wait_once_however_many_causes(
     with socket.create_server(("127.0.0.1", 0), backlog=16) as deaf:
         url = f"json://127.0.0.1:{deaf.getsockname()[1]}/x?rto=1"
         began = time.monotonic()
-        report = deliver(connection, six_alerts(), settings(url, mailbox.url), now=NOW)
+        report = deliver(connection, six_alerts(), settings(url, mailbox.url), "qa", now=NOW)
     assert time.monotonic() - began < 5
     assert [failure.channel for failure in report.failures] == ["1 (json://…)"] * 6
     assert len(mailbox.mails) == 6
@@ -153,8 +175,8 @@ def test_a_channel_that_never_answers_costs_its_wait_once_however_many_causes(
 
 def test_without_channels_alerts_are_logged_once_a_window_and_kept_in_the_table(connection: Connection) -> None:
     with structlog.testing.capture_logs() as logs:
-        first = deliver(connection, [ALERT], settings(), now=NOW)
-        deliver(connection, [ALERT], settings(), now=NOW + timedelta(minutes=5))
+        first = deliver(connection, [ALERT], settings(), "qa", now=NOW)
+        deliver(connection, [ALERT], settings(), "qa", now=NOW + timedelta(minutes=5))
     assert first.logged == (ALERT.cause,)
     assert [entry["event"] for entry in logs] == ["alert_without_channel"]
     row = connection.execute("select message, repeats from billing.alerts").fetchone()
@@ -192,7 +214,7 @@ def test_no_part_of_a_channels_url_is_logged_reported_or_raised(
         "B0T-secret",
     )
     with structlog.testing.capture_logs() as logs, pytest.raises(AlertDeliveryError) as raised:
-        deliver(connection, [ALERT], settings(*urls), now=NOW)
+        deliver(connection, [ALERT], settings(*urls), "qa", now=NOW)
     assert len(raised.value.failures) == len(urls)
     printed = capfd.readouterr()
     everything = (

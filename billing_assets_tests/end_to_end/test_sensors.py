@@ -204,12 +204,29 @@ def test_a_red_batch_is_told_once_with_money_and_what_to_do(told_system: System,
     system.refuse("INV-500002")
     for _ in range(2):
         tell(system, system.post(key, by_sensor=True))
-    (post,) = webhook.posts
+        system.look("watch")
+    (post,) = webhook.posts  # the watch does not tell the same again, as a partition left behind
     text = post["title"] + post["message"]
     assert "1 rejected by NetSuite" in text
     assert key in text
     assert "Documents: 1, 10.00 GBP" in text
     assert "/runs/" in text
+
+
+def test_a_journal_that_cannot_be_used_is_told_once_by_the_run_and_the_watch(
+    told_system: System, webhook: Webhook
+) -> None:
+    system = told_system
+    ready(system, "500001")
+    folder = system.runtime.settings.journal_folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.write_text("a file in its place")
+    config = {"ops": {"open_again": {"config": {"by": "anna", "why": "a late invoice"}}}}
+    tell(system, system.run("reopen_month", "2010-11", config=config))
+    system.look("watch")
+    (post,) = webhook.posts
+    assert post["title"] == "[dev] The journal of closes and reminders needs somebody"
+    assert str(folder) in post["message"]
 
 
 def test_a_source_that_is_down_is_one_cause_and_its_password_is_not_told(
@@ -222,7 +239,7 @@ def test_a_source_that_is_down_is_one_cause_and_its_password_is_not_told(
     for _ in range(2):
         tell(system, system.stage())
     (post,) = webhook.posts
-    assert post["title"] == "stage failed: QueryFailed"
+    assert post["title"] == "[dev] stage failed: QueryFailed"
     assert "The billing database refused documents.sql" in post["message"]
     password = database.split("@", maxsplit=1)[0].rsplit(":", 1)[1]
     assert password not in str(post)
@@ -234,7 +251,7 @@ def test_netsuite_that_stops_runs_is_one_cause_whatever_job_meets_it(told_system
     for period in ("2010-11", "2010-12"):
         tell(system, system.run("close_month", period))
     (post,) = webhook.posts
-    assert post["title"].startswith("NetSuite stopped a run: NetSuite")
+    assert post["title"].startswith("[dev] NetSuite stopped a run: NetSuite")
     assert "billing doctor" in post["message"]
 
 
@@ -277,13 +294,14 @@ def test_the_watch_tells_what_waits_too_long_and_what_was_left_behind(told_syste
     system.state.execute("alter table billing.staged_invoices disable trigger guard_document")
     system.state.execute("update billing.staged_invoices set state_since = %s where state <> 'posted'", [old])
     system.state.execute("update billing.staging_runs set finished_at = %s", [old])
+    system.state.execute("update billing.locked_batches set finished_at = %s", [old])
     for _ in range(2):
         found = system.look("watch")
         assert isinstance(found, dg.SkipReason)
     titles = sorted(post["title"] for post in webhook.posts)
     assert len(titles) == 3, titles
     for what in ("1 partition of netsuite_invoices left failed", "2 documents stuck", "Nothing staged"):
-        assert any(title.startswith(what) for title in titles), titles
+        assert any(title.startswith(f"[dev] {what}") for title in titles), titles
     text = " ".join(post["message"] for post in webhook.posts)
     assert key in text
 

@@ -294,6 +294,11 @@ def test_delivery_reports_are_read_from_a_file(
     said = billing("reminders", "bounces", str(tmp_path / "one.eml"))
     assert "1 mails read, 1 reminders came back." in said.words
     assert "1 536365 due 5.1.1" in said.words
+    assert "look like delivery reports" not in said.words
+    (tmp_path / "two.eml").write_text("From: MAILER-DAEMON@mx\nMessage-ID: <7@mx>\nDate: Wed, 4 Nov 2026\n\nOh no.")
+    said = billing("reminders", "bounces", str(tmp_path / "two.eml"))
+    assert "1 mails look like delivery reports, and nothing could be noted of them" in said.words
+    assert "its form is not known Wed, 4 Nov 2026 <7@mx>" in said.words
     assert billing("reminders", "bounces", str(tmp_path / "nowhere")).code == 2
 
 

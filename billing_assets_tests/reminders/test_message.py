@@ -12,10 +12,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from billing_assets.reminders.due import Next
+from billing_assets.reminders.due import Next, Noted
 from billing_assets.reminders.errors import TemplateWrong
 from billing_assets.reminders.invoices import Invoice, Reminder
 from billing_assets.reminders.message import Templates, message, message_id, usable_address
+from billing_assets.reminders.policy import StepEntry
 from billing_assets_tests.reminders.rows import DUE, LADDER, NOON, contact, shipped_policy, shipped_templates
 
 LANGUAGES = ("en", "de", "fr")
@@ -26,14 +27,16 @@ def made(
     *,
     open_amount: str = "1234.5",
     paid: str = "0",
-    credits: str = "0",  # noqa: A002 - as the mail calls it
+    covered: str = "0",
     currency: str = "GBP",
     number: str = "536365",
+    noted: dict[str, Noted] | None = None,
     **who: Any,
 ) -> Reminder:
+    """`open_amount` is what is asked for, `covered` what credits cover beside it."""
     terms = shipped_policy().terms("")
     customer = contact("12346", **who)
-    total = Decimal(open_amount) + Decimal(paid)
+    balance = Decimal(open_amount) + Decimal(covered)
     invoice = Invoice(
         f"INV-{number}",
         "netsuite",
@@ -44,14 +47,16 @@ def made(
         currency,
         DUE - timedelta(days=30),
         DUE,
-        total,
-        Decimal(open_amount),
+        balance + Decimal(paid),
+        balance,
         NOON,
-        {},
+        noted or {},
     )
     found = next(one for one in terms.ladder if one.name == step)
     place = shipped_policy().place(customer, terms)
-    return Reminder(invoice, Next(found, DUE, NOON, ()), terms, place, customer, "a@example.com", Decimal(credits))
+    return Reminder(
+        invoice, Next(found, DUE, NOON, ()), terms, place, customer, "a@example.com", Decimal(covered), balance
+    )
 
 
 def wire(reminder: Reminder, days: int = 0) -> EmailMessage:
@@ -73,7 +78,7 @@ def bodies(mail: EmailMessage) -> tuple[str, str]:
 @pytest.mark.parametrize("step", LADDER)
 def test_every_template_says_number_date_and_amount_in_text_and_in_html(step: str, language: str) -> None:
     for paid, in_favour, name, days in (("0", "0", None, 0), ("500", "80.25", "Peel & Co <x>", 1), ("0", "1", "P", 15)):
-        reminder = made(step, paid=paid, credits=in_favour, name=name, language=language)
+        reminder = made(step, paid=paid, covered=in_favour, name=name, language=language)
         mail = wire(reminder, days)
         amount, day = {
             "en": ("£1,234.50", "4 November 2026"),
@@ -94,6 +99,64 @@ def test_every_template_says_number_date_and_amount_in_text_and_in_html(step: st
         assert "\n\n\n" not in text
         assert "536365" in mail["Subject"]
         assert mail["Content-Language"] == language
+
+
+SENT, CAME_BACK, MAYBE = (Noted(state, None) for state in ("sent", "bounced", "unknown"))
+TO_ANOTHER = Noted("sent", None, None, to_customer=False)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("noted", "reminders", "wrote"),
+    [
+        ({}, 0, False),
+        ({"overdue_7": CAME_BACK}, 0, False),
+        ({"overdue_7": MAYBE}, 0, False),
+        ({"before_due": Noted("skipped", None), "overdue_7": TO_ANOTHER}, 0, False),
+        ({"due": SENT}, 0, True),
+        ({"due": SENT, "overdue_7": SENT}, 1, True),
+        ({"overdue_7": SENT, "overdue_14": Noted("deferred", NOON)}, 1, True),
+        ({"renamed": SENT}, 0, True),
+    ],
+)
+def test_a_letter_speaks_of_what_this_customer_was_really_sent(
+    noted: dict[str, Noted], reminders: int, wrote: bool, language: str
+) -> None:
+    mail = wire(made("overdue_14", noted=noted, language=language), 14)
+    first, second = {
+        "en": ("Reminder", "Second reminder"),
+        "de": ("Zahlungserinnerung", "Zweite Zahlungserinnerung"),
+        "fr": ("Rappel", "Deuxième rappel"),
+    }[language]
+    before = {"en": "wrote to you before", "de": "bereits wegen", "fr": "déjà écrit"}[language]
+    assert mail["Subject"].partition(":")[0].strip() == (second if reminders else first)
+    for body in bodies(mail):
+        assert (before in " ".join(body.split())) is wrote
+    assert (second in bodies(mail)[1]) is bool(reminders)
+
+
+def test_a_third_reminder_is_not_called_the_second() -> None:
+    days = {"a": 5, "b": 9, "overdue_14": 14}
+    steps = tuple(StepEntry(name=name, days=after, template="overdue_again") for name, after in days.items())
+    reminder = made("overdue_14", noted={"a": SENT, "b": SENT})
+    reminder = reminder._replace(terms=reminder.terms.model_copy(update={"steps": steps}))
+    assert wire(reminder, 14)["Subject"].startswith("Another reminder:")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_letter_asks_for_what_is_left_and_says_what_was_deducted(language: str) -> None:
+    mail = wire(made("due", open_amount="60", covered="40", language=language))
+    asked, deducted, total = {
+        "en": ("£60.00", "£40.00", "£100.00"),
+        "de": ("60,00 £", "40,00 £", "100,00 £"),
+        "fr": ("60,00 £GB", "40,00 £GB", "100,00 £GB"),
+    }[language]
+    label = {"en": "Still to be paid:", "de": "Noch zu zahlen:", "fr": "Reste à payer :"}[language]
+    plain, html = (" ".join(body.split()) for body in bodies(mail))
+    assert f"{label} {asked}" in plain
+    for body in (plain, html):
+        assert body.count(deducted) == 2, "in the list, and in the sentence that says so"
+        assert total in body
 
 
 def test_the_mail_is_what_mail_programs_and_servers_expect() -> None:
@@ -163,6 +226,8 @@ def test_a_name_cannot_add_a_recipient(name: str) -> None:
         (" anna@example.com ", "anna@example.com"),
         ("o'neil+bills@sub.example.co.uk", "o'neil+bills@sub.example.co.uk"),
         ("anna@bücher.example", "anna@xn--bcher-kva.example"),
+        ("anna@firm.local", "anna@firm.local"),
+        ("anna@example.invalid", "anna@example.invalid"),
         ("anna", None),
         ("anna@localhost", None),
         ("Anna <anna@example.com>", None),

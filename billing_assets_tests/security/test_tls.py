@@ -160,6 +160,6 @@ def test_an_alert_channel_that_switches_verification_off_is_not_used(switch: str
     with raw_server(lambda call: call.answer(200)) as channel, connect(state_url) as state:
         urls = (SecretStr(f"json://user:secret@{channel.base_url[7:]}/path?verify={switch}"),)
         with pytest.raises(AlertDeliveryError, match="verify=") as refused:
-            deliver(state, [alert], AlertSettings(urls=urls))
+            deliver(state, [alert], AlertSettings(urls=urls), "qa")
         assert channel.connections == 0
     assert "secret" not in str(refused.value)
