@@ -269,8 +269,8 @@ def compare(
 
 
 def sums(connection: Connection) -> list[dict[str, Any]]:
-    """Documents and totals by branch, currency, kind, state, cause, reason, and whether NetSuite has them; moved ones by
-    where to."""
+    """Documents and totals by branch, currency, kind, state, cause and reason, and by whether NetSuite has them; moved
+    ones by where to."""
     return connection.execute(
         """
         select coalesce(branch, '') as branch, coalesce(currency, '') as currency, coalesce(kind, '') as kind, state,
