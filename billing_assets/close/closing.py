@@ -6,7 +6,7 @@ or goes with the next open month (`close.late_documents`).
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 
 import structlog
 
@@ -60,13 +60,13 @@ def hard_close(
     close: MonthClose,
     decision: Decision,
     journal: Journal,
-    today: date | None = None,
+    today: date,
 ) -> Closing:
-    """Closes a month for good, on a comparison made just now whose pack was kept.
+    """Closes a month for good, on a comparison made just now whose pack was kept. `today` is the business day of the
+    branch that is behind all others.
 
     Raises CloseRefusedError naming what is in the way, and JournalError.
     """
-    today = today or datetime.now(UTC).date()
     with recorded(connection, source, close.period, journal) as done:
         if store.closed_state(connection, close.period) == "hard":
             raise CloseRefusedError(f"{close.period} is closed for good already.")

@@ -61,7 +61,9 @@ def plan_command(
     now = at.replace(tzinfo=UTC) if at else utc_now()
     with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
         runtime = ready.runtime
-        desk = open_desk(runtime.settings.reminders, runtime.source, runtime.queries, in_sample=runtime.in_sample)
+        desk = open_desk(
+            runtime.settings.reminders, runtime.source, runtime.queries, runtime.zones, in_sample=runtime.in_sample
+        )
         desk.templates.check(desk.policy)
         found = list(plan(connection, desk, now, now + timedelta(days=days), customer))
     going = sorted((one for one in found if isinstance(one, Reminder)), key=lambda one: one.next.sends_at)
@@ -141,7 +143,7 @@ def send() -> None:
             )
         server = parse_server(settings.smtp_url)
         runtime.compare_source()
-        desk = open_desk(settings, runtime.source, runtime.queries, in_sample=runtime.in_sample)
+        desk = open_desk(settings, runtime.source, runtime.queries, runtime.zones, in_sample=runtime.in_sample)
         journal = runtime.journal(connection)
         report = send_due(connection, desk, server, f"billing reminders send {uuid4()}", utc_now, journal)
     sums = ", ".join(f"{currency} {amount(total)}" for currency, total in sorted(report.sent_amounts.items()))

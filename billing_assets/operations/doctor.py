@@ -151,7 +151,7 @@ def _reminders(runtime: Runtime) -> str:
     settings = runtime.settings.reminders
     if not settings.enabled:
         return "switched off; nothing is sent"
-    desk = open_desk(settings, runtime.source, runtime.queries, in_sample=runtime.in_sample)
+    desk = open_desk(settings, runtime.source, runtime.queries, runtime.zones, in_sample=runtime.in_sample)
     desk.templates.check(desk.policy)
     server = parse_server(settings.smtp_url)
     with Mailer(server, desk.policy.domain) as mailer:

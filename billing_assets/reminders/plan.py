@@ -72,8 +72,7 @@ def plan(
             elif invoice.open_amount < terms.minimum_amount:
                 reason = "below_minimum"
             else:
-                today = due.sends_at.astimezone(place.time_zone).date()
-                reason = _stopped(stops[invoice.customer], invoice, today)
+                reason = _stopped(stops[invoice.customer], invoice, place.day(due.sends_at))
             reason = reason or _unreachable(invoice.customer in contacts, contact, address)
             if reason or contact is None or address is None:
                 yield Kept(invoice, due.step.name, reason or "no_contact")

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing_assets.audit import queue, store
-from billing_assets_tests.audit.conftest import CONTRACT, NOVEMBER, Office
+from billing_assets_tests.audit.conftest import CONTRACT, NOVEMBER, TODAY, Office
 from billing_assets_tests.builders import (
     SOURCE,
     change_line,
@@ -138,7 +138,7 @@ def test_a_row_of_the_contracts_that_cannot_be_understood_is_counted_and_named(o
 
 def report(office: Office) -> queue.PendingReport:
     office.bench.stage()
-    return queue.report_pending(office.bench.state, SOURCE, NOVEMBER)
+    return queue.report_pending(office.bench.state, SOURCE, NOVEMBER, TODAY)
 
 
 def recorded(office: Office) -> list[tuple[str, bool, bool]]:

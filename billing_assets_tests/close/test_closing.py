@@ -35,6 +35,7 @@ from billing_assets_tests.test_cli import Command, machine
 __all__ = ["machine"]
 
 FINANCE = Decision("A. Clerk", "All is explained.")
+TODAY = date(2026, 11, 30)
 OPS = {"soft_close_month": "close_softly", "hard_close_month": "close_for_good", "reopen_month": "open_again"}
 
 
@@ -187,15 +188,15 @@ def test_what_moves_between_the_comparison_and_the_close_refuses_it(system: Syst
     insert_document(system.source, "500002")
     bill(system)
     with pytest.raises(CloseRefusedError, match="moved while it was compared"):
-        hard_close(system.state, "billing", before, FINANCE, new_journal())
+        hard_close(system.state, "billing", before, FINANCE, new_journal(), TODAY)
     before = compared(system)
     change_document(system.source, staged(system.state, "500002")["document_id"], memo="Changed")
     assert system.stage().success
     with pytest.raises(CloseRefusedError, match="moved while it was compared"):
-        hard_close(system.state, "billing", before, FINANCE, new_journal())
+        hard_close(system.state, "billing", before, FINANCE, new_journal(), TODAY)
     change_document(system.source, staged(system.state, "500002")["document_id"], memo=None)
     assert system.stage().success
-    hard_close(system.state, "billing", compared(system), FINANCE, new_journal())
+    hard_close(system.state, "billing", compared(system), FINANCE, new_journal(), TODAY)
 
 
 def test_a_month_is_closed_on_the_figures_that_were_compared_last(system: System) -> None:
@@ -205,7 +206,7 @@ def test_a_month_is_closed_on_the_figures_that_were_compared_last(system: System
     _off_by_a_cent(system)
     assert compared(system).figures != before.figures
     with pytest.raises(CloseRefusedError, match="compared anew by somebody else"):
-        hard_close(system.state, "billing", before, FINANCE, new_journal())
+        hard_close(system.state, "billing", before, FINANCE, new_journal(), TODAY)
 
 
 def test_a_month_is_compared_at_night_after_something_in_it_was_posted_or_drifted(system: System) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from billing_assets.reminders.due import Hours, is_business_day
+from billing_assets.domain.business_days import is_business_day
+from billing_assets.reminders.due import Hours
 from billing_assets.reminders.errors import PolicyError, TemplateWrong
 from billing_assets.reminders.policy import load_policy
 from billing_assets.sandbox.sample.contacts import _COUNTRIES
