@@ -1,6 +1,7 @@
 """Settings as an operator meets them: environment, file, secrets, and what is said when something is wrong."""
 
 import os
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,35 @@ def test_relative_paths_in_the_file_are_relative_to_the_file(file: Path) -> None
 def test_alert_urls_are_separated_by_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BILLING_ALERTS__URLS", "json://a/b  mailto://c")
     assert [url.get_secret_value() for url in load_settings().alerts.urls] == ["json://a/b", "mailto://c"]
+
+
+def test_branches_have_their_time_zones_from_file_and_environment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evening = datetime(2011, 1, 6, 0, 30, tzinfo=UTC)
+    assert load_settings().calendar.zones.day("USA", evening) == date(2011, 1, 6), "UTC, where nothing is said"
+    file.write_text("calendar: {time_zone: America/New_York, time_zones: {Germany: Europe/Berlin}}\n")
+    zones = load_settings().calendar.zones
+    assert [zones.of(branch).key for branch in ("Germany", "USA")] == ["Europe/Berlin", "America/New_York"]
+    monkeypatch.setenv("BILLING_CALENDAR__TIME_ZONES", '{"USA": "America/Los_Angeles"}')
+    assert load_settings().calendar.zones.day("USA", evening) == date(2011, 1, 5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "place"),
+    [
+        ("TIME_ZONE", "Pacific Time", "calendar.time_zone"),
+        ("TIME_ZONES", '{"USA": "California"}', "calendar.time_zones.USA"),
+    ],
+)
+def test_an_unknown_time_zone_is_refused_by_name(
+    setting: str, value: str, place: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"BILLING_CALENDAR__{setting}", value)
+    message = refused()
+    assert message.startswith(f"BILLING_CALENDAR__{setting}: {place}: ")
+    assert "is no time zone of the IANA database, such as Europe/London" in message
+    monkeypatch.delenv(f"BILLING_CALENDAR__{setting}")
+    file.write_text(f"calendar: {{{setting.lower()}: {value}}}\n")
+    assert refused().startswith(f"{file}: {place}: ")
 
 
 @pytest.mark.parametrize(

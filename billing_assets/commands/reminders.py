@@ -16,6 +16,7 @@ from rich.markup import escape
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.commands.words import one_of, said
+from billing_assets.domain.business_days import earliest_day
 from billing_assets.domain.money import amount
 from billing_assets.operations.status import simple_table
 from billing_assets.reminders import journal_store, store
@@ -34,7 +35,6 @@ reminders = typer.Typer(no_args_is_help=True, help="Payment reminders by e-mail:
 stops = typer.Typer(no_args_is_help=True, help="Who is not reminded, nor charged late fees, and why.")
 
 _STATES = ("unknown", "bounced", "deferred", "sending", "sent", "skipped")
-_EARLIEST = timedelta(hours=12)  # as far as a clock of the world is behind UTC
 _OPEN = ("unknown", "bounced", "deferred", "sending")
 
 
@@ -254,7 +254,7 @@ def add(
     """Keep a customer, or one invoice, from being reminded: a dispute, a payment plan, or something else."""
     one_of("--reason", reason, ("dispute", "payment_plan", "other"))
     by, why = said(by, why)
-    starts_on = starts.date() if starts else (utc_now() - _EARLIEST).date()
+    starts_on = starts.date() if starts else earliest_day(utc_now())
     if ends and ends.date() < starts_on:
         raise SettingsError(f"--ends {ends:%Y-%m-%d} is before it starts ({starts_on}).")
     with prepared_machine() as ready, ready.runtime.state() as connection:
@@ -284,9 +284,11 @@ def end(
     by: By,
     on: Day = None,
 ) -> None:
-    """End a stop; its last day is yesterday unless you say another, and never before its first one."""
+    """End a stop; its last day is yesterday, wherever the customer is, unless you say another, and never before its
+    first one.
+    """
     by, why = said(by, why)
-    last = on.date() if on else utc_now().date() - timedelta(days=1)
+    last = on.date() if on else earliest_day(utc_now()) - timedelta(days=1)
     with prepared_machine() as ready, ready.runtime.state() as connection:
         ended = store.end_stop(connection, stop, last, by, why)
         known = store.last_day(connection, stop)
@@ -305,7 +307,7 @@ def list_stops(
 ) -> None:
     """Stops that run or will, with who noted them and why."""
     with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
-        rows = store.stops(connection, None if every else utc_now().date(), customer)
+        rows = store.stops(connection, None if every else earliest_day(utc_now()), customer)
     columns = ["Id", "Customer", "Invoice", "Reason", "From", "To", "Noted by", "Why"]
     table = simple_table(f"{len(rows):,} stops", columns, right=(0,))
     for row in rows:

@@ -7,7 +7,7 @@ a moment.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,6 +15,7 @@ import holidays
 
 _SATURDAY = 5
 _UTC = ZoneInfo("UTC")
+_BEHIND_ALL = timezone(timedelta(hours=-12))
 
 
 class UnknownCalendarError(ValueError):
@@ -76,6 +77,11 @@ class Zones:
 def local_day(moment: datetime, zone: tzinfo) -> date:
     """The day that it is in a time zone at a moment (UTC-aware)."""
     return moment.astimezone(zone).date()
+
+
+def earliest_day(moment: datetime) -> date:
+    """The day that it is where it is earliest on earth, twelve hours behind UTC: it began everywhere."""
+    return local_day(moment, _BEHIND_ALL)
 
 
 def parse_zone(name: str) -> ZoneInfo:

@@ -151,10 +151,14 @@ def require_reminders(connection: Connection) -> None:
         )
 
 
-def sent_until(connection: Connection) -> date | None:
-    """The day up to which every reminder that fell due counts as sent, because a person said so after a restore."""
-    row = connection.execute("select max(sent_until) as day from billing.restore_confirmations").fetchone()
-    return row["day"] if row else None
+def sent_until(connection: Connection) -> datetime | None:
+    """The moment up to whose day, where the customer is, every reminder that fell due counts as sent, because a person
+    said so after a restore.
+    """
+    row = connection.execute(
+        "select max(confirmed_at) as moment from billing.restore_confirmations where sent_until is not null"
+    ).fetchone()
+    return row["moment"] if row else None
 
 
 def confirm(
@@ -162,7 +166,8 @@ def confirm(
 ) -> list[Restore]:
     """Notes for good that a person answers for this after every restore that waits for it; returns those restores.
 
-    `sent_until`, of reminders: up to which day all that fell due counts as sent. Raises NothingToConfirm.
+    `sent_until`, of reminders: up to which day all that fell due counts as sent, where it has begun by now. Raises
+    NothingToConfirm.
     """
     with connection.transaction():
         store.lock(connection)

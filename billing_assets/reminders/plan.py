@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 
 from billing_assets.billing_system.contacts import Contact
+from billing_assets.domain.business_days import earliest_day
 from billing_assets.journal.restores import sent_until
 from billing_assets.reminders import store
 from billing_assets.reminders.desk import CHUNK, Desk
@@ -39,8 +40,9 @@ def plan(
     `until` equal to `now`: what may be sent this moment. Nothing is written.
     """
     policy, not_before = desk.policy, desk.settings.not_before
-    if sent := sent_until(connection):
-        not_before = max(not_before or date.min, sent + timedelta(days=1))
+    sent, began = sent_until(connection), not_before
+    if sent is not None:
+        began = max(not_before or date.min, earliest_day(sent))
     in_favour = store.open_credits(connection)
     stops: dict[str, list[store.Stop]] = defaultdict(list)
     for stop in store.stops(connection, ends_from=now.date() - timedelta(days=2)):
@@ -49,9 +51,7 @@ def plan(
     last_day = until.date() + timedelta(days=1)  # somewhere it is tomorrow already
     found = store.open_invoices(connection, last_day - timedelta(days=first) + MARGIN, customer)
     candidates = [
-        one
-        for one in found
-        if might_be_due(policy.terms(one.branch).ladder, one.due_date, one.noted, last_day, not_before)
+        one for one in found if might_be_due(policy.terms(one.branch).ladder, one.due_date, one.noted, last_day, began)
     ]
     read_since = desk.balances_since(now)
     for invoices in _by_customers(candidates):
@@ -61,7 +61,9 @@ def plan(
             contact = contacts.get(invoice.customer)
             known = contact or Contact(invoice.customer)
             place = policy.place(known, terms)
-            due = next_reminder(terms.ladder, invoice.due_date, invoice.noted, place, terms.hours, now, not_before)
+            if sent is not None:
+                began = max(not_before or date.min, place.day(sent) + timedelta(days=1))
+            due = next_reminder(terms.ladder, invoice.due_date, invoice.noted, place, terms.hours, now, began)
             if due is None or due.sends_at > until:
                 continue
             address = usable_address(known.email)

@@ -104,7 +104,7 @@ def test_hours_may_be_written_with_and_without_quotes(clock: object, tmp_path: P
         ({"country": "us", "region": "US-TX"}, "", "America/Chicago", "US", "TX"),
         ({"country": "DE", "region": "by"}, "", "Europe/Berlin", "DE", "BY"),
         ({"country": "DE", "region": "nowhere"}, "", "Europe/Berlin", "DE", None),
-        ({"country": "RU"}, "", "Europe/London", "RU", None),  # eleven zones and nothing said: as the branch
+        ({"country": "RU"}, "", "UTC", "RU", None),  # eleven zones and nothing said: as the branch
         ({"country": "Atlantis"}, "EIRE", "Europe/Dublin", "IE", None),
         ({"country": "United Kingdom"}, "", "Europe/London", "GB", "ENG"),
         ({"country": "GBR", "region": "GB-SCT"}, "", "Europe/London", "GB", "SCT"),

@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -199,6 +200,16 @@ def test_what_was_decided_never_changes(bench: Bench, voided: str) -> None:
     ):
         with pytest.raises(psycopg.errors.CheckViolation):
             bench.state.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"), [("America/Los_Angeles", date(2010, 12, 3)), ("Europe/Berlin", date(2010, 12, 4))]
+)
+def test_a_credit_memo_for_a_void_has_the_day_of_its_branch(bench: Bench, voided: str, zone: str, day: date) -> None:
+    """At 23:30 UTC on the 3rd."""
+    there = Zones(branches={"United Kingdom": ZoneInfo(zone)})
+    confirm(bench.state, "1", by="x", why="y", validation=validation(), now=NOW, zones=there)
+    assert bench.row("VOID-1")["document_date"] == day
 
 
 def test_a_reversal_and_its_invoice_add_up_to_nothing_line_by_line() -> None:
