@@ -45,7 +45,7 @@ def plan(
         began = max(not_before or date.min, earliest_day(sent))
     in_favour = store.open_credits(connection)
     stops: dict[str, list[store.Stop]] = defaultdict(list)
-    for stop in store.stops(connection, ends_from=now.date() - timedelta(days=2)):
+    for stop in store.stops(connection, ends_from=earliest_day(now)):
         stops[stop.customer].append(stop)
     first = min(terms.ladder[0].days for terms in policy.all_terms)
     last_day = until.date() + timedelta(days=1)  # somewhere it is tomorrow already

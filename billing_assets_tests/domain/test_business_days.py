@@ -1,11 +1,14 @@
 """Which business day it is: a branch's own, around midnight and where the clocks change."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+import billing_assets
 from billing_assets.domain.business_days import Days, Zones, local_day
 
 LOS_ANGELES, BERLIN, SYDNEY = map(ZoneInfo, ("America/Los_Angeles", "Europe/Berlin", "Australia/Sydney"))
@@ -75,3 +78,22 @@ def test_days_say_where_it_is_another_one() -> None:
     assert str(ZONES.days(datetime(2011, 1, 5, 6, tzinfo=UTC))) == "2011-01-05 (2011-01-04 in USA)"
     both = Days(date(2011, 1, 5), {"B": date(2011, 1, 6), "A": date(2011, 1, 6), "C": date(2011, 1, 4)})
     assert str(both) == "2011-01-05 (2011-01-04 in C; 2011-01-06 in A, B)"
+
+
+OF_UTC = re.compile(
+    r"current_date|now\(\)::date|(date|datetime)\.today\(|now(\([^)]*\))?\.date\(|astimezone\([^)]*\)\.date\("
+)
+
+
+def test_no_module_takes_the_day_of_utc_for_a_business_day() -> None:
+    """The sandbox stands for NetSuite, which has a day of its own."""
+    folder = Path(billing_assets.__file__).parent
+    here = folder / "domain" / "business_days.py"
+    found = [
+        f"{path.relative_to(folder)}: {line.strip()}"
+        for path in folder.rglob("*.py")
+        if path != here and "sandbox" not in path.parts
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if OF_UTC.search(line)
+    ]
+    assert found == []

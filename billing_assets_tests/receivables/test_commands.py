@@ -93,6 +93,11 @@ def test_the_commands_go_by_the_day_of_the_branch_unless_they_are_told_another(
     complete(billing("late-fees", "propose", "--as-of", "2010-12-08"), 0, ["4 late fees are new"])
     complete(billing("aging", "--as-of", "2011-01-31", **there), 0, ["Receivables as of 2011-01-31, balances"])
 
+    assert "LOOK: BILLING_CALENDAR" not in billing("doctor", **there).words
+    misspelt = {"BILLING_CALENDAR__TIME_ZONES": '{"U.S.A.": "America/Los_Angeles", "USA": "America/Los_Angeles"}'}
+    looked = "LOOK: BILLING_CALENDAR__TIME_ZONES names U.S.A., and no open invoice is of it"
+    complete(billing("doctor", **misspelt), 1, [looked])
+
 
 def test_a_wrong_rule_or_a_real_account_is_one_clear_message(billing: Command, tmp_path: Path) -> None:
     rules = tmp_path / "late_fees.yaml"
