@@ -64,7 +64,7 @@ def closing_jobs(settings: Settings) -> list[dg.JobDefinition]:
     def close_for_good(
         context: dg.OpExecutionContext, config: DecisionConfig, billing: dg.ResourceParam[Runtime]
     ) -> None:
-        _close(context.partition_key, config, billing, partial(hard_close, today=billing.today().first))
+        _close(context.partition_key, config, billing, partial(hard_close, today=billing.today()))
 
     @dg.op(description="Opens a month again that is closed soft.")
     def open_again(context: dg.OpExecutionContext, config: DecisionConfig, billing: dg.ResourceParam[Runtime]) -> None:

@@ -54,7 +54,7 @@ def hard_command(month: Month, by: By, why: Why) -> None:
         journal = found.runtime.journal(connection)
         close = _compared(found.runtime, connection, month)
         show_closes(console, [close])
-        name, today = found.runtime.settings.source.name, found.runtime.today().first
+        name, today = found.runtime.settings.source.name, found.runtime.today()
         hard_close(connection, name, close, decision, journal, today)
     console.print(f"{close.period} is closed for good.")
 
