@@ -323,9 +323,8 @@ def _secrets_in(values: dict[str, Any]) -> list[str]:
 
 def _explain(fault: ErrorDetails, path: Path) -> str:
     name = ".".join(str(part) for part in fault["loc"])
-    of = next((one for one in setting_names() if name.startswith(f"{one}.")), name)  # a key of it, a place in it
-    where = variable(of) if variable(of) in os.environ else str(path)
-    field = setting_names().get(of)
+    where = variable(name) if variable(name) in os.environ else str(path)
+    field = setting_names().get(name)
     shown = "" if field is None or is_secret(field) else f" (value: {fault['input']!r})"
     if fault["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, setting_names(), n=1)

@@ -5,16 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    SecretStr,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from billing_assets.domain.business_days import Zones, parse_zone
@@ -117,29 +108,37 @@ class BatchSettings(Section):
     )
 
 
-def _known_zone(name: str) -> str:
-    parse_zone(name)
-    return name
-
-
-_Zone = Annotated[str, AfterValidator(_known_zone)]
-
-
 class CalendarSettings(Section):
     """The business day. It is the day of the branch: fees, stops, approvals, aging and the date of a credit memo go by
     it, and a month is over when it is over in every branch.
     """
 
-    time_zone: _Zone = Field(
+    time_zone: str = Field(
         "UTC",
         description="Time zone (IANA name) of every branch that `time_zones` does not name, and of the schedules that "
         "read balances and audit a month",
     )
-    time_zones: dict[str, _Zone] = Field(
+    time_zones: dict[str, str] = Field(
         {},
         description="Time zones of branches, by their names in the billing system; in the environment as JSON: "
         '{"USA": "America/Los_Angeles"}',
     )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        parse_zone(name)
+        return name
+
+    @field_validator("time_zones")
+    @classmethod
+    def _all_known(cls, names: dict[str, str]) -> dict[str, str]:
+        for branch, name in names.items():
+            try:
+                parse_zone(name)
+            except ValueError as error:
+                raise ValueError(f"{name!r} of {branch} {error}") from None
+        return names
 
     @property
     def zones(self) -> Zones:

@@ -111,22 +111,24 @@ def test_branches_have_their_time_zones_from_file_and_environment(file: Path, mo
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "place"),
+    ("setting", "value", "said"),
     [
-        ("TIME_ZONE", "Pacific Time", "calendar.time_zone"),
-        ("TIME_ZONES", '{"USA": "California"}', "calendar.time_zones.USA"),
+        ("time_zone", "Pacific Time", "Value error, is no time zone"),
+        ("time_zones", '{"USA": "California"}', "Value error, 'California' of USA is no time zone"),
+        ("time_zones", '{"USA": "../../etc/passwd"}', "'../../etc/passwd' of USA is no time zone"),
     ],
 )
 def test_an_unknown_time_zone_is_refused_by_name(
-    setting: str, value: str, place: str, file: Path, monkeypatch: pytest.MonkeyPatch
+    setting: str, value: str, said: str, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(f"BILLING_CALENDAR__{setting}", value)
+    name = f"BILLING_CALENDAR__{setting.upper()}"
+    monkeypatch.setenv(name, value)
     message = refused()
-    assert message.startswith(f"BILLING_CALENDAR__{setting}: {place}: ")
-    assert "is no time zone of the IANA database, such as Europe/London" in message
-    monkeypatch.delenv(f"BILLING_CALENDAR__{setting}")
-    file.write_text(f"calendar: {{{setting.lower()}: {value}}}\n")
-    assert refused().startswith(f"{file}: {place}: ")
+    assert message.startswith(f"{name}: calendar.{setting}: ")
+    assert f"{said} of the IANA database, such as Europe/London" in message
+    monkeypatch.delenv(name)
+    file.write_text(f"calendar: {{{setting}: {value}}}\n")
+    assert refused().startswith(f"{file}: calendar.{setting}: ")
 
 
 @pytest.mark.parametrize(

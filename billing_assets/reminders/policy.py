@@ -202,14 +202,14 @@ class Policy:
     def __init__(self, file: LadderFile, branches: dict[str, Terms], zones: Zones) -> None:
         self._file = file
         self._branches = branches
-        self._zones = zones
+        self.zones = zones
         self._placed: dict[str, Terms] = {}
 
     def terms(self, branch: str) -> Terms:
         """How reminders go out for a branch, in its time zone."""
         if branch not in self._placed:
             found = self._branches.get(branch, self._file)
-            zone = found.time_zone or self._zones.of(branch).key
+            zone = found.time_zone or self.zones.of(branch).key
             self._placed[branch] = found.model_copy(update={"time_zone": zone})
         return self._placed[branch]
 
@@ -246,7 +246,7 @@ class Policy:
         if country is None or region is None or not has_calendar(country, region):
             region = terms.region if country == terms.country else None
         zone = _zone(contact.timezone) or self._zone_of_country(country) or _zone(terms.time_zone)
-        return Place(zone or self._zones.default, country, region)
+        return Place(zone or self.zones.default, country, region)
 
     def _zone_of_country(self, country: str | None) -> ZoneInfo | None:
         if named := self._file.time_zones.get(country or "") or _MAIN_ZONES.get(country or ""):
