@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.journal.restores import note_restore, restores
+from billing_assets.journal.restores import note_restore, restores, unconfirmed
 from billing_assets.reminders import journal_store
 from billing_assets.reminders.journaling import note
 from billing_assets.reminders.sending import RETRY
@@ -207,3 +207,13 @@ def test_what_counts_as_sent_after_a_restore_ends_with_the_day_where_the_custome
     for moment in (confirmed, NOON, NOON + timedelta(days=1)):
         send(connection, mails.server, moment, at=desk(there))
     assert (steps(connection, "1"), steps(connection, "2")) == ({}, {"due": "sent"})
+
+
+def test_a_month_that_had_begun_in_sydney_when_a_restore_was_noticed_waits_for_a_word_too(
+    connection: Connection,
+) -> None:
+    noticed = "insert into billing.restores (how, covered, facts, noticed_at) values ('netsuite', false, '{}', %s)"
+    connection.execute(noticed, [datetime(2011, 1, 31, 9, tzinfo=UTC)])
+    assert (len(unconfirmed(connection, "month", "2011-01")), unconfirmed(connection, "month", "2011-02")) == (1, [])
+    connection.execute(noticed, [datetime(2011, 1, 31, 21, 30, tzinfo=UTC)])
+    assert len(unconfirmed(connection, "month", "2011-02")) == 1

@@ -28,6 +28,7 @@ INSERTED = {
     ("batches/store.py", "IS_ADOPTED"): "our own condition",
     ("batches/store.py", "PLANNABLE"): "our own condition",
     ("batches/store.py", "_LIVE"): "our own condition",
+    ("journal/restores.py", "_NOTICED_IN"): "our own expression",
     ("netsuite/lanes.py", "verb"): "try or nothing",
     ("audit/decision_store.py", "CONTENT"): "our own columns",
     ("audit/store.py", "_AGE_DAYS"): "our own expression",
