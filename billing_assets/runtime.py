@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -16,6 +17,7 @@ from billing_assets.billing_system.identity import identity
 from billing_assets.billing_system.queries import Queries, load_queries, shipped_queries
 from billing_assets.billing_system.receivables import load_receivables_query
 from billing_assets.domain import rules
+from billing_assets.domain.business_days import Days, Zones
 from billing_assets.domain.periods import ClosedMonths, LateDocuments
 from billing_assets.journal.comparing import Compared
 from billing_assets.journal.files import Journal
@@ -123,6 +125,15 @@ class Runtime:
         found = load_rules(path)
         sample_files.refuse_sample_late_fees(self.settings, same=found == load_rules(shipped("config/late_fees.yaml")))
         return found
+
+    @cached_property
+    def zones(self) -> Zones:
+        """The time zone of each branch: what decides which business day it is."""
+        return self.settings.calendar.zones
+
+    def today(self) -> Days:
+        """The business day of each branch now."""
+        return self.zones.days(datetime.now(UTC))
 
     @cached_property
     def validation(self) -> Validation:

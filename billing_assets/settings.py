@@ -24,6 +24,7 @@ from billing_assets.settings_sections import (
     AlertSettings,
     AuditSettings,
     BatchSettings,
+    CalendarSettings,
     CloseSettings,
     NetSuiteSettings,
     ReceivablesSettings,
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     netsuite: NetSuiteSettings = NetSuiteSettings()
     staging: StagingSettings = StagingSettings()
     batches: BatchSettings = BatchSettings()
+    calendar: CalendarSettings = CalendarSettings()
     close: CloseSettings = CloseSettings()
     receivables: ReceivablesSettings = ReceivablesSettings()
     audit: AuditSettings = AuditSettings()

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from billing_assets.domain.business_days import Zones, parse_zone
 from billing_assets.domain.periods import LateDocuments
 
 
@@ -107,6 +108,44 @@ class BatchSettings(Section):
     )
 
 
+class CalendarSettings(Section):
+    """The business day. It is the day of the branch: fees, stops, approvals, aging and the date of a credit memo go by
+    it, and a month is over when it is over in every branch.
+    """
+
+    time_zone: str = Field(
+        "UTC",
+        description="Time zone (IANA name) of every branch that `time_zones` does not name, and of the schedules that "
+        "read balances and audit a month",
+    )
+    time_zones: dict[str, str] = Field(
+        {},
+        description="Time zones of branches, by their names in the billing system; in the environment as JSON: "
+        '{"USA": "America/Los_Angeles"}',
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        parse_zone(name)
+        return name
+
+    @field_validator("time_zones")
+    @classmethod
+    def _all_known(cls, names: dict[str, str]) -> dict[str, str]:
+        for branch, name in names.items():
+            try:
+                parse_zone(name)
+            except ValueError as error:
+                raise ValueError(f"{name!r} of {branch} {error}") from None
+        return names
+
+    @property
+    def zones(self) -> Zones:
+        """The time zone of each branch."""
+        return Zones(parse_zone(self.time_zone), {name: parse_zone(zone) for name, zone in self.time_zones.items()})
+
+
 class CloseSettings(Section):
     first_month: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] = Field(
         "2009-12", description="The first billing month (YYYY-MM) that has a partition of month_close"
@@ -131,12 +170,14 @@ class ReceivablesSettings(Section):
     balances_from: Literal["netsuite", "billing_system"] = Field(
         "netsuite", description="Where payments and open balances are read; billing_system needs a receivables.sql"
     )
-    cron: str = Field("15 4 * * *", description="When balances are read and aged (cron, UTC)")
+    cron: str = Field("15 4 * * *", description="When balances are read and aged (cron, in `calendar.time_zone`)")
     late_fees: Path | None = Field(None, description="File with the rules of late fees; without one there are none")
 
 
 class AuditSettings(Section):
-    cron: str = Field("0 4 2 * *", description="When last month is reported and audited (cron, UTC)")
+    cron: str = Field(
+        "0 4 2 * *", description="When last month is reported and audited (cron, in `calendar.time_zone`)"
+    )
     closed: bool = Field(False, description="Audit the month's closed documents too, not only those still open")
     percent: Annotated[Decimal, Field(ge=0)] = Field(
         Decimal(50), description="How far an amount may be from the usual one before it is a finding, in per cent"

@@ -456,7 +456,7 @@ def close_softly(system: System, period: str) -> None:
 
 def decide(path: Path, system: System) -> None:
     """An auditor's file with a comment on its only row."""
-    files.export(path, queue_entries(system.state, "billing", None))
+    files.export(path, queue_entries(system.state, "billing", None, system.runtime.today()))
     with path.open(encoding="utf-8-sig", newline="") as file:
         (row,) = csv.DictReader(file)
     row |= {"Decision": "comment", "Comment": "Looked at."}

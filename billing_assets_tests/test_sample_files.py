@@ -104,12 +104,12 @@ def test_letters_never_go_out_with_the_example_ladder(
     assert load_policy(path).example == named
     found = system.runtime
     settings = found.settings.reminders.model_copy(update={"ladder": path})
-    assert open_desk(settings, found.source, found.queries, in_sample=True)
+    assert open_desk(settings, found.source, found.queries, found.zones, in_sample=True)
     if named is None:
-        assert open_desk(settings, found.source, found.queries)
+        assert open_desk(settings, found.source, found.queries, found.zones)
     else:
         with pytest.raises(ExampleLadder, match="BILLING_REMINDERS__LADDER"):
-            open_desk(settings, found.source, found.queries)
+            open_desk(settings, found.source, found.queries, found.zones)
 
 
 def test_every_command_and_doctor_refuse_the_samples_files_elsewhere(machine: Command, system: System) -> None:

@@ -1,6 +1,7 @@
 """Settings as an operator meets them: environment, file, secrets, and what is said when something is wrong."""
 
 import os
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,37 @@ def test_relative_paths_in_the_file_are_relative_to_the_file(file: Path) -> None
 def test_alert_urls_are_separated_by_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BILLING_ALERTS__URLS", "json://a/b  mailto://c")
     assert [url.get_secret_value() for url in load_settings().alerts.urls] == ["json://a/b", "mailto://c"]
+
+
+def test_branches_have_their_time_zones_from_file_and_environment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evening = datetime(2011, 1, 6, 0, 30, tzinfo=UTC)
+    assert load_settings().calendar.zones.day("USA", evening) == date(2011, 1, 6), "UTC, where nothing is said"
+    file.write_text("calendar: {time_zone: America/New_York, time_zones: {Germany: Europe/Berlin}}\n")
+    zones = load_settings().calendar.zones
+    assert [zones.of(branch).key for branch in ("Germany", "USA")] == ["Europe/Berlin", "America/New_York"]
+    monkeypatch.setenv("BILLING_CALENDAR__TIME_ZONES", '{"USA": "America/Los_Angeles"}')
+    assert load_settings().calendar.zones.day("USA", evening) == date(2011, 1, 5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("time_zone", "Pacific Time", "Value error, is no time zone"),
+        ("time_zones", '{"USA": "California"}', "Value error, 'California' of USA is no time zone"),
+        ("time_zones", '{"USA": "../../etc/passwd"}', "'../../etc/passwd' of USA is no time zone"),
+    ],
+)
+def test_an_unknown_time_zone_is_refused_by_name(
+    setting: str, value: str, said: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"BILLING_CALENDAR__{setting.upper()}"
+    monkeypatch.setenv(name, value)
+    message = refused()
+    assert message.startswith(f"{name}: calendar.{setting}: ")
+    assert f"{said} of the IANA database, such as Europe/London" in message
+    monkeypatch.delenv(name)
+    file.write_text(f"calendar: {{{setting}: {value}}}\n")
+    assert refused().startswith(f"{file}: calendar.{setting}: ")
 
 
 @pytest.mark.parametrize(

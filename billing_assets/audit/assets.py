@@ -40,7 +40,7 @@ def audit_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     )
     def pending_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
         with billing.state() as connection:
-            report = report_pending(connection, billing.settings.source.name, context.partition_key)
+            report = report_pending(connection, billing.settings.source.name, context.partition_key, billing.today())
         return dg.MaterializeResult(
             metadata=pending_metadata(report),
             check_results=[
@@ -71,8 +71,8 @@ def audit_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             with billing.billing_system() as source:
                 audited = audit_month(connection, source, billing.queries, name, period, billing.settings.audit)
             by_code = store.queue_by_code(connection, name, period)
-            by_branch = store.queue_by_branch(connection, name, period)
-            entries = [*store.queue_entries(connection, name, period, SHOWN_ROWS)]
+            by_branch = store.queue_by_branch(connection, name, period, billing.today())
+            entries = [*store.queue_entries(connection, name, period, billing.today(), SHOWN_ROWS)]
         return dg.MaterializeResult(metadata=queue_metadata(audited, by_code, by_branch, entries))
 
     return [pending_invoices, audit_queue]

@@ -13,6 +13,7 @@ from billing_assets.audit.findings import CODES, OF_THE_CONTRACT, Found, Month, 
 from billing_assets.audit.store import Recorded
 from billing_assets.billing_system.queries import Queries
 from billing_assets.billing_system.services import BadService, ContractService, contract_services
+from billing_assets.domain.business_days import Days
 from billing_assets.settings_sections import AuditSettings
 from billing_assets.state.database import Connection, lift_idle_limit, restore_idle_limit
 
@@ -47,14 +48,14 @@ class Audited:
     shown_bad: tuple[BadService, ...]
 
 
-def report_pending(connection: Connection, source: str, period: str) -> PendingReport:
+def report_pending(connection: Connection, source: str, period: str, today: Days) -> PendingReport:
     """What is not closed of a month (`YYYY-MM`); what is, is recorded as its invoices. Again is harmless."""
     with connection.transaction():
         store.serialise(connection, source)
         recorded = store.record_month(connection, source, period)
         report = PendingReport(
             period,
-            store.still_open(connection, source, period),
+            store.still_open(connection, source, period, today),
             store.open_before(connection, source, period),
             store.closed_totals(connection, source, period),
             recorded,

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from billing_assets.audit.findings import CODES, Charged, Found, Term
 from billing_assets.billing_system.services import ContractService
+from billing_assets.domain.business_days import Days
+from billing_assets.state.branch_days import day_of, day_values
 from billing_assets.state.database import Connection, lift_idle_limit
 
 CHUNK = 5000
@@ -14,6 +16,9 @@ CHUNK = 5000
 # What an auditor judges a document by, in short: closing it changes nothing of that.
 CONTENT = "left(md5(concat_ws('|', trim_scale(d.total), d.currency, d.contract, d.lines)), 12)"
 """SQL: a mark that changes with the amounts and services of the document `d`."""
+
+# The view's own age_days counts to the day of the session's time zone, which is no branch's.
+_AGE_DAYS = f"({day_of('q.branch')} - coalesce(q.document_date, (q.period || '-01')::date))"
 
 AGES = ("up to 30 days", "31 to 60 days", "61 to 90 days", "over 90 days")
 """How old a document is, counted from its date."""
@@ -76,16 +81,16 @@ def record_month(connection: Connection, source: str, period: str) -> Recorded:
     return Recorded(row["now"] if row else 0, recorded["documents"] if recorded else 0)
 
 
-def still_open(connection: Connection, source: str, period: str) -> list[dict[str, Any]]:
+def still_open(connection: Connection, source: str, period: str, today: Days) -> list[dict[str, Any]]:
     """What is open in a month, by age, branch and currency: documents, total, and the oldest date."""
     rows = connection.execute(
-        """
-        select width_bucket(current_date - document_date, array[31, 61, 91]) as age, branch, kind, currency,
+        f"""
+        select width_bucket({day_of("branch")} - document_date, array[31, 61, 91]) as age, branch, kind, currency,
                count(*) as documents, coalesce(sum(total), 0) as total, min(document_date) as oldest
         from billing.staged_invoices
-        where source = %s and period = %s and state = 'open'
-        group by 1, 2, 3, 4 order by 1 desc, 6 desc, 2""",
-        [source, period],
+        where source = %(source)s and period = %(period)s and state = 'open'
+        group by 1, 2, 3, 4 order by 1 desc, 6 desc, 2""",  # noqa: S608  constants
+        day_values(today) | {"source": source, "period": period},
     ).fetchall()
     return [row | {"age": AGES[row["age"]]} for row in rows]
 
@@ -325,26 +330,32 @@ def queue_by_code(connection: Connection, source: str, period: str) -> list[dict
     ).fetchall()
 
 
-def queue_by_branch(connection: Connection, source: str, period: str) -> list[dict[str, Any]]:
+def queue_by_branch(connection: Connection, source: str, period: str, today: Days) -> list[dict[str, Any]]:
     """The queue by age, branch and currency: entries, with findings, decided, held, and what they add up to."""
     rows = connection.execute(
-        """
-        select width_bucket(age_days, array[31, 61, 91]) as age, branch, currency, count(*) as entries,
+        f"""
+        select width_bucket({_AGE_DAYS}, array[31, 61, 91]) as age, branch, currency, count(*) as entries,
                count(*) filter (where findings <> '[]') as with_findings, count(decision) as decided,
                count(*) filter (where decision = 'hold') as on_hold, coalesce(sum(total), 0) as total
-        from billing.audit_list where source = %s and period = %s group by 1, 2, 3 order by 1 desc, 8 desc, 2""",
-        [source, period],
+        from billing.audit_list as q where source = %(source)s and period = %(period)s
+        group by 1, 2, 3 order by 1 desc, 8 desc, 2""",  # noqa: S608  constants
+        day_values(today) | {"source": source, "period": period},
     ).fetchall()
     return [row | {"age": AGES[row["age"]]} for row in rows]
 
 
-def queue_entries(connection: Connection, source: str, period: str | None, limit: int | None = None) -> Iterator[Any]:
-    """The queue of a month, or of all: what is undecided first, then the findings that matter most; streamed."""
+def queue_entries(
+    connection: Connection, source: str, period: str | None, today: Days, limit: int | None = None
+) -> Iterator[Any]:
+    """The queue of a month, or of all: what is undecided first, then the findings that matter most; streamed.
+
+    A document's age is counted to `today` of its branch.
+    """
     with connection.transaction(), connection.cursor(name="queue") as cursor:
         lift_idle_limit(connection)  # a file is written between two chunks; nobody waits for what only reads
         cursor.execute(
             f"""
-            select q.*, {CONTENT} as content, (
+            select q.*, {_AGE_DAYS} as age_days, {CONTENT} as content, (
                 select max(a.id) from billing.audit_decisions as a
                 where a.source = q.source and a.reference = q.reference) as last_decision
             from billing.audit_list as q left join billing.staged_invoices as d on d.id = q.document
@@ -352,7 +363,7 @@ def queue_entries(connection: Connection, source: str, period: str | None, limit
             order by q.period, q.decision is not null, array_position(%(codes)s, q.findings -> 0 ->> 'code') nulls last,
                      abs(q.total) desc nulls last, q.reference
             limit %(limit)s""",  # noqa: S608  a constant
-            {"source": source, "period": period, "limit": limit, "codes": [*CODES]},
+            day_values(today) | {"source": source, "period": period, "limit": limit, "codes": [*CODES]},
         )
         while rows := cursor.fetchmany(CHUNK):
             yield from rows

@@ -4,7 +4,7 @@ Nothing is rounded or guessed: a value that is not exactly what the contract ask
 """
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from types import NoneType
 from typing import Any, NamedTuple
@@ -83,8 +83,10 @@ def whole_number(value: Any) -> int:
 
 
 def day(value: Any) -> date:
-    """A date; a timestamp is its date."""
+    """A date; a timestamp is its date. One with a time zone is on another day elsewhere, unless it is midnight."""
     if isinstance(value, datetime):
+        if value.tzinfo and value.time() != time():
+            raise Unreadable("has a time zone: it is on two days; CAST it to the branch's date in the query")
         return value.date()
     if isinstance(value, date):
         return value

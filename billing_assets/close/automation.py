@@ -1,6 +1,7 @@
 """When months are compared: every night, those in which something moved; and the buttons that close them."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import dagster as dg
 
@@ -64,7 +65,7 @@ def closing_jobs(settings: Settings) -> list[dg.JobDefinition]:
     def close_for_good(
         context: dg.OpExecutionContext, config: DecisionConfig, billing: dg.ResourceParam[Runtime]
     ) -> None:
-        _close(context.partition_key, config, billing, hard_close)
+        _close(context.partition_key, config, billing, partial(hard_close, today=billing.today()))
 
     @dg.op(description="Opens a month again that is closed soft.")
     def open_again(context: dg.OpExecutionContext, config: DecisionConfig, billing: dg.ResourceParam[Runtime]) -> None:

@@ -6,7 +6,7 @@ or goes with the next open month (`close.late_documents`).
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 
 import structlog
 
@@ -15,6 +15,7 @@ from billing_assets.close.causes import CAUSES, Sort
 from billing_assets.close.journaling import recorded
 from billing_assets.close.reconciliation import MonthClose
 from billing_assets.close.store import Closing
+from billing_assets.domain.business_days import Days
 from billing_assets.domain.periods import first_day, following
 from billing_assets.journal.files import Journal
 from billing_assets.state.database import Connection
@@ -60,17 +61,16 @@ def hard_close(
     close: MonthClose,
     decision: Decision,
     journal: Journal,
-    today: date | None = None,
+    today: Days,
 ) -> Closing:
-    """Closes a month for good, on a comparison made just now whose pack was kept.
+    """Closes a month for good, on a comparison made just now whose pack was kept; it must be over in every branch.
 
     Raises CloseRefusedError naming what is in the way, and JournalError.
     """
-    today = today or datetime.now(UTC).date()
     with recorded(connection, source, close.period, journal) as done:
         if store.closed_state(connection, close.period) == "hard":
             raise CloseRefusedError(f"{close.period} is closed for good already.")
-        if reason := _in_the_way(connection, close, today):
+        if reason := _in_the_way(connection, close, today.first):
             raise CloseRefusedError(f"{close.period} cannot be closed for good: {reason}")
         late = store.hold_rejected(connection, close.period) + store.hold_waiting(connection, close.period)
         store.set_closed(connection, close.period, "hard")

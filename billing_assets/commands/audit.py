@@ -30,9 +30,8 @@ def export_command(
     """Write the audit queue with the decisions so far, for auditors to fill in."""
     with prepared_machine() as prepared, prepared.runtime.state() as connection:
         name = prepared.runtime.settings.source.name
-        count = _tried(
-            file, lambda: files.export(file, queue_entries(connection, name, month_of(month) if month else None))
-        )
+        entries = queue_entries(connection, name, month_of(month) if month else None, prepared.runtime.today())
+        count = _tried(file, lambda: files.export(file, entries))
     console.print(f"{count:,} entries written to {escape(str(file))}.")
     if not count:
         console.print("The queue is made by the job audit_month, for each month (the asset audit_queue).")

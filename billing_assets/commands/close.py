@@ -55,7 +55,8 @@ def hard_command(month: Month, by: By, why: Why) -> None:
         journal = found.runtime.journal(connection)
         close = _compared(found.runtime, connection, month)
         show_closes(console, [close])
-        hard_close(connection, found.runtime.settings.source.name, close, decision, journal)
+        name, today = found.runtime.settings.source.name, found.runtime.today()
+        hard_close(connection, name, close, decision, journal, today)
     console.print(f"{close.period} is closed for good.")
 
 

@@ -16,6 +16,7 @@ from rich.table import Table
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.commands.words import one_of, said
+from billing_assets.domain.business_days import Days, Zones
 from billing_assets.domain.cells import FOR_PEOPLE, write_csv
 from billing_assets.domain.money import amount
 from billing_assets.operations import sample
@@ -37,7 +38,9 @@ _BUCKETS = ("Current", "1-30", "31-60", "61-90", "Over 90", "Credits", "Payments
 
 AsOf = Annotated[
     datetime | None,
-    typer.Option("--as-of", formats=["%Y-%m-%d"], help="The business day; default: when balances were read (UTC)."),
+    typer.Option(
+        "--as-of", formats=["%Y-%m-%d"], help="The business day; default: the branch's, when balances were read."
+    ),
 ]
 Numbers = Annotated[list[str] | None, typer.Option("--number", help="This invoice; may be given several times.")]
 By = Annotated[str, typer.Option(help="Who decides.")]
@@ -79,7 +82,7 @@ def aging(
         read_at = store.last_read_at(connection)
         if read_at is None:
             raise SettingsError("No balances were read yet. Run `billing receivables`.")
-        day = _day(as_of, read_at)
+        day = _day(as_of, read_at, found.zones)
         wrong = faults(age(connection, day, CUSTOMER), store.open_per_currency(connection))
         per_branch = list(age(connection, day, BRANCH))
         totals = list(age(connection, day, CURRENCY))
@@ -114,9 +117,9 @@ def load_payments(
 def propose_command(as_of: AsOf = None) -> None:
     """Work out which invoices may bear a late fee now. Again changes nothing."""
     with _runtime() as found, found.state() as connection:
-        day = _day(as_of, store.last_read_at(connection))
+        day = _day(as_of, store.last_read_at(connection), found.zones)
         digits = {code: one.minor_digits for code, one in found.mapping.file.currencies.items()}
-        proposed = propose(connection, found.late_fee_rules, day, digits)
+        proposed = propose(connection, found.late_fee_rules, day, digits, found.zones)
     console.print(
         f"As of {day}: {proposed.new:,} late fees are new, {proposed.changed:,} changed, {proposed.withdrawn:,} "
         f"withdrawn; {proposed.waiting:,} wait for a decision."
@@ -147,7 +150,8 @@ def approve_command(
         raise SettingsError("--by must say who decides: it is kept with the decision.")
     with _runtime() as found, found.state() as connection:
         max_age = timedelta(hours=found.settings.reminders.balances_max_age_hours)
-        _say("approved", approve(connection, None if every else number, by, why, datetime.now(UTC), max_age))
+        numbers = None if every else number
+        _say("approved", approve(connection, numbers, by, why, datetime.now(UTC), max_age, found.zones))
 
 
 @fees_app.command("decline")
@@ -181,8 +185,8 @@ def export_command(
     console.print(f"{len(fees):,} charges in {escape(str(file))}.")
 
 
-def _day(as_of: datetime | None, read_at: datetime | None) -> date:
-    return as_of.date() if as_of else business_day(None, read_at)
+def _day(as_of: datetime | None, read_at: datetime | None, zones: Zones) -> Days:
+    return business_day(as_of.date().isoformat() if as_of else None, read_at, zones)
 
 
 def _print_wide(table: Table) -> None:

@@ -15,6 +15,7 @@ from rich.markup import escape
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.commands.words import one_of, said
+from billing_assets.domain.business_days import earliest_day
 from billing_assets.domain.money import amount
 from billing_assets.domain.texts import file_name
 from billing_assets.operations.status import simple_table
@@ -35,7 +36,6 @@ reminders = typer.Typer(no_args_is_help=True, help="Payment reminders by e-mail:
 stops = typer.Typer(no_args_is_help=True, help="Who is not reminded, nor charged late fees, and why.")
 
 _STATES = ("unknown", "bounced", "deferred", "sending", "sent", "skipped")
-_EARLIEST = timedelta(hours=12)  # as far as a clock of the world is behind UTC
 _OPEN = ("unknown", "bounced", "deferred", "sending")
 _UNCLEAR = {
     Unclear.NAMES_NONE: "it names no reminder: another mail, or the Message-ID was replaced",
@@ -67,7 +67,9 @@ def plan_command(
     now = at.replace(tzinfo=UTC) if at else utc_now()
     with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
         runtime = ready.runtime
-        desk = open_desk(runtime.settings.reminders, runtime.source, runtime.queries, in_sample=runtime.in_sample)
+        desk = open_desk(
+            runtime.settings.reminders, runtime.source, runtime.queries, runtime.zones, in_sample=runtime.in_sample
+        )
         desk.templates.check(desk.policy)
         found = list(plan(connection, desk, now, now + timedelta(days=days), customer))
     going = sorted((one for one in found if isinstance(one, Reminder)), key=lambda one: one.next.sends_at)
@@ -147,7 +149,7 @@ def send() -> None:
             )
         server = parse_server(settings.smtp_url)
         runtime.compare_source()
-        desk = open_desk(settings, runtime.source, runtime.queries, in_sample=runtime.in_sample)
+        desk = open_desk(settings, runtime.source, runtime.queries, runtime.zones, in_sample=runtime.in_sample)
         journal = runtime.journal(connection)
         report = send_due(connection, desk, server, f"billing reminders send {uuid4()}", utc_now, journal)
     sums = ", ".join(f"{currency} {amount(total)}" for currency, total in sorted(report.sent_amounts.items()))
@@ -268,7 +270,7 @@ def add(
     """Keep a customer, or one invoice, from being reminded: a dispute, a payment plan, or something else."""
     one_of("--reason", reason, ("dispute", "payment_plan", "other"))
     by, why = said(by, why)
-    starts_on = starts.date() if starts else (utc_now() - _EARLIEST).date()
+    starts_on = starts.date() if starts else earliest_day(utc_now())
     if ends and ends.date() < starts_on:
         raise SettingsError(f"--ends {ends:%Y-%m-%d} is before it starts ({starts_on}).")
     with prepared_machine() as ready, ready.runtime.state() as connection:
@@ -298,9 +300,11 @@ def end(
     by: By,
     on: Day = None,
 ) -> None:
-    """End a stop; its last day is yesterday unless you say another, and never before its first one."""
+    """End a stop; its last day is yesterday, wherever the customer is, unless you say another, and never before its
+    first one.
+    """
     by, why = said(by, why)
-    last = on.date() if on else utc_now().date() - timedelta(days=1)
+    last = on.date() if on else earliest_day(utc_now()) - timedelta(days=1)
     with prepared_machine() as ready, ready.runtime.state() as connection:
         ended = store.end_stop(connection, stop, last, by, why)
         known = store.last_day(connection, stop)
@@ -319,7 +323,7 @@ def list_stops(
 ) -> None:
     """Stops that run or will, with who noted them and why."""
     with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
-        rows = store.stops(connection, None if every else utc_now().date(), customer)
+        rows = store.stops(connection, None if every else earliest_day(utc_now()), customer)
     columns = ["Id", "Customer", "Invoice", "Reason", "From", "To", "Noted by", "Why"]
     table = simple_table(f"{len(rows):,} stops", columns, right=(0,))
     for row in rows:

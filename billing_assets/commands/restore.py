@@ -13,7 +13,6 @@ from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.periods import month_of
 from billing_assets.journal import restores
 from billing_assets.operations.status import simple_table
-from billing_assets.reminders.sending import utc_now
 
 app = typer.Typer(no_args_is_help=True, help="After a backup was put back: what was noticed, and what to confirm.")
 
@@ -78,9 +77,12 @@ def confirm_reminders(
     """Say what is to become of the reminders that are due, and let the others go out again."""
     decision = Decision(by, why)
     with prepared_machine() as ready, ready.runtime.state() as connection:
-        until = utc_now().date() if verdict is Verdict.SENT else None
+        until = ready.runtime.today().last if verdict is Verdict.SENT else None
         restores.confirm(connection, "reminders", None, decision.by, decision.why, sent_until=until)
     if until:
-        console.print(f"What fell due up to {until} counts as sent. What falls due afterwards goes out.")
+        console.print(
+            f"What fell due up to {until} counts as sent, as far as that day has begun where the customer is. What "
+            "falls due afterwards goes out."
+        )
     else:
         console.print("What is due goes out at the next look, in the customers' business hours.")

@@ -81,7 +81,15 @@ def confirm(number: Number, by: By, why: Why) -> None:
     by, why = said(by, why)
     with _runtime() as found, found.state() as connection:
         _must_stand_in_netsuite(found, connection, number)
-        one = voids.confirm(connection, number, by=by, why=why, validation=found.validation, now=datetime.now(UTC))
+        one = voids.confirm(
+            connection,
+            number,
+            by=by,
+            why=why,
+            validation=found.validation,
+            now=datetime.now(UTC),
+            zones=found.zones,
+        )
         credited = store.credited(connection, one.source, one.number)
     console.print(
         f"Credit memo {escape(one.correction or '')} over {one.currency} {amount(one.total)} for invoice "

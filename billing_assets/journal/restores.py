@@ -21,6 +21,10 @@ How = Literal["journal", "netsuite"]
 What = Literal["month", "reminders", "netsuite"]
 
 
+# The month in which a restore was noticed, by the clock that is ahead of all others: it had begun somewhere.
+_NOTICED_IN = "to_char((r.noticed_at + interval '14 hours') at time zone 'UTC', 'YYYY-MM')"
+
+
 class Restore(NamedTuple):
     """A restore that was noticed. `covered`: the journal gave back the closes and reminders of the lost time."""
 
@@ -100,14 +104,14 @@ def unconfirmed(connection: Connection, what: What = "reminders", period: str | 
     in which the restore was noticed needs no word. `netsuite` concerns every restore that NetSuite showed.
     """
     rows = connection.execute(
-        """
+        f"""
         select id, noticed_at, how, covered, facts from billing.restores as r
         where case when %(what)s = 'netsuite' then how = 'netsuite' else not covered end
-          and (%(period)s::text is null or %(period)s <= to_char(noticed_at at time zone 'UTC', 'YYYY-MM'))
+          and (%(period)s::text is null or %(period)s <= {_NOTICED_IN})
           and not exists (
               select from billing.restore_confirmations as c
               where c.restore = r.id and c.what = %(what)s and c.period is not distinct from %(period)s)
-        order by id""",
+        order by id""",  # noqa: S608  constants
         {"what": what, "period": period},
     )
     return [Restore(**row) for row in rows]
@@ -116,17 +120,17 @@ def unconfirmed(connection: Connection, what: What = "reminders", period: str | 
 def months_unconfirmed(connection: Connection) -> list[str]:
     """Months with documents that are not closed for good and cannot be closed before somebody confirms them."""
     rows = connection.execute(
-        """
+        f"""
         select distinct d.period from billing.document_totals as d
         where d.period is not null and d.state <> 'gone'
           and not exists (select from billing.closed_months as m where m.period = d.period and m.state = 'hard')
           and exists (
               select from billing.restores as r
-              where not r.covered and d.period <= to_char(r.noticed_at at time zone 'UTC', 'YYYY-MM')
+              where not r.covered and d.period <= {_NOTICED_IN}
                 and not exists (
                     select from billing.restore_confirmations as c
                     where c.restore = r.id and c.what = 'month' and c.period = d.period))
-        order by 1"""
+        order by 1"""  # noqa: S608  constants
     )
     return [row["period"] for row in rows]
 
@@ -151,10 +155,14 @@ def require_reminders(connection: Connection) -> None:
         )
 
 
-def sent_until(connection: Connection) -> date | None:
-    """The day up to which every reminder that fell due counts as sent, because a person said so after a restore."""
-    row = connection.execute("select max(sent_until) as day from billing.restore_confirmations").fetchone()
-    return row["day"] if row else None
+def sent_until(connection: Connection) -> datetime | None:
+    """The moment up to whose day, where the customer is, every reminder that fell due counts as sent, because a person
+    said so after a restore.
+    """
+    row = connection.execute(
+        "select max(confirmed_at) as moment from billing.restore_confirmations where sent_until is not null"
+    ).fetchone()
+    return row["moment"] if row else None
 
 
 def confirm(
@@ -162,7 +170,8 @@ def confirm(
 ) -> list[Restore]:
     """Notes for good that a person answers for this after every restore that waits for it; returns those restores.
 
-    `sent_until`, of reminders: up to which day all that fell due counts as sent. Raises NothingToConfirm.
+    `sent_until`, of reminders: up to which day all that fell due counts as sent, where it has begun by now. Raises
+    NothingToConfirm.
     """
     with connection.transaction():
         store.lock(connection)

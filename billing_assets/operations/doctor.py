@@ -19,12 +19,13 @@ from billing_assets.operations.doctor_netsuite import look_at_fields, look_at_ne
 from billing_assets.operations.doctor_source import look_at_billing_system, look_at_columns, look_at_first_rows
 from billing_assets.operations.verdicts import Unproven, Unwell, few
 from billing_assets.operations.watching import SILENT_SECONDS, last_heartbeat
+from billing_assets.receivables.fee_store import branches
 from billing_assets.receivables.late_fee_rules import LateFeeError
 from billing_assets.reminders.desk import open_desk
 from billing_assets.reminders.errors import ReminderError
 from billing_assets.reminders.smtp import Mailer, parse_server
 from billing_assets.runtime import Runtime
-from billing_assets.settings import SettingsError
+from billing_assets.settings import SettingsError, variable
 from billing_assets.shipped import shipped
 from billing_assets.state import bindings
 from billing_assets.state.migrations import MigrationError, migrate
@@ -144,14 +145,21 @@ def _receivables(runtime: Runtime) -> str:
     else:
         with runtime.billing_system() as source:
             items = sum(rows for _, _, rows, _ in sums(source, runtime.receivables_query))
-    return f"{items:,} open items in {runtime.settings.receivables.balances_from}; {rules} rules of late fees"
+    with runtime.state() as connection:
+        billed = branches(connection)
+    strange = sorted(set(runtime.zones.branches) - set(billed)) if billed else []
+    where = runtime.settings.receivables.balances_from
+    said = f"{items:,} open items in {where}; {rules} rules of late fees; the business day is {runtime.today()}"
+    if strange:
+        said += f". LOOK: {variable('calendar.time_zones')} names {few(strange)}, and no open invoice is of it"
+    return said
 
 
 def _reminders(runtime: Runtime) -> str:
     settings = runtime.settings.reminders
     if not settings.enabled:
         return "switched off; nothing is sent"
-    desk = open_desk(settings, runtime.source, runtime.queries, in_sample=runtime.in_sample)
+    desk = open_desk(settings, runtime.source, runtime.queries, runtime.zones, in_sample=runtime.in_sample)
     desk.templates.check(desk.policy)
     server = parse_server(settings.smtp_url)
     with Mailer(server, desk.policy.domain) as mailer:

@@ -5,10 +5,10 @@ The balances are those that were read last; `as_of` only says from which day the
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from billing_assets.domain.business_days import Days
 from billing_assets.receivables import store
 from billing_assets.state.database import Connection
 
@@ -53,8 +53,8 @@ AMOUNTS = Aged._fields[3:11]
 """The columns of money, in order."""
 
 
-def age(connection: Connection, as_of: date, by: Sequence[str] = CUSTOMER) -> Iterator[Aged]:
-    """What is open per group on a business day, in the order of the groups, in bounded memory."""
+def age(connection: Connection, as_of: Days, by: Sequence[str] = CUSTOMER) -> Iterator[Aged]:
+    """What is open per group on a business day of each branch, in the order of the groups, in bounded memory."""
     names = dict(zip((f"bucket_{n}" for n in range(len(FIRST_DAYS) + 1)), AMOUNTS[:5], strict=True))
     for row in store.aged(connection, as_of, by, FIRST_DAYS):
         values = {names.get(name, name): value for name, value in row.items()}

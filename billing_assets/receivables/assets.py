@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from billing_assets.domain.business_days import Days, Zones
 from billing_assets.domain.documents import Kind
 from billing_assets.netsuite.assets import netsuite_invoices
 from billing_assets.presentation import SHOWN_ROWS, money, typed_table
@@ -46,7 +47,7 @@ ADDS_UP = dg.AssetCheckSpec(
 
 
 class BusinessDay(dg.Config):
-    """The day from which ages are counted, YYYY-MM-DD; default: the day on which balances were read (UTC)."""
+    """The day from which ages are counted, YYYY-MM-DD; default: of each branch the one on which balances were read."""
 
     as_of: str | None = None
 
@@ -101,7 +102,7 @@ def open_receivables(context: dg.AssetExecutionContext, billing: dg.ResourcePara
 def aging(config: BusinessDay, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
     """Ages the balances that were read last."""
     with billing.state() as connection, store.one_moment(connection):
-        as_of = business_day(config.as_of, store.last_read_at(connection))
+        as_of = business_day(config.as_of, store.last_read_at(connection), billing.zones)
         found = faults(age(connection, as_of, CUSTOMER), store.open_per_currency(connection))
         per_currency = list(age(connection, as_of, CURRENCY))
         per_branch = list(age(connection, as_of, BRANCH))
@@ -129,14 +130,14 @@ def late_fees(config: BusinessDay, billing: dg.ResourceParam[Runtime]) -> dg.Mat
     """Brings the proposals in line with the balances that were read last."""
     digits = {code: one.minor_digits for code, one in billing.mapping.file.currencies.items()}
     with billing.state() as connection:
-        as_of = business_day(config.as_of, store.last_read_at(connection))
-        proposed = propose(connection, billing.late_fee_rules, as_of, digits)
+        as_of = business_day(config.as_of, store.last_read_at(connection), billing.zones)
+        proposed = propose(connection, billing.late_fee_rules, as_of, digits, billing.zones)
         totals = fee_store.fee_totals(connection)
         shown = fee_store.fees(connection, "proposed", SHOWN_ROWS)
         stopped = fee_store.stopped(connection, as_of)
     columns = ["number", "currency", "fee", "penalised_balance", "due_date", "branch", "customer", "rule"]
     metadata: dict[str, dg.MetadataValue | int | str] = {
-        "as_of": as_of.isoformat(),
+        "as_of": str(as_of),
         **{f"proposals_{name}": count for name, count in proposed._asdict().items()},
         "invoices_with_a_stop": stopped,
         "per_state": typed_table(totals, ["state", "currency", "fees", "total", "penalised"]),
@@ -147,9 +148,11 @@ def late_fees(config: BusinessDay, billing: dg.ResourceParam[Runtime]) -> dg.Mat
     return dg.MaterializeResult(metadata=metadata)
 
 
-def business_day(asked: str | None, read_at: datetime | None) -> date:
-    """The day that was asked for, else the one on which balances were read (UTC). Raises ValueError for no date."""
-    return date.fromisoformat(asked) if asked else (read_at or datetime.now(UTC)).astimezone(UTC).date()
+def business_day(asked: str | None, read_at: datetime | None, zones: Zones) -> Days:
+    """The day that was asked for, else of each branch the one on which balances were read. Raises ValueError for no
+    date.
+    """
+    return Days(date.fromisoformat(asked)) if asked else zones.days(read_at or datetime.now(UTC))
 
 
 def reading_metadata(reading: Reading) -> dict[str, dg.MetadataValue | int | str]:
@@ -174,11 +177,11 @@ def reading_metadata(reading: Reading) -> dict[str, dg.MetadataValue | int | str
 
 
 def aging_metadata(
-    as_of: date, per_currency: Sequence[Aged], per_branch: Sequence[Aged], top: Iterable[Aged]
+    as_of: Days, per_currency: Sequence[Aged], per_branch: Sequence[Aged], top: Iterable[Aged]
 ) -> dict[str, dg.MetadataValue | int | str]:
     """Aging as finance reads it: every bucket to plot, a table per branch, the customers who owe most, by number."""
     metadata: dict[str, dg.MetadataValue | int | str] = {
-        "as_of": as_of.isoformat(),
+        "as_of": str(as_of),
         "dagster/row_count": sum(one.items for one in per_currency),
         "total": typed_table(_upright(per_currency), ["what", "currency", "amount"]),
         "per_branch": typed_table(map(_short, per_branch), ["branch", "currency", *_SHORT]),

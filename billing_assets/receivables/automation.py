@@ -17,7 +17,7 @@ def receivables_schedule(settings: Settings) -> dg.ScheduleDefinition:
         name="receivables_every_day",
         job=receivables_job,
         cron_schedule=settings.receivables.cron,
-        execution_timezone="UTC",
+        execution_timezone=settings.calendar.time_zone,
         description="Reads what customers owe from NetSuite (or the billing system), ages it, and proposes late fees.",
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )

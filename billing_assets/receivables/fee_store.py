@@ -5,7 +5,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
+from billing_assets.domain.business_days import Days
 from billing_assets.receivables.store import NETSUITE
+from billing_assets.state.branch_days import day_of, day_values
 from billing_assets.state.database import Connection
 
 _PAGE = 5_000
@@ -26,10 +28,11 @@ _VOIDED = f"""coalesce((
         select from billing.proposed_credit_memos as m
         where m.document = s.id and (m.decision is null or m.decision = 'confirmed'))
     from billing.staged_invoices as s where s.id = {_STAGED}), false)"""  # noqa: S608  constants
-_STOPPED = """exists (
+_DAY = day_of("r.branch")
+_STOPPED = f"""exists (
     select from billing.collection_stops as c
     where c.customer = r.customer and (c.number is null or c.number = r.number)
-        and c.starts_on <= %(day)s and (c.ends_on is null or c.ends_on >= %(day)s))"""
+        and c.starts_on <= {_DAY} and (c.ends_on is null or c.ends_on >= {_DAY}))"""
 
 
 class Delinquent(NamedTuple):
@@ -114,7 +117,16 @@ def begin_proposing(connection: Connection) -> None:
     )
 
 
-def overdue(connection: Connection, day: date, spared: Sequence[str]) -> Iterator[list[Delinquent]]:
+def branches(connection: Connection) -> list[str]:
+    """The branches with open invoices, in order."""
+    rows = connection.execute(
+        "select distinct branch from billing.open_receivables "
+        "where kind = 'invoice' and open_amount > 0 order by branch"
+    )
+    return [row["branch"] for row in rows]
+
+
+def overdue(connection: Connection, days: Days, spared: Sequence[str]) -> Iterator[list[Delinquent]]:
     """Invoices past the due date on them, not voided, with neither a stop nor a decided fee, 5,000 at a time.
 
     Those of one customer and currency follow each other, the oldest first.
@@ -137,7 +149,7 @@ def overdue(connection: Connection, day: date, spared: Sequence[str]) -> Iterato
                 from billing.staged_invoice_lines as i
                 where i.id = {_STAGED}
             ) as l on cardinality(%(spared)s::text[]) > 0
-            where r.kind = 'invoice' and r.due_date < %(day)s and r.open_amount > 0
+            where r.kind = 'invoice' and r.due_date < %(day_last)s and r.due_date < {_DAY} and r.open_amount > 0
                 and not {_STOPPED} and not {_VOIDED}
                 and not exists (
                     select from billing.late_fees as f where f.invoice = r.invoice and f.state <> 'proposed')
@@ -147,7 +159,7 @@ def overdue(connection: Connection, day: date, spared: Sequence[str]) -> Iterato
                         -- NetSuite's internal ids prove nothing by themselves
                         and (f.source <> '{NETSUITE}' or r.external_id is null))
             order by r.customer, r.currency, r.due_date, r.source, r.transaction_id""",  # noqa: S608  constants
-            {"day": day, "spared": list(spared)},
+            day_values(days) | {"spared": list(spared)},
         )
         while rows := cursor.fetchmany(_PAGE):
             yield [Delinquent(**row) for row in rows]
@@ -160,66 +172,77 @@ def add_candidates(connection: Connection, candidates: Iterable[Candidate]) -> N
             copy.write_row(one)
 
 
-def merge_candidates(connection: Connection, as_of: date) -> tuple[int, int, int, int]:
+def merge_candidates(connection: Connection, as_of: Days) -> tuple[int, int, int, int]:
     """Brings the undecided proposals in line with the candidates: (new, changed, withdrawn, waiting now).
 
-    A proposal of a later day than `as_of` is not withdrawn: it had grounds that this day does not see yet.
+    A proposal of a later day than its branch has in `as_of` is not withdrawn: it had grounds that this day does not see
+    yet.
     """
+    values = day_values(as_of)
     withdrawn = connection.execute(
-        "delete from billing.late_fees as f where f.state = 'proposed' and f.as_of <= %s "
+        f"delete from billing.late_fees as f where f.state = 'proposed' and f.as_of <= {day_of('f.branch')} "  # noqa: S608
         "and not exists (select from fee_candidates as c where c.invoice = f.invoice)",
-        [as_of],
+        values,
     ).rowcount
     changed = connection.execute(
-        """
+        f"""
         update billing.late_fees as f
         set rule = c.rule, percent = c.percent, due_date = c.due_date, penalised_balance = c.penalised_balance,
-            fee = c.fee, as_of = %s, source = c.source, transaction_id = c.transaction_id, number = c.number,
-            customer = c.customer, branch = c.branch, currency = c.currency
+            fee = c.fee, as_of = {day_of("c.branch")}, source = c.source, transaction_id = c.transaction_id,
+            number = c.number, customer = c.customer, branch = c.branch, currency = c.currency
         from fee_candidates as c
         where f.invoice = c.invoice and f.state = 'proposed'
             and (f.rule, f.percent, f.due_date, f.penalised_balance, f.fee, f.source, f.transaction_id)
                 is distinct from
-                (c.rule, c.percent, c.due_date, c.penalised_balance, c.fee, c.source, c.transaction_id)""",
-        [as_of],
+                (c.rule, c.percent, c.due_date, c.penalised_balance, c.fee, c.source, c.transaction_id)""",  # noqa: S608  constants
+        values,
     ).rowcount
     new = connection.execute(
-        f"insert into billing.late_fees ({_CANDIDATE}, as_of) select {_CANDIDATE}, %s from fee_candidates "  # noqa: S608
-        "on conflict (invoice) do nothing",
-        [as_of],
+        f"insert into billing.late_fees ({_CANDIDATE}, as_of) "  # noqa: S608  constants
+        f"select {_CANDIDATE}, {day_of('branch')} from fee_candidates on conflict (invoice) do nothing",
+        values,
     ).rowcount
     connection.execute(
-        "update billing.receivables_runs set proposed_as_of = greatest(proposed_as_of, %s) "
+        "update billing.receivables_runs set proposed_as_of = greatest(proposed_as_of, %(day_last)s) "
         "where id = (select max(id) from billing.receivables_runs)",
-        [as_of],
+        values,
     )
     row = connection.execute("select count(*) as n from billing.late_fees where state = 'proposed'").fetchone()
     return new, changed, withdrawn, row["n"] if row else 0
 
 
 def proposed_as_of(connection: Connection) -> date | None:
-    """The day for which fees were proposed from the last reading of the balances; None if they were not yet."""
+    """The latest day for which fees were proposed from the last reading of the balances; None if they were not yet.
+
+    A branch whose day was an earlier one when balances were read has its fees proposed for that one.
+    """
     row = connection.execute("select proposed_as_of from billing.receivables_runs order by id desc limit 1").fetchone()
     return row["proposed_as_of"] if row else None
 
 
 def not_to_approve(
-    connection: Connection, numbers: Sequence[str] | None, proposed: date, today: date
+    connection: Connection, numbers: Sequence[str] | None, proposed: date, read: Days, today: Days
 ) -> dict[str, str]:
-    """Undecided proposals (on these invoices, or all) that may not be approved now, and why, by number."""
+    """Undecided proposals (on these invoices, or all) that may not be approved today, and why, by number.
+
+    `read` is the day on which balances were read last, `proposed` the latest one for which fees were proposed then.
+    """
+    later = f"r.as_of > least(%(proposed)s, {day_of('r.branch', 'read')})"
     rows = connection.execute(
         f"""
         select r.number,
             case
-                when r.as_of > %(proposed)s then 'proposed for a later day: propose again'
+                when {later} then 'proposed for a later day: propose again'
                 when {_VOIDED} then 'it was voided in the billing system'
                 else 'a stop is in force'
             end as why
         from billing.late_fees as r
         where r.state = 'proposed' and (%(numbers)s::text[] is null or r.number = any(%(numbers)s))
-            and (r.as_of > %(proposed)s or {_STOPPED} or {_VOIDED})
+            and ({later} or {_STOPPED} or {_VOIDED})
         order by r.number""",  # noqa: S608  constants
-        {"numbers": None if numbers is None else list(numbers), "proposed": proposed, "day": today},
+        day_values(today)
+        | day_values(read, "read")
+        | {"numbers": None if numbers is None else list(numbers), "proposed": proposed},
     )
     return {row["number"]: row["why"] for row in rows}
 
@@ -284,11 +307,11 @@ def fee_totals(connection: Connection) -> list[dict[str, Any]]:
     ).fetchall()
 
 
-def stopped(connection: Connection, day: date) -> int:
+def stopped(connection: Connection, days: Days) -> int:
     """Overdue invoices that a stop keeps out."""
     row = connection.execute(
         "select count(*) as n from billing.open_receivables as r where r.kind = 'invoice' "  # noqa: S608  constants
-        f"and r.due_date < %(day)s and r.open_amount > 0 and {_STOPPED}",
-        {"day": day},
+        f"and r.due_date < %(day_last)s and r.due_date < {_DAY} and r.open_amount > 0 and {_STOPPED}",
+        day_values(days),
     ).fetchone()
     return row["n"] if row else 0

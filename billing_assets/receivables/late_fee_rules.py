@@ -92,6 +92,10 @@ class LateFeeRules(_Part):
                     return rule
         return None
 
+    def concern(self, branch: str) -> bool:
+        """Whether some rule, in force or not, holds for a branch."""
+        return any(branch in rule.branches or EVERY_BRANCH in rule.branches for rule in self.rules)
+
     @property
     def not_penalised_items(self) -> tuple[str, ...]:
         """Every item that some rule spares."""

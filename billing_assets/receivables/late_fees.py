@@ -2,11 +2,12 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
 from typing import NamedTuple
 
+from billing_assets.domain.business_days import Days, Zones
 from billing_assets.domain.cells import write_csv
 from billing_assets.domain.credits import OpenCredits
 from billing_assets.receivables import fee_store, store
@@ -39,20 +40,18 @@ class Decided(NamedTuple):
     refused: dict[str, str]
 
 
-def propose(connection: Connection, rules: LateFeeRules, as_of: date, minor_digits: Mapping[str, int]) -> Proposed:
-    """Proposes the fee on every invoice that is delinquent on a business day, at most one per invoice for ever.
+def propose(
+    connection: Connection, rules: LateFeeRules, as_of: Days, minor_digits: Mapping[str, int], zones: Zones
+) -> Proposed:
+    """Proposes the fee on every invoice that is delinquent on its branch's day, at most one per invoice for ever.
 
     An invoice that was voided, with a stop in force, of a branch without a rule, or whose fee was decided before gets
     none, nor one whose lines nobody knows where the rule spares items. Undecided proposals follow the balances: they
     change, or go when their ground is gone. What the customer paid or was credited and is applied to nothing yet counts
     as paid, the oldest invoice first. Running it again changes nothing.
-    Raises LateFeeError if balances were read before that day: a payment may have come since.
+    Raises LateFeeError if balances were read before that day of a branch: a payment may have come since.
     """
-    read_at = store.last_read_at(connection)
-    if read_at is None or read_at.astimezone(UTC).date() < as_of:
-        raise LateFeeError(
-            f"Balances were read {_moment(read_at)}; read them first (`billing receivables`), then propose {as_of}."
-        )
+    _must_be_read(connection, rules, as_of, zones)
     with connection.transaction():
         fee_store.alone(connection)
         fee_store.begin_proposing(connection)
@@ -64,9 +63,16 @@ def propose(connection: Connection, rules: LateFeeRules, as_of: date, minor_digi
 
 
 def approve(
-    connection: Connection, numbers: Sequence[str] | None, by: str, why: str, now: datetime, max_age: timedelta
+    connection: Connection,
+    numbers: Sequence[str] | None,
+    by: str,
+    why: str,
+    now: datetime,
+    max_age: timedelta,
+    zones: Zones,
 ) -> Decided:
-    """Approves the proposals on these invoices, or all that wait, but those voided or with a stop in force.
+    """Approves the proposals on these invoices, or all that wait, but those voided, or with a stop in force on their
+    branch's day.
 
     Raises LateFeeError if balances were read since the fees were proposed, or longer ago than `max_age`: a payment may
     have come.
@@ -82,7 +88,7 @@ def approve(
                 f"Balances were read {_moment(read_at)}: a payment may have come since. Run `billing receivables` and "
                 "`billing late-fees propose`, then approve."
             )
-        refused = fee_store.not_to_approve(connection, numbers, proposed, now.astimezone(UTC).date())
+        refused = fee_store.not_to_approve(connection, numbers, proposed, zones.days(read_at), zones.days(now))
         fees = fee_store.decide(connection, numbers, "approved", by, why, except_for=list(refused))
     return Decided(fees, refused | _unknown(numbers, fees, refused))
 
@@ -108,18 +114,30 @@ def _charge(one: LateFee, text: str) -> tuple[object, ...]:
     return f"LATE-FEE-{one.invoice}", one.customer, one.branch, one.number, one.fee, one.currency, one.rule, text
 
 
+def _must_be_read(connection: Connection, rules: LateFeeRules, as_of: Days, zones: Zones) -> None:
+    read_at = store.last_read_at(connection)
+    read = zones.days(read_at) if read_at else None
+    for branch in [one for one in fee_store.branches(connection) if rules.concern(one)] or [""]:
+        if read is None or read.of(branch) < as_of.of(branch):
+            there = f", on {read.of(branch)} in {branch}" if read and branch else ""
+            raise LateFeeError(
+                f"Balances were read {_moment(read_at)}{there}; read them first (`billing receivables`), then propose "
+                f"{as_of.of(branch)}."
+            )
+
+
 def _moment(read_at: datetime | None) -> str:
     return "never" if read_at is None else f"{read_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _candidate(
-    one: Delinquent, rules: LateFeeRules, as_of: date, minor_digits: Mapping[str, int], credits_left: OpenCredits
+    one: Delinquent, rules: LateFeeRules, as_of: Days, minor_digits: Mapping[str, int], credits_left: OpenCredits
 ) -> Candidate | None:
     rule = rules.rule_for(one.branch, one.document_date)
     if rule is None:
         return None
     due = pay_by(rule, one.document_date, one.due_date)
-    if as_of <= due or (rule.not_penalised_items and not one.lines):
+    if as_of.of(one.branch) <= due or (rule.not_penalised_items and not one.lines):
         return None
     if one.currency not in minor_digits:
         raise LateFeeError(f"Invoice {one.number} is in {one.currency}, which the mapping does not know.")

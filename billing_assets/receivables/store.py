@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
+from billing_assets.domain.business_days import Days
 from billing_assets.netsuite.open_items import InvoiceOf, OpenItem
+from billing_assets.state.branch_days import day_of, day_values
 from billing_assets.state.database import Connection
 
 NETSUITE = "netsuite"
@@ -246,11 +248,12 @@ def last_read_at(connection: Connection) -> datetime | None:
     return row["read_at"] if row else None
 
 
-def aged(connection: Connection, as_of: date, by: Sequence[str], bounds: Sequence[int]) -> Iterator[dict[str, Any]]:
+def aged(connection: Connection, as_of: Days, by: Sequence[str], bounds: Sequence[int]) -> Iterator[dict[str, Any]]:
     """Open amounts per group and bucket, in the order of the groups, a thousand rows at a time.
 
-    `by` are columns of the table. `bounds` are the first day past due of every bucket after the first: `bucket_0` is
-    what is not due, `bucket_1` begins at `bounds[0]` days. `credit_memos` and `payments` stand apart; `total` is all.
+    `by` are columns of the table. Days are counted to the branch's day in `as_of`. `bounds` are the first day past due
+    of every bucket after the first: `bucket_0` is what is not due, `bucket_1` begins at `bounds[0]` days.
+    `credit_memos` and `payments` stand apart; `total` is all.
     """
     group = ", ".join(by)
     buckets = ", ".join(
@@ -265,10 +268,10 @@ def aged(connection: Connection, as_of: date, by: Sequence[str], bounds: Sequenc
                 coalesce(sum(open_amount) filter (where kind = 'payment'), 0) as payments,
                 sum(open_amount) as total, count(*) as items
             from (
-                select *, width_bucket(%(as_of)s::date - due_date, %(bounds)s::integer[]) as bucket
+                select *, width_bucket({day_of("branch")} - due_date, %(bounds)s::integer[]) as bucket
                 from billing.open_receivables
             ) as r
             group by {group} order by {group}""",  # noqa: S608  columns of the table
-            {"as_of": as_of, "bounds": list(bounds)},
+            day_values(as_of) | {"bounds": list(bounds)},
         )
         yield from cursor

@@ -58,7 +58,7 @@ def payment_reminders(
     with billing.state() as connection:
         if settings.enabled:
             billing.compare_source()
-            desk = open_desk(settings, billing.source, billing.queries, in_sample=billing.in_sample)
+            desk = open_desk(settings, billing.source, billing.queries, billing.zones, in_sample=billing.in_sample)
             journal = billing.journal(connection)
             report = send_due(connection, desk, parse_server(settings.smtp_url), context.run.run_id, utc_now, journal)
         unreachable = store.unreachable(connection)

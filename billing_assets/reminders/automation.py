@@ -49,7 +49,7 @@ def office_hours(
     if context.instance.get_runs(running, limit=1):
         return dg.SkipReason("A run is sending.")
     billing.compare_source()
-    desk = open_desk(settings, billing.source, billing.queries, in_sample=billing.in_sample)
+    desk = open_desk(settings, billing.source, billing.queries, billing.zones, in_sample=billing.in_sample)
     with billing.state() as connection:
         billing.compare(connection)
         try:

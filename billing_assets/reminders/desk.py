@@ -10,6 +10,7 @@ from billing_assets.billing_system import contacts
 from billing_assets.billing_system.connection import connect_source
 from billing_assets.billing_system.contacts import Contact
 from billing_assets.billing_system.queries import Queries
+from billing_assets.domain.business_days import Zones
 from billing_assets.reminders.errors import ExampleLadder, NoContacts
 from billing_assets.reminders.message import Templates
 from billing_assets.reminders.policy import Policy, load_policy
@@ -35,11 +36,12 @@ class Desk:
 
 
 def open_desk(
-    settings: ReminderSettings, source: sqlalchemy.Engine, queries: Queries, *, in_sample: bool = False
+    settings: ReminderSettings, source: sqlalchemy.Engine, queries: Queries, zones: Zones, *, in_sample: bool = False
 ) -> Desk:
     """Reads ladder and templates. Raises PolicyError, and NoContacts where there is no `contacts.sql`.
 
-    The ladder that ships has an example's name and bank account: it is refused where NetSuite is a real one.
+    `zones` are those of the branches. The ladder that ships has an example's name and bank account: it is refused where
+    NetSuite is a real one.
     """
     query = queries.contacts
     if query is None:
@@ -50,7 +52,7 @@ def open_desk(
             return contacts.read_contacts(conn, query, customers)
 
     path = settings.ladder or shipped("config/reminders.yaml")
-    policy = load_policy(path)
+    policy = load_policy(path, zones)
     if not in_sample and (example := policy.example):
         raise ExampleLadder(str(path), example)
     return Desk(settings, policy, Templates(settings.templates), read_contacts)

@@ -7,15 +7,11 @@ nobody sent then, of a later one: the latest step that fell due, and only that.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from holidays import HolidayBase
+from billing_assets.domain.business_days import is_business_day, local_day
 
-from billing_assets.domain.business_days import UnknownCalendarError, calendar
-
-_SATURDAY = 5
 MARGIN = timedelta(days=15)
 """No country rests for longer: a step moves by less."""
 
@@ -26,6 +22,10 @@ class Place(NamedTuple):
     time_zone: ZoneInfo
     country: str | None
     region: str | None
+
+    def day(self, moment: datetime) -> date:
+        """The day that it is there at a moment."""
+        return local_day(moment, self.time_zone)
 
 
 class Hours(NamedTuple):
@@ -73,21 +73,6 @@ class Next(NamedTuple):
     passed_over: tuple[Step, ...]
 
 
-def is_business_day(day: date, country: str | None, region: str | None) -> bool:
-    """Whether people work on a day. A region that nobody knows is its country; one of those has weekends at least."""
-    found = _calendar(country, region)
-    return day.weekday() < _SATURDAY if found is None else bool(found.is_working_day(day))
-
-
-def has_calendar(country: str, region: str | None = None) -> bool:
-    """Whether the holidays are known of a country, or of this part of it."""
-    try:
-        calendar(country, region)
-    except UnknownCalendarError:
-        return False
-    return True
-
-
 def step_day(step: Step, due_date: date, place: Place) -> date:
     """The business day on which a step falls."""
     day = due_date + timedelta(days=step.days)
@@ -99,12 +84,12 @@ def step_day(step: Step, due_date: date, place: Place) -> date:
 
 def next_opening(earliest: datetime, place: Place, hours: Hours) -> datetime:
     """The first moment (UTC) that is not before `earliest` and in business hours of a business day."""
-    day = earliest.astimezone(place.time_zone).date()
+    day = place.day(earliest)
     while True:
         if is_business_day(day, place.country, place.region):
             opens, closes = (_moment(day, clock, place.time_zone) for clock in hours)
             # Only where it is that day: a whole day was once left out of a calendar, and an hour is every year.
-            if opens < closes and max(opens, earliest) < closes and _day(opens, place) == day:
+            if opens < closes and max(opens, earliest) < closes and place.day(opens) == day:
                 return max(opens, earliest)
         day += timedelta(days=1)
 
@@ -129,7 +114,7 @@ def next_reminder(
     earliest = now
     while True:
         sends_at = next_opening(earliest, place, hours)
-        today = _day(sends_at, place)
+        today = place.day(sends_at)
         fallen = [step for step in ours if days[step] <= today and not (step.days < 0 and today > due_date)]
         waits = [_moment(days[step], time.min, place.time_zone) for step in ours if days[step] > today]
         if fallen:
@@ -157,20 +142,6 @@ def _left(steps: Sequence[Step], noted: Mapping[str, Noted]) -> Sequence[Step]:
     return steps[over[-1] + 1 :] if over else steps
 
 
-def _day(moment: datetime, place: Place) -> date:
-    return moment.astimezone(place.time_zone).date()
-
-
 def _moment(day: date, clock: time, zone: ZoneInfo) -> datetime:
     """A local time in UTC. Where the clocks change: one that is left out is as much later, of two the first."""
     return datetime.combine(day, clock, zone).astimezone(UTC)
-
-
-@lru_cache(maxsize=256)
-def _calendar(country: str | None, region: str | None) -> HolidayBase | None:
-    for part in (region, None):
-        try:
-            return calendar(country, part) if country else None
-        except UnknownCalendarError:
-            continue
-    return None

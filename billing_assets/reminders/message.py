@@ -116,7 +116,7 @@ class Templates:
 
 def written(reminder: Reminder, templates: Templates, now: datetime) -> bytes:
     """The mail as it goes over the wire. Raises TemplateWrong, and MailWrong where its headers cannot be written."""
-    text = templates.text(reminder, now.astimezone(reminder.place.time_zone).date())
+    text = templates.text(reminder, reminder.place.day(now))
     try:
         return message(reminder, text, now).as_bytes()
     except (MessageError, ValueError, LookupError) as error:

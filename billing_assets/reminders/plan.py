@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import islice
 
 from billing_assets.billing_system.contacts import Contact
+from billing_assets.domain.business_days import Days, earliest_day
 from billing_assets.domain.credits import OpenCredits
 from billing_assets.journal.restores import sent_until
 from billing_assets.reminders import store
@@ -45,21 +46,20 @@ def plan(
     `until` equal to `now`: what may be sent this moment. Nothing is written.
     """
     policy, not_before = desk.policy, desk.settings.not_before
-    if sent := sent_until(connection):
-        not_before = max(not_before or date.min, sent + timedelta(days=1))
+    sent, began = sent_until(connection), not_before
+    if sent is not None:
+        began = max(not_before or date.min, earliest_day(sent))
     accounts = store.accounts(connection)
     stops: dict[str, list[store.Stop]] = defaultdict(list)
-    for stop in store.stops(connection, ends_from=now.date() - timedelta(days=2)):
+    for stop in store.stops(connection, ends_from=earliest_day(now)):
         stops[stop.customer].append(stop)
     first = min(terms.ladder[0].days for terms in policy.all_terms)
     last_day = until.date() + timedelta(days=1)  # somewhere it is tomorrow already
     found = store.open_invoices(connection, last_day - timedelta(days=first) + MARGIN, customer)
     candidates = [
-        one
-        for one in found
-        if might_be_due(policy.terms(one.branch).ladder, one.due_date, one.noted, last_day, not_before)
+        one for one in found if might_be_due(policy.terms(one.branch).ladder, one.due_date, one.noted, last_day, began)
     ]
-    covered = _covered(found, accounts, stops, now.date())
+    covered = _covered(found, accounts, stops, policy.zones.days(now))
     read_since = desk.balances_since(now)
     for invoices in _by_customers(candidates):
         contacts = desk.read_contacts(list({one.customer: None for one in invoices}))
@@ -68,7 +68,9 @@ def plan(
             contact = contacts.get(invoice.customer)
             known = contact or Contact(invoice.customer)
             place = policy.place(known, terms)
-            due = next_reminder(terms.ladder, invoice.due_date, invoice.noted, place, terms.hours, now, not_before)
+            if sent is not None:
+                began = max(not_before or date.min, place.day(sent) + timedelta(days=1))
+            due = next_reminder(terms.ladder, invoice.due_date, invoice.noted, place, terms.hours, now, began)
             if due is None or due.sends_at > until:
                 continue
             address = usable_address(known.email)
@@ -81,8 +83,7 @@ def plan(
             elif invoice.open_amount - covered[invoice.key] < terms.minimum_amount:
                 reason = "below_minimum"
             else:
-                today = due.sends_at.astimezone(place.time_zone).date()
-                reason = _stopped(stops[invoice.customer], invoice, today)
+                reason = _stopped(stops[invoice.customer], invoice, place.day(due.sends_at))
             reason = reason or _unreachable(invoice.customer in contacts, contact, address)
             if reason or contact is None or address is None:
                 yield Kept(invoice, due.step.name, reason or "no_contact")
@@ -95,14 +96,14 @@ def _covered(
     found: Sequence[Invoice],
     accounts: Mapping[tuple[str, str], store.Account],
     stops: Mapping[str, Sequence[store.Stop]],
-    day: date,
+    days: Days,
 ) -> dict[str, Decimal]:
     """What of each invoice its customer's credits cover, as late fees count them: the oldest first, and no invoice that
     is not asked for anyway uses any up."""
     left = OpenCredits()
     covered = {one.key: Decimal(0) for one in found}
     for one in sorted(found, key=lambda one: (one.due_date, one.source, one.transaction_id)):
-        if not one.barred and not _stopped(stops.get(one.customer, ()), one, day):
+        if not one.barred and not _stopped(stops.get(one.customer, ()), one, days.of(one.branch)):
             credit = accounts.get((one.customer, one.currency), _NONE).credit
             covered[one.key] = left.take(one.customer, one.currency, credit, one.open_amount)
     return covered

@@ -9,15 +9,16 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import yaml
 from babel.core import get_global
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from billing_assets.billing_system.contacts import Contact
+from billing_assets.domain.business_days import Zones, has_calendar, parse_zone
 from billing_assets.reminders.addresses import ascii_address
-from billing_assets.reminders.due import Hours, Place, Step, has_calendar
+from billing_assets.reminders.due import Hours, Place, Step
 from billing_assets.reminders.errors import PolicyError
 from billing_assets.settings import yaml_problem
 
@@ -29,14 +30,6 @@ def parse_mailbox(value: str) -> Address:
         return Address(display_name=name.strip().strip('"'), addr_spec=ascii_address(address.rstrip(">")))
     except (MessageError, IndexError, ValueError):
         raise ValueError("is no address; write Name <name@example.com>") from None
-
-
-def parse_zone(name: str) -> ZoneInfo:
-    """A time zone by its name in the IANA database. Raises ValueError."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("is no time zone of the IANA database, such as Europe/London") from None
 
 
 def _checked(parse: Callable[[str], object]) -> AfterValidator:
@@ -122,7 +115,11 @@ class Terms(_Part):
         pattern=r"^[A-Z0-9]{1,6}$",
         description="And the part of it, for holidays (ENG): also of customers there of whom we know the country only",
     )
-    time_zone: _Zone = Field("UTC", description="Where neither the customer nor its country says which")
+    time_zone: _Zone | None = Field(
+        None,
+        description="Where neither the customer nor its country says which; default: the branch's of "
+        "`BILLING_CALENDAR__TIME_ZONES`",
+    )
     opens: _Clock = Field(time(9), description="Business hours in the customer's local time: from")
     closes: _Clock = Field(time(17), description="and up to")
     minimum_amount: Decimal = Field(
@@ -198,13 +195,19 @@ _EXAMPLE_ACCOUNT = "GB33BUKB20201555555555"
 class Policy:
     """The ladder file, read and checked. Build with `load_policy`."""
 
-    def __init__(self, file: LadderFile, branches: dict[str, Terms]) -> None:
+    def __init__(self, file: LadderFile, branches: dict[str, Terms], zones: Zones) -> None:
         self._file = file
         self._branches = branches
+        self.zones = zones
+        self._placed: dict[str, Terms] = {}
 
     def terms(self, branch: str) -> Terms:
-        """How reminders go out for a branch."""
-        return self._branches.get(branch, self._file)
+        """How reminders go out for a branch, in its time zone."""
+        if branch not in self._placed:
+            found = self._branches.get(branch, self._file)
+            zone = found.time_zone or self.zones.of(branch).key
+            self._placed[branch] = found.model_copy(update={"time_zone": zone})
+        return self._placed[branch]
 
     @property
     def all_terms(self) -> tuple[Terms, ...]:
@@ -238,8 +241,8 @@ class Policy:
         region = (contact.region or "").strip().upper().removeprefix(f"{country}-") or None
         if country is None or region is None or not has_calendar(country, region):
             region = terms.region if country == terms.country else None
-        zone = _zone(contact.timezone) or self._zone_of_country(country) or parse_zone(terms.time_zone)
-        return Place(zone, country, region)
+        zone = _zone(contact.timezone) or self._zone_of_country(country) or _zone(terms.time_zone)
+        return Place(zone or self.zones.default, country, region)
 
     def _zone_of_country(self, country: str | None) -> ZoneInfo | None:
         if named := self._file.time_zones.get(country or "") or _MAIN_ZONES.get(country or ""):
@@ -248,8 +251,8 @@ class Policy:
         return _zone(zones[0]) if len(zones) == 1 else None
 
 
-def load_policy(path: Path) -> Policy:
-    """Reads the ladder file. Raises PolicyError with one line per fault."""
+def load_policy(path: Path, zones: Zones | None = None) -> Policy:
+    """Reads the ladder file; `zones` are those of the branches. Raises PolicyError with one line per fault."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -264,7 +267,7 @@ def load_policy(path: Path) -> Policy:
     for name, own in file.branches.items():
         country = {"region": None} if "country" in own else {}  # what is a part of one is none of another
         branches[name] = _validated(Terms, shared | country | own, f"{path}: branches.{name}.")
-    return Policy(file, branches)
+    return Policy(file, branches, zones or Zones())
 
 
 def _validated(model: type[_Model], values: object, where: str) -> _Model:

@@ -201,7 +201,7 @@ class _Run:
             reminder,
             message_id=message_id(reminder),
             run_id=self._run_id,
-            today=now.astimezone(reminder.place.time_zone).date(),
+            today=reminder.place.day(now),
             now=now,
             read_since=self._desk.balances_since(now),
         )

@@ -15,6 +15,7 @@ from billing_assets.audit.queue import Audited, audit_month
 from billing_assets.audit.store import queue_entries
 from billing_assets.billing_system.connection import connect_source, open_source
 from billing_assets.billing_system.queries import Queries
+from billing_assets.domain.business_days import Days
 from billing_assets.settings_sections import AuditSettings
 from billing_assets_tests.builders import ITEM, SOURCE, insert_document, shipped_sample_queries
 from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
@@ -24,6 +25,7 @@ __all__ = ["bench", "office", "sandbox", "sandbox_account", "system"]
 
 NOVEMBER = "2010-11"
 CONTRACT = "12346-41"
+TODAY = Days(date(2026, 11, 30))
 
 
 @dataclass
@@ -75,7 +77,7 @@ class Office:
 
     def queue(self, month: str | None = NOVEMBER) -> list[dict[str, Any]]:
         """The queue as it is exported."""
-        return list(queue_entries(self.bench.state, SOURCE, month))
+        return list(queue_entries(self.bench.state, SOURCE, month, TODAY))
 
     def found(self) -> dict[str, list[str]]:
         """Codes and services found, by document number or, where there is none, by contract."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 
 from billing_assets.audit.decision_store import subjects
 from billing_assets.audit.decisions import import_decisions
@@ -13,6 +14,7 @@ from billing_assets.batches.store import lock, release
 from billing_assets.definitions import build_defs
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
+from billing_assets.settings_sections import CalendarSettings
 from billing_assets_tests.builders import SOURCE, close_document, insert_document
 from billing_assets_tests.end_to_end.system import PERIOD, System, checks, exact, metadata, rows
 
@@ -80,6 +82,21 @@ def test_early_in_a_month_the_month_before_is_asked_for(tmp_path: Path) -> None:
         context = dg.build_schedule_context(scheduled_execution_time=when, repository_def=repository)
         found = schedule.evaluate_tick(context).run_requests or []
         assert [request.partition_key for request in found] == months
+
+
+@pytest.mark.parametrize(
+    ("zone", "utc"), [("America/Los_Angeles", "2011-03-02T01:00"), ("Australia/Sydney", "2011-02-28T17:00")]
+)
+def test_a_month_is_over_where_the_branches_are(zone: str, utc: str, tmp_path: Path) -> None:
+    """On the 1st of March there it is the 2nd or still February in UTC."""
+    defs = build_defs(Runtime(Settings(home=tmp_path, calendar=CalendarSettings(time_zone=zone))))
+    schedule, repository = defs.resolve_schedule_def("audit_last_month"), defs.get_repository_def()
+    assert schedule.execution_timezone == zone
+    assert defs.resolve_schedule_def("receivables_every_day").execution_timezone == zone
+    when = datetime.fromisoformat(utc).replace(tzinfo=UTC)
+    context = dg.build_schedule_context(scheduled_execution_time=when, repository_def=repository)
+    (request,) = schedule.evaluate_tick(context).run_requests or []
+    assert (request.partition_key, request.run_key) == ("2011-02", "2011-02/2011-03-01")
 
 
 def test_a_document_that_is_held_while_its_batch_waits_is_not_posted_until_it_is_approved(

@@ -1,11 +1,15 @@
 """The audit of a month on a real billing system and a real database: what comes into the queue, and why."""
 
 import dataclasses
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from billing_assets.audit import queue, store
-from billing_assets_tests.audit.conftest import CONTRACT, NOVEMBER, Office
+from billing_assets.domain.business_days import Days
+from billing_assets_tests.audit.conftest import CONTRACT, NOVEMBER, TODAY, Office
 from billing_assets_tests.builders import (
     SOURCE,
     change_line,
@@ -138,7 +142,7 @@ def test_a_row_of_the_contracts_that_cannot_be_understood_is_counted_and_named(o
 
 def report(office: Office) -> queue.PendingReport:
     office.bench.stage()
-    return queue.report_pending(office.bench.state, SOURCE, NOVEMBER)
+    return queue.report_pending(office.bench.state, SOURCE, NOVEMBER, TODAY)
 
 
 def recorded(office: Office) -> list[tuple[str, bool, bool]]:
@@ -172,6 +176,19 @@ def test_what_is_open_is_reported_and_what_closed_is_recorded_once_as_the_months
     assert [(row["documents"], row["total"]) for row in report(office).closed] == [(1, 10)]
     void_document(office.bench.source, first)
     assert (report(office).recorded, report(office).closed) == (store.Recorded(0, 0), []), "voided before it was sent"
+
+
+@pytest.mark.parametrize(("there", "age", "bucket"), [(31, 30, "up to 30 days"), (32, 31, "31 to 60 days")])
+def test_a_document_is_as_old_as_it_is_where_its_branch_is(office: Office, there: int, age: int, bucket: str) -> None:
+    """The document is of the 5th of November; elsewhere it is another day."""
+    document_date = date(2010, 11, 5)
+    days = Days(document_date, {"United Kingdom": document_date + timedelta(days=there - 1)})
+    office.charge("1", HEAT="10")
+    office.audit()
+    (row,) = store.still_open(office.bench.state, SOURCE, NOVEMBER, days)
+    (entry,) = store.queue_entries(office.bench.state, SOURCE, NOVEMBER, days)
+    (branch,) = store.queue_by_branch(office.bench.state, SOURCE, NOVEMBER, days)
+    assert (row["age"], entry["age_days"], branch["age"]) == (bucket, age, bucket)
 
 
 def test_auditing_twice_changes_nothing_in_the_queue(office: Office) -> None:

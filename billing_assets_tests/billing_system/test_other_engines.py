@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Connection, QueuePool
@@ -73,6 +74,7 @@ def test_documents_can_be_read_while_ids_stream_on_a_connection_of_their_own(lax
         (contract.number, Decimal("0.100"), Decimal("0.100")),
         (contract.whole_number, Decimal("7.0"), 7),
         (contract.day, datetime(2010, 12, 1, 23, 59), date(2010, 12, 1)),  # noqa: DTZ001
+        (contract.day, datetime(2010, 12, 1, tzinfo=ZoneInfo("Australia/Sydney")), date(2010, 12, 1)),
         (contract.moment, datetime(2010, 12, 1, 8, 26), datetime(2010, 12, 1, 8, 26, tzinfo=UTC)),  # noqa: DTZ001
         (contract.text, "CHAR    ", "CHAR    "),
         (contract.text, "a\0b", "a\0b"),
@@ -99,6 +101,7 @@ def test_what_is_exact_is_taken_over_exactly(convert: Any, value: object, expect
         (contract.number, None, "NULL"),
         (contract.whole_number, Decimal("1.5"), "whole number"),
         (contract.day, "2010-12-01", "date is expected"),
+        (contract.day, datetime(2010, 11, 30, 13, tzinfo=UTC), "on two days"),  # midnight in Sydney
         (contract.day, None, "NULL"),
         (contract.moment, date(2010, 12, 1), "timestamp is expected"),
         (contract.text, None, "NULL"),

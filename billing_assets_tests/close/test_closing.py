@@ -1,9 +1,10 @@
 """Closing a month soft and hard: what is refused, what happens to what comes late, and who did it."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import psycopg
@@ -16,6 +17,7 @@ from billing_assets.close.closing import CloseRefusedError, Decision, hard_close
 from billing_assets.close.pack import make_pack
 from billing_assets.close.reconciliation import MonthClose, close_month
 from billing_assets.close.store import closings, months_that_moved
+from billing_assets.domain.business_days import Days, Zones
 from billing_assets.domain.periods import LateDocuments
 from billing_assets.runtime import Runtime
 from billing_assets_tests.builders import (
@@ -35,6 +37,7 @@ from billing_assets_tests.test_cli import Command, machine
 __all__ = ["machine"]
 
 FINANCE = Decision("A. Clerk", "All is explained.")
+TODAY = Days(date(2026, 11, 30))
 OPS = {"soft_close_month": "close_softly", "hard_close_month": "close_for_good", "reopen_month": "open_again"}
 
 
@@ -187,15 +190,15 @@ def test_what_moves_between_the_comparison_and_the_close_refuses_it(system: Syst
     insert_document(system.source, "500002")
     bill(system)
     with pytest.raises(CloseRefusedError, match="moved while it was compared"):
-        hard_close(system.state, "billing", before, FINANCE, new_journal())
+        hard_close(system.state, "billing", before, FINANCE, new_journal(), TODAY)
     before = compared(system)
     change_document(system.source, staged(system.state, "500002")["document_id"], memo="Changed")
     assert system.stage().success
     with pytest.raises(CloseRefusedError, match="moved while it was compared"):
-        hard_close(system.state, "billing", before, FINANCE, new_journal())
+        hard_close(system.state, "billing", before, FINANCE, new_journal(), TODAY)
     change_document(system.source, staged(system.state, "500002")["document_id"], memo=None)
     assert system.stage().success
-    hard_close(system.state, "billing", compared(system), FINANCE, new_journal())
+    hard_close(system.state, "billing", compared(system), FINANCE, new_journal(), TODAY)
 
 
 def test_a_month_is_closed_on_the_figures_that_were_compared_last(system: System) -> None:
@@ -205,7 +208,7 @@ def test_a_month_is_closed_on_the_figures_that_were_compared_last(system: System
     _off_by_a_cent(system)
     assert compared(system).figures != before.figures
     with pytest.raises(CloseRefusedError, match="compared anew by somebody else"):
-        hard_close(system.state, "billing", before, FINANCE, new_journal())
+        hard_close(system.state, "billing", before, FINANCE, new_journal(), TODAY)
 
 
 def test_a_month_is_compared_at_night_after_something_in_it_was_posted_or_drifted(system: System) -> None:
@@ -223,12 +226,15 @@ def test_a_month_is_compared_at_night_after_something_in_it_was_posted_or_drifte
     assert months_that_moved(system.state, 24) == [PERIOD]
 
 
-def test_a_month_is_not_closed_for_good_before_it_is_over(system: System) -> None:
+def test_a_month_is_not_closed_for_good_before_it_is_over_in_every_branch(system: System) -> None:
     insert_document(system.source, "500001")
     bill(system)
+    zones = Zones(branches={"USA": ZoneInfo("America/Los_Angeles")})
+    midnight = datetime(2010, 12, 1, 8, tzinfo=UTC)  # there
+    earlier = zones.days(midnight - timedelta(seconds=1))
     with pytest.raises(CloseRefusedError, match="not over yet"):
-        hard_close(system.state, "billing", compared(system), FINANCE, new_journal(), today=date(2010, 11, 30))
-    hard_close(system.state, "billing", compared(system), FINANCE, new_journal(), today=date(2010, 12, 1))
+        hard_close(system.state, "billing", compared(system), FINANCE, new_journal(), earlier)
+    hard_close(system.state, "billing", compared(system), FINANCE, new_journal(), zones.days(midnight))
 
 
 @pytest.mark.parametrize("decision", [("", "why"), ("me", " ")])

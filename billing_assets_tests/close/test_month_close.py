@@ -10,6 +10,7 @@ import dagster as dg
 
 from billing_assets.close import store
 from billing_assets.close.causes import CAUSES
+from billing_assets.domain.business_days import Zones
 from billing_assets.netsuite import differing
 from billing_assets.netsuite.differing_store import Decided
 from billing_assets.staging.corrections.voids import confirm
@@ -345,7 +346,7 @@ def test_a_void_before_posting_is_gone_and_one_after_it_is_corrected_by_a_credit
     assert system.planned() == []  # proposed is not sent
     runtime, day = system.runtime, datetime(2010, 11, 29, tzinfo=UTC)
     for _ in range(2):
-        confirm(system.state, "500001", by="x", why="y", validation=runtime.validation, now=day)
+        confirm(system.state, "500001", by="x", why="y", validation=runtime.validation, now=day, zones=Zones())
     (key,) = system.planned()
     assert system.post(key).success
     shown, passed = close(system)

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, make_url
 from structlog.testing import capture_logs
 
+from billing_assets.domain.business_days import Zones
 from billing_assets.staging.corrections.voids import confirm
 from billing_assets_tests.builders import (
     BillingSystem,
@@ -181,7 +182,8 @@ def test_a_credit_memo_of_our_own_is_not_looked_for_in_the_billing_system(system
     void_document(system.source, one)
     assert system.stage().success
     now = datetime.now(UTC)
-    confirm(system.state, "500001", by="an auditor", why="agreed", validation=system.runtime.validation, now=now)
+    validation = system.runtime.validation
+    confirm(system.state, "500001", by="an auditor", why="agreed", validation=validation, now=now, zones=Zones())
     (correction,) = system.planned()
     with asked(system) as queries:
         assert system.post(correction).success

@@ -20,7 +20,7 @@ from billing_assets.journal.files import Line, Writer
 from billing_assets.journal.restores import restores
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.builders import insert_document
-from billing_assets_tests.close.test_closing import FINANCE, bill, compared
+from billing_assets_tests.close.test_closing import FINANCE, TODAY, bill, compared
 from billing_assets_tests.command import complete
 from billing_assets_tests.end_to_end.system import PERIOD, System
 from billing_assets_tests.journal.backups import put_back, snapshot
@@ -65,7 +65,7 @@ def _close_and_die(url: str, folder: Path, close: MonthClose, point: str) -> int
         with connect(url) as connection:
             journal = compared_journal(connection, folder)
             _die_at(event, before=before)
-            hard_close(connection, "billing", close, FINANCE, journal)
+            hard_close(connection, "billing", close, FINANCE, journal, TODAY)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 

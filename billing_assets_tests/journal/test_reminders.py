@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.journal.restores import note_restore, restores
+from billing_assets.journal.restores import note_restore, restores, unconfirmed
 from billing_assets.reminders import journal_store
 from billing_assets.reminders.journaling import note
 from billing_assets.reminders.sending import RETRY
@@ -17,7 +17,7 @@ from billing_assets_tests.end_to_end.system import System
 from billing_assets_tests.journal.test_files import largest_file
 from billing_assets_tests.journals import compared_journal
 from billing_assets_tests.reminders.mail_server import MailServer
-from billing_assets_tests.reminders.rows import NOON, open_item, reminder, send, steps
+from billing_assets_tests.reminders.rows import NOON, contact, desk, open_item, reminder, send, steps
 from billing_assets_tests.reminders.test_bounces import report as delivery_report
 from billing_assets_tests.test_cli import Command, machine
 
@@ -178,7 +178,7 @@ def test_a_person_may_say_after_a_restore_that_what_is_due_was_sent_also_what_is
     note_restore(connection, "netsuite", {"documents": 1})
     who = ("--by", "anna", "--why", "the log of the mail server has all of them")
     confirmed = machine("restore", "confirm-reminders", "--as", "sent", *who)
-    complete(confirmed, 0, [f"What fell due up to {today} counts as sent."])
+    complete(confirmed, 0, [f"What fell due up to {today} counts as sent"])
     complete(machine("restore", "confirm-reminders", "--as", "sent", *who), 2, ["No restore waits"])
     complete(machine("restore", "list"), 0, ["sent until", "anna"])
     open_item(connection, "1", due_date=today - timedelta(days=2))
@@ -188,3 +188,32 @@ def test_a_person_may_say_after_a_restore_that_what_is_due_was_sent_also_what_is
         send(connection, mails.server, noon + timedelta(days=days), journal=journal)
     assert set(steps(connection, "1")) == {"overdue_7", "overdue_14"}
     assert [str(mail["Subject"]).partition(":")[0] for _, mail in mails.mails] == ["Reminder", "Second reminder"]
+
+
+def test_what_counts_as_sent_after_a_restore_ends_with_the_day_where_the_customer_is(
+    connection: Connection, mails: MailServer
+) -> None:
+    """09:30 in Sydney on the 4th: what went out there since nine is not sent twice; London's 4th is still to come."""
+    confirmed = datetime(2026, 11, 3, 22, 30, tzinfo=UTC)
+    connection.execute("insert into billing.restores (how, covered, facts) values ('netsuite', false, '{}')")
+    connection.execute(
+        "insert into billing.restore_confirmations (restore, what, confirmed_by, why, sent_until, confirmed_at) "
+        "select id, 'reminders', 'anna', 'the log', '2026-11-03', %s from billing.restores",
+        [confirmed],
+    )
+    there = contact("1", country="AU", timezone="Australia/Sydney")
+    for customer in "12":
+        open_item(connection, customer, customer=customer)
+    for moment in (confirmed, NOON, NOON + timedelta(days=1)):
+        send(connection, mails.server, moment, at=desk(there))
+    assert (steps(connection, "1"), steps(connection, "2")) == ({}, {"due": "sent"})
+
+
+def test_a_month_that_had_begun_in_sydney_when_a_restore_was_noticed_waits_for_a_word_too(
+    connection: Connection,
+) -> None:
+    noticed = "insert into billing.restores (how, covered, facts, noticed_at) values ('netsuite', false, '{}', %s)"
+    connection.execute(noticed, [datetime(2011, 1, 31, 9, tzinfo=UTC)])
+    assert (len(unconfirmed(connection, "month", "2011-01")), unconfirmed(connection, "month", "2011-02")) == (1, [])
+    connection.execute(noticed, [datetime(2011, 1, 31, 21, 30, tzinfo=UTC)])
+    assert len(unconfirmed(connection, "month", "2011-02")) == 1

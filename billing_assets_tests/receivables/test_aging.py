@@ -7,6 +7,7 @@ from decimal import Decimal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billing_assets.domain.business_days import Days
 from billing_assets.receivables import store
 from billing_assets.receivables.aging import AMOUNTS, BRANCH, CURRENCY, CUSTOMER, Aged, age, faults, largest
 from billing_assets.receivables.store import Receivable
@@ -26,7 +27,7 @@ def test_an_invoice_stands_in_the_bucket_of_its_days_past_due(state: Connection)
     }
     days = [day for both in buckets.values() for day in both]
     read(state, [receivable(str(day), customer=str(day), due_date=AS_OF - timedelta(days=day)) for day in days])
-    found = {int(one.customer): one for one in age(state, AS_OF)}
+    found = {int(one.customer): one for one in age(state, Days(AS_OF))}
     for bucket, both in buckets.items():
         for day in both:
             one = found[day]
@@ -43,7 +44,7 @@ def test_credits_and_payments_stand_apart_however_old_they_are(state: Connection
             receivable("P3", "-70.00", kind="payment"),
         ],
     )
-    (one,) = age(state, AS_OF)
+    (one,) = age(state, Days(AS_OF))
     assert [one.days_61_90, one.credit_memos, one.payments, one.total] == list(map(Decimal, (50, -20, -70, -40)))
 
 
@@ -55,21 +56,21 @@ def test_groups_are_by_customer_branch_or_currency_and_the_largest_debtors_come_
         receivable("4", "99.00", customer="C", due_date=AS_OF),
     ]
     read(state, rows)
-    assert [(one.customer, one.branch, one.total) for one in age(state, AS_OF, CUSTOMER)] == [
+    assert [(one.customer, one.branch, one.total) for one in age(state, Days(AS_OF), CUSTOMER)] == [
         ("A", "France", Decimal(5)),
         ("A", "USA", Decimal(10)),
         ("B", "USA", Decimal(20)),
         ("C", "USA", Decimal(99)),
     ]
-    assert [(one.branch, one.currency, one.total) for one in age(state, AS_OF, BRANCH)] == [
+    assert [(one.branch, one.currency, one.total) for one in age(state, Days(AS_OF), BRANCH)] == [
         ("France", "EUR", Decimal(5)),
         ("USA", "GBP", Decimal(129)),
     ]
-    assert [(one.currency, one.total) for one in age(state, AS_OF, CURRENCY)] == [
+    assert [(one.currency, one.total) for one in age(state, Days(AS_OF), CURRENCY)] == [
         ("EUR", Decimal(5)),
         ("GBP", Decimal(129)),
     ]
-    assert [one.customer for one in largest(age(state, AS_OF, CUSTOMER), 2)] == ["B", "A"]
+    assert [one.customer for one in largest(age(state, Days(AS_OF), CUSTOMER), 2)] == ["B", "A"]
 
 
 amounts = st.decimals(min_value="0.001", max_value="9999999.999", places=3)
@@ -99,7 +100,7 @@ def test_buckets_add_up_to_receivables_exactly_whatever_is_open(
 ) -> None:
     numbered = [one._replace(transaction_id=str(n)) for n, one in enumerate(drawn)]
     read(state, numbered)
-    aged = list(age(state, as_of))
+    aged = list(age(state, Days(as_of)))
     assert faults(aged, store.open_per_currency(state)) == []
     expected: Counter[tuple[str, str, str, str]] = Counter()
     for one in numbered:
@@ -112,7 +113,7 @@ def test_buckets_add_up_to_receivables_exactly_whatever_is_open(
     }
     assert found == {key: value for key, value in expected.items() if value}
     for by in (BRANCH, CURRENCY):
-        assert sum(one.total for one in age(state, as_of, by)) == sum(one.open_amount for one in numbered)
+        assert sum(one.total for one in age(state, Days(as_of), by)) == sum(one.open_amount for one in numbered)
 
 
 def _column(one: Receivable, as_of: date) -> str:

@@ -74,6 +74,32 @@ def test_a_clerk_s_way_from_payments_to_charges(billing: Command, system: System
     complete(billing(fees, "export", "--csv", str(charges), "--again"), 0, ["1 charges in"])
 
 
+def test_the_commands_go_by_the_day_of_the_branch_unless_they_are_told_another(
+    billing: Command, system: System
+) -> None:
+    """Balances are read in California on the last day to pay, at 16:30."""
+    there = {"BILLING_CALENDAR__TIME_ZONES": '{"USA": "America/Los_Angeles"}'}
+    billing("receivables")
+    system.state.execute("update billing.open_receivables set due_date = '2010-12-07'")
+    system.state.execute("update billing.receivables_runs set read_at = '2010-12-07 16:30 America/Los_Angeles'")
+
+    complete(
+        billing("aging", **there),
+        0,
+        ["Receivables as of 2010-12-08 (2010-12-07 in USA), balances read 2010-12-08 00:30 UTC"],
+    )
+    complete(billing("late-fees", "propose", **there), 0, ["0 late fees are new"])
+    said = billing("late-fees", "propose", "--as-of", "2010-12-08", **there)
+    complete(said, 2, ["on 2010-12-07 in USA; read them first (`billing receivables`), then propose 2010-12-08."])
+    complete(billing("late-fees", "propose", "--as-of", "2010-12-08"), 0, ["4 late fees are new"])
+    complete(billing("aging", "--as-of", "2011-01-31", **there), 0, ["Receivables as of 2011-01-31, balances"])
+
+    assert "LOOK: BILLING_CALENDAR" not in billing("doctor", **there).words
+    misspelt = {"BILLING_CALENDAR__TIME_ZONES": '{"U.S.A.": "America/Los_Angeles", "USA": "America/Los_Angeles"}'}
+    looked = "LOOK: BILLING_CALENDAR__TIME_ZONES names U.S.A., and no open invoice is of it"
+    complete(billing("doctor", **misspelt), 1, [looked])
+
+
 def test_a_wrong_rule_or_a_real_account_is_one_clear_message(billing: Command, tmp_path: Path) -> None:
     rules = tmp_path / "late_fees.yaml"
     rules.write_text("rules: [{name: A}]")

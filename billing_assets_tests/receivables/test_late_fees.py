@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billing_assets.domain.business_days import Days, Zones
 from billing_assets.receivables import fee_store
 from billing_assets.receivables.late_fee_rules import LateFeeError, LateFeeRules, load_rules
 from billing_assets.receivables.late_fees import Decided, Proposed, approve, as_charges, decline, propose
@@ -27,11 +28,11 @@ AS_OF = date(2011, 1, 15)
 
 
 def proposed(state: Connection, as_of: date = AS_OF, rules: LateFeeRules = RULES) -> Proposed:
-    return propose(state, rules, as_of, DIGITS)
+    return propose(state, rules, Days(as_of), DIGITS, Zones())
 
 
 def approved(state: Connection, numbers: Sequence[str] | None, now: datetime = READ_AT) -> Decided:
-    return approve(state, numbers, "anna", "", now, timedelta(hours=26))
+    return approve(state, numbers, "anna", "", now, timedelta(hours=26), Zones())
 
 
 def fees(state: Connection) -> dict[str, tuple[str, Decimal, Decimal]]:
@@ -82,7 +83,7 @@ def test_what_is_disputed_or_on_a_plan_gets_none(state: Connection) -> None:
     stop(state, None, customer="A", reason="payment_plan", ends_on=AS_OF)
     assert proposed(state).new == 2
     assert set(fees(state)) == {"2", "3"}
-    assert fee_store.stopped(state, AS_OF) == 2
+    assert fee_store.stopped(state, Days(AS_OF)) == 2
 
 
 def test_undecided_proposals_follow_the_balances(state: Connection) -> None:

@@ -302,6 +302,20 @@ def test_delivery_reports_are_read_from_a_file(
     assert billing("reminders", "bounces", str(tmp_path / "nowhere")).code == 2
 
 
+def test_a_stop_runs_and_ends_where_the_customer_is_not_in_utc(
+    billing: Any, connection: Connection, clock: list[datetime]
+) -> None:
+    clock.append(datetime(2026, 11, 4, 0, 30, tzinfo=UTC))  # in Los Angeles it is the 3rd
+    for number, first, last in (("1", "2026-11-01", ()), ("2", "2026-11-01", ("--ends", "2026-11-03"))):
+        who = ("--reason", "other", "--why", "x", "--by", "anna")
+        billing("stops", "add", "--customer", "9", "--number", number, "--starts", first, *last, *who)
+    ids = {row["number"]: row["id"] for row in connection.execute("select number, id from billing.collection_stops")}
+    assert "9 2 other" in billing("stops", "list").words, "it holds where it is still the 3rd"
+    ended = billing("stops", "end", str(ids["1"]), "--why", "settled", "--by", "ben")
+    assert "its last day is 2026-11-02" in ended.words, "it holds nowhere from now on"
+    assert "9 1 other" not in billing("stops", "list").words
+
+
 def test_a_stop_is_noted_with_who_and_why_holds_and_ends(
     billing: Any, connection: Connection, clock: list[datetime]
 ) -> None:

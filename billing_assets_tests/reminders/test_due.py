@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from billing_assets.domain.business_days import is_business_day
 from billing_assets.reminders.due import (
     MARGIN,
     Hours,
@@ -15,7 +16,6 @@ from billing_assets.reminders.due import (
     Noted,
     Place,
     Step,
-    is_business_day,
     might_be_due,
     next_opening,
     next_reminder,

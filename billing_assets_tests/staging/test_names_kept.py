@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from billing_assets.domain.business_days import Zones
 from billing_assets.domain.periods import LateDocuments
 from billing_assets.netsuite import found
 from billing_assets.runtime import validation_of
@@ -123,11 +124,11 @@ def test_a_void_of_what_differs_proposes_its_credit_memo_and_waits_for_the_decis
     (one,) = corrections(bench.state, undecided_only=True)
     assert one.number == "100"
     with pytest.raises(NothingProposedError, match="billing differs list"):
-        confirm(bench.state, "100", by="Ada", why="agreed", validation=validation(), now=NOW)
+        confirm(bench.state, "100", by="Ada", why="agreed", validation=validation(), now=NOW, zones=Zones())
     bench.state.execute(
         "update billing.staged_invoices set state = 'posted', posted_at = clock_timestamp() where number = '100'"
     )
-    made = confirm(bench.state, "100", by="Ada", why="agreed", validation=validation(), now=NOW)
+    made = confirm(bench.state, "100", by="Ada", why="agreed", validation=validation(), now=NOW, zones=Zones())
     assert made.correction == "VOID-100"
 
 
@@ -189,7 +190,7 @@ def test_a_correction_that_may_have_left_keeps_its_name_when_the_prefix_moves(be
     bench.advance("100", "posted")
     void_document(bench.source, document)
     bench.stage()
-    confirm(bench.state, "100", by="Ada", why="agreed", validation=validation(), now=NOW)
+    confirm(bench.state, "100", by="Ada", why="agreed", validation=validation(), now=NOW, zones=Zones())
     name = bench.row("VOID-100")["external_id"]
     bench.advance("VOID-100", "posting")
     bench.state.execute(

@@ -4,10 +4,12 @@ import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 
+from billing_assets.domain.business_days import Zones
 from billing_assets.staging.corrections.store import Correction, corrections, corrections_of_month
 from billing_assets.staging.corrections.voids import NothingProposedError, confirm, decline, judge_held, reversal
 from billing_assets.state.database import connect
@@ -39,7 +41,8 @@ def voided(bench: Bench) -> str:
 
 
 def confirmed(bench: Bench, number: str = "1", by: str = "an auditor") -> Correction:
-    return confirm(bench.state, number, by=by, why="agreed with the customer", validation=validation(), now=NOW)
+    agreed = "agreed with the customer"
+    return confirm(bench.state, number, by=by, why=agreed, validation=validation(), now=NOW, zones=Zones())
 
 
 def test_a_void_after_posting_proposes_the_exact_reversal_and_sends_nothing(bench: Bench, voided: str) -> None:
@@ -81,7 +84,7 @@ def test_people_who_confirm_at_once_make_one_credit_memo(bench: Bench, voided: s
     def person() -> None:
         try:
             with connect(bench.state_url) as connection:
-                confirm(connection, "1", by="one of us", why="x", validation=validation(), now=NOW)
+                confirm(connection, "1", by="one of us", why="x", validation=validation(), now=NOW, zones=Zones())
         except (psycopg.Error, NothingProposedError) as error:
             failures.append(error)
 
@@ -159,7 +162,7 @@ def test_only_a_void_of_a_posted_invoice_proposes(bench: Bench) -> None:
 
 def test_a_correction_that_cannot_be_sent_is_held_with_the_reason_and_judged_anew(bench: Bench, voided: str) -> None:
     strict = replace(validation(), policy=replace(validation().policy, closed_through=date(2010, 12, 31)))
-    one = confirm(bench.state, "1", by="x", why="y", validation=strict, now=NOW)
+    one = confirm(bench.state, "1", by="x", why="y", validation=strict, now=NOW, zones=Zones())
     assert one.correction_state == "held"
     assert bench.codes("VOID-1") == ["PERIOD_CLOSED"]
     judge_held(bench.state, "billing", strict)
@@ -199,10 +202,20 @@ def test_what_was_decided_never_changes(bench: Bench, voided: str) -> None:
             bench.state.execute(statement)
 
 
+@pytest.mark.parametrize(
+    ("zone", "day"), [("America/Los_Angeles", date(2010, 12, 3)), ("Europe/Berlin", date(2010, 12, 4))]
+)
+def test_a_credit_memo_for_a_void_has_the_day_of_its_branch(bench: Bench, voided: str, zone: str, day: date) -> None:
+    """At 23:30 UTC on the 3rd."""
+    there = Zones(branches={"United Kingdom": ZoneInfo(zone)})
+    confirm(bench.state, "1", by="x", why="y", validation=validation(), now=NOW, zones=there)
+    assert bench.row("VOID-1")["document_date"] == day
+
+
 def test_a_reversal_and_its_invoice_add_up_to_nothing_line_by_line() -> None:
     taxed = line(2, "5.00", tax_code="S", tax_rate=Decimal(20), tax_amount=Decimal("1.00"))
     invoice = document("1", line(), taxed, terms="NET30", extra={"contract": "K1"})
-    credit = reversal(invoice, NOW)
+    credit = reversal(invoice, NOW, NOW.date())
     assert credit.total + invoice.total == 0
     for ours, theirs in zip(credit.lines, invoice.lines, strict=True):
         assert ours.amount + theirs.amount == ours.quantity + theirs.quantity == 0

@@ -5,11 +5,12 @@ validated, batched, posted, read back. Nothing is sent unasked, and at most one 
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import orjson
 
+from billing_assets.domain.business_days import Zones
 from billing_assets.domain.documents import CORRECTIONS, Document, Kind, SourceStatus, State
 from billing_assets.domain.rules import finding
 from billing_assets.staging.content import document_of
@@ -24,8 +25,8 @@ class NothingProposedError(Exception):
     """There is no credit memo to decide about for this invoice; the message says why."""
 
 
-def reversal(invoice: Document, now: datetime) -> Document:
-    """The credit memo that takes a whole invoice back: every line with its sign turned, applied to it, dated `now`."""
+def reversal(invoice: Document, now: datetime, day: date) -> Document:
+    """The credit memo that takes a whole invoice back: every line with its sign turned, applied to it, dated `day`."""
     lines = tuple(
         line._replace(
             quantity=-line.quantity,
@@ -42,7 +43,7 @@ def reversal(invoice: Document, now: datetime) -> Document:
         number=f"VOID-{invoice.number}",
         status=SourceStatus.CLOSED,
         created_at=now,
-        document_date=now.date(),
+        document_date=day,
         due_date=None,
         memo=f"Takes back invoice {invoice.number}, which was voided",
         applies_to=invoice.number,
@@ -54,9 +55,9 @@ def reversal(invoice: Document, now: datetime) -> Document:
 
 
 def confirm(
-    connection: Connection, number: str, *, by: str, why: str, validation: Validation, now: datetime
+    connection: Connection, number: str, *, by: str, why: str, validation: Validation, now: datetime, zones: Zones
 ) -> store.Correction:
-    """Makes the proposed credit memo for a voided invoice, dated the day of `now` (UTC), and says what became of it.
+    """Makes the proposed credit memo for a voided invoice, dated the branch's day at `now`, and says what became of it.
 
     Confirmed twice changes nothing; one that was declined may still be confirmed. Raises NothingProposedError, also
     where the void was taken back.
@@ -73,7 +74,7 @@ def confirm(
                     "`billing differs list`."
                 )
             invoice = document_of(store.document(connection, proposal["document"]))
-            credit = reversal(invoice, now)
+            credit = reversal(invoice, now, zones.day(invoice.branch, now))
             row = _judged(connection, credit, validation)
             made = store.add(connection, credit.source, row)
             undecided = proposal["decision"] is None
