@@ -15,6 +15,7 @@ from billing_assets.reminders.desk import CHUNK, Desk
 from billing_assets.reminders.due import MARGIN, might_be_due, next_reminder
 from billing_assets.reminders.invoices import Invoice, Kept, Reminder
 from billing_assets.reminders.message import usable_address
+from billing_assets.reminders.policy import Terms
 from billing_assets.state.database import Connection
 
 REASONS = {
@@ -74,22 +75,30 @@ def plan(
             if due is None or due.sends_at > until:
                 continue
             address = usable_address(known.email)
-            if invoice.read_at < read_since:
-                reason: str | None = "balances_old"
-            elif invoice.barred:
-                reason = invoice.barred
-            elif invoice.open_amount <= covered[invoice.key]:
-                reason = "covered_by_credit"
-            elif invoice.open_amount - covered[invoice.key] < terms.minimum_amount:
-                reason = "below_minimum"
-            else:
-                reason = _stopped(stops[invoice.customer], invoice, place.day(due.sends_at))
+            reason = _kept_back(
+                invoice, covered[invoice.key], terms, stops[invoice.customer], place.day(due.sends_at), read_since
+            )
             reason = reason or _unreachable(invoice.customer in contacts, contact, address)
             if reason or contact is None or address is None:
                 yield Kept(invoice, due.step.name, reason or "no_contact")
             else:
                 owed = accounts.get((invoice.customer, invoice.currency), _NONE).open_amount
                 yield Reminder(invoice, due, terms, place, contact, address, covered[invoice.key], owed)
+
+
+def _kept_back(
+    invoice: Invoice, covered: Decimal, terms: Terms, stops: Sequence[store.Stop], day: date, read_since: datetime
+) -> str | None:
+    """Why nothing is asked for of an invoice, before its customer's address is looked at."""
+    if invoice.read_at < read_since:
+        return "balances_old"
+    if invoice.barred:
+        return invoice.barred
+    if invoice.open_amount <= covered:
+        return "covered_by_credit"
+    if invoice.open_amount - covered < terms.minimum_amount:
+        return "below_minimum"
+    return _stopped(stops, invoice, day)
 
 
 def _covered(
