@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from decimal import Decimal
 from typing import Any
 
 from starlette.requests import Request
@@ -42,6 +43,7 @@ async def query(sandbox: Sandbox, request: Request) -> Response:
         offset,
         sandbox.switches.suiteql_hidden,
     )
+    _round(page.items, sandbox.switches.suiteql_exponents)
     total = min(page.total, suiteql.MOST_ROWS)
     more = offset + len(page.items) < total
     return JSONResponse(
@@ -54,6 +56,15 @@ async def query(sandbox: Sandbox, request: Request) -> Response:
             "totalResults": page.total,
         }
     )
+
+
+def _round(items: list[dict[str, Any]], external_ids: list[str]) -> None:
+    """Amounts of these transactions with an exponent, as some answers show large ones: 1.23E+07."""
+    names = {one.upper() for one in external_ids}
+    for item in items if names else ():
+        if str(item.get("externalid", "")).upper() in names:
+            amounts = [name for name in item if name.startswith("foreign") or name == "openamount"]
+            item.update({name: f"{Decimal(item[name]):.2E}" for name in amounts})
 
 
 def _parameters(switches: Switches) -> dict[str, Any]:
