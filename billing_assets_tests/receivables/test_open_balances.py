@@ -1,6 +1,6 @@
 """Reading what is open: nothing missed, to the cent, and whose it is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -58,7 +58,7 @@ def kept(state: Connection) -> dict[str, tuple[str, str, str, Decimal, Decimal]]
     return {r["number"]: (r["kind"], r["customer"], r["branch"], r["total"], r["open_amount"]) for r in rows}
 
 
-Page = list[open_items.OpenItem | open_items.UnreadableItem]
+Page = Sequence[open_items.OpenItem | open_items.UnreadableItem]
 
 
 def readable(page: Page) -> list[open_items.OpenItem]:

@@ -67,6 +67,7 @@ class Switches(BaseModel):
     suiteql_lag_seconds: NonNegativeFloat = 0.0
     suiteql_hidden: list[str] = []
     suiteql_exponents: list[str] = []
+    transaction_subsidiary: bool = False
     metadata: Literal["inline", "linked", "refused"] = "inline"
     credit_total_sign: Literal["negative", "positive"] = "negative"
     line_sign: Literal["ledger", "entered"] = "ledger"
