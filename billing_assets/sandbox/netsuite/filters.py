@@ -7,6 +7,7 @@ a guess.
 
 import re
 import sqlite3
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -102,7 +103,7 @@ def _values(word: str) -> list[str]:
 def _place(text: str, kind: str, values: dict[str, Any]) -> str:
     name = f"f{len(values)}"
     try:
-        values[name] = {"text": str, "number": _number, "date": _date}[kind](text)
+        values[name] = _READ[kind](text)
     except (ValueError, InvalidOperation) as error:
         raise query_error(f"'{text}' is no {kind}.") from error
     return f":{name}"
@@ -116,3 +117,6 @@ def _date(text: str) -> str:
     """NetSuite takes the user's own form of dates: here month/day/year, or ISO."""
     day = datetime.strptime(text, "%m/%d/%Y").date() if "/" in text else date.fromisoformat(text)  # noqa: DTZ007
     return day.isoformat()
+
+
+_READ: dict[str, Callable[[str], Any]] = {"text": str, "number": _number, "date": _date}
