@@ -72,7 +72,7 @@ def _read_error(status: int, data: bytes) -> None:
 
 def _login(status: int, data: bytes) -> None:
     try:
-        token, lifetime = auth._token(Exchange(status, CaseInsensitiveDict(), data, complete=True))
+        token, lifetime = auth._token(Exchange(status, CaseInsensitiveDict(), data, complete=True), str)
     except NetSuiteError as error:
         _assert_storable(error)
     else:
