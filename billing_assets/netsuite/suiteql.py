@@ -181,6 +181,7 @@ def find_by_external_ids(
     }
     found |= unreadable
     if nameless:
+        log.warning("row_not_readable", problem=nameless)
         found |= {one: UnreadableRow(one, nameless, named=False) for one in wanted if one not in found}
     return found
 

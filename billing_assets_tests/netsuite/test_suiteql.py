@@ -11,11 +11,13 @@ import pytest
 import requests
 
 from billing_assets.netsuite.client import NetSuiteClient
+from billing_assets.netsuite.content import Content, compare_lines
 from billing_assets.netsuite.errors import Landed, NetSuiteAnswerUnreadable, NetSuiteQueryRefused
 from billing_assets.netsuite.suiteql import (
     ExternalIdConflict,
     NetSuiteTransaction,
     UnreadableRow,
+    amounts_unpaid,
     find_by_external_ids,
     query,
 )
@@ -210,6 +212,32 @@ def test_where_a_row_does_not_say_whose_it_is_nothing_is_proven_absent(bad: dict
     assert found["INV-2"].netsuite_id == "7"
     assert isinstance(found["INV-1"], UnreadableRow)
     assert not found["INV-1"].named
+
+
+def test_a_line_that_cannot_be_read_leaves_only_its_own_transaction_unproven(tmp_path: Path) -> None:
+    line = {"item": "101", "quantity": "-1", "foreignamount": "-2.00"}
+    rows = [
+        {**line, "transaction": "7"},
+        {**line, "transaction": "8", "foreignamount": "1.23E+07"},
+        {**line, "transaction": "9", "quantity": [1]},
+    ]
+    sent = b'{"item": {"items": [{"item": {"id": "101"}, "quantity": 1, "amount": 2}]}}'
+    with raw_server(lambda call: call.answer(200, page(rows))) as server:
+        client = NetSuiteClient(certificate_settings(server.base_url, write_key(tmp_path / "key.pem")))
+        found = compare_lines(client, dict.fromkeys(["7", "8", "9"], sent))
+    assert found == {"7": Content.EQUAL, "8": Content.UNREAD, "9": Content.UNREAD}
+
+
+def test_an_open_amount_that_cannot_be_read_is_not_known_and_the_others_are(tmp_path: Path) -> None:
+    rows = [
+        {"id": "7", "externalid": "INV-1", "foreignamountunpaid": "2.00"},
+        {"id": "8", "externalid": "INV-2", "foreignamountunpaid": "1.23E+07"},
+        {"id": "9", "externalid": "INV-9", "foreignamountunpaid": [1]},
+    ]
+    with raw_server(lambda call: call.answer(200, page(rows))) as server:
+        client = NetSuiteClient(certificate_settings(server.base_url, write_key(tmp_path / "key.pem")))
+        found = amounts_unpaid(client, {"7": "INV-1", "8": "INV-2", "9": "INV-3"})
+    assert found == ({"7": Decimal("2.00")}, {"9"})
 
 
 def test_a_result_beyond_netsuites_last_row_is_refused_instead_of_cut_off(tmp_path: Path) -> None:
