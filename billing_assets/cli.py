@@ -70,6 +70,7 @@ from billing_assets.sandbox.sample.loader import NotTheSampleError, load_contrac
 from billing_assets.settings import SettingsError, is_secret, load_settings, setting_names, variable
 from billing_assets.staging.corrections.voids import NothingProposedError
 from billing_assets.state.migrations import MigrationError
+from billing_assets.state.refusals import REFUSALS, DatabaseUnfit, remedy
 from billing_assets.state.server_programs import EmbeddedServerError
 
 _ERRORS = (
@@ -94,6 +95,7 @@ _ERRORS = (
     NothingProposedError,
     ReminderError,
     JournalError,
+    DatabaseUnfit,
 )
 _WAVES = 4
 _WAVE_PAUSE_SECONDS = 20.0
@@ -133,9 +135,12 @@ def main() -> None:
         app()
     except _ERRORS as error:
         _fail(str(error))
+    except REFUSALS as error:
+        _fail(f"Our database cannot be used. {error}")
     except DATABASE_LOST as error:
-        reason = str(getattr(error, "orig", None) or error).strip()  # SQLAlchemy's own text has the statement in it
-        _fail(f"Our database cannot be used: {reason} Check {variable('database_url')}.")
+        cause = getattr(error, "orig", None) or error  # SQLAlchemy's own text has the statement in it
+        todo = remedy(getattr(cause, "pgcode", None)) or f"Check {variable('database_url')}."
+        _fail(f"Our database cannot be used: {str(cause).strip()} {todo}")
     except OSError as error:
         if error.filename is None or isinstance(error, BrokenPipeError):
             raise

@@ -11,6 +11,8 @@ from pydantic_settings import NoDecode
 from billing_assets.domain.business_days import Zones, parse_zone
 from billing_assets.domain.periods import LateDocuments
 
+_SHORTEST_SECRET = 8
+
 
 class Section(BaseModel):
     """Settings of one subject; a name that it does not know is refused."""
@@ -67,6 +69,16 @@ class NetSuiteSettings(Section):
         ge=0,
         description="How long a run waits for NetSuite or our database before it ends with what is left",
     )
+
+    @field_validator("client_id", "consumer_key", "consumer_secret", "token_id", "token_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        """Secrets are masked wherever NetSuite repeats them; a short one would take words and numbers with it."""
+        if value is not None and 0 < len(value.get_secret_value().strip()) < _SHORTEST_SECRET:
+            raise ValueError(
+                f"is shorter than {_SHORTEST_SECRET} characters, which none of NetSuite's is: copy it again, whole"
+            )
+        return value
 
 
 class StagingSettings(Section):

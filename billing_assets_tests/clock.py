@@ -1,24 +1,29 @@
-"""A clock of the database that tests can set: its own `clock_timestamp()`, found before PostgreSQL's."""
+"""A clock of the database that tests can set: its own `clock_timestamp()` in the place of PostgreSQL's."""
+
+from typing import LiteralString
 
 import psycopg
-from sqlalchemy import make_url
 
 from billing_assets.state.database import libpq_url
 
+_CLOCK = """
+    create schema fake;
+    create table fake.clock (ahead interval not null);
+    insert into fake.clock values ('0 s')"""
+# In each database's own catalog: what a connection says of its search_path does not matter.
+_PUT_IN_PLACE = """
+    set allow_system_table_mods = on;
+    alter function pg_catalog.{0}() rename to true_{0};
+    create function pg_catalog.{0}() returns timestamptz language sql volatile as
+        'select pg_catalog.true_{0}() + ahead from fake.clock'"""
 
-def make_settable(url: str) -> None:
-    """Gives a database a clock that can be set; connections opened from now on go by it."""
+
+def make_settable(url: str, *functions: LiteralString) -> None:
+    """Gives a database a clock that can be set: `clock_timestamp()`, and what else is named."""
     with psycopg.connect(libpq_url(url), autocommit=True) as connection:
-        connection.execute(
-            """
-            create schema fake;
-            create table fake.clock (ahead interval not null);
-            insert into fake.clock values ('0 s');
-            create function fake.clock_timestamp() returns timestamptz language sql volatile as
-                'select pg_catalog.clock_timestamp() + ahead from fake.clock'"""
-        )
-        name = psycopg.sql.Identifier(make_url(url).database or "")
-        connection.execute(psycopg.sql.SQL("alter database {} set search_path = public, fake, pg_catalog").format(name))
+        connection.execute(_CLOCK)
+        for function in ("clock_timestamp", *functions):
+            connection.execute(_PUT_IN_PLACE.format(function))
 
 
 def set_ahead(url: str, seconds: float) -> None:

@@ -15,9 +15,10 @@ from sqlalchemy import make_url
 
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.shipped import shipped
-from billing_assets.state.database import libpq_url
+from billing_assets.state.database import connect, libpq_url
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.command import PROGRAM, Said, call, complete, environment, netsuite_variables, running
+from billing_assets_tests.deploy.servers import pgbouncer, pgbouncer_program
 from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
 from billing_assets_tests.end_to_end.system import System
 
@@ -94,6 +95,28 @@ def test_our_database_that_does_not_answer_is_one_message_without_its_password(b
     said = bare(command)
     complete(said, 2, ["BILLING_DATABASE_URL", "127.0.0.1"])
     assert SECRET not in said.words
+
+
+@pytest.mark.skipif(pgbouncer_program() is None, reason="needs pgbouncer, which CI installs")
+@pytest.mark.parametrize("command", ["init", "doctor"])
+def test_a_pool_that_shares_sessions_is_refused_at_the_start(bare: Command, state_url: str, command: str) -> None:
+    with pgbouncer(state_url, "transaction") as pooled:
+        said = bare(command, BILLING_DATABASE_URL=pooled)
+    complete(said, 2, ["PgBouncer with pool_mode = transaction", "Name PostgreSQL itself in BILLING_DATABASE_URL"])
+
+
+def test_a_missing_right_is_one_message_with_what_to_do(bare: Command, state_url: str) -> None:
+    name = f"nobody_{make_url(state_url).database}"
+    with connect(state_url) as owner:
+        owner.execute(f"create role {name} login password '{SECRET}'")
+        try:
+            poor = make_url(state_url).set(username=name, password=SECRET).render_as_string(hide_password=False)
+            said = bare("status", BILLING_DATABASE_URL=poor)
+        finally:
+            owner.execute(f"drop role {name}")
+    complete(
+        said, 2, ["Our database cannot be used. PostgreSQL says: permission denied", "Make it the database's owner"]
+    )
 
 
 def test_a_database_url_that_is_none_is_one_message_without_its_password(bare: Command) -> None:

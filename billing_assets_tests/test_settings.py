@@ -199,6 +199,19 @@ def test_a_wrong_value_in_the_file_is_named_with_the_file(file: Path, monkeypatc
     assert len(lines) >= 2
 
 
+@pytest.mark.parametrize("name", ["client_id", "consumer_key", "consumer_secret", "token_id", "token_secret"])
+def test_a_secret_too_short_to_be_whole_is_refused_without_being_shown(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"BILLING_NETSUITE__{name.upper()}", " seven77 ")
+    message = refused()
+    assert f"BILLING_NETSUITE__{name.upper()}: netsuite.{name}: " in message
+    assert "shorter than 8 characters" in message
+    assert "seven77" not in message
+    monkeypatch.setenv(f"BILLING_NETSUITE__{name.upper()}", "eight888")
+    load_settings()
+
+
 @pytest.mark.parametrize("env", ["staging", "mapping", "../config/dev"])
 def test_an_unknown_environment_is_refused(env: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BILLING_ENV", env)

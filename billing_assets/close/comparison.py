@@ -23,6 +23,9 @@ from billing_assets.state.database import Connection
 _SHOWN_AT_A_TIME = 5_000
 
 
+UNREADABLE = "a total that cannot be read"
+"""`detail` of what NetSuite has with such a total; it counts as nothing."""
+
 _COMPARE = """
     create temporary table month_documents as
     with b as (
@@ -129,7 +132,7 @@ _COMPARE = """
                 when d.voided then 'VOIDED_IN_NETSUITE'
                 when d.type <> case d.our_kind when 'credit_memo' then 'CustCred' else 'CustInvc' end
                     then 'TYPE_DIFFERS'
-                when d.absolute_total <> abs(d.staged) then 'AMOUNT_DIFFERS'
+                when d.absolute_total is distinct from abs(d.staged) then 'AMOUNT_DIFFERS'
                 when d.entity is distinct from coalesce(d.expected_entity, d.entity) then 'CUSTOMER_DIFFERS'
                 when d.other_symbol
                     or d.their_currency is distinct from coalesce(d.expected_currency, d.their_currency)
@@ -172,7 +175,9 @@ _COMPARE = """
         not j.not_in_billing and j.billed is null as unreadable,
         j.period, j.document_date, j.posting_date, j.posted_at, j.created_at, j.source_status, j.drift, j.external_id,
         coalesce(j.their_id, j.netsuite_id) as netsuite_id, j.transaction_number,
-        coalesce(f.reason, r.code) as reason, coalesce(o.said, f.detail, r.detail, w.why, j.difference) as detail,
+        coalesce(f.reason, r.code) as reason, coalesce(
+            case when j.cause = 'AMOUNT_DIFFERS' and j.absolute_total is null then {unreadable} end,
+                 o.said, f.detail, r.detail, w.why, j.difference) as detail,
         j.decided_by,
         coalesce(e.type, j.type) as type, coalesce(e.tran_date, j.tran_date) as tran_date,
         coalesce(e.external_id, j.their_external_id) as their_external_id, j.their_id, j.entity, j.expected_entity,
@@ -223,11 +228,13 @@ _COMPARE = """
         when x.decided_by is not null then 'NETSUITE_ONLY'
         else 'NOT_IN_BILLING' end, o.state, null, null, 0, 0, t.netsuite, t.netsuite, false, true, null, false,
         o.period, o.document_date, null, null, null, null, null, n.external_id, n.netsuite_id, n.transaction_number,
-        null, null, coalesce(o.decided_by, x.decided_by), n.type, n.tran_date, n.external_id, n.netsuite_id, n.entity,
+        null, case when n.absolute_total is null then {unreadable} end,
+        coalesce(o.decided_by, x.decided_by), n.type, n.tran_date, n.external_id, n.netsuite_id, n.entity,
         null, n.currency, null, null, null
     from month_netsuite as n
     cross join lateral (
-        select case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end as netsuite) as t
+        select coalesce(case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end, 0) as netsuite
+    ) as t
     left join month_codes as c on c.netsuite_id = n.currency
     left join billing.found_transactions as x on x.netsuite_id = n.netsuite_id and x.decision = 'separate'
     left join lateral (
@@ -260,6 +267,7 @@ def compare(
         began=began,
         surely_shown_before=began - shown_within,
         corrections=source + CORRECTIONS,
+        unreadable=UNREADABLE,
         first=first_day(period),
         end=first_day(following(period)),
     )
@@ -346,7 +354,8 @@ def elsewhere(connection: Connection) -> list[dict[str, Any]]:
     """Invoices and credit memos that NetSuite dates in the month and that are none of ours, by type and currency."""
     return connection.execute(
         """
-        select n.type, coalesce(c.code, n.currency) as currency, count(*) as documents, sum(n.absolute_total) as total
+        select n.type, coalesce(c.code, n.currency) as currency, count(*) as documents,
+               coalesce(sum(n.absolute_total), 0) as total
         from month_netsuite as n left join month_codes as c on c.netsuite_id = n.currency
         where not n.ours
           and not exists (select from month_documents as d where d.their_id = n.netsuite_id)

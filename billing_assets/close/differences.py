@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from billing_assets.close.causes import CAUSES, Sort
+from billing_assets.close.comparison import UNREADABLE
 
 
 class Difference(NamedTuple):
@@ -35,7 +36,7 @@ def describe(row: Mapping[str, Any]) -> Difference:
         row["branch"] or "",
         row["currency"] or "",
         row["billing"] + row["moved"] if row["in_billing"] or row["moved_where"] else None,
-        row["netsuite"] if row["in_netsuite"] else None,
+        row["netsuite"] if row["in_netsuite"] and row["detail"] != UNREADABLE else None,
         row["netsuite_id"],
         _SAYS.get(row["cause"], _meaning)(row),
     )
@@ -96,6 +97,11 @@ def _other_currency(row: Mapping[str, Any]) -> str:
     return said
 
 
+def _amount(row: Mapping[str, Any]) -> str:
+    there = UNREADABLE if row["detail"] == UNREADABLE else abs(row["netsuite"])
+    return f"NetSuite has {there} instead of {abs(row['staged'])}."
+
+
 _SAYS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "VOID_DECLINED": lambda row: f"{row['decided_by']} declined a credit memo for it.",
     "ACCEPTED": _accepted,
@@ -118,7 +124,7 @@ _SAYS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "CHANGED_AFTER_POSTING": _changed,
     "STAGED_OTHERWISE": _staged_otherwise,
     "NOT_IN_BILLING": _not_in_billing,
-    "AMOUNT_DIFFERS": lambda row: f"NetSuite has {abs(row['netsuite'])} instead of {abs(row['staged'])}.",
+    "AMOUNT_DIFFERS": _amount,
     "CUSTOMER_DIFFERS": lambda row: f"NetSuite has customer {row['entity']} instead of {row['expected_entity']}.",
     "CURRENCY_DIFFERS": _other_currency,
     "MEANS_ANOTHER": lambda row: f"In the mapping, {row['meaning']}.",

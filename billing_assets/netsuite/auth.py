@@ -20,6 +20,7 @@ from requests.auth import AuthBase
 from requests_oauthlib import OAuth1
 
 from billing_assets.netsuite.errors import (
+    Mask,
     NetSuiteAnswerUnreadable,
     NetSuiteError,
     NetSuiteLoginRefused,
@@ -133,12 +134,12 @@ class BearerAuth(AuthBase):
         request = requests.Request("POST", url, data=form, headers={"Accept": "application/json"}).prepare()
         wire = Wire(url, self._timeout)
         try:
-            answer = without_secrets(wire.exchange(request, 65_536), [form["client_assertion"], self._client_id])
+            answer = wire.exchange(request, 65_536)
         except (NotSentError, BrokenExchangeError) as error:
             raise NetSuiteUnavailable(f"NetSuite's login cannot be reached: {error}", detail=str(error)) from error
         finally:
             wire.close()
-        return _token(answer)
+        return _token(answer, without([form["client_assertion"], self._client_id]))
 
     def _assertion(self, url: str) -> str:
         now = int(time.time()) - _CLOCK_AHEAD_SECONDS
@@ -159,17 +160,18 @@ def secrets_of(settings: NetSuiteSettings) -> list[str]:
     return [secret for name in names if (secret := _secret(settings, name))]
 
 
-def without_secrets(answer: Exchange, secrets: Sequence[str]) -> Exchange:
-    """The answer, an error's body without the secrets of the request that some servers repeat."""
-    if answer.status < 400:
-        return answer
-    body = answer.body
-    for secret in secrets:
-        body = body.replace(secret.encode(), b"***")
-    return answer._replace(body=body)
+def without(secrets: Sequence[str]) -> Mask:
+    """Takes the secrets of a request, which some servers repeat, out of a text."""
+
+    def mask(text: str) -> str:
+        for secret in secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    return mask
 
 
-def _token(answer: Exchange) -> tuple[str, float]:
+def _token(answer: Exchange, mask: Mask) -> tuple[str, float]:
     if not answer.complete:
         message = "NetSuite's answer to the login was cut off"
         raise NetSuiteUnavailable(message, http_status=answer.status, detail=message)
@@ -190,8 +192,8 @@ def _token(answer: Exchange) -> tuple[str, float]:
         )
     if answer.status in {400, 401, 403}:
         said = [value for name in ("error", "error_description") if isinstance(value := fields.get(name), str)]
-        code = clean(said[0], 100) if said else ""
-        detail = (clean(said[-1], 300) if said else "") or f"HTTP {answer.status}"
+        code = clean(mask(said[0]), 100) if said else ""
+        detail = (clean(mask(said[-1]), 300) if said else "") or f"HTTP {answer.status}"
         raise NetSuiteLoginRefused(
             f"NetSuite refused the login ({detail}). Check {variable('client_id')}, {variable('certificate_id')}, "
             f"{variable('private_key_file')}, that the certificate has not expired, and this machine's clock.",
@@ -199,7 +201,7 @@ def _token(answer: Exchange) -> tuple[str, float]:
             code=code,
             detail=detail,
         )
-    raise read_error(answer.status, answer.headers, answer.body, "the login")
+    raise read_error(answer.status, answer.headers, answer.body, "the login", mask)
 
 
 def signing_algorithm(key: PrivateKey) -> str:

@@ -12,11 +12,13 @@ import requests
 import stamina
 from requests.auth import AuthBase
 
-from billing_assets.netsuite.auth import BearerAuth, authenticator, secrets_of, without_secrets
+from billing_assets.netsuite.auth import BearerAuth, authenticator, secrets_of, without
 from billing_assets.netsuite.errors import (
     Answer,
+    Mask,
     NetSuiteAnswerUnreadable,
     NetSuiteError,
+    NetSuiteLoginRefused,
     NetSuiteUnavailable,
     NotSent,
     Unauthorized,
@@ -50,6 +52,8 @@ _READ_HEADERS = {**_COMMON, "Accept-Encoding": "gzip", "Prefer": "transient"}
 _CREATE_ANSWER_BYTES = 1_000_000
 _READ_ANSWER_BYTES = 16_000_000  # a page of 1,000 rows has about 300 kB
 _READ_ATTEMPTS = 6
+_REFUSED = 4  # about two seconds
+_REFUSED_LOGINS = 2
 _LONGEST_RETRY_AFTER_SECONDS = 30.0
 _ONCE_SECONDS = 5.0
 _LIMITS = {
@@ -94,7 +98,7 @@ class NetSuiteClient:
         request = self._creates[record_type].copy()
         request.prepare_body(body, None)
         try:
-            answer = self._send(request, _CREATE_ANSWER_BYTES)
+            answer, mask = self._send(request, _CREATE_ANSWER_BYTES)
         except NotSentError as error:
             return NotSent(str(error))
         except BrokenExchangeError as error:
@@ -104,7 +108,7 @@ class NetSuiteClient:
         except NetSuiteError as error:
             return Unauthorized(str(error))
         body = answer.body if answer.complete else b""
-        return classify(answer.status, answer.headers, body, record_type, self._hosts)
+        return classify(answer.status, answer.headers, body, record_type, self._hosts, mask)
 
     def get(
         self, path: str, parameters: Mapping[str, str] | None = None, *, accept: str = "application/json"
@@ -154,25 +158,36 @@ class NetSuiteClient:
     def _ask_once(self, request: requests.PreparedRequest, what: str) -> dict[str, Any]:
         wire = Wire(self.base_url, min(self._timeout, _ONCE_SECONDS))
         try:
-            return self._read_once(request, what, wire)
+            return self._patiently(request, what, NetSuiteLoginRefused, wire)
         finally:
             wire.close()
 
     def _read(self, request: requests.PreparedRequest, what: str) -> dict[str, Any]:
+        return self._patiently(request, what, NetSuiteError)
+
+    def _patiently(
+        self, request: requests.PreparedRequest, what: str, for_: type[NetSuiteError], wire: Wire | None = None
+    ) -> dict[str, Any]:
+        """Reads, again after errors of this type that may pass."""
         for attempt in stamina.retry_context(
-            on=_wait, attempts=_READ_ATTEMPTS, timeout=2 * self._timeout, wait_initial=0.2, wait_max=10, wait_jitter=0.3
+            on=_Waiting(for_),
+            attempts=_READ_ATTEMPTS,
+            timeout=2 * self._timeout,
+            wait_initial=0.2,
+            wait_max=10,
+            wait_jitter=0.3,
         ):
             with attempt:
-                return self._read_once(request, what)
+                return self._read_once(request, what, wire)
         raise AssertionError("stamina ends with the last error")  # pragma: no cover
 
     def _read_once(self, request: requests.PreparedRequest, what: str, wire: Wire | None = None) -> dict[str, Any]:
         try:
-            answer = self._send(request.copy(), _READ_ANSWER_BYTES, wire)
+            answer, mask = self._send(request.copy(), _READ_ANSWER_BYTES, wire)
         except (NotSentError, BrokenExchangeError) as error:
             raise NetSuiteUnavailable(f"NetSuite cannot be reached for {what}: {error}", detail=str(error)) from error
         if answer.status != 200:
-            raise read_error(answer.status, answer.headers, answer.body, what)
+            raise read_error(answer.status, answer.headers, answer.body, what, mask)
         if not answer.complete:
             raise NetSuiteUnavailable(f"NetSuite's answer to {what} was cut off", http_status=200)
         try:
@@ -183,8 +198,9 @@ class NetSuiteClient:
             raise NetSuiteAnswerUnreadable(f"The answer to {what} is no JSON object", http_status=200)
         return found
 
-    def _send(self, request: requests.PreparedRequest, limit: int, wire: Wire | None = None) -> Exchange:
-        """Sign and send; after a 401 once more with a new token, where there are tokens to renew."""
+    def _send(self, request: requests.PreparedRequest, limit: int, wire: Wire | None = None) -> tuple[Exchange, Mask]:
+        """Sign and send; after a 401 once more with a new token, where there are tokens to renew. Also what takes the
+        request's secrets out of a text."""
         wire = wire or self._wire()
         answer = wire.exchange(self._auth(request), limit)
         if answer.status == 401 and isinstance(self._auth, BearerAuth):
@@ -192,7 +208,7 @@ class NetSuiteClient:
             answer = wire.exchange(self._auth(request), limit)
         # The token or signature, and what it was made of.
         signed = str(request.headers["Authorization"]).split(" ", 1)[-1]
-        return without_secrets(answer, [signed, *self._secrets])
+        return answer, without([signed, *self._secrets])
 
     def _wire(self) -> Wire:
         wire: Wire | None = getattr(self._local, "wire", None)
@@ -211,10 +227,24 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _wait(error: Exception) -> bool | float:
-    """Whether a read is worth repeating; the server's own wish in seconds where it has one."""
-    if not isinstance(error, NetSuiteUnavailable):
-        return False
-    if error.retry_after is not None:
-        return min(error.retry_after, _LONGEST_RETRY_AFTER_SECONDS)
-    return True
+class _Waiting:
+    """Whether one read is worth repeating; the server's own wish in seconds where it has one.
+
+    One 401 is no proof of wrong credentials: too many parallel calls have shown as that. A create survives it, too.
+    """
+
+    def __init__(self, for_: type[NetSuiteError]) -> None:
+        self._for = for_
+        self._refused = 0
+
+    def __call__(self, error: Exception) -> bool | float:
+        if not isinstance(error, self._for):
+            return False
+        if isinstance(error, NetSuiteLoginRefused):
+            self._refused += 1
+            return self._refused < (_REFUSED if error.passing else _REFUSED_LOGINS)
+        if not isinstance(error, NetSuiteUnavailable):
+            return False
+        if error.retry_after is not None:
+            return min(error.retry_after, _LONGEST_RETRY_AFTER_SECONDS)
+        return True

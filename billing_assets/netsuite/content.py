@@ -15,7 +15,7 @@ import structlog
 from billing_assets.domain.money import canonical
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteForbidden, NetSuiteQueryRefused
-from billing_assets.netsuite.suiteql import exact, query
+from billing_assets.netsuite.suiteql import amount_of, query
 
 log = structlog.get_logger(__name__)
 
@@ -66,30 +66,45 @@ def compare_lines(client: NetSuiteClient, sent: Mapping[str, bytes]) -> dict[str
     for start in range(0, len(ids), _TRANSACTIONS):
         chunk = ids[start : start + _TRANSACTIONS]
         try:
-            rows = _lines(client, chunk)
+            rows, unreadable = _lines(client, chunk)
         except (NetSuiteForbidden, NetSuiteQueryRefused, NetSuiteAnswerUnreadable) as error:
             log.warning("lines_not_readable", http_status=error.http_status, code=error.code)
             return found | dict.fromkeys(ids[start:], Content.UNREAD)
+        for one in unreadable:
+            log.warning("line_not_readable", netsuite_id=one)
         for one in chunk:
-            found[one] = Content.EQUAL if _same(_lines_sent(sent[one]), rows.get(one, [])) else Content.DIFFERS
+            found[one] = (
+                Content.UNREAD
+                if one in unreadable
+                else Content.EQUAL
+                if _same(_lines_sent(sent[one]), rows.get(one, []))
+                else Content.DIFFERS
+            )
     return found
 
 
-def _lines(client: NetSuiteClient, netsuite_ids: Sequence[str]) -> dict[str, list[_Line]]:
+def _lines(client: NetSuiteClient, netsuite_ids: Sequence[str]) -> tuple[dict[str, list[_Line]], set[str]]:
+    """The lines of each transaction, and the transactions with a line that cannot be read."""
     values = ", ".join(str(int(one)) for one in netsuite_ids)
     rows = query(
         client,
         f"SELECT transaction, linesequencenumber, item, quantity, foreignamount FROM {_LINES_TABLE} "  # noqa: S608
         f"WHERE transaction IN ({values}) AND mainline = 'F' AND taxline = 'F' "
         "ORDER BY transaction, linesequencenumber",
+        isolate=True,
     )
+    unreadable: set[str] = set()
     found: dict[str, list[_Line]] = {}
     for row in rows:
         if not row.get("transaction"):
             raise NetSuiteAnswerUnreadable("NetSuite answered a line without its transaction", http_status=200)
-        numbers = (canonical(exact(row.get(name, "0"))) for name in ("quantity", "foreignamount"))
-        found.setdefault(row["transaction"], []).append(_Line(row.get("item"), *numbers))
-    return found
+        quantity, amount = amount_of(row, "quantity"), amount_of(row, "foreignamount")
+        if quantity is None or amount is None:
+            unreadable.add(row["transaction"])
+        else:
+            line = _Line(row.get("item"), canonical(quantity), canonical(amount))
+            found.setdefault(row["transaction"], []).append(line)
+    return found, unreadable
 
 
 def _lines_sent(payload: bytes) -> list[_Line]:

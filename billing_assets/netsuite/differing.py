@@ -69,7 +69,13 @@ def accept(
     Counts as long as NetSuite has the same. Raises DifferenceError and NetSuiteError.
     """
     one = _differing(connection, number, kind)
-    return _decide(connection, settings, one, _there(client, one), "accepted", by, why)
+    there = _there(client, one)
+    if there.absolute_total is None:
+        raise DifferenceError(
+            f"The total of NetSuite's transaction {there.netsuite_id} cannot be read, so it cannot be accepted. Look "
+            "at it there; try again when NetSuite shows the total in plain digits."
+        )
+    return _decide(connection, settings, one, there, "accepted", by, why)
 
 
 def credited(
@@ -88,7 +94,13 @@ def credited(
     """
     one = _differing(connection, number, kind)
     there = _there(client, one)
-    still_open = amounts_unpaid(client, {there.netsuite_id: one.external_id})[0].get(there.netsuite_id)
+    shown = amounts_unpaid(client, {there.netsuite_id: one.external_id})[0]
+    if there.netsuite_id not in shown and not there.voided:
+        raise DifferenceError(
+            f"What is open on NetSuite's transaction {there.netsuite_id} cannot be read, so that it is credited is not "
+            "seen. Look at it there; try again when NetSuite shows the amount in plain digits."
+        )
+    still_open = shown.get(there.netsuite_id)
     if not there.voided and (one.kind == Kind.CREDIT_MEMO or still_open):
         is_open = f"{canonical(still_open)} are open on it" if still_open else "it is not voided"
         raise DifferenceError(
@@ -156,7 +168,7 @@ def _facts(there: MonthTransaction) -> Mapping[str, str | None]:
         "type": there.type,
         "entity": there.entity,
         "currency": there.currency,
-        "total": canonical(there.absolute_total),
+        "total": None if there.absolute_total is None else canonical(there.absolute_total),
         "tran_date": there.tran_date,
         "voided": "true" if there.voided else "false",
         "tranid": there.transaction_number,

@@ -6,7 +6,7 @@ A document counts as *not landed* only where NetSuite itself says so. Everything
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -103,6 +103,15 @@ class ErrorDetail:
     detail: str
 
 
+Mask = Callable[[str], str]
+"""Takes what must not be told out of a text of NetSuite's. The answer is read first: JSON out of which something is
+cut may be none."""
+
+
+def _told(text: str) -> str:
+    return text
+
+
 def error_details(status: int, body: bytes) -> tuple[ErrorDetail, ...]:
     """The details of NetSuite's error envelope; none where the body is not one or names another status."""
     try:
@@ -139,37 +148,38 @@ def classify(
     body: bytes,
     record_type: str | None = None,
     hosts: Collection[str] | None = None,
+    mask: Mask = _told,
 ) -> Answer:
     """What the answer to a create says about the document.
 
     `headers` must ignore case. With `record_type` (`invoice`, `creditMemo`) a `Location` that names another type
     does not count, with `hosts` (`host` or `host:port`, lower case) one on another host. `body` may be cut short: what
-    cannot be read whole proves nothing.
+    cannot be read whole proves nothing. `mask` goes over every text of NetSuite's in the answer, once it is understood.
     """
     if status == 204:
-        return _created(headers.get("Location"), record_type, hosts)
+        return _created(headers.get("Location"), record_type, hosts, mask)
     details = error_details(status, body)
     if status == 401:
-        return Unauthorized(_joined(details) or "HTTP 401")
+        return Unauthorized(_joined(details, mask) or "HTTP 401")
     if status == 429:
-        return _retry(status, details, headers, throttled=True)
+        return _retry(status, details, headers, mask, throttled=True)
     if details and 400 <= status < 500:
-        return _refusal(status, headers, details)
-    return Unknown(status, _describe(status, headers, body, details))
+        return _refusal(status, headers, details, mask)
+    return Unknown(status, _describe(status, headers, body, mask, details))
 
 
-def _refusal(status: int, headers: Mapping[str, str], details: tuple[ErrorDetail, ...]) -> Answer:
+def _refusal(status: int, headers: Mapping[str, str], details: tuple[ErrorDetail, ...], mask: Mask) -> Answer:
     """The answer that NetSuite's own error details give; of several, the one decides that leaves most open."""
     rules = [_rule(status, detail) for detail in details]
     outcomes = {rule.outcome if rule else "unknown" for rule in rules}
-    code = ", ".join(dict.fromkeys(detail.code for detail in details if detail.code))[:_LONGEST_CODE]
-    path = ", ".join(dict.fromkeys(detail.path for detail in details if detail.path))[:_LONGEST_PATH] or None
-    text = _joined(details)
+    code = _codes(details, mask)[:_LONGEST_CODE]
+    path = mask(", ".join(dict.fromkeys(detail.path for detail in details if detail.path)))[:_LONGEST_PATH] or None
+    text = _joined(details, mask)
     answer: Answer
     if "exists" in outcomes:
         answer = Exists(status, code, text)
     elif "unknown" in outcomes:
-        answer = Unknown(status, _describe(status, headers, b"", details))
+        answer = Unknown(status, _describe(status, headers, b"", mask, details))
     elif "unauthorized" in outcomes:
         answer = Unauthorized(text)
     elif "forbidden" in outcomes:
@@ -178,7 +188,7 @@ def _refusal(status: int, headers: Mapping[str, str], details: tuple[ErrorDetail
         known = all(rule is not None and rule.name != "OTHER_REFUSAL" for rule in rules) and not about_application(path)
         answer = Refused(status, code, path, text, known)
     else:
-        answer = _retry(status, details, headers, throttled="throttled" in outcomes)
+        answer = _retry(status, details, headers, mask, throttled="throttled" in outcomes)
     return answer
 
 
@@ -207,10 +217,12 @@ def _rule(status: int, detail: ErrorDetail) -> ErrorCode | None:
 _RECORD_PATH = re.compile(r".*/record/v1/(?P<type>[A-Za-z]+)/(?P<id>[1-9][0-9]{0,17})/?", re.ASCII)
 
 
-def _created(location: str | None, record_type: str | None, hosts: Collection[str] | None) -> Landed | Unknown:
+def _created(
+    location: str | None, record_type: str | None, hosts: Collection[str] | None, mask: Mask
+) -> Landed | Unknown:
     if not location:
         return Unknown(204, "HTTP 204 without the new record's Location")
-    shown = clean(location, 200)
+    shown = clean(mask(location), 200)
     try:
         url = urlsplit(location.strip())
     except ValueError:
@@ -225,12 +237,14 @@ def _created(location: str | None, record_type: str | None, hosts: Collection[st
     return Landed(found["id"])
 
 
-def _retry(status: int, details: tuple[ErrorDetail, ...], headers: Mapping[str, str], *, throttled: bool) -> Retry:
-    code = details[0].code[:_LONGEST_CODE] if details else ""
+def _retry(
+    status: int, details: tuple[ErrorDetail, ...], headers: Mapping[str, str], mask: Mask, *, throttled: bool
+) -> Retry:
+    code = mask(details[0].code)[:_LONGEST_CODE] if details else ""
     return Retry(
         status,
         code,
-        _joined(details) or f"HTTP {status}",
+        _joined(details, mask) or f"HTTP {status}",
         throttled,
         retry_after_seconds(headers.get("Retry-After")),
     )
@@ -245,9 +259,11 @@ def retry_after_seconds(value: str | None) -> float | None:
 def _text(value: Any) -> str:
     if not value or isinstance(value, bool):
         return ""
-    return clean(value if isinstance(value, str) else json.dumps(value), 2_000)
+    return clean(value if isinstance(value, str) else json.dumps(value), _LONGEST_READ)
 
 
+_LONGEST_READ = 20_000  # far above what is told: no half of a secret, which no mask finds, is left at its end
+_LONGEST_TOLD = 2_000
 _LONGEST_CODE = 200
 _LONGEST_PATH = 1_000
 
@@ -261,23 +277,28 @@ def clean(text: str, limit: int) -> str:
     return printable.encode("utf-8", "replace").decode().strip()
 
 
-def _joined(details: tuple[ErrorDetail, ...]) -> str:
-    return " | ".join(detail.detail or detail.code for detail in details)[:4_000]
+def _joined(details: tuple[ErrorDetail, ...], mask: Mask) -> str:
+    return " | ".join(mask(detail.detail or detail.code)[:_LONGEST_TOLD] for detail in details)[:4_000]
 
 
-_TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
+def _codes(details: tuple[ErrorDetail, ...], mask: Mask) -> str:
+    return mask(", ".join(dict.fromkeys(detail.code for detail in details if detail.code)))
 
 
-def _describe(status: int, headers: Mapping[str, str], body: bytes, details: tuple[ErrorDetail, ...] = ()) -> str:
+_TITLE = re.compile(rb"<title[^>]*>([^<]{1,2000})", re.IGNORECASE)
+
+
+def _describe(
+    status: int, headers: Mapping[str, str], body: bytes, mask: Mask, details: tuple[ErrorDetail, ...] = ()
+) -> str:
     """One line for a person about an answer that says nothing certain."""
     if details:
-        codes = ", ".join(dict.fromkeys(detail.code for detail in details if detail.code))
-        return f"HTTP {status} {codes}: {_joined(details)}"
+        return f"HTTP {status} {_codes(details, mask)}: {_joined(details, mask)}"
     if 300 <= status < 400:
-        return f"HTTP {status}, a redirect to {clean(headers.get('Location', 'nowhere'), 200)}: not followed"
+        return f"HTTP {status}, a redirect to {clean(mask(headers.get('Location', 'nowhere')), 200)}: not followed"
     title = _TITLE.search(body[:10_000])
     if title:
-        return f"HTTP {status}, a page of a gateway: {clean(title[1].decode('utf-8', 'replace'), 200)}"
+        return f"HTTP {status}, a page of a gateway: {clean(mask(title[1].decode('utf-8', 'replace')), 200)}"
     return f"HTTP {status} without NetSuite's error envelope"
 
 
@@ -310,7 +331,10 @@ class NetSuiteUnavailable(NetSuiteError):  # noqa: N818 - says what happened
 
 
 class NetSuiteLoginRefused(NetSuiteError):  # noqa: N818 - says what happened
-    """The credentials are wrong, expired or revoked."""
+    """The credentials are wrong, expired or revoked. `passing`: it was said to a question, not to the login; too many
+    parallel calls have shown as that, too."""
+
+    passing = False
 
 
 class NetSuiteForbidden(NetSuiteError):  # noqa: N818 - says what happened
@@ -329,11 +353,12 @@ class NetSuiteAnswerUnreadable(NetSuiteError):  # noqa: N818 - says what happene
     """NetSuite answered something that this client does not understand."""
 
 
-def read_error(status: int, headers: Mapping[str, str], body: bytes, what: str) -> NetSuiteError:
-    """The error for a read's answer that is no success. `what` names the read, e.g. `the query`."""
+def read_error(status: int, headers: Mapping[str, str], body: bytes, what: str, mask: Mask = _told) -> NetSuiteError:
+    """The error for a read's answer that is no success. `what` names the read, e.g. `the query`; `mask` as in
+    `classify`."""
     details = error_details(status, body)
-    code = details[0].code if details else ""
-    detail = _joined(details) or _describe(status, headers, body)
+    code = mask(details[0].code)[:_LONGEST_TOLD] if details else ""
+    detail = _joined(details, mask) or _describe(status, headers, body, mask)
     throttled = status == 429 or code.upper() in _THROTTLED
     if throttled or status == 408 or status >= 500:
         return NetSuiteUnavailable(
@@ -356,7 +381,10 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes, what: str) 
     else:
         kind = NetSuiteAnswerUnreadable
         message = f"The answer to {what} is not NetSuite's: {detail}. Check BILLING_NETSUITE__BASE_URL."
-    return kind(message, http_status=status, code=code, detail=detail)
+    error = kind(message, http_status=status, code=code, detail=detail)
+    if isinstance(error, NetSuiteLoginRefused):
+        error.passing = True
+    return error
 
 
 _THROTTLED = frozenset(row.code for row in ERROR_CODES if row.outcome == "throttled")

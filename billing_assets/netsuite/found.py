@@ -18,7 +18,7 @@ from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteQueryRefused
 from billing_assets.netsuite.found_store import Found, Row
 from billing_assets.netsuite.mapping import TRANSACTION_TYPES, NetSuiteMapping
-from billing_assets.netsuite.suiteql import CREDIT_MEMO, INVOICE, PAGE_ROWS, exact, query_page
+from billing_assets.netsuite.suiteql import CREDIT_MEMO, INVOICE, PAGE_ROWS, amount_of, query_page
 from billing_assets.state import bindings
 from billing_assets.state.database import Connection, settle_order
 
@@ -127,7 +127,7 @@ def _pages(client: NetSuiteClient, names: Sequence[str], after: int) -> Iterator
     which = f"({named})"
     while True:
         try:
-            rows = query_page(client, _query(which, after))
+            rows = query_page(client, _query(which, after), isolate=True)
         except NetSuiteQueryRefused:
             if which == _EVERY:
                 raise
@@ -153,7 +153,7 @@ def _query(which: str, after: int) -> str:
 
 def _row(row: Mapping[str, str], mapping: NetSuiteMapping, customers: Callable[[Kind], _ByEntity | None]) -> Row:
     kind = _KINDS.get(row.get("type", ""))
-    entity, total = row.get("entity"), row.get("foreigntotal")
+    entity, total = row.get("entity"), amount_of(row, "foreigntotal") if "foreigntotal" in row else None
     codes = {currency.id: code for code, currency in mapping.file.currencies.items()}
     by_entity = customers(kind) if kind is not None and entity is not None else None
     return Row(
@@ -165,7 +165,7 @@ def _row(row: Mapping[str, str], mapping: NetSuiteMapping, customers: Callable[[
         entity,
         None if by_entity is None or entity is None else by_entity(entity),
         codes.get(row.get("currency", ""), row.get("currency")),
-        None if total is None else exact(total).copy_abs(),
+        None if total is None else total.copy_abs(),
         row.get("trandate"),
     )
 

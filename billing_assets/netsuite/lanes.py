@@ -22,7 +22,7 @@ import psycopg
 import structlog
 from psycopg.rows import TupleRow, tuple_row
 
-from billing_assets.state.database import Connection, libpq_url
+from billing_assets.state.database import Connection, open_connection
 
 _HALVE_EVERY_SECONDS = 1.0
 _QUIET_SECONDS = 5.0
@@ -40,11 +40,13 @@ _LOCKS = """
 """
 # A power cut at the run's machine ends the session here within about 20 s, a run that hangs (stopped, swapped out) ends
 # it by not refreshing; no hung statement holds the run up.
-_SESSION = """
-    select set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '3', false),
-           set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '20000', false),
-           set_config('idle_session_timeout', %s, false), set_config('statement_timeout', '10000', false)
-"""
+_SESSION = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "3",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+    "statement_timeout": "10s",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,10 @@ class Lanes:
         lease_seconds: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._url = libpq_url(url)
+        self._url = url
         self._lane_class, self._run_class = _classes(account)
         self._limit = limit
-        self._idle_milliseconds = str(round(1000 * lease_seconds))
+        self._idle = f"{round(1000 * lease_seconds)}ms"
         self._clock = clock
         self._connection: psycopg.Connection[TupleRow] | None = None
         self._waiting = False
@@ -261,19 +263,17 @@ class Lanes:
             self._waiting = waiting
 
     def _connect(self) -> psycopg.Connection[TupleRow]:
-        connection = psycopg.connect(
+        connection = open_connection(
             self._url,
-            autocommit=True,
-            row_factory=tuple_row,
-            application_name="billing lanes",
+            tuple_row,
+            "billing lanes",
+            _SESSION | {"idle_session_timeout": self._idle},
             connect_timeout=5,
             keepalives_idle=10,
             keepalives_interval=3,
-            keepalives_count=3,
             tcp_user_timeout=20_000,
         )
         try:
-            connection.execute(_SESSION, [self._idle_milliseconds])
             connection.execute("select pg_try_advisory_lock_shared(%s, %s)", (self._run_class, _PRESENT))
         except BaseException:
             connection.close()

@@ -18,7 +18,9 @@ from billing_assets.netsuite.mapping import TRANSACTION_TYPES, NetSuiteMapping
 from billing_assets.netsuite.store import OpenAttempt, Outcome, Posting, ReadBack, Unread
 from billing_assets.netsuite.suiteql import (
     ExternalIdConflict,
+    LookedUp,
     NetSuiteTransaction,
+    UnreadableRow,
     amounts_unpaid,
     find_by_external_ids,
 )
@@ -30,7 +32,7 @@ _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 _LANE_SECONDS = 0.5
 
-Found = NetSuiteTransaction | ExternalIdConflict | None
+Found = LookedUp | None
 
 
 def settle_open_attempts(
@@ -54,7 +56,7 @@ def settle_open_attempts(
     attempts = store.open_attempts(connection, lease.lock, settings.absence_counts_after_seconds)
     if not attempts:
         return []
-    found: dict[str, NetSuiteTransaction | ExternalIdConflict] = {}
+    found: dict[str, LookedUp] = {}
     credits_ = any(attempt.last_outcome == "exists" and attempt.posting.document.targets for attempt in attempts)
     with one_lane(lanes, lease):
         found |= find_by_external_ids(client, [one.posting.external_id for one in attempts], applied=credits_)
@@ -124,6 +126,8 @@ def _judge(
         ids = ", ".join(transaction.netsuite_id for transaction in found.transactions)
         detail = f"Several transactions have this external id: {ids}."
         return _differs(open_attempt, "EXTERNAL_ID_CONFLICT", detail, found.transactions[0].netsuite_id)
+    if isinstance(found, UnreadableRow):
+        return _not_readable(open_attempt, found.problem)
     if found is not None:
         content = Content.EQUAL if open_attempt.may_have_landed else contents.get(found.netsuite_id, Content.UNREAD)
         if difference := _difference(open_attempt, found, mapping, content):
@@ -171,6 +175,25 @@ def _judge(
         )
         return _differs(open_attempt, "EXTERNAL_ID_HIDDEN", detail, None)
     return Outcome(document, attempt, "absent", State.LOCKED)
+
+
+def _not_readable(open_attempt: OpenAttempt, problem: str) -> Outcome | None:
+    """NetSuite has something under our external id, or may have it, and cannot be understood: the attempt stays open
+    as it is, and says why. Nothing new where that was noted already."""
+    detail = f"{problem}. Look at {open_attempt.posting.external_id} in NetSuite; it is looked up again."
+    if open_attempt.state == State.DIFFERS or detail == open_attempt.last_detail:
+        return None
+    if open_attempt.last_outcome == "refused":
+        return None  # what NetSuite refused it for is the better word on it
+    return Outcome(
+        open_attempt.posting.id,
+        open_attempt.attempt,
+        "exists" if open_attempt.last_outcome == "exists" else "unknown",
+        State.POSTING,
+        http_status=open_attempt.last_http_status,
+        code=open_attempt.last_code,
+        detail=detail,
+    )
 
 
 def _applied_before(open_attempt: OpenAttempt, found: NetSuiteTransaction) -> list[tuple[str, str]] | None:
@@ -262,7 +285,8 @@ def read_back(
 ) -> int:
     """Compares every posted document of the batch with NetSuite, waiting for new ones to show. Returns the differences.
 
-    A document that does not show within `read_back_seconds` stays unread and is looked at again by the next run.
+    A document that does not show within `read_back_seconds` stays unread and is looked at again by the next run. One
+    that NetSuite shows and that cannot be read is a difference of that document.
     """
     patience = time.monotonic() + settings.read_back_seconds
     pause = _FIRST_PAUSE_SECONDS
@@ -273,11 +297,12 @@ def read_back(
         credits_ = any(one.applied is not None for one in waiting)
         with one_lane(lanes, lease):
             found = find_by_external_ids(client, [one.external_id for one in waiting], applied=credits_)
-        contents = _unproven_contents(connection, client, lanes, lease, waiting, found)
-        rows = [_compare(one, found[one.external_id], contents) for one in waiting if one.external_id in found]
+        shown = {name: one for name, one in found.items() if not isinstance(one, UnreadableRow) or one.named}
+        contents = _unproven_contents(connection, client, lanes, lease, waiting, shown)
+        rows = [_compare(one, shown[one.external_id], contents) for one in waiting if one.external_id in shown]
         store.record_read_back(connection, lease.lock, rows)
         differences += sum(1 for row in rows if row.difference is not None)
-        waiting = [one for one in waiting if one.external_id not in found]
+        waiting = [one for one in waiting if one.external_id not in shown]
         left = patience - time.monotonic()
         if not waiting or left <= 0:
             break
@@ -293,7 +318,7 @@ def _unproven_contents(
     lanes: Lanes,
     lease: Lease,
     waiting: Sequence[Unread],
-    found: Mapping[str, NetSuiteTransaction | ExternalIdConflict],
+    found: Mapping[str, LookedUp],
 ) -> dict[str, Content]:
     """The lines of what NetSuite had before we sent it, compared again: the role may have got the right to see them."""
     unproven = {one.id: one.netsuite_id for one in waiting if one.unproven and one.external_id in found}
@@ -304,9 +329,9 @@ def _unproven_contents(
         return compare_lines(client, {unproven[document]: payload for document, payload in sent.items()})
 
 
-def _compare(
-    ours: Unread, theirs: NetSuiteTransaction | ExternalIdConflict, contents: Mapping[str, Content]
-) -> ReadBack:
+def _compare(ours: Unread, theirs: LookedUp, contents: Mapping[str, Content]) -> ReadBack:
+    if isinstance(theirs, UnreadableRow):
+        return ReadBack(ours.id, None, f"something that cannot be read: {theirs.problem}", ours.unproven)
     if isinstance(theirs, ExternalIdConflict):
         ids = ", ".join(transaction.netsuite_id for transaction in theirs.transactions)
         return ReadBack(ours.id, None, f"several transactions have this external id: {ids}", ours.unproven)

@@ -4,11 +4,15 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+import structlog
+
 from billing_assets.domain.external_id import is_external_id
 from billing_assets.domain.periods import first_day, following
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable
-from billing_assets.netsuite.suiteql import CREDIT_MEMO, INVOICE, PAGE_ROWS, exact, query_page
+from billing_assets.netsuite.suiteql import CREDIT_MEMO, INVOICE, PAGE_ROWS, amount_of, query_page
+
+log = structlog.get_logger(__name__)
 
 _COLUMNS = (
     "id, externalid, type, tranid, entity, currency, foreigntotal, voided, TO_CHAR(trandate, 'YYYY-MM-DD') AS trandate"
@@ -16,7 +20,8 @@ _COLUMNS = (
 
 
 class MonthTransaction(NamedTuple):
-    """A transaction of the month. `absolute_total` is in its currency (an internal id), without NetSuite's sign."""
+    """A transaction of the month. `absolute_total` is in its currency (an internal id), without NetSuite's sign; None
+    where it cannot be read. What else cannot be read is empty."""
 
     netsuite_id: str
     external_id: str | None
@@ -24,9 +29,9 @@ class MonthTransaction(NamedTuple):
     transaction_number: str | None
     entity: str | None
     currency: str | None
-    absolute_total: Decimal
+    absolute_total: Decimal | None
     voided: bool
-    tran_date: str
+    tran_date: str | None
 
 
 def month_transactions(client: NetSuiteClient, period: str) -> Iterator[list[MonthTransaction]]:
@@ -42,6 +47,7 @@ def month_transactions(client: NetSuiteClient, period: str) -> Iterator[list[Mon
             f"SELECT {_COLUMNS} FROM transaction WHERE type IN ('{INVOICE}', '{CREDIT_MEMO}') "  # noqa: S608
             f"AND trandate >= TO_DATE('{first}', 'YYYY-MM-DD') AND trandate < TO_DATE('{end}', 'YYYY-MM-DD') "
             f"AND id > {after} ORDER BY id",
+            isolate=True,
         )
         yield [_transaction(row) for row in rows]
         if len(rows) < PAGE_ROWS:
@@ -67,8 +73,9 @@ def transactions_by_ids(client: NetSuiteClient, ids: Sequence[tuple[str, str]]) 
             client,
             f"SELECT {_COLUMNS} FROM transaction "  # noqa: S608
             f"WHERE externalid IN ({external}) OR id IN ({internal}) ORDER BY id",
+            isolate=True,
         )
-        yield [_transaction(row) for row in rows if row["id"] not in seen]
+        yield [one for one in map(_transaction, rows) if one.netsuite_id not in seen]
         seen |= {row["id"] for row in rows}
 
 
@@ -84,16 +91,19 @@ def customers_by_external_id(client: NetSuiteClient, external_ids: Sequence[str]
 
 
 def _transaction(row: dict[str, str]) -> MonthTransaction:
-    if missing := [name for name in ("id", "type", "trandate") if not row.get(name)]:
-        raise NetSuiteAnswerUnreadable(f"NetSuite answered a transaction without {', '.join(missing)}")
+    if not row.get("id", "").isdecimal():  # by it we page, and no person could find the row
+        raise NetSuiteAnswerUnreadable("NetSuite answered a transaction without id")
+    total = amount_of(row, "foreigntotal")
+    if total is None:
+        log.warning("total_not_readable", netsuite_id=row["id"])
     return MonthTransaction(
         row["id"],
         row.get("externalid"),
-        row["type"],
+        row.get("type", ""),
         row.get("tranid"),
         row.get("entity"),
         row.get("currency"),
-        exact(row.get("foreigntotal", "0")).copy_abs(),
+        None if total is None else total.copy_abs(),
         row.get("voided") == "T",
-        row["trandate"],
+        row.get("trandate"),
     )

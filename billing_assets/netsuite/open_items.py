@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable
-from billing_assets.netsuite.suiteql import PAGE_ROWS, exact, query, query_page
+from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, clean
+from billing_assets.netsuite.suiteql import PAGE_ROWS, UNREADABLE, amount_of, exact, query, query_page
 
 KINDS = {"CustInvc": "invoice", "CustCred": "credit_memo", "CustPymt": "payment"}
 """NetSuite's types of transaction, as `billing.open_receivables` names them."""
@@ -38,6 +38,14 @@ class OpenItem(NamedTuple):
     due_date: str | None
 
 
+class UnreadableItem(NamedTuple):
+    """An open transaction of which something cannot be read; `problem` says what."""
+
+    netsuite_id: str
+    name: str
+    problem: str
+
+
 class InvoiceOf(NamedTuple):
     """An invoice of a customer; both by internal id."""
 
@@ -47,16 +55,17 @@ class InvoiceOf(NamedTuple):
 
 
 class OpenSum(NamedTuple):
-    """What NetSuite itself counts and adds up, per kind and currency (an internal id); signed as we sign."""
+    """What NetSuite itself counts and adds up, per kind and currency (an internal id); signed as we sign. The amount is
+    None where it cannot be read."""
 
     kind: str
     currency: str
     items: int
-    open_amount: Decimal
+    open_amount: Decimal | None
 
 
-def open_items(client: NetSuiteClient) -> Iterator[list[OpenItem]]:
-    """Every open transaction of the account, 1,000 at a time.
+def open_items(client: NetSuiteClient) -> Iterator[list[OpenItem | UnreadableItem]]:
+    """Every open transaction of the account, 1,000 at a time; one that cannot be read spares the others.
 
     Pages by internal id, as NetSuite shows at most 100,000 rows of one query. Raises NetSuiteError.
     """
@@ -67,7 +76,10 @@ def open_items(client: NetSuiteClient) -> Iterator[list[OpenItem]]:
             "SELECT id, type, externalid, tranid, entity, currency, foreigntotal, "  # noqa: S608  constants and a number
             f"{_OPEN} AS openamount, TO_CHAR(trandate, 'YYYY-MM-DD') AS trandate, "
             f"TO_CHAR(duedate, 'YYYY-MM-DD') AS duedate FROM transaction WHERE {_WHERE} AND id > {after} ORDER BY id",
+            isolate=True,
         )
+        if any(not row.get("id", "").isdecimal() for row in rows):  # by it we page, and no person could find the row
+            raise NetSuiteAnswerUnreadable("NetSuite answered an open transaction without id")
         yield [_item(row) for row in rows]
         if len(rows) < PAGE_ROWS:
             return
@@ -80,9 +92,15 @@ def open_sums(client: NetSuiteClient) -> list[OpenSum]:
         client,
         f"SELECT type, currency, COUNT(*) AS items, SUM({_OPEN}) AS openamount FROM transaction "  # noqa: S608
         f"WHERE {_WHERE} GROUP BY type, currency ORDER BY type, currency",
+        isolate=True,
     )
     return [
-        OpenSum(_kind(row), row["currency"], int(row["items"]), _signed(row["type"], exact(row["openamount"])))
+        OpenSum(
+            _kind(row),
+            row["currency"],
+            int(row["items"]),
+            None if (amount := amount_of(row, "openamount")) is None else _signed(row["type"], amount),
+        )
         for row in rows
     ]
 
@@ -113,7 +131,17 @@ def invoices_of(
     return [InvoiceOf(int(row["id"]), row["entity"], row["externalid"]) for row in rows]
 
 
-def _item(row: dict[str, str]) -> OpenItem:
+def _item(row: dict[str, str]) -> OpenItem | UnreadableItem:
+    try:
+        return _readable(row)
+    except NetSuiteAnswerUnreadable as error:
+        name = row.get("externalid") or row.get("tranid") or "a transaction without number"
+        return UnreadableItem(row["id"], clean(name, 200), row.get(UNREADABLE) or str(error))
+
+
+def _readable(row: dict[str, str]) -> OpenItem:
+    if UNREADABLE in row:
+        raise NetSuiteAnswerUnreadable(row[UNREADABLE])
     needed = ("id", "type", "entity", "currency", "foreigntotal", "openamount", "trandate")
     if missing := [name for name in needed if not row.get(name)]:
         raise NetSuiteAnswerUnreadable(f"NetSuite answered an open transaction without {', '.join(missing)}")

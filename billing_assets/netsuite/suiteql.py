@@ -1,14 +1,19 @@
 """Reading NetSuite by SuiteQL: paged queries, and the look-up of transactions by external id."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import structlog
+
 from billing_assets.domain.money import canonical
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteQueryRefused, clean
+
+log = structlog.get_logger(__name__)
 
 PAGE_ROWS = 1_000  # NetSuite's largest page, and the most values of one IN
 MOST_ROWS = 100_000  # NetSuite shows no row beyond this
@@ -65,15 +70,34 @@ class ExternalIdConflict:
     transactions: tuple[NetSuiteTransaction, ...]
 
 
-def query(client: NetSuiteClient, sql: str) -> Iterator[dict[str, str]]:
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """NetSuite has something under this external id, and what it answered cannot be read; `problem` says why.
+
+    `named` is false where the row does not even say whose it is: it may be this one's, so that is not proven absent.
+    """
+
+    external_id: str
+    problem: str
+    named: bool = True
+
+
+LookedUp = NetSuiteTransaction | ExternalIdConflict | UnreadableRow
+
+UNREADABLE = "?"
+"""Where `isolate` is asked for: the column of a row that says what else of it cannot be read."""
+
+
+def query(client: NetSuiteClient, sql: str, *, isolate: bool = False) -> Iterator[dict[str, str]]:
     """The rows of a SuiteQL query, page by page: lower-case column → text; a column that is null has no key.
 
-    Give the query an ORDER BY over a unique column, else rows may move between pages. Raises NetSuiteError, also for a
-    result that reaches NetSuite's limit of 100,000 rows and may therefore be cut off.
+    Give the query an ORDER BY over a unique column, else rows may move between pages. With `isolate` a value that
+    cannot be read is left out of its row, which says so in `UNREADABLE`. Raises NetSuiteError, also for a result that
+    reaches NetSuite's limit of 100,000 rows and may therefore be cut off.
     """
     offset = 0
     while True:
-        rows, more = _page(client, sql, offset)
+        rows, more = _page(client, sql, offset, isolate=isolate)
         yield from rows
         if not more:
             return
@@ -85,12 +109,12 @@ def query(client: NetSuiteClient, sql: str) -> Iterator[dict[str, str]]:
             )
 
 
-def query_page(client: NetSuiteClient, sql: str) -> list[dict[str, str]]:
+def query_page(client: NetSuiteClient, sql: str, *, isolate: bool = False) -> list[dict[str, str]]:
     """The first 1,000 rows of a query, for one that goes on behind its last row. Raises NetSuiteError."""
-    return _page(client, sql, 0)[0]
+    return _page(client, sql, 0, isolate=isolate)[0]
 
 
-def _page(client: NetSuiteClient, sql: str, offset: int) -> tuple[list[dict[str, str]], bool]:
+def _page(client: NetSuiteClient, sql: str, offset: int, *, isolate: bool) -> tuple[list[dict[str, str]], bool]:
     """One page, and whether there is another."""
     page = client.suiteql_page(sql, limit=PAGE_ROWS, offset=offset)
     items = page.get("items")
@@ -103,43 +127,69 @@ def _page(client: NetSuiteClient, sql: str, offset: int) -> tuple[list[dict[str,
     more = _true(page.get("hasMore"))
     if more and len(items) < PAGE_ROWS:
         raise NetSuiteAnswerUnreadable("NetSuite announced more rows after a page that is not full", http_status=200)
-    return [*map(_row, items)], more
+    try:
+        return [*map(_row, items)], more
+    except NetSuiteAnswerUnreadable:
+        if not isolate:
+            raise
+        return [*map(_what_can_be_read, items)], more
 
 
 def find_by_external_ids(
     client: NetSuiteClient, external_ids: Sequence[str], *, any_case: bool = False, applied: bool = False
-) -> dict[str, NetSuiteTransaction | ExternalIdConflict]:
+) -> dict[str, LookedUp]:
     """The transactions of any type with these external ids, by external id; an id that NetSuite lacks has no key.
+
+    A row that cannot be read is its own document's problem (`UnreadableRow`) and spares the others. Where a row does
+    not say whose it is, no id counts as lacking.
 
     One request for 1,000 ids. SuiteQL compares with regard to case while NetSuite's uniqueness does not: `any_case`
     also finds an id that somebody entered in another case (slower; for the few that NetSuite says exist and that the
     plain look-up does not find). `applied` asks what of each is applied, too. Raises ValueError for an id outside
     `[A-Z0-9_-]`, and NetSuiteError.
     """
-    wanted = list(dict.fromkeys(external_ids))
+    wanted = dict.fromkeys(external_ids)
     for external_id in wanted:
         if not _EXTERNAL_ID.fullmatch(external_id):
             raise ValueError(f"{external_id!r} is no external id of ours: A-Z, 0-9, _ and - only")
-    found: dict[str, dict[str, NetSuiteTransaction]] = {}
-    for start in range(0, len(wanted), PAGE_ROWS):
-        chunk = wanted[start : start + PAGE_ROWS]
-        for row in query(client, _by_external_ids(chunk, any_case=any_case, applied=applied)):
-            transaction = _transaction(row, applied=applied)
-            same = found.setdefault(transaction.external_id.upper(), {})
+    read: dict[str, dict[str, NetSuiteTransaction]] = {}
+    unreadable: dict[str, LookedUp] = {}
+    nameless = ""
+    names = [*wanted]
+    for start in range(0, len(names), PAGE_ROWS):
+        chunk = names[start : start + PAGE_ROWS]
+        for row in query(client, _by_external_ids(chunk, any_case=any_case, applied=applied), isolate=True):
+            try:
+                transaction = _transaction(row, applied=applied)
+            except NetSuiteAnswerUnreadable as error:
+                if (name := row.get("externalid", "").upper()) in wanted:
+                    unreadable[name] = UnreadableRow(name, str(error))
+                else:
+                    nameless = str(error)
+                continue
+            name = transaction.external_id.upper()
+            same = read.setdefault(name, {})
             if same.setdefault(transaction.netsuite_id, transaction) != transaction:
-                raise NetSuiteAnswerUnreadable(f"NetSuite answered transaction {transaction.netsuite_id} in two ways")
-    strangers = found.keys() - set(wanted)
+                problem = f"NetSuite answered transaction {transaction.netsuite_id} in two ways"
+                unreadable[name] = UnreadableRow(name, problem)
+    strangers = read.keys() - wanted.keys()
     if strangers:
         raise NetSuiteAnswerUnreadable(f"NetSuite answered with {len(strangers)} external ids that nobody asked for")
-    return {
+    found: dict[str, LookedUp] = {
         external_id: next(iter(same.values())) if len(same) == 1 else ExternalIdConflict(external_id, (*same.values(),))
-        for external_id, same in found.items()
+        for external_id, same in read.items()
     }
+    found |= unreadable
+    if nameless:
+        log.warning("row_not_readable", problem=nameless)
+        found |= {one: UnreadableRow(one, nameless, named=False) for one in wanted if one not in found}
+    return found
 
 
 def amounts_unpaid(client: NetSuiteClient, external_ids: Mapping[str, str]) -> tuple[dict[str, Decimal], set[str]]:
     """What is open on the transactions with these internal ids (keys; their external ids are the values), and which of
-    the internal ids belong to another transaction by now. One that NetSuite does not show is in neither.
+    the internal ids belong to another transaction by now. One that NetSuite does not show, or whose amount cannot be
+    read, is in neither.
 
     One request for 1,000 ids. Raises ValueError for an id that is none, and NetSuiteError.
     """
@@ -152,13 +202,16 @@ def amounts_unpaid(client: NetSuiteClient, external_ids: Mapping[str, str]) -> t
         for row in query(
             client,
             f"SELECT id, externalid, foreignamountunpaid FROM transaction WHERE id IN ({values}) ORDER BY id",  # noqa: S608
+            isolate=True,
         ):
             if not row.get("id"):
                 raise NetSuiteAnswerUnreadable("NetSuite answered a transaction without id")
             if row.get("externalid", "").upper() != external_ids.get(row["id"]):
                 others.add(row["id"])
+            elif (unpaid := amount_of(row, "foreignamountunpaid")) is None:
+                log.warning("open_amount_not_readable", netsuite_id=clean(row["id"], 40))
             else:
-                found[row["id"]] = exact(row.get("foreignamountunpaid", "0")).copy_abs()
+                found[row["id"]] = unpaid.copy_abs()
     return found, others
 
 
@@ -173,6 +226,8 @@ def _by_external_ids(external_ids: Sequence[str], *, any_case: bool, applied: bo
 
 
 def _transaction(row: dict[str, str], *, applied: bool = False) -> NetSuiteTransaction:
+    if UNREADABLE in row:
+        raise NetSuiteAnswerUnreadable(row[UNREADABLE])
     missing = [name for name in ("id", "externalid", "type") if not row.get(name)]
     if missing:
         raise NetSuiteAnswerUnreadable(f"NetSuite answered a transaction without {', '.join(missing)}")
@@ -210,6 +265,14 @@ def exact(text: str) -> Decimal:
     return number
 
 
+def amount_of(row: Mapping[str, str], column: str) -> Decimal | None:
+    """An amount of a row that was read with `isolate`, zero where NetSuite shows none; None where it cannot be read."""
+    try:
+        return None if UNREADABLE in row else exact(row.get(column, "0"))
+    except NetSuiteAnswerUnreadable:
+        return None
+
+
 def _row(item: dict[str, Any]) -> dict[str, str]:
     row = {name.lower(): value for name, value in item.items()}
     if len(row) < len(item):
@@ -219,6 +282,24 @@ def _row(item: dict[str, Any]) -> dict[str, str]:
         for name, value in row.items()
         if name != "links" and value is not None
     }
+
+
+def _what_can_be_read(item: dict[str, Any]) -> dict[str, str]:
+    """A row without the columns that cannot be read, which `UNREADABLE` names."""
+    row: dict[str, str] = {}
+    times = Counter(name.lower() for name in item)
+    wrong = [name for name, count in times.items() if count > 1]
+    for name, value in item.items():
+        column = name.lower()
+        if column == "links" or value is None or times[column] > 1:
+            continue
+        try:
+            row[column] = value if isinstance(value, str) else _plain(value)
+        except NetSuiteAnswerUnreadable:
+            wrong.append(column)
+    if wrong:
+        row[UNREADABLE] = f"NetSuite answered a row whose {clean(', '.join(wrong), 100)} cannot be read"
+    return row
 
 
 def _plain(value: Any) -> str:

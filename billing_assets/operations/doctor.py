@@ -17,6 +17,7 @@ from billing_assets.netsuite.mapping_file import MappingError
 from billing_assets.netsuite.open_items import open_sums
 from billing_assets.operations.doctor_netsuite import look_at_fields, look_at_netsuite, look_at_references
 from billing_assets.operations.doctor_source import look_at_billing_system, look_at_columns, look_at_first_rows
+from billing_assets.operations.environment import check_database
 from billing_assets.operations.verdicts import Unproven, Unwell, few
 from billing_assets.operations.watching import SILENT_SECONDS, last_heartbeat
 from billing_assets.receivables.fee_store import branches
@@ -29,6 +30,7 @@ from billing_assets.settings import SettingsError, variable
 from billing_assets.shipped import shipped
 from billing_assets.state import bindings
 from billing_assets.state.migrations import MigrationError, migrate
+from billing_assets.state.refusals import DatabaseUnfit
 
 
 class Checked(NamedTuple):
@@ -52,6 +54,7 @@ _Faults = (
     NetSuiteError,
     ReminderError,
     JournalError,
+    DatabaseUnfit,
     Unwell,
     psycopg.Error,
     dg.DagsterError,
@@ -92,11 +95,14 @@ def _looked(what: str, look: Callable[[Runtime], str], runtime: Runtime) -> Chec
 
 
 def _database(runtime: Runtime) -> str:
+    pooled = check_database(runtime.database_url)
     applied = migrate(runtime.database_url, shipped("sql/state"))
     with runtime.state() as connection:
         row = connection.execute("select current_setting('server_version') as version").fetchone()
     version = row["version"] if row else "?"
-    return f"PostgreSQL {version}, schema up to date" + (f" ({len(applied)} migrations applied now)" if applied else "")
+    through = ", through a connection pool that keeps sessions apart" if pooled else ""
+    now = f" ({len(applied)} migrations applied now)" if applied else ""
+    return f"PostgreSQL {version}{through}, schema up to date{now}"
 
 
 def _binding(runtime: Runtime) -> str:

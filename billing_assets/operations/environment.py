@@ -19,9 +19,9 @@ from billing_assets.operations.stopping import SYSTEM_LOCK, supervising
 from billing_assets.runtime import Runtime
 from billing_assets.settings import SettingsError, load_settings, variable
 from billing_assets.shipped import shipped
-from billing_assets.state import embedded
+from billing_assets.state import embedded, refusals
 from billing_assets.state.bindings import BoundElsewhereError
-from billing_assets.state.database import libpq_url
+from billing_assets.state.database import connect, storage_url
 from billing_assets.state.migrations import migrate
 
 log = structlog.get_logger(__name__)
@@ -78,10 +78,11 @@ def prepare(found: Runtime, *, may_differ: Callable[[BoundElsewhereError], None]
     """Migrates our database and makes Dagster's instance. Safe again and again, also from several starters at once.
 
     Raises BoundElsewhereError where the settings name another account, environment or prefix than the database is bound
-    to; with `may_differ` that is told there, and all else is prepared.
+    to; with `may_differ` that is told there, and all else is prepared. Raises DatabaseUnfit.
     """
     home, is_embedded = found.settings.home, found.settings.embedded
     os.environ[variable("database_url")] = found.database_url
+    pooled = check_database(found.database_url)
     migrate(found.database_url, shipped("sql/state"))
     try:
         with found.state() as connection:
@@ -96,11 +97,18 @@ def prepare(found: Runtime, *, may_differ: Callable[[BoundElsewhereError], None]
     if not (dagster_home / "dagster.yaml").exists():  # an operator may have given it another launcher
         shutil.copyfile(shipped("dagster.yaml"), dagster_home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(dagster_home)
-    os.environ["DAGSTER_POSTGRES_URL"] = libpq_url(found.database_url, driver="postgresql+psycopg2")
+    os.environ["DAGSTER_POSTGRES_URL"] = storage_url(found.database_url, pooled=pooled)
     instance = dg.DagsterInstance.get()
     instance.upgrade()
     instance.event_log_storage.set_concurrency_slots(POOL, found.settings.batches.parallel_runs)
     return Prepared(Runtime(load_settings()), home, instance, is_embedded)
+
+
+def check_database(url: str) -> bool:
+    """Whether a pooler is between us and our database. Raises DatabaseUnfit where we cannot work with it: behind a
+    pooler that shares sessions, a read replica, read-only."""
+    with connect(url) as one, connect(url) as another:
+        return refusals.check(one, another)
 
 
 def _compare_with_journal(found: Runtime) -> None:

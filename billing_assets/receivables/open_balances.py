@@ -11,7 +11,7 @@ import structlog
 from billing_assets.billing_system import receivables as source_receivables
 from billing_assets.netsuite import open_items as netsuite
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.open_items import InvoiceOf, OpenSum
+from billing_assets.netsuite.open_items import InvoiceOf, OpenItem, OpenSum, UnreadableItem
 from billing_assets.netsuite.suiteql import PAGE_ROWS
 from billing_assets.receivables import store
 from billing_assets.receivables.store import NETSUITE, OpenTotal, Receivable
@@ -24,12 +24,14 @@ _TRIES = 3
 
 @dataclass(frozen=True)
 class Reading:
-    """One reading of the balances. `sums` is what the system that was read adds up itself, per kind and currency."""
+    """One reading of the balances. `sums` is what the system that was read adds up itself, per kind and currency, the
+    amount None where it cannot be read; `unreadable` names what could not be read, and is not among the balances."""
 
     source: str
     read_at: datetime
     totals: list[OpenTotal]
-    sums: dict[tuple[str, str], tuple[int, Decimal]]
+    sums: dict[tuple[str, str], tuple[int, Decimal | None]]
+    unreadable: tuple[str, ...] = ()
 
     @property
     def differences(self) -> list[str]:
@@ -38,10 +40,17 @@ class Reading:
         for one in self.totals:
             items, amount = read.get((one.kind, one.currency), (0, Decimal(0)))
             read[one.kind, one.currency] = items + one.items, amount + one.open_amount
-        found = []
+        found = [*self.unreadable]
         for kind, currency in sorted(read.keys() | self.sums.keys()):
-            ours, theirs = (side.get((kind, currency), (0, Decimal(0))) for side in (read, self.sums))
-            if ours != theirs:
+            nothing: tuple[int, Decimal | None] = 0, Decimal(0)
+            ours: tuple[int, Decimal | None] = read.get((kind, currency), (0, Decimal(0)))
+            theirs = self.sums.get((kind, currency), nothing)
+            if theirs[1] is None:
+                found.append(
+                    f"{kind} {currency}: the sum that {self.source} answers cannot be read; that nothing was missed is "
+                    "not proven"
+                )
+            elif ours != theirs:
                 found.append(
                     f"{kind} {currency}: {ours[0]:,} items over {ours[1]} were read, "
                     f"{self.source} counts {theirs[0]:,} over {theirs[1]}"
@@ -61,7 +70,7 @@ def read_from_netsuite(
     before = netsuite.open_sums(client)
     for left in reversed(range(_TRIES)):
         read_at = store.now(connection)
-        _read_items(connection, client, currencies, invoice_prefixes)
+        unreadable = _read_items(connection, client, currencies, invoice_prefixes)
         after = netsuite.open_sums(client)
         if after == before or not left:
             break
@@ -69,7 +78,7 @@ def read_from_netsuite(
         before = after
     totals = store.totals_read(connection)
     store.keep_reading(connection, NETSUITE, run_id, read_at, totals)
-    return Reading(NETSUITE, read_at, totals, _by_code(after, currencies))
+    return Reading(NETSUITE, read_at, totals, _by_code(after, currencies), unreadable)
 
 
 def read_from_billing_system(
@@ -84,7 +93,9 @@ def read_from_billing_system(
     for page in source_receivables.open_receivables(source, query):
         store.add_receivables(connection, _named(page, name))
     store.add_external_ids(connection)
-    sums = {(kind, currency): (n, total) for kind, currency, n, total in source_receivables.sums(source, query)}
+    sums: dict[tuple[str, str], tuple[int, Decimal | None]] = {
+        (kind, currency): (n, total) for kind, currency, n, total in source_receivables.sums(source, query)
+    }
     totals = store.totals_read(connection)
     store.keep_reading(connection, name, run_id, read_at, totals)
     return Reading(name, read_at, totals, sums)
@@ -92,14 +103,22 @@ def read_from_billing_system(
 
 def _read_items(
     connection: Connection, client: NetSuiteClient, currencies: dict[str, str], prefixes: Collection[str]
-) -> None:
+) -> tuple[str, ...]:
+    """Reads what is open; what of it cannot be read is named."""
     store.begin_reading(connection)
+    unreadable: list[str] = []
     for page in netsuite.open_items(client):
-        store.add_items(connection, page, currencies)
+        unreadable += [
+            f"{one.name} (internal id {one.netsuite_id}) is not among the balances: {one.problem}"
+            for one in page
+            if isinstance(one, UnreadableItem)
+        ]
+        store.add_items(connection, (one for one in page if isinstance(one, OpenItem)), currencies)
     entities = store.entities_of_payments(connection)
     for start in range(0, len(entities), PAGE_ROWS):
         _find_payers(connection, client, set(entities[start : start + PAGE_ROWS]), prefixes)
     store.match_items(connection)
+    return (*unreadable,)
 
 
 def _find_payers(connection: Connection, client: NetSuiteClient, unknown: set[str], prefixes: Collection[str]) -> None:
@@ -112,7 +131,7 @@ def _find_payers(connection: Connection, client: NetSuiteClient, unknown: set[st
             return
 
 
-def _by_code(sums: Iterable[OpenSum], currencies: dict[str, str]) -> dict[tuple[str, str], tuple[int, Decimal]]:
+def _by_code(sums: Iterable[OpenSum], currencies: dict[str, str]) -> dict[tuple[str, str], tuple[int, Decimal | None]]:
     return {(one.kind, currencies.get(one.currency, one.currency)): (one.items, one.open_amount) for one in sums}
 
 

@@ -1,15 +1,45 @@
 """Our PostgreSQL: the engine every room gets, and transactions as plain context managers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import RowFactory, dict_row
 from sqlalchemy.engine import make_url
+
+from billing_assets.state.refusals import explain
 
 Connection = psycopg.Connection[dict[str, Any]]
 """A psycopg connection whose rows are dicts. Rooms take one and never open their own."""
+
+_Row = TypeVar("_Row")
+
+SESSION = {
+    "default_transaction_isolation": "read committed",  # who waited for a lock must see what the other one wrote
+    "default_transaction_deferrable": "off",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "search_path": "public",
+    "standard_conforming_strings": "on",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    # Several of our partial indexes hold the same rows. A bitmap scan reads two of them where one does, and all of
+    # a small one where a key leads to few rows; and it passes by dead entries that an index scan clears away.
+    "enable_bitmapscan": "off",
+}
+"""What every connection of ours works with, whatever role and database say."""
+
+STORAGE = ("default_transaction_isolation", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+"""What of it Dagster's storage needs; its tables stay where the user's search_path had them."""
+
+_TRANSACTION_TIMEOUT_SINCE = 17_00_00
+# An intent is on disk before its request leaves. Stricter settings (remote_apply) stay.
+_COMMIT = """pg_catalog.set_config('synchronous_commit', case pg_catalog.current_setting('synchronous_commit')
+    when 'off' then 'on' else pg_catalog.current_setting('synchronous_commit') end, false)"""
 
 
 def libpq_url(url: str, driver: str = "postgresql") -> str:
@@ -17,37 +47,77 @@ def libpq_url(url: str, driver: str = "postgresql") -> str:
     return make_url(url).set(drivername=driver).render_as_string(hide_password=False)
 
 
+def storage_url(url: str, *, pooled: bool = False) -> str:
+    """The same for Dagster's storage, which opens its own connections: what they must not take from role or database
+    goes with the URL. A pooler (`pooled`) takes no options of a connection, so none are given through one."""
+    found = make_url(url).set(drivername="postgresql+psycopg2")
+    if not pooled:
+        before = found.query.get("options", ())
+        given = (before,) if isinstance(before, str) else before
+        ours = (f"-c {name}={SESSION[name].replace(' ', chr(92) + ' ')}" for name in STORAGE)
+        found = found.update_query_dict({"options": " ".join((*given, *ours))})
+    return found.render_as_string(hide_password=False)
+
+
+def open_connection(
+    url: str,
+    row_factory: RowFactory[_Row],
+    application: str,
+    settings: Mapping[str, str] | None = None,
+    **keepalives: int,
+) -> psycopg.Connection[_Row]:
+    """A connection in autocommit mode with `SESSION`, and with `settings` of its own before those.
+
+    They go in one statement and not into the connection's options: a pooler in session mode refuses these, or drops
+    them. Raises psycopg.OperationalError when the database cannot be reached.
+    """
+    wire: dict[str, Any] = {
+        "client_encoding": "utf8",
+        "connect_timeout": 10,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    }
+    connection = psycopg.connect(
+        libpq_url(url), autocommit=True, row_factory=row_factory, application_name=application, **(wire | keepalives)
+    )
+    try:
+        wanted = {**SESSION, **(settings or {})}
+        if connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
+            wanted = {"transaction_timeout": "0"} | wanted
+        each = ["pg_catalog.set_config(%s, %s, false)"] * len(wanted)
+        values = [part for one in wanted.items() for part in one]
+        connection.execute(f"select {', '.join([*each, _COMMIT])}", values)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 @contextmanager
 def connect(
-    url: str, *, application: str = "billing", idle_transaction_seconds: float | None = None
+    url: str,
+    *,
+    application: str = "billing",
+    idle_transaction_seconds: float | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Connection]:
     """One connection in autocommit mode; `with connection.transaction():` makes a transaction.
 
     Autocommit is what keeps invariant 7: no transaction is open unless a `with` says so. A process that is stopped in
     the middle of one (a paused machine) would keep its locks from everybody: PostgreSQL ends its connection after
-    `idle_transaction_seconds`.
+    `idle_transaction_seconds`. What role or database say of transactions, dates and time-outs does not count: see
+    `SESSION`; `settings` come before it.
     Raises psycopg.OperationalError when the database cannot be reached.
     """
-    with psycopg.connect(
-        libpq_url(url),
-        autocommit=True,
-        row_factory=dict_row,
-        application_name=application,
-        connect_timeout=10,
-        keepalives_idle=10,
-        keepalives_interval=5,
-        keepalives_count=3,
-    ) as connection:
-        # Several of our partial indexes hold the same rows. A bitmap scan reads two of them where one does, and all of
-        # a small one where a key leads to few rows; and it passes by dead entries that an index scan clears away.
-        connection.execute("set enable_bitmapscan = off")
-        if idle_transaction_seconds is not None:
-            _set_idle_limit(connection, f"{round(1000 * idle_transaction_seconds)}ms", local=False)
+    own = dict(settings or {})
+    if idle_transaction_seconds is not None:
+        own["idle_in_transaction_session_timeout"] = f"{round(1000 * idle_transaction_seconds)}ms"
+    with open_connection(url, dict_row, application, own) as connection:
         try:
             yield connection
         except psycopg.Error as error:
-            if error.diag.message_primary:  # below it stand details, which may be a row with its customer
-                error.args = (error.diag.message_primary,)
+            explain(error)
             raise
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import Engine, make_url
 
-from billing_assets.state.database import libpq_url
+from billing_assets.state.database import Connection, connect
+from billing_assets.state.refusals import remedy
 
 _FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 # Each file runs in a transaction of ours; one that ends it could stay half applied. PL/pgSQL's BEGIN has no `;`.
@@ -56,12 +57,13 @@ def migrate(url_or_engine: str | Engine, folder: Path) -> list[str]:
     """
     migrations = _read(folder)
     url = make_url(url_or_engine) if isinstance(url_or_engine, str) else url_or_engine.url
-    with psycopg.connect(libpq_url(url.render_as_string(hide_password=False)), autocommit=True) as connection:
+    address = url.render_as_string(hide_password=False)
+    with connect(address, application="billing migrations") as connection:
         # A session's lock, over all the transactions below; the connection's end frees it, however it ends.
         connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK_KEY])
         connection.execute(_CREATE_TABLE)
         rows = connection.execute("SELECT name, sha256 FROM billing.schema_migrations").fetchall()
-        pending = _pending(migrations, dict(rows))
+        pending = _pending(migrations, {row["name"]: row["sha256"] for row in rows})
         for migration in pending:
             _apply(connection, migration)
     return [migration.name for migration in pending]
@@ -116,7 +118,7 @@ def _pending(migrations: list[_Migration], applied: dict[str, str]) -> list[_Mig
     return [migration for migration in migrations if migration.name not in applied]
 
 
-def _apply(connection: psycopg.Connection, migration: _Migration) -> None:
+def _apply(connection: Connection, migration: _Migration) -> None:
     try:
         with connection.transaction():
             # Bytes and no parameters: the text goes to the server as it is, `%` and several statements too.
@@ -142,4 +144,5 @@ def _explanation(error: psycopg.Error, text: str) -> str:
         for label, said in (("Detail", error.diag.message_detail), ("Hint", error.diag.message_hint))
         if said
     ]
+    parts += [todo] if (todo := remedy(error.sqlstate)) else []
     return " ".join(parts)

@@ -13,8 +13,6 @@ from billing_assets.state.database import Connection, connect
 log = structlog.get_logger(__name__)
 
 _AGAIN_SECONDS = 1.0
-# Who hangs (stopped, swapped out) or was cut off ends the session here by not refreshing it.
-_SESSION = "select set_config('idle_session_timeout', %s, false), set_config('statement_timeout', '10000', false)"
 # Shared: after a lost connection the new session need not wait until the server has noticed the end of the old one.
 _LOCK = "select pg_advisory_lock_shared(%s, %s)"
 # A run that found its way back has not been missed, however often it is cut off: the wait for it begins anew.
@@ -66,10 +64,11 @@ def missed(connection: Connection, expected: Collection[str], patience_seconds: 
 
 
 def _keep(url: str, run_id: str, lease_seconds: float, stop: threading.Event) -> None:
+    # Who hangs (stopped, swapped out) or was cut off ends the session here by not refreshing it.
+    limits = {"idle_session_timeout": f"{round(1000 * lease_seconds)}ms", "statement_timeout": "10s"}
     while not stop.is_set():
         try:
-            with connect(url, application="billing presence") as connection:
-                connection.execute(_SESSION, [f"{round(1000 * lease_seconds)}ms"])
+            with connect(url, application="billing presence", settings=limits) as connection:
                 connection.execute(_LOCK, [_mark("billing presence"), _mark(run_id)])
                 connection.execute(_NOTE, [run_id])
                 while not stop.wait(lease_seconds / 3):

@@ -254,7 +254,12 @@ def test_a_hold_wins_at_once_against_whatever_no_run_has_locked(office: Office, 
     assert (office.bench.states(), office.bench.codes("1")) == ({"1": "ready"}, [])
 
 
-def test_a_hold_that_is_decided_while_staging_reads_is_not_overruled_by_what_it_read(office: Office) -> None:
+@pytest.mark.parametrize("default", ["read\\ committed", "repeatable\\ read", "serializable"])
+def test_a_hold_that_is_decided_while_staging_reads_is_not_overruled_by_what_it_read(
+    office: Office, default: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the database says of transactions. libpq puts PGOPTIONS into every connection."""
+    monkeypatch.setenv("PGOPTIONS", f"-c default_transaction_isolation={default}")
     queued(office, "1")
     close_document(office.bench.source, office.bench.row("1")["document_id"])
     office.bench.stage(during=lambda _: hold(office))

@@ -450,3 +450,13 @@ def test_a_difference_in_its_date_is_found_in_either_month_and_accepted_in_both(
         assert checks(result)["billing_equals_netsuite"], period
         causes = [row["cause"] for row in rows(metadata(result, "month_close")["differences"].records)]
         assert causes == ["DIFFERENCE_ACCEPTED"], period
+
+
+def test_one_total_that_netsuite_writes_with_an_exponent_is_one_difference_of_the_month(system: System) -> None:
+    posted_month(system)
+    system.account.switch(suiteql_exponents=["INV-500002"])
+    assert differences(system) == [
+        ("AMOUNT_DIFFERS", "500002", "NetSuite has a total that cannot be read instead of 0.140.")
+    ]
+    system.account.switch(suiteql_exponents=[])
+    assert close(system)[1]["billing_equals_netsuite"]

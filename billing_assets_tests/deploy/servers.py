@@ -1,4 +1,4 @@
-"""Redis and PostgreSQL from Debian's packages, on loopback, with what they keep in a folder of their own."""
+"""Redis, PostgreSQL and PgBouncer from Debian's packages, on loopback, with what they keep in a folder of their own."""
 
 import os
 import secrets
@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from sqlalchemy import make_url
 
 from billing_assets.operations.processes import stop_trees
 from billing_assets.state import embedded
@@ -47,6 +49,45 @@ def redis(folder: Path) -> Iterator[str]:
     finally:
         stop_trees([server.pid])
         server.wait()
+
+
+def pgbouncer_program() -> str | None:
+    """Debian's PgBouncer, if it is installed."""
+    return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+@contextmanager
+def pgbouncer(url: str, mode: str, **settings: str) -> Iterator[str]:
+    """SQLAlchemy URL of the same database through a PgBouncer with this `pool_mode`."""
+    user = "nobody" if os.geteuid() == 0 else None  # PgBouncer refuses to run as root
+    folder = Path(tempfile.mkdtemp(prefix="billing-pool-"))
+    port, to = free_port(), make_url(url)
+    lines = [
+        "[databases]",
+        f"{to.database} = host={to.host} port={to.port} dbname={to.database} user={to.username} password={to.password}",
+        "[pgbouncer]",
+        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = {mode}",
+        *(f"{name} = {value}" for name, value in settings.items()),
+    ]
+    file = folder / "pgbouncer.ini"
+    file.touch(mode=0o600)
+    file.write_text("\n".join(lines), encoding="utf-8")
+    if user:
+        shutil.chown(folder, user)
+        shutil.chown(file, user)
+    try:
+        with (folder / "log").open("wb") as log:
+            pool = subprocess.Popen(
+                [pgbouncer_program() or "pgbouncer", str(file)], stdout=log, stderr=subprocess.STDOUT, user=user
+            )
+        try:
+            _wait_for_port(port)
+            yield to.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
+        finally:
+            stop_trees([pool.pid])
+            pool.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def debian_postgres() -> Path | None:

@@ -9,9 +9,11 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from sqlalchemy import make_url
 
 from billing_assets.settings import is_secret, load_settings, setting_names, variable
 from billing_assets.shipped import shipped
+from billing_assets.state.database import storage_url
 from billing_assets_tests.command import environment
 from billing_assets_tests.deploy.machines import DEPLOY, Machine
 
@@ -51,6 +53,13 @@ def test_dagster_takes_celerys_dagster_yaml(database: str, tmp_path: Path, monke
 def test_an_environment_example_names_only_settings_that_exist(path: Path) -> None:
     known = {variable(name) for name in setting_names()}
     assert {name for name in assignments(path) if name.startswith("BILLING_")} <= known
+
+
+def test_dagsters_database_url_of_the_examples_says_which_isolation_it_needs() -> None:
+    """As `billing init` writes it for one machine."""
+    (ours,) = re.findall(r"-c default_\S+? \S+", str(make_url(storage_url("postgresql://x/y")).query["options"]))
+    assert make_url(assignments(EXAMPLES[1])["DAGSTER_POSTGRES_URL"]).query["options"] == ours
+    assert read(DEPLOY.parent / "kubernetes" / "values.yaml")["postgresql"]["postgresqlParams"]["options"] == ours
 
 
 def test_secrets_stand_in_the_secret_file_only() -> None:

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import (
+    Exists,
     Landed,
     NetSuiteAnswerUnreadable,
     NetSuiteForbidden,
@@ -25,11 +27,12 @@ from billing_assets.netsuite.errors import (
     NetSuiteQueryRefused,
     NetSuiteUnavailable,
     NotSent,
+    Refused,
     Unauthorized,
     Unknown,
 )
 from billing_assets.settings_sections import NetSuiteSettings
-from billing_assets_tests.netsuite.raw_server import Behaviour, Call, certificate_settings, raw_server, write_key
+from billing_assets_tests.netsuite.raw_server import Behaviour, Call, certificate_settings, login, raw_server, write_key
 
 BODY = b'{"externalId": "INV-1"}'
 
@@ -224,8 +227,8 @@ def test_a_redirect_is_not_followed_and_nobody_else_gets_the_document(status: in
     assert elsewhere.calls == []
 
 
-def token_based(url: str) -> NetSuiteSettings:
-    secrets = dict.fromkeys(("consumer_key", "consumer_secret", "token_id", "token_secret"), "x")
+def token_based(url: str, secret: str = "x" * 8) -> NetSuiteSettings:
+    secrets = dict.fromkeys(("consumer_key", "consumer_secret", "token_id", "token_secret"), secret)
     return NetSuiteSettings.model_validate(
         {"account": "1234567", "base_url": url, "auth": "tba", "timeout_seconds": 2, **secrets}
     )
@@ -343,6 +346,52 @@ def test_a_login_that_stays_refused_is_not_tried_for_ever(key: Path) -> None:
     with raw_server(lambda call: call.answer(401)) as server:
         assert isinstance(NetSuiteClient(token_based(server.base_url)).create("invoice", BODY), Unauthorized)
         assert server.posts == 1  # there is no token to renew
+
+
+def test_one_refused_login_on_a_question_is_survived_as_it_is_on_a_create(key: Path) -> None:
+    """Too many parallel calls have shown as 401, too."""
+
+    def second(call: Call) -> bool:
+        if call.number == 1:
+            return call.answer(401, envelope(401, "INVALID_LOGIN", "Invalid login attempt."))
+        return call.answer(200, b'{"integrationLimitType": "none", "items": []}')
+
+    ask: list[Callable[[NetSuiteClient], object]] = [
+        lambda client: client.suiteql_page("SELECT 1", limit=1, offset=0),
+        NetSuiteClient.ask_for_life,
+        NetSuiteClient.concurrency_limit,
+    ]
+    for one in ask:
+        with raw_server(second) as server:
+            one(NetSuiteClient(token_based(server.base_url)))
+            assert len(server.calls) == 2
+
+    def twice(call: Call) -> bool:
+        return login(call) if call.number > 1 else call.answer(401, b'{"error": "invalid_client"}')
+
+    with raw_server(second, on_login=twice) as server:
+        NetSuiteClient(certificate_settings(server.base_url, key)).ask_for_life()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["errorDetails", "o:errorCode", "INVALID_KEY", "already exists", "https://", 'a "quoted" one', "Überall-1"],
+)
+def test_an_answer_is_understood_before_the_secrets_that_it_repeats_are_masked(secret: str) -> None:
+    said = f"Invalid login with {secret}: this record already exists."
+    body = envelope(400, "USER_ERROR", f"{'.' * 1_995}{secret}") + b" "
+    both = envelope(400, "USER_ERROR", said)
+    with raw_server(lambda call: call.answer(400, both if call.number == 1 else body)) as server:
+        client = NetSuiteClient(token_based(server.base_url, secret))
+        exists = client.create("invoice", BODY)
+        cut = client.create("invoice", BODY)
+        with pytest.raises(NetSuiteQueryRefused) as refused:
+            client.suiteql_page("SELECT 1", limit=1, offset=0)
+    assert isinstance(exists, Exists)
+    assert isinstance(cut, Refused)
+    for told in (exists.detail, cut.detail, str(refused.value), refused.value.detail):
+        assert secret not in told
+        assert secret[:5] not in told.removeprefix("NetSuite"), "nor its beginning, where a long text is cut"
 
 
 def test_reads_are_repeated_until_netsuite_answers(key: Path) -> None:

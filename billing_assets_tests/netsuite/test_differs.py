@@ -364,3 +364,18 @@ def test_what_is_hidden_and_still_there_is_not_doubled_by_a_requeue(rig: Rig, hi
     rig.post_until(lambda: rig.counts() == {"differs": 1})
     assert hidden
     assert len(rig.records()) == 1
+
+
+@pytest.mark.usefixtures("a_cent_off")
+def test_nobody_answers_for_an_amount_that_cannot_be_read(rig: Rig) -> None:
+    rig.account.switch(suiteql_exponents=[EXTERNAL_ID])
+    with pytest.raises(DifferenceError, match=r"total of NetSuite's transaction .* cannot be read"):
+        accept(rig)
+    with client(rig) as opened, pytest.raises(DifferenceError, match=r"What is open on .* cannot be read"):
+        differing.credited(rig.state, opened, rig.settings, NUMBER, by="Ada", why="credited there")
+    assert check(rig)[0] == 0
+    assert row(rig)["state"] == "differs"
+    assert "total 2.09 instead of 2.08" in row(rig)["difference"], "the word on it stays"
+    rig.account.switch(suiteql_exponents=[])
+    accept(rig)
+    assert row(rig)["state"] == "posted"

@@ -239,7 +239,7 @@ def test_what_no_document_of_the_run_survives_stops_the_run_and_loses_nothing(
 @pytest.mark.usefixtures("few_tries")
 def test_wrong_credentials_stop_the_run_with_the_setting_named(rig: Rig) -> None:
     key = rig.planned(invoices(20))
-    result = rig.changed(client_id="nobody").post(key)
+    result = rig.changed(client_id="nobody-known").post(key)
     assert result.stopped is not None
     assert "refused the login" in result.stopped
     assert "BILLING_NETSUITE__CLIENT_ID" in result.stopped

@@ -1,6 +1,6 @@
 """Reading what is open: nothing missed, to the cent, and whose it is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -58,6 +58,13 @@ def kept(state: Connection) -> dict[str, tuple[str, str, str, Decimal, Decimal]]
     return {r["number"]: (r["kind"], r["customer"], r["branch"], r["total"], r["open_amount"]) for r in rows}
 
 
+Page = Sequence[open_items.OpenItem | open_items.UnreadableItem]
+
+
+def readable(page: Page) -> list[open_items.OpenItem]:
+    return [one for one in page if isinstance(one, open_items.OpenItem)]
+
+
 @pytest.fixture
 def posted(rig: Rig) -> Rig:
     """Three invoices of two customers and a credit memo in NetSuite."""
@@ -91,6 +98,30 @@ def test_what_is_open_comes_with_our_customer_and_branch_and_equals_netsuite_s_s
     days = posted.state.execute("select document_date, due_date from billing.open_receivables where kind = 'invoice'")
     expected = {"document_date": date(2010, 11, 5), "due_date": date(2010, 12, 5)}
     assert days.fetchall() == [expected, expected], "the bill's date, also where it was posted under another one"
+
+
+def test_an_item_that_cannot_be_read_is_named_and_spares_the_others(posted: Rig) -> None:
+    posted.account.switch(suiteql_exponents=["INV-500002"])
+    reading = read(posted)
+    assert kept(posted.state).keys() == {"500001", "500003", "C500004"}
+    named, sums = reading.differences
+    assert named.startswith("INV-500002 (internal id ")
+    assert named.endswith("is not among the balances: NetSuite answered '2.00E+1' where a total belongs")
+    assert sums == "invoice GBP: 2 items over 40 were read, netsuite counts 3 over 60.05"
+
+
+def test_a_sum_that_cannot_be_read_proves_nothing_and_loses_nothing(
+    posted: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sums = open_items.open_sums
+    unread = lambda client: [one._replace(open_amount=None) for one in sums(client)]  # noqa: E731
+    monkeypatch.setattr(open_items, "open_sums", unread)
+    reading = read(posted)
+    assert len(kept(posted.state)) == 4
+    assert reading.differences == [
+        f"{kind} GBP: the sum that netsuite answers cannot be read; that nothing was missed is not proven"
+        for kind in ("credit_memo", "invoice")
+    ]
 
 
 def test_what_we_did_not_bill_is_counted_apart_and_not_taken_for_ours(
@@ -131,8 +162,8 @@ def test_a_payment_of_two_customers_on_one_of_netsuite_goes_to_the_one_who_owes_
 ) -> None:
     pages = open_items.open_items
 
-    def on_one(client: NetSuiteClient) -> Iterator[list[open_items.OpenItem]]:
-        yield from ([one._replace(entity="1001") for one in page] for page in pages(client))
+    def on_one(client: NetSuiteClient) -> Iterator[Page]:
+        yield from ([one._replace(entity="1001") for one in readable(page)] for page in pages(client))
 
     monkeypatch.setattr(open_items, "open_items", on_one)
     pay(posted, "1", "1.00")
@@ -168,7 +199,7 @@ def test_everything_is_read_again_when_a_payment_arrives_meanwhile(
     pages = open_items.open_items
     arrivals = iter([lambda: pay(posted, "1", "4.00", invoice="500001")])
 
-    def meanwhile(client: NetSuiteClient) -> Iterator[list[open_items.OpenItem]]:
+    def meanwhile(client: NetSuiteClient) -> Iterator[Page]:
         yield from pages(client)
         next(arrivals, lambda: None)()
 
@@ -180,9 +211,9 @@ def test_everything_is_read_again_when_a_payment_arrives_meanwhile(
 def test_rows_that_are_not_what_the_sum_says_are_a_difference(posted: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = open_items.open_items
 
-    def one_missing(client: NetSuiteClient) -> Iterator[list[open_items.OpenItem]]:
+    def one_missing(client: NetSuiteClient) -> Iterator[Page]:
         for page in pages(client):
-            yield [one for one in page if one.external_id != "INV-500001"]
+            yield [one for one in readable(page) if one.external_id != "INV-500001"]
 
     monkeypatch.setattr(open_items, "open_items", one_missing)
     (difference,) = read(posted).differences
@@ -197,7 +228,7 @@ def test_more_than_a_page_is_read_whole(rig: Rig, monkeypatch: pytest.MonkeyPatc
     assert len(kept(rig.state)) == 9
 
 
-def _page(client: NetSuiteClient, sql: str, rows: int) -> list[dict[str, str]]:
+def _page(client: NetSuiteClient, sql: str, rows: int, **_: bool) -> list[dict[str, str]]:
     page = client.suiteql_page(sql, limit=rows, offset=0)
     return [{name: value for name, value in row.items() if name != "links"} for row in page["items"]]
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from billing_assets.sandbox.netsuite import bodies, suiteql
+from billing_assets.sandbox.netsuite import bodies, filters, records, suiteql
 from billing_assets.sandbox.netsuite.authentication import base_url
 from billing_assets.sandbox.netsuite.context import Sandbox
 from billing_assets.sandbox.netsuite.errors import NetSuiteError
@@ -29,11 +31,12 @@ async def query(sandbox: Sandbox, request: Request) -> Response:
     text, bound = body.get("q"), body.get("params", [])
     if not isinstance(text, str) or not isinstance(bound, list):
         raise NetSuiteError(400, "INVALID_CONTENT", "The body must hold the query as q, and params as a list.")
-    limit, offset = _window(request)
+    limit, offset = window(request)
     values = [value if isinstance(value, str | int | None) else str(value) for value in bound]
+    run = partial(suiteql.run, subsidiary=sandbox.switches.transaction_subsidiary)
     page = await asyncio.get_running_loop().run_in_executor(
         sandbox.readers,
-        suiteql.run,
+        run,
         sandbox.store,
         text,
         values,
@@ -42,11 +45,12 @@ async def query(sandbox: Sandbox, request: Request) -> Response:
         offset,
         sandbox.switches.suiteql_hidden,
     )
+    _round(page.items, sandbox.switches.suiteql_exponents)
     total = min(page.total, suiteql.MOST_ROWS)
     more = offset + len(page.items) < total
     return JSONResponse(
         {
-            "links": _links(base_url(request) + request.url.path, limit, offset, more=more),
+            "links": links(base_url(request) + request.url.path, limit, offset, more=more),
             "count": len(page.items),
             "hasMore": more,
             "items": page.items,
@@ -54,6 +58,37 @@ async def query(sandbox: Sandbox, request: Request) -> Response:
             "totalResults": page.total,
         }
     )
+
+
+async def collection(sandbox: Sandbox, request: Request) -> Response:
+    """GET /record/v1/{type}: the ids of a type of transaction, filtered by `q`. Raises NetSuiteError."""
+    record_type = records.transaction_type(request.path_params["type"])
+    limit, offset = window(request)
+    found, total = await asyncio.get_running_loop().run_in_executor(
+        sandbox.readers, filters.ids, sandbox.store, record_type, request.query_params.get("q"), limit, offset
+    )
+    more = offset + len(found) < total
+    url = base_url(request) + request.url.path
+    items = [{"links": [{"rel": "self", "href": f"{url}/{one}"}], "id": one} for one in found]
+    return JSONResponse(
+        {
+            "links": links(url, limit, offset, more=more),
+            "count": len(items),
+            "hasMore": more,
+            "items": items,
+            "offset": offset,
+            "totalResults": total,
+        }
+    )
+
+
+def _round(items: list[dict[str, Any]], external_ids: list[str]) -> None:
+    """Amounts of these transactions with an exponent, as some answers show large ones: 1.23E+07."""
+    names = {one.upper() for one in external_ids}
+    for item in items if names else ():
+        if str(item.get("externalid", "")).upper() in names:
+            amounts = [name for name in item if name.startswith("foreign") or name == "openamount"]
+            item.update({name: f"{Decimal(item[name]):.2E}" for name in amounts})
 
 
 def _parameters(switches: Switches) -> dict[str, Any]:
@@ -66,7 +101,8 @@ def _parameters(switches: Switches) -> dict[str, Any]:
     }
 
 
-def _window(request: Request) -> tuple[int, int]:
+def window(request: Request) -> tuple[int, int]:
+    """`limit` and `offset` of a request. Raises NetSuiteError."""
     try:
         limit = int(request.query_params.get("limit", _PAGE))
         offset = int(request.query_params.get("offset", 0))
@@ -81,10 +117,11 @@ def _window(request: Request) -> tuple[int, int]:
     return limit, offset
 
 
-def _links(url: str, limit: int, offset: int, *, more: bool) -> list[dict[str, str]]:
-    links = [{"rel": "self", "href": f"{url}?limit={limit}&offset={offset}"}]
+def links(url: str, limit: int, offset: int, *, more: bool) -> list[dict[str, str]]:
+    """The links of a page to itself and its neighbours."""
+    found = [{"rel": "self", "href": f"{url}?limit={limit}&offset={offset}"}]
     if more:
-        links.append({"rel": "next", "href": f"{url}?limit={limit}&offset={offset + limit}"})
+        found.append({"rel": "next", "href": f"{url}?limit={limit}&offset={offset + limit}"})
     if offset:
-        links.append({"rel": "previous", "href": f"{url}?limit={limit}&offset={offset - limit}"})
-    return links
+        found.append({"rel": "previous", "href": f"{url}?limit={limit}&offset={offset - limit}"})
+    return found

@@ -67,6 +67,7 @@ def make_app(sandbox: Sandbox) -> Starlette:
         Route(TOKEN_PATH, _token(sandbox), methods=["POST"]),
         rest("/record/v1/metadata-catalog", catalog.catalog, "GET"),
         rest("/record/v1/metadata-catalog/{type}", catalog.record_schema, "GET"),
+        rest("/record/v1/{type}", queries.collection, "GET"),
         rest("/record/v1/{type}/{ref}", _read, "GET"),
         rest("/record/v1/{type}/{ref}", _update, "PUT", "PATCH"),
         rest("/record/v1/{type}/{ref}", _delete, "DELETE"),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from billing_assets.sandbox.netsuite.errors import NetSuiteError
 from billing_assets.sandbox.netsuite.store import Store
 from billing_assets.sandbox.netsuite.suiteql_functions import to_date
-from billing_assets.sandbox.netsuite.suiteql_tables import TABLES
+from billing_assets.sandbox.netsuite.suiteql_tables import TABLES, tables
 
 MOST_ROWS = 100_000
 _MOST_IN = 1000
@@ -66,13 +66,15 @@ def run(
     limit: int,
     offset: int,
     hidden: Sequence[str] = (),
+    *,
+    subsidiary: bool = False,
 ) -> Page:
     """Run a query on committed data, in a worker thread. Raises NetSuiteError.
 
     `signs` holds the tables' parameters `cutoff`, `credit_sign`, `line_sign`, `credit_line_sign`; `hidden` names tables
-    that the role may not see.
+    that the role may not see; `subsidiary`: the account shows that of a transaction.
     """
-    sql, expected = translate(query, hidden)
+    sql, expected = translate(query, hidden, subsidiary=subsidiary)
     if expected != len(bound):
         raise query_error(f"the query binds {expected} parameters, {len(bound)} were given.")
     parameters = {**signs, **{f"p{n}": value for n, value in enumerate(bound, 1)}, "limit": limit, "offset": offset}
@@ -86,16 +88,19 @@ def run(
     return Page([_item(names, row) for names in [_names(columns)] for row in rows], total)
 
 
-def translate(query: str, hidden: Sequence[str] = ()) -> tuple[str, int]:
+def translate(query: str, hidden: Sequence[str] = (), *, subsidiary: bool = False) -> tuple[str, int]:
     """The query for SQLite and how many parameters it binds (named :p1, :p2, …). Raises NetSuiteError."""
+    shows = tables(subsidiary=subsidiary)
     tokens = _with_dates(_tokens(query))
     if not tokens or tokens[0].text != "select":
         raise query_error("only SELECT is supported.")
     _check_in_lists(tokens)
-    tables, aliases, names = _survey(tokens)
-    for table in sorted(tables & {name.lower() for name in hidden}):
+    _check_numbers(tokens)
+    tokens = _with_display_values(tokens)
+    used, aliases, names = _survey(tokens)
+    for table in sorted(used & {name.lower() for name in hidden}):
         raise query_error(f"Record '{table}' was not found.")
-    known = {column for table in tables for column in TABLES[table].columns} | names
+    known = {column for table in used for column in shows[table].columns} | names
     out: list[str] = []
     bound = 0
     for i, (kind, text) in enumerate(tokens):
@@ -108,7 +113,7 @@ def translate(query: str, hidden: Sequence[str] = ()) -> tuple[str, int]:
             out.append(text)
         elif after == "(" and text in _FUNCTIONS:
             out.append("coalesce" if text == "nvl" else text)
-        elif before == "." or text in known or text in aliases or text in tables:
+        elif before == "." or text in known or text in aliases or text in used:
             if before == "." and text not in known:
                 raise query_error(f"Field '{text}' was not found.")
             out.append(f"[{text}]")
@@ -116,7 +121,7 @@ def translate(query: str, hidden: Sequence[str] = ()) -> tuple[str, int]:
             raise query_error(f"Unknown function '{text}'.")
         else:
             raise query_error(f"Unknown identifier '{text}'.")
-    shown = ", ".join(f"[{table}] AS ({TABLES[table].query})" for table in sorted(tables))
+    shown = ", ".join(f"[{table}] AS ({shows[table].query})" for table in sorted(used))
     return f"WITH {shown} {' '.join(out)}" if shown else " ".join(out), bound
 
 
@@ -167,9 +172,79 @@ def _check_in_lists(tokens: Sequence[Token]) -> None:
                 raise query_error(f"an IN list may hold at most {_MOST_IN} values.")
 
 
+_NUMBERS = frozenset(
+    {
+        *("id", "transaction", "entity", "item", "currency", "subsidiary", "postingperiod", "linesequencenumber"),
+        *("previousdoc", "nextdoc", "quantity", "rate", "foreignamount", "netamount", "foreigntotal"),
+    }
+)
+_COMPARISONS = frozenset({"=", "<>", "!=", "<", ">", "<=", ">="})
+
+
+def _check_numbers(tokens: Sequence[Token]) -> None:
+    """A column of numbers is compared with numbers, also where they are written as text: `id = 'abc'` is refused."""
+    for i, token in enumerate(tokens):
+        if token.kind != "name" or token.text not in _NUMBERS or i + 2 >= len(tokens):
+            continue
+        compared: list[Token] = []
+        negated = 1 if tokens[i + 1].text == "not" else 0
+        if tokens[i + 1].text in _COMPARISONS:
+            compared = [tokens[i + 2]]
+        elif tokens[i + 1 + negated].text == "in":
+            end = next((n for n in range(i, len(tokens)) if tokens[n].text == ")"), len(tokens))
+            compared = [*tokens[i + 2 + negated : end]]
+            compared = [] if any(one.text == "select" for one in compared) else compared
+        for one in compared:
+            if one.kind == "string" and not _IS_NUMBER.fullmatch(one.text[1:-1].strip()):
+                raise query_error(f"Invalid number {one.text} for field '{token.text}'.")
+
+
+_IS_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+_LISTS = {
+    **{name: name for name in ("currency", "item", "subsidiary", "department", "location")},
+    "entity": "customer",
+    "postingperiod": "accountingPeriod",
+    "class": "classification",
+    "terms": "term",
+}
+_TYPES = "CASE {0}type WHEN 'CustInvc' THEN 'Invoice' WHEN 'CustCred' THEN 'Credit Memo' ELSE 'Payment' END"
+_STATUSES = (
+    "CASE {0}status WHEN 'V' THEN 'Voided' WHEN 'A' THEN 'Open' WHEN 'C' THEN 'Deposited' ELSE "
+    "CASE {0}type WHEN 'CustInvc' THEN 'Paid In Full' WHEN 'CustCred' THEN 'Fully Applied' ELSE 'Not Deposited' END END"
+)
+
+
+def _with_display_values(tokens: Sequence[Token]) -> list[Token]:
+    """BUILTIN.DF(column) becomes the name of what the column refers to; of any other column its value."""
+    out: list[Token] = []
+    i = 0
+    while i < len(tokens):
+        if [one.text for one in tokens[i : i + 4]] != ["builtin", ".", "df", "("]:
+            out.append(tokens[i])
+            i += 1
+            continue
+        end = next((n for n in range(i, len(tokens)) if tokens[n].text == ")"), None)
+        inner = tokens[i + 4 : end]
+        if end is None or [one.kind for one in inner] not in (["name"], ["name", "mark", "name"]):
+            raise query_error("BUILTIN.DF takes one field.")
+        of = "".join(f"[{one.text}]" if one.kind == "name" else one.text for one in inner[:-1])
+        column = inner[-1].text
+        if column in _LISTS:
+            name = f"SELECT name FROM reference WHERE type = '{_LISTS[column]}' AND id ="  # noqa: S608  constants
+            out += [Token("sql", f"coalesce(({name}"), *inner, Token("sql", "),"), *inner, Token("sql", ")")]
+        elif column == "type":
+            out.append(Token("sql", _TYPES.format(of)))
+        elif column == "status":
+            out.append(Token("sql", f"{_TYPES.format(of)} || ' : ' || {_STATUSES.format(of)}"))
+        else:
+            out += inner
+        i = end + 1
+    return out
+
+
 def _survey(tokens: Sequence[Token]) -> tuple[set[str], set[str], set[str]]:
     """Tables, their aliases, and the names that the select list gives to expressions."""
-    tables: set[str] = set()
+    used: set[str] = set()
     aliases: set[str] = set()
     names: set[str] = set()
     in_from = False
@@ -184,10 +259,10 @@ def _survey(tokens: Sequence[Token]) -> tuple[set[str], set[str], set[str]]:
         if in_from and before.text in {"from", "join", ","}:
             if text not in TABLES:
                 raise query_error(f"Record '{text}' was not found.")
-            tables.add(text)
+            used.add(text)
         elif before.text in {"as", ")"} or (before.kind == "name" and before.text not in _KEYWORDS):
             (aliases if in_from else names).add(text)
-    return tables, aliases, names
+    return used, aliases, names
 
 
 def _names(columns: Sequence[str]) -> list[str]:

@@ -79,7 +79,10 @@ _LINE = {
 _BASIC = {"id": "id", "externalid": "external_id", "name": "name", "fullname": "name"}
 _LISTS = {
     "customer": ("customer", {"id": "id", "externalid": "external_id", "entityid": "name", "companyname": "name"}),
-    "item": ("item", {"id": "id", "externalid": "external_id", "itemid": "name", "displayname": "name"}),
+    "item": (
+        "item",
+        {"id": "id", "externalid": "external_id", "itemid": "name", "displayname": "name", "fullname": "name"},
+    ),
     "currency": ("currency", {**_BASIC, "symbol": "name"}),
     "accountingperiod": (
         "accountingPeriod",
@@ -103,12 +106,45 @@ def _columns(expressions: dict[str, str]) -> str:
     return ", ".join(f"{expression} AS [{name}]" for name, expression in expressions.items())
 
 
+# What settles what, in NetSuite's direction: from the invoice to the credit memo or payment behind it. Line 0 [guess].
+_LINK = {
+    "previousdoc": "i.id",
+    "previousline": "0",
+    "previoustype": "'CustInvc'",
+    "previousdate": "i.trandate",
+    "nextdoc": "c.id",
+    "nextline": "0",
+    "nexttype": "CASE c.type WHEN 'creditMemo' THEN 'CustCred' ELSE 'CustPymt' END",
+    "nextdate": "c.trandate",
+    "linktype": "'Payment'",
+    "foreignamount": "CAST(a.amount_e4 / 10000.0 AS REAL)",
+}
+
+
+def tables(*, subsidiary: bool = False) -> dict[str, Table]:
+    """The tables by name. `subsidiary`: `transaction` has that column, as it has in some accounts."""
+    if not subsidiary:
+        return TABLES
+    columns = {**_TRANSACTION, "subsidiary": "subsidiary"}
+    return {**TABLES, "transaction": _transactions(columns)}
+
+
+def _transactions(columns: dict[str, str]) -> Table:
+    return Table(frozenset(columns), f"SELECT {_columns(columns)} FROM record WHERE {_VISIBLE.format(r='')}")  # noqa: S608
+
+
 def _tables() -> dict[str, Table]:
     lines = f"SELECT {_columns(_LINE)} FROM line l JOIN record r ON r.id = l.record WHERE {_VISIBLE.format(r='r.')}"  # noqa: S608
-    record = f"SELECT {_columns(_TRANSACTION)} FROM record WHERE {_VISIBLE.format(r='')}"  # noqa: S608
+    links = Table(
+        frozenset(_LINK),
+        f"SELECT {_columns(_LINK)} FROM application a JOIN record i ON i.id = a.invoice "  # noqa: S608
+        f"JOIN record c ON c.id = a.credit WHERE {_VISIBLE.format(r='i.')} AND {_VISIBLE.format(r='c.')}",
+    )
     tables = {
-        "transaction": Table(frozenset(_TRANSACTION), record),
+        "transaction": _transactions(_TRANSACTION),
         "transactionline": Table(frozenset(_LINE), lines),
+        "nexttransactionlinelink": links,
+        "previoustransactionlinelink": links,
     }
     for name, (list_, columns) in _LISTS.items():
         query = f"SELECT {_columns(columns)} FROM reference WHERE type = '{list_}'"  # noqa: S608

@@ -66,6 +66,8 @@ class Switches(BaseModel):
     closed_periods: list[Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]] = []
     suiteql_lag_seconds: NonNegativeFloat = 0.0
     suiteql_hidden: list[str] = []
+    suiteql_exponents: list[str] = []
+    transaction_subsidiary: bool = False
     metadata: Literal["inline", "linked", "refused"] = "inline"
     credit_total_sign: Literal["negative", "positive"] = "negative"
     line_sign: Literal["ledger", "entered"] = "ledger"

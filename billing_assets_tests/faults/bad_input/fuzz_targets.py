@@ -13,7 +13,12 @@ from billing_assets.netsuite import auth, client, look_up
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteError, classify, read_error
 from billing_assets.netsuite.store import OpenAttempt, Posting
-from billing_assets.netsuite.suiteql import ExternalIdConflict, NetSuiteTransaction, find_by_external_ids
+from billing_assets.netsuite.suiteql import (
+    ExternalIdConflict,
+    NetSuiteTransaction,
+    UnreadableRow,
+    find_by_external_ids,
+)
 from billing_assets.netsuite.wire import Exchange
 from billing_assets_tests import builders
 from billing_assets_tests.faults.bad_input.answers import misjudged, storable
@@ -67,7 +72,7 @@ def _read_error(status: int, data: bytes) -> None:
 
 def _login(status: int, data: bytes) -> None:
     try:
-        token, lifetime = auth._token(Exchange(status, CaseInsensitiveDict(), data, complete=True))
+        token, lifetime = auth._token(Exchange(status, CaseInsensitiveDict(), data, complete=True), str)
     except NetSuiteError as error:
         _assert_storable(error)
     else:
@@ -110,6 +115,9 @@ def _look_up(status: int, data: bytes) -> None:
         _assert_storable(error)
         return
     for one in found.values():
+        if isinstance(one, UnreadableRow):
+            assert storable(one.problem)
+            continue
         for transaction in one.transactions if isinstance(one, ExternalIdConflict) else (one,):
             assert transaction.netsuite_id.isdigit()
             assert storable(f"{transaction.type}{transaction.transaction_number}{transaction.entity}")
@@ -141,7 +149,9 @@ def _judge(status: int, data: bytes) -> None:
         return
     outcome = look_up._judge(attempt, found, mapping, {})
     if outcome is None:
-        assert found is None
+        assert found is None or (isinstance(found, UnreadableRow) and last == "refused")
+    elif isinstance(found, UnreadableRow):
+        assert outcome.state == "posting"
     elif outcome.state == "posted":
         assert isinstance(found, NetSuiteTransaction)
         assert (found.type, found.total, found.external_id.upper()) == (

@@ -11,7 +11,7 @@ import stamina
 
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import Landed, NetSuiteError, NotSent, Unauthorized, Unknown
-from billing_assets.netsuite.suiteql import ExternalIdConflict, find_by_external_ids
+from billing_assets.netsuite.suiteql import ExternalIdConflict, UnreadableRow, find_by_external_ids
 from billing_assets_tests.faults.bad_input.answers import misjudged, storable
 from billing_assets_tests.faults.bad_input.wire_inputs import Sent, send
 from billing_assets_tests.netsuite.raw_server import Call, RawServer, certificate_settings, login, raw_server, write_key
@@ -71,6 +71,10 @@ class Answering:
         if not found and (page["items"] or str(page.get("hasMore")).lower() == "true"):
             return ["absent, although the answer is not empty"]
         for one in found.values():
+            if isinstance(one, UnreadableRow):
+                if not storable(one.problem):
+                    return [f"cannot be kept: {one}"]
+                continue
             transactions = one.transactions if isinstance(one, ExternalIdConflict) else (one,)
             if isinstance(one, ExternalIdConflict) and len({same.netsuite_id for same in transactions}) < 2:
                 return ["a conflict of one transaction with itself"]

@@ -1,7 +1,7 @@
 """The world in which documents live: a billing system, our database, NetSuite's sandbox, and a clock that can be moved.
 
-Time passes without sleeping: a function `clock_timestamp()` of our own stands in front of PostgreSQL's in both
-databases and adds an offset. All SQL of the product calls it unqualified; so "the lease ends" is one UPDATE.
+Time passes without sleeping: a function `clock_timestamp()` of our own takes the place of PostgreSQL's in both
+databases and adds an offset; so "the lease ends" is one UPDATE.
 """
 
 import logging
@@ -34,7 +34,7 @@ from billing_assets.shipped import shipped
 from billing_assets.staging.staging import stage
 from billing_assets.state.database import Connection, connect, libpq_url
 from billing_assets.state.migrations import migrate
-from billing_assets_tests import builders
+from billing_assets_tests import builders, clock
 from billing_assets_tests.faults.life.client import WatchedClient
 from billing_assets_tests.netsuite.mappings import edited
 from billing_assets_tests.netsuite.rig import seeded, settings_for
@@ -48,15 +48,6 @@ ABSENCE_COUNTS_AFTER_SECONDS = SLOWEST_SECONDS + LEASE_SECONDS + LAG_SECONDS
 """A run that lost its batch may send until its lease ends; NetSuite may work that long on it, and show it that late."""
 OVERLAP_SECONDS = 60.0
 
-_CLOCK = """
-create schema fake;
-create table fake.clock (seconds double precision not null);
-insert into fake.clock values (0);
-create function fake.clock_timestamp() returns timestamptz language sql volatile as
-    $$ select pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => (select seconds from fake.clock)) $$;
-create function fake.now() returns timestamptz language sql volatile as
-    $$ select pg_catalog.now() + pg_catalog.make_interval(secs => (select seconds from fake.clock)) $$;
-"""
 # A staging whose commit fails: everything was written, nothing may stay.
 _CUT = """
 create table fake.cut (armed boolean not null);
@@ -74,12 +65,13 @@ _OURS = (
     *("posted_totals", "staged_invoices", "locked_batches", "watermarks", "staging_runs", "bindings"),
     *("found_transactions", "netsuite_looks"),
 )
+_PASS = "update fake.clock set ahead = ahead + make_interval(secs => %s)"
 _FORGET = "; ".join(
     [
         "set session_replication_role = replica",  # the triggers refuse it on purpose
         *(f"delete from billing.{table}" for table in _OURS),  # noqa: S608
         "set session_replication_role = origin",
-        "update fake.clock set seconds = 0",
+        "update fake.clock set ahead = '0 s'",
         "update fake.cut set armed = false",
     ]
 )
@@ -111,14 +103,14 @@ class World:
     def reset(self) -> None:
         """Empty databases, an empty and healthy NetSuite, and the present time."""
         self.state.execute(_FORGET)
-        self.source.execute("delete from invoice_lines; delete from invoices; update fake.clock set seconds = 0")
+        self.source.execute("delete from invoice_lines; delete from invoices; update fake.clock set ahead = '0 s'")
         self.account.fresh()
         self.mapping = self.mappings[0]
 
     def pass_time(self, seconds: float) -> None:
         """Moves the clocks of both databases on."""
-        self.state.execute("update fake.clock set seconds = seconds + %s", [seconds])
-        self.source.execute("update fake.clock set seconds = seconds + %s", [seconds])
+        self.state.execute(_PASS, [seconds])
+        self.source.execute(_PASS, [seconds])
 
     def source_now(self) -> datetime:
         """The billing system's clock."""
@@ -185,14 +177,7 @@ def open_world(server_url: str, folder: Path) -> Iterator[World]:
         source_url = stack.enter_context(_database(server_url))
         builders.create_billing_system(source_url)
         for one in (url, source_url):
-            with psycopg.connect(libpq_url(one), autocommit=True) as connection:
-                connection.execute(_CLOCK)
-                # In the way before PostgreSQL's own functions, for every session from now on.
-                connection.execute(
-                    sql.SQL("alter database {} set search_path = fake, pg_catalog, public").format(
-                        sql.Identifier(make_url(one).database or "")
-                    )
-                )
+            clock.make_settable(one, "now")
         migrate(url, shipped("sql/state"))
         sandbox = stack.enter_context(start_sandbox(folder))
         account = seeded(sandbox)

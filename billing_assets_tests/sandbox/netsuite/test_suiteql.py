@@ -81,7 +81,7 @@ def test_the_lists_can_be_queried(three: Account) -> None:
     assert three.rows("SELECT id, externalid, companyname FROM customer WHERE externalid = 'CUST-17850'") == [
         {"id": "17850", "externalid": "CUST-17850", "companyname": "Rose Hall"}
     ]
-    assert three.rows("SELECT id FROM item WHERE id IN ('1', '2', 'x') ORDER BY id") == [{"id": "1"}, {"id": "2"}]
+    assert three.rows("SELECT id FROM item WHERE id IN ('1', '2', '99') ORDER BY id") == [{"id": "1"}, {"id": "2"}]
     assert three.rows("SELECT startdate, closed FROM accountingperiod WHERE periodname = 'Nov 2010'") == [
         {"startdate": "2010-11-01", "closed": "F"}
     ]
@@ -142,3 +142,67 @@ def test_a_new_record_shows_only_after_the_lag(account: Account) -> None:
     assert account.show("invoice/1")["id"] == "1"
     time.sleep(1.1)
     assert account.rows("SELECT id FROM transaction") == [{"id": "1"}]
+
+
+def test_the_subsidiary_of_a_transaction_shows_in_some_accounts_only(three: Account) -> None:
+    query = "SELECT t.id, t.subsidiary FROM transaction t WHERE t.id = 1"
+    assert error(three.query(query))[:2] == (400, "INVALID_PARAMETER")
+    three.switch(transaction_subsidiary=True)
+    assert three.rows(query) == [{"id": "1", "subsidiary": "1"}]
+
+
+def test_items_have_a_full_name_and_builtin_df_names_what_a_column_refers_to(three: Account) -> None:
+    assert three.rows("SELECT fullName FROM item WHERE id = 1") == [{"fullname": "Item 1"}]
+    assert three.rows(
+        "SELECT t.id, BUILTIN.DF(t.entity) AS customer, BUILTIN.DF(t.currency) currency, BUILTIN.DF(t.type) AS type, "
+        "BUILTIN.DF(t.status) AS status, BUILTIN.DF(t.memo) AS memo "
+        "FROM transaction t WHERE t.id IN (2, 3) ORDER BY t.id"
+    ) == [
+        {
+            "id": "2",
+            "customer": "Rose Hall",
+            "currency": "GBP",
+            "type": "Invoice",
+            "status": "Invoice : Open",
+            "memo": "it's",
+        },
+        {
+            "id": "3",
+            "customer": "Rose Hall",
+            "currency": "GBP",
+            "type": "Credit Memo",
+            "status": "Credit Memo : Open",
+        },
+    ]
+    assert error(three.query("SELECT BUILTIN.DF(1 + 1) FROM transaction"))[0] == 400
+
+
+def test_the_link_table_tells_which_credit_memo_settles_which_invoice(three: Account) -> None:
+    applied = {"items": [{"doc": {"id": "1"}, "apply": True, "amount": 1.25}]}
+    three.created(invoice("CM-2", item=lines(1.25), apply=applied), "creditMemo")
+    columns = "SELECT previousdoc, previoustype, nextdoc, nexttype, linktype, foreignamount"
+    assert three.rows(f"{columns} FROM NextTransactionLineLink WHERE previousdoc = 1") == [
+        {
+            "previousdoc": "1",
+            "previoustype": "CustInvc",
+            "nextdoc": "4",
+            "nexttype": "CustCred",
+            "linktype": "Payment",
+            "foreignamount": "1.25",
+        }
+    ]
+    joined = (
+        "SELECT c.externalid FROM transaction i JOIN PreviousTransactionLineLink l ON l.previousdoc = i.id "
+        "JOIN transaction c ON c.id = l.nextdoc WHERE i.externalid = 'INV-1'"
+    )
+    assert three.rows(joined) == [{"externalid": "CM-2"}]
+
+
+@pytest.mark.parametrize(
+    "where", ["id = 'abc'", "t.id <> 'x'", "id IN ('1', 'abc')", "entity NOT IN ('')", "id = '1e3'"]
+)
+def test_a_number_compared_with_text_that_is_none_is_refused(three: Account, where: str) -> None:
+    status, code, detail, _ = error(three.query(f"SELECT id FROM transaction t WHERE {where}"))  # noqa: S608
+    assert (status, code) == (400, "INVALID_PARAMETER")
+    assert "Invalid number" in detail
+    assert three.rows("SELECT id FROM transaction WHERE id = '1' AND externalid <> 'abc'") == [{"id": "1"}]
