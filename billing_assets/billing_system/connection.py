@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from billing_assets.billing_system import contract
@@ -60,8 +60,9 @@ def connect_source(engine: Engine) -> Iterator[Connection]:
 def source_now(conn: Connection) -> datetime:
     """The source's clock in UTC. On PostgreSQL the moment at which the connection's transaction began: whatever was
     created later is not in what that transaction reads, so it is the right watermark."""
+    clock = _CLOCK.get(conn.dialect.name)
     with asking(conn, "the time"):
-        value = conn.execute(text(_CLOCK.get(conn.dialect.name, "SELECT CURRENT_TIMESTAMP"))).scalar_one()
+        value = conn.execute(text(clock) if clock else select(func.current_timestamp())).scalar_one()
     return contract.moment(value)
 
 

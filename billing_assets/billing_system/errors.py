@@ -87,6 +87,18 @@ class QueryFailed(SourceError):  # noqa: N818
         super().__init__(f"The billing database refused {what}: {problem}")
 
 
+class KeysNotComparable(QueryFailed):
+    """Rows belong to a document by another spelling of its key, and the database cannot say to which."""
+
+    def __init__(self, file: str, problem: str) -> None:
+        super().__init__(
+            f"to compare the document_id of documents.sql with that of {file}",
+            f"{problem}. Keys are spelled there in another way than in documents.sql, so rows would be lost. Give "
+            f"document_id one type and one collation in both queries, e.g. by selecting the header's key in {file}.",
+        )
+        self.problem = problem
+
+
 class ValueRefused(QueryFailed):
     """The engine or its driver failed at a value: a cast in the query, or a number or date that Python cannot hold.
 
