@@ -5,11 +5,19 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from billing_assets.billing_system import contract
-from billing_assets.billing_system.errors import CannotConnect, DriverMissing, SourceUrlInvalid, asking, short
+from billing_assets.billing_system.errors import (
+    CannotConnect,
+    DriverMissing,
+    SourceUrlInvalid,
+    asking,
+    short,
+    source_url,
+)
+from billing_assets.state.urls import without_secrets
 
 _CONNECT_SECONDS = 10
 _CONNECT_TIMEOUT = {"psycopg": "connect_timeout", "psycopg2": "connect_timeout", "pyodbc": "timeout"}
@@ -30,17 +38,19 @@ def open_source(url: str) -> Engine:
     where READ_COMMITTED_SNAPSHOT is on), so two statements may see two moments; that the pipeline only reads is the
     login's business there. Raises SourceUrlInvalid and DriverMissing.
     """
+    parsed = source_url(url)
     try:
-        parsed = make_url(url)
         timeout = _CONNECT_TIMEOUT.get(parsed.get_dialect().driver)
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise SourceUrlInvalid(_without_url(error)) from error
+    except ArgumentError as error:  # no such engine or driver
+        raise SourceUrlInvalid(without_secrets(str(error), parsed)) from None
     options: dict[str, Any] = {"pool_pre_ping": True}
     if timeout and timeout not in parsed.query:
         options["connect_args"] = {timeout: _CONNECT_SECONDS}
     if parsed.get_backend_name() == "postgresql":
         options["isolation_level"] = "REPEATABLE READ"
     engine = _create(parsed, options)
+    if engine.dialect.driver == "pyodbc":  # a uniqueidentifier as what it is: as text its case is the driver's whim
+        engine.dialect.loaded_dbapi.native_uuid = True  # type: ignore[attr-defined]
     if engine.dialect.name == "postgresql":
         event.listen(engine, "connect", _read_only_in_utc)
     return engine
@@ -52,7 +62,7 @@ def connect_source(engine: Engine) -> Iterator[Connection]:
     try:
         conn = engine.connect()
     except DBAPIError as error:
-        raise CannotConnect(engine.url, short(error)) from error
+        raise CannotConnect(engine.url, short(error)) from None
     with conn:
         yield conn
 
@@ -71,6 +81,8 @@ def _create(url: URL, options: dict[str, Any]) -> Engine:
         return create_engine(url, **options)
     except ImportError as error:  # also a shared library that the driver needs: libodbc.so.2
         raise DriverMissing(url.get_dialect().driver, str(error)) from error
+    except (ArgumentError, TypeError, ValueError) as error:  # an option that the driver does not know
+        raise SourceUrlInvalid(without_secrets(str(error), url)) from None
 
 
 def _read_only_in_utc(dbapi_connection: Any, _record: Any) -> None:
@@ -78,8 +90,3 @@ def _read_only_in_utc(dbapi_connection: Any, _record: Any) -> None:
     cursor.execute("SET default_transaction_read_only = on; SET timezone = 'UTC'; SET application_name = 'billing'")
     cursor.close()
     dbapi_connection.commit()
-
-
-def _without_url(error: Exception) -> str:
-    """SQLAlchemy's text without the URL in it: that may hold a password."""
-    return str(error).split("from given URL string")[0].split(" from string")[0]

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import URL, Connection
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
+
+from billing_assets.state.urls import address, has_unquoted, without_secrets
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
@@ -23,6 +25,24 @@ class SourceUrlInvalid(SourceError):  # noqa: N818  (an error by its base class)
             f"BILLING_SOURCE__URL is no database URL: {problem}. "
             "Write e.g. postgresql+psycopg://user:password@host/database or mssql+pyodbc://user:password@dsn."
         )
+
+
+def source_url(url: str) -> URL:
+    """The URL of a billing database. Raises SourceUrlInvalid, without any part of it."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise SourceUrlInvalid(_without_url(error)) from None
+    except ValueError:  # SQLAlchemy's text has what it took for the port, which may be half a password
+        raise SourceUrlInvalid("what follows the host's colon is no port") from None
+    if has_unquoted(url, parsed):
+        raise SourceUrlInvalid("user or password has a special character; write %40 for @, %3F for ?, %2F for /")
+    return parsed
+
+
+def _without_url(error: Exception) -> str:
+    """SQLAlchemy's text without the URL in it: that may hold a password."""
+    return str(error).split("from given URL string")[0].split(" from string")[0]
 
 
 class DriverMissing(SourceError):  # noqa: N818
@@ -44,10 +64,10 @@ class CannotConnect(SourceError):  # noqa: N818
     """No connection to the billing database."""
 
     def __init__(self, url: URL, problem: str) -> None:
-        self.address = url.render_as_string(hide_password=True)
-        self.problem = problem
+        self.address = f"{url.drivername} {address(url)}"
+        self.problem = without_secrets(problem, url)
         super().__init__(
-            f"Cannot connect to the billing database {self.address}: {problem} "
+            f"Cannot connect to the billing database {self.address}: {self.problem} "
             "Check that it runs and that host, database, user and password in BILLING_SOURCE__URL are right."
         )
 
@@ -116,11 +136,11 @@ def asking(conn: Connection, what: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
+        # Without the driver's own error behind it: that may have the value, or a part of the URL.
         if error.connection_invalidated:
-            raise CannotConnect(conn.engine.url, short(error)) from error
+            raise CannotConnect(conn.engine.url, short(error)) from None
         refusal = ValueRefused if isinstance(error, DataError) else QueryFailed
-        # Without the driver's own error behind it: that has the statement's parameters and the value.
-        raise refusal(what, short(error)) from (None if refusal is ValueRefused else error)
+        raise refusal(what, without_secrets(short(error), conn.engine.url)) from None
     except (UnicodeError, OverflowError) as error:  # drivers raise these bare: half a surrogate pair, the year 0
         raise ValueRefused(what, f"{type(error).__name__}: the driver cannot read a value") from error
 

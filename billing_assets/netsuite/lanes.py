@@ -22,7 +22,7 @@ import psycopg
 import structlog
 from psycopg.rows import TupleRow, tuple_row
 
-from billing_assets.state.database import Connection, libpq_url
+from billing_assets.state.database import Connection, connecting, libpq_url
 
 _HALVE_EVERY_SECONDS = 1.0
 _QUIET_SECONDS = 5.0
@@ -261,7 +261,7 @@ class Lanes:
             self._waiting = waiting
 
     def _connect(self) -> psycopg.Connection[TupleRow]:
-        connection = psycopg.connect(
+        connection = connecting(
             self._url,
             autocommit=True,
             row_factory=tuple_row,

@@ -8,6 +8,8 @@ import psycopg
 from psycopg.rows import dict_row
 from sqlalchemy.engine import make_url
 
+from billing_assets.state.urls import without_secrets
+
 Connection = psycopg.Connection[dict[str, Any]]
 """A psycopg connection whose rows are dicts. Rooms take one and never open their own."""
 
@@ -15,6 +17,15 @@ Connection = psycopg.Connection[dict[str, Any]]
 def libpq_url(url: str, driver: str = "postgresql") -> str:
     """A SQLAlchemy URL as psycopg and libpq want it (without the driver's name), or with another driver."""
     return make_url(url).set(drivername=driver).render_as_string(hide_password=False)
+
+
+def connecting(url: str, **options: Any) -> psycopg.Connection[Any]:
+    """`psycopg.connect`, whose error has no part of the URL's secrets in it."""
+    try:
+        return psycopg.connect(libpq_url(url), **options)
+    except psycopg.Error as error:
+        error.args = (without_secrets(str(error), url),)
+        raise
 
 
 @contextmanager
@@ -28,8 +39,8 @@ def connect(
     `idle_transaction_seconds`.
     Raises psycopg.OperationalError when the database cannot be reached.
     """
-    with psycopg.connect(
-        libpq_url(url),
+    with connecting(
+        url,
         autocommit=True,
         row_factory=dict_row,
         application_name=application,

@@ -27,12 +27,11 @@ from pathlib import Path
 from typing import Literal
 
 import psutil
-import psycopg
 from filelock import FileLock, Timeout
 from psycopg import errors, sql
 from sqlalchemy import URL
 
-from billing_assets.state.database import libpq_url
+from billing_assets.state.database import connecting
 from billing_assets.state.server_programs import (
     MAJOR_VERSION,
     EmbeddedServerError,
@@ -164,7 +163,7 @@ def running(home: Path) -> EmbeddedServer | None:
 
 def create_database(server_url: str, name: str) -> None:
     """Create database `name` on the server of `server_url` unless it is there; several at once are fine."""
-    with psycopg.connect(libpq_url(server_url), autocommit=True) as connection:
+    with connecting(server_url, autocommit=True) as connection:
         if connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone() is not None:
             return
         # template0, because nobody can be connected to it: with template1 one idle client makes this fail.

@@ -11,9 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 
-from billing_assets.state.database import libpq_url
+from billing_assets.state.database import connecting
 
 _FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 # Each file runs in a transaction of ours; one that ends it could stay half applied. PL/pgSQL's BEGIN has no `;`.
@@ -55,8 +55,8 @@ def migrate(url_or_engine: str | Engine, folder: Path) -> list[str]:
     MigrationError, also when an applied file was edited, is missing, or a new one has a lower number.
     """
     migrations = _read(folder)
-    url = make_url(url_or_engine) if isinstance(url_or_engine, str) else url_or_engine.url
-    with psycopg.connect(libpq_url(url.render_as_string(hide_password=False)), autocommit=True) as connection:
+    url = url_or_engine if isinstance(url_or_engine, str) else url_or_engine.url.render_as_string(hide_password=False)
+    with connecting(url, autocommit=True) as connection:
         # A session's lock, over all the transactions below; the connection's end frees it, however it ends.
         connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK_KEY])
         connection.execute(_CREATE_TABLE)
