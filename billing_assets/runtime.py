@@ -86,7 +86,8 @@ class Runtime:
     @cached_property
     def source(self) -> sqlalchemy.Engine:
         """Read-only engine on the billing database."""
-        return open_source(self.source_url)
+        found = self.settings.source
+        return open_source(self.source_url, lock_seconds=found.lock_seconds, statement_seconds=found.statement_seconds)
 
     @cached_property
     def queries(self) -> Queries:

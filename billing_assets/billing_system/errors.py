@@ -9,11 +9,15 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 
 from billing_assets.state.urls import address, has_unquoted, without_secrets
 
+_NO_ODBC_DRIVER = frozenset({"IM002", "IM003", "IM004"})
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 class SourceError(Exception):
     """The billing database cannot be read; the message says what to do."""
+
+    system = "the billing database"
+    """Where it comes from, for those who are told."""
 
 
 class SourceUrlInvalid(SourceError):  # noqa: N818  (an error by its base class)
@@ -69,6 +73,18 @@ class CannotConnect(SourceError):  # noqa: N818
         super().__init__(
             f"Cannot connect to the billing database {self.address}: {self.problem} "
             "Check that it runs and that host, database, user and password in BILLING_SOURCE__URL are right."
+        )
+
+
+class OdbcDriverMissing(SourceError):  # noqa: N818
+    """The ODBC driver or data source that the URL names is not registered on this machine."""
+
+    def __init__(self, url: URL, problem: str) -> None:
+        self.problem = without_secrets(problem, url)
+        super().__init__(
+            f"The ODBC driver or data source that BILLING_SOURCE__URL names is not on this machine: {self.problem} "
+            "`odbcinst -q -d` lists the drivers that are; Microsoft's is the package msodbcsql18, and its name belongs "
+            "into the URL: ?driver=ODBC+Driver+18+for+SQL+Server."
         )
 
 
@@ -130,6 +146,31 @@ class ValueRefused(QueryFailed):
         self.problem = problem
 
 
+class SourceBusy(SourceError):  # noqa: N818
+    """What is to be read is locked by somebody else in the billing database."""
+
+    def __init__(self, what: str, problem: str) -> None:
+        self.what = what
+        self.problem = problem
+        super().__init__(
+            f"A transaction in the billing database has locked what {what} reads, and did not end within "
+            f"BILLING_SOURCE__LOCK_SECONDS: {problem} It is tried again. If it stays so, end that transaction, or let "
+            "the database keep row versions, so that readers wait for no writer (docs/integrator.md)."
+        )
+
+
+class SourceSlow(SourceError):  # noqa: N818
+    """A query took longer than it may."""
+
+    def __init__(self, what: str, problem: str) -> None:
+        self.what = what
+        self.problem = problem
+        super().__init__(
+            f"The billing database did not answer {what} within BILLING_SOURCE__STATEMENT_SECONDS: {problem} "
+            "Look at the query's plan and the indexes that it needs (sql/source/README.md), or allow it more."
+        )
+
+
 @contextmanager
 def asking(conn: Connection, what: str) -> Iterator[None]:
     """Turn an error of the driver into QueryFailed, which names `what`, or CannotConnect if the connection is gone."""
@@ -137,12 +178,35 @@ def asking(conn: Connection, what: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         # Without the driver's own error behind it: that may have the value, or a part of the URL.
-        if error.connection_invalidated:
-            raise CannotConnect(conn.engine.url, short(error)) from None
-        refusal = ValueRefused if isinstance(error, DataError) else QueryFailed
-        raise refusal(what, without_secrets(short(error), conn.engine.url)) from None
+        raise failure(error, conn.engine.url, what) from None
     except (UnicodeError, OverflowError) as error:  # drivers raise these bare: half a surrogate pair, the year 0
         raise ValueRefused(what, f"{type(error).__name__}: the driver cannot read a value") from error
+
+
+def failure(error: DBAPIError, url: URL, what: str) -> SourceError:
+    """What a driver's error comes to while the database was asked for `what`."""
+    state, said = _state(error), without_secrets(short(error), url)
+    if state == "55P03" or "(1222)" in said:
+        return SourceBusy(what, said)
+    if state in {"57014", "HYT00", "HYT01"} and "timeout" in said.lower().replace(" ", ""):
+        return SourceSlow(what, said)
+    if error.connection_invalidated:
+        return CannotConnect(url, said)
+    return (ValueRefused if isinstance(error, DataError) else QueryFailed)(what, said)
+
+
+def not_connected(error: DBAPIError, url: URL) -> SourceError:
+    """What a driver's error comes to while it connected."""
+    said = short(error)
+    if _state(error) in _NO_ODBC_DRIVER or "Can't open lib" in said:
+        return OdbcDriverMissing(url, said)
+    return CannotConnect(url, said)
+
+
+def _state(error: DBAPIError) -> str | None:
+    """The SQLSTATE: psycopg has it as an attribute, ODBC as the first argument."""
+    state = getattr(error.orig, "sqlstate", None) or next(iter(getattr(error.orig, "args", ())), None)
+    return state if isinstance(state, str) else None
 
 
 def short(error: DBAPIError) -> str:

@@ -9,7 +9,7 @@ import gc
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -127,8 +127,8 @@ class BadDocument:
 def new_document_ids(conn: Connection, queries: Queries, since: datetime | None) -> Iterator[list[str]]:
     """Ids of documents created at or after `since` (all, if None), in lists of at most 1,000, in bounded memory.
 
-    Documents may be read on `conn` between two lists: PostgreSQL serves the ids from a cursor, other engines on a
-    connection of their own. A header without an id that can be asked for is in `documents_without_id`.
+    Documents may be read on `conn` between two lists: PostgreSQL serves the ids from a cursor, of other engines all ids
+    are read first. A header without an id that can be asked for is in `documents_without_id`.
     """
     return _ids(conn, ids_created_since(queries, conn.dialect, since))
 
@@ -147,12 +147,17 @@ def present_ids(conn: Connection, queries: Queries, ids: Sequence[str]) -> list[
 
 
 def _ids(conn: Connection, query: Statement) -> Iterator[list[str]]:
-    postgresql = conn.dialect.name == "postgresql"
-    with (
-        nullcontext(conn) if postgresql else connect_source(conn.engine) as streaming,
-        asking(conn, DOCUMENTS_FILE),
-        streaming.execute(query, execution_options={"yield_per": CHUNK}) as result,
-    ):
+    if conn.dialect.name == "postgresql":
+        yield from _streamed_ids(conn, query)
+        return
+    # Read to the end: a SELECT that is kept waiting while documents are read has locks that block the writers there,
+    # and SQL Server serves one result at a time on a connection. A text for each thousand keeps them small.
+    packed = ["\0".join(ids) for ids in _streamed_ids(conn, query)]
+    yield from (ids.split("\0") for ids in packed)
+
+
+def _streamed_ids(conn: Connection, query: Statement) -> Iterator[list[str]]:
+    with asking(conn, DOCUMENTS_FILE), conn.execute(query, execution_options={"yield_per": CHUNK}) as result:
         for rows in result.partitions():
             found = dict.fromkeys(_id(row[0]) for row in rows if row[0] is not None)
             if ids := [one for one in found if len(one) <= _LONGEST_ID]:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import mssql
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from billing_assets.billing_system import contract, queries, spelling, totals
+from billing_assets.billing_system.connection import SNAPSHOT_ALLOWED
 from billing_assets.domain.documents import CONTRACT, SERVICE
 from billing_assets.shipped import shipped
 
@@ -98,3 +99,7 @@ def test_groups_are_of_the_same_characters_and_bytes_whatever_the_collation() ->
 
 def test_the_sensors_index_on_the_status_serves() -> None:
     assert "documents.status = " in str(_compiled(STATEMENTS["open"]))
+
+
+def test_what_a_connection_asks_first_is_t_sql() -> None:
+    sqlfluff.parse(SNAPSHOT_ALLOWED, dialect="tsql")
