@@ -192,6 +192,8 @@ def failure(error: DBAPIError, url: URL, what: str) -> SourceError:
         return SourceSlow(what, said)
     if error.connection_invalidated:
         return CannotConnect(url, said)
+    if "ODBC SQL type" in said:  # -150 is a sql_variant
+        said += " Its driver cannot read the type of a column: CAST a sql_variant, say, to nvarchar in the query."
     return (ValueRefused if isinstance(error, DataError) else QueryFailed)(what, said)
 
 

@@ -58,7 +58,7 @@ class Collating:
 
     engine: str
     url: str
-    execute: Callable[..., None]
+    execute: Callable[..., object]
 
     def header(self, key: str, status: str = "closed", currency: str = "GBP", total: str = "10") -> None:
         """A document, numbered by its key and `N`."""
@@ -102,14 +102,12 @@ def collating(engine: str, database: str, folder: Path, *, lines_alike: bool = T
     sqlite3.register_converter("day", lambda value: date.fromisoformat(value.decode()))
     sqlite3.register_converter("money", lambda value: Decimal(value.decode()))
     path = folder / "billing.sqlite"
-    connection = sqlite3.connect(path, isolation_level=None)
+    file = sqlite3.connect(path, isolation_level=None)
     try:
-        connection.executescript(_tables(engine, "text COLLATE NOCASE", lines_alike=lines_alike))
-        yield Collating(
-            engine, f"sqlite:///{path}?detect_types=1", lambda sql, *values: connection.execute(sql, values)
-        )
+        file.executescript(_tables(engine, "text COLLATE NOCASE", lines_alike=lines_alike))
+        yield Collating(engine, f"sqlite:///{path}?detect_types=1", lambda sql, *values: file.execute(sql, values))
     finally:
-        connection.close()
+        file.close()
 
 
 def _tables(engine: str, key: str, *, lines_alike: bool) -> str:

@@ -49,7 +49,8 @@ def _said(action: Callable[[], object]) -> str:
     try:
         action()
     except (SourceError, psycopg.Error) as error:
-        parts, behind = [], error
+        parts: list[str] = []
+        behind: BaseException | None = error
         while behind is not None:
             parts.append(str(behind))
             behind = behind.__cause__ or (None if behind.__suppress_context__ else behind.__context__)
