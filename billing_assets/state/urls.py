@@ -17,6 +17,7 @@ _SHOWN_OPTIONS = frozenset(
 """Options of a URL or an ODBC connection string whose values are no secrets. Any other may be."""
 
 _ODBC_PART = re.compile(r"\s*([^=;]+?)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*)\s*(?:;|$)")
+_USER = re.compile(r"\A[^:/]*(?::[^@]*)?@")  # as SQLAlchemy reads user and password
 _SUBSTRING = 4  # characters of a secret from which on it is masked inside of words, too
 
 
@@ -52,7 +53,8 @@ def without_secrets(text: str, url: URL | str | None) -> str:
 
 def has_unquoted(text: str, url: URL) -> bool:
     """Whether a URL reads a part of its user or password as something else: an `@` or `?` in them is not quoted."""
-    options = text.partition("?")[2].split("&")
+    behind_user = _USER.sub("", text.partition("://")[2], count=1)
+    options = behind_user.partition("?")[2].split("&")
     return "@" in (url.host or "") or any("@" in one and "=" not in one for one in options)
 
 

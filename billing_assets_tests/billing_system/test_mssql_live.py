@@ -1,4 +1,4 @@
-"""SQL Server itself, where TEST_MSSQL_URL names one (the SQLAlchemy URL of a login that may read); it needs no table."""
+"""SQL Server itself, where TEST_MSSQL_URL names one, by the URL of a login that may read. No table is needed."""
 
 import os
 from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, unquote
 
 import psycopg
 import pytest
@@ -112,6 +112,12 @@ def test_the_sample_shows_nothing_of_its_databases_password(spelling: str) -> No
     except (ArgumentError, ValueError):  # refused before anybody connects
         return
     assert not MARK.search(_said(fill))
+
+
+@pytest.mark.parametrize("password", ["a?b", "a/b", "a:b", "a%40b", "a#b"])
+def test_a_password_that_can_be_told_from_the_rest_is_taken_as_it_is(password: str) -> None:
+    url = source_url(f"postgresql://reader@tenant:{password}@db.example/billing?sslmode=require")
+    assert (url.host, url.password) == ("db.example", unquote(password))
 
 
 def test_an_url_that_is_none_is_refused_before_the_queries_are_chosen() -> None:
