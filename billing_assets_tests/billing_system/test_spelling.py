@@ -3,6 +3,7 @@
 SQL Server's usual collation takes `AB-6` and `ab-6` for one; SQLite and PostgreSQL can be made to.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from billing_assets.billing_system import reader
+from billing_assets.billing_system.receivables import open_receivables, sums
 from billing_assets_tests.billing_system.collations import ENGINES, QUERIES, Collating, collating
 
 
@@ -159,3 +161,17 @@ def test_a_row_under_another_spelling_changes_the_digest_of_its_document(databas
         engine.dispose()
     assert len({before["AB-1"], after["AB-1"], later["AB-1"]}) == 3
     assert before["AB-2"] == after["AB-2"] == later["AB-2"]
+
+
+def test_open_balances_are_added_up_by_the_same_characters_as_they_are_read(
+    there: Collating, source: Connection
+) -> None:
+    """Else what was read never adds up to what the database says."""
+    for key, currency in (("1", "GBP"), ("2", "gbp"), ("3", "GBP")):
+        there.header(key, currency=currency)
+    query = (
+        "SELECT k AS document_id, 'invoice' AS kind, number, 'C' AS customer, NULL AS branch, cur AS currency,"
+        " d AS document_date, d AS due_date, total, total AS open_amount FROM h"
+    )
+    read = Counter(one.currency for rows in open_receivables(source, query) for one in rows)
+    assert {currency: rows for _, currency, rows, _ in sums(source, query)} == read == {"GBP": 2, "gbp": 1}

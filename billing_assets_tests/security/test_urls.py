@@ -120,6 +120,12 @@ def test_a_password_that_can_be_told_from_the_rest_is_taken_as_it_is(password: s
     assert (url.host, url.password) == ("db.example", unquote(password))
 
 
+@pytest.mark.parametrize("password", ["Mark1@Mark2", "Mark1@Mark2?x", "Mark1@x:Mark2"])
+def test_a_password_that_reads_on_as_the_host_is_refused_with_what_to_write(password: str) -> None:
+    with pytest.raises(SourceUrlInvalid, match=r"%40|no port"):
+        source_url(f"postgresql://reader:{password}@db.example/billing")
+
+
 def test_an_url_that_is_none_is_refused_before_the_queries_are_chosen() -> None:
     assert "no port" in _said(lambda: shipped_queries("postgresql://reader:Mark1@x:Mark2@host/billing"))
 
