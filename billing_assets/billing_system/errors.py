@@ -124,13 +124,13 @@ class QueryFailed(SourceError):  # noqa: N818
 
 
 class KeysNotComparable(QueryFailed):
-    """Rows belong to a document by another spelling of its key, and the database cannot say to which."""
+    """The database cannot compare the keys of two queries, so it cannot say to which document a row belongs."""
 
     def __init__(self, file: str, problem: str) -> None:
         super().__init__(
             f"to compare the document_id of documents.sql with that of {file}",
-            f"{problem}. Keys are spelled there in another way than in documents.sql, so rows would be lost. Give "
-            f"document_id one type and one collation in both queries, e.g. by selecting the header's key in {file}.",
+            f"{problem}. So a row that spells its key in another way would be lost. Give document_id one type and one "
+            f"collation in both queries, e.g. by selecting the header's own key in {file}.",
         )
         self.problem = problem
 

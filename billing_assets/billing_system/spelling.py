@@ -18,6 +18,7 @@ from sqlalchemy import (
     Unicode,
     cast,
     collate,
+    false,
     func,
     select,
 )
@@ -25,7 +26,7 @@ from sqlalchemy.sql.selectable import Subquery
 
 from billing_assets.billing_system import contract
 from billing_assets.billing_system.errors import KeysNotComparable, QueryFailed, ValueRefused, asking
-from billing_assets.billing_system.queries import DOCUMENTS_FILE, Queries, Statement, documents_table, is_one_of
+from billing_assets.billing_system.queries import DOCUMENTS_FILE, Queries, Statement, documents_table, is_one_of, tables
 
 _KEYS = 1000
 """Keys per statement: SQL Server takes 2,100 parameters."""
@@ -94,6 +95,17 @@ def lines_spelled_otherwise(
             return _differing(conn, file, query)
     except QueryFailed:
         return {}
+
+
+def check_keys(conn: Connection, queries: Queries) -> None:
+    """Whether the database can compare the keys of the queries. Raises KeysNotComparable."""
+    (_, documents, _), *others = tables(queries)
+    for file, child, _ in others:
+        try:
+            with asking(conn, file):
+                conn.execute(pairs(documents, child).where(false()))
+        except QueryFailed as error:
+            raise KeysNotComparable(file, error.problem) from error
 
 
 def savepoint(conn: Connection) -> AbstractContextManager[Any]:

@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import Connection
 
 from billing_assets.billing_system import reader
+from billing_assets.billing_system.errors import KeysNotComparable
 from billing_assets.billing_system.receivables import open_receivables, sums
+from billing_assets.billing_system.spelling import check_keys
 from billing_assets_tests.billing_system.collations import ENGINES, QUERIES, Collating, collating
 
 
@@ -107,13 +109,17 @@ def test_lines_whose_key_only_the_headers_collation_finds_are_no_missing_lines(t
         engine.dispose()
 
 
-def test_a_document_without_lines_is_read_where_the_keys_of_the_queries_cannot_be_compared(database: str) -> None:
+def test_keys_that_the_database_cannot_compare_are_told_by_the_doctor_and_stop_no_document_without_lines(
+    database: str,
+) -> None:
     with collating("postgresql", database, Path(), lines_alike=False) as there:
         there.execute("ALTER TABLE l ALTER k TYPE integer USING 7")
         there.header("1")
         engine = reader.open_source(there.url)
         with reader.connect_source(engine) as source:
             assert _read(source) == ({"1": 0}, {})
+            with pytest.raises(KeysNotComparable, match=r"lines\.sql: .* one type and one collation"):
+                check_keys(source, QUERIES)
         engine.dispose()
 
 
