@@ -72,6 +72,7 @@ from billing_assets.staging.corrections.voids import NothingProposedError
 from billing_assets.state.migrations import MigrationError
 from billing_assets.state.refusals import REFUSALS, DatabaseUnfit, remedy
 from billing_assets.state.server_programs import EmbeddedServerError
+from billing_assets.state.urls import without_secrets
 
 _ERRORS = (
     SettingsError,
@@ -148,8 +149,19 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    print(f"billing: {message}", file=sys.stderr)
+    print(f"billing: {_without_secrets(message)}", file=sys.stderr)
     sys.exit(2)
+
+
+def _without_secrets(message: str) -> str:
+    """A message with no part of our database's or the billing database's password, whatever a driver says."""
+    try:
+        found = load_settings()
+    except SettingsError:
+        return message
+    for url in (found.database_url, found.source.url):
+        message = without_secrets(message, url.get_secret_value() if url else None)
+    return message
 
 
 @contextmanager

@@ -37,6 +37,7 @@ from billing_assets.staging.staging import Validation
 from billing_assets.state import bindings, embedded
 from billing_assets.state.bindings import Named
 from billing_assets.state.database import Connection, connect
+from billing_assets.state.urls import has_unquoted
 
 DATABASE = "billing"
 """Name of our database on the embedded server."""
@@ -87,7 +88,8 @@ class Runtime:
     @cached_property
     def source(self) -> sqlalchemy.Engine:
         """Read-only engine on the billing database."""
-        return open_source(self.source_url)
+        found = self.settings.source
+        return open_source(self.source_url, lock_seconds=found.lock_seconds, statement_seconds=found.statement_seconds)
 
     @cached_property
     def queries(self) -> Queries:
@@ -231,11 +233,13 @@ def validation_of(mapping: NetSuiteMapping, late: LateDocuments = "hold") -> Val
 
 def _postgresql_url(url: str) -> str:
     try:
-        is_ours = sqlalchemy.make_url(url).get_backend_name() == "postgresql"
-    except sqlalchemy.exc.ArgumentError:
+        parsed = sqlalchemy.make_url(url)
+        is_ours = parsed.get_backend_name() == "postgresql" and not has_unquoted(url, parsed)
+    except (sqlalchemy.exc.ArgumentError, ValueError):  # a port that is none
         is_ours = False
     if not is_ours:  # the URL itself may hold a password: it is not shown
         raise SettingsError(
-            f"{variable('database_url')} is no PostgreSQL URL. Write postgresql+psycopg://user:password@host/database."
+            f"{variable('database_url')} is no PostgreSQL URL. Write postgresql+psycopg://user:password@host/database, "
+            "and in user and password %40 for @, %3F for ?, %2F for /."
         )
     return url

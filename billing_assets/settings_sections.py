@@ -28,6 +28,8 @@ class SourceSettings(Section):
     queries: Path | None = Field(
         None, description="Folder with the extraction queries; default: sql/source/<engine of the URL>"
     )
+    lock_seconds: PositiveInt = Field(30, description="How long a query waits for a lock in the billing database")
+    statement_seconds: PositiveInt = Field(900, description="How long one query of the billing database may take")
 
 
 class NetSuiteSettings(Section):

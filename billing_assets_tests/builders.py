@@ -233,8 +233,10 @@ def stage_now(
     run_id: str = "test",
     during: Callable[[Document], None] | None = None,
     whole: bool = False,
+    queries: Queries | None = None,
 ) -> StagingResult:
-    """One staging of the sample billing database at `source_url`, over the read-only engine of the product.
+    """One staging of the billing database at `source_url` (the sample's, unless it has `queries` of its own), over the
+    read-only engine of the product.
 
     `during` is called with every document as it is validated: that is where tests let things happen meanwhile.
     """
@@ -253,7 +255,7 @@ def stage_now(
             return stage(
                 connection,
                 source,
-                shipped_sample_queries(),
+                queries or shipped_sample_queries(),
                 SOURCE,
                 rules,
                 settings or StagingSettings(),

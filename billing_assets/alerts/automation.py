@@ -12,13 +12,23 @@ from billing_assets.alerts.send import deliver
 from billing_assets.alerts.watch import look
 from billing_assets.batches.partitions import partition_of
 from billing_assets.batches.store import needing_attention
+from billing_assets.billing_system.errors import SourceError
 from billing_assets.journal.errors import ForeignJournal, JournalError, JournalUnusable
+from billing_assets.netsuite.errors import NetSuiteError
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
 from billing_assets.settings_sections import AlertSettings
 from billing_assets.state.database import Connection
 
-_SYSTEMS = {"NetSuite": "NetSuite", "Source": "the billing database", "CannotConnect": "the billing database"}
+
+def system_of(error: str) -> str | None:
+    """The system that an error of ours comes from, by its type's name, which is all that Dagster keeps of it."""
+    kinds: list[type[SourceError | NetSuiteError]] = [SourceError, NetSuiteError]
+    for kind in kinds:
+        if kind.__name__ == error:
+            return kind.system
+        kinds += kind.__subclasses__()
+    return None
 
 _JOURNAL = (JournalUnusable.__name__, ForeignJournal.__name__)
 """Errors of a run that the watch finds, too: one cause, and one mail."""
@@ -50,7 +60,7 @@ def tell_about_failed_runs(
             message=message,
             run_id=run.run_id,
             ui_url=billing.settings.alerts.ui_url,
-            system=next((system for prefix, system in _SYSTEMS.items() if error.startswith(prefix)), None),
+            system=system_of(error),
             partition=partition,
             documents=left.documents,
             money=left.money,

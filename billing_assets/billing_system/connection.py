@@ -3,16 +3,32 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ArgumentError, DBAPIError, PendingRollbackError
 
 from billing_assets.billing_system import contract
-from billing_assets.billing_system.errors import CannotConnect, DriverMissing, SourceUrlInvalid, asking, short
+from billing_assets.billing_system.errors import (
+    CannotConnect,
+    DriverMissing,
+    QueryFailed,
+    SourceError,
+    SourceUrlInvalid,
+    asking,
+    failure,
+    not_connected,
+    short,
+    source_url,
+)
+from billing_assets.state.urls import without_secrets
 
 _CONNECT_SECONDS = 10
 _CONNECT_TIMEOUT = {"psycopg": "connect_timeout", "psycopg2": "connect_timeout", "pyodbc": "timeout"}
+SNAPSHOT_ALLOWED = "SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()"
+_FROM_HERE = "said by the billing database"
 _CLOCK = {
     # now() is the start of the transaction, so never later than the snapshot that the transaction reads.
     "postgresql": "SELECT now()",
@@ -23,45 +39,79 @@ _CLOCK = {
 }
 
 
-def open_source(url: str) -> Engine:
+def open_source(url: str, *, lock_seconds: int = 30, statement_seconds: int = 900) -> Engine:
     """Engine on the billing database; nothing is connected yet.
 
-    PostgreSQL sessions are read-only, REPEATABLE READ and in UTC. SQL Server keeps READ COMMITTED (with row versions
-    where READ_COMMITTED_SNAPSHOT is on), so two statements may see two moments; that the pipeline only reads is the
-    login's business there. Raises SourceUrlInvalid and DriverMissing.
+    PostgreSQL sessions are read-only, REPEATABLE READ and in UTC. SQL Server reads a snapshot where the database allows
+    it, else READ COMMITTED, so that two statements may see two moments; that the pipeline only reads is the login's
+    business there. No statement waits longer than `lock_seconds` for a lock, nor takes longer than `statement_seconds`.
+    Raises SourceUrlInvalid and DriverMissing.
     """
+    parsed = source_url(url)
     try:
-        parsed = make_url(url)
         timeout = _CONNECT_TIMEOUT.get(parsed.get_dialect().driver)
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise SourceUrlInvalid(_without_url(error)) from error
+    except ArgumentError as error:  # no such engine or driver
+        raise SourceUrlInvalid(without_secrets(str(error), parsed)) from None
+    if parsed.get_dialect().driver == "pyodbc":
+        parsed = with_read_only_intent(parsed)
     options: dict[str, Any] = {"pool_pre_ping": True}
     if timeout and timeout not in parsed.query:
         options["connect_args"] = {timeout: _CONNECT_SECONDS}
     if parsed.get_backend_name() == "postgresql":
         options["isolation_level"] = "REPEATABLE READ"
     engine = _create(parsed, options)
+    if engine.dialect.driver == "pyodbc":  # a uniqueidentifier as what it is: as text its case is the driver's whim
+        engine.dialect.loaded_dbapi.native_uuid = True  # type: ignore[attr-defined]
+    event.listen(engine, "handle_error", _note)
     if engine.dialect.name == "postgresql":
-        event.listen(engine, "connect", _read_only_in_utc)
+        event.listen(engine, "connect", partial(_set_postgresql, lock_seconds, statement_seconds))
+    elif engine.dialect.name == "mssql":
+        event.listen(engine, "connect", partial(_set_sql_server, lock_seconds, statement_seconds))
     return engine
 
 
 @contextmanager
 def connect_source(engine: Engine) -> Iterator[Connection]:
-    """A connection to the billing database. Raises CannotConnect with the address, never with the password."""
+    """A connection to the billing database. Raises CannotConnect with the address, never with the password.
+
+    Whatever its driver says in the block is a SourceError: also at a savepoint, and at the end of the transaction.
+    """
     try:
         conn = engine.connect()
     except DBAPIError as error:
-        raise CannotConnect(engine.url, short(error)) from error
-    with conn:
-        yield conn
+        raise not_connected(error, engine.url) from None
+    before: BaseException | None = None
+    try:
+        with conn:
+            try:
+                yield conn
+            except BaseException as error:
+                before = error
+                raise
+    except (DBAPIError, PendingRollbackError) as error:
+        if error is before:
+            if isinstance(error, PendingRollbackError):
+                raise CannotConnect(engine.url, "the connection was lost.") from None
+            if _FROM_HERE not in getattr(error, "__notes__", ()):
+                raise  # of Dagster's own storage
+            raise failure(error, engine.url, "a statement") from None
+        if before is not None and not isinstance(before, SourceError):
+            raise before from None
+        # The end of the transaction failed, too: the connection is lost, though the driver said something else.
+        said = before.problem if isinstance(before, QueryFailed) else _said(error)
+        raise CannotConnect(engine.url, said) from None
+
+
+def _said(error: DBAPIError | PendingRollbackError) -> str:
+    return short(error) if isinstance(error, DBAPIError) else "the connection was lost."
 
 
 def source_now(conn: Connection) -> datetime:
     """The source's clock in UTC. On PostgreSQL the moment at which the connection's transaction began: whatever was
     created later is not in what that transaction reads, so it is the right watermark."""
+    clock = _CLOCK.get(conn.dialect.name)
     with asking(conn, "the time"):
-        value = conn.execute(text(_CLOCK.get(conn.dialect.name, "SELECT CURRENT_TIMESTAMP"))).scalar_one()
+        value = conn.execute(text(clock) if clock else select(func.current_timestamp())).scalar_one()
     return contract.moment(value)
 
 
@@ -70,15 +120,41 @@ def _create(url: URL, options: dict[str, Any]) -> Engine:
         return create_engine(url, **options)
     except ImportError as error:  # also a shared library that the driver needs: libodbc.so.2
         raise DriverMissing(url.get_dialect().driver, str(error)) from error
+    except (ArgumentError, TypeError, ValueError) as error:  # an option that the driver does not know
+        raise SourceUrlInvalid(without_secrets(str(error), url)) from None
 
 
-def _read_only_in_utc(dbapi_connection: Any, _record: Any) -> None:
+def with_read_only_intent(url: URL) -> URL:
+    """The URL with the intent to read only: an availability group may send it to a replica."""
+    known = {key.lower() for key in url.query}
+    if known & {"odbc_connect", "applicationintent"}:
+        return url
+    return url.update_query_dict({"ApplicationIntent": "ReadOnly"})
+
+
+def _note(context: ExceptionContext) -> None:
+    """Marks an error as one of this engine: Dagster's storage has errors of the same type."""
+    if context.sqlalchemy_exception is not None:
+        context.sqlalchemy_exception.add_note(_FROM_HERE)
+
+
+def _set_postgresql(lock_seconds: int, statement_seconds: int, dbapi_connection: Any, _record: Any) -> None:
     cursor = dbapi_connection.cursor()
-    cursor.execute("SET default_transaction_read_only = on; SET timezone = 'UTC'; SET application_name = 'billing'")
+    cursor.execute(
+        "SET default_transaction_read_only = on; SET timezone = 'UTC'; SET application_name = 'billing'; "
+        f"SET lock_timeout = '{lock_seconds}s'; SET statement_timeout = '{statement_seconds}s'"
+    )
     cursor.close()
     dbapi_connection.commit()
 
 
-def _without_url(error: Exception) -> str:
-    """SQLAlchemy's text without the URL in it: that may hold a password."""
-    return str(error).split("from given URL string")[0].split(" from string")[0]
+def _set_sql_server(lock_seconds: int, statement_seconds: int, dbapi_connection: Any, _record: Any) -> None:
+    if hasattr(dbapi_connection, "timeout"):  # of pyodbc: for each query
+        dbapi_connection.timeout = statement_seconds
+    cursor = dbapi_connection.cursor()
+    cursor.execute(f"SET LOCK_TIMEOUT {1000 * lock_seconds}")
+    cursor.execute(SNAPSHOT_ALLOWED)
+    if (row := cursor.fetchone()) is not None and row[0] == 1:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
+    cursor.close()
+    dbapi_connection.commit()

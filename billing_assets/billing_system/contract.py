@@ -42,15 +42,18 @@ def text(value: Any) -> str:
             return str(value)
         case Decimal():
             return f"{value:f}"
-        case date():
+        case date() | time():
             return value.isoformat()
     raise Unreadable(f"is a {type(value).__name__} where text is expected")
 
 
 def further(value: Any) -> str | None:
-    """A column beyond the contract, as text; what has no exact text is shown as Python shows it."""
+    """A column beyond the contract, as text: bytes as SQL writes them (`0x0A`), what has no exact text as Python shows
+    it."""
     if value is None:
         return None
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"0x{bytes(value).hex().upper()}"
     try:
         return text(value)
     except Unreadable:

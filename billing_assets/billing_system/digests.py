@@ -16,6 +16,7 @@ from sqlalchemy.types import String
 from billing_assets.billing_system.cycles import without_cycle_collection
 from billing_assets.billing_system.errors import ValueRefused, asking
 from billing_assets.billing_system.queries import Queries, Statement, is_one_of, tables
+from billing_assets.billing_system.spelling import exactly, spelled_otherwise
 
 _FIRST_VERSION = (11,)  # of PostgreSQL, with hashtextextended()
 
@@ -52,8 +53,15 @@ def all_digests(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[
     with without_cycle_collection():
         with asking(conn, f"{', '.join(files[:-1])} or {files[-1]}"):
             rows = conn.execute(union_all(*sums)).all()
+        keys: list[set[str]] = [set() for _ in files]
         for place, document_id, *found in sorted(rows, key=itemgetter(0)):
+            keys[place].add(document_id)
             parts.setdefault(document_id, []).append(f"{files[place]} {found}")
+        for place, (file, table, _) in enumerate(tables(queries)):
+            # rows that belong to a document by the database's word only: it must be read
+            if strays := keys[place] - keys[0]:
+                for document_id, key in spelled_otherwise(conn, queries, file, table, strays).items():
+                    parts.get(document_id, []).append(f"{file} has it as {key}")
         return {
             document_id: hashlib.blake2b("\n".join(found).encode(), digest_size=16).digest()
             for document_id, found in parts.items()
@@ -68,4 +76,7 @@ def _sums(table: Subquery, conn: Connection, ids: Sequence[str], place: int) -> 
     hashes: list[Any] = [cast(func.sum(func.hashtextextended(texts.c.row, seed)), String()) for seed in (0, 1)]
     # one type in all of the queries; a cast to text would take the blanks of a CHAR column away
     name = func.format("%s", texts.c.document_id)
-    return select(literal(place), name, func.count(), *hashes).group_by(texts.c.document_id)
+    grouped = select(literal(place), name, func.count(), *hashes)
+    if all(map(str.isdigit, ids)):  # numbers, mostly: no collation takes two of them for one
+        return grouped.group_by(texts.c.document_id)
+    return grouped.group_by(*exactly(texts.c.document_id, conn.dialect))

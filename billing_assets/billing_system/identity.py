@@ -7,10 +7,11 @@ Anything else is another database until a person confirms it. User and password 
 
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from billing_assets.billing_system.errors import asking
+from billing_assets.state.urls import address
 
 _POSTGRESQL_MAY = "SELECT has_function_privilege('pg_catalog.pg_control_system()', 'execute')"
 _POSTGRESQL = "SELECT system_identifier::text, current_database()::text FROM pg_control_system()"
@@ -37,12 +38,6 @@ def identity(conn: Connection) -> str:
     with asking(conn, "which database it is"):
         said = _said(conn, engine)
     return f"{engine} {said or address(url)}"
-
-
-def address(url: URL) -> str:
-    """Host and database of a URL: all that is known of a database whose server does not say more."""
-    host = url.host or url.query.get("host") or "this machine"
-    return f"{host}{f':{url.port}' if url.port else ''}/{url.database or ''}"
 
 
 def _said(conn: Connection, engine: str) -> str | None:

@@ -23,7 +23,6 @@ from sqlalchemy import (
     false,
     func,
     literal_column,
-    make_url,
     or_,
     select,
     text,
@@ -39,7 +38,7 @@ from billing_assets.billing_system.contract import (
     SERVICE_COLUMNS,
     Column,
 )
-from billing_assets.billing_system.errors import ColumnsWrong, QueriesMissing, asking
+from billing_assets.billing_system.errors import ColumnsWrong, QueriesMissing, asking, source_url
 from billing_assets.billing_system.query_text import without_end
 from billing_assets.domain.periods import first_day, following, month_of
 from billing_assets.shipped import shipped
@@ -113,8 +112,9 @@ def load_queries(folder: Path) -> Queries:
 
 
 def shipped_queries(url: str) -> Path:
-    """Folder of the queries that ship for the engine of a SQLAlchemy URL. Raises QueriesMissing if there are none."""
-    engine = make_url(url).get_backend_name()
+    """Folder of the queries that ship for the engine of a SQLAlchemy URL. Raises QueriesMissing if there are none,
+    and SourceUrlInvalid."""
+    engine = source_url(url).get_backend_name()
     try:
         return shipped(f"sql/source/{engine}")
     except FileNotFoundError as error:
@@ -190,10 +190,11 @@ def no_rows(derived: Subquery) -> Statement:
     return all_columns(derived).where(false())
 
 
-def headers_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Statement:
-    """Documents with one of the ids (at most 1,000: SQL Server takes 2,100 parameters)."""
+def headers_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str], *, only_ids: bool = False) -> Statement:
+    """Documents with one of the ids (at most 1,000: SQL Server takes 2,100 parameters), or nothing but their ids."""
     documents = documents_table(queries)
-    return all_columns(documents).where(is_one_of(documents.c.document_id, dialect, ids))
+    query = select(documents.c.document_id) if only_ids else all_columns(documents)
+    return query.where(is_one_of(documents.c.document_id, dialect, ids))
 
 
 def headers_without_id(queries: Queries, dialect: Dialect, since: datetime | None, longest: int) -> Statement:

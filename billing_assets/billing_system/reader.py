@@ -7,13 +7,9 @@ back as a BadDocument.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from functools import partial
-from operator import ne
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -29,7 +25,7 @@ from billing_assets.billing_system.contract import (
 )
 from billing_assets.billing_system.cycles import without_cycle_collection
 from billing_assets.billing_system.digests import digests
-from billing_assets.billing_system.errors import ColumnsWrong, QueryFailed, SourceError, ValueRefused, asking
+from billing_assets.billing_system.errors import QueryFailed, SourceError, ValueRefused, asking
 from billing_assets.billing_system.queries import (
     APPLICATIONS_FILE,
     DOCUMENTS_FILE,
@@ -38,6 +34,7 @@ from billing_assets.billing_system.queries import (
     Queries,
     Statement,
     applications_by_id,
+    applications_table,
     check_columns,
     column_names,
     headers_by_id,
@@ -46,9 +43,12 @@ from billing_assets.billing_system.queries import (
     ids_by_date,
     ids_created_since,
     lines_by_id,
+    lines_table,
     load_queries,
     shipped_queries,
 )
+from billing_assets.billing_system.rows import Problem, Table, applications_by_document, lines_by_document, table_of
+from billing_assets.billing_system.spelling import lines_spelled_otherwise, savepoint, spelled_otherwise
 from billing_assets.billing_system.totals import (
     MonthTallies,
     MonthTotal,
@@ -83,6 +83,7 @@ __all__ = [
     "new_document_ids",
     "open_source",
     "orphan_lines",
+    "present_ids",
     "read_documents",
     "read_in_two_queries",
     "shipped_queries",
@@ -99,8 +100,10 @@ _MOST_WITHOUT_ID = 10_000
 _STAND_IN = "∅ no document_id "
 
 _SHOWN = 80  # characters of an odd value that are worth showing
-_NO_EXTRA: dict[str, str | None] = {}  # shared by all rows without further columns; nobody changes it
-_new_line = partial(tuple.__new__, Line)  # Line._make without its Python frame: a million lines pay for each frame
+_OTHERWISE = (
+    "has other characters than the document's, though the billing database takes the two for one. Select the header's "
+    "own key in {}, or correct it in the billing system"
+)
 
 
 @dataclass(frozen=True)
@@ -124,8 +127,8 @@ class BadDocument:
 def new_document_ids(conn: Connection, queries: Queries, since: datetime | None) -> Iterator[list[str]]:
     """Ids of documents created at or after `since` (all, if None), in lists of at most 1,000, in bounded memory.
 
-    Documents may be read on `conn` between two lists: PostgreSQL serves the ids from a cursor, other engines on a
-    connection of their own. A header without an id that can be asked for is in `documents_without_id`.
+    Documents may be read on `conn` between two lists: PostgreSQL serves the ids from a cursor, of other engines all ids
+    are read first. A header without an id that can be asked for is in `documents_without_id`.
     """
     return _ids(conn, ids_created_since(queries, conn.dialect, since))
 
@@ -135,13 +138,26 @@ def dated_document_ids(conn: Connection, queries: Queries, dates: Dates) -> Iter
     return _ids(conn, ids_by_date(queries, conn.dialect, dates))
 
 
+def present_ids(conn: Connection, queries: Queries, ids: Sequence[str]) -> list[str]:
+    """The ids of the documents that the database finds by these (at most 1,000), as they are spelled."""
+    if not ids:
+        return []
+    with asking(conn, DOCUMENTS_FILE):
+        return [_id(row[0]) for row in conn.execute(headers_by_id(queries, conn.dialect, ids, only_ids=True))]
+
+
 def _ids(conn: Connection, query: Statement) -> Iterator[list[str]]:
-    postgresql = conn.dialect.name == "postgresql"
-    with (
-        nullcontext(conn) if postgresql else connect_source(conn.engine) as streaming,
-        asking(conn, DOCUMENTS_FILE),
-        streaming.execute(query, execution_options={"yield_per": CHUNK}) as result,
-    ):
+    if conn.dialect.name == "postgresql":
+        yield from _streamed_ids(conn, query)
+        return
+    # Read to the end: a SELECT that is kept waiting while documents are read has locks that block the writers there,
+    # and SQL Server serves one result at a time on a connection. A text for each thousand keeps them small.
+    packed = ["\0".join(ids) for ids in _streamed_ids(conn, query)]
+    yield from (ids.split("\0") for ids in packed)
+
+
+def _streamed_ids(conn: Connection, query: Statement) -> Iterator[list[str]]:
+    with asking(conn, DOCUMENTS_FILE), conn.execute(query, execution_options={"yield_per": CHUNK}) as result:
         for rows in result.partitions():
             found = dict.fromkeys(_id(row[0]) for row in rows if row[0] is not None)
             if ids := [one for one in found if len(one) <= _LONGEST_ID]:
@@ -179,7 +195,7 @@ def documents_without_id(conn: Connection, queries: Queries, since: datetime | N
             continue  # a join that repeats it
         stand_in = f"{_STAND_IN}{content}-{times[content]}"
         why = "is NULL" if document_id is None else f"has more than {_LONGEST_ID} characters"
-        problem = _Problem("document_id", document_id, f"{why}; give every document an id of its own")
+        problem = Problem("document_id", document_id, f"{why}; give every document an id of its own")
         found.append(_bad_document(stand_in, problem, number, kind, status))
     return found
 
@@ -219,7 +235,7 @@ def read_in_two_queries(
             both = headers_with_applications(queries, queries.applications, conn.dialect, ids)
             headers, applications = _read_both(conn, both)
         lines = _read_table(conn, lines_by_id(queries, conn.dialect, ids), LINES_FILE, LINE_COLUMNS)
-        return _assemble(source, headers, lines, applications)
+        return _assemble(source, headers, _belonging(conn, queries, headers, lines, applications))
 
 
 def _read_chunk(
@@ -227,11 +243,11 @@ def _read_chunk(
 ) -> Iterator[tuple[list[Document], list[BadDocument]]]:
     """Read one chunk; where the engine or its driver fails at a value, halve it until that document is alone."""
     try:
-        # PostgreSQL would refuse everything after an error; a savepoint keeps the transaction and its snapshot.
-        with conn.begin_nested() if conn.dialect.name == "postgresql" else nullcontext():
+        with savepoint(conn):
             headers = _read_table(conn, headers_by_id(queries, conn.dialect, ids), DOCUMENTS_FILE, DOCUMENT_COLUMNS)
             lines = _read_table(conn, lines_by_id(queries, conn.dialect, ids), LINES_FILE, LINE_COLUMNS)
             applications = _read_applications(conn, queries, ids)
+            rows = _belonging(conn, queries, headers, lines, applications, ask_for_all=True)
     except ValueRefused as error:
         if len(ids) == 1:
             yield [], [BadDocument(ids[0], None, error.what, "", f"A value cannot be read: {error.problem}")]
@@ -240,36 +256,22 @@ def _read_chunk(
             yield from _read_chunk(conn, queries, source, ids[:middle])
             yield from _read_chunk(conn, queries, source, ids[middle:])
     else:
-        yield _assemble(source, headers, lines, applications)
+        yield _assemble(source, headers, rows)
 
 
-class _Problem(NamedTuple):
-    column: str
-    value: Any
-    message: str
-
-
-class _Table(NamedTuple):
-    """The rows of one statement, by column. `problems` has the first problem of a row, by its index."""
-
-    columns: list[Sequence[Any]]  # in the order of the contract
-    extras: Sequence[dict[str, str | None]]
-    problems: dict[int, _Problem]
-
-
-def _read_applications(conn: Connection, queries: Queries, ids: Sequence[str]) -> _Table | None:
+def _read_applications(conn: Connection, queries: Queries, ids: Sequence[str]) -> Table | None:
     if queries.applications is None:
         return None
     statement = applications_by_id(queries.applications, conn.dialect, ids)
     return _read_table(conn, statement, APPLICATIONS_FILE, APPLICATION_COLUMNS)
 
 
-def _read_table(conn: Connection, statement: Statement, file: str, columns: Sequence[Column]) -> _Table:
+def _read_table(conn: Connection, statement: Statement, file: str, columns: Sequence[Column]) -> Table:
     with asking(conn, file), conn.execute(statement) as result:
-        return _table(column_names(result.keys()), result.all(), file, columns)
+        return table_of(column_names(result.keys()), result.all(), file, columns)
 
 
-def _read_both(conn: Connection, statement: Statement) -> tuple[_Table, _Table]:
+def _read_both(conn: Connection, statement: Statement) -> tuple[Table, Table]:
     """Headers, and what they are applied to, from the rows of both together."""
     with asking(conn, f"{DOCUMENTS_FILE} with {APPLICATIONS_FILE}"), conn.execute(statement) as result:
         names = column_names(result.keys())
@@ -283,120 +285,74 @@ def _read_both(conn: Connection, statement: Statement) -> tuple[_Table, _Table]:
     headers = [*once.values(), *(row[:-width] for row in rows if row[-width] is None)]
     application_names = [one.name for one in APPLICATION_COLUMNS]
     return (
-        _table(names[:-width], headers, DOCUMENTS_FILE, DOCUMENT_COLUMNS),
-        _table(application_names, applied, APPLICATIONS_FILE, APPLICATION_COLUMNS),
+        table_of(names[:-width], headers, DOCUMENTS_FILE, DOCUMENT_COLUMNS),
+        table_of(application_names, applied, APPLICATIONS_FILE, APPLICATION_COLUMNS),
     )
 
 
-def _table(names: list[str], rows: Sequence[Sequence[Any]], file: str, columns: Sequence[Column]) -> _Table:
-    if missing := [one.name for one in columns if one.name not in names]:
-        raise ColumnsWrong({file: missing}, {})
-    if len(set(names)) < len(names):
-        raise ColumnsWrong({}, {file: sorted({name for name in names if names.count(name) > 1})})
-    by_column: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(names)
-    cells = dict(zip(names, by_column, strict=True))
-    problems: dict[int, _Problem] = {}
-    converted = [_convert(one, cells.pop(one.name), problems) for one in columns]
-    return _Table(converted, _extras(cells) or [_NO_EXTRA] * len(rows), problems)
+class _Belonging(NamedTuple):
+    """The rows that belong to documents, by the document's id, and the first problem of each that has one in them."""
+
+    lines: dict[str, list[Line]]
+    applications: dict[str, tuple[Application, ...]]
+    problems: dict[str, Problem]
 
 
-def _convert(column: Column, cells: Sequence[Any], problems: dict[int, _Problem]) -> Sequence[Any]:
-    types = set(map(type, cells))
-    if types <= column.plain and (Decimal not in types or all(map(Decimal.is_finite, filter(None, cells)))):
-        return cells
-    if column.of_int and types == {int}:
-        return list(map(column.of_int, cells))
-    converted: list[Any] = []
-    for row, value in enumerate(cells):
-        try:
-            converted.append(column.convert(value))
-        except Unreadable as error:
-            problems.setdefault(row, _Problem(column.name, value, str(error)))
-            converted.append(None)
-    return converted
+def _belonging(
+    conn: Connection,
+    queries: Queries,
+    headers: Table,
+    lines: Table,
+    applications: Table | None,
+    *,
+    ask_for_all: bool = False,
+) -> _Belonging:
+    """Rows by document. To the database a row may belong to a document whose key has other characters: then that
+    document has a problem, as no row is ever left out. The database is asked only where a key fits no header, and with
+    `ask_for_all` where a document has no lines."""
+    lines_of, problems = lines_by_document(lines)
+    applications_of: dict[str, tuple[Application, ...]] = {}
+    ids = {one for one in headers.columns[0] if one is not None}
+    parts = [(LINES_FILE, "lines", lines_table(queries), lines_of.keys() - ids)]
+    if applications is not None and queries.applications is not None:
+        applications_of, bad = applications_by_document(applications)
+        problems = bad | problems
+        table = applications_table(queries.applications)
+        parts.append((APPLICATIONS_FILE, "applications", table, {*applications_of, *bad} - ids))
+    for file, rows, table, strays in parts:
+        unfit = strays - {None}
+        otherwise = spelled_otherwise(conn, queries, file, table, unfit) if unfit else {}
+        if rows == "lines" and ask_for_all and (without := ids - lines_of.keys() - otherwise.keys()):
+            otherwise |= lines_spelled_otherwise(conn, queries, file, table, without)
+        for document_id, key in otherwise.items():
+            problems.setdefault(document_id, Problem(f"{rows}[?].document_id", key, _OTHERWISE.format(file)))
+    return _Belonging(lines_of, applications_of, problems)
 
 
-def _extras(cells: dict[str, Sequence[Any]]) -> list[dict[str, str | None]]:
-    """Rows that say the same share one dict: a service stands on thousands of lines."""
-    columns = [map(contract.further, column) for column in cells.values()]
-    made: dict[tuple[str | None, ...], dict[str, str | None]] = {}
-    return [
-        made.get(row) or made.setdefault(row, dict(zip(cells, row, strict=True))) for row in zip(*columns, strict=True)
-    ]
-
-
-def _assemble(
-    source: str, headers: _Table, lines: _Table, applications: _Table | None
-) -> tuple[list[Document], list[BadDocument]]:
-    lines_of, bad_rows = _lines_by_document(lines)
-    applications_of, bad_applications = _applications_by_document(applications) if applications else ({}, {})
-    bad_rows = bad_applications | bad_rows
+def _assemble(source: str, headers: Table, rows: _Belonging) -> tuple[list[Document], list[BadDocument]]:
     ids, kinds, numbers, statuses = headers.columns[:4]
     repeated = {document_id for document_id, count in Counter(ids).items() if count > 1}
     documents: list[Document] = []
     bad: dict[str, BadDocument] = {}
     for row, cells in enumerate(zip(*headers.columns, headers.extras, strict=True)):
         document_id = ids[row]
-        problem = headers.problems.get(row) or bad_rows.get(document_id)
+        problem = headers.problems.get(row) or rows.problems.get(document_id)
         if document_id in repeated:
-            problem = _Problem(
+            problem = Problem(
                 "document_id", document_id, f"stands more than once in {DOCUMENTS_FILE}: a join repeats it"
             )
         if problem:
             known = (numbers[row], kinds[row], statuses[row])
             bad[document_id] = _bad_document(document_id, problem, *known)
         else:
-            rest = (tuple(lines_of.get(document_id, ())), applications_of.get(document_id, ()))
+            rest = (tuple(rows.lines.get(document_id, ())), rows.applications.get(document_id, ()))
             fields: tuple[Any, ...] = (source, *cells, *rest)
             documents.append(Document(*fields))  # the contract's columns stand in the order of Document
     return documents, list(bad.values())
 
 
-def _lines_by_document(table: _Table) -> tuple[dict[str, list[Line]], dict[str, _Problem]]:
-    """Lines by document id, and the first problem of each document that has one in its lines."""
-    ids, line_numbers = table.columns[:2]
-    lines = list(map(_new_line, zip(*table.columns[1:], table.extras, strict=True)))
-    lines_of: dict[str, list[Line]] = {}
-    problems: dict[str, _Problem] = {}
-    for row, problem in table.problems.items():
-        where = line_numbers[row] if line_numbers[row] is not None else "?"
-        problems.setdefault(ids[row], problem._replace(column=f"lines[{where}].{problem.column}"))
-    if sum(map(ne, ids[1:], ids)) >= len(set(ids)) > 0:
-        # Ordered by document, but not by our idea of one: to the database `a` and `A`, or 1.0 and 1.00, may be equal.
-        order = sorted(range(len(ids)), key=lambda row: repr(ids[row]))
-        ids, line_numbers, lines = ([cells[row] for row in order] for cells in (ids, line_numbers, lines))
-    start = 0
-    for document_id, count in Counter(ids).items():  # each document's lines are together
-        end = start + count
-        lines_of[document_id] = lines[start:end]
-        if len(set(line_numbers[start:end])) < count and document_id not in problems:
-            twice = next(number for number, times in Counter(line_numbers[start:end]).items() if times > 1)
-            message = f"stands more than once; number a document's lines uniquely in {LINES_FILE}"
-            problems[document_id] = _Problem(f"lines[{twice}].line_no", twice, message)
-        start = end
-    return lines_of, problems
-
-
-def _applications_by_document(
-    table: _Table,
-) -> tuple[dict[str, tuple[Application, ...]], dict[str, _Problem]]:
-    """Applications by document id, in the order of the invoices' numbers, and the first problem of each document."""
-    found: dict[str, list[Application]] = {}
-    problems: dict[str, _Problem] = {}
-    for row, (document_id, *cells) in enumerate(zip(*table.columns, strict=True)):
-        found.setdefault(document_id, []).append(Application(*cells))
-        if problem := table.problems.get(row):
-            where = problem._replace(column=f"applications[{cells[0] or '?'}].{problem.column}")
-            problems.setdefault(document_id, where)
-    return {
-        document_id: tuple(sorted(ones, key=lambda one: (one.applies_to, one.amount is None, one.amount or 0)))
-        for document_id, ones in found.items()
-        if document_id not in problems
-    }, problems
-
-
 def _bad_document(
-    document_id: str | None, problem: _Problem, number: str | None, kind: str | None, status: str | None
+    document_id: str | None, problem: Problem, number: str | None, kind: str | None, status: str | None
 ) -> BadDocument:
     shown = repr(problem.value)
     shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."

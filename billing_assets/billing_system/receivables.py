@@ -16,6 +16,7 @@ from sqlalchemy.sql.selectable import Subquery
 from billing_assets.billing_system import contract
 from billing_assets.billing_system.errors import QueryFailed, asking
 from billing_assets.billing_system.queries import derived_table, read_query
+from billing_assets.billing_system.spelling import exactly
 
 RECEIVABLES_FILE = "receivables.sql"
 KINDS = ("invoice", "credit_memo", "payment")
@@ -68,8 +69,9 @@ def sums(conn: Connection, query: str) -> list[tuple[str, str, int, Decimal]]:
     """(kind, currency, rows, sum of open_amount), counted and added by the billing system. Raises SourceError."""
     table = _table(query)
     group = (table.c.kind, table.c.currency)
+    exact = [one for column in group for one in exactly(column, conn.dialect)]
     with asking(conn, RECEIVABLES_FILE):
-        rows = conn.execute(select(*group, func.count(), func.sum(table.c.open_amount)).group_by(*group)).all()
+        rows = conn.execute(select(*group, func.count(), func.sum(table.c.open_amount)).group_by(*exact)).all()
     return [
         (contract.text(kind), contract.text(currency), n, contract.number(total)) for kind, currency, n, total in rows
     ]

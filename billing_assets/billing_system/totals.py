@@ -38,6 +38,7 @@ from billing_assets.billing_system.queries import (
     lines_table,
     text_type,
 )
+from billing_assets.billing_system.spelling import exactly, is_exactly
 from billing_assets.domain.documents import SourceStatus
 from billing_assets.domain.periods import first_day, following
 
@@ -69,7 +70,7 @@ def months(conn: Connection, queries: Queries) -> list[str]:
 def month_totals(conn: Connection, queries: Queries, period: str) -> list[MonthTotal]:
     """Counts and totals of one month (`YYYY-MM`, by the document date), grouped and added at the source."""
     with asking(conn, DOCUMENTS_FILE):
-        rows = conn.execute(month_totals_query(queries, period)).all()
+        rows = conn.execute(month_totals_query(queries, conn.dialect, period)).all()
     return [
         MonthTotal(_text(row[0]), _text(row[1]), _text(row[2]), _text(row[3]), row[4], _sum(row[5])) for row in rows
     ]
@@ -132,7 +133,8 @@ def orphan_lines(conn: Connection, queries: Queries, limit: int = 100) -> list[t
     Compares all lines with all documents: for a check now and then, not for every staging.
     """
     with asking(conn, LINES_FILE):
-        return [(_text(row[0]) or "NULL", row[1]) for row in conn.execute(orphan_lines_query(queries, limit))]
+        rows = conn.execute(orphan_lines_query(queries, conn.dialect, limit))
+        return [(_text(row[0]) or "NULL", row[1]) for row in rows]
 
 
 def fingerprint(conn: Connection, queries: Queries, since: datetime | None) -> str:
@@ -157,15 +159,17 @@ def tallies_query(queries: Queries, dialect: Dialect, dates: Dates) -> Statement
     documents = documents_table(queries)
     year, month = (extract(part, documents.c.document_date) for part in ("year", "month"))
     status = documents.c.status
-    query = select(year, month, status, func.count(), func.sum(documents.c.total)).group_by(year, month, status)
+    query = select(year, month, status, func.count(), func.sum(documents.c.total))
+    query = query.group_by(year, month, *exactly(status, dialect))
     return query if dates.everything else query.where(is_dated(documents, dialect, dates))
 
 
-def month_totals_query(queries: Queries, period: str) -> Statement:
+def month_totals_query(queries: Queries, dialect: Dialect, period: str) -> Statement:
     documents = documents_table(queries)
     group = [documents.c[name] for name in ("branch", "currency", "kind", "status")]
     sums = select(*group, func.count(), func.sum(documents.c.total))
-    return sums.where(_in_month(documents, period)).group_by(*group).order_by(*group)
+    exact = [one for column in group for one in exactly(column, dialect)]
+    return sums.where(_in_month(documents, period)).group_by(*exact).order_by(*group)
 
 
 def month_documents_query(queries: Queries, period: str) -> Statement:
@@ -173,11 +177,11 @@ def month_documents_query(queries: Queries, period: str) -> Statement:
     return select(*(documents.c[name] for name in MonthDocument._fields)).where(_in_month(documents, period))
 
 
-def orphan_lines_query(queries: Queries, limit: int) -> Statement:
+def orphan_lines_query(queries: Queries, dialect: Dialect, limit: int) -> Statement:
     documents, lines = documents_table(queries), lines_table(queries)
     key = lines.c.document_id
     has_header = exists().where(documents.c.document_id == key)
-    return select(key, func.count()).where(~has_header).group_by(key).order_by(key).limit(limit)
+    return select(key, func.count()).where(~has_header).group_by(*exactly(key, dialect)).order_by(key).limit(limit)
 
 
 def recent_query(queries: Queries, dialect: Dialect, since: datetime | None) -> Statement:
@@ -196,7 +200,7 @@ def open_query(queries: Queries, dialect: Dialect) -> Statement:
 
 
 def _has_status(documents: Subquery, dialect: Dialect, status: SourceStatus) -> ColumnElement[bool]:
-    return documents.c.status == literal(str(status), text_type(dialect, [status]))
+    return is_exactly(documents.c.status, literal(str(status), text_type(dialect, [status])), dialect)
 
 
 def _in_month(documents: Subquery, period: str) -> ColumnElement[bool]:

@@ -305,6 +305,9 @@ def _describe(
 class NetSuiteError(Exception):
     """A read or the login failed. `detail` is for people, `http_status` is None where there was no answer."""
 
+    system = "NetSuite"
+    """Where it comes from, for those who are told."""
+
     def __init__(self, message: str, *, http_status: int | None = None, code: str = "", detail: str = "") -> None:
         super().__init__(message)
         self.http_status = http_status

@@ -13,7 +13,7 @@ import sqlalchemy
 import structlog
 
 from billing_assets.batches.lease import Lease
-from billing_assets.billing_system.errors import CannotConnect
+from billing_assets.billing_system.errors import CannotConnect, SourceBusy
 from billing_assets.billing_system.queries import Queries
 from billing_assets.domain.rules import Finding
 from billing_assets.netsuite import recheck_store
@@ -64,7 +64,7 @@ class Recheck:
             try:
                 with self.connect() as source:
                     return differing(source, self.queries(), self.source, staged)
-            except CannotConnect as error:
+            except (CannotConnect, SourceBusy) as error:
                 if time.monotonic() - began >= self.outage_seconds:
                     raise
                 log.warning("billing_system_unreachable", reason=str(error), waits_seconds=self.outage_seconds)

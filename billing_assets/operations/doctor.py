@@ -31,6 +31,7 @@ from billing_assets.shipped import shipped
 from billing_assets.state import bindings
 from billing_assets.state.migrations import MigrationError, migrate
 from billing_assets.state.refusals import DatabaseUnfit
+from billing_assets.state.urls import without_secrets
 
 
 class Checked(NamedTuple):
@@ -91,7 +92,9 @@ def _looked(what: str, look: Callable[[Runtime], str], runtime: Runtime) -> Chec
         return Checked(what, False, str(error))
     except SQLAlchemyError as error:
         reason = getattr(error, "orig", None) or type(error).__name__  # its own text has the statement in it
-        return Checked(what, False, " ".join(str(reason).split()))
+        ours = runtime.settings.database_url
+        said = without_secrets(str(reason), ours.get_secret_value() if ours else None)
+        return Checked(what, False, " ".join(said.split()))
 
 
 def _database(runtime: Runtime) -> str:

@@ -19,6 +19,7 @@ from billing_assets.billing_system.queries import (
     tables,
 )
 from billing_assets.billing_system.query_text import fault_of
+from billing_assets.billing_system.spelling import check_keys
 from billing_assets.netsuite.mapping import Field, NetSuiteMapping
 from billing_assets.netsuite.mapping_file import is_document_column, is_line_column
 from billing_assets.operations.verdicts import Unproven, Unwell, near
@@ -37,6 +38,7 @@ def look_at_billing_system(runtime: Runtime) -> str:
     with runtime.billing_system(unbound=True) as source:  # also where one looks before one moves
         check_columns(source, queries)
         now = source_now(source)
+        check_keys(source, queries)
     return f"{engine} answers with every column of the contract; its clock says {now:%Y-%m-%d %H:%M:%S} UTC"
 
 

@@ -12,7 +12,7 @@ import psycopg
 import requests
 from sqlalchemy.engine import make_url
 
-from billing_assets.billing_system.errors import CannotConnect, QueryFailed
+from billing_assets.billing_system.errors import CannotConnect, QueryFailed, source_url
 from billing_assets.operations.environment import set_default
 from billing_assets.operations.processes import note_process
 from billing_assets.runtime import Runtime
@@ -26,6 +26,7 @@ from billing_assets.shipped import shipped
 from billing_assets.state import bindings, embedded
 from billing_assets.state.database import Connection
 from billing_assets.state.migrations import migrate
+from billing_assets.state.urls import without_secrets
 
 SAMPLE_DATABASE = "sample_billing_system"
 _QUICK = {"staging.detect_seconds": "2", "batches.sensor_seconds": "2", "alerts.check_seconds": "30"}
@@ -60,12 +61,13 @@ def sample_source(found: Runtime) -> str | None:
 @contextmanager
 def filling(url: str) -> Iterator[None]:
     """Writes the sample into a billing database. Raises SourceError: what fails there is not our database."""
+    parsed = source_url(url)
     try:
         yield
     except psycopg.OperationalError as error:
-        raise CannotConnect(make_url(url), " ".join(str(error).split())) from error
+        raise CannotConnect(parsed, " ".join(str(error).split())) from None
     except psycopg.Error as error:
-        raise QueryFailed("the sample", " ".join(str(error).split())) from error
+        raise QueryFailed("the sample", without_secrets(" ".join(str(error).split()), parsed)) from None
 
 
 def quick_sensors() -> None:

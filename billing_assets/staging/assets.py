@@ -86,6 +86,8 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
     with billing.state() as connection:
         queries, validation = billing.queries, billing.validation  # read before a transaction waits for them
         with billing.billing_system() as source:
+            database = identity(source)
+            source.rollback()  # what is staged is of a moment after the watermark, not before it
             result = stage(
                 connection,
                 source,
@@ -95,7 +97,7 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
                 settings.staging,
                 context.run.run_id,
                 whole=whole,
-                database=identity(source),
+                database=database,
             )
         judge_held(connection, name, billing.validation)
         waiting = waiting_credits(connection, name)

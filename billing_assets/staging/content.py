@@ -1,8 +1,10 @@
 """The canonical content of a document: one text for the same facts, whatever engine they were read from."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import time
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +12,8 @@ import orjson
 
 from billing_assets.domain.documents import CONTRACT, SERVICE, Application, Document, Line
 from billing_assets.domain.money import canonical
+
+_EARLIER = re.compile(r"\A(?:0x(?:[0-9A-F]{2})*|(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{6})?)\Z")
 
 
 def lines_json(lines: tuple[Line, ...]) -> bytes:
@@ -97,7 +101,8 @@ def content_hash(document: Document, lines: bytes) -> bytes:
 
 
 def only_named(document: Document, posted: bytes) -> bool:
-    """Whether a posted document differs from the content with this hash only in that contract and services have names.
+    """Whether a posted document differs from the content with this hash only in that contract and services have names,
+    or in how an earlier version wrote a time of day or bytes in a further column.
 
     The queries got these columns, or they were filled in, after it was posted: that is no change of what was billed.
     """
@@ -106,7 +111,18 @@ def only_named(document: Document, posted: bytes) -> bool:
         before = replace(document, extra=_without(document.extra, names - {SERVICE}), lines=lines)
         if content_hash(before, lines_json(lines)) == posted:
             return True
-    return False
+    lines = tuple(line._replace(extra=_as_earlier(line.extra)) for line in document.lines)
+    return content_hash(replace(document, extra=_as_earlier(document.extra), lines=lines), lines_json(lines)) == posted
+
+
+def _as_earlier(extra: dict[str, str | None]) -> dict[str, str | None]:
+    """Further columns as earlier versions wrote them: a time of day and bytes as Python shows them."""
+    return {name: text and _EARLIER.sub(_shown, text) for name, text in extra.items()}
+
+
+def _shown(found: re.Match[str]) -> str:
+    text = found[0]
+    return repr(bytes.fromhex(text[2:])) if text.startswith("0x") else repr(time.fromisoformat(text))
 
 
 def _without(extra: dict[str, str | None], names: set[str]) -> dict[str, str | None]:

@@ -9,6 +9,7 @@ from psycopg.rows import RowFactory, dict_row
 from sqlalchemy.engine import make_url
 
 from billing_assets.state.refusals import explain
+from billing_assets.state.urls import without_secrets
 
 Connection = psycopg.Connection[dict[str, Any]]
 """A psycopg connection whose rows are dicts. Rooms take one and never open their own."""
@@ -78,9 +79,17 @@ def open_connection(
         "keepalives_interval": 5,
         "keepalives_count": 3,
     }
-    connection = psycopg.connect(
-        libpq_url(url), autocommit=True, row_factory=row_factory, application_name=application, **(wire | keepalives)
-    )
+    try:
+        connection = psycopg.connect(
+            libpq_url(url),
+            autocommit=True,
+            row_factory=row_factory,
+            application_name=application,
+            **(wire | keepalives),
+        )
+    except psycopg.Error as error:
+        error.args = (without_secrets(str(error), url),)
+        raise
     try:
         wanted = {**SESSION, **(settings or {})}
         if connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:

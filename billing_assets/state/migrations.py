@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 
 from billing_assets.state.database import Connection, connect
 from billing_assets.state.refusals import remedy
@@ -56,9 +56,8 @@ def migrate(url_or_engine: str | Engine, folder: Path) -> list[str]:
     MigrationError, also when an applied file was edited, is missing, or a new one has a lower number.
     """
     migrations = _read(folder)
-    url = make_url(url_or_engine) if isinstance(url_or_engine, str) else url_or_engine.url
-    address = url.render_as_string(hide_password=False)
-    with connect(address, application="billing migrations") as connection:
+    url = url_or_engine if isinstance(url_or_engine, str) else url_or_engine.url.render_as_string(hide_password=False)
+    with connect(url, application="billing migrations") as connection:
         # A session's lock, over all the transactions below; the connection's end frees it, however it ends.
         connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK_KEY])
         connection.execute(_CREATE_TABLE)

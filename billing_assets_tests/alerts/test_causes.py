@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from billing_assets.alerts import causes
+from billing_assets.alerts.automation import system_of
 
 NOW = datetime(2010, 12, 1, 12, 0, tzinfo=UTC)
 UI = "http://dagster.example.com/"
@@ -138,3 +139,19 @@ def test_a_daemon_that_is_heard_is_no_alert_and_a_silent_one_is() -> None:
     assert never is not None
     assert "never gave" in never.what_happened
     assert "Link" not in causes.message(never, markdown=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "system"),
+    [
+        ("CannotConnect", "the billing database"),
+        ("QueryFailed", "the billing database"),
+        ("ColumnsWrong", "the billing database"),
+        ("SourceBusy", "the billing database"),
+        ("NetSuiteError", "NetSuite"),
+        ("OperationalError", None),
+        ("SourceOfAnotherKindError", None),
+    ],
+)
+def test_an_error_says_itself_which_system_it_comes_from(error: str, system: str | None) -> None:
+    assert system_of(error) == system

@@ -9,7 +9,8 @@ from sqlalchemy import String, Unicode
 from sqlalchemy.dialects import mssql
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from billing_assets.billing_system import contract, queries, totals
+from billing_assets.billing_system import contract, queries, spelling, totals
+from billing_assets.billing_system.connection import SNAPSHOT_ALLOWED
 from billing_assets.domain.documents import CONTRACT, SERVICE
 from billing_assets.shipped import shipped
 
@@ -23,10 +24,12 @@ STATEMENTS = {
     "all ids": queries.ids_created_since(QUERIES, DIALECT, None),
     "columns": queries.no_rows(queries.documents_table(QUERIES)),
     "months": totals.months_query(QUERIES),
-    "month totals": totals.month_totals_query(QUERIES, "2010-11"),
-    "orphan lines": totals.orphan_lines_query(QUERIES, 10),
+    "month totals": totals.month_totals_query(QUERIES, DIALECT, "2010-11"),
+    "orphan lines": totals.orphan_lines_query(QUERIES, DIALECT, 10),
     "recent": totals.recent_query(QUERIES, DIALECT, SINCE),
     "open": totals.open_query(QUERIES, DIALECT),
+    "tallies": totals.tallies_query(QUERIES, DIALECT, queries.Dates(months=frozenset({"2010-11"}))),
+    "keys that are one": spelling.pairs(queries.documents_table(QUERIES), queries.lines_table(QUERIES)),
 }
 
 
@@ -87,3 +90,16 @@ def test_the_moment_is_a_parameter_in_utc_without_a_zone_and_the_column_is_not_c
 
 def test_only_so_many_orphans_are_asked_for() -> None:
     assert "TOP 10" in str(STATEMENTS["orphan lines"].compile(dialect=DIALECT, compile_kwargs={"literal_binds": True}))
+
+
+def test_groups_are_of_the_same_characters_and_bytes_whatever_the_collation() -> None:
+    """To a binary collation, too, `closed` and `closed ` are equal."""
+    assert "CAST(CAST(documents.status AS NVARCHAR(200)) AS VARBINARY(400))" in str(_compiled(STATEMENTS["tallies"]))
+
+
+def test_the_sensors_index_on_the_status_serves() -> None:
+    assert "documents.status = " in str(_compiled(STATEMENTS["open"]))
+
+
+def test_what_a_connection_asks_first_is_t_sql() -> None:
+    sqlfluff.parse(SNAPSHOT_ALLOWED, dialect="tsql")

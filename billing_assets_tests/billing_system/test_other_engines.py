@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, QueuePool
 
 from billing_assets.billing_system import contract, reader
+from billing_assets.billing_system.query_text import without_end
 
 _HEADER = (
     "SELECT id AS DOCUMENT_ID, number, 'invoice' AS kind, 'open' AS status, created_at, document_date,"
@@ -54,15 +55,15 @@ def test_column_names_may_come_in_capitals(lax: Connection) -> None:
     reader.check_columns(lax, QUERIES)
 
 
-def test_documents_can_be_read_while_ids_stream_on_a_connection_of_their_own(lax: Connection) -> None:
-    """SQL Server serves one result at a time on a connection."""
+def test_no_select_waits_while_documents_are_read(lax: Connection) -> None:
+    """It would have locks that block the writers there, and SQL Server serves one result at a time on a connection."""
     pool = lax.engine.pool
     assert isinstance(pool, QueuePool)
     sizes = []
     for ids in reader.new_document_ids(lax, QUERIES, None):
         _, bad = reader.read_documents(lax, QUERIES, "billing", ids)
         sizes.append((len(ids), len(bad)))
-        assert pool.checkedout() == 2
+        assert pool.checkedout() == 1
     assert pool.checkedout() == 1
     assert sizes == [(1000, 1000), (500, 500)]
 
@@ -81,7 +82,9 @@ def test_documents_can_be_read_while_ids_stream_on_a_connection_of_their_own(lax
         (contract.text, 17850, "17850"),
         (contract.text, Decimal("1E+3"), "1000"),
         (contract.text, UUID(int=7), "00000000-0000-0000-0000-000000000007"),
-        (contract.further, b"\x00\x01", "b'\\x00\\x01'"),
+        (contract.further, b"\x00\x1f", "0x001F"),
+        (contract.further, time(10, 11, 12, 500_000), "10:11:12.500000"),
+        (contract.further, 1.5, "1.5"),
     ],
 )
 def test_what_is_exact_is_taken_over_exactly(convert: Any, value: object, expected: object) -> None:
@@ -112,3 +115,8 @@ def test_what_is_exact_is_taken_over_exactly(convert: Any, value: object, expect
 def test_what_is_not_exact_is_refused_with_the_reason(convert: Any, value: object, reason: str) -> None:
     with pytest.raises(contract.Unreadable, match=reason):
         convert(value)
+
+
+@pytest.mark.parametrize("end", ["", ";", ";\n-- the end; it's over\n", " -- x\n;\n/* y; */ ;\n"])
+def test_what_ends_a_query_is_no_part_of_it(end: str) -> None:
+    assert without_end(f"-- first; it's ours\nSELECT 'a;--b' AS x FROM d{end}").endswith("SELECT 'a;--b' AS x FROM d")

@@ -96,6 +96,7 @@ INSERTED = {
     ("staging/corrections/store.py", "columns"): "our own columns",
     ("staging/corrections/store.py", "values"): "placeholders",
     ("staging/corrections/store.py", "where"): "our own condition or nothing",
+    ("staging/keys.py", "_CAPITALS"): "our own condition",
     ("staging/store.py", "IS_ADOPTED"): "our own condition",
     ("staging/store.py", "KEEPS_ITS_NAME"): "our own condition",
     ("staging/store.py", "MAY_HAVE_LEFT"): "our own condition",

@@ -6,8 +6,16 @@ from typing import Any
 import pytest
 
 from billing_assets.billing_system.queries import Queries
+from billing_assets.staging.content import content_hash, lines_json, only_named
 from billing_assets_tests import builders
-from billing_assets_tests.builders import change_document, change_line, insert_document, shipped_sample_queries
+from billing_assets_tests.builders import (
+    change_document,
+    change_line,
+    document,
+    insert_document,
+    line,
+    shipped_sample_queries,
+)
 from billing_assets_tests.staging.conftest import Bench, reading_all
 
 NAMED = {"contract": "12346-41"}
@@ -126,3 +134,14 @@ def test_long_texts_and_nul_in_a_lines_further_columns_are_still_found(bench: Be
     bench.stage()
     assert (bench.codes("1"), bench.codes("2")) == (["TEXT_TOO_LONG"], ["TEXT_TOO_LONG"])
     assert bench.row("1")["findings"][0]["path"] == "lines[1].service"
+
+
+def test_a_time_of_day_or_bytes_that_an_earlier_version_wrote_otherwise_are_no_drift() -> None:
+    extra = {"taken": "10:11:12", "row": "0x001F", "note": "at 10:11:12"}
+    now = document(extra=extra, lines=(line(extra=extra),))
+    shown = {"taken": "datetime.time(10, 11, 12)", "row": r"b'\x00\x1f'", "note": "at 10:11:12"}
+    before = document(extra=shown, lines=(line(extra=shown),))
+    posted = content_hash(before, lines_json(before.lines))
+    assert only_named(now, posted)
+    other = document(extra=extra | {"taken": "10:11:13"}, lines=(line(extra=extra),))
+    assert not only_named(other, posted)
