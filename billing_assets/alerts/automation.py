@@ -30,6 +30,7 @@ def system_of(error: str) -> str | None:
         kinds += kind.__subclasses__()
     return None
 
+
 _JOURNAL = (JournalUnusable.__name__, ForeignJournal.__name__)
 """Errors of a run that the watch finds, too: one cause, and one mail."""
 
