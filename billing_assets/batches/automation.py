@@ -143,7 +143,7 @@ def requeue_rejected(context: dg.OpExecutionContext, config: RequeueConfig, bill
     with billing.state() as connection:
         done = requeue_and_explain(connection, config.numbers, billing.settings.absence_counts_after_seconds)
     refused = table(({"number": number, "why": why} for number, why in done.refused.items()), ["number", "why"])
-    metadata = {"documents_requeued": done.documents, "not_requeued": refused}
+    metadata: dict[str, dg.MetadataValue | int] = {"documents_requeued": done.documents, "not_requeued": refused}
     if done.refused:
         told = " ".join(f"{number} {why}" for number, why in list(done.refused.items())[:_TOLD])
         more = f" And {len(done.refused) - _TOLD} more." if len(done.refused) > _TOLD else ""
