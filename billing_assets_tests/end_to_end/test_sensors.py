@@ -239,7 +239,7 @@ def test_a_source_that_is_down_is_one_cause_and_its_password_is_not_told(
     for _ in range(2):
         tell(system, system.stage())
     (post,) = webhook.posts
-    assert post["title"] == "[dev] stage failed: QueryFailed"
+    assert post["title"] == "[dev] The billing database stopped a run: QueryFailed"
     assert "The billing database refused documents.sql" in post["message"]
     password = database.split("@", maxsplit=1)[0].rsplit(":", 1)[1]
     assert password not in str(post)
