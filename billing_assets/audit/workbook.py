@@ -212,7 +212,7 @@ def _as_seen(sheet: CalamineSheet, faults: dict[Place, Unseen]) -> tuple[list[li
                 if broken:
                     faults[here] = broken
                 elif seen and first != last:
-                    what = f"merged over several columns (row {top + 1}). Unmerge the cells and fill in each by itself."
+                    what = f"merged over several columns (row {top + 1}). Unmerge the cells and fill in each of them."
                     faults[here] = Unseen(seen, what)
                 elif seen and row > top:
                     merged[here] = Unseen(seen, f"merged with row {top + 1}. Unmerge the cells and fill in each row.")

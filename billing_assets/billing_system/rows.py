@@ -13,7 +13,7 @@ from billing_assets.billing_system.errors import ColumnsWrong
 from billing_assets.billing_system.queries import LINES_FILE
 from billing_assets.domain.documents import Application, Line
 
-_NO_EXTRA: dict[str, str | None] = {}  # shared by all rows without further columns; nobody changes it
+_NO_EXTRA: dict[str, str | None] = {}  # shared by all rows without further columns; never changed
 _new_line = partial(tuple.__new__, Line)  # Line._make without its Python frame: a million lines pay for each frame
 
 

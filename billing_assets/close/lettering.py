@@ -169,7 +169,7 @@ def _words_isolated(text: str) -> str:
 
 
 def _looks(texts: Collection[str], fonts: typst.Fonts) -> dict[str, object]:
-    """What each text looks like; equal for those that nobody can tell apart."""
+    """What each text looks like; equal for those that cannot be told apart."""
     if all(map(_is_plain, texts)):
         return {text: text for text in texts}
     words = sorted({word for text in texts for word in text.split()})

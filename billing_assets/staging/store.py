@@ -82,7 +82,7 @@ _CONTENT = [name for name in Incoming._fields if name not in {"document_id", "ou
 
 # Pairs of what is read and what is staged whose numbers differ only in blanks. One of the two has a blank, and those
 # that have one are few: an index of their own finds the staged ones. PostgreSQL thinks that nearly all have one, and
-# would read the whole table; `offset 0` has it look for each document by itself.
+# would read the whole table; `offset 0` has it look up one document after another.
 _LIKE_STAGED: LiteralString = """
     select i.document_id, o.id, o.document_id as other, o.state
     from incoming as i cross join lateral (

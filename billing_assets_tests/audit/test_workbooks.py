@@ -118,7 +118,7 @@ def test_a_text_merged_over_several_columns_is_named(office: Office) -> None:
 
     (problem,) = office.take(filled(office, fill)).problems
     assert problem[:3] == (3, "Decision", "hold")
-    assert problem.message == "merged over several columns (row 3). Unmerge the cells and fill in each by itself."
+    assert problem.message == "merged over several columns (row 3). Unmerge the cells and fill in each of them."
 
 
 @pytest.mark.parametrize("title", ["Decision", "Comment", *WHICH])

@@ -14,5 +14,5 @@ def test_credits_are_used_up_invoice_by_invoice_and_each_currency_has_its_own() 
 
 
 def test_what_a_customer_owes_beside_its_invoices_makes_no_invoice_dearer() -> None:
-    """A refund that nobody has settled is a credit below zero."""
+    """A refund that is not settled is a credit below zero."""
     assert OpenCredits().take("1", "GBP", Decimal(-20), Decimal(50)) == 0
