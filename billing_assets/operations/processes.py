@@ -22,6 +22,7 @@ from billing_assets.shipped import shipped
 log = structlog.get_logger(__name__)
 
 _GRACE_SECONDS = 8.0
+_LOOK_SECONDS = 0.05
 _OFTEN = 10
 _OFTEN_WITHIN_SECONDS = 600.0
 _NOTES = "processes.json"
@@ -170,21 +171,46 @@ def _noted(home: Path) -> list[dict[str, Any]]:
 def stop_trees(pids: Sequence[int]) -> None:
     """Ends processes and all their descendants, at once: asks first, insists after a grace period."""
     roots: list[psutil.Process] = []
-    family: list[psutil.Process] = []
     for pid in pids:
         try:
-            root = psutil.Process(pid)
-            family += [root, *root.children(recursive=True)]
-            roots.append(root)
+            roots.append(psutil.Process(pid))
         except psutil.NoSuchProcess:
             continue
+    family = {*roots, *_descendants(roots)}
     _signal(roots, signal.SIGTERM if os.name == "nt" else signal.SIGINT)
-    _, alive = psutil.wait_procs(family, timeout=_GRACE_SECONDS / 2)
-    _signal(alive, signal.SIGTERM)
-    _, alive = psutil.wait_procs(alive, timeout=_GRACE_SECONDS / 2)
-    for process in alive:
+    _signal(_left_of(family, _GRACE_SECONDS / 2), signal.SIGTERM)
+    for process in _left_of(family, _GRACE_SECONDS / 2):
         _kill(process)
-    psutil.wait_procs(alive, timeout=_GRACE_SECONDS)
+    _left_of(family, _GRACE_SECONDS)
+
+
+def _left_of(family: set[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those of a family that still live after so long. What they start meanwhile, as Dagster's daemon does while it is
+    busy, belongs to it."""
+    deadline = time.monotonic() + seconds
+    while alive := [one for one in family if _lives(one)]:
+        family |= _descendants(alive)
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(_LOOK_SECONDS)
+    return alive
+
+
+def _descendants(processes: Sequence[psutil.Process]) -> set[psutil.Process]:
+    found: set[psutil.Process] = set()
+    for process in processes:
+        try:
+            found |= {*process.children(recursive=True)}
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:

@@ -171,3 +171,22 @@ def test_stopping_what_is_gone_is_harmless(tmp_path: Path, sleeper: subprocess.P
     sleeper.wait()
     stop_trees([sleeper.pid])
     assert stop_noted(tmp_path) == 0
+
+
+def test_what_is_started_while_its_parent_is_asked_to_end_is_stopped_too(tmp_path: Path) -> None:
+    """A daemon goes on launching runs until it comes to its end."""
+    busy = (
+        "import signal, subprocess, sys, time; from pathlib import Path\n"
+        "def late(*_): Path('late').write_text(str(subprocess.Popen([sys.executable, '-c', 'import time; "
+        "time.sleep(60)']).pid))\n"
+        "signal.signal(signal.SIGINT, late); print('ready', flush=True)\n"
+        "while True: time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", busy], cwd=tmp_path, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    assert parent.stdout.readline()
+    stop_trees([parent.pid])
+    parent.wait()
+    noted = tmp_path / "late"
+    late = int((noted.read_text() if noted.is_file() else "") or 0)  # 0: on a busy machine it did not come to it
+    assert not late or not psutil.pid_exists(late) or psutil.Process(late).status() == psutil.STATUS_ZOMBIE
