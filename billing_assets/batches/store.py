@@ -66,7 +66,7 @@ class UnknownBatchError(Exception):
 # already, after a restored backup: it is taken over.
 PLANNABLE = f"""
     s.state = 'ready' and (s.period not in (select period from billing.closed_months) or exists (
-        select from billing.found_transactions as f where f.external_id = s.external_id and {IS_ADOPTED})) and case
+        select from billing.found_here as f where f.external_id = s.external_id and {IS_ADOPTED})) and case
         when s.applications is null then s.applies_to is null or s.kind <> 'credit_memo'
         else not exists (
             select from jsonb_array_elements(s.applications) as a

@@ -236,7 +236,7 @@ _COMPARE = """
         select coalesce(case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end, 0) as netsuite
     ) as t
     left join month_codes as c on c.netsuite_id = n.currency
-    left join billing.found_transactions as x on x.netsuite_id = n.netsuite_id and x.decision = 'separate'
+    left join billing.found_here as x on x.netsuite_id = n.netsuite_id and x.decision = 'separate'
     left join lateral (
         select s.number, s.branch, s.state, s.period, s.document_date, s.netsuite_id, t.decided_by,
             (t.netsuite_id, t.type, t.entity, t.currency, t.total, t.tran_date, t.voided) is not distinct from

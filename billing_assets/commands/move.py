@@ -1,6 +1,6 @@
 """`billing move …`: a person moves what our database belongs to, on the record."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC
 from typing import Annotated
@@ -45,11 +45,9 @@ def list_command() -> None:
 @app.command()
 def account(by: By, why: Why) -> None:
     """Move to the NetSuite account and host that the settings name. Refused while a document is locked or posting."""
-    moved = _move(Subject.ACCOUNT, by, why)
+    moved = _move(Subject.ACCOUNT, by, why, found_store.leave_account)
     _say("account", moved, by)
     if moved.changed and moved.was:
-        with _machine() as (_, connection):
-            found_store.forget_looks(connection)
         console.print(
             f"What was posted to {escape(moved.was)} is looked for in {escape(moved.now)} from now on: the close names "
             "every document that is not there, and nothing is posted again."
@@ -85,12 +83,12 @@ def source(by: By, why: Why) -> None:
     _say(f"source {found.settings.source.name}", moved, by)
 
 
-def _move(subject: Subject, by: str, why: str) -> Moved:
+def _move(subject: Subject, by: str, why: str, leave: Callable[[Connection], None] = lambda _: None) -> Moved:
     by, why = _said(by, why)
     with _machine() as (found, connection):
         if subject is Subject.PREFIX:
             _ = found.mapping  # a mapping that cannot be read has no prefixes to move to: it says why
-        return bindings.move(connection, subject, found.named(), by, why)
+        return bindings.move(connection, subject, found.named(), by, why, leave)
 
 
 @contextmanager

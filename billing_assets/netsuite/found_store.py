@@ -65,9 +65,11 @@ def note_look(connection: Connection, seen: int, lag_seconds: float) -> None:
     )
 
 
-def forget_looks(connection: Connection) -> None:
-    """In another account internal ids begin again: the next look asks for all of them."""
+def leave_account(connection: Connection) -> None:
+    """In another account internal ids begin again: the next look asks for all of them, and what was found in this one
+    is kept as its history only. Call in the transaction of the move."""
     connection.execute("delete from billing.netsuite_looks")
+    connection.execute("update billing.found_transactions set left_at = clock_timestamp() where left_at is null")
 
 
 def unexplained(connection: Connection, external_ids: Sequence[str]) -> set[str]:
@@ -91,7 +93,7 @@ def note(connection: Connection, rows: Sequence[Row]) -> int:
     with connection.transaction():
         for row in rows:
             noted += connection.execute(
-                f"insert into billing.found_transactions ({columns}) values ({places}) on conflict do nothing",  # noqa: S608
+                f"insert into billing.found_here ({columns}) values ({places}) on conflict do nothing",  # noqa: S608
                 row,
             ).rowcount
     return noted
@@ -99,7 +101,7 @@ def note(connection: Connection, rows: Sequence[Row]) -> int:
 
 def unconfirmed(connection: Connection) -> int:
     """How many a person has still to confirm. Nothing is sent before."""
-    row = connection.execute("select count(*) as n from billing.found_transactions where decision is null").fetchone()
+    row = connection.execute("select count(*) as n from billing.found_here where decision is null").fetchone()
     return int(row["n"]) if row else 0
 
 
@@ -109,7 +111,7 @@ def found(connection: Connection, *, undecided_only: bool = False) -> list[Found
         """
         select f.netsuite_id, f.external_id, f.kind, f.type, f.transaction_number, f.currency, f.total, f.tran_date,
                f.found_at, f.decision, f.decided_by, d.number, d.state
-        from billing.found_transactions as f
+        from billing.found_here as f
         left join lateral (
             select s.number, s.state from billing.staged_invoices as s
             where s.external_id = f.external_id order by s.state = 'gone', s.id desc limit 1) as d on true
@@ -128,7 +130,7 @@ def confirm(connection: Connection, by: str, why: str) -> int:
     """
     confirmed = connection.execute(
         """
-        update billing.found_transactions
+        update billing.found_here
         set decision = 'confirmed', decided_by = %s, why = %s, decided_at = clock_timestamp()
         where decision is null""",
         [by, why],
@@ -136,7 +138,7 @@ def confirm(connection: Connection, by: str, why: str) -> int:
     connection.execute(
         """
         update billing.staged_invoices as s set judged_under = null
-        from billing.found_transactions as f
+        from billing.found_here as f
         where s.external_id = f.external_id and f.decision = 'confirmed'
           and s.state in ('open', 'held', 'excluded', 'ready', 'batched')"""
     )
@@ -148,7 +150,7 @@ def separate(connection: Connection, netsuite_id: str, by: str, why: str) -> boo
     return bool(
         connection.execute(
             """
-            update billing.found_transactions
+            update billing.found_here
             set decision = 'separate', decided_by = %s, why = %s, decided_at = clock_timestamp()
             where netsuite_id = %s and netsuite_id in (select netsuite_id from billing.found_without_document)""",
             [by, why, netsuite_id],
@@ -163,7 +165,7 @@ def match(connection: Connection, netsuite_id: str, document: int, by: str, why:
     """
     matched = connection.execute(
         """
-        update billing.found_transactions
+        update billing.found_here
         set decision = 'matched', document = %(document)s, decided_by = %(by)s, why = %(why)s,
             decided_at = clock_timestamp()
         where netsuite_id = %(id)s and netsuite_id in (select netsuite_id from billing.found_without_document)
@@ -197,6 +199,6 @@ def documents(connection: Connection, number: str, kind: str) -> list[int]:
 def known(connection: Connection, external_ids: Sequence[str]) -> set[str]:
     """Those of the external ids that NetSuite was found to have."""
     rows = connection.execute(
-        "select external_id from billing.found_transactions where external_id = any(%s)", [list(external_ids)]
+        "select external_id from billing.found_here where external_id = any(%s)", [list(external_ids)]
     )
     return {row["external_id"] for row in rows}

@@ -154,7 +154,7 @@ def next_to_send(connection: Connection, held: Lock, limit: int, after: int = 0)
         f"""
         select {_DOCUMENT}, (select h.finding from billing.audit_holds as h where h.document = d.id) as hold,
                exists (select from billing.posting_attempts as a where a.document = d.id) as attempted,
-               exists (select from billing.found_transactions as f where f.external_id = d.external_id) as found,
+               exists (select from billing.found_here as f where f.external_id = d.external_id) as found,
                exists (  -- the close may have come back from the journal, after a backup from before it was restored
                    select from billing.closed_months as m where m.state = 'hard' and m.period >= d.period) as closed,
                (select f.external_id || ' (internal id ' || f.netsuite_id || ')'

@@ -53,7 +53,7 @@ def on_their_way(connection: Connection, periods: Sequence[str]) -> list[dict[st
             select id, number, batch, state from billing.staged_invoices as d
             where period = any(%(periods)s) and state in ('ready', 'batched', 'locked', 'posting')
               -- nothing is sent before a person confirmed what NetSuite has and we never sent
-              and (state = 'posting' or not exists (select from billing.found_transactions where decision is null))
+              and (state = 'posting' or not exists (select from billing.found_here where decision is null))
               and (state <> 'ready' or (
                   period not in (select period from billing.closed_months)
                   and id not in (select id from billing.kept_back_credits)

@@ -196,7 +196,7 @@ def adopted(connection: Connection, source: str) -> frozenset[str]:
     """Ids of the documents that are to be taken over from NetSuite, and of which nothing was begun yet."""
     rows = connection.execute(
         f"""
-        select s.document_id from billing.found_transactions as f
+        select s.document_id from billing.found_here as f
         join billing.staged_invoices as s on s.external_id = f.external_id
         where s.source = %s and s.state in ('open', 'held', 'excluded', 'ready', 'batched', 'gone') and {IS_ADOPTED}""",  # noqa: S608
         [source],
@@ -359,7 +359,7 @@ def add_cross_findings(
         where d.outcome in ('ready', 'held')
           and not exists (select from incoming as j where j.external_id = f.external_id)
           and not exists (  -- its own name is there: it is not sent anyway
-              select from billing.found_transactions as own where own.external_id = d.external_id)
+              select from billing.found_here as own where own.external_id = d.external_id)
         group by d.document_id, d.number"""
     likes = f"""
         with ours as (

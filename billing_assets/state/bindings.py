@@ -6,7 +6,7 @@ difference is refused: in another account a lost answer would be "proven absent"
 binding, with a name and a reason, and never while an answer may still be out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -158,10 +158,18 @@ def loud(named: Named) -> str | None:
     return None
 
 
-def move(connection: Connection, subject: Subject, named: Named, by: str, why: str) -> Moved:
+def move(
+    connection: Connection,
+    subject: Subject,
+    named: Named,
+    by: str,
+    why: str,
+    leave: Callable[[Connection], None] = lambda _: None,
+) -> Moved:
     """Moves the binding to what the settings name now: `account` (with its host), `environment` or `prefix`.
 
-    Moving to where it is already changes nothing. Raises MoveRefusedError, also while documents are locked or posting.
+    `leave` does in the same transaction what leaving the old one takes. Moving to where it is already changes nothing.
+    Raises MoveRefusedError, also while documents are locked or posting.
     """
     with connection.transaction():
         connection.execute(_LOCK)
@@ -178,6 +186,7 @@ def move(connection: Connection, subject: Subject, named: Named, by: str, why: s
             _apart(bound, named.prefixes)
         for one, name, value in steps:
             _add(connection, one, name, value, None, by, why)
+        leave(connection)
         return Moved(was, now, changed=True)
 
 

@@ -13,6 +13,7 @@ from billing_assets.operations import sample
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
 from billing_assets.state import bindings
 from billing_assets.state.bindings import BoundElsewhereError, MoveRefusedError, Subject
+from billing_assets.state.database import Connection
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.command import Said, call, complete, netsuite_variables
 from billing_assets_tests.end_to_end.system import OTHERS, System, at, losing_answers, pointed, why
@@ -248,6 +249,42 @@ def test_an_account_is_moved_with_a_name_and_a_reason_and_once(
     insert_document(system.source, "500002")
     posted(elsewhere)
     assert other.admin("summary")["posts"]["created"] == 1, "the new one, and not the old one again"
+
+
+def test_after_a_move_what_the_other_account_has_under_our_names_is_noticed_before_anything_is_sent(
+    billing: Machine, system: System, other_sandbox: RunningSandbox, other: Account
+) -> None:
+    """Its internal ids are lower than those that were seen in ours."""
+    other.created(
+        {
+            "externalId": "INV-900000",
+            "entity": {"id": "1002"},
+            "subsidiary": {"id": "1"},
+            "tranDate": "2010-11-05",
+            "currency": {"id": "1"},
+            "item": {"items": [{"item": {"id": "101"}, "quantity": 1, "rate": 5, "amount": 5}]},
+        }
+    )
+    posted(system, "500001")
+    system.state.execute("update billing.netsuite_looks set seen_through = 1000000, seen = 1000000")
+    complete(billing("move", "account", *BY, **netsuite_variables(other_sandbox, account=OTHERS)), 0, ["Moved"])
+    elsewhere = pointed(system, netsuite=at(other_sandbox))
+    insert_document(system.source, "600000")
+    assert elsewhere.stage().success
+    (key,) = elsewhere.planned()
+    assert "never sent (1)" in why(elsewhere.post(key))
+    assert other.admin("summary")["posts"]["created"] == 1, "the other's own"
+
+
+def test_a_move_that_cannot_leave_the_old_account_moves_nothing(system: System) -> None:
+    def fails(_: Connection) -> None:
+        raise LookupError
+
+    posted(system, "500001")
+    named = replace(system.runtime.named(), account=OTHERS, host="127.0.0.1:1")
+    with pytest.raises(LookupError):
+        bindings.move(system.state, Subject.ACCOUNT, named, "anna", "moved", leave=fails)
+    bindings.compare(system.state, system.runtime.named())
 
 
 def test_a_move_waits_for_answers_that_may_still_be_out(

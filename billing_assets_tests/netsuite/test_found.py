@@ -214,6 +214,24 @@ def test_a_database_that_another_one_posts_beside_is_stopped(rig: Rig) -> None:
     assert (one.external_id, one.total, one.number) == ("INV-900000", Decimal(5), None)
 
 
+def test_what_was_found_in_one_account_says_nothing_of_another(rig: Rig) -> None:
+    """Internal ids begin again there: a transaction of the same id is another one, to be confirmed by itself."""
+    documents = invoices(2)
+    sent_before(rig, documents)
+    key = rig.planned([replace(documents[0], number="777777")])
+    rig.post(key)
+    confirm(rig.state)
+    rig.post(key, "run-2")
+    for there in found_store.found(rig.state):
+        found.separate(rig.state, there.netsuite_id, by="Ada", why="two orders of the same")
+    with rig.state.transaction():
+        found_store.leave_account(rig.state)
+    assert found_store.found(rig.state) == []
+    key = rig.planned(invoices(1, first=600_000, customer="12347"))
+    assert "never sent (2)" in str(rig.post(key, "run-3").stopped)
+    assert [one.decision for one in found_store.found(rig.state)] == [None, None]
+
+
 def close_hard(rig: Rig) -> None:
     """As the journal gives a close back."""
     rig.state.execute("insert into billing.closed_months (period, state) values ('2010-11', 'hard')")
