@@ -36,6 +36,7 @@ from billing_assets.billing_system.contract import (
     DOCUMENT_COLUMNS,
     LINE_COLUMNS,
     SERVICE_COLUMNS,
+    VERSION,
     Column,
 )
 from billing_assets.billing_system.errors import ColumnsWrong, QueriesMissing, asking, source_url
@@ -195,6 +196,13 @@ def headers_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str], *, onl
     documents = documents_table(queries)
     query = select(documents.c.document_id) if only_ids else all_columns(documents)
     return query.where(is_one_of(documents.c.document_id, dialect, ids))
+
+
+def versions_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Statement:
+    """Ids and versions of the documents with one of the ids (at most 1,000), of queries that have versions."""
+    documents = derived_table(queries.documents, "documents", ["document_id", VERSION])
+    key = documents.c.document_id
+    return select(key, documents.c[VERSION]).where(is_one_of(key, dialect, ids))
 
 
 def headers_without_id(queries: Queries, dialect: Dialect, since: datetime | None, longest: int) -> Statement:

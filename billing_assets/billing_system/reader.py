@@ -26,6 +26,7 @@ from billing_assets.billing_system.contract import (
 from billing_assets.billing_system.cycles import without_cycle_collection
 from billing_assets.billing_system.digests import digests
 from billing_assets.billing_system.errors import QueryFailed, SourceError, ValueRefused, asking
+from billing_assets.billing_system.marks import Marking, marking, marks
 from billing_assets.billing_system.queries import (
     APPLICATIONS_FILE,
     DOCUMENTS_FILE,
@@ -65,6 +66,7 @@ __all__ = [
     "CHUNK",
     "BadDocument",
     "Dates",
+    "Marking",
     "MonthTallies",
     "MonthTotal",
     "Queries",
@@ -78,6 +80,8 @@ __all__ = [
     "fingerprint",
     "is_stand_in",
     "load_queries",
+    "marking",
+    "marks",
     "month_totals",
     "months",
     "new_document_ids",

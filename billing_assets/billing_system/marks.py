@@ -1,0 +1,97 @@
+"""Marks of documents: a few bytes for each, which show that a document is what it was without reading it.
+
+The source has no modified date, so staging must compare every document that may still change. Where `documents.sql` has
+a column `version`, the mark is made of it: the integrator answers for its changing with the document. Else it is the
+digest that the engine computes; of an engine that computes none, every document is read.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from billing_assets.billing_system import contract
+from billing_assets.billing_system.cycles import without_cycle_collection
+from billing_assets.billing_system.digests import computes_digests, digests
+from billing_assets.billing_system.errors import ValueRefused, asking
+from billing_assets.billing_system.queries import (
+    DOCUMENTS_FILE,
+    Queries,
+    column_names,
+    documents_table,
+    no_rows,
+    versions_by_id,
+)
+from billing_assets.billing_system.spelling import savepoint
+
+_DIGEST_BYTES = 16
+_VERSION = b"v"
+"""Before the 16 bytes of a version's mark: it is longer than any digest, so none is ever equal to one."""
+
+
+class Marking(StrEnum):
+    """What the marks of a source's documents are."""
+
+    VERSIONS = "versions"
+    DIGESTS = "digests"
+    NONE = "none"
+
+
+def marking(conn: Connection, queries: Queries) -> Marking:
+    """What the marks of this source are. Raises QueryFailed, CannotConnect."""
+    with asking(conn, DOCUMENTS_FILE):
+        names = column_names(conn.execute(no_rows(documents_table(queries))).keys())
+    if contract.VERSION in names:
+        return Marking.VERSIONS
+    return Marking.DIGESTS if computes_digests(conn) else Marking.NONE
+
+
+def marks(conn: Connection, queries: Queries, ids: Sequence[str], how: Marking) -> dict[str, bytes]:
+    """The marks of the documents with these ids (at most 1,000); without one a document must be read.
+
+    Ask for them before the documents are read, never after: then a change in between shows the next time. Raises
+    QueryFailed, CannotConnect.
+    """
+    match how:
+        case Marking.VERSIONS:
+            return _versions(conn, queries, ids)
+        case Marking.DIGESTS:
+            return digests(conn, queries, ids)
+        case Marking.NONE:
+            return {}
+
+
+def is_digest(mark: bytes | None) -> bool:
+    """Whether the mark is a digest, which covers everything that the engine shows of a document."""
+    return mark is not None and len(mark) == _DIGEST_BYTES
+
+
+def _versions(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[str, bytes]:
+    if not ids:
+        return {}
+    statement = versions_by_id(queries, conn.dialect, ids)
+    try:
+        with savepoint(conn), asking(conn, DOCUMENTS_FILE), without_cycle_collection():
+            rows = conn.execute(statement).all()
+    except ValueRefused:
+        return {}  # reading finds the document and says what is wrong with it
+    read_by = _read_by(queries)
+    found: dict[str, bytes] = {}
+    for key, version in rows:
+        if key is not None and version is not None:
+            said = f"{type(version).__name__} {contract.further(version)}".encode(errors="surrogatepass")
+            digest = hashlib.blake2b(said, digest_size=_DIGEST_BYTES, key=read_by).digest()
+            found[contract.further(key) or ""] = _VERSION + digest
+    # A header that a join repeats is held, whatever its versions say.
+    repeated = [key for key, count in Counter(key for key, _ in rows).items() if count > 1]
+    for key in repeated:
+        found.pop(contract.further(key) or "", None)
+    return found
+
+
+def _read_by(queries: Queries) -> bytes:
+    """The text of the queries, in a few bytes: with another one the same version says nothing."""
+    texts = repr((queries.documents, queries.lines, queries.applications))
+    return hashlib.blake2b(texts.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).digest()
