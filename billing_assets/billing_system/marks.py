@@ -21,10 +21,12 @@ from billing_assets.billing_system.queries import (
     Queries,
     column_names,
     documents_table,
+    key_type,
     no_rows,
+    tables,
     versions_by_id,
 )
-from billing_assets.billing_system.spelling import savepoint
+from billing_assets.billing_system.spelling import found_alike, savepoint
 
 _DIGEST_BYTES = 16
 _VERSION = b"v"
@@ -41,11 +43,18 @@ class Marking(StrEnum):
 
 def marking(conn: Connection, queries: Queries) -> Marking:
     """What the marks of this source are. Raises QueryFailed, CannotConnect."""
-    with asking(conn, DOCUMENTS_FILE):
-        names = column_names(conn.execute(no_rows(documents_table(queries))).keys())
+    with asking(conn, DOCUMENTS_FILE), conn.execute(no_rows(documents_table(queries))) as result:
+        names = column_names(result.keys())
+        of_header = key_type(result, names)
     if contract.VERSION in names:
         return Marking.VERSIONS
-    return Marking.DIGESTS if computes_digests(conn) else Marking.NONE
+    if not computes_digests(conn):
+        return Marking.NONE
+    for file, table, _ in tables(queries)[1:]:
+        with asking(conn, file), conn.execute(no_rows(table)) as result:
+            if not found_alike(conn.dialect, of_header, key_type(result, column_names(result.keys()))):
+                return Marking.NONE  # a digest would lack rows that are found from the header only
+    return Marking.DIGESTS
 
 
 def marks(conn: Connection, queries: Queries, ids: Sequence[str], how: Marking) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    CursorResult,
     Date,
     DateTime,
     Dialect,
@@ -154,6 +155,12 @@ def tables(queries: Queries) -> list[tuple[str, Subquery, tuple[Column, ...]]]:
 def column_names(keys: Sequence[str] | Any) -> list[str]:
     """Column names of a result as the contract spells them; some engines fold unquoted names to capitals."""
     return [str(key).lower() for key in keys]
+
+
+def key_type(result: CursorResult[Any], names: Sequence[str], name: str = "document_id") -> Any:
+    """The type of the column as the driver has it, None where it shows none. Ask before the rows are read."""
+    described = result.cursor.description if result.cursor is not None else None
+    return described[names.index(name)][1] if described and name in names else None
 
 
 def documents_table(queries: Queries) -> Subquery:

@@ -31,9 +31,13 @@ class Table(NamedTuple):
     columns: list[Sequence[Any]]  # in the order of the contract
     extras: Sequence[dict[str, str | None]]
     problems: dict[int, Problem]
+    key_type: Any = None
+    """Of the column `document_id`, as the driver has it."""
 
 
-def table_of(names: list[str], rows: Sequence[Sequence[Any]], file: str, columns: Sequence[Column]) -> Table:
+def table_of(
+    names: list[str], rows: Sequence[Sequence[Any]], file: str, columns: Sequence[Column], key_type: Any
+) -> Table:
     """Rows as a table with the columns of the contract. Raises ColumnsWrong."""
     if missing := [one.name for one in columns if one.name not in names]:
         raise ColumnsWrong({file: missing}, {})
@@ -45,7 +49,7 @@ def table_of(names: list[str], rows: Sequence[Sequence[Any]], file: str, columns
         cells.pop(contract.VERSION, None)  # it may change though the document does not
     problems: dict[int, Problem] = {}
     converted = [_convert(one, cells.pop(one.name), problems) for one in columns]
-    return Table(converted, _extras(cells) or [_NO_EXTRA] * len(rows), problems)
+    return Table(converted, _extras(cells) or [_NO_EXTRA] * len(rows), problems, key_type)
 
 
 def _convert(column: Column, cells: Sequence[Any], problems: dict[int, Problem]) -> Sequence[Any]:

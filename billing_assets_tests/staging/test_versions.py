@@ -51,12 +51,12 @@ def stage(bench: Bench, queries: Queries, **options: Any) -> tuple[StagingResult
 
 @contextmanager
 def lines_read() -> Iterator[list[str]]:
-    """Ids of documents, one for each time that their lines are asked for, on whatever engine."""
+    """Ids of documents, one for each time that their lines are read, on whatever engine."""
     found: list[str] = []
 
     def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         whole, table, condition = statement.rpartition(") AS lines")
-        if table and "WHERE" in condition and "hashtext" not in whole:
+        if table and "ORDER BY" in condition and "hashtext" not in whole:
             values = parameters.values() if isinstance(parameters, dict) else parameters
             found.extend(one for value in values for one in str(value).strip("{}").replace('"', "").split(","))
 
@@ -249,7 +249,7 @@ def test_sqlite_is_read_again_by_its_versions_only(tmp_path: Path, state_url: st
         def again() -> list[str]:
             with lines_read() as read:
                 stage_now(state_url, there.url, queries=queries)
-            return sorted(read)
+            return sorted(set(read))
 
         assert again() == sorted(versions)
         assert again() == ["D"]
