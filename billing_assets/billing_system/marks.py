@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -87,17 +88,18 @@ def _versions(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[st
     except ValueRefused:
         return {}  # reading finds the document and says what is wrong with it
     read_by = _read_by(queries)
-    found: dict[str, bytes] = {}
-    for key, version in rows:
-        if key is not None and version is not None:
-            said = f"{type(version).__name__} {contract.further(version)}".encode(errors="surrogatepass")
-            digest = hashlib.blake2b(said, digest_size=_DIGEST_BYTES, key=read_by).digest()
-            found[contract.further(key) or ""] = _VERSION + digest
+    names = [key if type(key) is str else contract.further(key) or "" for key, _ in rows]
     # A header that a join repeats is held, whatever its versions say.
-    repeated = [key for key, count in Counter(key for key, _ in rows).items() if count > 1]
-    for key in repeated:
-        found.pop(contract.further(key) or "", None)
-    return found
+    repeated = {name for name, count in Counter(names).items() if count > 1} if len({*names}) < len(names) else set()
+    return {
+        name: _VERSION + hashlib.blake2b(_text(version), digest_size=_DIGEST_BYTES, key=read_by).digest()
+        for name, (_, version) in zip(names, rows, strict=True)
+        if version is not None and name not in repeated
+    }
+
+
+def _text(version: Any) -> bytes:
+    return f"{type(version).__name__} {contract.further(version)}".encode(errors="surrogatepass")
 
 
 def _read_by(queries: Queries) -> bytes:
