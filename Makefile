@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt 'pip>=25.1'
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[celery,kubernetes]' --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[celery,kubernetes,mssqlpython]' --group dev
 	@touch $@
 
 run: setup ## bill a month of the sample: PERIOD=2010-11 (default), another month, or all

@@ -1,6 +1,8 @@
-"""Staging the sample: the first time against COPY and against dlt, again against reading the source once."""
+"""Staging the sample: the first time against COPY and against dlt, again against reading the source once, and with
+versions against reading its headers once."""
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from benchmarks.measure import Mark, Measure, Place, Play, Round
 from benchmarks.world import ALL, MONTH, alone, database, runtime, source, stage_once
 from billing_assets.runtime import Runtime
 from billing_assets.settings import load_settings
+from billing_assets.shipped import shipped
 from billing_assets.state.database import libpq_url
 from billing_assets.state.server_programs import binaries
 
@@ -19,6 +22,13 @@ _TABLES = {"invoices": "id", "invoice_lines": "invoice_id, line_no"}
 _DLT: dict[str, Literal["sqlalchemy", "pyarrow"]] = {"staging_dlt": "sqlalchemy", "staging_dlt_columns": "pyarrow"}
 """The ways of dlt to read, by the measure."""
 _SMALL = 60
+_VERSION = """concat_ws('/', i.rv,
+        (SELECT concat_ws('/', count(*), sum(l.rv)) FROM invoice_lines AS l WHERE l.invoice_id = i.id),
+        (SELECT concat_ws('/', count(*), sum(a.rv)) FROM credit_applications AS a WHERE a.credit_id = i.id)
+    ) AS version,
+    i.total
+"""
+"""What the queries for SQL Server make of its rowversion."""
 
 
 def staged() -> float:
@@ -95,6 +105,18 @@ def read_once(source_url: str) -> float:
     return time.monotonic() - began
 
 
+def headers_read_once(source_url: str, documents_sql: str) -> float:
+    """Seconds to fetch every header with its version once with psycopg, from a server-side cursor: what the database
+    does for the versions is in it, no line is fetched."""
+    began = time.monotonic()
+    with psycopg.connect(libpq_url(source_url)) as connection, connection.cursor(name="headers") as cursor:
+        cursor.itersize = 10_000
+        cursor.execute(documents_sql.encode())
+        for _ in cursor:
+            pass
+    return time.monotonic() - began
+
+
 def _first(here: Place, small: bool) -> Iterator[Round]:
     """COPY, ours and dlt by turns, each into a new database."""
     with source(here, MONTH if small else ALL, _SMALL if small else None) as billing:
@@ -132,6 +154,35 @@ def _again(share: float) -> Play:
                 _check(state, billing)
 
     return play
+
+
+def _by_version(here: Place, small: bool) -> Iterator[Round]:
+    """Stagings after the first, with versions: PostgreSQL computes no digest then, as an engine that cannot.
+
+    The documents are of the day before, as nearly all that a staging looks at again: none counts as new any more.
+    """
+    queries = here.folder / "queries_with_versions"
+    shutil.copytree(shipped("sql/source/postgresql"), queries)
+    documents = queries / "documents.sql"
+    documents.write_text(documents.read_text(encoding="utf-8").replace("i.total\n", _VERSION), encoding="utf-8")
+    with (
+        source(here, ALL if not small else MONTH, _SMALL if small else None) as billing,
+        database(here, migrated=True) as state,
+    ):
+        with psycopg.connect(libpq_url(billing), autocommit=True) as connection:
+            connection.execute("update invoices set created_at = created_at - interval '1 day'")
+            connection.execute("create sequence row_version")
+            for table in (*_TABLES, "credit_applications"):
+                connection.execute(f"alter table {table} add rv bigint not null default nextval('row_version')")
+            connection.execute("vacuum analyze")
+        with runtime(here, state, billing, {"source.queries": str(queries)}):
+            alone(staged)
+            with psycopg.connect(libpq_url(state), autocommit=True) as connection:
+                connection.execute("vacuum analyze billing.staged_invoices")
+            for _ in range(1 if small else 3):
+                against = alone(headers_read_once, billing, documents.read_text(encoding="utf-8")).value
+                yield Round(alone(staged).value, against, _count(billing))
+                _check(state, billing)
 
 
 def _change(source_url: str, share: float, number: int) -> None:
@@ -194,5 +245,14 @@ MEASURES = [
         _first,
     ),
     Measure("staging_again", "staging again, nothing changed", _ONCE, "s", Mark(at_most=1.5), 3, _again(0)),
+    Measure(
+        "staging_version",
+        "staging again by `version`, nothing changed",
+        "reading the headers with their versions once",
+        "s",
+        Mark(at_most=1.5),
+        3,
+        _by_version,
+    ),
     Measure("staging_changed", "staging again, 1 % changed", _ONCE, "s", Mark(at_most=1.5), 3, _again(0.01)),
 ]

@@ -101,6 +101,7 @@ def audit_month(
                 for what in judge(one, month, settings.percent)
             ]
             store.copy_found(connection, found)
+        store.note_spellings(connection, name)
         entries = store.write_queue(
             connection, name, period, before, _about("NO_CONTRACT"), _about("CONTRACT_UNKNOWN"), OF_THE_CONTRACT
         )

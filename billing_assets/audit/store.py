@@ -237,6 +237,31 @@ def copy_found(connection: Connection, rows: Iterable[tuple[str, str | None, Fou
             copy.write_row((contract, currency, *found))
 
 
+def note_spellings(connection: Connection, source: str) -> None:
+    """Adds to what is found of services that the other side has one of that name in other letters or blanks: most
+    likely it is the same, and nothing takes it for that."""
+    connection.execute("analyze found")
+    connection.execute(
+        """
+        update found as f set message = f.message || format(' It has %%L: spell both alike.', t.service)
+        from (
+            select contract, lower(btrim(service)) as folded, min(service) as service from billing.contract_services
+            where source = %(source)s
+              and contract in (select contract from found where code = 'SERVICE_NOT_IN_CONTRACT')
+            group by 1, 2) as t
+        where f.code = 'SERVICE_NOT_IN_CONTRACT' and t.contract = f.contract and t.folded = lower(btrim(f.service))""",
+        {"source": source},
+    )
+    connection.execute(
+        """
+        update found as f set message = f.message || format(' %L is charged: spell both alike.', c.service)
+        from (
+            select contract, lower(btrim(service)) as folded, min(service) as service from found
+            where code = 'SERVICE_NOT_IN_CONTRACT' group by 1, 2) as c
+        where f.code = 'SERVICE_MISSING' and c.contract = f.contract and c.folded = lower(btrim(f.service))"""
+    )
+
+
 def write_queue(
     connection: Connection,
     source: str,
@@ -258,6 +283,9 @@ def write_queue(
         insert into billing.audit_queue (source, period, document, contract, customer, branch, services, findings)
         with contracts_kept as (
             select exists (select from billing.contract_services where source = %(source)s) as some),
+        contracts_folded as materialized (
+            select lower(btrim(contract)) as folded, min(contract) as contract from billing.contract_services
+            where source = %(source)s group by 1),
         on_documents as (
             select a.document, f.code, f.service, f.message
             from found as f
@@ -273,8 +301,10 @@ def write_queue(
             select a.document, %(no_contract)s::text, '', %(no_contract_message)s::text
             from audited as a, contracts_kept as k where a.contract is null and k.some
             union all
-            select a.document, %(unknown)s::text, '', %(unknown_message)s::text
-            from audited as a, contracts_kept as k
+            select a.document, %(unknown)s::text, '',
+                   %(unknown_message)s::text || coalesce(format(' They have %%L: spell both alike.', s.contract), '')
+            from contracts_kept as k, audited as a
+            left join contracts_folded as s on s.folded = lower(btrim(a.contract))
             where k.some and a.contract is not null and not exists (
                 select from billing.contract_services as t where t.source = %(source)s and t.contract = a.contract)),
         gathered as (

@@ -26,7 +26,14 @@ from billing_assets.billing_system.errors import (
 from billing_assets.state.urls import without_secrets
 
 _CONNECT_SECONDS = 10
-_CONNECT_TIMEOUT = {"psycopg": "connect_timeout", "psycopg2": "connect_timeout", "pyodbc": "timeout"}
+_CONNECT_TIMEOUT = {
+    "psycopg": "connect_timeout",
+    "psycopg2": "connect_timeout",
+    "pyodbc": "timeout",
+    "mssqlpython": "timeout",
+}
+_MICROSOFT = frozenset({"pyodbc", "mssqlpython"})
+"""Drivers of SQL Server whose options are those of Microsoft's ODBC driver."""
 SNAPSHOT_ALLOWED = "SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()"
 _FROM_HERE = "said by the billing database"
 _CLOCK = {
@@ -52,7 +59,7 @@ def open_source(url: str, *, lock_seconds: int = 30, statement_seconds: int = 90
         timeout = _CONNECT_TIMEOUT.get(parsed.get_dialect().driver)
     except ArgumentError as error:  # no such engine or driver
         raise SourceUrlInvalid(without_secrets(str(error), parsed)) from None
-    if parsed.get_dialect().driver == "pyodbc":
+    if parsed.get_dialect().driver in _MICROSOFT:
         parsed = with_read_only_intent(parsed)
     options: dict[str, Any] = {"pool_pre_ping": True}
     if timeout and timeout not in parsed.query:
@@ -60,7 +67,7 @@ def open_source(url: str, *, lock_seconds: int = 30, statement_seconds: int = 90
     if parsed.get_backend_name() == "postgresql":
         options["isolation_level"] = "REPEATABLE READ"
     engine = _create(parsed, options)
-    if engine.dialect.driver == "pyodbc":  # a uniqueidentifier as what it is: as text its case is the driver's whim
+    if engine.dialect.driver in _MICROSOFT:  # a uniqueidentifier as what it is: as text its case is the driver's whim
         engine.dialect.loaded_dbapi.native_uuid = True  # type: ignore[attr-defined]
     event.listen(engine, "handle_error", _note)
     if engine.dialect.name == "postgresql":
@@ -74,12 +81,18 @@ def open_source(url: str, *, lock_seconds: int = 30, statement_seconds: int = 90
 def connect_source(engine: Engine) -> Iterator[Connection]:
     """A connection to the billing database. Raises CannotConnect with the address, never with the password.
 
-    Whatever its driver says in the block is a SourceError: also at a savepoint, and at the end of the transaction.
+    Where the driver finds the URL's fault only now, SourceUrlInvalid; where it lacks a library, DriverMissing. Whatever
+    it says in the block is a SourceError: also at a savepoint, and at the end of the transaction.
     """
     try:
         conn = engine.connect()
     except DBAPIError as error:
         raise not_connected(error, engine.url) from None
+    except Exception as error:
+        if not isinstance(error, getattr(engine.dialect.dbapi, "ConnectionStringParseError", ())):
+            raise
+        # mssql-python's word for an option that it does not know
+        raise SourceUrlInvalid(without_secrets(" ".join(str(error).split()), engine.url)) from None
     before: BaseException | None = None
     try:
         with conn:
@@ -149,7 +162,7 @@ def _set_postgresql(lock_seconds: int, statement_seconds: int, dbapi_connection:
 
 
 def _set_sql_server(lock_seconds: int, statement_seconds: int, dbapi_connection: Any, _record: Any) -> None:
-    if hasattr(dbapi_connection, "timeout"):  # of pyodbc: for each query
+    if hasattr(dbapi_connection, "timeout"):  # for each query
         dbapi_connection.timeout = statement_seconds
     cursor = dbapi_connection.cursor()
     cursor.execute(f"SET LOCK_TIMEOUT {1000 * lock_seconds}")

@@ -12,6 +12,9 @@ from uuid import UUID
 
 _BEYOND = 2**63
 
+VERSION = "version"
+"""An optional column of `documents.sql`: it shows that a document changed, and is no part of it."""
+
 
 class Unreadable(ValueError):  # noqa: N818
     """A value of the source that cannot be taken over; the message says why."""

@@ -10,6 +10,16 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 from billing_assets.state.urls import address, has_unquoted, without_secrets
 
 _NO_ODBC_DRIVER = frozenset({"IM002", "IM003", "IM004"})
+_STATES = {"Timeout expired": "HYT00", "Connection timeout expired": "HYT01"}
+"""SQLSTATEs as mssql-python words them; it keeps no codes, neither these nor those of the server."""
+_NETWORK = {
+    "0x2AF9": "its host is unknown to this machine's name server",
+    "0x2749": "nothing accepts connections at that host and port",
+    "0x274D": "nothing accepts connections at that host and port",
+    "0x274C": "host or port did not answer in time",
+}
+"""What Microsoft's drivers show as a code only, when they cannot connect."""
+_CODE = re.compile(r"Error code (0x[0-9A-F]+)")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
@@ -49,18 +59,21 @@ def _without_url(error: Exception) -> str:
     return str(error).split("from given URL string")[0].split(" from string")[0]
 
 
+_TO_INSTALL = {
+    "pyodbc": "Install the extra billing-assets[mssql] and the ODBC driver manager (Debian: apt install unixodbc), "
+    "and Microsoft's ODBC driver for SQL Server",
+    "mssqlpython": "Install the extra billing-assets[mssqlpython] and the system's libraries that it needs (Debian: "
+    "apt install libltdl7 libkrb5-3 libgssapi-krb5-2)",
+}
+
+
 class DriverMissing(SourceError):  # noqa: N818
     """The database driver that the URL asks for cannot be loaded."""
 
     def __init__(self, driver: str, problem: str) -> None:
         self.driver = driver
         self.problem = problem
-        remedy = (
-            "Install the extra billing-assets[mssql] and the ODBC driver manager (Debian: apt install unixodbc), "
-            "and Microsoft's ODBC driver for SQL Server"
-            if driver == "pyodbc"
-            else f"Install the Python package {driver} beside billing-assets"
-        )
+        remedy = _TO_INSTALL.get(driver, f"Install the Python package {driver} beside billing-assets")
         super().__init__(f"The driver {driver} for the billing database cannot be loaded: {problem}. {remedy}.")
 
 
@@ -186,7 +199,7 @@ def asking(conn: Connection, what: str) -> Iterator[None]:
 def failure(error: DBAPIError, url: URL, what: str) -> SourceError:
     """What a driver's error comes to while the database was asked for `what`."""
     state, said = _state(error), without_secrets(short(error), url)
-    if state == "55P03" or "(1222)" in said:
+    if state == "55P03" or "(1222)" in said or "Lock request time out period exceeded" in said:
         return SourceBusy(what, said)
     if state in {"57014", "HYT00", "HYT01"} and "timeout" in said.lower().replace(" ", ""):
         return SourceSlow(what, said)
@@ -202,11 +215,16 @@ def not_connected(error: DBAPIError, url: URL) -> SourceError:
     said = short(error)
     if _state(error) in _NO_ODBC_DRIVER or "Can't open lib" in said:
         return OdbcDriverMissing(url, said)
-    return CannotConnect(url, said)
+    if url.get_driver_name() == "mssqlpython" and "Failed to load the driver" in said:
+        return DriverMissing("mssqlpython", "a shared library is not on this machine")
+    cause = next((_NETWORK[one] for one in _CODE.findall(said) if one in _NETWORK), None)
+    return CannotConnect(url, f"{said} That is: {cause}." if cause else said)
 
 
 def _state(error: DBAPIError) -> str | None:
-    """The SQLSTATE: psycopg has it as an attribute, ODBC as the first argument."""
+    """The SQLSTATE: psycopg has it as an attribute, ODBC as the first argument, mssql-python in words."""
+    if (worded := _STATES.get(getattr(error.orig, "driver_error", ""))) is not None:
+        return worded
     state = getattr(error.orig, "sqlstate", None) or next(iter(getattr(error.orig, "args", ())), None)
     return state if isinstance(state, str) else None
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    CursorResult,
     Date,
     DateTime,
     Dialect,
@@ -36,6 +37,7 @@ from billing_assets.billing_system.contract import (
     DOCUMENT_COLUMNS,
     LINE_COLUMNS,
     SERVICE_COLUMNS,
+    VERSION,
     Column,
 )
 from billing_assets.billing_system.errors import ColumnsWrong, QueriesMissing, asking, source_url
@@ -155,6 +157,12 @@ def column_names(keys: Sequence[str] | Any) -> list[str]:
     return [str(key).lower() for key in keys]
 
 
+def key_type(result: CursorResult[Any], names: Sequence[str], name: str = "document_id") -> Any:
+    """The type of the column as the driver has it, None where it shows none. Ask before the rows are read."""
+    described = result.cursor.description if result.cursor is not None else None
+    return described[names.index(name)][1] if described and name in names else None
+
+
 def documents_table(queries: Queries) -> Subquery:
     """`documents.sql` as a derived table with the columns of the contract."""
     return derived_table(queries.documents, "documents", [one.name for one in DOCUMENT_COLUMNS])
@@ -195,6 +203,13 @@ def headers_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str], *, onl
     documents = documents_table(queries)
     query = select(documents.c.document_id) if only_ids else all_columns(documents)
     return query.where(is_one_of(documents.c.document_id, dialect, ids))
+
+
+def versions_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Statement:
+    """Ids and versions of the documents with one of the ids (at most 1,000), of queries that have versions."""
+    documents = derived_table(queries.documents, "documents", ["document_id", VERSION])
+    key = documents.c.document_id
+    return select(key, documents.c[VERSION]).where(is_one_of(key, dialect, ids))
 
 
 def headers_without_id(queries: Queries, dialect: Dialect, since: datetime | None, longest: int) -> Statement:

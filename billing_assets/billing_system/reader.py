@@ -26,6 +26,7 @@ from billing_assets.billing_system.contract import (
 from billing_assets.billing_system.cycles import without_cycle_collection
 from billing_assets.billing_system.digests import digests
 from billing_assets.billing_system.errors import QueryFailed, SourceError, ValueRefused, asking
+from billing_assets.billing_system.marks import Marking, marking, marks
 from billing_assets.billing_system.queries import (
     APPLICATIONS_FILE,
     DOCUMENTS_FILE,
@@ -42,13 +43,14 @@ from billing_assets.billing_system.queries import (
     headers_without_id,
     ids_by_date,
     ids_created_since,
+    key_type,
     lines_by_id,
     lines_table,
     load_queries,
     shipped_queries,
 )
 from billing_assets.billing_system.rows import Problem, Table, applications_by_document, lines_by_document, table_of
-from billing_assets.billing_system.spelling import lines_spelled_otherwise, savepoint, spelled_otherwise
+from billing_assets.billing_system.spelling import found_alike, rows_spelled_otherwise, savepoint, spelled_otherwise
 from billing_assets.billing_system.totals import (
     MonthTallies,
     MonthTotal,
@@ -65,6 +67,7 @@ __all__ = [
     "CHUNK",
     "BadDocument",
     "Dates",
+    "Marking",
     "MonthTallies",
     "MonthTotal",
     "Queries",
@@ -78,6 +81,8 @@ __all__ = [
     "fingerprint",
     "is_stand_in",
     "load_queries",
+    "marking",
+    "marks",
     "month_totals",
     "months",
     "new_document_ids",
@@ -268,13 +273,16 @@ def _read_applications(conn: Connection, queries: Queries, ids: Sequence[str]) -
 
 def _read_table(conn: Connection, statement: Statement, file: str, columns: Sequence[Column]) -> Table:
     with asking(conn, file), conn.execute(statement) as result:
-        return table_of(column_names(result.keys()), result.all(), file, columns)
+        names = column_names(result.keys())
+        of_key = key_type(result, names)
+        return table_of(names, result.all(), file, columns, of_key)
 
 
 def _read_both(conn: Connection, statement: Statement) -> tuple[Table, Table]:
     """Headers, and what they are applied to, from the rows of both together."""
     with asking(conn, f"{DOCUMENTS_FILE} with {APPLICATIONS_FILE}"), conn.execute(statement) as result:
         names = column_names(result.keys())
+        of_key, of_applied = key_type(result, names), key_type(result, names, "applied_document_id")
         rows = result.all()
     width = len(APPLICATION_COLUMNS)
     key = names.index("document_id")
@@ -285,8 +293,8 @@ def _read_both(conn: Connection, statement: Statement) -> tuple[Table, Table]:
     headers = [*once.values(), *(row[:-width] for row in rows if row[-width] is None)]
     application_names = [one.name for one in APPLICATION_COLUMNS]
     return (
-        table_of(names[:-width], headers, DOCUMENTS_FILE, DOCUMENT_COLUMNS),
-        table_of(application_names, applied, APPLICATIONS_FILE, APPLICATION_COLUMNS),
+        table_of(names[:-width], headers, DOCUMENTS_FILE, DOCUMENT_COLUMNS, of_key),
+        table_of(application_names, applied, APPLICATIONS_FILE, APPLICATION_COLUMNS, of_applied),
     )
 
 
@@ -308,22 +316,27 @@ def _belonging(
     ask_for_all: bool = False,
 ) -> _Belonging:
     """Rows by document. To the database a row may belong to a document whose key has other characters: then that
-    document has a problem, as no row is ever left out. The database is asked only where a key fits no header, and with
-    `ask_for_all` where a document has no lines."""
+    document has a problem, as no row is ever left out. The database is asked only where a key fits no header or is of
+    another type, and with `ask_for_all` where a document has no lines."""
     lines_of, problems = lines_by_document(lines)
     applications_of: dict[str, tuple[Application, ...]] = {}
     ids = {one for one in headers.columns[0] if one is not None}
-    parts = [(LINES_FILE, "lines", lines_table(queries), lines_of.keys() - ids)]
+    alike = found_alike(conn.dialect, headers.key_type, lines.key_type)
+    parts = [(LINES_FILE, "lines", lines_table(queries), lines_of.keys() - ids, alike)]
     if applications is not None and queries.applications is not None:
         applications_of, bad = applications_by_document(applications)
         problems = bad | problems
         table = applications_table(queries.applications)
-        parts.append((APPLICATIONS_FILE, "applications", table, {*applications_of, *bad} - ids))
-    for file, rows, table, strays in parts:
+        alike = found_alike(conn.dialect, headers.key_type, applications.key_type)
+        parts.append((APPLICATIONS_FILE, "applications", table, {*applications_of, *bad} - ids, alike))
+    for file, rows, table, strays, alike in parts:
         unfit = strays - {None}
         otherwise = spelled_otherwise(conn, queries, file, table, unfit) if unfit else {}
-        if rows == "lines" and ask_for_all and (without := ids - lines_of.keys() - otherwise.keys()):
-            otherwise |= lines_spelled_otherwise(conn, queries, file, table, without)
+        without = ids - lines_of.keys() if rows == "lines" and ask_for_all else set()
+        if doubtful := (without if alike else ids) - otherwise.keys():
+            for document_id, key in rows_spelled_otherwise(conn, queries, file, table, doubtful):
+                if key not in ids or document_id in without:  # else it is another document's own
+                    otherwise[document_id] = key
         for document_id, key in otherwise.items():
             problems.setdefault(document_id, Problem(f"{rows}[?].document_id", key, _OTHERWISE.format(file)))
     return _Belonging(lines_of, applications_of, problems)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from billing_assets.billing_system import contract
 from billing_assets.billing_system.contract import Column, Unreadable
 from billing_assets.billing_system.errors import ColumnsWrong
-from billing_assets.billing_system.queries import LINES_FILE
+from billing_assets.billing_system.queries import DOCUMENTS_FILE, LINES_FILE
 from billing_assets.domain.documents import Application, Line
 
 _NO_EXTRA: dict[str, str | None] = {}  # shared by all rows without further columns; never changed
@@ -31,9 +31,13 @@ class Table(NamedTuple):
     columns: list[Sequence[Any]]  # in the order of the contract
     extras: Sequence[dict[str, str | None]]
     problems: dict[int, Problem]
+    key_type: Any = None
+    """Of the column `document_id`, as the driver has it."""
 
 
-def table_of(names: list[str], rows: Sequence[Sequence[Any]], file: str, columns: Sequence[Column]) -> Table:
+def table_of(
+    names: list[str], rows: Sequence[Sequence[Any]], file: str, columns: Sequence[Column], key_type: Any
+) -> Table:
     """Rows as a table with the columns of the contract. Raises ColumnsWrong."""
     if missing := [one.name for one in columns if one.name not in names]:
         raise ColumnsWrong({file: missing}, {})
@@ -41,9 +45,11 @@ def table_of(names: list[str], rows: Sequence[Sequence[Any]], file: str, columns
         raise ColumnsWrong({}, {file: sorted({name for name in names if names.count(name) > 1})})
     by_column: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(names)
     cells = dict(zip(names, by_column, strict=True))
+    if file == DOCUMENTS_FILE:
+        cells.pop(contract.VERSION, None)  # it may change though the document does not
     problems: dict[int, Problem] = {}
     converted = [_convert(one, cells.pop(one.name), problems) for one in columns]
-    return Table(converted, _extras(cells) or [_NO_EXTRA] * len(rows), problems)
+    return Table(converted, _extras(cells) or [_NO_EXTRA] * len(rows), problems, key_type)
 
 
 def _convert(column: Column, cells: Sequence[Any], problems: dict[int, Problem]) -> Sequence[Any]:

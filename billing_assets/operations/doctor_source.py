@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from billing_assets.billing_system.connection import source_now
-from billing_assets.billing_system.contract import Unreadable
+from billing_assets.billing_system.contract import VERSION, Unreadable
 from billing_assets.billing_system.errors import asking
+from billing_assets.billing_system.marks import Marking, marking
 from billing_assets.billing_system.queries import (
     DOCUMENTS_FILE,
     LINES_FILE,
@@ -26,6 +27,11 @@ from billing_assets.operations.verdicts import Unproven, Unwell, near
 from billing_assets.runtime import Runtime
 
 _FIRST_ROWS = 200
+_AGAIN = {
+    Marking.VERSIONS: "staging again reads what has another version",
+    Marking.DIGESTS: "staging again reads what has another digest",
+    Marking.NONE: f"staging again reads all that may change (a column {VERSION} in {DOCUMENTS_FILE} would spare it)",
+}
 
 
 def look_at_billing_system(runtime: Runtime) -> str:
@@ -39,7 +45,8 @@ def look_at_billing_system(runtime: Runtime) -> str:
         check_columns(source, queries)
         now = source_now(source)
         check_keys(source, queries)
-    return f"{engine} answers with every column of the contract; its clock says {now:%Y-%m-%d %H:%M:%S} UTC"
+        again = _AGAIN[marking(source, queries)]
+    return f"{engine} answers with every column of the contract; its clock says {now:%Y-%m-%d %H:%M:%S} UTC; {again}"
 
 
 def look_at_first_rows(runtime: Runtime) -> str:
@@ -114,6 +121,7 @@ def _columns(source: Connection, queries: Queries) -> dict[str, set[str]]:
     for file, table, _ in tables(queries):
         with asking(source, file):
             found[file] = set(column_names(source.execute(all_columns(table).limit(0)).keys()))
+    found[DOCUMENTS_FILE].discard(VERSION)  # no part of the document
     return found
 
 

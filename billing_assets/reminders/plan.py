@@ -29,6 +29,8 @@ REASONS = {
     "oldest invoice first",
     "below_minimum": "less is to be asked for than the minimum amount",
     "no_contact": "`contacts.sql` has no such customer",
+    "contact_spelled_otherwise": "`contacts.sql` has the customer's number in other letters or blanks only. Spell it "
+    "as `documents.sql` does",
     "several_contacts": "`contacts.sql` has several rows of this customer",
     "no_address": "the customer has no e-mail address",
     "bad_address": "the customer's e-mail address is none that mail can be sent to",
@@ -78,7 +80,7 @@ def plan(
             reason = _kept_back(
                 invoice, covered[invoice.key], terms, stops[invoice.customer], place.day(due.sends_at), read_since
             )
-            reason = reason or _unreachable(invoice.customer in contacts, contact, address)
+            reason = reason or _unreachable(invoice.customer, contacts, address)
             if reason or contact is None or address is None:
                 yield Kept(invoice, due.step.name, reason or "no_contact")
             else:
@@ -122,12 +124,21 @@ def _stopped(stops: Sequence[store.Stop], invoice: Invoice, day: date) -> str | 
     return next((stop.reason for stop in stops if stop.holds(invoice.number, day)), None)
 
 
-def _unreachable(known: bool, contact: Contact | None, address: str | None) -> str | None:
+def _unreachable(customer: str, contacts: Mapping[str, Contact | None], address: str | None) -> str | None:
+    contact = contacts.get(customer)
+    if contact is None and customer not in contacts:
+        # To the billing database, another spelling may be this customer.
+        otherwise = any(_folded(one) == _folded(customer) for one in contacts)
+        return "contact_spelled_otherwise" if otherwise else "no_contact"
     if contact is None:
-        return "several_contacts" if known else "no_contact"
+        return "several_contacts"
     if not (contact.email or "").strip():
         return "no_address"
     return None if address else "bad_address"
+
+
+def _folded(number: str) -> str:
+    return number.strip().casefold()
 
 
 def _by_customers(invoices: Sequence[Invoice]) -> Iterator[list[Invoice]]:

@@ -121,6 +121,29 @@ def posted_long_ago(
                 yield [Known(*(row[name] for name in Known._fields)) for row in rows]
 
 
+def held_of(connection: Connection, source: str, comparison: Comparison) -> Iterator[list[Known]]:
+    """All that staging holds of the months to be compared and may compare, by the document date, in chunks.
+
+    Call inside a transaction. Two queries, for two indexes.
+    """
+    query: LiteralString = """
+        select document_id, content_hash, state in ('posted', 'differs') as posted, drift is not null as drifted,
+               null::bytea as source_digest
+        from billing.staged_invoices
+        where source = %s and state not in ('locked', 'posting') and (state <> 'gone' or status = 'void') and """
+    months = sorted(comparison.dates.months) if comparison.dates else []
+    parts: list[LiteralString] = [
+        "period = any(%s) and posting_date is null",
+        "posting_date is not null and to_char(document_date, 'YYYY-MM') = any(%s)",
+    ]
+    for condition in parts:
+        with connection.cursor("held_of") as cursor:
+            with _by_index(connection):
+                cursor.execute(query + condition, [source, months])
+            while rows := cursor.fetchmany(CHUNK):
+                yield [Known(*(row[name] for name in Known._fields)) for row in rows]
+
+
 def note(connection: Connection, name: str, comparison: Comparison) -> None:
     """Notes what the compared months came to, and what of it staging does not explain; writes only what changed."""
     if comparison.whole:

@@ -11,6 +11,7 @@ from billing_assets.billing_system import reader
 from billing_assets.billing_system.contract import Unreadable
 from billing_assets.billing_system.digests import all_digests, computes_digests
 from billing_assets.billing_system.errors import ValueRefused
+from billing_assets.billing_system.marks import is_digest
 from billing_assets.domain.documents import Document
 from billing_assets.domain.rules import Finding, finding
 from billing_assets.staging.content import content_hash, lines_json
@@ -22,7 +23,7 @@ _UNREADABLE = f"The billing system cannot read a value of this document, or of a
 
 
 class Staged(NamedTuple):
-    """What staging holds of a document: hash of its content, and its digest at the source where there is one."""
+    """What staging holds of a document: hash of its content, and its mark at the source where there is one."""
 
     document_id: str
     content_hash: bytes
@@ -34,12 +35,13 @@ def differing(
 ) -> dict[str, Finding]:
     """Those of at most 1,000 documents that are not in the billing system as they were staged, and what to say of each.
 
-    Asks the source one query, or two where it computes no digests. Raises what the reader raises.
+    Asks the source one query, or two where the marks are no digests: a version is not believed here. Raises what the
+    reader raises.
     """
     ids = [one.document_id for one in staged]
     now: dict[str, bytes | None]
     try:
-        if computes_digests(source) and all(one.source_digest for one in staged):
+        if computes_digests(source) and all(is_digest(one.source_digest) for one in staged):
             now = dict(all_digests(source, queries, ids))
             unlike = [one.document_id for one in staged if now.get(one.document_id) != one.source_digest]
         else:

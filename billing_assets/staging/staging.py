@@ -66,10 +66,17 @@ class StagingResult:
 
 
 class _Wanted(NamedTuple):
-    """A document to be read: what we hold of it, and its digest at the source."""
+    """A document to be read: what we hold of it, and its mark at the source."""
 
     known: Known | None
     source_digest: bytes | None
+
+
+class _Marks(NamedTuple):
+    """What the marks of the source are, and whether a document with the mark that we know is not read."""
+
+    marking: reader.Marking
+    believed: bool
 
 
 _Chunks = Iterable[tuple[Mapping[str, Known], Sequence[str]]]
@@ -94,8 +101,9 @@ def stage(
     watermark and the note of the run commit together or not at all. The first one binds the source to its `database`.
 
     Then, in a transaction of its own, compares document by document the months whose totals are not those of the
-    billing system; with `whole`, and where that was not done for a day, all months that are not closed for good. Raises
-    what the reader raises, writing nothing of the part that it failed in.
+    billing system; with `whole`, and where that was not done for a day, all months that are not closed for good: then,
+    and in those months, no version is believed. Raises what the reader raises, writing nothing of the part that it
+    failed in.
     """
     counts = dict.fromkeys(("read", "new", "changed", "gone", "drifted", "unreadable"), 0)
     with connection.transaction():
@@ -107,22 +115,25 @@ def stage(
         watermark = reader.source_now(source)
         keys.take_along(connection, source, queries, name)
         last = store.watermark(connection, name)
+        whole = whole or last is None or months.is_due(connection, name)
+        marking = reader.marking(source, queries)
+        marks = _Marks(marking, believed=not whole or marking is not reader.Marking.VERSIONS)
         # A billing system whose clock was ahead, and is right again, must not hide what appears until it gets there.
         since = min(last, watermark) - timedelta(minutes=settings.overlap_minutes) if last else None
         stand_ins: list[str] = []
         chunks = _chunks(connection, source, queries, name, judging.digest, settings, since, stand_ins)
-        _take_over(connection, source, queries, name, judging, idle_limit, chunks, stand_ins, since, counts)
+        _take_over(connection, source, queries, name, judging, idle_limit, marks, chunks, stand_ins, since, counts)
         run = store.finish(connection, name, run_id, since, watermark, counts)
     with connection.transaction():
         store.serialise(connection, name)
         closed = closed_months(connection, validation.policy.closed.late)
         idle_limit = lift_idle_limit(connection)
-        whole = whole or last is None or months.is_due(connection, name)
         comparison = months.find(connection, source, queries, name, closed.hard_through, whole=whole)
         if comparison.dates is not None and last is not None:  # the first staging has just read everything
-            chunks = _chunks_of(connection, source, queries, name, settings, comparison)
+            marks = marks._replace(believed=marking is not reader.Marking.VERSIONS)
+            chunks = _chunks_of(connection, source, queries, name, settings, comparison, marks)
             judging = _judging(connection, name, validation, closed)
-            _take_over(connection, source, queries, name, judging, idle_limit, chunks, [], None, counts)
+            _take_over(connection, source, queries, name, judging, idle_limit, marks, chunks, [], None, counts)
             store.note_counts(connection, run, counts)
         months.note(connection, name, comparison)
     compared = None if whole else tuple(sorted(comparison.dates.months)) if comparison.dates else ()
@@ -143,6 +154,7 @@ def _take_over(
     name: str,
     validation: Validation,
     idle_limit: str,
+    marks: _Marks,
     chunks: _Chunks,
     stand_ins: list[str],
     since: datetime | None,
@@ -156,7 +168,7 @@ def _take_over(
     store.create_incoming(connection)
     missing: list[str] = []
     take = partial(_take, connection, source, queries, name, validation)
-    for looked_at, unlike in _unlike(source, queries, chunks):
+    for looked_at, unlike in _unlike(source, queries, marks, chunks):
         absent, bad = take(unlike)
         missing += absent
         counts["read"] += looked_at - len(absent)
@@ -169,7 +181,7 @@ def _take_over(
     counts["unreadable"] += len(without_id)
     store.drop_repeated(connection)
     beside = store.beside(connection, name, missing)
-    for _, unlike in _unlike(source, queries, (({}, ids) for ids in beside)):
+    for _, unlike in _unlike(source, queries, marks, (({}, ids) for ids in beside)):
         take(unlike)
     restore_idle_limit(connection, idle_limit)
     settle_order(connection, merging=True)
@@ -191,18 +203,18 @@ def _take_over(
 
 
 def _unlike(
-    source: sqlalchemy.Connection, queries: reader.Queries, chunks: _Chunks
+    source: sqlalchemy.Connection, queries: reader.Queries, marks: _Marks, chunks: _Chunks
 ) -> Iterator[tuple[int, dict[str, _Wanted]]]:
-    """What must be read: documents whose digest is not the one we know. About 1,000 at a time, however few a chunk has,
+    """What must be read: documents whose mark is not the one we know. About 1,000 at a time, however few a chunk has,
     and with each how many were looked at for it."""
     looked_at, unlike = 0, dict[str, _Wanted]()
     for known, ids in chunks:
-        digests = reader.digests(source, queries, ids)
+        found = reader.marks(source, queries, ids, marks.marking)
         looked_at += len(ids)
         for one in ids:
-            held, digest = known.get(one), digests.get(one)
-            if held is None or digest is None or held.source_digest != digest:
-                unlike[one] = _Wanted(held, digest)
+            held, mark = known.get(one), found.get(one)
+            if not marks.believed or held is None or mark is None or held.source_digest != mark:
+                unlike[one] = _Wanted(held, mark)
         if len(unlike) >= reader.CHUNK:
             yield looked_at, unlike
             looked_at, unlike = 0, {}
@@ -268,12 +280,17 @@ def _chunks_of(
     name: str,
     settings: StagingSettings,
     comparison: months.Comparison,
+    marks: _Marks,
 ) -> Iterator[tuple[dict[str, Known], Sequence[str]]]:
     """Ids of months to compare, of what no ordinary staging looks at: documents that were posted long ago, and those
-    that we do not have, whenever they were created."""
+    that we do not have, whenever they were created. And of what it did not read as their versions were as we know them:
+    one of them must be wrong."""
     if comparison.dates is None:
         return
-    for chunk in months.posted_long_ago(connection, name, comparison, settings.drift_days):
+    held = months.posted_long_ago(connection, name, comparison, settings.drift_days)
+    if not marks.believed and not comparison.whole:
+        held = months.held_of(connection, name, comparison)
+    for chunk in held:
         yield {one.document_id: one for one in chunk}, [one.document_id for one in chunk]
     for ids in reader.dated_document_ids(source, queries, comparison.dates):
         if fresh := store.unknown(connection, name, ids, settings.drift_days):

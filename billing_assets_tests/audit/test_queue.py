@@ -106,6 +106,20 @@ def test_a_document_without_a_contract_or_with_an_unknown_one_says_so_once(offic
     assert office.found() == {"1": ["CONTRACT_UNKNOWN"], "2": ["NO_CONTRACT"], "9-1": ["SERVICE_MISSING HEAT"]}
 
 
+def test_another_spelling_of_a_contract_or_a_service_is_named_as_the_likely_cause(office: Office) -> None:
+    office.contract(HEAT, {"service": "GARDEN ", "charged": "usage"}, {"service": "ROOM", "charged": "usage"})
+    office.charge("1", Heat="4", GARDEN="5", LIFT="1")
+    office.charge("2", HEAT="10")
+    office.bench.source.execute("update invoices set contract_no = lower(contract_no) || ' ' where number = '2'")
+    office.audit()
+    messages = {(one["code"], one["service"]): one["message"] for row in office.queue() for one in row["findings"]}
+    assert messages["SERVICE_NOT_IN_CONTRACT", "Heat"].endswith("does not have it. It has 'HEAT': spell both alike.")
+    assert messages["SERVICE_NOT_IN_CONTRACT", "GARDEN"].endswith("It has 'GARDEN ': spell both alike.")
+    assert messages["SERVICE_NOT_IN_CONTRACT", "LIFT"].endswith("the contract does not have it.")
+    assert messages["SERVICE_MISSING", "HEAT"].endswith("'Heat' is charged: spell both alike.")
+    assert messages["CONTRACT_UNKNOWN", ""].endswith(f" They have '{CONTRACT}': spell both alike.")
+
+
 def test_a_change_at_the_source_is_seen_by_the_next_audit_and_void_documents_charge_nothing(office: Office) -> None:
     office.contract(HEAT)
     first = office.charge("1", HEAT="10")

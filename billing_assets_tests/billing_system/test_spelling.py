@@ -5,6 +5,7 @@ SQL Server's usual collation takes `AB-6` and `ab-6` for one; SQLite and Postgre
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 
 from billing_assets.billing_system import reader
 from billing_assets.billing_system.errors import KeysNotComparable
+from billing_assets.billing_system.queries import Queries
 from billing_assets.billing_system.receivables import open_receivables, sums
 from billing_assets.billing_system.spelling import check_keys
 from billing_assets_tests.billing_system.collations import ENGINES, QUERIES, Collating, collating
@@ -32,10 +34,10 @@ def source(there: Collating) -> Iterator[Connection]:
     engine.dispose()
 
 
-def _read(source: Connection) -> tuple[dict[str, int], dict[str, tuple[str, str]]]:
+def _read(source: Connection, queries: Queries = QUERIES) -> tuple[dict[str, int], dict[str, tuple[str, str]]]:
     """The lines of each document that is understood, and of each other the field and its value."""
-    ids = [one for chunk in reader.new_document_ids(source, QUERIES, None) for one in chunk]
-    documents, bad = reader.read_documents(source, QUERIES, "billing", ids)
+    ids = [one for chunk in reader.new_document_ids(source, queries, None) for one in chunk]
+    documents, bad = reader.read_documents(source, queries, "billing", ids)
     return (
         {one.document_id: len(one.lines) for one in documents},
         {one.document_id: (one.field, one.value_repr) for one in bad},
@@ -106,6 +108,61 @@ def test_lines_whose_key_only_the_headers_collation_finds_are_no_missing_lines(t
         engine = reader.open_source(there.url)
         with reader.connect_source(engine) as source:
             assert _read(source) == ({"AB-2": 0}, {"AB-1": ("lines[?].document_id", "'ab-1'")})
+        engine.dispose()
+
+
+def test_a_row_that_only_the_headers_collation_finds_is_not_lost_beside_others(tmp_path: Path) -> None:
+    """Asked for by the document's key, a table with a collation of its own shows some of the rows only."""
+    with collating("sqlite", "", tmp_path, lines_alike=False) as there:
+        for key in ("AB-1", "AB-2", "AB-3"):
+            there.header(key, total="-10")
+            there.line(key, amount="-10")
+        there.line("ab-1", 2, "0")
+        there.execute("CREATE TABLE b (k text, number text, amount money)")
+        there.execute("INSERT INTO b VALUES ('AB-2', 'N1', '4'), ('ab-2', 'N2', '6'), ('ab-3', 'N2', '6')")
+        queries = replace(QUERIES, applications=(QUERIES.applications or "").replace("FROM a", "FROM b AS a"))
+        found = {
+            "AB-1": ("lines[?].document_id", "'ab-1'"),
+            "AB-2": ("applications[?].document_id", "'ab-2'"),
+            "AB-3": ("applications[?].document_id", "'ab-3'"),
+        }
+        engine = reader.open_source(there.url)
+        with reader.connect_source(engine) as source:
+            assert _read(source, queries) == ({}, found)
+            documents, bad = reader.read_in_two_queries(source, queries, "billing", [*found])
+            assert (documents, {one.document_id for one in bad}) == ([], {*found})
+        engine.dispose()
+
+
+def test_a_line_whose_text_the_database_takes_for_the_headers_number_is_not_lost(tmp_path: Path) -> None:
+    """SQL Server and MySQL take '01' for 1, too."""
+    with collating("sqlite", "", tmp_path, lines_alike=False) as there:
+        there.execute("DROP TABLE h")
+        there.execute("CREATE TABLE h (k integer, number, status, created_at moment, d day, cur, total money)")
+        for key in ("1", "2"):
+            there.header(key)
+            there.line(key)
+        there.line("01", 2, "0")
+        engine = reader.open_source(there.url)
+        with reader.connect_source(engine) as source:
+            assert _read(source) == ({"2": 1}, {"1": ("lines[?].document_id", "'01'")})
+        engine.dispose()
+
+
+def test_a_blank_padded_key_loses_no_line_whose_key_is_text(database: str) -> None:
+    with collating("postgresql", database, Path(), lines_alike=False) as there:
+        there.execute("ALTER TABLE h ALTER k TYPE char(6)")
+        for key in ("AB", "CD"):
+            there.header(key)
+        there.line("CD    ")
+        there.line("AB    ")
+        there.line("AB", 2, "0")
+        engine = reader.open_source(there.url)
+        with reader.connect_source(engine) as source:
+            _, bad = _read(source)
+            assert bad["AB    "] == ("lines[?].document_id", "'AB'")
+            source.rollback()
+            assert reader.marking(source, QUERIES) == reader.Marking.NONE, "a digest would not see such a line"
         engine.dispose()
 
 

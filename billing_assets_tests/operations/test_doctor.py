@@ -113,6 +113,16 @@ def test_a_column_that_the_query_adds_is_one(machine: Command, tmp_path: Path) -
     complete(machine("doctor", BILLING_MAPPING=path, BILLING_SOURCE__QUERIES=folder), 1, ["ok Mapping's columns"])
 
 
+def test_the_doctor_says_by_what_staging_again_goes_and_a_version_feeds_no_field(
+    machine: Command, tmp_path: Path
+) -> None:
+    complete(machine("doctor"), 1, ["staging again reads what has another digest"])
+    folder = queries(tmp_path, "documents.sql", ("i.memo,", "i.memo, 1 AS version,"))
+    path = mapping(tmp_path, ("memo: {column: memo,", "memo: {column: version,"))
+    said = machine("doctor", BILLING_MAPPING=path, BILLING_SOURCE__QUERIES=folder)
+    complete(said, 1, ["staging again reads what has another version", "there is no column 'version' in documents.sql"])
+
+
 def test_float_amounts_and_text_dates_are_named(machine: Command, system: System, tmp_path: Path) -> None:
     insert_document(system.source, "500001")
     folder = queries(

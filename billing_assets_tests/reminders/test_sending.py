@@ -1,5 +1,6 @@
 """What is sent, to whom, and once: through a real mail server."""
 
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -11,6 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from billing_assets.billing_system.connection import connect_source, open_source
+from billing_assets.billing_system.contacts import read_contacts
 from billing_assets.reminders import store
 from billing_assets.reminders.errors import SendingElsewhere
 from billing_assets.reminders.invoices import Reminder
@@ -177,6 +180,29 @@ def test_who_cannot_or_must_not_be_written_to_is_named_with_the_reason(
     }
     assert mails.recipients() == [f"c{who}@example.com" for who in ("4", "9", "H2", "V3")]
     assert steps(connection, "2") == {}, "it is looked at again when the stop has ended"
+
+
+def test_a_customer_whom_only_the_billing_database_finds_is_named_as_spelled_otherwise(
+    connection: Connection, mails: MailServer, tmp_path: Path
+) -> None:
+    """SQLite's NOCASE stands for SQL Server's usual collation. Nobody is written to by a rule of ours."""
+    with sqlite3.connect(tmp_path / "billing.sqlite") as file:
+        file.execute("CREATE TABLE c (k text COLLATE NOCASE, email text)")
+        file.executemany("INSERT INTO c VALUES (?, 'c@example.com')", [("ab",), ("CD",), ("cd",)])
+    file.close()
+    query = (
+        "SELECT k AS customer, 'Anna' AS name, email, 'en' AS language, 'GB' AS country, NULL AS region,"
+        " 'Europe/London' AS timezone FROM c"
+    )
+    for number, customer in (("1", "AB"), ("2", "CD"), ("3", "EF")):
+        open_item(connection, number, customer=customer)
+    engine = open_source(f"sqlite:///{tmp_path / 'billing.sqlite'}")
+    with connect_source(engine) as source:
+        at = replace(desk(), read_contacts=lambda customers: read_contacts(source, query, customers))
+        report = send(connection, mails.server, at=at)
+    engine.dispose()
+    assert reasons(report) == {"1": "contact_spelled_otherwise", "3": "no_contact"}
+    assert mails.recipients() == ["c@example.com"]
 
 
 def voided(connection: Connection, external_id: str, decision: str | None = None) -> None:

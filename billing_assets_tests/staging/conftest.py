@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from billing_assets.billing_system import reader
+from billing_assets.billing_system.queries import Queries
 from billing_assets.staging.staging import StagingResult
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.builders import (
@@ -15,6 +16,7 @@ from billing_assets_tests.builders import (
     codes,
     create_billing_system,
     open_for_writing,
+    shipped_sample_queries,
     stage_now,
     staged,
     states,
@@ -82,11 +84,41 @@ class Bench:
             )
 
 
+_ROW_VERSIONS = """
+    create sequence row_version;
+    create function next_row_version() returns trigger language plpgsql as
+        $$begin new.rv = nextval('row_version'); return new; end$$;"""
+_ROW_VERSION = """
+    alter table {table} add column rv bigint not null default nextval('row_version');
+    create trigger row_version before update on {table} for each row execute function next_row_version();"""
+_VERSION = """concat_ws('/', i.rv,
+        (SELECT concat_ws('/', count(*), sum(l.rv)) FROM invoice_lines AS l WHERE l.invoice_id = i.id),
+        (SELECT concat_ws('/', count(*), sum(a.rv)) FROM credit_applications AS a WHERE a.credit_id = i.id)
+    ) AS version,
+    i.total
+"""
+
+
+def with_versions(source: BillingSystem) -> Queries:
+    """Gives every row of the sample's billing system a version of its own, as `rowversion` is on SQL Server, and
+    returns queries that make the documents' of them."""
+    source.execute(_ROW_VERSIONS)
+    for table in ("invoices", "invoice_lines", "credit_applications"):
+        source.execute(_ROW_VERSION.format(table=table))
+    return versioned_queries()
+
+
+def versioned_queries() -> Queries:
+    """Queries of the sample that make a document's version of its rows'."""
+    plain = shipped_sample_queries()
+    return replace(plain, documents=plain.documents.replace("i.total\n", _VERSION))
+
+
 @contextmanager
 def reading_all() -> Iterator[None]:
-    """The billing database computes no digests, as one of another engine: everything is read each time."""
+    """The billing database has no marks, as one of another engine without versions: everything is read each time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reader, "digests", lambda *_: {})
+        patch.setattr(reader, "marking", lambda *_: reader.Marking.NONE)
         yield
 
 

@@ -21,9 +21,10 @@ from billing_assets_tests.builders import (
     change_line,
     delete_document,
     insert_document,
+    shipped_sample_queries,
     stage_now,
 )
-from billing_assets_tests.staging.conftest import Bench, reading_all
+from billing_assets_tests.staging.conftest import Bench, reading_all, versioned_queries, with_versions
 
 _NUMBERS = ["1", "2"]
 _STATUS = ["closed", "closed", "open", "void"]
@@ -113,20 +114,24 @@ def test_a_document_that_cannot_be_read_does_not_keep_the_others_from_being_know
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(st.tuples(_STEP, st.booleans()), min_size=2, max_size=6))
-def test_staging_with_digests_holds_what_staging_by_reading_all_holds(
-    steps: list[tuple[tuple[Any, ...], bool]], bench: Bench, another_state_url: str
+@given(steps=st.lists(st.tuples(_STEP, st.booleans()), min_size=2, max_size=6), by_versions=st.booleans())
+def test_staging_with_digests_or_versions_holds_what_staging_by_reading_all_holds(
+    steps: list[tuple[tuple[Any, ...], bool]], by_versions: bool, bench: Bench, another_state_url: str
 ) -> None:
+    queries = shipped_sample_queries()
+    if by_versions:
+        versioned = bench.source.execute("select to_regclass('row_version') is not null").fetchone()
+        queries = versioned_queries() if versioned == (True,) else with_versions(bench.source)
     create_or_empty(bench, another_state_url)
     ids = [insert_document(bench.source, number) for number in _NUMBERS]
     ids.append(insert_document(bench.source, "1", kind="credit_memo", applies_to="1"))
-    bench.stage()
+    bench.stage(queries=queries)
     stage_now(another_state_url, bench.source_url)
     with connect(another_state_url) as other:
         for step, then_staged in steps:
             play(step, ids, bench, other)
             if then_staged:
-                bench.stage()
+                bench.stage(queries=queries)
                 with reading_all():
                     stage_now(another_state_url, bench.source_url)
                 assert held(bench.state) == held(other)

@@ -1,6 +1,8 @@
 -- One row per invoice, credit memo or adjustment. The columns are a contract: see ../README.md.
 -- This file reads the sample's schema on SQL Server; copy it and edit it for your own billing system.
 -- created_at is datetime2 in UTC here. CHAR columns come with trailing blanks: RTRIM kind, status and currency.
+-- With a rowversion in each of the three tables (ALTER TABLE dbo.invoices ADD rv rowversion), delete every "--+" below:
+-- the column version spares reading again what did not change. Why a sum and not a maximum: see ../README.md.
 SELECT
     i.id AS document_id,
     i.number,
@@ -18,4 +20,11 @@ SELECT
     i.applies_to,
     i.contract_no AS contract,
     i.total
+    --+ , CONCAT(CAST(i.rv AS bigint), '/', l.lines, '/', l.versions, '/', a.applied, '/', a.versions) AS version
 FROM dbo.invoices AS i
+--+ CROSS APPLY (
+--+     SELECT COUNT(*) AS lines, SUM(CAST(CAST(r.rv AS bigint) AS decimal(38, 0))) AS versions
+--+     FROM dbo.invoice_lines AS r WHERE r.invoice_id = i.id) AS l
+--+ CROSS APPLY (
+--+     SELECT COUNT(*) AS applied, SUM(CAST(CAST(r.rv AS bigint) AS decimal(38, 0))) AS versions
+--+     FROM dbo.credit_applications AS r WHERE r.credit_id = i.id) AS a
