@@ -188,6 +188,20 @@ def test_status_held_and_rejected_show_where_everything_stands(machine: Command,
     complete(machine("rejected"), 0, ["536366", key, "400", "INVALID_CONTENT", "[customer]", "[/wrong]"])
 
 
+def test_a_number_that_would_colour_or_turn_the_terminal_is_shown_by_its_codes(
+    machine: Command, system: System
+) -> None:
+    number = "\x1b[31m5\u202e6\n7"
+    insert_document(system.source, number, customer_no=None)
+    assert system.stage().success
+    shown = "[U+001B][31m5[U+202E]6"
+    said = machine("held"), machine("preview", "--number", f"{number}8"), machine("requeue", "--number", number)
+    complete(said[0], 0, ["CUSTOMER_MISSING", shown])
+    complete(said[1], 2, [shown, "no such document is staged"])
+    complete(said[2], 1, [f"{shown}[U+000A]7 is not rejected"])
+    assert not {"\x1b", "\u202e"} & {char for one in said for char in one.words}
+
+
 def test_preview_prints_the_exact_request_and_sends_nothing(machine: Command, system: System) -> None:
     insert_document(system.source, "536365", memo="50 % <off> & £4 \U0001f600", lines=[("10002", "3", "0.33", "0.99")])
     insert_document(system.source, "536367", customer_no=None)
