@@ -109,6 +109,19 @@ def test_lines_whose_key_only_the_headers_collation_finds_are_no_missing_lines(t
         engine.dispose()
 
 
+def test_char_keys_of_different_lengths_hold_their_document(database: str) -> None:
+    with collating("postgresql", database, Path()) as there:
+        for table, length in (("h", 10), ("l", 12)):
+            there.execute(f"ALTER TABLE {table} ALTER k TYPE char({length}) USING k::text::char({length})")
+        there.header("C1")
+        there.line("C1")
+        engine = reader.open_source(there.url)
+        with reader.connect_source(engine) as source:
+            key = "C1".ljust(10)
+            assert _read(source) == ({}, {key: ("lines[?].document_id", repr("C1".ljust(12)))})
+        engine.dispose()
+
+
 def test_keys_that_the_database_cannot_compare_are_told_by_the_doctor_and_stop_no_document_without_lines(
     database: str,
 ) -> None:
