@@ -32,6 +32,7 @@ from billing_assets.commands import (
 )
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
+from billing_assets.domain.texts import visible
 from billing_assets.journal.errors import JournalError
 from billing_assets.logs import configure_logs
 from billing_assets.netsuite.differing import DifferenceError
@@ -149,7 +150,7 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    print(f"billing: {_without_secrets(message)}", file=sys.stderr)
+    print(f"billing: {visible(_without_secrets(message))}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -152,12 +152,16 @@ def test_down_where_nothing_ever_ran_is_harmless(bare: Command) -> None:
 # Looking
 
 
+ODD, SHOWN = "536367\x1b[31m\u202e\n", "536367[U+001B][31m[U+202E]"
+"""A number that would colour and turn the terminal and begin a line, and how it is shown."""
+
+
 def three(system: System) -> str:
     """Two posted, one rejected, one held, one of a kind that is never sent; the batch's key."""
     insert_document(system.source, "536365", memo="50 % <off> & £4 \U0001f600")
     insert_document(system.source, "536366")
     insert_document(system.source, "C536379", kind="credit_memo")
-    insert_document(system.source, "536367", customer_no=None)
+    insert_document(system.source, ODD, customer_no=None)
     insert_document(system.source, "A536368", kind="adjustment")
     assert system.stage().success
     (key,) = system.planned()
@@ -180,17 +184,20 @@ def test_status_held_and_rejected_show_where_everything_stands(machine: Command,
     assert posted["invoice"]["count"] == summary["invoice"]["count"]
     assert Decimal(posted["invoice"]["total"]) == Decimal(summary["invoice"]["total"])
     complete(machine("status"), 0, ["rejected", "-10.00", "Watermark: 20"])
-    complete(machine("held"), 0, ["2 held documents", "CUSTOMER_MISSING", "KIND_UNSUPPORTED", "536367"])
+    complete(machine("held"), 0, ["2 held documents", "CUSTOMER_MISSING", "KIND_UNSUPPORTED", SHOWN])
     one = machine("held", "--code", "CUSTOMER_MISSING")
-    complete(one, 0, ["1 held documents", "536367"])
+    complete(one, 0, ["1 held documents", SHOWN])
     assert "A536368" not in one.out
+    assert not {"\x1b", "\u202e"} & {*one.out}
+    complete(machine("preview", "--number", f"{ODD}8"), 2, [SHOWN, "no such document is staged"])
+    complete(machine("requeue", "--number", ODD), 1, [f"{SHOWN}[U+000A] is not rejected"])
     # Brackets in NetSuite's words are words, no markup.
     complete(machine("rejected"), 0, ["536366", key, "400", "INVALID_CONTENT", "[customer]", "[/wrong]"])
 
 
 def test_preview_prints_the_exact_request_and_sends_nothing(machine: Command, system: System) -> None:
     insert_document(system.source, "536365", memo="50 % <off> & £4 \U0001f600", lines=[("10002", "3", "0.33", "0.99")])
-    insert_document(system.source, "536367", customer_no=None)
+    insert_document(system.source, ODD, customer_no=None)
     insert_document(system.source, "A536368", kind="adjustment")
     assert system.stage().success
     said = machine("preview", "--number", "536365")

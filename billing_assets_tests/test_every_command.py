@@ -348,7 +348,7 @@ CASES = {
     ),
     "reminders bounces": Case(
         ("reminders", "bounces", "{folder}/queue.mbox"),
-        told(0, "1 mails read, 0 reminders came back."),
+        told(0, "2 mails read, 0 reminders", "1 mails look like delivery reports", "its form is not", "<1@mx.example>"),
         told(0, "0 reminders came back."),
         (("reminders", "bounces", "{folder}/none"), told(2, "There is no mailbox")),
     ),
@@ -443,7 +443,8 @@ def fill(machine: Machine) -> None:
     (waiting,) = [one for one in system.planned() if one != key]
     machine.names |= {"batch": key, "waiting": waiting}
     (machine.folder / "file").write_text("not a folder", encoding="utf-8")
-    (machine.folder / "queue.mbox").write_text("Subject: hello\n\nhello", encoding="utf-8")
+    hello, strange = "Subject: hello\n\nhello\n\n", "Message-ID: <1@mx.example>\nFrom: MAILER-DAEMON@mx\n\nOh no.\n"
+    (machine.folder / "queue.mbox").write_text(f"From a\n{hello}From b\n{strange}", encoding="utf-8")
 
 
 def close_softly(system: System, period: str) -> None:

@@ -27,6 +27,7 @@ SEND_SECONDS = 20
 
 _AT_ONCE = 16
 _MAIL = re.compile(r"(?i)mailtos?://")
+_TAKES_MAIL_HEADERS = re.compile(r"(?i)(mailtos?|mailgun|smtp2go|sparkpost)://")  # headers of others are HTTP's
 
 # apprise logs URLs whose path it does not mask (json://, workflows://, …): we report its failures ourselves, masked.
 _apprise_log = logging.getLogger("apprise")
@@ -157,7 +158,7 @@ def _post(alert: Alert, claim: store.Claim, url: str, environment: str) -> str |
     if not getattr(channel, "verify_certificate", True):
         return "its URL switches the verification of certificates off (verify=no); take that out."
     headers = getattr(channel, "headers", None)
-    if is_mail and isinstance(headers, dict):
+    if _TAKES_MAIL_HEADERS.match(url) and isinstance(headers, dict):
         headers.update(QUIET | headers)
     markdown = channel.resolve_format() is NotifyFormat.MARKDOWN
     sender = Apprise(asset=_ASSET)

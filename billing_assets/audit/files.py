@@ -207,7 +207,8 @@ _HELP = (
     "comment   Only the comment is kept.",
     "",
     "Do not change Reference, Number and For the machine: they say which document is meant, and what you saw of it.",
-    "Rows may be sorted, filtered and deleted. A file is for one round: to decide anew, export anew.",
+    "Rows may be sorted, filtered and deleted. Rows that are hidden when you save the file are not taken.",
+    "A file is for one round: to decide again, export again.",
     "Then, on the machine of the pipeline: billing audit import FILE --by NAME",
     "",
     "What the findings mean",
@@ -256,12 +257,12 @@ def _excel_rows(path: Path, content: bytes) -> list[FileRow]:
             if any("decision" in _titles(cells) for cells in sheet.rows[:_TITLES_WITHIN]):
                 if "decision" not in _titles(sheet.rows[0]):
                     raise FileError(f"{path}, sheet {where}: the titles are not in its first row. {_OURS}")
-                ours.append((where, sheet.rows[0], _file_rows(sheet)))
+                ours.append((where, sheet._replace(rows=sheet.rows[:1]), _file_rows(sheet)))
     except WorkbookError as error:
         raise FileError(f"{path}: {error}") from None
     filled_in = [one for one in ours if any(row.filled_in for row in one[2])]
-    for where, titles, _ in filled_in or ours[:1]:
-        _must_have_titles(f"{path}, sheet {where}", titles)
+    for where, sheet, _ in filled_in or ours[:1]:
+        _must_have_titles(f"{path}, sheet {where}", sheet.rows[0])
     if not ours:
         _must_have_titles(path, [])
     said = [Counter(row[1:] for row in rows if row.filled_in) for *_, rows in filled_in]
@@ -271,7 +272,28 @@ def _excel_rows(path: Path, content: bytes) -> list[FileRow]:
             f"{path}: the sheets {sheets} differ in what is filled in. Delete all but the one that counts, or import "
             "each from a file of its own."
         )
-    return (filled_in or ours)[0][2]
+    where, sheet, rows = next((one for one in filled_in if not one[1].hidden), (filled_in or ours)[0])
+    if filled_in and sheet.hidden:
+        raise FileError(
+            f"{path}: what is filled in is in the sheet {where}. Show it (right-click a tab, Unhide), or delete it."
+        )
+    return [_if_shown(row, sheet) for row in rows]
+
+
+def _if_shown(row: FileRow, sheet: Sheet) -> FileRow:
+    """A row, with a fault where what is filled in was hidden when the file was saved: no filter decides a document."""
+    titles = _titles(sheet.rows[0])
+    for title, value in zip(_FILLED_IN, (row.decision, row.comment), strict=True):
+        if row.fault or not value:
+            continue
+        if row.row - 1 in sheet.hidden_rows:
+            what = "its row is hidden. Show it (Data, Clear for a filter; else Unhide), or empty the cell."
+        elif titles.index(title.casefold()) in sheet.hidden_columns:
+            what = "its column is hidden. Show it (select the columns beside it, Unhide), or empty the cell."
+        else:
+            continue
+        row = row._replace(fault=Fault(title, value, what))
+    return row
 
 
 def _titles(cells: Sequence[str]) -> list[str]:

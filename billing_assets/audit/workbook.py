@@ -43,6 +43,7 @@ class Sheet(NamedTuple):
 
     `faults` are cells that cannot be read. `merged` are cells that are merged with those above them, with what is seen
     beside their row: it is in `rows`, too. `notes` are what Excel calls notes or comments, which lie upon cells.
+    `hidden_rows` and `hidden_columns` are not shown, because of a filter or by a person's hand; they are read like all.
     """
 
     name: str
@@ -51,6 +52,16 @@ class Sheet(NamedTuple):
     faults: dict[Place, Unseen]
     merged: dict[Place, Unseen]
     notes: dict[Place, str]
+    hidden_rows: frozenset[int] = frozenset()
+    hidden_columns: frozenset[int] = frozenset()
+
+
+class _Unseen(NamedTuple):
+    """What a sheet has and does not show."""
+
+    faults: dict[Place, Unseen]
+    rows: frozenset[int]
+    columns: frozenset[int]
 
 
 def read_sheets(content: bytes) -> Iterator[Sheet]:
@@ -71,10 +82,11 @@ def read_sheets(content: bytes) -> Iterator[Sheet]:
             for one in book.sheets_metadata:
                 if one.typ == SheetTypeEnum.WorkSheet:
                     with parts.open(names[one.name]) as part:
-                        faults = _unseen(part, recomputes=recomputes)
+                        unseen = _unseen(part, recomputes=recomputes)
                     hidden = one.visible != SheetVisibleEnum.Visible
-                    rows, merged = _as_seen(book.get_sheet_by_name(one.name), faults)
-                    yield Sheet(one.name, hidden, rows, faults, merged, _notes(parts, names[one.name]))
+                    rows, merged = _as_seen(book.get_sheet_by_name(one.name), unseen.faults)
+                    notes = _notes(parts, names[one.name])
+                    yield Sheet(one.name, hidden, rows, unseen.faults, merged, notes, unseen.rows, unseen.columns)
     except _UNREADABLE as error:
         raise WorkbookError(
             f"it cannot be read as an Excel file ({type(error).__name__}). Open it in Excel and save it as “Excel "
@@ -121,14 +133,23 @@ def _targets(parts: ZipFile, part: str) -> dict[str, tuple[str, str]]:
     }
 
 
-def _unseen(part: IO[bytes], *, recomputes: bool) -> dict[Place, Unseen]:
-    """Cells whose value is not what a person sees: formulas without a result, and errors. Raises WorkbookError."""
+def _unseen(part: IO[bytes], *, recomputes: bool) -> _Unseen:
+    """Cells whose value is not what a person sees: formulas without a result, and errors; and what is hidden.
+
+    Raises WorkbookError.
+    """
     faults: dict[Place, Unseen] = {}
+    rows, columns = set(), set()
     row, width = -1, 0
     for _, element in iterparse(part):  # noqa: S314  as there
-        if _tag(element) != "row":
+        tag = _tag(element)
+        if tag == "col" and _is_hidden(element, "width"):
+            columns |= {*range(int(element.attrib["min"]) - 1, int(element.attrib["max"]))}
+        if tag != "row":
             continue
         row = int(element.get("r", row + 2)) - 1
+        if _is_hidden(element, "ht"):
+            rows.add(row)
         column = -1
         for cell in element:
             column = _column(cell.get("r"), column + 1)
@@ -143,7 +164,11 @@ def _unseen(part: IO[bytes], *, recomputes: bool) -> dict[Place, Unseen]:
                         "columns beside it."
                     )
         element.clear()
-    return faults
+    return _Unseen(faults, frozenset(rows), frozenset(columns))
+
+
+def _is_hidden(element: Element, size: str) -> bool:
+    return element.get("hidden") in {"1", "true"} or float(element.get(size, 1)) == 0
 
 
 def _notes(parts: ZipFile, sheet: str) -> dict[Place, str]:

@@ -49,7 +49,8 @@ _CLOCK = {
 def open_source(url: str, *, lock_seconds: int = 30, statement_seconds: int = 900) -> Engine:
     """Engine on the billing database; nothing is connected yet.
 
-    PostgreSQL sessions are read-only, REPEATABLE READ and in UTC. SQL Server reads a snapshot where the database allows
+    PostgreSQL sessions are read-only, REPEATABLE READ and in UTC, whatever role and database say; their search_path
+    stays, as the queries need it. SQL Server reads a snapshot where the database allows
     it, else READ COMMITTED, so that two statements may see two moments; that the pipeline only reads is the login's
     business there. No statement waits longer than `lock_seconds` for a lock, nor takes longer than `statement_seconds`.
     Raises SourceUrlInvalid and DriverMissing.
@@ -71,7 +72,7 @@ def open_source(url: str, *, lock_seconds: int = 30, statement_seconds: int = 90
         engine.dialect.loaded_dbapi.native_uuid = True  # type: ignore[attr-defined]
     event.listen(engine, "handle_error", _note)
     if engine.dialect.name == "postgresql":
-        event.listen(engine, "connect", partial(_set_postgresql, lock_seconds, statement_seconds))
+        event.listen(engine, "begin", partial(_set_postgresql, lock_seconds, statement_seconds))
     elif engine.dialect.name == "mssql":
         event.listen(engine, "connect", partial(_set_sql_server, lock_seconds, statement_seconds))
     return engine
@@ -151,14 +152,17 @@ def _note(context: ExceptionContext) -> None:
         context.sqlalchemy_exception.add_note(_FROM_HERE)
 
 
-def _set_postgresql(lock_seconds: int, statement_seconds: int, dbapi_connection: Any, _record: Any) -> None:
-    cursor = dbapi_connection.cursor()
-    cursor.execute(
-        "SET default_transaction_read_only = on; SET timezone = 'UTC'; SET application_name = 'billing'; "
-        f"SET lock_timeout = '{lock_seconds}s'; SET statement_timeout = '{statement_seconds}s'"
+def _set_postgresql(lock_seconds: int, statement_seconds: int, connection: Connection) -> None:
+    """For this transaction only: a pool may give the session's server connection to others after it."""
+    connection.exec_driver_sql(
+        "SET TRANSACTION READ ONLY; SET LOCAL timezone = 'UTC'; SET LOCAL application_name = 'billing'; "
+        # The order of day and month, which the queries' own texts may need, stays.
+        "SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'; "
+        "SET LOCAL idle_in_transaction_session_timeout = 0; "
+        f"SET LOCAL lock_timeout = '{lock_seconds}s'; SET LOCAL statement_timeout = '{statement_seconds}s'"
     )
-    cursor.close()
-    dbapi_connection.commit()
+    # PostgreSQL has it from 17 on.
+    connection.exec_driver_sql("SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'")
 
 
 def _set_sql_server(lock_seconds: int, statement_seconds: int, dbapi_connection: Any, _record: Any) -> None:

@@ -12,6 +12,7 @@ from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.money import amount
 from billing_assets.domain.rules import RULES
+from billing_assets.domain.texts import visible
 from billing_assets.netsuite import reports as netsuite_reports
 from billing_assets.netsuite.errors import explain
 from billing_assets.netsuite.preview import previews
@@ -108,7 +109,7 @@ def preview(number: Annotated[str, typer.Option(help="The document's number.")])
         raise SettingsError(f"--number {number}: no such document is staged. Stage first, or check the number.")
     for one in found:
         for line in one.lines():
-            print(line)  # as it is, without markup
+            print(visible(line))  # without markup
     raise typer.Exit(0 if all(one.goes for one in found) else 1)
 
 

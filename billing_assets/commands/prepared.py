@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from billing_assets.domain.texts import visible
 from billing_assets.logs import configure_logs
 from billing_assets.operations import environment
 from billing_assets.operations.environment import Prepared
@@ -23,4 +24,4 @@ def prepared_machine(*, keep_server: bool = False, only_reads: bool = False) -> 
 
 
 def _say(error: BoundElsewhereError) -> None:
-    print(f"billing: {error}", file=sys.stderr)  # what a script reads is on standard output
+    print(f"billing: {visible(str(error))}", file=sys.stderr)  # what a script reads is on standard output

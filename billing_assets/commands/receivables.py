@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from billing_assets.commands.console import console
+from billing_assets.commands.console import Terminal, console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.commands.words import one_of, said
 from billing_assets.domain.business_days import Days, Zones
@@ -190,7 +189,7 @@ def _day(as_of: datetime | None, read_at: datetime | None, zones: Zones) -> Days
 
 
 def _print_wide(table: Table) -> None:
-    Console(soft_wrap=True, width=max(console.width, _WIDTH)).print(table)
+    Terminal(soft_wrap=True, width=max(console.width, _WIDTH)).print(table)
 
 
 def _cells(one: Aged) -> list[str]:

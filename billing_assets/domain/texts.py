@@ -34,6 +34,21 @@ def visible(text: str) -> str:
     return "".join(code(char) if char != "\n" and is_control(char) else char for char in text)
 
 
+def on_one_line(text: str) -> str:
+    """A text with single blanks for what divides it, and without what turns the direction round or draws nothing.
+
+    What only its author knows stays: it may be a letter of a name.
+    """
+    if not text.isprintable():
+        text = "".join(_left_of(char) if is_control(char) else char for char in text)
+    return " ".join(text.split())
+
+
+def _left_of(char: str) -> str:
+    category = unicodedata.category(char)
+    return char if category in {"Co", "Cs"} else "" if category == "Cf" else " "
+
+
 def file_name(text: str) -> str:
     """A text as the beginning of a file's name: of characters that every system takes, another for every text."""
     quoted = quote(text, safe="")

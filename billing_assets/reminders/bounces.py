@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, NamedTuple
 
+from billing_assets.domain.texts import on_one_line
 from billing_assets.reminders import store
 from billing_assets.reminders.delivery_reports import Unclear, delivery_report, read
-from billing_assets.reminders.headers import clean
 from billing_assets.state.database import Connection
 
 __all__ = ["Bounces", "Strange", "delivery_report", "note_bounces", "read_mailbox", "read_stream"]
@@ -52,7 +52,7 @@ def note_bounces(connection: Connection, mails: Iterator[Message], now: datetime
         count += 1
         report = read(mail)
         if isinstance(report, Unclear):
-            found = (clean(str(mail.get(name, "")))[:_SHOWN] for name in ("Date", "Message-ID"))
+            found = (on_one_line(str(mail.get(name, "")))[:_SHOWN] for name in ("Date", "Message-ID"))
             strange.append(Strange(report, *found))
             continue
         if report is None:

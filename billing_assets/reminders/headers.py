@@ -10,7 +10,8 @@ from email.header import Header
 from email.policy import EmailPolicy
 from typing import Any
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+from billing_assets.domain.texts import on_one_line
+
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")  # a name that needs no quotes
 _LONGEST_LINE = 76
@@ -33,14 +34,9 @@ SMTP = _AsFolded(linesep="\r\n", refold_source="none")
 """The policy of mails that have such headers."""
 
 
-def clean(text: str | None) -> str:
-    """A text on one line, with single blanks and without characters that control."""
-    return " ".join(_CONTROL.sub(" ", text or "").split())
-
-
 def text_header(name: str, text: str) -> Folded:
     """A text, cleaned, as the value of a header. Raises ValueError where it is no Unicode (half a surrogate pair)."""
-    shown = clean(text)
+    shown = on_one_line(text)
     if _as_it_is(shown) and len(f"{name}: {shown}") <= _LONGEST_LINE:
         return Folded(shown)
     return Folded(_encoded(name, shown))
@@ -48,7 +44,7 @@ def text_header(name: str, text: str) -> Folded:
 
 def mailbox_header(name: str, who: str | None, address: str) -> Folded:
     """A name, cleaned, and its address, which must be ASCII, as the value of a header. Raises ValueError as above."""
-    shown = clean(who)
+    shown = on_one_line(who or "")
     if not shown:
         return Folded(address)
     if _as_it_is(shown) and not set(shown) & set('"\\') and len(f'{name}: "{shown}"') <= _LONGEST_LINE:

@@ -19,9 +19,10 @@ from babel.numbers import format_currency
 
 from billing_assets.domain.mail import QUIET
 from billing_assets.domain.money import decimals
+from billing_assets.domain.texts import on_one_line
 from billing_assets.reminders.addresses import ascii_address
 from billing_assets.reminders.errors import MailWrong, TemplateWrong
-from billing_assets.reminders.headers import SMTP, Folded, clean, mailbox_header, text_header
+from billing_assets.reminders.headers import SMTP, Folded, mailbox_header, text_header
 from billing_assets.reminders.invoices import Reminder
 from billing_assets.reminders.policy import Policy, parse_mailbox
 from billing_assets.shipped import shipped
@@ -88,7 +89,7 @@ class Templates:
         head, _, plain = self._render(name, values).lstrip().partition("\n\n")
         if not head.startswith("Subject: ") or "\n" in head or not plain.strip():
             raise TemplateWrong(name, "it begins with `Subject: …` and an empty line, then the text.")
-        subject = clean(head.removeprefix("Subject: "))
+        subject = on_one_line(head.removeprefix("Subject: "))
         return Text(language, subject, plain.strip() + "\n", self._render(f"{language}/{template}.html.j2", values))
 
     def _render(self, name: str, values: dict[str, Any]) -> str:
@@ -167,7 +168,7 @@ def _values(reminder: Reminder, today: date, locale: Locale) -> dict[str, Any]:
     invoice, sent = reminder.invoice, reminder.sent_before
     return {
         "invoice": {
-            "number": clean(invoice.number),
+            "number": on_one_line(invoice.number),
             "date": invoice.document_date,
             "due": invoice.due_date,
             "total": invoice.total,
@@ -176,7 +177,7 @@ def _values(reminder: Reminder, today: date, locale: Locale) -> dict[str, Any]:
             "paid": invoice.total - invoice.open_amount,
             "days_overdue": max((today - invoice.due_date).days, 0),
         },
-        "customer": {"number": clean(invoice.customer), "name": clean(reminder.contact.name)},
+        "customer": {"number": on_one_line(invoice.customer), "name": on_one_line(reminder.contact.name or "")},
         "wrote_before": bool(sent),
         "reminders_before": sum(step.days > 0 and step.name in sent for step in reminder.terms.ladder),
         "company": reminder.terms.company.model_dump(),

@@ -13,9 +13,11 @@ from io import StringIO
 
 import pytest
 import structlog
+from apprise.plugins.smtp2go import NotifySMTP2Go
 
 from billing_assets.alerts.causes import Alert, Severity, run_failure
 from billing_assets.alerts.send import AlertDeliveryError, deliver, masked
+from billing_assets.domain.mail import QUIET
 from billing_assets.settings_sections import AlertSettings
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.alerts.conftest import Mailbox, Webhook
@@ -62,6 +64,16 @@ def test_mail_says_what_happened_how_much_money_what_to_do_and_where(connection:
     assert "Documents: 2, -5.50 EUR, 12,345.67 GBP" in text
     assert "What to do: Open the run" in text
     assert "http://dagster.example.com:3000/runs/4a1e0f1c" in text
+
+
+def test_a_mail_over_a_services_interface_asks_machines_not_to_answer_either(
+    connection: Connection, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NotifySMTP2Go, "notify_url", f"http://127.0.0.1:{webhook.port}/")
+    url = "smtp2go://billing@example.com/0123456789abcdef/ops@example.com?+Precedence=list"
+    deliver(connection, [ALERT], settings(url), "qa", now=NOW)
+    [post] = webhook.posts
+    assert {one["header"]: one["value"] for one in post["custom_headers"]} == QUIET | {"Precedence": "list"}
 
 
 def test_a_long_error_and_a_title_in_any_letters_arrive_whole(connection: Connection, mailbox: Mailbox) -> None:

@@ -147,6 +147,8 @@ def test_two_rows_about_one_document_are_refused_however_often_the_file_is_impor
     ("name", "content", "said"),
     [
         ("a.txt", b"", "must end in .xlsx or .csv"),
+        ("a.ods", b"PK", "must end in .xlsx or .csv. Save the file as “Excel Workbook"),
+        ("a.xls", b"", "must end in .xlsx or .csv. Save the file as “Excel Workbook"),
         ("a.csv", b"", "its first row must have the column Reference, Number, Decision, Comment, For the machine once"),
         ("a.csv", b"Reference,Number,Decision,Decision,For the machine\n", "Decision, Comment once"),
         ("a.csv", "Reference,Number,Decision,Comment\n1,1,hold,\xe4".encode("latin-1"), "CSV UTF-8"),

@@ -200,6 +200,59 @@ def test_a_note_beside_an_empty_row_is_named_not_passed_over(office: Office) -> 
     assert "a note on a cell is not read. Write it under Comment" in said(result)[0]
 
 
+def test_a_filter_that_hides_rows_without_a_decision_is_no_problem(office: Office) -> None:
+    queued(office, "1", "2", "3")
+
+    def fill(sheet: Any, place: dict[str, int]) -> None:
+        sheet.cell(2, place["Decision"]).value, sheet.cell(2, place["Comment"]).value = "hold", "wait"
+        sheet.auto_filter.add_filter_column(place["Number"] - 1, ["1"])
+        sheet.row_dimensions[3].hidden = sheet.row_dimensions[4].hidden = True
+        sheet.column_dimensions["A"].hidden = sheet.column_dimensions["U"].hidden = True
+
+    result = office.take(filled(office, fill))
+    assert (held(result), result.problems) == (["1"], [])
+
+
+def test_a_decision_in_a_hidden_row_decides_no_document_that_was_not_seen(office: Office) -> None:
+    queued(office, "1", "2", "3")
+
+    def fill(sheet: Any, place: dict[str, int]) -> None:
+        hold_all(sheet, place)  # as filling down in a filtered list fills rows that are hidden
+        sheet.row_dimensions[3].hidden = True
+
+    flat = changed(filled(office, fill), lambda _, text: text.replace('<row r="4"', '<row r="4" ht="0"'))
+    result = office.take(flat)
+    assert len(result.taken) == 1
+    assert [problem[:3] for problem in result.problems] == [(3, "Decision", "hold"), (4, "Decision", "hold")]
+    assert "its row is hidden. Show it (Data, Clear for a filter" in said(result)[0]
+
+
+@pytest.mark.parametrize(("title", "group"), [("Decision", False), ("Comment", True)])
+def test_what_is_filled_in_in_a_hidden_column_is_named_in_each_row(office: Office, title: str, group: bool) -> None:
+    queued(office, "1", "2")
+
+    def fill(sheet: Any, place: dict[str, int]) -> None:
+        hold_all(sheet, place)
+        columns, column = sheet.column_dimensions, sheet.cell(1, place[title]).column_letter
+        columns.group(column, "F", hidden=True) if group else setattr(columns[column], "hidden", True)
+
+    result = office.take(filled(office, fill))
+    assert (result.taken, [problem[:2] for problem in result.problems]) == ([], [(2, title), (3, title)])
+    assert "its column is hidden. Show it" in said(result)[0]
+
+
+@pytest.mark.parametrize("state", ["hidden", "veryHidden"])
+def test_a_sheet_that_is_hidden_decides_nothing(office: Office, state: str) -> None:
+    queued(office, "1")
+
+    def copy(book: Workbook, sheet: Any) -> None:
+        hold_all(sheet, {"Decision": 3, "Comment": 4})
+        sheet.sheet_state = state
+
+    with pytest.raises(FileError, match=r"what is filled in is in the sheet “Audit Copy” \(hidden\)\. Show it"):
+        office.take(copied(office, copy))
+
+
 def copied(office: Office, copy: Callable[[Workbook, Any], None]) -> Path:
     """The exported workbook with a second sheet that looks like the first."""
     path = office.export()
@@ -232,12 +285,14 @@ def test_two_sheets_that_differ_in_what_is_filled_in_are_refused(office: Office,
         office.take(copied(office, copy))
 
 
-def test_two_sheets_that_say_the_same_count_once(office: Office) -> None:
+@pytest.mark.parametrize("hidden", ["none", "Audit", "Audit Copy"])
+def test_two_sheets_that_say_the_same_count_once(office: Office, hidden: str) -> None:
     queued(office, "1", "2")
 
     def copy(book: Workbook, sheet: Any) -> None:
         for one in (sheet, book["Audit"]):
             hold_all(one, {"Decision": 3, "Comment": 4})
+            one.sheet_state = "hidden" if one.title == hidden else "visible"
 
     assert held(office.take(copied(office, copy))) == ["1", "2"]
 

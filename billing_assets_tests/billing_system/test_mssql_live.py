@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from billing_assets.billing_system import reader
+from billing_assets.billing_system.connection import SNAPSHOT_ALLOWED
 from billing_assets.billing_system.errors import QueryFailed
 
 URL = os.environ.get("TEST_MSSQL_URL", "")
@@ -76,3 +77,8 @@ def test_a_type_that_the_driver_cannot_read_is_to_be_cast(source: Connection) ->
 
 def test_no_statement_waits_for_a_lock_without_end(source: Connection) -> None:
     assert source.scalar(text("SELECT @@LOCK_TIMEOUT")) == 30_000
+
+
+def test_one_moment_is_read_where_the_database_keeps_row_versions(source: Connection) -> None:
+    mine = text("SELECT transaction_isolation_level FROM sys.dm_exec_sessions WHERE session_id = @@SPID")
+    assert (source.scalar(mine) == 5) is (source.scalar(text(SNAPSHOT_ALLOWED)) == 1), "5: snapshot"

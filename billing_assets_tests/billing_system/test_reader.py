@@ -13,7 +13,23 @@ from billing_assets.billing_system.errors import ColumnsWrong, QueryFailed
 from billing_assets.domain.documents import Document, Line
 from billing_assets.sandbox.sample.data import read_sample
 from billing_assets.sandbox.sample.loader import load_sample
+from billing_assets.state.database import libpq_url
 from billing_assets_tests.billing_system.conftest import Execute, add_line, insert
+from billing_assets_tests.deploy.servers import pgbouncer, pgbouncer_program
+from billing_assets_tests.state.test_database import ODD, set_for_database
+
+SESSION = {
+    "transaction_isolation": "repeatable read",
+    "transaction_read_only": "on",
+    "datestyle": "ISO, DMY",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "search_path": "nowhere, public",
+    "statement_timeout": "15min",
+    "lock_timeout": "30s",
+    "idle_in_transaction_session_timeout": "0",
+}
+"""What our session there works with; DMY and search_path are its own."""
 
 
 def _all(source: Connection, queries: reader.Queries) -> tuple[list[Document], list[reader.BadDocument]]:
@@ -327,6 +343,47 @@ def test_ids_come_in_thousands_and_documents_can_be_read_between_them(
         sizes.append(len(ids))
         read += len(reader.read_documents(source, queries, "billing", ids)[0])
     assert (sizes, read) == ([1000, 1000, 500], 2500)
+
+
+def test_documents_are_read_whatever_role_and_database_say_of_a_session(
+    database: str, billing: Execute, queries: reader.Queries
+) -> None:
+    set_for_database(database, **(ODD | {"search_path": "nowhere, public"}))
+    document_id = insert(billing, "536365", document_date="2010-11-05")
+    interval = queries.documents.replace("i.memo", "interval '1 day 2 hours'::text AS memo")
+    further = dataclasses.replace(queries, documents=interval)
+    engine = reader.open_source(database)
+    with reader.connect_source(engine) as source:
+        shown = _session(source)
+        (document,), bad = reader.read_documents(source, further, "billing", [document_id])
+        now = reader.source_now(source)
+    engine.dispose()
+    assert (document.memo, document.document_date, bad) == ("1 day 02:00:00", date(2010, 11, 5), [])
+    assert abs(document.created_at - now) < timedelta(minutes=5)
+    assert shown == SESSION
+
+
+@pytest.mark.skipif(pgbouncer_program() is None, reason="needs pgbouncer, which CI installs")
+def test_what_our_session_works_with_is_left_behind_in_no_connection_that_others_share(
+    database: str, billing: Execute, queries: reader.Queries
+) -> None:
+    """The billing system writes through the same pool."""
+    document_id = insert(billing)
+    with pgbouncer(database, "transaction", default_pool_size="1") as pooled:
+        engine = reader.open_source(pooled)
+        with reader.connect_source(engine) as source:
+            for _ in range(8):
+                ((_, bad), shown) = reader.read_documents(source, queries, "billing", [document_id]), _session(source)
+                source.rollback()
+        engine.dispose()
+        with psycopg.connect(libpq_url(pooled)) as other:
+            other.execute("UPDATE invoices SET memo = 'written'")
+            (left,) = other.execute("SELECT current_setting('lock_timeout')").fetchone() or ()
+    assert (bad, shown["transaction_read_only"], left) == ([], "on", "0")
+
+
+def _session(source: Connection) -> dict[str, str]:
+    return {name: source.exec_driver_sql(f"SHOW {name}").scalar_one() for name in SESSION}
 
 
 def test_one_transaction_sees_one_moment(source: Connection, queries: reader.Queries, billing: Execute) -> None:

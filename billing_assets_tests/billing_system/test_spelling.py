@@ -73,6 +73,19 @@ def test_the_problem_says_what_to_do(there: Collating, source: Connection) -> No
     assert "Select the header's own key in lines.sql" in bad.message
 
 
+def test_char_keys_of_different_lengths_hold_their_document(database: str) -> None:
+    with collating("postgresql", database, Path()) as there:
+        for table, length in (("h", 10), ("l", 12)):
+            there.execute(f"ALTER TABLE {table} ALTER k TYPE char({length}) USING k::text::char({length})")
+        there.header("C1")
+        there.line("C1")
+        engine = reader.open_source(there.url)
+        with reader.connect_source(engine) as source:
+            key = "C1".ljust(10)
+            assert _read(source) == ({}, {key: ("lines[?].document_id", repr("C1".ljust(12)))})
+        engine.dispose()
+
+
 def test_an_application_under_another_spelling_holds_its_credit_memo(there: Collating, source: Connection) -> None:
     there.header("C-1", total="-10")
     there.line("C-1", amount="-10")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_assets.domain.texts import file_name, visible
+from billing_assets.domain.texts import file_name, on_one_line, visible
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,21 @@ from billing_assets.domain.texts import file_name, visible
 )
 def test_controls_are_seen_and_every_script_stays(text: str, shown: str) -> None:
     assert visible(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("  two\r\nlines\x00of\u2028it ", "two lines of it"),
+        ("a\u202eb\u2069c", "abc"),
+        ("Lon\u200bdon\u00ad\ufeff", "London"),
+        ("חיפה\u200f 1", "חיפה\u200f 1"),
+        ("क\u200dष", "क\u200dष"),
+        ("東\ue000", "東\ue000"),  # a letter that only its author knows is no other letter
+    ],
+)
+def test_a_text_on_one_line_keeps_its_letters_and_loses_what_turns_or_hides(text: str, line: str) -> None:
+    assert on_one_line(text) == line
 
 
 def test_any_number_makes_a_file_name_of_its_own() -> None:

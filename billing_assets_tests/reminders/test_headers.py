@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from billing_assets.reminders.headers import SMTP, clean, mailbox_header, text_header
+from billing_assets.domain.texts import on_one_line
+from billing_assets.reminders.headers import SMTP, mailbox_header, text_header
 from billing_assets.reminders.message import message, usable_address
 from billing_assets.reminders.policy import load_policy, parse_mailbox
 from billing_assets.reminders.smtp import parse_server
@@ -69,7 +70,7 @@ def test_any_text_is_read_as_it_was_written_on_lines_that_every_server_takes() -
         return "".join(chr(chance.randrange(*chance.choice(places))) for _ in range(chance.randrange(1, 60)))
 
     for _ in range(1_500):
-        subject, name = (clean(" ".join(word() for _ in range(chance.randrange(1, 25)))) for _ in "12")
+        subject, name = (on_one_line(" ".join(word() for _ in range(chance.randrange(1, 25)))) for _ in "12")
         mail = EmailMessage(policy=SMTP)
         mail["Subject"] = text_header("Subject", subject)
         mail["To"] = mailbox_header("To", name, "a@example.com")

@@ -5,6 +5,7 @@ from decimal import Decimal
 from email import message_from_bytes, policy
 from email.headerregistry import Address
 from email.message import EmailMessage
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,36 @@ def test_a_letter_asks_for_what_is_left_and_says_what_was_deducted(language: str
     for body in (plain, html):
         assert body.count(deducted) == 2, "in the list, and in the sentence that says so"
         assert total in body
+
+
+class _Said(HTMLParser):
+    """The words of a mail that stand by themselves, whatever direction those beside them have, and the others."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.at, self.alone, self.others = "", [""], [""]
+        self.feed(html.partition("<body")[2])
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.at = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self.at = ""
+
+    def handle_data(self, data: str) -> None:
+        (self.alone if self.at == "bdi" else self.others).append(data)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("step", LADDER)
+def test_a_name_from_right_to_left_turns_no_number_or_amount_beside_it_around(step: str, language: str) -> None:
+    name, number = "שירותי חיפה (12)", "אב-1"
+    reminder = made(step, paid="500", covered="80.25", name=name, number=number, language=language)
+    said = _Said(bodies(wire(reminder, 15))[1])
+    others = " ".join(said.others)
+    assert {name, number, "12346"} <= set(said.alone)
+    assert sum("£" in one for one in said.alone) == 5, "asked for, total, settled, and credits twice"
+    assert not any(one in others for one in (name, number, "12346", "£"))
 
 
 def test_the_mail_is_what_mail_programs_and_servers_expect() -> None:
