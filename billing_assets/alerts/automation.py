@@ -74,11 +74,13 @@ def _error(context: dg.RunFailureSensorContext) -> tuple[str, str]:
     """What our own code said of the first failed step: the error's type and its text."""
     for event in context.get_step_failure_events():
         failure = event.step_failure_data
-        if failure.user_failure_data and failure.user_failure_data.description:
-            return "documents left", failure.user_failure_data.description
         error = failure.error
-        # Below Dagster's wrapper stands our error, which names the system; below that the driver's, which does not.
-        if error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
+        told = failure.user_failure_data
+        if told and told.description and (error is None or error.cause is None):  # by the step itself, of no error
+            return "documents left", told.description
+        # Below the wrapper (Dagster's, or `explained`) stands our error, which names the system; below that the
+        # driver's, which does not.
+        if error is not None and error.cause is not None and (error.cls_name or "").startswith(("Dagster", "Failure")):
             error = error.cause
         if error is not None:
             return error.cls_name or "error", (error.message.partition(": ")[2] or error.message).strip()
