@@ -1,6 +1,7 @@
 """The code location as Dagster loads it: everything named, owned and described; schedules and sensors on."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -68,7 +69,7 @@ def test_every_asset_has_a_group_kinds_owners_and_a_description(defs: dg.Definit
 def test_every_asset_check_and_button_explains_its_failure(defs: dg.Definitions) -> None:
     ops = {op.name: op for job in defs.get_repository_def().get_all_jobs() for op in job.graph.iterate_op_defs()}
     assert {"staged_invoices", "unlock_stale_locks", "requeue_rejected"} <= ops.keys()
-    functions = {name: getattr(op.compute_fn, "decorated_fn", None) for name, op in ops.items()}
+    functions: dict[str, Any] = {name: getattr(op.compute_fn, "decorated_fn", None) for name, op in ops.items()}
     functions["billing_invoices"] = billing_invoices.observe_fn
     assert {name for name, found in functions.items() if found.__code__.co_filename != failing.__file__} == set()
 
