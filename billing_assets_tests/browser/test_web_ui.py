@@ -267,15 +267,16 @@ def test_a_failed_run_says_why_and_what_to_do_and_leads_to_where_its_batch_is_se
     for text in (f"Batch {batch}: 1 rejected by NetSuite. 600001: {REFUSAL}", "from-a-failed-partition-to-a-green-one"):
         expect(step).to_contain_text(text.rstrip("."))
 
-    # The asset's page shows the same, with number and total of what is left in full.
-    ui.open("/assets/netsuite_invoices")
-    expect(page.get_by_text("what_to_do", exact=True).first).to_be_visible()
-    for text in ("600001", "1,234.50"):
-        expect(page.get_by_role("cell", name=text, exact=True).first).to_be_in_viewport(ratio=1)
+    # The partition's event shows the same, with number and total of what is left in full.
+    ui.partition(batch, "&showAllEvents=true")
+    events = page.get_by_role("dialog")
+    events.get_by_text(batch, exact=True).first.click()
+    for text in ("what_to_do", "600001", "1,234.50"):
+        expect(events.get_by_text(text, exact=True).first).to_be_in_viewport(ratio=1)
 
     # Its link opens the batch's page, where the dialog has chosen the batch.
     ui.refuse()
-    link = page.get_by_role("link", name=re.compile(f"partition={batch}")).first.get_attribute("href")
+    link = events.get_by_role("link", name=re.compile(f"partition={batch}")).first.get_attribute("href")
     assert link is not None
     page.goto(link)
     page.get_by_role("button", name="Materialize").first.click()
