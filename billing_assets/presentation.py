@@ -4,15 +4,20 @@ No customer detail goes through here: document numbers, amounts, codes and count
 """
 
 import math
+import string
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 import dagster as dg
 
 from billing_assets.domain.money import amount
+from billing_assets.domain.texts import visible
+
+Shown: TypeAlias = dg.MetadataValue | int | bool | str | float
+"""What an entry of metadata may be."""
 
 SHOWN_ROWS = 200
 """Rows of a table in metadata; the whole is in our tables, and a count says how many there are."""
@@ -24,6 +29,14 @@ def money(name: str, total: Decimal) -> dict[str, dg.MetadataValue]:
     if not math.isfinite(float(total)):  # the total of a held document may be absurd, and the web UI shows no infinity
         return {f"{name}_exact": exact}
     return {name: dg.MetadataValue.float(float(total)), f"{name}_exact": exact}
+
+
+_MARKS = str.maketrans({char: f"\\{char}" for char in string.punctuation})
+
+
+def plain(text: str) -> str:
+    """A text from outside within Markdown, on one line, as it is: nothing in it is a mark, a tag or a link."""
+    return visible(" ".join(text.split())).translate(_MARKS)
 
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> dg.TableMetadataValue:
@@ -60,4 +73,4 @@ def _cell(value: object) -> str | int | float | bool:
         return amount(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return value if isinstance(value, str | int | float | bool) else str(value)
+    return value if isinstance(value, int | float) else visible(str(value))

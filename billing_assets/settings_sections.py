@@ -222,7 +222,12 @@ class AlertSettings(Section):
     unposted_after_hours: PositiveFloat = Field(24, description="Alert when a closed document waits longer than this")
     watermark_after_hours: PositiveFloat = Field(12, description="Alert when staging has not succeeded for this long")
     check_seconds: PositiveInt = Field(300, description="How often the watch looks")
-    ui_url: str = Field("http://127.0.0.1:3000", description="Address of the Dagster web UI, for links in alerts")
+    ui_url: str = Field(
+        "http://127.0.0.1:3000", description="Address of the Dagster web UI, for links in alerts and in failed steps"
+    )
+    runbook_url: str | None = Field(
+        None, description="Where people read docs/operations.md, for links in failed steps; without it they name it"
+    )
 
     @field_validator("urls", mode="before")
     @classmethod

@@ -116,21 +116,21 @@ def _migrated_ones(server_url: str, _migrated: str) -> Iterator[Callable[[], str
 @pytest.fixture
 def database(server_url: str, _empty_ones: Callable[[], str]) -> Iterator[str]:
     """SQLAlchemy URL of an empty database of the test's own."""
-    with _dropped_at_the_end(server_url, _empty_ones()) as url:
+    with dropped_at_the_end(server_url, _empty_ones()) as url:
         yield url
 
 
 @pytest.fixture
 def state_url(server_url: str, _migrated_ones: Callable[[], str]) -> Iterator[str]:
     """SQLAlchemy URL of a database of the test's own with our whole schema, empty."""
-    with _dropped_at_the_end(server_url, _migrated_ones()) as url:
+    with dropped_at_the_end(server_url, _migrated_ones()) as url:
         yield url
 
 
 @pytest.fixture
 def another_state_url(server_url: str, _migrated_ones: Callable[[], str]) -> Iterator[str]:
     """A second one, to compare with."""
-    with _dropped_at_the_end(server_url, _migrated_ones()) as url:
+    with dropped_at_the_end(server_url, _migrated_ones()) as url:
         yield url
 
 
@@ -159,11 +159,12 @@ def _made_ahead(server_url: str, template: str) -> Iterator[Callable[[], str]]:
 
 
 def _database(server_url: str, *, template: str) -> AbstractContextManager[str]:
-    return _dropped_at_the_end(server_url, _create(server_url, template))
+    return dropped_at_the_end(server_url, _create(server_url, template))
 
 
 @contextmanager
-def _dropped_at_the_end(server_url: str, name: str) -> Iterator[str]:
+def dropped_at_the_end(server_url: str, name: str) -> Iterator[str]:
+    """SQLAlchemy URL of a database of this name, which goes with the block."""
     try:
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:

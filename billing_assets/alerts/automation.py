@@ -31,6 +31,9 @@ def system_of(error: str) -> str | None:
     return None
 
 
+_PRESSED = frozenset({"preview_batch", "preview_document", "requeue"})
+"""Jobs that only a person starts, who waits for what they say: a number that was mistyped is no alert."""
+
 _JOURNAL = (JournalUnusable.__name__, ForeignJournal.__name__)
 """Errors of a run that the watch finds, too: one cause, and one mail."""
 
@@ -47,6 +50,8 @@ def tell_about_failed_runs(
     run = context.dagster_run
     if run.tags.get("dagster/will_retry") == "true":
         return dg.SkipReason("The run is tried again.")
+    if run.job_name in _PRESSED:
+        return dg.SkipReason("Who started it reads why it failed.")
     error, message = _error(context)
     partition = partition_of(run)
     with billing.state() as connection:
@@ -74,11 +79,13 @@ def _error(context: dg.RunFailureSensorContext) -> tuple[str, str]:
     """What our own code said of the first failed step: the error's type and its text."""
     for event in context.get_step_failure_events():
         failure = event.step_failure_data
-        if failure.user_failure_data and failure.user_failure_data.description:
-            return "documents left", failure.user_failure_data.description
         error = failure.error
-        # Below Dagster's wrapper stands our error, which names the system; below that the driver's, which does not.
-        if error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
+        told = failure.user_failure_data
+        if told and told.description and (error is None or error.cause is None):  # by the step itself, of no error
+            return "documents left", told.description
+        # Below the wrapper (Dagster's, or `explained`) stands our error, which names the system; below that the
+        # driver's, which does not.
+        if error is not None and error.cause is not None and (error.cls_name or "").startswith(("Dagster", "Failure")):
             error = error.cause
         if error is not None:
             return error.cls_name or "error", (error.message.partition(": ")[2] or error.message).strip()

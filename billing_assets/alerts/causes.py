@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from billing_assets.domain.documents import State
-from billing_assets.domain.words import shortened
+from billing_assets.domain.words import ask_the_doctor, shortened
 
 Money = tuple[tuple[str, Decimal], ...]
 """Sums by currency, credit memos negative: (("GBP", Decimal("12.50")), …), sorted by currency."""
@@ -111,10 +111,7 @@ def run_failure(
     what = f"{job} for {partition}" if partition else job
     if system:
         title = f"{_capital(system)} stopped a run: {error}"
-        to_do = (
-            f"Run `billing doctor`: it checks the connection and the login to {system} and says what to fix. "
-            "Nothing is lost; the next run takes up only what is left."
-        )
+        to_do = ask_the_doctor(system)
     else:
         title = f"{what} failed: {error}"
         to_do = (

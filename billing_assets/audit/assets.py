@@ -8,6 +8,7 @@ import dagster as dg
 from billing_assets.audit import store
 from billing_assets.audit.findings import CODES
 from billing_assets.audit.queue import Audited, PendingReport, audit_month, report_pending
+from billing_assets.failing import explained
 from billing_assets.partitions import month_partitions
 from billing_assets.presentation import SHOWN_ROWS, money, typed_table
 from billing_assets.runtime import Runtime
@@ -38,6 +39,7 @@ def audit_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         description="The pending-invoice report of a month: what is still open in the billing system, by age and "
         "branch. What is closed is recorded as the month's invoices. Early in each month for the month before.",
     )
+    @explained
     def pending_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
         with billing.state() as connection:
             report = report_pending(connection, billing.settings.source.name, context.partition_key, billing.today())
@@ -57,7 +59,7 @@ def audit_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     @dg.asset(
         name="audit_queue",
         partitions_def=months,
-        deps=[pending_invoices],
+        deps=[staged_invoices],
         group_name="receivables",
         kinds={"postgres", "sql"},
         owners=["team:finance"],
@@ -65,6 +67,7 @@ def audit_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         description="What an auditor looks at before a month is closed: its open documents, and what their contracts "
         "should charge and do not, or charge and should not. `billing audit export` writes it as a file to decide on.",
     )
+    @explained
     def audit_queue(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
         period, name = context.partition_key, billing.settings.source.name
         with billing.state() as connection:
@@ -94,10 +97,10 @@ def pending_metadata(report: PendingReport) -> dict[str, Any]:
         "documents_open_of_earlier_months": sum(row["documents"] for row in report.open_before),
         "dagster/row_count": report.open_documents,
         "open_by_age": typed_table(
-            report.still_open, ["age", "branch", "kind", "currency", "documents", "total", "oldest"]
+            report.still_open, ["age", "branch", "total", "documents", "kind", "currency", "oldest"]
         ),
-        "open_of_earlier_months": typed_table(report.open_before, ["month", "currency", "documents", "total"]),
-        "closed": typed_table(report.closed, ["kind", "currency", "documents", "total"]),
+        "open_of_earlier_months": typed_table(report.open_before, ["month", "total", "documents", "currency"]),
+        "closed": typed_table(report.closed, ["kind", "total", "documents", "currency"]),
     }
     for what, rows in (("open", report.still_open), ("closed", report.closed)):
         for currency in sorted({row["currency"] for row in rows if row["currency"]}):
@@ -123,24 +126,24 @@ def queue_metadata(
         "dagster/row_count": audited.entries,
         "findings": typed_table(
             (row | {"meaning": CODES[row["code"]].meaning} for row in map(dict, by_code)),
-            ["code", "entries", "currency", "total", "meaning"],
+            ["code", "total", "entries", "meaning", "currency"],
         ),
         "by_age_and_branch": typed_table(
-            by_branch, ["age", "branch", "currency", "entries", "with_findings", "decided", "on_hold", "total"]
+            by_branch, ["age", "branch", "total", "entries", "with_findings", "decided", "on_hold", "currency"]
         ),
         "queue": typed_table(
             map(_shown, entries),
             [
                 "number",
-                "contract",
+                "total",
                 "findings",
+                "decision",
+                "contract",
                 "services",
                 "state",
                 "age_days",
                 "branch",
                 "currency",
-                "total",
-                "decision",
             ],
         ),
     }

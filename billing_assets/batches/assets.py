@@ -8,9 +8,10 @@ import dagster as dg
 from billing_assets.batches import store
 from billing_assets.batches.lease import Patience, take
 from billing_assets.batches.partitions import batches
+from billing_assets.failing import explained
 from billing_assets.presentation import money
 from billing_assets.runtime import Runtime
-from billing_assets.staging.assets import ASKED_BY, staged_invoices
+from billing_assets.staging.assets import asked_by, staged_invoices
 
 
 class Manner(TypedDict):
@@ -23,7 +24,7 @@ class Manner(TypedDict):
 def manner(context: dg.AssetExecutionContext) -> Manner:
     """A person's run takes up what was rejected, and waits for its turn. One that a sensor asked for is not needed
     while another lives that has the batch; it keeps its place among the parallel runs no longer than it must."""
-    if ASKED_BY in context.run.tags:
+    if asked_by(context.run):
         return {"retry_rejected": False, "patience": Patience.UNTIL_RENEWED}
     return {"retry_rejected": True, "patience": Patience.ENDLESS}
 
@@ -48,6 +49,7 @@ WHOLE = dg.AssetCheckSpec(
     description="Up to 1,000 documents of one billing month that one run holds while it posts them. Planned from what "
     "is ready, by the sensor `plan_batches`; the partition is the batch.",
 )
+@explained
 def locked_batches(
     context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]
 ) -> Iterator[dg.MaterializeResult]:

@@ -9,6 +9,7 @@ from pydantic import Field
 from billing_assets.batches.partitions import batches, partition_of
 from billing_assets.batches.planning import plan, runs_wanted
 from billing_assets.batches.unlocking import requeue_and_explain, unlock_stale
+from billing_assets.failing import explained, failure
 from billing_assets.presentation import table
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
@@ -114,6 +115,7 @@ def _end(instance: dg.DagsterInstance, run_id: str) -> None:
 
 
 @dg.op(description="Gives the documents of stale locks back to the backlog.")
+@explained
 def unlock_stale_locks(context: dg.OpExecutionContext, billing: dg.ResourceParam[Runtime]) -> None:
     """Unlocks every batch whose lease ended longer ago than the stale-lock setting."""
     settings = billing.settings
@@ -138,6 +140,7 @@ class RequeueConfig(dg.Config):
 
 
 @dg.op(description="Sends rejected documents to the backlog again, after their cause was fixed.")
+@explained
 def requeue_rejected(context: dg.OpExecutionContext, config: RequeueConfig, billing: dg.ResourceParam[Runtime]) -> None:
     """Requeues the named documents, or every rejected one. Fails, naming them, while any stays as it is."""
     with billing.state() as connection:
@@ -147,8 +150,13 @@ def requeue_rejected(context: dg.OpExecutionContext, config: RequeueConfig, bill
     if done.refused:
         told = " ".join(f"{number} {why}" for number, why in list(done.refused.items())[:_TOLD])
         more = f" And {len(done.refused) - _TOLD} more." if len(done.refused) > _TOLD else ""
-        raise dg.Failure(
-            f"{done.documents} documents wait for a batch again. {told}{more}", metadata=metadata, allow_retries=False
+        raise failure(
+            f"{done.documents} documents wait for a batch again. {told}{more}",
+            billing.settings.alerts,
+            to_do="The table `not_requeued` says why a document stays as it is: only rejected ones can be sent again. "
+            "`preview_document` shows the state of one.",
+            chapter="rejected-and-held-documents",
+            metadata=metadata,
         )
     context.add_output_metadata(metadata)
     context.log.info(f"{done.documents} documents wait for a batch again.")

@@ -4,6 +4,7 @@ import dagster as dg
 
 from billing_assets.billing_system.queries import check_columns
 from billing_assets.billing_system.totals import fingerprint, months, orphan_lines
+from billing_assets.failing import explained
 from billing_assets.presentation import table
 from billing_assets.runtime import Runtime
 
@@ -16,6 +17,7 @@ from billing_assets.runtime import Runtime
     metadata={"owners": "team:billing"},
     tags={"dagster/kind/sql": ""},
 )
+@explained
 def billing_invoices(billing: dg.ResourceParam[Runtime]) -> dg.ObserveResult:
     """Looks at the billing database without reading the documents."""
     with billing.billing_system() as source:
@@ -32,6 +34,7 @@ def billing_invoices(billing: dg.ResourceParam[Runtime]) -> dg.ObserveResult:
     name="lines_have_a_header",
     description="Every line belongs to a document. Lines without one cannot be billed and nobody would miss them.",
 )
+@explained
 def lines_have_a_header(billing: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
     """Compares all lines with all documents in the billing database."""
     with billing.billing_system() as source:

@@ -14,10 +14,11 @@ from billing_assets.close.reconciliation import MonthClose, Row, StateRow, close
 from billing_assets.close.store import MonthFigures, Pack, closed_state, figures_until, findings, note_figures
 from billing_assets.close.sums import Sum, add
 from billing_assets.close.trend import trend_picture
+from billing_assets.failing import explained
 from billing_assets.netsuite.assets import netsuite_invoices
 from billing_assets.netsuite.wire import record_link
 from billing_assets.partitions import month_partitions
-from billing_assets.presentation import money, typed_table
+from billing_assets.presentation import money, plain, typed_table
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
 from billing_assets.settings_sections import NetSuiteSettings
@@ -51,9 +52,9 @@ _SUMS = ("billing", "staged", "moved", "posted", "netsuite", "held", "excluded",
 _TREND_MONTHS = 12
 _LINKS = 20
 _SIDES = ("billing", "moved", "staged", "netsuite")
-_PER_BRANCH = ["branch", "kind", "currency", "agrees", *_SUMS]
-_PER_STATE = ["branch", "kind", "currency", "state", *_SIDES]
-_DIFFERENCE = ["cause", "number", "billing", "netsuite", "currency", "what", "kind", "branch"]
+_PER_BRANCH = ["branch", "agrees", *_SUMS, "kind", "currency"]
+_PER_STATE = ["branch", "state", *_SIDES, "kind", "currency"]
+_DIFFERENCE = ["number", "billing", "netsuite", "cause", "what", "currency", "kind", "branch"]
 """Most needed first: the web UI cuts a wide table off at the right."""
 _LARGEST = 20
 
@@ -73,6 +74,7 @@ def month_close_asset(settings: Settings) -> dg.AssetsDefinition:
         description="A billing month, document by document, in the billing system, in staging and in NetSuite: what "
         "agrees, what does not and why, with the workbook and the statement for finance to sign.",
     )
+    @explained
     def month_close(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
         period = context.partition_key
         with billing.state() as connection:
@@ -136,21 +138,21 @@ def close_metadata(
     kept = [one for one in close.differences if one.sort == Sort.KEPT_BACK]
     metadata: dict[str, dg.MetadataValue | int | bool | str | float] = {
         "from_billing_to_netsuite": typed_table(
-            (step._asdict() for step in close.steps), ["what", "currency", "documents", "total"]
+            (step._asdict() for step in close.steps), ["what", "total", "documents", "currency"]
         ),
         "causes": typed_table(
             (one._asdict() | {"to_do": CAUSES[one.cause].to_do} for one in close.causes),
-            ["cause", "reason", "currency", "documents", "total", "to_do"],
+            ["cause", "total", "documents", "to_do", "reason", "currency"],
         ),
         "differences": typed_table((one._asdict() for one in wrong), _DIFFERENCE),
         "largest_kept_back": typed_table((one._asdict() for one in kept[:_LARGEST]), _DIFFERENCE),
-        "findings": typed_table(found, ["code", "state", "currency", "documents", "total"]),
+        "findings": typed_table(found, ["code", "total", "documents", "state", "currency"]),
         "per_branch": typed_table((_flat(row, _SUMS, "total") for row in close.rows), _PER_BRANCH),
         "per_branch_documents": typed_table((_flat(row, _SUMS, "documents") for row in close.rows), _PER_BRANCH),
         "per_state": typed_table((_flat(row, _SIDES, "total") for row in close.states), _PER_STATE),
         "per_state_documents": typed_table((_flat(row, _SIDES, "documents") for row in close.states), _PER_STATE),
         "elsewhere_in_netsuite": typed_table(
-            (step._asdict() for step in close.elsewhere), ["what", "currency", "documents", "total"]
+            (step._asdict() for step in close.elsewhere), ["what", "total", "documents", "currency"]
         ),
         "dagster/row_count": sum(row.staged.documents for row in close.rows),
     }
@@ -201,7 +203,7 @@ def _trend(
 def _differences_in_netsuite(close: MonthClose, settings: NetSuiteSettings) -> dg.MetadataValue:
     """The differences that have a transaction in NetSuite, as links to it."""
     lines = [
-        f"- [{one.number}]({record_link(settings, one.netsuite_id)}): {one.what}"
+        f"- [{plain(one.number)}]({record_link(settings, one.netsuite_id)}): {plain(one.what)}"
         for one in close.differences
         if one.netsuite_id and one.sort in {Sort.DIFFERS, Sort.DRIFT}
     ]

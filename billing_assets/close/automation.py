@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import dagster as dg
+from pydantic import Field
 
 from billing_assets.close.closing import Decision, hard_close, reopen, soft_close
 from billing_assets.close.lettering import fonts_with
 from billing_assets.close.pack import make_pack
 from billing_assets.close.reconciliation import MonthClose, close_month
 from billing_assets.close.store import Closing, months_that_moved
+from billing_assets.failing import explained
 from billing_assets.journal.files import Journal
 from billing_assets.partitions import month_partitions
 from billing_assets.runtime import Runtime
@@ -47,8 +49,8 @@ def close_schedule(settings: Settings) -> dg.ScheduleDefinition:
 class DecisionConfig(dg.Config):
     """Who decides, and why; kept for good."""
 
-    by: str
-    why: str
+    by: str = Field(default="", description="Your name.")
+    why: str = Field(default="", description="The reason.")
 
 
 def closing_jobs(settings: Settings) -> list[dg.JobDefinition]:
@@ -56,18 +58,21 @@ def closing_jobs(settings: Settings) -> list[dg.JobDefinition]:
     months = month_partitions(settings)
 
     @dg.op(description="Compares the month and closes it until it is reopened.")
+    @explained
     def close_softly(
         context: dg.OpExecutionContext, config: DecisionConfig, billing: dg.ResourceParam[Runtime]
     ) -> None:
         _close(context.partition_key, config, billing, soft_close)
 
     @dg.op(description="Compares the month and closes it for good, or says what is in the way.")
+    @explained
     def close_for_good(
         context: dg.OpExecutionContext, config: DecisionConfig, billing: dg.ResourceParam[Runtime]
     ) -> None:
         _close(context.partition_key, config, billing, partial(hard_close, today=billing.today()))
 
     @dg.op(description="Opens a month again that is closed soft.")
+    @explained
     def open_again(context: dg.OpExecutionContext, config: DecisionConfig, billing: dg.ResourceParam[Runtime]) -> None:
         with billing.state() as connection:
             decision = Decision(config.by, config.why)

@@ -6,6 +6,9 @@ from pathlib import Path
 class JournalError(Exception):
     """The journal cannot be used, or a restore is not confirmed; the message says what to do."""
 
+    chapter = "a-restored-backup"
+    """Of the runbook."""
+
 
 class JournalUnusable(JournalError):  # noqa: N818  (an error by its base class)
     """The folder, or a file in it, cannot be read or written."""

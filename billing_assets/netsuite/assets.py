@@ -16,11 +16,12 @@ from billing_assets.batches.lease import holding
 from billing_assets.batches.partitions import batches
 from billing_assets.domain.money import amount
 from billing_assets.domain.words import shortened
+from billing_assets.failing import explained, failure, page_of
 from billing_assets.netsuite import reports
 from billing_assets.netsuite.dry_run import write_requests
 from billing_assets.netsuite.posting import PostingResult, post_through_outages
 from billing_assets.netsuite.wire import record_link
-from billing_assets.presentation import SHOWN_ROWS, money, table
+from billing_assets.presentation import SHOWN_ROWS, money, plain, table
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
 from billing_assets.settings_sections import NetSuiteSettings
@@ -35,8 +36,8 @@ AGREES = dg.AssetCheckSpec(
 
 _LINKS = 10
 
-_REASON_COLUMNS = ["reason", "documents", "currency", "total"]
-_PROBLEM_COLUMNS = ["number", "state", "code", "detail", "path", "kind", "currency", "total", "http_status"]
+_REASON_COLUMNS = ["reason", "total", "currency", "documents"]
+_PROBLEM_COLUMNS = ["number", "total", "detail", "state", "code", "currency", "path", "kind", "http_status"]
 """Most needed first: the web UI cuts a wide table off at the right."""
 
 
@@ -60,6 +61,7 @@ class PostingConfig(dg.Config):
     "Red while a document in it is rejected, unknown or different; everything else in it is done by then. "
     "Materializing it again takes up only what is left and never sends a document twice.",
 )
+@explained
 def netsuite_invoices(
     context: dg.AssetExecutionContext, config: PostingConfig, billing: dg.ResourceParam[Runtime]
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
@@ -88,10 +90,16 @@ def netsuite_invoices(
     if not problems:
         yield dg.MaterializeResult(metadata=metadata, check_results=[_agreement(context, problems)])
         return
-    # A failure's own metadata does not show on the partition: an observation does.
-    context.log_event(dg.AssetObservation(asset_key=context.asset_key, partition=key, metadata=metadata))
     yield _agreement(context, problems)
-    raise dg.Failure(description=_what_is_left(key, metadata, result, problems), metadata=metadata, allow_retries=False)
+    alerts = billing.settings.alerts
+    raise failure(
+        _what_is_left(key, metadata, result, problems),
+        alerts,
+        to_do="The table `left` names each document and why. Fix the cause, open `materialize_again` and press "
+        "Materialize… there: only what is left is sent.",
+        chapter="from-a-failed-partition-to-a-green-one",
+        metadata={"materialize_again": page_of("netsuite_invoices", key, alerts), **metadata},
+    )
 
 
 def _post(context: dg.AssetExecutionContext, billing: Runtime, connection: Connection) -> PostingResult | None:
@@ -119,7 +127,7 @@ def _agreement(context: dg.AssetExecutionContext, problems: Sequence[Mapping[str
         asset_key=context.asset_key,
         check_name=AGREES.name,
         passed=not different,
-        metadata={"different": len(different), "documents": table(different, ["kind", "number", "total", "detail"])},
+        metadata={"different": len(different), "documents": table(different, ["number", "total", "detail", "kind"])},
         description="Compare the named documents with their transactions in NetSuite." if different else None,
     )
 
@@ -134,10 +142,10 @@ def batch_metadata(
     less = reports.applied_less(connection, partition_key, SHOWN_ROWS)
     metadata: dict[str, dg.MetadataValue | int | str | float] = {
         "left": table(problems, _PROBLEM_COLUMNS),
-        "documents": table(totals, ["kind", "state", "currency", "documents", "total"]),
+        "documents": table(totals, ["state", "total", "documents", "kind", "currency"]),
         "dagster/row_count": sum(row["documents"] for row in totals if row["state"] == "posted"),
-        "waiting_credits": table(waiting, ["number", "invoice", "why", "currency", "total"]),
-        "applied_less": table(less, ["number", "invoices", "currency", "total", "to_apply", "applied"]),
+        "waiting_credits": table(waiting, ["number", "total", "why", "invoice", "currency"]),
+        "applied_less": table(less, ["number", "to_apply", "applied", "total", "currency", "invoices"]),
         "changed_since_staging": table(({"number": one} for one in result.sent_back), ["number"]),
         "requests_sent": result.sent,
         "seconds": round(result.seconds, 1),
@@ -170,8 +178,8 @@ def _delays(found: Mapping[str, Any], days_it_used_to_take: float) -> dict[str, 
 def _links(rows: Sequence[Mapping[str, Any]], settings: NetSuiteSettings) -> dg.MetadataValue:
     """Transactions as links into NetSuite."""
     lines = [
-        f"- [{row['transaction_number'] or row['netsuite_id']}]({record_link(settings, row['netsuite_id'])}): "
-        f"{row['number']}, {row['currency']} {amount(row['total'])}"
+        f"- [{plain(row['transaction_number'] or row['netsuite_id'])}]({record_link(settings, row['netsuite_id'])}): "
+        f"{plain(row['number'])}, {row['currency']} {amount(row['total'])}"
         for row in rows
     ]
     return dg.MetadataValue.md("\n".join(lines) or "Nothing is posted.")
@@ -191,8 +199,7 @@ def _what_is_left(
     return (
         f"Batch {key}: {', '.join(left) or 'some documents differ from NetSuite or were not read back'}."
         f"{_reasons(problems)}{reason} "
-        "Everything else in it is in NetSuite. The table `left` names each document and why; fix the cause and "
-        "materialize this partition again."
+        "Everything else in it is in NetSuite."
     )
 
 

@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from billing_assets.batches.partitions import batches
+from billing_assets.failing import explained, failure
 from billing_assets.netsuite.dry_run import write_preview, write_requests
 from billing_assets.netsuite.preview import previews
 from billing_assets.presentation import table
@@ -13,6 +14,7 @@ from billing_assets.runtime import Runtime
 
 
 @dg.op(description="Writes the requests of the batch to a file on this machine and sends nothing.")
+@explained
 def write_batch_requests(context: dg.OpExecutionContext, billing: dg.ResourceParam[Runtime]) -> None:
     """Writes one line per document that is not in NetSuite yet."""
     key = context.partition_key
@@ -30,17 +32,23 @@ def preview_batch() -> None:
 class DocumentConfig(dg.Config):
     """Which document is looked at."""
 
-    number: str = Field(description="The document's number, e.g. '536365'.")
+    number: str = Field(default="", description="The document's number, e.g. '536365'.")
 
 
 @dg.op(description="Says where a document is and what it would send, and sends nothing.")
+@explained
 def show_document(context: dg.OpExecutionContext, config: DocumentConfig, billing: dg.ResourceParam[Runtime]) -> None:
     """Shows the state of the documents with a number and why one would not go; the requests go to a file."""
+    number = config.number.strip()
     with billing.state() as connection:
-        found = previews(connection, billing.mapping, config.number)
+        found = previews(connection, billing.mapping, number) if number else []
     if not found:
-        raise dg.Failure(
-            f"No document {config.number} is staged. Stage first, or check the number.", allow_retries=False
+        raise failure(
+            f"No document {number} is staged." if number else "No number is given.",
+            billing.settings.alerts,
+            to_do="Write the document's number into the config, after `number:`, with quotation marks. If it is new in "
+            "the billing system, run the job `stage` first.",
+            chapter="dry-run",
         )
     path = write_preview(found, billing.settings.home / "dry_run")
     context.add_output_metadata(

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from billing_assets.batches import store
+from billing_assets.failing import explained
 from billing_assets.netsuite.assets import netsuite_invoices
 from billing_assets.presentation import table
 from billing_assets.runtime import Runtime
@@ -13,6 +14,7 @@ from billing_assets.runtime import Runtime
     name="no_batch_left_behind",
     description="No batch has ended with documents that are rejected, unknown, different or not sent.",
 )
+@explained
 def no_batch_left_behind(billing: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
     """Lists the batches that need a person."""
     with billing.state() as connection:
@@ -21,7 +23,7 @@ def no_batch_left_behind(billing: dg.ResourceParam[Runtime]) -> dg.AssetCheckRes
         passed=not left,
         metadata={
             "batches": len(left),
-            "left": table(left, ["partition_key", "documents", "currency", "total", "since"]),
+            "left": table(left, ["partition_key", "total", "documents", "currency", "since"]),
         },
         description="Open the partition's last run, fix what it names, materialize it again." if left else None,
     )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPException
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import requests
 import urllib3
@@ -78,7 +78,7 @@ def account_of(settings: NetSuiteSettings) -> str:
 def record_link(settings: NetSuiteSettings, netsuite_id: str) -> str:
     """Where a person opens a transaction in NetSuite's web pages."""
     pages = settings.app_url or f"https://{accounts.label(account_of(settings))}.app.netsuite.com"
-    return f"{pages.rstrip('/')}/app/accounting/transactions/transaction.nl?id={netsuite_id}"
+    return f"{pages.rstrip('/')}/app/accounting/transactions/transaction.nl?id={quote(netsuite_id, safe='')}"
 
 
 def base_url(settings: NetSuiteSettings) -> str:

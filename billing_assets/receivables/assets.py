@@ -9,6 +9,7 @@ import dagster as dg
 
 from billing_assets.domain.business_days import Days, Zones
 from billing_assets.domain.documents import Kind
+from billing_assets.failing import explained
 from billing_assets.netsuite.assets import netsuite_invoices
 from billing_assets.presentation import SHOWN_ROWS, money, typed_table
 from billing_assets.receivables import fee_store, store
@@ -74,6 +75,7 @@ def read_balances(billing: Runtime, run_id: str) -> Reading:
     description="Every unpaid invoice, and every credit memo and payment that is not used up, as NetSuite (or the "
     "billing system) shows it now. Read every night and at the press of a button.",
 )
+@explained
 def open_receivables(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
     """Replaces the open balances by what is open now."""
     reading = read_balances(billing, context.run.run_id)
@@ -99,6 +101,7 @@ def open_receivables(context: dg.AssetExecutionContext, billing: dg.ResourcePara
     description="Open invoices by days past due (current, 1-30, 31-60, 61-90, over 90) per customer and branch; credit "
     "memos and unapplied payments apart. The whole per customer: `billing aging --csv`.",
 )
+@explained
 def aging(config: BusinessDay, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
     """Ages the balances that were read last."""
     with billing.state() as connection, store.one_moment(connection):
@@ -126,6 +129,7 @@ def aging(config: BusinessDay, billing: dg.ResourceParam[Runtime]) -> dg.Materia
     description="Late fees that the rule of a branch allows, as proposals: a person approves or declines them "
     "(`billing late-fees`), and approved ones are exported as charges for the billing system. Nothing is posted.",
 )
+@explained
 def late_fees(config: BusinessDay, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
     """Brings the proposals in line with the balances that were read last."""
     digits = {code: one.minor_digits for code, one in billing.mapping.file.currencies.items()}
@@ -135,12 +139,12 @@ def late_fees(config: BusinessDay, billing: dg.ResourceParam[Runtime]) -> dg.Mat
         totals = fee_store.fee_totals(connection)
         shown = fee_store.fees(connection, "proposed", SHOWN_ROWS)
         stopped = fee_store.stopped(connection, as_of)
-    columns = ["number", "currency", "fee", "penalised_balance", "due_date", "branch", "customer", "rule"]
+    columns = ["number", "fee", "penalised_balance", "currency", "due_date", "branch", "customer", "rule"]
     metadata: dict[str, dg.MetadataValue | int | str] = {
         "as_of": str(as_of),
         **{f"proposals_{name}": count for name, count in proposed._asdict().items()},
         "invoices_with_a_stop": stopped,
-        "per_state": typed_table(totals, ["state", "currency", "fees", "total", "penalised"]),
+        "per_state": typed_table(totals, ["state", "total", "fees", "penalised", "currency"]),
         "waiting_for_a_decision": typed_table((one._asdict() for one in shown), columns),
     }
     for row in totals:
@@ -162,7 +166,7 @@ def reading_metadata(reading: Reading) -> dict[str, dg.MetadataValue | int | str
         "read_from": reading.source,
         "read_at": reading.read_at.astimezone(UTC).isoformat(timespec="seconds"),
         "dagster/row_count": sum(one.items for one in totals if one.whose == "ours"),
-        "totals": typed_table((one._asdict() for one in totals), ["whose", "kind", "currency", "items", "open_amount"]),
+        "totals": typed_table((one._asdict() for one in totals), ["kind", "open_amount", "items", "currency", "whose"]),
     }
     for (whose, currency), group in groupby(
         sorted(totals, key=lambda one: (one.whose, one.currency)), lambda one: (one.whose, one.currency)
@@ -183,9 +187,9 @@ def aging_metadata(
     metadata: dict[str, dg.MetadataValue | int | str] = {
         "as_of": str(as_of),
         "dagster/row_count": sum(one.items for one in per_currency),
-        "total": typed_table(_upright(per_currency), ["what", "currency", "amount"]),
-        "per_branch": typed_table(map(_short, per_branch), ["branch", "currency", *_SHORT]),
-        "most_overdue_customers": typed_table(map(_short, top), ["customer", "branch", "currency", *_SHORT]),
+        "total": typed_table(_upright(per_currency), ["what", "amount", "currency"]),
+        "per_branch": typed_table(map(_short, per_branch), ["branch", *_SHORT, "currency"]),
+        "most_overdue_customers": typed_table(map(_short, top), ["customer", *_SHORT, "branch", "currency"]),
     }
     for one in per_currency:
         for name in AMOUNTS:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from billing_assets.failing import explained, failure
 from billing_assets.presentation import money, typed_table
 from billing_assets.reminders import store
 from billing_assets.reminders.desk import open_desk
@@ -35,7 +36,7 @@ WRITTEN = dg.AssetCheckSpec(
     "template, or with a name or number of the billing system; the others were sent.",
 )
 
-_SHOWN = ["customer", "number", "step", "currency", "open_amount"]
+_SHOWN = ["number", "open_amount", "customer", "step", "currency"]
 
 
 @dg.asset(
@@ -49,6 +50,7 @@ _SHOWN = ["customer", "number", "step", "currency", "open_amount"]
     "business hours, at most one per step and invoice. Sent every half hour to those whose office is open; nothing is "
     "sent unless `reminders.enabled` says so.",
 )
+@explained
 def payment_reminders(
     context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
@@ -85,13 +87,19 @@ def payment_reminders(
             "reminders": len(unwritten),
             "unwritten": typed_table(
                 (one.invoice._asdict() | {"step": one.step, "problem": one.problem} for one in unwritten),
-                [*_SHOWN, "problem"],
+                ["number", "problem", *_SHOWN[1:]],
             ),
         },
     )
     if report.stopped_by:
-        context.log_event(dg.AssetObservation("payment_reminders", metadata=metadata))
-        raise dg.Failure(report.stopped_by, metadata=metadata, allow_retries=False)
+        raise failure(
+            report.stopped_by,
+            billing.settings.alerts,
+            to_do="Run `billing doctor` and fix the mail server. What was not sent is sent by the next run, and "
+            "nothing twice.",
+            chapter="payment-reminders",
+            metadata=metadata,
+        )
     yield dg.MaterializeResult(metadata=metadata)
 
 
@@ -113,7 +121,7 @@ def report_metadata(report: Report) -> dict[str, dg.MetadataValue | int | bool]:
         ),
         "not_taken": typed_table(
             (one._asdict() | {"fate": one.fate.value} for one in report.tried if one.fate is not Fate.SENT),
-            [*_SHOWN, "fate", "code", "status"],
+            ["number", "fate", "code", "status", *_SHOWN[1:]],
         ),
     }
     for currency, total in sorted(report.sent_amounts.items()):

@@ -2,12 +2,14 @@
 
 import dagster as dg
 
+from billing_assets.failing import explained
 from billing_assets.retention.archive import keep_small
 from billing_assets.retention.runs import prune
 from billing_assets.runtime import Runtime
 
 
 @dg.op(description="Archives the log of documents posted long ago, and deletes old runs and partitions from Dagster.")
+@explained
 def keep_history_small(context: dg.OpExecutionContext, billing: dg.ResourceParam[Runtime]) -> None:
     """Moves and deletes what is older than the settings say."""
     settings = billing.settings.retention

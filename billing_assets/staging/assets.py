@@ -4,6 +4,7 @@ import dagster as dg
 
 from billing_assets.billing_system.assets import billing_invoices
 from billing_assets.billing_system.identity import identity
+from billing_assets.failing import explained
 from billing_assets.presentation import money, table, typed_table
 from billing_assets.runtime import Runtime
 from billing_assets.staging import reports
@@ -13,9 +14,20 @@ from billing_assets.staging.reports import waiting_credits
 from billing_assets.staging.staging import stage
 
 ASKED_BY = "billing/asked_by"
-"""Tag of runs that a sensor or schedule asked for. A run without it was started by a person, who fixed something."""
+"""Tag of runs that a sensor or schedule asked for; read it by `asked_by`."""
 OFTEN = frozenset({"newly_closed", "stage_several_times_a_day"})
 """Who asks for a staging that looks only at what is new, may change or was posted lately. Any other is a whole one."""
+
+_PARENT, _RETRY = "dagster/parent_run_id", "dagster/retry_number"
+
+
+def asked_by(run: dg.DagsterRun) -> str | None:
+    """Which sensor or schedule asked for a run. None: a person started it, who fixed something. *Re-execute* in the web
+    UI is a person, too, though it copies the tags of the run before; Dagster's own retries number themselves.
+    """
+    again = _PARENT in run.tags and _RETRY not in run.tags
+    return None if again else run.tags.get(ASKED_BY)
+
 
 REASONS = dg.AssetCheckSpec(
     "every_stuck_document_has_a_reason",
@@ -78,10 +90,11 @@ COLUMNS = dg.TableSchema(
     "state and, if it is stuck, the reason. Staged several times a day; a closed document is `ready` within minutes of "
     "the next staging.",
 )
+@explained
 def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
     """Stages what is new or changed, in one transaction with the watermark; then compares months with their source."""
     settings = billing.settings
-    whole = context.run.tags.get(ASKED_BY) not in OFTEN
+    whole = asked_by(context.run) not in OFTEN
     name = settings.source.name
     with billing.state() as connection:
         queries, validation = billing.queries, billing.validation  # read before a transaction waits for them
@@ -114,14 +127,14 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
         else ", ".join(result.compared) or "none: the totals agree",
         "watermark": result.watermark.isoformat(timespec="seconds"),
         "dagster/row_count": sum(row["documents"] for row in totals),
-        "states": typed_table(totals, ["state", "kind", "currency", "documents", "total"]),
-        "findings": typed_table(findings, ["code", "severity", "documents", "currency", "total"]),
+        "states": typed_table(totals, ["state", "total", "documents", "kind", "currency"]),
+        "findings": typed_table(findings, ["code", "total", "documents", "severity", "currency"]),
         "credits_waiting": len({row["number"] for row in waiting}),
-        "waiting_credits": table(waiting, ["number", "invoice", "why", "since", "currency", "total"]),
+        "waiting_credits": table(waiting, ["number", "total", "why", "invoice", "since", "currency"]),
         "credit_memos_proposed": len(proposed),
         "proposed_credit_memos": table(
             [one._asdict() for one in proposed],
-            ["number", "period", "currency", "total", "proposed_at", "branch"],
+            ["number", "total", "period", "proposed_at", "currency", "branch"],
         ),
     }
     for row in totals:

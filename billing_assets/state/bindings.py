@@ -35,6 +35,9 @@ class Subject(StrEnum):
 class BoundElsewhereError(SettingsError):
     """The settings name another account, environment, source or prefix than this database belongs to."""
 
+    chapter = "what-a-database-belongs-to"
+    """Of the runbook."""
+
 
 class MoveRefusedError(SettingsError):
     """A binding cannot be moved now, or not there; the message says why."""

@@ -1,7 +1,8 @@
-"""What operations see: lineage, a failed partition with its reasons, the same partition green once it was fixed.
+"""What operations see: lineage, a failed partition with its reasons, the same partition green once it was fixed; what a
+failed run says and where it leads; the buttons.
 
 `billing up` runs as it does for a person: Dagster's daemon, sensors and web server, on a database of its own, over a
-billing system with three documents and a NetSuite sandbox that refuses one of them.
+billing system and a NetSuite sandbox that refuses some documents. All tests share it, each with a month of its own.
 """
 
 import os
@@ -12,21 +13,23 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
 import pytest
 import requests
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from billing_assets.operations.processes import stop_trees
 from billing_assets.operations.sample import sandbox_settings, seeded_sandbox
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.settings import variable
 from billing_assets_tests.builders import create_billing_system, insert_document, open_for_writing
+from billing_assets_tests.conftest import dropped_at_the_end
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
@@ -55,12 +58,32 @@ class Ui(NamedTuple):
     page: Page
     address: str
     sandbox: RunningSandbox
+    source: str
 
     def open(self, path: str) -> None:
         self.page.goto(f"{self.address}{path}")
 
     def partition(self, batch: str, also: str = "") -> None:
         self.open(f"/assets/netsuite_invoices?view=partitions&partition={batch}{also}")
+
+    def issue(self, number: str, **columns: Any) -> None:
+        """The billing system has one more invoice."""
+        with open_for_writing(self.source) as source:
+            insert_document(source, number, lines=[("10002", "1", "1234.5", "1234.5")], **columns)
+
+    def job(self, name: str, config: str) -> None:
+        """Presses a job's button in the Launchpad, with this config, and comes to its run."""
+        self.open(f"/locations/__repository__@billing_assets/jobs/{name}/playground")
+        self.page.locator(".CodeMirror-code").first.click()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.insert_text(config)
+        self.page.get_by_role("button", name="Launch Run").click()
+        self.page.wait_for_url("**/runs/*")
+
+    def events(self, kind: str) -> Locator:
+        """What the run's page says in its events of a kind."""
+        self.page.get_by_placeholder("Filter…").fill(f"type:{kind}")
+        return self.page.get_by_text(kind, exact=True).first.locator("xpath=ancestor::*[contains(., 'what_to_do')][1]")
 
     def reads(self, text: str | re.Pattern[str]) -> None:
         """Waits until a person reads this."""
@@ -79,11 +102,21 @@ class Ui(NamedTuple):
         return found
 
 
-@pytest.fixture
-def ui(state_url: str, database: str, tmp_path: Path) -> Iterator[Ui]:
+@pytest.fixture(scope="module")
+def ui(
+    server_url: str,
+    _migrated_ones: Callable[[], str],
+    _empty_ones: Callable[[], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Ui]:
     """The web UI of a system whose billing system is still empty, in a fresh browser."""
-    create_billing_system(database)
-    with seeded_sandbox(tmp_path / "sandbox") as sandbox:
+    tmp_path = tmp_path_factory.mktemp("web ui")
+    with (
+        dropped_at_the_end(server_url, _migrated_ones()) as state_url,
+        dropped_at_the_end(server_url, _empty_ones()) as database,
+        seeded_sandbox(tmp_path / "sandbox") as sandbox,
+    ):
+        create_billing_system(database)
         settings = sandbox_settings(sandbox) | {
             "home": str(tmp_path / "a home"),
             "database_url": state_url,
@@ -92,7 +125,7 @@ def ui(state_url: str, database: str, tmp_path: Path) -> Iterator[Ui]:
             "batches.sensor_seconds": "2",
         }
         with running(tmp_path, settings) as address, browser() as page:
-            yield Ui(page, address, sandbox)
+            yield Ui(page, address, sandbox, database)
 
 
 @contextmanager
@@ -104,6 +137,7 @@ def running(folder: Path, settings: dict[str, str]) -> Iterator[str]:
     ours = ("BILLING_", "DAGSTER_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     environment |= {variable(setting): value for setting, value in settings.items()}
+    environment[variable("alerts.ui_url")] = address = f"http://127.0.0.1:{port}"
     log = folder / "up.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -118,7 +152,7 @@ def running(folder: Path, settings: dict[str, str]) -> Iterator[str]:
     try:
         wait_for_line(log, "The web UI is at", process)
         family = psutil.Process(process.pid).children(recursive=True)
-        yield f"http://127.0.0.1:{port}"
+        yield address
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0, log.read_text()
         _, alive = psutil.wait_procs(family, timeout=5)
@@ -152,10 +186,10 @@ def browser() -> Iterator[Page]:
             chromium.close()
 
 
-def test_operations_find_a_failed_batch_read_why_and_bring_it_to_green(ui: Ui, database: str) -> None:
+def test_operations_find_a_failed_batch_read_why_and_bring_it_to_green(ui: Ui) -> None:
     page = ui.page
     ui.refuse("INV-500002")
-    with open_for_writing(database) as source:
+    with open_for_writing(ui.source) as source:
         insert_document(source, "500001")
         insert_document(source, "500002", lines=[("10002", "1", "1234.5", "1234.5")])
         insert_document(source, "C500003", kind="credit_memo")
@@ -215,3 +249,67 @@ def test_operations_find_a_failed_batch_read_why_and_bring_it_to_green(ui: Ui, d
     link = page.get_by_role("link", name=re.compile(r"month-close-2010-11\.pdf")).first.get_attribute("href")
     assert link is not None
     assert requests.get(link, timeout=30).content.startswith(b"%PDF")
+
+
+def test_a_failed_run_says_why_and_what_to_do_and_leads_to_where_its_batch_is_sent_again(ui: Ui) -> None:
+    page, batch = ui.page, "2010-12-0001"
+    ui.refuse("INV-600001")
+    ui.issue("600001", document_date=date(2010, 12, 5))
+
+    # From the red partition to its run: the failed step begins with the reason and what to do, before any table.
+    ui.open("/assets/netsuite_invoices?view=partitions")
+    ui.reads("Failed (1)")
+    ui.partition(batch)
+    ui.reads(re.compile("failed, and did not materialize this asset"))
+    page.locator("a[href*='/runs/']").first.click()
+    page.wait_for_url("**/runs/*")
+    step = ui.events("STEP_FAILURE")
+    for text in (f"Batch {batch}: 1 rejected by NetSuite. 600001: {REFUSAL}", "from-a-failed-partition-to-a-green-one"):
+        expect(step).to_contain_text(text.rstrip("."))
+
+    # The partition's event shows the same, with number and total of what is left in full.
+    ui.partition(batch, "&showAllEvents=true")
+    events = page.get_by_role("dialog")
+    events.get_by_text(batch, exact=True).first.click()
+    for text in ("what_to_do", "600001", "1,234.50"):
+        expect(events.get_by_text(text, exact=True).first).to_be_in_viewport(ratio=1)
+
+    # Its link opens the batch's page, where the dialog has chosen the batch.
+    ui.refuse()
+    link = events.get_by_role("link", name=re.compile(f"partition={batch}")).first.get_attribute("href")
+    assert link is not None
+    page.goto(link)
+    page.get_by_role("button", name="Materialize").first.click()
+    expect(page.get_by_role("dialog")).to_contain_text("1 partition")
+    page.get_by_role("button", name="Launch 1 run").click()
+    ui.reads(re.compile("Launched run"))
+    ui.reads("Failed (0)")
+
+
+def test_the_audit_queue_is_made_on_its_own_without_being_asked_whether_one_is_sure(ui: Ui) -> None:
+    ui.issue("600002", document_date=date(2011, 1, 5))
+    ui.open("/assets/netsuite_invoices?view=partitions")
+    ui.reads("2011-01-0001")
+    ui.open("/assets/audit_queue?view=partitions&partition=2011-01")
+    ui.page.get_by_role("button", name="Materialize").first.click()
+    ui.page.get_by_role("button", name="Launch 1 run").click()
+    ui.reads(re.compile("Launched run"))
+    ui.reads("Materialized (1)")
+
+
+@pytest.mark.parametrize(
+    ("job", "config", "reason"),
+    [
+        ("preview_document", "ops: {show_document: {config: {number: '999'}}}", "No document 999 is staged."),
+        (
+            "requeue",
+            "ops: {requeue_rejected: {config: {numbers: ['999']}}}",
+            "0 documents wait for a batch again. 999 no document with this number",
+        ),
+    ],
+)
+def test_a_button_for_a_document_that_does_not_exist_says_so_and_what_to_do(
+    ui: Ui, job: str, config: str, reason: str
+) -> None:
+    ui.job(job, config)
+    expect(ui.events("STEP_FAILURE")).to_contain_text(reason)

@@ -255,6 +255,14 @@ def test_netsuite_that_stops_runs_is_one_cause_whatever_job_meets_it(told_system
     assert "billing doctor" in post["message"]
 
 
+def test_a_button_with_a_mistyped_number_alerts_nobody(told_system: System, webhook: Webhook) -> None:
+    config = {"ops": {"show_document": {"config": {"number": "999"}}}}
+    result = told_system.run("preview_document", config=config)
+    assert not result.success
+    tell(told_system, result)
+    assert not webhook.posts
+
+
 def test_a_run_that_is_tried_again_is_not_told(told_system: System, webhook: Webhook) -> None:
     system = told_system
     system.source.execute("alter table invoices rename to elsewhere")
