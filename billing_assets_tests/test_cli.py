@@ -209,8 +209,8 @@ def test_preview_prints_the_exact_request_and_sends_nothing(machine: Command, sy
     assert shown["memo"] == "50 % <off> & £4 \U0001f600"
     assert shown["externalId"] == "INV-536365"
     assert shown["item"]["items"][0]["quantity"] == 3
-    held = machine("preview", "--number", "536367")
-    complete(held, 1, ["# invoice 536367: held, external id INV-536367", "# CUSTOMER_MISSING"])
+    held = machine("preview", "--number", ODD)
+    complete(held, 1, [f"# invoice {SHOWN}[U+000A]: held, external id INV-536367", "# CUSTOMER_MISSING"])
     assert held.out.count("CUSTOMER_MISSING") == 1
     complete(machine("preview", "--number", "A536368"), 1, ["# adjustment A536368: held", "never sent"])
     complete(machine("preview", "--number", "nobody"), 2, ["--number nobody", "no such document"])

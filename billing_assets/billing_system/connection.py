@@ -154,15 +154,19 @@ def _note(context: ExceptionContext) -> None:
 
 def _set_postgresql(lock_seconds: int, statement_seconds: int, connection: Connection) -> None:
     """For this transaction only: a pool may give the session's server connection to others after it."""
-    connection.exec_driver_sql(
-        "SET TRANSACTION READ ONLY; SET LOCAL timezone = 'UTC'; SET LOCAL application_name = 'billing'; "
-        # The order of day and month, which the queries' own texts may need, stays.
-        "SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'; "
-        "SET LOCAL idle_in_transaction_session_timeout = 0; "
-        f"SET LOCAL lock_timeout = '{lock_seconds}s'; SET LOCAL statement_timeout = '{statement_seconds}s'"
-    )
+    wanted = {
+        "timezone": "UTC",
+        "application_name": "billing",
+        "datestyle": "ISO",  # the order of day and month, which the queries' own texts may need, stays
+        "intervalstyle": "postgres",
+        "idle_in_transaction_session_timeout": "0",
+        "lock_timeout": f"{lock_seconds}s",
+        "statement_timeout": f"{statement_seconds}s",
+    }
+    settings = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in wanted.items())
     # PostgreSQL has it from 17 on.
-    connection.exec_driver_sql("SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'")
+    last = "SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'"
+    connection.exec_driver_sql(f"SET TRANSACTION READ ONLY; {settings}; {last}")
 
 
 def _set_sql_server(lock_seconds: int, statement_seconds: int, dbapi_connection: Any, _record: Any) -> None:

@@ -11,6 +11,7 @@ from billing_assets.domain.applications import shares
 from billing_assets.domain.documents import Document, Kind, SourceStatus, State
 from billing_assets.domain.money import amount
 from billing_assets.domain.rules import Finding, state_for, validate
+from billing_assets.domain.texts import code
 from billing_assets.netsuite import reports, store
 from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.netsuite.reports import Standing
@@ -30,8 +31,8 @@ class Preview(NamedTuple):
     goes: bool
 
     def lines(self) -> Iterator[str]:
-        """The comments, each with a # before it, and the request as it is."""
-        yield from (f"# {line}" for line in self.comments)
+        """The comments, each on a line with a # before it, and the request as it is."""
+        yield from (f"# {comment}".replace("\n", code("\n")) for comment in self.comments)
         if self.request is not None:
             head, _, body = self.request.partition(b" {")
             yield head.decode()

@@ -62,7 +62,7 @@ def asked(system: System) -> Iterator[list[str]]:
     seen: list[str] = []
 
     def note(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        about_documents = "pg_control_system" not in statement
+        about_documents = "pg_control_system" not in statement and not statement.startswith("SET ")
         if about_documents and connection.engine.url.database == system.runtime.source.url.database:
             seen.append(statement)
 
