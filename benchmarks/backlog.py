@@ -15,14 +15,16 @@ from multiprocessing.synchronize import Barrier
 from benchmarks.measure import Place
 from benchmarks.sandbox import Sandbox
 from benchmarks.world import database, only_warnings, runtime, stage_once
-from billing_assets.batches.lease import holding
+from billing_assets.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.batches.planning import plan
 from billing_assets.domain.documents import Kind
 from billing_assets.netsuite import store
 from billing_assets.netsuite.client import RecordType
 from billing_assets.netsuite.mapping import RECORD_TYPES
-from billing_assets.netsuite.posting import post_through_outages
 from billing_assets.netsuite.proof import prove
+from billing_assets.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.posting.lease import holding
+from billing_assets.posting.run import post_through_outages
 from billing_assets.runtime import Runtime
 from billing_assets.settings import load_settings
 
@@ -120,7 +122,8 @@ def post(key: str) -> None:
     url, settings, run_id = found.database_url, found.settings, str(os.getpid())
     with (
         found.state() as connection,
-        holding(url, connection, key, run_id, settings, retry_rejected=False) as lease,
+        holding(url, connection, DOCUMENTS, key, run_id, lease_policy(settings), retry_rejected=False) as lease,
         found.lanes() as lanes,
     ):
-        post_through_outages(url, found.netsuite, lanes, found.mapping, lease, settings, found.recheck())
+        sink = netsuite_sink(found.netsuite, found.mapping, settings, found.recheck())
+        post_through_outages(url, sink, lanes, lease, run_policy(settings))

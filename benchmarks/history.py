@@ -26,10 +26,12 @@ from benchmarks.world import database
 from billing_assets.alerts.watch import look
 from billing_assets.batches import store, unlocking
 from billing_assets.batches.automation import plan_batches_sensor
+from billing_assets.batches.ledger import DOCUMENTS
 from billing_assets.batches.planning import plan
 from billing_assets.billing_system.queries import Dates
 from billing_assets.domain.periods import first_day
 from billing_assets.operations.status import status
+from billing_assets.posting import locks
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
 from billing_assets.settings_sections import BatchSettings
@@ -262,7 +264,7 @@ def _give_back(connection: Connection) -> None:
 
 def _lock(connection: Connection, key: str) -> None:
     with connection.transaction():
-        store.lock(connection, key, "benchmark", 600, retry_rejected=False)
+        locks.lock(connection, DOCUMENTS, key, "benchmark", 600, retry_rejected=False)
 
 
 def _often(work: Callable[[], object], times: int = 7) -> float:

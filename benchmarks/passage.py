@@ -10,10 +10,14 @@ import orjson
 from benchmarks.measure import Place
 from benchmarks.world import database
 from billing_assets.batches import store as batches
+from billing_assets.batches.ledger import DOCUMENTS
 from billing_assets.batches.planning import plan
-from billing_assets.domain.documents import State
 from billing_assets.netsuite import store as posting
-from billing_assets.netsuite.store import Outcome, Posting, ReadBack
+from billing_assets.netsuite.store import Posting
+from billing_assets.posting import attempts as attempts_of
+from billing_assets.posting import locks
+from billing_assets.posting.attempts import Intent, Outcome, ReadBack
+from billing_assets.posting.states import ItemState
 from billing_assets.retention.archive import CHUNK
 from billing_assets.retention.store import archive
 from billing_assets.settings_sections import BatchSettings
@@ -104,21 +108,23 @@ def _post(url: str, key: str) -> float:
     with connect(url) as connection:
         began = time.perf_counter()
         with connection.transaction():
-            held = batches.lock(connection, key, f"run-{key}", 60, retry_rejected=False)
+            held = locks.lock(connection, DOCUMENTS, key, f"run-{key}", 60, retry_rejected=False)
         locking = time.perf_counter() - began
         after = 0
         while waiting := posting.next_to_send(connection, held, _SLICE, after):
             after = waiting[-1].id
-            attempts = posting.record_intents(connection, held, {one.id: _body(one) for one in waiting})
+            attempts = attempts_of.record_intents(connection, held, {one.id: Intent(_body(one)) for one in waiting})
             landed = [
-                Outcome(document, attempt, "landed", State.POSTED, 204, netsuite_id=str(document), seconds=0.3)
+                Outcome(document, attempt, "landed", ItemState.POSTED, 204, remote_id=str(document), seconds=0.3)
                 for document, attempt in attempts.items()
             ]
-            posting.record_outcomes(connection, held, landed)
-            batches.renew(connection, held, 60)
+            attempts_of.record_outcomes(connection, held, landed)
+            locks.renew(connection, held, 60)
         unread = posting.unread(connection, held)
-        posting.record_read_back(connection, held, [ReadBack(one.id, f"INV{one.id}", None, False) for one in unread])
-        batches.release(connection, held, 960)
+        attempts_of.record_read_back(
+            connection, held, [ReadBack(one.id, f"INV{one.id}", None, False) for one in unread]
+        )
+        locks.release(connection, held, 960)
     return locking
 
 

@@ -40,9 +40,14 @@ _POSTING = {
     "netsuite/look_up.py": "reading it back",
     "netsuite/suiteql.py": "reading it back",
     "netsuite/comparison.py": "reading it back",
-    "netsuite/dispatch.py": "threads and queues",
-    "netsuite/posting.py": "threads and queues",
-    "netsuite/lanes.py": "lanes, lock and lease",
+    "netsuite/sink.py": "the request's JSON",
+    "posting/attempts.py": "our log in PostgreSQL",
+    "posting/look_up.py": "reading it back",
+    "posting/dispatch.py": "threads and queues",
+    "posting/run.py": "threads and queues",
+    "posting/lanes.py": "lanes, lock and lease",
+    "posting/lease.py": "lanes, lock and lease",
+    "posting/locks.py": "lanes, lock and lease",
     "batches": "lanes, lock and lease",
 }
 _STAGING = {

@@ -15,7 +15,6 @@ import typer
 from rich.markup import escape
 
 from billing_assets.audit.files import FileError
-from billing_assets.batches.store import LockHeldError, UnknownBatchError
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.close.closing import CloseRefusedError
 from billing_assets.commands import (
@@ -57,6 +56,7 @@ from billing_assets.operations.processes import (
 from billing_assets.operations.status import show_status, simple_table, status
 from billing_assets.operations.stopping import Stopped, stop_system
 from billing_assets.operations.watching import DATABASE_LOST, keep_up
+from billing_assets.posting.locks import LockHeldError, UnknownBatchError
 from billing_assets.receivables.late_fee_rules import LateFeeError
 from billing_assets.reminders.errors import ReminderError
 from billing_assets.retention import store as retention_store

@@ -24,11 +24,11 @@ from billing_assets.journal.files import Journal
 from billing_assets.netsuite import mapping as mapping_rules
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.governance import heed_governance
-from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.netsuite.mapping_file import MappingError, read_prefixes
 from billing_assets.netsuite.recheck import Recheck
 from billing_assets.netsuite.wire import named
+from billing_assets.posting.lanes import Lanes
 from billing_assets.receivables.late_fee_rules import LateFeeRules, load_rules
 from billing_assets.recovery import compared_journal
 from billing_assets.settings import Settings, SettingsError, variable

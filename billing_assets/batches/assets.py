@@ -6,9 +6,12 @@ from typing import TypedDict
 import dagster as dg
 
 from billing_assets.batches import store
-from billing_assets.batches.lease import Patience, take
+from billing_assets.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.batches.partitions import batches
 from billing_assets.failing import explained
+from billing_assets.posting import locks
+from billing_assets.posting.lease import Patience, take
+from billing_assets.posting.locks import Lock, LockHeldError
 from billing_assets.presentation import money
 from billing_assets.runtime import Runtime
 from billing_assets.staging.assets import asked_by, staged_invoices
@@ -57,13 +60,15 @@ def locked_batches(
     key, run_id = context.partition_key, context.run.run_id
     with billing.state() as connection:
         try:
-            lock: store.Lock | None = take(connection, key, run_id, billing.settings, **manner(context))
-        except store.LockHeldError as held:
+            lock: Lock | None = take(
+                connection, DOCUMENTS, key, run_id, lease_policy(billing.settings), **manner(context)
+            )
+        except LockHeldError as held:
             context.log.info(f"{held} It is at work: this run is not needed.")
             lock = None
         summary = store.locked_summary(connection, key)
         if lock and summary.unfit:
-            store.release(connection, lock, billing.settings.absence_counts_after_seconds)
+            locks.release(connection, lock, billing.settings.absence_counts_after_seconds)
     if lock:
         context.log.info(f"Locked {summary.documents} documents of batch {key} (epoch {lock.epoch}).")
     yield dg.MaterializeResult(

@@ -1,12 +1,14 @@
-"""The SQL of batches: planning, locking, renewing, releasing, unlocking. Every write about a lock carries its epoch."""
+"""The SQL of batches of documents: planning, what wants a run, requeueing. Locking is the posting core's."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from billing_assets.batches.ledger import DOCUMENTS
+from billing_assets.posting.locks import LIVE, UnknownBatchError, settle
 from billing_assets.staging.store import IS_ADOPTED
-from billing_assets.state.database import Connection, settle_order
+from billing_assets.state.database import Connection
 
 
 @dataclass(frozen=True)
@@ -21,43 +23,6 @@ class Batch:
     epoch: int
     run_id: str | None
     locked_until: datetime | None
-
-
-@dataclass(frozen=True)
-class Lock:
-    """A live hold on a batch. `epoch` goes into every write; a higher one in the database means the hold is lost."""
-
-    partition_key: str
-    epoch: int
-    run_id: str
-
-
-class LockHeldError(Exception):
-    """Another run holds the batch. `run_id` and `locked_until` (UTC) say who and how long at least."""
-
-    def __init__(self, partition_key: str, run_id: str, locked_until: datetime) -> None:
-        super().__init__(f"Batch {partition_key} is held by run {run_id} until {locked_until:%H:%M:%S} UTC.")
-        self.partition_key, self.run_id, self.locked_until = partition_key, run_id, locked_until
-
-
-class StaleLockError(Exception):
-    """The hold is lost: another run took the batch, or an operator unlocked it. Nothing was written; stop."""
-
-    def __init__(self, lock: Lock) -> None:
-        super().__init__(
-            f"Run {lock.run_id} no longer holds batch {lock.partition_key} (epoch {lock.epoch}): it was taken over or "
-            f"unlocked. This run stops; nothing it was about to record was written."
-        )
-        self.lock = lock
-
-
-class UnknownBatchError(Exception):
-    """There is no batch of this partition key."""
-
-    def __init__(self, partition_key: str) -> None:
-        super().__init__(
-            f"There is no batch {partition_key}. Batches are made by the planner, not by adding partitions."
-        )
 
 
 # A credit memo waits until every invoice that it is applied to is in NetSuite: the application needs its internal id.
@@ -134,10 +99,6 @@ def add_batch(connection: Connection, partition_key: str, period: str, sequence:
     return int(row["documents"])
 
 
-# A lease from the future was taken before the database's clock was set back: its run, if it lives, renews it soon.
-_LIVE = "locked_until >= clock_timestamp() and coalesce(leased_at <= clock_timestamp(), true)"
-
-
 def wanting_a_run(connection: Connection, pause_seconds: float = 0.0) -> list[Batch]:
     """Batches with something to do and no live hold: never run, left by a dead run, or with look-ups that are due.
 
@@ -149,7 +110,7 @@ def wanting_a_run(connection: Connection, pause_seconds: float = 0.0) -> list[Ba
         select b.partition_key, b.period, b.state, b.documents, b.total, b.epoch, b.run_id, b.locked_until
         from billing.locked_batches as b
         where b.state <> 'posted'
-          and (b.locked_until is null or not ({_LIVE}))
+          and (b.locked_until is null or not ({LIVE}))
           -- One look at the index of batches for each. `exists` would become one at all documents of all batches; and a
           -- state that is not hidden would be looked for by itself, where the statistics know of few that are in it.
           and ((coalesce((select true from billing.staged_invoices as d
@@ -216,50 +177,6 @@ def note_request(connection: Connection, partition_key: str) -> int:
     return int(row["requests"]) if row else 0
 
 
-def lock(
-    connection: Connection, partition_key: str, run_id: str, lease_seconds: float, *, retry_rejected: bool
-) -> Lock:
-    """Takes the batch: a new epoch, a lease, and its documents locked. Call inside a transaction.
-
-    Takes up what is left: documents waiting, those of a run whose lease ended, and, if asked, rejected ones whose month
-    is not closed. Open attempts stay `posting` under the new epoch: they are looked up before anything else happens to
-    them; so does what `differs`, which may have been corrected in NetSuite.
-    A run that holds the batch already gets it again. Raises LockHeldError while another run's lease is live, and
-    UnknownBatchError.
-    """
-    settle_order(connection)
-    row = connection.execute(
-        f"""
-        select run_id, locked_until, {_LIVE} and run_id <> %s as live
-        from billing.locked_batches where partition_key = %s for update""",  # noqa: S608
-        [run_id, partition_key],
-    ).fetchone()
-    if row is None:
-        raise UnknownBatchError(partition_key)
-    if row["live"]:
-        raise LockHeldError(partition_key, row["run_id"], row["locked_until"])
-    taken = connection.execute(
-        """
-        update billing.locked_batches
-        set epoch = epoch + 1, run_id = %(run)s, state = 'running', unknown_due_at = null, finished_at = null,
-            leased_at = clock_timestamp(), locked_until = clock_timestamp() + make_interval(secs => %(lease)s)
-        where partition_key = %(key)s returning epoch""",
-        {"key": partition_key, "run": run_id, "lease": lease_seconds},
-    ).fetchone()
-    epoch = int(taken["epoch"]) if taken else 0
-    connection.execute(
-        """
-        update billing.staged_invoices
-        set epoch = %(epoch)s, state = case when state in ('batched', 'rejected') then 'locked' else state end
-        where batch = %(key)s and state in ('batched', 'locked', 'posting', 'rejected', 'differs')
-          and (state <> 'rejected' or (
-              %(retry_rejected)s and not exists (
-                  select from billing.closed_months as m where m.period = staged_invoices.period)))""",
-        {"epoch": epoch, "key": partition_key, "retry_rejected": retry_rejected},
-    )
-    return Lock(partition_key, epoch, run_id)
-
-
 @dataclass(frozen=True)
 class LockedSummary:
     """What a run holds: documents, their totals by currency, and how many of them must not be posted at all."""
@@ -288,86 +205,6 @@ def locked_summary(connection: Connection, partition_key: str) -> LockedSummary:
     )
 
 
-def renew(connection: Connection, held: Lock, lease_seconds: float) -> None:
-    """Extends the lease. Raises StaleLockError when the hold is lost."""
-    renewed = connection.execute(
-        """
-        update billing.locked_batches
-        set leased_at = clock_timestamp(), locked_until = clock_timestamp() + make_interval(secs => %s)
-        where partition_key = %s and epoch = %s and locked_until is not null""",
-        [lease_seconds, held.partition_key, held.epoch],
-    ).rowcount
-    if not renewed:
-        raise StaleLockError(held)
-
-
-def is_held(connection: Connection, held: Lock) -> bool:
-    """Whether the hold is not lost."""
-    row = connection.execute(
-        "select from billing.locked_batches where partition_key = %s and epoch = %s and locked_until is not null",
-        [held.partition_key, held.epoch],
-    ).fetchone()
-    return row is not None
-
-
-def release(connection: Connection, held: Lock, unknown_after_seconds: float, *, rests: bool = True) -> str:
-    """Ends the hold and returns the batch's state: `posted`, or `attention` while anything in it is left.
-
-    What the run holds but did not send waits again; attempts without a known outcome stay. What is left rests before
-    the next run, unless `rests` is false. Raises StaleLockError when the hold is lost.
-    """
-    with connection.transaction():
-        settle_order(connection)
-        row = connection.execute(
-            "select 1 as ok from billing.locked_batches where partition_key = %s and epoch = %s for update",
-            [held.partition_key, held.epoch],
-        ).fetchone()
-        if row is None:
-            raise StaleLockError(held)
-        connection.execute(
-            "update billing.staged_invoices set state = 'batched' where batch = %s and epoch = %s and state = 'locked'",
-            [held.partition_key, held.epoch],
-        )
-        return settle(connection, held.partition_key, unknown_after_seconds, rests=rests)
-
-
-def settle(connection: Connection, partition_key: str, unknown_after_seconds: float, *, rests: bool = True) -> str:
-    """Ends any hold on the batch and gives it the state that its documents say. Returns that state.
-
-    What NetSuite may show later gets a time to look again: `unknown_after_seconds` after the last attempt was noted as
-    unknown, and as long from now for what was posted but not read back. An attempt about which nothing was noted is
-    looked up at once.
-    """
-    row = connection.execute(
-        """
-        update billing.locked_batches as b
-        set locked_until = null,
-            state = case when l.left_over = 0 then 'posted' else 'attention' end,
-            unknown_due_at = case when not l.look_up_now
-                             then l.unclear_since + make_interval(secs => %(after)s) end,
-            finished_at = clock_timestamp(), rests = %(rests)s
-        from (
-            select count(*) as left_over,
-                   max(case when d.state = 'posting' then o.recorded_at
-                            when d.state = 'posted' and d.read_back_at is null then clock_timestamp()
-                       end) as unclear_since,
-                   coalesce(bool_or(d.state = 'posting' and o.recorded_at is null), false) as look_up_now
-            from billing.staged_invoices as d
-            left join lateral (
-                select o.recorded_at
-                from billing.posting_attempts as a join billing.posting_outcomes as o on o.attempt = a.id
-                where a.document = d.id and o.outcome in ('unknown', 'exists')
-                order by o.id desc limit 1) as o on d.state = 'posting'
-            where d.batch = %(key)s
-              and (d.state in ('batched', 'locked', 'posting', 'rejected', 'differs')
-                   or (d.state = 'posted' and (d.read_back_at is null or d.difference is not null)))
-        ) as l
-        where b.partition_key = %(key)s returning b.state""",
-        {"key": partition_key, "after": unknown_after_seconds, "rests": rests},
-    ).fetchone()
-    return str(row["state"]) if row else ""
-
-
 def stale(connection: Connection, older_than_minutes: float) -> list[Batch]:
     """Batches whose run ended without releasing them: the lease ended longer ago than the setting."""
     rows = connection.execute(
@@ -379,41 +216,6 @@ def stale(connection: Connection, older_than_minutes: float) -> list[Batch]:
         [older_than_minutes],
     )
     return [Batch(**row) for row in rows]
-
-
-def expire(connection: Connection, partition_key: str, stale_minutes: float | None = None) -> bool:
-    """Ends a hold, live or not, inside a transaction: the run that has it finds itself stale at its next write.
-
-    With `stale_minutes` only where the lease ended longer ago than that. Returns whether it ended one.
-    """
-    ended = connection.execute(
-        """
-        update billing.locked_batches set locked_until = null, epoch = epoch + 1
-        where partition_key = %(key)s and (
-            %(stale)s::float is null or locked_until < clock_timestamp() - make_interval(mins => 1) * %(stale)s::float)
-        returning epoch""",
-        {"key": partition_key, "stale": stale_minutes},
-    ).fetchone()
-    if ended is None:
-        return False
-    connection.execute(
-        "update billing.staged_invoices set epoch = %s where batch = %s and state in ('locked', 'posting', 'differs')",
-        [ended["epoch"], partition_key],
-    )
-    return True
-
-
-def give_back(connection: Connection, partition_key: str) -> int:
-    """Returns a batch's waiting and locked documents to the backlog and counts them.
-
-    Attempts without an outcome stay with the batch: a run looks them up before anything else happens to them.
-    """
-    return connection.execute(
-        """
-        update billing.staged_invoices set state = 'ready', batch = null
-        where batch = %s and state in ('locked', 'batched')""",
-        [partition_key],
-    ).rowcount
 
 
 def requeue(connection: Connection, numbers: list[str] | None, unknown_after_seconds: float) -> int:
@@ -452,7 +254,7 @@ def requeue(connection: Connection, numbers: list[str] | None, unknown_after_sec
     ).rowcount
     for batch in batches:
         if not batch["held"]:
-            settle(connection, batch["partition_key"], unknown_after_seconds)
+            settle(connection, DOCUMENTS, batch["partition_key"], unknown_after_seconds)
     return moved
 
 

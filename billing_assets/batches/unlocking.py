@@ -6,6 +6,9 @@ from typing import NamedTuple
 import structlog
 
 from billing_assets.batches import reports, store
+from billing_assets.batches.ledger import DOCUMENTS
+from billing_assets.posting import locks
+from billing_assets.posting.locks import UnknownBatchError
 from billing_assets.state.database import Connection, settle_order
 
 log = structlog.get_logger(__name__)
@@ -27,7 +30,7 @@ def unlock(connection: Connection, partition_key: str, unknown_after_seconds: fl
     """
     documents = _give_back(connection, partition_key, unknown_after_seconds, None)
     if documents is None:
-        raise store.UnknownBatchError(partition_key)
+        raise UnknownBatchError(partition_key)
     return documents
 
 
@@ -36,10 +39,10 @@ def _give_back(
 ) -> int | None:
     with connection.transaction():
         settle_order(connection)
-        if not store.expire(connection, partition_key, stale_minutes):
+        if not locks.expire(connection, DOCUMENTS, partition_key, stale_minutes):
             return None
-        documents = store.give_back(connection, partition_key)
-        state = store.settle(connection, partition_key, unknown_after_seconds)
+        documents = locks.give_back(connection, DOCUMENTS, partition_key)
+        state = locks.settle(connection, DOCUMENTS, partition_key, unknown_after_seconds)
     log.info("unlocked", batch=partition_key, documents=documents, state=state)
     return documents
 

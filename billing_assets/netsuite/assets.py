@@ -2,25 +2,26 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from platform import node
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 import structlog
 
-from billing_assets.batches import store as batches_store
 from billing_assets.batches.assets import locked_batches, manner
-from billing_assets.batches.lease import holding
+from billing_assets.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.batches.partitions import batches
 from billing_assets.domain.money import amount
 from billing_assets.domain.words import shortened
 from billing_assets.failing import explained, failure, page_of
 from billing_assets.netsuite import reports
 from billing_assets.netsuite.dry_run import write_requests
-from billing_assets.netsuite.posting import PostingResult, post_through_outages
+from billing_assets.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.netsuite.wire import record_link
+from billing_assets.posting.lease import holding
+from billing_assets.posting.locks import LockHeldError
+from billing_assets.posting.run import post_through_outages
 from billing_assets.presentation import SHOWN_ROWS, money, plain, table
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
@@ -45,6 +46,16 @@ class PostingConfig(dg.Config):
     """How a batch is posted. `dry_run`: write its requests to a file and send nothing."""
 
     dry_run: bool = False
+
+
+class Posted(NamedTuple):
+    """What a run did with its batch. `stopped`: why it ended early, if it did. `sent_back`: numbers of what was not
+    sent because the billing system had changed it."""
+
+    sent: int
+    seconds: float
+    stopped: str | None
+    sent_back: tuple[str, ...]
 
 
 @dg.asset(
@@ -102,7 +113,7 @@ def netsuite_invoices(
     )
 
 
-def _post(context: dg.AssetExecutionContext, billing: Runtime, connection: Connection) -> PostingResult | None:
+def _post(context: dg.AssetExecutionContext, billing: Runtime, connection: Connection) -> Posted | None:
     """Posts under a hold on the batch what is still as it was staged; None where another run has it and this one is not
     needed."""
     key, run_id, url, settings = context.partition_key, context.run.run_id, billing.database_url, billing.settings
@@ -110,12 +121,13 @@ def _post(context: dg.AssetExecutionContext, billing: Runtime, connection: Conne
     try:
         with (
             # The batch first: a run that waits for it must not keep lanes from the others.
-            holding(url, connection, key, run_id, settings, **manner(context)) as lease,
+            holding(url, connection, DOCUMENTS, key, run_id, lease_policy(settings), **manner(context)) as lease,
             billing.lanes() as lanes,
         ):
-            result = post_through_outages(url, billing.netsuite, lanes, billing.mapping, lease, settings, recheck)
-            return replace(result, sent_back=tuple(recheck.sent_back))
-    except batches_store.LockHeldError as held:
+            sink = netsuite_sink(billing.netsuite, billing.mapping, settings, recheck)
+            result = post_through_outages(url, sink, lanes, lease, run_policy(settings))
+            return Posted(result.sent, result.seconds, result.stopped, tuple(recheck.sent_back))
+    except LockHeldError as held:
         context.log.info(f"{held} It is at work: this run is not needed.")
         return None
 
@@ -133,7 +145,7 @@ def _agreement(context: dg.AssetExecutionContext, problems: Sequence[Mapping[str
 
 
 def batch_metadata(
-    connection: Connection, partition_key: str, result: PostingResult, settings: Settings
+    connection: Connection, partition_key: str, result: Posted, settings: Settings
 ) -> dict[str, dg.MetadataValue | int | str | float]:
     """What finance and operations want to know of a batch: counts, money, how long it took, what is left."""
     totals = reports.batch_totals(connection, partition_key)
@@ -186,7 +198,7 @@ def _links(rows: Sequence[Mapping[str, Any]], settings: NetSuiteSettings) -> dg.
 
 
 def _what_is_left(
-    key: str, metadata: Mapping[str, object], result: PostingResult, problems: Sequence[Mapping[str, Any]]
+    key: str, metadata: Mapping[str, object], result: Posted, problems: Sequence[Mapping[str, Any]]
 ) -> str:
     names = {
         "documents_rejected": "rejected by NetSuite",

@@ -14,15 +14,11 @@ from requests.auth import AuthBase
 
 from billing_assets.netsuite.auth import BearerAuth, authenticator, secrets_of, without
 from billing_assets.netsuite.errors import (
-    Answer,
     Mask,
     NetSuiteAnswerUnreadable,
     NetSuiteError,
     NetSuiteLoginRefused,
     NetSuiteUnavailable,
-    NotSent,
-    Unauthorized,
-    Unknown,
     classify,
     read_error,
 )
@@ -35,6 +31,7 @@ from billing_assets.netsuite.wire import (
     base_url,
     own_hosts,
 )
+from billing_assets.posting.answers import Answer, NotSent, Unauthorized, Unknown
 from billing_assets.settings_sections import NetSuiteSettings
 
 RecordType = Literal["invoice", "creditMemo"]
@@ -106,7 +103,7 @@ class NetSuiteClient:
         except NetSuiteUnavailable as error:  # of the login: the document was not sent
             return NotSent(str(error))
         except NetSuiteError as error:
-            return Unauthorized(str(error))
+            return Unauthorized(str(error), 401, "INVALID_LOGIN")
         body = answer.body if answer.complete else b""
         return classify(answer.status, answer.headers, body, record_type, self._hosts, mask)
 

@@ -7,18 +7,20 @@ from collections.abc import Mapping
 
 import structlog
 
-from billing_assets.batches import store as batches
-from billing_assets.batches.lease import Patience, holding
+from billing_assets.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.domain.documents import Kind
 from billing_assets.domain.money import canonical
 from billing_assets.netsuite import differing_store as store
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.differing_store import Decided, Differing
-from billing_assets.netsuite.lanes import Lanes
-from billing_assets.netsuite.look_up import read_back, settle_open_attempts
 from billing_assets.netsuite.mapping import NetSuiteMapping
 from billing_assets.netsuite.month import MonthTransaction, transactions_by_ids
+from billing_assets.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.netsuite.suiteql import amounts_unpaid
+from billing_assets.posting.lanes import Lanes
+from billing_assets.posting.lease import Patience, holding
+from billing_assets.posting.locks import settle
+from billing_assets.posting.look_up import read_back, settle_open_attempts
 from billing_assets.settings import Settings
 from billing_assets.state.database import Connection, settle_order
 
@@ -44,12 +46,20 @@ def check(
     Raises LockHeldError for a batch that a run has, and NetSuiteError.
     """
     before = store.differing(connection)
+    sink, policy = netsuite_sink(client, mapping, settings), run_policy(settings).absence
     for key in sorted({one.batch for one in before}):
         with holding(
-            url, connection, key, run_id, settings, retry_rejected=False, patience=Patience.UNTIL_RENEWED
+            url,
+            connection,
+            DOCUMENTS,
+            key,
+            run_id,
+            lease_policy(settings),
+            retry_rejected=False,
+            patience=Patience.UNTIL_RENEWED,
         ) as lease:
-            settle_open_attempts(connection, client, lanes, mapping, lease, settings)
-            read_back(connection, client, lanes, lease, settings.netsuite)
+            settle_open_attempts(connection, sink, lanes, lease, policy)
+            read_back(connection, sink, lanes, lease, policy)
     left = store.differing(connection)
     return len({one.id for one in before} - {one.id for one in left}), left
 
@@ -158,7 +168,7 @@ def _decide(
             raise DifferenceError(f"A run has batch {one.batch} just now. Try again when it has ended.")
         if not store.decide(connection, one, _facts(there), decision, by.strip(), why.strip()):
             raise DifferenceError(f"Nothing of {one.number} differs in NetSuite any more.")
-        batches.settle(connection, one.batch, settings.absence_counts_after_seconds)
+        settle(connection, DOCUMENTS, one.batch, settings.absence_counts_after_seconds)
     log.info("difference_decided", number=one.number, decision=decision)
     return store.decisions(connection, one.id)[-1]
 

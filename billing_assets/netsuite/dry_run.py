@@ -50,5 +50,5 @@ def request_line(mapping: NetSuiteMapping, posting: Posting) -> bytes:
     """
     record_type = RECORD_TYPES[Kind(posting.document.kind)]
     return f"POST {record_type} ".encode() + mapping.payload(
-        posting.document, posting.external_id, apply_now(posting, {}, {})
+        posting.document, posting.external_id, apply_now(posting, {})[1]
     )

@@ -12,86 +12,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from billing_assets.netsuite.error_codes import ERROR_CODES, ErrorCode
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """NetSuite created the transaction. `netsuite_id` is its internal id, digits."""
-
-    netsuite_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Exists:
-    """NetSuite has a record with this external id. Look it up and compare before believing it is ours."""
-
-    http_status: int
-    code: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """NetSuite refused the document; sending the same again is refused again.
-
-    `code`, `path` and `detail` join everything that NetSuite named. `known` is false where the text is none that
-    the table knows (a custom script's words, or another language than English): look the document up once before
-    it goes to the dead letters, because the text may say "already exists" in words that we cannot read. It is false,
-    too, where a credit memo's application is refused: what is open on an invoice may have changed since it was asked.
-    """
-
-    http_status: int
-    code: str
-    path: str | None
-    detail: str
-    known: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """NetSuite did nothing and may accept the same request later. `throttled`: press with fewer lanes.
-
-    `retry_after` is the server's wish in seconds, which NetSuite does not promise to send.
-    """
-
-    http_status: int
-    code: str
-    detail: str
-    throttled: bool
-    retry_after: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Unauthorized:
-    """The login was refused, nothing was processed. Too many parallel calls have shown as this, too."""
-
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Forbidden:
-    """The role may not do this, nothing was processed. No document of the run will fare better."""
-
-    code: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotSent:
-    """No byte of the request left this machine (refused, DNS, connect timeout): surely not landed."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """The transaction may exist or not, or come to exist within the server's longest request time."""
-
-    http_status: int | None
-    reason: str
-
-
-Answer = Landed | Exists | Refused | Retry | Unauthorized | Forbidden | NotSent | Unknown
+from billing_assets.posting.answers import (
+    Answer,
+    Exists,
+    Forbidden,
+    Landed,
+    Refused,
+    Retry,
+    Unauthorized,
+    Unavailable,
+    Unknown,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +91,7 @@ def classify(
         return _created(headers.get("Location"), record_type, hosts, mask)
     details = error_details(status, body)
     if status == 401:
-        return Unauthorized(_joined(details, mask) or "HTTP 401")
+        return _unauthorized(_joined(details, mask) or "HTTP 401")
     if status == 429:
         return _retry(status, details, headers, mask, throttled=True)
     if details and 400 <= status < 500:
@@ -181,15 +112,19 @@ def _refusal(status: int, headers: Mapping[str, str], details: tuple[ErrorDetail
     elif "unknown" in outcomes:
         answer = Unknown(status, _describe(status, headers, b"", mask, details))
     elif "unauthorized" in outcomes:
-        answer = Unauthorized(text)
+        answer = _unauthorized(text)
     elif "forbidden" in outcomes:
-        answer = Forbidden(code, text)
+        answer = Forbidden(code, text, 403)
     elif "refused" in outcomes:
         known = all(rule is not None and rule.name != "OTHER_REFUSAL" for rule in rules) and not about_application(path)
         answer = Refused(status, code, path, text, known)
     else:
         answer = _retry(status, details, headers, mask, throttled="throttled" in outcomes)
     return answer
+
+
+def _unauthorized(detail: str) -> Unauthorized:
+    return Unauthorized(detail, 401, "INVALID_LOGIN")
 
 
 def about_application(path: str | None) -> bool:
@@ -234,7 +169,7 @@ def _created(
         url.netloc and hosts is not None and url.netloc.lower() not in hosts
     ):
         return Unknown(204, f"HTTP 204 with a Location on another host: {shown}")
-    return Landed(found["id"])
+    return Landed(found["id"], 204)
 
 
 def _retry(
@@ -315,7 +250,7 @@ class NetSuiteError(Exception):
         self.detail = detail
 
 
-class NetSuiteUnavailable(NetSuiteError):  # noqa: N818 - says what happened
+class NetSuiteUnavailable(NetSuiteError, Unavailable):  # noqa: N818 - says what happened
     """NetSuite cannot be reached, is down or too busy (`throttled`). Later it may work."""
 
     def __init__(

@@ -6,7 +6,7 @@ import structlog
 
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteError
-from billing_assets.netsuite.lanes import Lanes
+from billing_assets.posting.lanes import Lanes
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from functools import cache
 
 from billing_assets.domain.documents import Document
 from billing_assets.netsuite.error_codes import ERROR_CODES
-from billing_assets.netsuite.errors import Answer, Landed, NotSent, Unknown
+from billing_assets.posting.answers import Answer, Landed, NotSent, Unknown
 
 MASK = "***"
 _SHORTEST = 3

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import sqlalchemy
 import structlog
 
-from billing_assets.batches.lease import Lease
 from billing_assets.billing_system.errors import CannotConnect, SourceBusy
 from billing_assets.billing_system.queries import Queries
 from billing_assets.domain.rules import Finding
 from billing_assets.netsuite import recheck_store
+from billing_assets.posting.lease import Lease
 from billing_assets.staging.recheck import Staged, differing
 from billing_assets.state.database import Connection
 

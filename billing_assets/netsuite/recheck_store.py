@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from billing_assets.batches.store import Lock, StaleLockError
 from billing_assets.domain.rules import Finding
+from billing_assets.posting.locks import Lock, StaleLockError
 from billing_assets.staging.recheck import Staged
 from billing_assets.state.database import Connection, settle_order
 

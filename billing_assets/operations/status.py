@@ -11,7 +11,7 @@ from rich.table import Table
 from billing_assets.batches.store import counts_by_state
 from billing_assets.domain.money import amount
 from billing_assets.domain.rules import RULES
-from billing_assets.netsuite.lanes import lanes_in_use
+from billing_assets.posting.lanes import lanes_in_use
 from billing_assets.settings import Settings
 from billing_assets.staging.corrections.store import corrections
 from billing_assets.staging.reports import waiting_credits

@@ -10,8 +10,9 @@ import pytest
 from billing_assets.audit.decision_store import subjects
 from billing_assets.audit.decisions import import_decisions
 from billing_assets.audit.files import Seen
-from billing_assets.batches.store import lock, release
+from billing_assets.batches.ledger import DOCUMENTS
 from billing_assets.definitions import build_defs
+from billing_assets.posting.locks import lock, release
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
 from billing_assets.settings_sections import CalendarSettings
@@ -125,7 +126,7 @@ def test_a_document_that_is_held_while_a_run_has_it_and_did_not_send_it_is_not_s
     system.stage()
     (key,) = system.planned()
     with system.state.transaction():
-        held = lock(system.state, key, "a run that dies", 60, retry_rejected=False)
+        held = lock(system.state, DOCUMENTS, key, "a run that dies", 60, retry_rejected=False)
     decide(system, "500001", "hold", tmp_path)
     release(system.state, held, 0)
     assert system.states() == {"500001": "batched"}

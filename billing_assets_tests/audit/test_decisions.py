@@ -9,8 +9,9 @@ import pytest
 from openpyxl import load_workbook
 
 from billing_assets.audit.files import FileError
+from billing_assets.batches.ledger import DOCUMENTS
 from billing_assets.batches.planning import plan
-from billing_assets.batches.store import lock
+from billing_assets.posting.locks import lock
 from billing_assets.settings_sections import BatchSettings
 from billing_assets_tests.audit.conftest import CONTRACT, Office, queued
 from billing_assets_tests.builders import change_document, close_document, insert_document
@@ -297,7 +298,7 @@ def test_a_hold_on_what_a_run_has_says_that_it_may_be_late_and_never_waits_for_t
     office.bench.stage()
     (key,) = plan(office.bench.state, BatchSettings())
     with office.bench.state.transaction():
-        lock(office.bench.state, key, "run", 60, retry_rejected=False)
+        lock(office.bench.state, DOCUMENTS, key, "run", 60, retry_rejected=False)
     (note,) = hold(office)
     assert "a run has it just now (locked)" in note
     assert office.bench.states() == {"1": "locked"}

@@ -9,15 +9,17 @@ import psycopg
 import pytest
 
 from billing_assets.batches import store
-from billing_assets.batches.lease import Lease, Patience, holding, take
+from billing_assets.batches.ledger import DOCUMENTS
 from billing_assets.batches.planning import plan
-from billing_assets.batches.store import Lock, LockHeldError, StaleLockError, UnknownBatchError
 from billing_assets.batches.unlocking import requeue, unlock, unlock_stale
-from billing_assets.domain.documents import State
 from billing_assets.domain.rules import finding
 from billing_assets.netsuite import store as posting
-from billing_assets.netsuite.store import Outcome
-from billing_assets.settings import Settings
+from billing_assets.posting import attempts as attempts_of
+from billing_assets.posting import locks
+from billing_assets.posting.attempts import Intent, Outcome
+from billing_assets.posting.lease import Lease, LeasePolicy, Patience, holding, take
+from billing_assets.posting.locks import Lock, LockHeldError, StaleLockError, UnknownBatchError
+from billing_assets.posting.states import ItemState
 from billing_assets.settings_sections import BatchSettings
 from billing_assets.state.database import Connection, connect, libpq_url
 from billing_assets_tests import builders, clock
@@ -38,7 +40,7 @@ class Batch:
 
     def lock(self, run_id: str = "run-1", lease_seconds: float = 60, *, retry_rejected: bool = False) -> Lock:
         with self.state.transaction():
-            return store.lock(self.state, self.key, run_id, lease_seconds, retry_rejected=retry_rejected)
+            return locks.lock(self.state, DOCUMENTS, self.key, run_id, lease_seconds, retry_rejected=retry_rejected)
 
     def states(self) -> list[str]:
         return [state for _, state in sorted(builders.states(self.state).items())]
@@ -60,8 +62,11 @@ def batch(state_url: str) -> Iterator[Batch]:
         yield Batch(state, state_url, key)
 
 
-def settings(lease_seconds: float = 0.6) -> Settings:
-    return Settings(batches=BatchSettings(lease_seconds=lease_seconds))
+NOTHING = Intent(b"{}")
+
+
+def policy(lease_seconds: float = 0.6) -> LeasePolicy:
+    return LeasePolicy(lease_seconds, AFTER)
 
 
 def test_a_lock_takes_the_whole_batch_for_one_run(batch: Batch) -> None:
@@ -100,7 +105,9 @@ def test_two_runs_that_lock_at_once_never_both_hold_the_batch(batch: Batch) -> N
         with connect(batch.url) as connection:
             try:
                 with connection.transaction():
-                    results.append(store.lock(connection, batch.key, f"run-{number}", 60, retry_rejected=False))
+                    results.append(
+                        locks.lock(connection, DOCUMENTS, batch.key, f"run-{number}", 60, retry_rejected=False)
+                    )
             except LockHeldError as error:
                 results.append(error)
 
@@ -115,7 +122,7 @@ def test_two_runs_that_lock_at_once_never_both_hold_the_batch(batch: Batch) -> N
 
 def test_a_lock_of_a_batch_that_was_never_planned_says_so(batch: Batch) -> None:
     with pytest.raises(UnknownBatchError, match="no batch 2010-11-9999"), batch.state.transaction():
-        store.lock(batch.state, "2010-11-9999", "run-1", 60, retry_rejected=False)
+        locks.lock(batch.state, DOCUMENTS, "2010-11-9999", "run-1", 60, retry_rejected=False)
 
 
 def test_an_open_attempt_stays_open_under_the_next_lock_and_rejected_ones_only_on_request(batch: Batch) -> None:
@@ -134,17 +141,19 @@ def test_a_release_lets_what_was_not_sent_wait_again(batch: Batch) -> None:
     held = batch.lock()
     set_state(batch.state, "500000", "posting", "posted")
     batch.state.execute("update billing.staged_invoices set read_back_at = now() where number = '500000'")
-    assert store.release(batch.state, held, AFTER) == "attention"
+    assert locks.release(batch.state, held, AFTER) == "attention"
     assert batch.states() == ["posted", "batched", "batched"]
     assert store.get(batch.state, batch.key).locked_until is None
 
 
 STALE_WRITES: dict[str, Callable[[Connection, Lock, list[int]], object]] = {
-    "renew": lambda connection, held, _: store.renew(connection, held, 60),
-    "release": lambda connection, held, _: store.release(connection, held, AFTER),
-    "intents": lambda connection, held, ids: posting.record_intents(connection, held, {ids[1]: b"{}", ids[2]: b"{}"}),
-    "outcomes": lambda connection, held, ids: posting.record_outcomes(
-        connection, held, [Outcome(ids[0], 1, "landed", State.POSTED, netsuite_id="7")]
+    "renew": lambda connection, held, _: locks.renew(connection, held, 60),
+    "release": lambda connection, held, _: locks.release(connection, held, AFTER),
+    "intents": lambda connection, held, ids: attempts_of.record_intents(
+        connection, held, {ids[1]: NOTHING, ids[2]: NOTHING}
+    ),
+    "outcomes": lambda connection, held, ids: attempts_of.record_outcomes(
+        connection, held, [Outcome(ids[0], 1, "landed", ItemState.POSTED, remote_id="7")]
     ),
     "hold": lambda connection, held, ids: posting.hold(
         connection, held, ids[1], [finding("ITEM_UNMAPPED", "lines[1].item", "X", "gone")]
@@ -157,7 +166,7 @@ STALE_WRITES: dict[str, Callable[[Connection, Lock, list[int]], object]] = {
 def test_a_stale_holder_changes_nothing_and_is_stopped(batch: Batch, write: str, lost_to: str) -> None:
     stale = batch.lock("run-1", -1)
     ids = batch.ids()
-    posting.record_intents(batch.state, stale, {ids[0]: b"{}"})
+    attempts_of.record_intents(batch.state, stale, {ids[0]: NOTHING})
     if lost_to == "another run":
         batch.lock("run-2")
     elif lost_to == "an operator's unlock":
@@ -175,14 +184,14 @@ def test_an_intent_for_a_document_that_left_the_batch_writes_none_of_the_slice(b
     ids = batch.ids()
     set_state(batch.state, "500002", "held")
     with pytest.raises(StaleLockError):
-        posting.record_intents(batch.state, held, dict.fromkeys(ids, b"{}"))
+        attempts_of.record_intents(batch.state, held, dict.fromkeys(ids, NOTHING))
     assert batch.states() == ["locked", "locked", "held"]
     assert batch.state.execute("select count(*) as n from billing.posting_attempts").fetchone() == {"n": 0}
 
 
 def test_the_keeper_renews_the_lease_for_as_long_as_the_work_takes(batch: Batch) -> None:
     with connect(batch.url) as connection:
-        with holding(batch.url, connection, batch.key, "run-1", settings(0.6), retry_rejected=False) as lease:
+        with holding(batch.url, connection, DOCUMENTS, batch.key, "run-1", policy(0.6), retry_rejected=False) as lease:
             time.sleep(1.5)
             lease.check()
             assert lease.valid_until > time.monotonic()
@@ -194,7 +203,7 @@ def test_the_keeper_renews_the_lease_for_as_long_as_the_work_takes(batch: Batch)
 def test_the_keeper_survives_a_cut_connection(batch: Batch) -> None:
     with (
         connect(batch.url) as connection,
-        holding(batch.url, connection, batch.key, "run-1", settings(1.5), retry_rejected=False) as lease,
+        holding(batch.url, connection, DOCUMENTS, batch.key, "run-1", policy(1.5), retry_rejected=False) as lease,
     ):
         deadline = time.monotonic() + 10
         while not terminate(batch.url, "billing lease"):
@@ -209,7 +218,7 @@ def test_a_run_whose_connection_is_cut_lets_go_at_once_on_another(batch: Batch) 
     def work() -> None:
         with (
             connect(batch.url, application="the run") as connection,
-            holding(batch.url, connection, batch.key, "run-1", settings(60), retry_rejected=False),
+            holding(batch.url, connection, DOCUMENTS, batch.key, "run-1", policy(60), retry_rejected=False),
         ):
             assert terminate(batch.url, "the run")
             connection.execute("select")
@@ -223,19 +232,19 @@ def test_a_run_whose_connection_is_cut_lets_go_at_once_on_another(batch: Batch) 
 def test_a_clock_that_is_set_forward_ends_leases_and_one_set_back_keeps_no_dead_run_alive(batch: Batch) -> None:
     clock.make_settable(batch.url)
     with connect(batch.url) as connection:
-        store.lock(connection, batch.key, "dead", 6, retry_rejected=False)
+        locks.lock(connection, DOCUMENTS, batch.key, "dead", 6, retry_rejected=False)
         assert store.wanting_a_run(connection) == []
         clock.set_ahead(batch.url, -3600)
         assert [one.partition_key for one in store.wanting_a_run(connection)] == [batch.key]
-        held = store.lock(connection, batch.key, "run-2", 6, retry_rejected=False)
+        held = locks.lock(connection, DOCUMENTS, batch.key, "run-2", 6, retry_rejected=False)
         assert store.wanting_a_run(connection) == []
-        store.release(connection, held, AFTER)
+        locks.release(connection, held, AFTER)
         clock.set_ahead(batch.url, -7200)
         assert [one.partition_key for one in store.wanting_a_run(connection, 600)] == [batch.key], "nor does it rest"
-        held = store.lock(connection, batch.key, "run-3", 6, retry_rejected=False)
+        held = locks.lock(connection, DOCUMENTS, batch.key, "run-3", 6, retry_rejected=False)
         clock.set_ahead(batch.url, 3600)
         assert [one.partition_key for one in store.wanting_a_run(connection)] == [batch.key]
-        store.renew(connection, held, 6)
+        locks.renew(connection, held, 6)
         assert store.wanting_a_run(connection) == []
 
 
@@ -243,7 +252,7 @@ def test_a_hold_that_was_unlocked_is_noticed_without_writing(batch: Batch) -> No
     def work() -> None:
         with (
             connect(batch.url) as connection,
-            holding(batch.url, connection, batch.key, "run-1", settings(0.6), retry_rejected=False) as lease,
+            holding(batch.url, connection, DOCUMENTS, batch.key, "run-1", policy(0.6), retry_rejected=False) as lease,
         ):
             unlock(batch.state, batch.key, AFTER)
             assert lease.lost.wait(5)
@@ -259,14 +268,14 @@ def test_a_second_run_waits_for_the_first_and_does_what_is_left(batch: Batch) ->
     def second() -> None:
         with (
             connect(batch.url) as connection,
-            holding(batch.url, connection, batch.key, "run-2", settings(), retry_rejected=False) as lease,
+            holding(batch.url, connection, DOCUMENTS, batch.key, "run-2", policy(), retry_rejected=False) as lease,
         ):
             seen.append([one.document.number for one in posting.next_to_send(connection, lease.lock, 10)])
 
     thread = threading.Thread(target=second)
     with (
         connect(batch.url) as connection,
-        holding(batch.url, connection, batch.key, "run-1", settings(), retry_rejected=False),
+        holding(batch.url, connection, DOCUMENTS, batch.key, "run-1", policy(), retry_rejected=False),
     ):
         thread.start()
         time.sleep(0.3)
@@ -280,7 +289,7 @@ def test_a_failure_inside_the_block_is_the_one_that_is_seen_and_lets_go_of_the_b
     with (
         connect(batch.url) as connection,
         pytest.raises(ValueError, match="the work broke"),
-        holding(batch.url, connection, batch.key, "run-1", settings(), retry_rejected=False),
+        holding(batch.url, connection, DOCUMENTS, batch.key, "run-1", policy(), retry_rejected=False),
     ):
         raise ValueError("the work broke")
     assert batch.states() == ["batched"] * 3
@@ -289,7 +298,7 @@ def test_a_failure_inside_the_block_is_the_one_that_is_seen_and_lets_go_of_the_b
 
 def test_unlock_gives_a_live_lock_back_to_the_backlog_but_keeps_open_attempts(batch: Batch) -> None:
     held = batch.lock()
-    posting.record_intents(batch.state, held, {batch.ids()[0]: b"{}"})
+    attempts_of.record_intents(batch.state, held, {batch.ids()[0]: NOTHING})
     assert unlock(batch.state, batch.key, AFTER) == 2
     assert batch.states() == ["posting", "ready", "ready"]
     assert store.get(batch.state, batch.key).state == "attention"
@@ -304,7 +313,7 @@ def test_unlock_of_an_unknown_batch_says_so(batch: Batch) -> None:
 def test_only_locks_whose_lease_ended_long_ago_are_stale(batch: Batch) -> None:
     held = batch.lock()
     assert unlock_stale(batch.state, 0, AFTER) == {}
-    store.renew(batch.state, held, -90)
+    locks.renew(batch.state, held, -90)
     assert unlock_stale(batch.state, 2, AFTER) == {}
     assert unlock_stale(batch.state, 1, AFTER) == {batch.key: 3}
     assert batch.states() == ["ready"] * 3
@@ -321,7 +330,7 @@ def test_unlocking_stale_locks_spares_a_batch_that_a_run_takes_at_that_moment(ba
 
     thread = threading.Thread(target=schedule)
     with batch.state.transaction():
-        store.lock(batch.state, batch.key, "run-2", 60, retry_rejected=False)
+        locks.lock(batch.state, DOCUMENTS, batch.key, "run-2", 60, retry_rejected=False)
         thread.start()  # sees the stale lock, for the new one is not committed
         time.sleep(0.3)
     thread.join(10)
@@ -334,7 +343,7 @@ def test_requeue_sends_named_rejected_documents_to_the_backlog(batch: Batch) -> 
     held = batch.lock()
     for number in ("500000", "500001"):
         set_state(batch.state, number, "posting", "rejected")
-    store.release(batch.state, held, AFTER)
+    locks.release(batch.state, held, AFTER)
     assert requeue(batch.state, ["500001", "500002"], AFTER) == 1
     assert batch.states() == ["rejected", "ready", "batched"]
     assert requeue(batch.state, None, AFTER) == 1
@@ -348,7 +357,7 @@ def test_requeue_during_a_run_leaves_the_run_its_lock(batch: Batch) -> None:
     set_state(batch.state, "500000", "posting", "rejected")
     assert requeue(batch.state, None, AFTER) == 1
     assert batch.states() == ["ready", "locked", "locked"]
-    store.renew(batch.state, held, 60)
+    locks.renew(batch.state, held, 60)
     with pytest.raises(LockHeldError):
         batch.lock("run-2")
 
@@ -357,7 +366,7 @@ def test_requeue_during_a_run_leaves_the_run_its_lock(batch: Batch) -> None:
 def test_requeue_and_a_retrying_run_never_deadlock(batch: Batch) -> None:
     held = batch.lock()
     set_state(batch.state, "500000", "posting", "rejected")
-    store.release(batch.state, held, AFTER)
+    locks.release(batch.state, held, AFTER)
     failures: list[Exception] = []
 
     def requeues() -> None:
@@ -392,8 +401,8 @@ def test_the_database_refuses_a_move_that_the_diagram_does_not_have(batch: Batch
 def test_the_log_of_attempts_takes_no_change(batch: Batch) -> None:
     held = batch.lock()
     first = batch.ids()[0]
-    attempts = posting.record_intents(batch.state, held, {first: b"{}"})
-    posting.record_outcomes(batch.state, held, [Outcome(first, attempts[first], "unknown", State.POSTING)])
+    attempts = attempts_of.record_intents(batch.state, held, {first: NOTHING})
+    attempts_of.record_outcomes(batch.state, held, [Outcome(first, attempts[first], "unknown", ItemState.POSTING)])
     for statement in (
         "update billing.posting_attempts set run_id = 'x'",
         "delete from billing.posting_attempts",
@@ -408,13 +417,13 @@ def test_of_several_outcomes_written_together_the_last_is_the_last_in_the_log(ba
     """Their order used to be the join's."""
     held = batch.lock()
     ids = batch.ids()
-    attempts = posting.record_intents(batch.state, held, dict.fromkeys(ids, b"{}"))
+    attempts = attempts_of.record_intents(batch.state, held, dict.fromkeys(ids, NOTHING))
     outcomes = [
-        Outcome(document, attempts[document], name, State.POSTING)
+        Outcome(document, attempts[document], name, ItemState.POSTING)
         for name in ("retry", "not_sent", "retry", "unknown")
         for document in ids
     ]
-    posting.record_outcomes(batch.state, held, outcomes)
+    attempts_of.record_outcomes(batch.state, held, outcomes)
     rows = batch.state.execute(
         "select attempt, array_agg(outcome order by id) as names from billing.posting_outcomes group by 1"
     ).fetchall()
@@ -432,7 +441,7 @@ def terminate(url: str, application: str) -> int:
 
 
 def test_lease_check_raises_once_the_hold_is_lost() -> None:
-    lease = Lease(Lock("2010-11-0001", 1, "run-1"), time.monotonic() + 60)
+    lease = Lease(Lock("2010-11-0001", 1, "run-1", DOCUMENTS), time.monotonic() + 60)
     lease.check()
     lease.lost.set()
     with pytest.raises(StaleLockError, match="run-1"):
@@ -443,15 +452,25 @@ def test_a_run_that_is_not_needed_leaves_as_soon_as_the_holder_shows_that_it_liv
     """Waiting out a whole lease, it kept its place among the parallel runs from a batch that had nobody."""
     with (
         connect(batch.url) as connection,
-        holding(batch.url, connection, batch.key, "run-1", settings(3), retry_rejected=False),
+        holding(batch.url, connection, DOCUMENTS, batch.key, "run-1", policy(3), retry_rejected=False),
     ):
         began = time.monotonic()
         with pytest.raises(LockHeldError):
-            take(batch.state, batch.key, "run-2", settings(3), retry_rejected=False, patience=Patience.UNTIL_RENEWED)
+            take(
+                batch.state,
+                DOCUMENTS,
+                batch.key,
+                "run-2",
+                policy(3),
+                retry_rejected=False,
+                patience=Patience.UNTIL_RENEWED,
+            )
         assert time.monotonic() - began < 2.9
 
 
 def test_a_run_takes_over_from_one_that_died_as_soon_as_its_lease_ends(batch: Batch) -> None:
     batch.lock("run-1", 1.5)
-    taken = take(batch.state, batch.key, "run-2", settings(), retry_rejected=False, patience=Patience.UNTIL_RENEWED)
+    taken = take(
+        batch.state, DOCUMENTS, batch.key, "run-2", policy(), retry_rejected=False, patience=Patience.UNTIL_RENEWED
+    )
     assert (taken.run_id, taken.epoch) == ("run-2", 2)

@@ -8,7 +8,9 @@ import psycopg
 import pytest
 
 from billing_assets.batches import store
+from billing_assets.batches.ledger import DOCUMENTS
 from billing_assets.batches.planning import plan, runs_wanted
+from billing_assets.posting import locks
 from billing_assets.settings_sections import BatchSettings
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests import builders
@@ -34,9 +36,9 @@ def wanted(state: Connection) -> list[str]:
     return [one.partition_key for one in runs_wanted(state, {})]
 
 
-def locked(state: Connection, key: str, lease_seconds: float = 60) -> store.Lock:
+def locked(state: Connection, key: str, lease_seconds: float = 60) -> locks.Lock:
     with state.transaction():
-        return store.lock(state, key, "run-1", lease_seconds, retry_rejected=False)
+        return locks.lock(state, DOCUMENTS, key, "run-1", lease_seconds, retry_rejected=False)
 
 
 def test_a_small_backlog_goes_at_once_as_one_batch(state: Connection) -> None:
@@ -196,7 +198,7 @@ def test_a_held_batch_wants_no_run_until_its_lease_has_ended(state: Connection) 
     (key,) = plan(state, SETTINGS)
     held = locked(state, key)
     assert wanted(state) == []
-    store.renew(state, held, -1)
+    locks.renew(state, held, -1)
     assert wanted(state) == [key]
 
 
@@ -207,7 +209,7 @@ def test_a_run_that_died_after_its_last_document_landed_is_followed_by_one_that_
     held = locked(state, key)
     set_state(state, "500000", "posting", "posted")
     assert wanted(state) == []
-    store.renew(state, held, -1)
+    locks.renew(state, held, -1)
     assert wanted(state) == [key]
 
 
@@ -216,7 +218,7 @@ def test_a_batch_with_only_rejected_documents_waits_for_a_person(state: Connecti
     (key,) = plan(state, SETTINGS)
     held = locked(state, key)
     set_state(state, "500000", "posting", "rejected")
-    assert store.release(state, held, AFTER) == "attention"
+    assert locks.release(state, held, AFTER) == "attention"
     assert wanted(state) == []
 
 
@@ -226,9 +228,9 @@ def test_an_unknown_attempt_wants_a_run_when_its_absence_counts_and_not_before(s
     held = locked(state, key)
     set_state(state, "500000", "posting")
     note(state, "500000", "unknown")
-    store.release(state, held, AFTER)
+    locks.release(state, held, AFTER)
     assert wanted(state) == []
-    store.settle(state, key, -1)
+    locks.settle(state, DOCUMENTS, key, -1)
     assert wanted(state) == [key]
 
 
@@ -238,7 +240,7 @@ def test_an_attempt_about_which_nothing_was_noted_is_looked_up_at_once(state: Co
     held = locked(state, key)
     set_state(state, "500000", "posting")
     note(state, "500000", "retry")
-    store.release(state, held, AFTER)
+    locks.release(state, held, AFTER)
     assert wanted(state) == [key]
 
 
@@ -247,9 +249,9 @@ def test_a_posted_document_that_did_not_show_is_looked_for_again_later(state: Co
     (key,) = plan(state, SETTINGS)
     held = locked(state, key)
     set_state(state, "500000", "posting", "posted")
-    assert store.release(state, held, AFTER) == "attention"
+    assert locks.release(state, held, AFTER) == "attention"
     assert wanted(state) == []
-    store.settle(state, key, -1)
+    locks.settle(state, DOCUMENTS, key, -1)
     assert wanted(state) == [key]
 
 
@@ -258,7 +260,7 @@ def test_a_batch_that_staging_emptied_is_brought_to_its_end(state: Connection) -
     (key,) = plan(state, SETTINGS)
     state.execute("update billing.staged_invoices set state = 'gone', batch = null")
     assert wanted(state) == [key]
-    assert store.release(state, locked(state, key), AFTER) == "posted"
+    assert locks.release(state, locked(state, key), AFTER) == "posted"
     assert wanted(state) == []
 
 
@@ -268,7 +270,7 @@ def test_a_finished_batch_wants_no_run(state: Connection) -> None:
     held = locked(state, key)
     set_state(state, "500000", "posting", "posted")
     state.execute("update billing.staged_invoices set read_back_at = now()")
-    assert store.release(state, held, AFTER) == "posted"
+    assert locks.release(state, held, AFTER) == "posted"
     assert wanted(state) == []
 
 

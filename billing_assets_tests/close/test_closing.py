@@ -10,7 +10,7 @@ import dagster as dg
 import psycopg
 import pytest
 
-from billing_assets.batches.store import lock
+from billing_assets.batches.ledger import DOCUMENTS
 from billing_assets.batches.unlocking import requeue
 from billing_assets.close.causes import Sort
 from billing_assets.close.closing import CloseRefusedError, Decision, hard_close
@@ -19,6 +19,7 @@ from billing_assets.close.reconciliation import MonthClose, close_month
 from billing_assets.close.store import closings, months_that_moved
 from billing_assets.domain.business_days import Days, Zones
 from billing_assets.domain.periods import LateDocuments
+from billing_assets.posting.locks import lock
 from billing_assets.runtime import Runtime
 from billing_assets_tests.builders import (
     apply_credit,
@@ -123,12 +124,12 @@ def _planned(system: System) -> str:
 def _locked(system: System) -> str:
     _ready(system)
     (key,) = system.planned()
-    lock(system.state, key, "some-run", 60, retry_rejected=False)
+    lock(system.state, DOCUMENTS, key, "some-run", 60, retry_rejected=False)
     return "1 documents are on their way (locked)"
 
 
 def _live_batch(system: System) -> str:
-    lock(system.state, "2010-11-0001", "some-run", 60, retry_rejected=False)
+    lock(system.state, DOCUMENTS, "2010-11-0001", "some-run", 60, retry_rejected=False)
     return "the batches 2010-11-0001 are being posted"
 
 

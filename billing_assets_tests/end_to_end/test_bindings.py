@@ -9,7 +9,11 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from billing_assets.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.operations import sample
+from billing_assets.posting.lease import holding
+from billing_assets.posting.run import post_through_outages
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
 from billing_assets.state import bindings
 from billing_assets.state.bindings import BoundElsewhereError, MoveRefusedError, Subject
@@ -99,18 +103,18 @@ def test_a_run_that_is_past_its_start_still_sends_nothing_elsewhere(
     system: System, other_sandbox: RunningSandbox, other: Account
 ) -> None:
     """As run processes without Dagster do it: the core itself compares."""
-    from billing_assets.batches.lease import holding  # noqa: PLC0415
-    from billing_assets.netsuite.posting import post_through_outages  # noqa: PLC0415
-
     key = lost_answer(system, "500001")
     found = pointed(system, netsuite=at(other_sandbox)).runtime
+    sink = netsuite_sink(found.netsuite, found.mapping, found.settings)
     with (
         found.state() as connection,
-        holding(found.database_url, connection, key, "run-9", found.settings, retry_rejected=False) as lease,
+        holding(
+            found.database_url, connection, DOCUMENTS, key, "run-9", lease_policy(found.settings), retry_rejected=False
+        ) as lease,
         found.lanes() as lanes,
         pytest.raises(BoundElsewhereError, match=OTHERS),
     ):
-        post_through_outages(found.database_url, found.netsuite, lanes, found.mapping, lease, found.settings)
+        post_through_outages(found.database_url, sink, lanes, lease, run_policy(found.settings))
     assert system.states() == {"500001": "posting"}
     assert untouched(other)
     assert system.post(key).success

@@ -6,7 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from billing_assets.batches.lease import holding
+from billing_assets.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.posting.lease import holding
 from billing_assets.state.database import connect
 from billing_assets_tests.builders import change_document, insert_document, stage_now
 from billing_assets_tests.end_to_end.system import System, checks, exact, failure, metadata, rows
@@ -87,7 +88,13 @@ def test_a_run_that_the_sensor_asked_for_in_vain_ends_green_and_leaves_the_batch
     with (
         connect(system.runtime.database_url) as connection,
         holding(
-            system.runtime.database_url, connection, key, "another", system.runtime.settings, retry_rejected=False
+            system.runtime.database_url,
+            connection,
+            DOCUMENTS,
+            key,
+            "another",
+            lease_policy(system.runtime.settings),
+            retry_rejected=False,
         ) as lease,
     ):
         assert system.post(key, by_sensor=True).success

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.netsuite import found, look_up, posting
+from billing_assets.netsuite import found, look_up, sink
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
 from billing_assets.staging import months
 from billing_assets.state import bindings
@@ -83,7 +83,7 @@ def looks_behind_no_watermark(patch: pytest.MonkeyPatch) -> None:
 
 def asks_what_no_id_means(patch: pytest.MonkeyPatch) -> None:
     """Any id will do that NetSuite takes."""
-    patch.setattr(posting, "why_nothing_is_sent", lambda *_: None)
+    patch.setattr(sink, "why_nothing_is_sent", lambda *_: None)
 
 
 @pytest.mark.parametrize(

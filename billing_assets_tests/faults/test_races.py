@@ -15,12 +15,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from billing_assets.batches import store as batches
+from billing_assets.batches.ledger import DOCUMENTS
 from billing_assets.batches.planning import plan
-from billing_assets.batches.store import Lock
 from billing_assets.batches.unlocking import unlock
 from billing_assets.netsuite import assets
-from billing_assets.netsuite import store as netsuite
+from billing_assets.posting import attempts, locks
+from billing_assets.posting.attempts import Intent
+from billing_assets.posting.locks import Lock
 from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.state.database import Connection, connect
@@ -46,7 +47,7 @@ def system(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[System]:
     """A system whose batches do not rest after a run that left something, and whose runs look often for their turn."""
-    monkeypatch.setattr("billing_assets.batches.lease._LOOK_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr("billing_assets.posting.lease._LOOK_AGAIN_SECONDS", 0.1)
     with open_system(state_url, database, sandbox, sandbox_account, tmp_path, lanes=6) as opened:
         settings = opened.runtime.settings
         quick = settings.batches.model_copy(update={"retry_seconds": 0.0, "lease_seconds": 2.0})
@@ -177,7 +178,7 @@ def test_a_run_whose_finished_batch_another_run_takes_up_before_it_has_reported_
     def and_then_it_is_taken(context: Any, billing: Runtime, connection: Connection) -> Any:
         result = post(context, billing, connection)
         with connection.transaction():
-            batches.lock(connection, key, "another run", 60, retry_rejected=False)
+            locks.lock(connection, DOCUMENTS, key, "another run", 60, retry_rejected=False)
         return result
 
     monkeypatch.setattr(assets, "_post", and_then_it_is_taken)
@@ -241,16 +242,16 @@ def test_a_document_that_changes_between_intent_and_post_goes_as_it_was_staged_a
     (key,) = system.planned()
     document = staged(system.state, "500005")["document_id"]
     before = count(system.source, system.account)
-    record_intents = netsuite.record_intents
+    record_intents = attempts.record_intents
 
-    def and_then_change(connection: Connection, held: Lock, hashes: dict[int, bytes], *applied: Any) -> dict[int, int]:
-        attempts = record_intents(connection, held, hashes, *applied)
+    def and_then_change(connection: Connection, held: Lock, intents: dict[int, Intent]) -> dict[int, int]:
+        made = record_intents(connection, held, intents)
         change_line(system.source, document, price="999.99", amount="999.99")
         change_document(system.source, document, total="999.99")
         stage_now(system.runtime.database_url, system.runtime.source_url)
-        return attempts
+        return made
 
-    monkeypatch.setattr(netsuite, "record_intents", and_then_change)
+    monkeypatch.setattr(attempts, "record_intents", and_then_change)
     assert system.post(key).success
     monkeypatch.undo()
     assert before.documents == before.lost == 20
@@ -295,7 +296,7 @@ def test_a_batch_whose_run_was_deleted_in_dagster_is_asked_for_again(
     )
     if status == dg.DagsterRunStatus.STARTED:
         with connect(system.runtime.database_url) as connection, connection.transaction():
-            batches.lock(connection, key, deleted.run_id, 0.5, retry_rejected=False)
+            locks.lock(connection, DOCUMENTS, key, deleted.run_id, 0.5, retry_rejected=False)
     assert isinstance(system.look("plan_batches"), dg.SkipReason), "a run has it"
     system.instance.delete_run(deleted.run_id)
     wait_until(lambda: system.planned() == [key])

@@ -6,7 +6,7 @@ Reads the database's URL from standard input, writes how many lanes it holds, an
 import sys
 import time
 
-from billing_assets.netsuite.lanes import Lanes
+from billing_assets.posting.lanes import Lanes
 
 
 def main() -> None:

@@ -11,15 +11,17 @@ from typing import Any
 import orjson
 from psycopg.types.json import Jsonb
 
-from billing_assets.batches.lease import Lease, holding
+from billing_assets.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.batches.planning import plan
 from billing_assets.batches.store import wanting_a_run
 from billing_assets.domain.documents import Document
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.lanes import Lanes, LaneStats
 from billing_assets.netsuite.mapping import NetSuiteMapping
-from billing_assets.netsuite.posting import PostingResult, post_batch, post_through_outages
+from billing_assets.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.netsuite.wire import account_of
+from billing_assets.posting.lanes import Lanes, LaneStats
+from billing_assets.posting.lease import Lease, holding
+from billing_assets.posting.run import PostingResult, post_batch, post_through_outages
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.sandbox.sample.tables import netsuite_references
 from billing_assets.settings import Settings
@@ -122,7 +124,9 @@ class Rig:
         """A hold as a run of its own has it, on a connection of its own."""
         with (
             connect(self.url) as connection,
-            holding(self.url, connection, key, run_id, self.settings, retry_rejected=retry_rejected) as lease,
+            holding(
+                self.url, connection, DOCUMENTS, key, run_id, lease_policy(self.settings), retry_rejected=retry_rejected
+            ) as lease,
         ):
             yield connection, lease
 
@@ -143,9 +147,9 @@ class Rig:
                 self.hold(key, run_id, retry_rejected=retry_rejected) as (connection, lease),
                 Lanes(self.url, account_of(netsuite), netsuite.lanes) as lanes,
             ):
-                mapping = mapping or builders.shipped_mapping()
+                sink = netsuite_sink(client, mapping or builders.shipped_mapping(), self.settings)
                 try:
-                    return post_batch(connection, client, lanes, mapping, lease, self.settings)
+                    return post_batch(connection, sink, lanes, lease, run_policy(self.settings))
                 finally:
                     self.lane_stats = lanes.stats()
         finally:
@@ -166,7 +170,8 @@ class Rig:
                 self.hold(key, run_id) as (_, lease),
                 Lanes(self.url, account_of(netsuite), netsuite.lanes, lease_seconds=2) as lanes,
             ):
-                return post_through_outages(self.url, client, lanes, builders.shipped_mapping(), lease, self.settings)
+                sink = netsuite_sink(client, builders.shipped_mapping(), self.settings)
+                return post_through_outages(self.url, sink, lanes, lease, run_policy(self.settings))
         finally:
             client.close()
 

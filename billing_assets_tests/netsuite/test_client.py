@@ -18,19 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import (
-    Exists,
-    Landed,
     NetSuiteAnswerUnreadable,
     NetSuiteForbidden,
     NetSuiteLoginRefused,
     NetSuiteNotFound,
     NetSuiteQueryRefused,
     NetSuiteUnavailable,
-    NotSent,
-    Refused,
-    Unauthorized,
-    Unknown,
 )
+from billing_assets.posting.answers import Exists, Landed, NotSent, Refused, Unauthorized, Unknown
 from billing_assets.settings_sections import NetSuiteSettings
 from billing_assets_tests.netsuite.raw_server import Behaviour, Call, certificate_settings, login, raw_server, write_key
 

@@ -9,14 +9,7 @@ import pytest
 import requests
 
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.errors import (
-    Exists,
-    Landed,
-    Refused,
-    Retry,
-    Unauthorized,
-    Unknown,
-)
+from billing_assets.posting.answers import Exists, Landed, Refused, Retry, Unauthorized, Unknown
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
 from billing_assets.settings_sections import NetSuiteSettings
 from billing_assets_tests.netsuite.raw_server import write_key
@@ -77,7 +70,7 @@ def test_the_sandbox_creates_refuses_and_recognises(sandbox: RunningSandbox, aut
     client = NetSuiteClient(sandbox_settings(sandbox, auth))
     landed = client.create("invoice", invoice(f"INV-{auth}"))
     assert isinstance(landed, Landed)
-    assert client.get(f"record/v1/invoice/eid:INV-{auth}")["id"] == landed.netsuite_id
+    assert client.get(f"record/v1/invoice/eid:INV-{auth}")["id"] == landed.remote_id
     assert isinstance(client.create("creditMemo", invoice(f"INV-{auth}")), Exists)
     refused = client.create("invoice", invoice("INV-X", item="9999"))
     assert isinstance(refused, Refused)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from billing_assets.domain.documents import Document
-from billing_assets.netsuite import look_up, posting, suiteql
+from billing_assets.netsuite import sink, suiteql
 from billing_assets.netsuite.reports import applied_less
 from billing_assets_tests import builders
 from billing_assets_tests.builders import applied, credit_memo, document, line, shipped_mapping, staged
@@ -87,7 +87,7 @@ def test_credit_memos_of_one_batch_share_what_their_invoice_has_open_and_ask_for
         asked.append(ids)
         return suiteql.amounts_unpaid(client, ids)
 
-    monkeypatch.setattr(look_up, "amounts_unpaid", counted)
+    monkeypatch.setattr(sink, "amounts_unpaid", counted)
     post(rig, invoice("1", "10"), invoice("2", "5"))
     assert asked == []  # nothing to credit, nothing to ask
     memos = [credit_memo(f"C{n}", "-6", applies_to="1") for n in range(1, 4)]
@@ -113,7 +113,7 @@ def test_what_is_paid_between_the_question_and_the_credit_memo_is_asked_for_anew
     rig: Rig, monkeypatch: pytest.MonkeyPatch, paid: str, code: str
 ) -> None:
     post(rig, invoice("1", "10"))
-    ask = look_up.open_amounts
+    ask = sink._open_amounts
     answers = []
 
     def and_then_pay(*arguments: Any) -> tuple[dict[str, Decimal], set[str]]:
@@ -123,7 +123,7 @@ def test_what_is_paid_between_the_question_and_the_credit_memo_is_asked_for_anew
             pay(rig, "1", paid)
         return answer
 
-    monkeypatch.setattr(posting, "open_amounts", and_then_pay)
+    monkeypatch.setattr(sink, "_open_amounts", and_then_pay)
     post(rig, credit_memo("C1", "-6", applies_to="1"))
     left = 10 - Decimal(paid)
     assert answers == [{Decimal(10)}, {left}]
@@ -138,7 +138,7 @@ def test_an_application_that_is_refused_again_and_again_ends_as_rejected_with_ne
 ) -> None:
     post(rig, invoice("1", "10"))
     pay(rig, "1", "8")
-    monkeypatch.setattr(look_up, "amounts_unpaid", lambda *_: ({}, set()))  # NetSuite does not show the invoice
+    monkeypatch.setattr(sink, "amounts_unpaid", lambda *_: ({}, set()))  # NetSuite does not show the invoice
     post(rig, credit_memo("C1", "-6", applies_to="1"))
     assert staged(rig.state, "C1")["state"] == "rejected"
     assert rig.outcomes("C1") == ["refused", "absent", "refused", "absent"]

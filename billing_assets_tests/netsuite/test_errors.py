@@ -10,10 +10,6 @@ from requests.structures import CaseInsensitiveDict
 
 from billing_assets.netsuite.error_codes import ERROR_CODES
 from billing_assets.netsuite.errors import (
-    Answer,
-    Exists,
-    Forbidden,
-    Landed,
     NetSuiteAnswerUnreadable,
     NetSuiteError,
     NetSuiteForbidden,
@@ -21,14 +17,11 @@ from billing_assets.netsuite.errors import (
     NetSuiteNotFound,
     NetSuiteQueryRefused,
     NetSuiteUnavailable,
-    Refused,
-    Retry,
-    Unauthorized,
-    Unknown,
     classify,
     explain,
     read_error,
 )
+from billing_assets.posting.answers import Answer, Exists, Forbidden, Landed, Refused, Retry, Unauthorized, Unknown
 
 NONE: CaseInsensitiveDict[str] = CaseInsensitiveDict()
 

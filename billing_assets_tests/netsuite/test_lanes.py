@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from billing_assets.netsuite.lanes import Lanes, lanes_in_use
+from billing_assets.posting.lanes import Lanes, lanes_in_use
 from billing_assets.state.database import connect, libpq_url
 
 ACCOUNT = "1234567_SB1"

@@ -26,7 +26,7 @@ DOWN: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def asks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that waits asks NetSuite several times a second whether it is back."""
-    monkeypatch.setattr("billing_assets.netsuite.outage._ASK_EVERY_SECONDS", 0.2)
+    monkeypatch.setattr("billing_assets.posting.outage._ASK_EVERY_SECONDS", 0.2)
 
 
 @pytest.mark.usefixtures("asks_often")

@@ -10,11 +10,11 @@ from typing import Never
 import pytest
 
 from billing_assets.batches.planning import plan
-from billing_assets.batches.store import StaleLockError
 from billing_assets.batches.unlocking import requeue, unlock
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.wire import account_of
+from billing_assets.posting.lanes import Lanes
+from billing_assets.posting.locks import StaleLockError
 from billing_assets_tests import builders
 from billing_assets_tests.batches.documents import set_state
 from billing_assets_tests.netsuite.mappings import edited

@@ -7,7 +7,8 @@ import pytest
 
 from billing_assets.batches.store import wanting_a_run
 from billing_assets.batches.unlocking import requeue
-from billing_assets.netsuite import found, posting
+from billing_assets.netsuite import found
+from billing_assets.posting import run
 from billing_assets.sandbox.netsuite.process import start_sandbox
 from billing_assets_tests import builders
 from billing_assets_tests.netsuite.rig import Rig, invoices, seeded
@@ -18,7 +19,7 @@ AFTER = 960.0
 @pytest.fixture
 def few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sendings instead of eight, for what fails for good."""
-    monkeypatch.setattr(posting, "_TRIES", 2)
+    monkeypatch.setattr(run, "_TRIES", 2)
 
 
 def payload(number: str = "500000") -> bytes:

@@ -7,6 +7,7 @@ import pytest
 
 from billing_assets.netsuite import store as posting
 from billing_assets.netsuite.errors import NetSuiteUnavailable
+from billing_assets.posting.attempts import Intent, record_intents
 from billing_assets_tests.netsuite.rig import Rig, invoices
 
 LANDED_ALL_THE_SAME: dict[str, dict[str, Any]] = {
@@ -130,7 +131,7 @@ def test_an_attempt_whose_run_ended_without_a_word_counts_from_when_the_next_run
     key = rig.planned(invoices(1))
     with rig.hold(key) as (connection, lease):
         (one,) = posting.next_to_send(connection, lease.lock, 1)
-        posting.record_intents(connection, lease.lock, {one.id: b"{}"})
+        record_intents(connection, lease.lock, {one.id: Intent(b"{}")})
         time.sleep(1.3)
     rig.post(key, "run-2")
     assert rig.counts() == {"posting": 1}

@@ -12,7 +12,7 @@ import requests
 
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.content import Content, compare_lines
-from billing_assets.netsuite.errors import Landed, NetSuiteAnswerUnreadable, NetSuiteQueryRefused
+from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteQueryRefused
 from billing_assets.netsuite.suiteql import (
     ExternalIdConflict,
     NetSuiteTransaction,
@@ -21,6 +21,7 @@ from billing_assets.netsuite.suiteql import (
     find_by_external_ids,
     query,
 )
+from billing_assets.posting.answers import Landed
 from billing_assets.sandbox.netsuite.process import start_sandbox
 from billing_assets.settings_sections import NetSuiteSettings
 from billing_assets_tests.netsuite.raw_server import Call, RawServer, certificate_settings, raw_server, write_key

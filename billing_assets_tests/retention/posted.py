@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from billing_assets.batches import store as batches
+from billing_assets.batches.ledger import DOCUMENTS
 from billing_assets.batches.planning import plan
-from billing_assets.batches.store import Lock
 from billing_assets.domain.documents import Document, State
 from billing_assets.netsuite import store as posting
-from billing_assets.netsuite.store import Outcome
+from billing_assets.posting import attempts, locks
+from billing_assets.posting.attempts import Intent, Outcome
+from billing_assets.posting.locks import Lock
+from billing_assets.posting.states import ItemState
 from billing_assets.settings_sections import BatchSettings
 from billing_assets.state.database import Connection
 from billing_assets_tests.netsuite.rig import invoices, stage_rows
@@ -25,17 +27,17 @@ def landed(_: int) -> Sequence[tuple[str, State]]:
 def lock(state: Connection, key: str, run_id: str = "run-1", *, retry_rejected: bool = False) -> Lock:
     """A hold on a batch."""
     with state.transaction():
-        return batches.lock(state, key, run_id, 60, retry_rejected=retry_rejected)
+        return locks.lock(state, DOCUMENTS, key, run_id, 60, retry_rejected=retry_rejected)
 
 
 def send(state: Connection, held: Lock, became: Became = landed) -> None:
     """Attempts everything that is held, one attempt for each of its outcomes but what a look-up finds."""
     for place, one in enumerate(posting.next_to_send(state, held, 1000)):
         for outcome, left in became(place):
-            (attempt,) = posting.record_intents(state, held, {one.id: b"{}"}).values()
+            (attempt,) = attempts.record_intents(state, held, {one.id: Intent(b"{}")}).values()
             code, netsuite_id = ("C", None) if left is State.REJECTED else (None, str(one.id))
-            found = Outcome(one.id, attempt, outcome, left, code=code, netsuite_id=netsuite_id)
-            posting.record_outcomes(state, held, [found])
+            found = Outcome(one.id, attempt, outcome, ItemState(left), code=code, remote_id=netsuite_id)
+            attempts.record_outcomes(state, held, [found])
             if left is State.POSTED:
                 state.execute(
                     "update billing.staged_invoices set read_back_at = clock_timestamp() where id = %s", [one.id]
@@ -48,5 +50,5 @@ def post(state: Connection, documents: Sequence[Document] | None = None, became:
     (key,) = plan(state, BatchSettings(at_once_below=1000))
     held = lock(state, key)
     send(state, held, became)
-    batches.release(state, held, UNKNOWN_AFTER)
+    locks.release(state, held, UNKNOWN_AFTER)
     return key

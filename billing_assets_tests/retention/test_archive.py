@@ -16,6 +16,7 @@ from billing_assets.batches.planning import plan
 from billing_assets.domain.documents import State
 from billing_assets.netsuite import reports
 from billing_assets.netsuite import store as posting
+from billing_assets.posting import locks
 from billing_assets.retention import store
 from billing_assets.retention.archive import keep_small
 from billing_assets.retention.store import ArchiveError
@@ -82,7 +83,7 @@ def test_what_is_not_at_its_end_stays_where_posting_finds_it(state: Connection) 
 
     held = lock(state, key, retry_rejected=True)
     (unknown,) = posting.open_attempts(state, held, UNKNOWN_AFTER)
-    assert (unknown.posting.document.number, unknown.last_outcome, unknown.due) == ("500001", "unknown", True)
+    assert (unknown.item.document.number, unknown.last_outcome, unknown.due) == ("500001", "unknown", True)
     send(state, held)
     assert [row["attempt"] for row in log(state) if row["number"] == "500000"] == [1, 2], "numbering goes on"
     assert {one["number"] for one in reports.batch_problems(state, key, 10)} == {"500001", "500002", "500003"}
@@ -221,7 +222,7 @@ def test_posting_does_not_notice_that_a_month_is_detached(state: Connection, sta
     held = lock(state, key)
     with connect(state_url) as connection, state.transaction():  # all that a run does, and it is not over yet
         send(state, held)
-        batches.release(state, held, UNKNOWN_AFTER)
+        locks.release(state, held, UNKNOWN_AFTER)
         store.detach(connection, month.month, wait_seconds=1)
     assert [row["number"] for row in log(state)] == ["600000", "600001"]
 

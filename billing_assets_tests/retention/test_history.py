@@ -10,11 +10,13 @@ from billing_assets.alerts.watch import look
 from billing_assets.batches import planning, unlocking
 from billing_assets.batches import store as batches
 from billing_assets.close import store as close
-from billing_assets.domain.documents import State
 from billing_assets.netsuite import reports
 from billing_assets.netsuite import store as posting
-from billing_assets.netsuite.store import Outcome, ReadBack
 from billing_assets.operations.status import status
+from billing_assets.posting import attempts as attempts_of
+from billing_assets.posting import locks
+from billing_assets.posting.attempts import Intent, Outcome, ReadBack
+from billing_assets.posting.states import ItemState
 from billing_assets.settings import Settings
 from billing_assets.settings_sections import AlertSettings, BatchSettings
 from billing_assets.staging import reports as staging_reports
@@ -79,17 +81,17 @@ def post_a_batch(connection: Connection) -> None:
     posting.open_attempts(connection, held, UNKNOWN_AFTER)
     assert len(posting.credited_invoices(connection, held)) == 20
     waiting = posting.next_to_send(connection, held, 1000)
-    attempts = posting.record_intents(connection, held, dict.fromkeys((one.id for one in waiting), b"{}"))
-    landed = [Outcome(one, attempt, "landed", State.POSTED, netsuite_id="1") for one, attempt in attempts.items()]
-    posting.record_outcomes(connection, held, landed)
-    posting.record_read_back(
+    attempts = attempts_of.record_intents(connection, held, dict.fromkeys((one.id for one in waiting), Intent(b"{}")))
+    landed = [Outcome(one, attempt, "landed", ItemState.POSTED, remote_id="1") for one, attempt in attempts.items()]
+    attempts_of.record_outcomes(connection, held, landed)
+    attempts_of.record_read_back(
         connection, held, [ReadBack(one.id, None, None, False) for one in posting.unread(connection, held)]
     )
     reports.batch_totals(connection, key)
     reports.batch_problems(connection, key, 200)
     reports.applied_less(connection, key, 200)
     staging_reports.waiting_credits(connection, invoice_batch=key)
-    batches.release(connection, held, UNKNOWN_AFTER)
+    locks.release(connection, held, UNKNOWN_AFTER)
 
 
 def unlock(connection: Connection) -> None:

@@ -11,6 +11,7 @@ from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from billing_assets.batches import store as batches
 from billing_assets.batches.partitions import NAME
 from billing_assets.domain.documents import State
+from billing_assets.posting import locks
 from billing_assets.retention import runs
 from billing_assets.retention.runs import Pruned, prune
 from billing_assets.settings_sections import RetentionSettings
@@ -74,7 +75,7 @@ def posted(state: Connection, instance: dg.DagsterInstance, first: int = 500_000
     instance.add_dynamic_partitions(NAME, [key])
     ids = [materialize(instance, "netsuite_invoices", key, tag) for tag in ("dagster/partition", RANGE)]
     batches.requeue(state, None, UNKNOWN_AFTER)
-    batches.release(state, lock(state, key, ids[1]), UNKNOWN_AFTER)
+    locks.release(state, lock(state, key, ids[1]), UNKNOWN_AFTER)
     return key, ids
 
 

@@ -19,8 +19,8 @@ from sqlalchemy import make_url
 from billing_assets import cli
 from billing_assets.definitions import build_defs
 from billing_assets.logs import configure_logs
-from billing_assets.netsuite import posting
 from billing_assets.operations import environment
+from billing_assets.posting import run as posting_run
 from billing_assets.runtime import Runtime
 from billing_assets.settings import Settings
 from billing_assets.state.database import connect
@@ -97,7 +97,7 @@ def _run_on_an_odd_netsuite(instance: dg.DagsterInstance, settings: Settings, ba
 
     for what, log_in in (("a login that is refused", refuse), ("a NetSuite that repeats everything", give)):
         # Twice tried is as good as eight times: every try says the same.
-        with raw_server(repeat, on_login=log_in) as server, patch.object(posting, "_TRIES", 2):
+        with raw_server(repeat, on_login=log_in) as server, patch.object(posting_run, "_TRIES", 2):
             changed = _with(settings, "netsuite", base_url=server.base_url, outage_seconds=0, max_request_seconds=0)
             _run(instance, what, changed, "post_batch", batch)
 

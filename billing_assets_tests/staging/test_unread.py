@@ -9,11 +9,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing_assets.batches.store import Lock
+from billing_assets.batches.ledger import DOCUMENTS
 from billing_assets.domain.documents import Document
 from billing_assets.domain.rules import finding
 from billing_assets.netsuite.mapping import load_mapping
 from billing_assets.netsuite.store import hold
+from billing_assets.posting.locks import Lock
 from billing_assets.shipped import shipped
 from billing_assets.state.database import connect, libpq_url
 from billing_assets_tests.builders import (
@@ -99,7 +100,7 @@ def test_what_a_run_held_under_a_newer_mapping_is_judged_anew_when_the_mapping_i
     bench.advance("1", "locked")
     bench.state.execute("update billing.staged_invoices set epoch = 1")
     found = finding("CUSTOMER_UNMAPPED", "customer", "", "Not in the table of that moment.")
-    hold(bench.state, Lock("2010-11-0001", 1, "a run"), bench.row("1")["id"], [found])
+    hold(bench.state, Lock("2010-11-0001", 1, "a run", DOCUMENTS), bench.row("1")["id"], [found])
     assert bench.states() == {"1": "held"}
     bench.stage()
     assert bench.states() == {"1": "ready"}

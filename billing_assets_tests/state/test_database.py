@@ -16,8 +16,8 @@ from psycopg.errors import DiskFull, InsufficientPrivilege, ReadOnlySqlTransacti
 from sqlalchemy import NullPool, create_engine, make_url
 
 import billing_assets
-from billing_assets.netsuite.lanes import Lanes
 from billing_assets.operations.environment import check_database
+from billing_assets.posting.lanes import Lanes
 from billing_assets.shipped import shipped
 from billing_assets.state import embedded
 from billing_assets.state.database import SESSION, STORAGE, Connection, connect, libpq_url, storage_url

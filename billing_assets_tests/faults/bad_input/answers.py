@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from billing_assets.netsuite.error_codes import ERROR_CODES
-from billing_assets.netsuite.errors import (
+from billing_assets.posting.answers import (
     Answer,
     Exists,
     Forbidden,
@@ -28,7 +28,7 @@ def misjudged(
     """Why this may not be concluded from the answer, or None. `body` is None where it was not received whole."""
     reason = None
     if isinstance(answer, Landed):
-        reason = _why_not_landed(status, headers.get("Location"), answer.netsuite_id, record_type, host)
+        reason = _why_not_landed(status, headers.get("Location"), answer.remote_id, record_type, host)
     elif status == 204:
         reason = None if isinstance(answer, Unknown) else "a 204 was taken for a refusal"
     elif isinstance(answer, Refused) and answer.known:

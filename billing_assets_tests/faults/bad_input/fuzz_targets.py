@@ -8,11 +8,11 @@ from typing import Any, cast
 
 from requests.structures import CaseInsensitiveDict
 
-from billing_assets.domain.documents import State
 from billing_assets.netsuite import auth, client, look_up
 from billing_assets.netsuite.client import NetSuiteClient
 from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteError, classify, read_error
-from billing_assets.netsuite.store import OpenAttempt, Posting
+from billing_assets.netsuite.sink import NetSuiteSink
+from billing_assets.netsuite.store import Posting
 from billing_assets.netsuite.suiteql import (
     ExternalIdConflict,
     NetSuiteTransaction,
@@ -20,6 +20,10 @@ from billing_assets.netsuite.suiteql import (
     find_by_external_ids,
 )
 from billing_assets.netsuite.wire import Exchange
+from billing_assets.posting.attempts import OpenAttempt
+from billing_assets.posting.look_up import _absent
+from billing_assets.posting.states import ItemState
+from billing_assets.state.bindings import Named
 from billing_assets_tests import builders
 from billing_assets_tests.faults.bad_input.answers import misjudged, storable
 
@@ -133,7 +137,7 @@ def _judge(status: int, data: bytes) -> None:
     attempt = OpenAttempt(
         Posting(1, "INV-536365", document),
         attempt=1,
-        state=State.POSTING,
+        state=ItemState.POSTING,
         payload=builders.body(mapping, document) if status % 5 else None,
         may_have_landed=status % 3 == 0,
         due=status % 2 == 0,
@@ -147,7 +151,11 @@ def _judge(status: int, data: bytes) -> None:
         found = find_by_external_ids(_canned(data), ["INV-536365"]).get("INV-536365")
     except NetSuiteError:
         return
-    outcome = look_up._judge(attempt, found, mapping, {})
+    if found is None:
+        sink = NetSuiteSink(_canned(data), mapping, Named(None, None, "dev"), 0.0)
+        outcome = _absent(sink, attempt, send_refused_again=False)
+    else:
+        outcome = look_up.judge(attempt, found, mapping, {})
     if outcome is None:
         assert found is None or (isinstance(found, UnreadableRow) and last == "refused")
     elif isinstance(found, UnreadableRow):

@@ -14,11 +14,9 @@ from typing import Any
 
 import requests
 
-from billing_assets.batches import lease
-from billing_assets.batches import store as batches
-from billing_assets.netsuite import posting, wire
-from billing_assets.netsuite import store as netsuite
+from billing_assets.netsuite import wire
 from billing_assets.netsuite.client import NetSuiteClient
+from billing_assets.posting import attempts, lease, locks, run
 from billing_assets.settings import Settings
 from billing_assets.staging import staging
 from billing_assets.staging import store as staged
@@ -81,13 +79,13 @@ def _uncommitted(module: Any, name: str, trap: Trap, when: Callable[..., bool] |
     setattr(module, name, wrapped)
 
 
-def _any_landed(_connection: Any, _held: Any, outcomes: list[netsuite.Outcome]) -> bool:
+def _any_landed(_connection: Any, _held: Any, outcomes: list[attempts.Outcome]) -> bool:
     return any(outcome.outcome == "landed" for outcome in outcomes)
 
 
 def before_the_lock_commits(trap: Trap, _settings: Settings) -> None:
     """The lock's statements are done, its transaction is open."""
-    _wrap(batches, "lock", trap, before=False)
+    _wrap(locks, "lock", trap, before=False)
 
 
 def after_the_lock(trap: Trap, _settings: Settings) -> None:
@@ -97,7 +95,7 @@ def after_the_lock(trap: Trap, _settings: Settings) -> None:
 
 def after_the_intents(trap: Trap, _settings: Settings) -> None:
     """Intents are committed whose requests were not even queued."""
-    _wrap(netsuite, "record_intents", trap, before=False)
+    _wrap(attempts, "record_intents", trap, before=False)
 
 
 def during_the_post(trap: Trap, _settings: Settings) -> None:
@@ -145,9 +143,9 @@ def after_the_commit_before_the_answer(trap: Trap, settings: Settings) -> None:
 def after_the_answer_before_the_outcome(trap: Trap, _settings: Settings) -> None:
     """Documents landed and we know it, but did not write it, or wrote it in a transaction that never commits."""
     if trap.chance.random() < 0.5:
-        _wrap(netsuite, "record_outcomes", trap, before=True, when=_any_landed)
+        _wrap(attempts, "record_outcomes", trap, before=True, when=_any_landed)
     else:
-        _uncommitted(netsuite, "record_outcomes", trap, when=_any_landed)
+        _uncommitted(attempts, "record_outcomes", trap, when=_any_landed)
 
 
 def before_the_batch_ends(trap: Trap, _settings: Settings) -> None:
@@ -155,15 +153,15 @@ def before_the_batch_ends(trap: Trap, _settings: Settings) -> None:
     trap.nth = 1
     match trap.chance.randrange(5):
         case 0:
-            _wrap(posting, "read_back", trap, before=True)
+            _wrap(run, "read_back", trap, before=True)
         case 1:
-            _uncommitted(netsuite, "record_read_back", trap)
+            _uncommitted(attempts, "record_read_back", trap)
         case 2:
-            _wrap(netsuite, "record_read_back", trap, before=False)
+            _wrap(attempts, "record_read_back", trap, before=False)
         case 3:
-            _wrap(batches, "release", trap, before=True)
+            _wrap(locks, "release", trap, before=True)
         case _:
-            _wrap(batches, "settle", trap, before=False)
+            _wrap(locks, "settle", trap, before=False)
 
 
 def between_planning_and_asking(trap: Trap, _settings: Settings) -> None:

@@ -16,11 +16,13 @@ import uuid
 
 import psycopg
 
-from billing_assets.batches import lease
+from billing_assets.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.batches.planning import plan, runs_wanted
-from billing_assets.batches.store import StaleLockError
 from billing_assets.logs import configure_logs
-from billing_assets.netsuite.posting import post_batch
+from billing_assets.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.posting import lease
+from billing_assets.posting.locks import StaleLockError
+from billing_assets.posting.run import post_batch
 from billing_assets.runtime import Runtime
 from billing_assets.settings import load_settings
 from billing_assets.staging import staging
@@ -112,15 +114,24 @@ def _again(runtime: Runtime, connection: Connection) -> None:
 def run(runtime: Runtime, key: str, run_id: str) -> None:
     """What Dagster's run of a batch does: the asset `locked_batches`, then `netsuite_invoices`."""
     with runtime.state() as connection:
-        lease.take(connection, key, run_id, runtime.settings, retry_rejected=False)
+        lease.take(connection, DOCUMENTS, key, run_id, lease_policy(runtime.settings), retry_rejected=False)
         _say(f"locked {key}")
     with (
         runtime.state() as connection,
-        lease.holding(runtime.database_url, connection, key, run_id, runtime.settings, retry_rejected=False) as held,
+        lease.holding(
+            runtime.database_url,
+            connection,
+            DOCUMENTS,
+            key,
+            run_id,
+            lease_policy(runtime.settings),
+            retry_rejected=False,
+        ) as held,
         runtime.lanes() as lanes,
     ):
         recheck = runtime.recheck()
-        post_batch(connection, runtime.netsuite, lanes, runtime.mapping, held, runtime.settings, recheck=recheck)
+        sink = netsuite_sink(runtime.netsuite, runtime.mapping, runtime.settings, recheck)
+        post_batch(connection, sink, lanes, held, run_policy(runtime.settings))
 
 
 def is_done(connection: Connection) -> bool:

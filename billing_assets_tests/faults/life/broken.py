@@ -12,14 +12,16 @@ from typing import Any, TypeAlias
 from unittest.mock import patch
 
 from billing_assets.batches import store as batches
-from billing_assets.batches.store import Lock
-from billing_assets.domain.documents import State
-from billing_assets.netsuite import dispatch, look_up, posting
 from billing_assets.netsuite import store as netsuite
-from billing_assets.netsuite.errors import Answer, Unknown
-from billing_assets.netsuite.mapping import NetSuiteMapping
-from billing_assets.netsuite.outcomes import outcome_of
-from billing_assets.netsuite.store import OpenAttempt, Outcome
+from billing_assets.netsuite.sink import NetSuiteSink
+from billing_assets.netsuite.store import Posting
+from billing_assets.posting import attempts, dispatch, locks, look_up, run
+from billing_assets.posting.answers import Answer, Unknown
+from billing_assets.posting.attempts import Intent, OpenAttempt, Outcome
+from billing_assets.posting.ledger import Ledger
+from billing_assets.posting.locks import Lock
+from billing_assets.posting.outcomes import outcome_of
+from billing_assets.posting.states import ItemState
 from billing_assets.staging import store as staging
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.faults.life.world import SLOWEST_SECONDS, World
@@ -42,8 +44,9 @@ def no_epoch(_: World) -> Iterator[None]:
 
     with ExitStack() as stack:
         for module, names in (
-            (netsuite, ("record_outcomes", "record_intents", "hold")),
-            (batches, ("renew", "release")),
+            (attempts, ("record_outcomes", "record_intents")),
+            (netsuite, ("hold",)),
+            (locks, ("renew", "release")),
         ):
             for name in names:
                 stack.enter_context(patch.object(module, name, forgetful(getattr(module, name))))
@@ -53,33 +56,32 @@ def no_epoch(_: World) -> Iterator[None]:
 @contextmanager
 def no_intent(_: World) -> Iterator[None]:
     """Requests leave before their intents are committed; these are written with the outcomes."""
-    intend, record = netsuite.record_intents, netsuite.record_outcomes
-    waiting: dict[int, bytes] = {}
+    intend, record = attempts.record_intents, attempts.record_outcomes
+    waiting: dict[int, Intent] = {}
 
-    def later(_connection: Connection, _held: Lock, hashes: dict[int, bytes], _applied: object) -> dict[int, int]:
-        waiting.update(hashes)
-        return dict.fromkeys(hashes, 0)
+    def later(_connection: Connection, _held: Lock, intents: dict[int, Intent]) -> dict[int, int]:
+        waiting.update(intents)
+        return dict.fromkeys(intents, 0)
 
     def both(connection: Connection, held: Lock, outcomes: Sequence[Outcome]) -> None:
         now = {one.document: waiting.pop(one.document) for one in outcomes if one.document in waiting}
-        attempts = intend(connection, held, now)
-        record(connection, held, [replace(one, attempt=attempts.get(one.document, one.attempt)) for one in outcomes])
+        made = intend(connection, held, now)
+        record(connection, held, [replace(one, attempt=made.get(one.document, one.attempt)) for one in outcomes])
 
-    with patch.object(netsuite, "record_intents", later), patch.object(netsuite, "record_outcomes", both):
+    with patch.object(attempts, "record_intents", later), patch.object(attempts, "record_outcomes", both):
         yield
 
 
 @contextmanager
 def no_look_up(_: World) -> Iterator[None]:
     """An open attempt is taken for absent at once, and its document sent again."""
-    judge = look_up._judge
+    absent = look_up._absent
 
-    def without_looking(
-        one: OpenAttempt, _found: look_up.Found, mapping: NetSuiteMapping, *_: object
-    ) -> Outcome | None:
-        return judge(replace(one, due=True, last_outcome="unknown"), None, mapping, {})
+    def without_looking(sink: NetSuiteSink, one: OpenAttempt[Posting], *, send_refused_again: bool) -> Outcome | None:
+        taken_for_unknown = replace(one, due=True, last_outcome="unknown")
+        return absent(sink, taken_for_unknown, send_refused_again=send_refused_again)
 
-    with patch.object(look_up, "_judge", without_looking):
+    with patch.object(look_up, "_absent", without_looking), patch.object(NetSuiteSink, "look_up", lambda *_: {}):
         yield
 
 
@@ -88,11 +90,11 @@ def unknown_is_failure(_: World) -> Iterator[None]:
     """No answer is taken for a refusal."""
     outcome = outcome_of
 
-    def failed(request: dispatch.Request, answer: Answer, seconds: float, *, again: bool) -> Outcome:
+    def failed(request: dispatch.Request[Posting], answer: Answer, seconds: float, *, again: bool) -> Outcome:
         row = outcome(request, answer, seconds, again=again)
-        return replace(row, outcome="refused", state=State.REJECTED) if isinstance(answer, Unknown) else row
+        return replace(row, outcome="refused", state=ItemState.REJECTED) if isinstance(answer, Unknown) else row
 
-    with patch.object(posting, "outcome_of", failed):
+    with patch.object(run, "outcome_of", failed):
         yield
 
 
@@ -101,7 +103,7 @@ def absence_counts_at_once(_: World) -> Iterator[None]:
     """NetSuite is asked, and what it does not show at once is sent again, however slow NetSuite may be."""
     open_attempts = netsuite.open_attempts
 
-    def due_at_once(connection: Connection, held: Lock, _after: float) -> list[OpenAttempt]:
+    def due_at_once(connection: Connection, held: Lock, _after: float) -> list[OpenAttempt[Posting]]:
         return open_attempts(connection, held, 0)
 
     with patch.object(netsuite, "open_attempts", due_at_once):
@@ -113,7 +115,7 @@ def absence_ignores_the_lease(_: World) -> Iterator[None]:
     """Absence counts once the longest request is over, though a run that lost its batch sends until its lease ends."""
     open_attempts = netsuite.open_attempts
 
-    def due_too_early(connection: Connection, held: Lock, _after: float) -> list[OpenAttempt]:
+    def due_too_early(connection: Connection, held: Lock, _after: float) -> list[OpenAttempt[Posting]]:
         return open_attempts(connection, held, SLOWEST_SECONDS)
 
     with patch.object(netsuite, "open_attempts", due_too_early):
@@ -162,28 +164,30 @@ def _finish_without_watermark(
 @contextmanager
 def unlock_forgets_what_is_open(_: World) -> Iterator[None]:
     """An unlock gives back what may be in NetSuite already, too."""
-    give_back = batches.give_back
+    give_back = locks.give_back
 
-    def everything(connection: Connection, key: str) -> int:
+    def everything(connection: Connection, ledger: Ledger, key: str) -> int:
         connection.execute(
             "update billing.staged_invoices set state = 'locked' where batch = %s and state = 'posting'", [key]
         )
-        return give_back(connection, key)
+        return give_back(connection, ledger, key)
 
-    with patch.object(batches, "give_back", everything):
+    with patch.object(locks, "give_back", everything):
         yield
 
 
 @contextmanager
 def no_lease(_: World) -> Iterator[None]:
     """A batch is given to whoever asks, another run's lease notwithstanding."""
-    lock = batches.lock
+    lock = locks.lock
 
-    def anybody(connection: Connection, key: str, run_id: str, seconds: float, *, retry_rejected: bool) -> Lock:
+    def anybody(
+        connection: Connection, ledger: Ledger, key: str, run_id: str, seconds: float, *, retry_rejected: bool
+    ) -> Lock:
         connection.execute("update billing.locked_batches set locked_until = null where partition_key = %s", [key])
-        return lock(connection, key, run_id, seconds, retry_rejected=retry_rejected)
+        return lock(connection, ledger, key, run_id, seconds, retry_rejected=retry_rejected)
 
-    with patch.object(batches, "lock", anybody):
+    with patch.object(locks, "lock", anybody):
         yield
 
 
@@ -197,14 +201,14 @@ def sends_after_the_lease(_: World) -> Iterator[None]:
 @contextmanager
 def one_transaction_for_all(_: World) -> Iterator[None]:
     """The transaction of the intents stays open while NetSuite works."""
-    intend = netsuite.record_intents
+    intend = attempts.record_intents
 
-    def left_open(connection: Connection, held: Lock, hashes: dict[int, bytes], *applied: Any) -> dict[int, int]:
-        attempts = intend(connection, held, hashes, *applied)
+    def left_open(connection: Connection, held: Lock, intents: dict[int, Intent]) -> dict[int, int]:
+        made = intend(connection, held, intents)
         connection.execute("begin")
-        return attempts
+        return made
 
-    with patch.object(netsuite, "record_intents", left_open):
+    with patch.object(attempts, "record_intents", left_open):
         yield
 
 

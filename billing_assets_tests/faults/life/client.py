@@ -5,7 +5,7 @@ from typing import Any
 from psycopg.pq import TransactionStatus
 
 from billing_assets.netsuite.client import NetSuiteClient, RecordType
-from billing_assets.netsuite.errors import Answer
+from billing_assets.posting.answers import Answer
 from billing_assets.settings_sections import NetSuiteSettings
 from billing_assets.state.database import Connection
 

@@ -11,15 +11,20 @@ from typing import NamedTuple
 import psycopg
 
 from billing_assets.batches import planning, unlocking
-from billing_assets.batches import store as batches
-from billing_assets.batches.lease import holding
-from billing_assets.batches.store import LockHeldError, StaleLockError
-from billing_assets.domain.documents import Document, State
+from billing_assets.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.domain.documents import Document, Kind
 from billing_assets.domain.rules import finding
-from billing_assets.netsuite import posting, wire
 from billing_assets.netsuite import store as netsuite
-from billing_assets.netsuite.mapping import NetSuiteMapping
-from billing_assets.netsuite.store import Outcome
+from billing_assets.netsuite import wire
+from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
+from billing_assets.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.posting import attempts as attempts_of
+from billing_assets.posting import locks
+from billing_assets.posting.attempts import Intent, Outcome
+from billing_assets.posting.lease import holding
+from billing_assets.posting.locks import LockHeldError, StaleLockError
+from billing_assets.posting.run import post_batch
+from billing_assets.posting.states import ItemState
 from billing_assets.retention.archive import keep_small
 from billing_assets.settings_sections import RetentionSettings
 from billing_assets.state import bindings
@@ -172,7 +177,7 @@ class Life:
             self.write(run)
         elif not run.settled and any(row["state"] == "posting" for row in self.view.of_batch(run.key)):
             self.settle(run)
-        elif not run.progress.exhausted and not run.progress.stopped:
+        elif not run.sending.exhausted and not run.sending.stopped:
             self.intend(run)
         else:
             self.finish(run)
@@ -197,7 +202,7 @@ class Life:
         assert not (left and ended), "a run sent something after its lease had ended"
         if left and answer == "slow":
             deadline = self.view.now + timedelta(seconds=SLOWEST_SECONDS)
-            self.slow.append(Slow(request.record_type, request.body, deadline))
+            self.slow.append(Slow(RECORD_TYPES[Kind(request.item.document.kind)], request.body, deadline))
         if fault and not left:
             self.world.switch(faults=[])
 
@@ -252,13 +257,13 @@ class Life:
         held, rows = run.lease.lock, [row for row in self.view.of_batch(run.key) if row["state"] != "posted"]
         late = [finding("FIELD_UNMAPPED", "number", "", "Late.")]
         writes: dict[str, Callable[[], object]] = {
-            "outcomes": lambda: netsuite.record_outcomes(run.connection, held, self._all_landed(rows)),
-            "intents": lambda: netsuite.record_intents(
-                run.connection, held, dict.fromkeys((row["id"] for row in rows), b"{}")
+            "outcomes": lambda: attempts_of.record_outcomes(run.connection, held, self._all_landed(rows)),
+            "intents": lambda: attempts_of.record_intents(
+                run.connection, held, dict.fromkeys((row["id"] for row in rows), Intent(b"{}"))
             ),
             "hold": lambda: netsuite.hold(run.connection, held, rows[0]["id"], late),
-            "renew": lambda: batches.renew(run.connection, held, LEASE_SECONDS),
-            "release": lambda: batches.release(run.connection, held, ABSENCE_COUNTS_AFTER_SECONDS),
+            "renew": lambda: locks.renew(run.connection, held, LEASE_SECONDS),
+            "release": lambda: locks.release(run.connection, held, ABSENCE_COUNTS_AFTER_SECONDS),
         }
         if not rows and what in {"outcomes", "intents", "hold"}:
             return
@@ -274,7 +279,8 @@ class Life:
     def _all_landed(self, rows: list[Row]) -> list[Outcome]:
         attempts = {attempt["document"]: attempt["id"] for attempt in self.view.ours.attempts}
         return [
-            Outcome(row["id"], attempts.get(row["id"], 0), "landed", State.POSTED, netsuite_id="999999") for row in rows
+            Outcome(row["id"], attempts.get(row["id"], 0), "landed", ItemState.POSTED, remote_id="999999")
+            for row in rows
         ]
 
     def _act(self, run: Run, action: Callable[[], None], *, reads_back: bool = False) -> bool:
@@ -408,6 +414,7 @@ class Life:
         name, settings = f"run-{next(self._names)}", self.world.settings
         with (
             connect(world.url) as connection,
-            holding(world.url, connection, key, name, settings, retry_rejected=False) as lease,
+            holding(world.url, connection, DOCUMENTS, key, name, lease_policy(settings), retry_rejected=False) as lease,
         ):
-            posting.post_batch(connection, world.client, world.lanes, world.mapping, lease, settings)
+            sink = netsuite_sink(world.client, world.mapping, settings)
+            post_batch(connection, sink, world.lanes, lease, run_policy(settings))

@@ -8,18 +8,23 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from heapq import heappop
+from typing import TypeAlias
 
-from billing_assets.batches import store as batches
-from billing_assets.batches.lease import Lease
-from billing_assets.netsuite import dispatch, look_up, posting
-from billing_assets.netsuite import store as netsuite
-from billing_assets.netsuite.dispatch import Answered, Dispatch, Request
-from billing_assets.netsuite.errors import NotSent
+from billing_assets.batches.ledger import DOCUMENTS
 from billing_assets.netsuite.mapping import NetSuiteMapping
+from billing_assets.netsuite.sink import NetSuiteSink, netsuite_sink, run_policy
+from billing_assets.netsuite.store import Posting, Unread
+from billing_assets.posting import dispatch, locks, look_up
+from billing_assets.posting.answers import NotSent
+from billing_assets.posting.dispatch import Dispatch, Request
+from billing_assets.posting.lease import Lease
+from billing_assets.posting.run import Pass, post_batch
 from billing_assets.state.database import Connection, connect
 from billing_assets_tests.faults.life.client import KilledError
 from billing_assets_tests.faults.life.view import View
 from billing_assets_tests.faults.life.world import LEASE_SECONDS, World
+
+Sending: TypeAlias = Pass[Posting, Unread]
 
 SLICE = 2
 
@@ -28,7 +33,7 @@ SLICE = 2
 class _OneRequest:
     """The permits of a worker that stops after one request."""
 
-    dispatch: Dispatch
+    dispatch: Dispatch[Posting]
 
     def acquire(self, timeout: float) -> bool:
         return timeout >= 0
@@ -45,9 +50,9 @@ class Run:
     connection: Connection
     lease: Lease
     mapping: NetSuiteMapping = field(repr=False)
+    sink: NetSuiteSink = field(repr=False)
+    sending: Sending = field(repr=False)
     stack: ExitStack = field(repr=False)
-    dispatch: Dispatch = field(default_factory=Dispatch, repr=False)
-    progress: posting._Progress = field(default_factory=posting._Progress, repr=False)
     settled: bool = False
 
     @property
@@ -63,12 +68,12 @@ class Run:
     @property
     def has_requests(self) -> bool:
         """Whether there is something to send: intents are committed, no answer is known."""
-        return bool(self.dispatch.requests.qsize() or self.progress.retries)
+        return bool(self.sending.dispatch.requests.qsize() or self.sending.retries)
 
     @property
     def has_answers(self) -> bool:
         """Whether it knows answers that it has not written down."""
-        return bool(self.progress.unsaved)
+        return bool(self.sending.unsaved)
 
     @property
     def is_between_sendings(self) -> bool:
@@ -82,52 +87,47 @@ class Run:
     def settle(self) -> None:
         """Looks up the open attempts."""
         with self._watched():
-            settings = self.world.settings
-            look_up.settle_open_attempts(
-                self.connection, self.world.client, self.world.lanes, self.mapping, self.lease, settings
-            )
+            self._settle()
         self.settled = True
 
     def intend(self) -> None:
         """Commits the intents of the next few documents."""
-        posting._send_slice(self.connection, self.dispatch, self.mapping, self.lease.lock, self.progress, SLICE)
-
-    def send(self) -> tuple[Request, bool]:
-        """Sends one request as a worker does and keeps its answer in mind. The request, and whether it left."""
-        if not self.dispatch.requests.qsize():
-            self.dispatch.submit(heappop(self.progress.retries)[2])
-        self.dispatch.stopping.clear()
         with self._watched():
-            dispatch._send_until_stopped(self.dispatch, self.world.client, _OneRequest(self.dispatch), self.lease)
-        answered: Answered
-        (answered,) = self.dispatch.collect(timeout=0.001)
-        posting._take(answered, self.world.lanes, self.progress)
+            self.sending.intend(SLICE)
+
+    def send(self) -> tuple[Request[Posting], bool]:
+        """Sends one request as a worker does and keeps its answer in mind. The request, and whether it left."""
+        queues = self.sending.dispatch
+        if not queues.requests.qsize():
+            queues.submit(heappop(self.sending.retries)[2])
+        queues.stopping.clear()
+        with self._watched():
+            dispatch._send_until_stopped(queues, self.sink.send, _OneRequest(queues), self.lease)
+        (answered,) = queues.collect(timeout=0.001)
+        self.sending.take(answered)
         return answered.request, not isinstance(answered.answer, NotSent)
 
     def write(self) -> None:
         """Writes down what it knows."""
-        if self.progress.stopped:
-            posting._give_up(self.dispatch, self.progress)
-        if self.progress.unsaved:
-            netsuite.record_outcomes(self.connection, self.lease.lock, self.progress.unsaved)
-            self.progress.unsaved.clear()
+        self.sending._flush_at = 0.0
+        self.sending.write()
 
     def renew(self) -> None:
         """Extends its lease, as the thread beside it does."""
-        batches.renew(self.connection, self.lease.lock, LEASE_SECONDS)
+        locks.renew(self.connection, self.lease.lock, LEASE_SECONDS)
         self.lease.valid_until = time.monotonic() + LEASE_SECONDS
 
     def finish(self) -> None:
         """Looks up, reads back and lets go."""
         with self._watched():
-            settings, world = self.world.settings, self.world
-            look_up.settle_open_attempts(self.connection, world.client, world.lanes, self.mapping, self.lease, settings)
-            look_up.read_back(self.connection, world.client, world.lanes, self.lease, settings.netsuite)
+            self._settle()
+            absence = run_policy(self.world.settings).absence
+            look_up.read_back(self.connection, self.sink, self.world.lanes, self.lease, absence)
         self.release()
 
     def release(self) -> None:
         """Lets go."""
-        batches.release(self.connection, self.lease.lock, self.world.settings.absence_counts_after_seconds)
+        locks.release(self.connection, self.lease.lock, self.world.settings.absence_counts_after_seconds)
 
     def post_all(self, dies_in: int | None = None, *, sends_before_it_dies: bool = False) -> bool:
         """The whole of `post_batch` with its threads, and the release; or its death in a create. Whether it lived."""
@@ -135,14 +135,8 @@ class Run:
         client.dies_in, client.sends_before_it_dies, client.alone = dies_in, sends_before_it_dies, False
         try:
             with self._watched():
-                posting.post_batch(
-                    self.connection,
-                    client,
-                    self.world.lanes,
-                    self.mapping,
-                    self.lease,
-                    self.world.settings,
-                )
+                policy = run_policy(self.world.settings)
+                post_batch(self.connection, self.sink, self.world.lanes, self.lease, policy)
         except KilledError:
             return False
         finally:
@@ -153,6 +147,10 @@ class Run:
     def die(self) -> None:
         """Its process ends: connection and memory are gone."""
         self.stack.close()
+
+    def _settle(self) -> None:
+        absence = run_policy(self.world.settings).absence
+        look_up.settle_open_attempts(self.connection, self.sink, self.world.lanes, self.lease, absence)
 
     def _watched(self) -> ExitStack:
         stack = ExitStack()
@@ -167,8 +165,11 @@ def start(world: World, key: str, run_id: str, *, retry_rejected: bool) -> Run:
     try:
         connection = stack.enter_context(connect(world.url))
         with connection.transaction():
-            lock = batches.lock(connection, key, run_id, LEASE_SECONDS, retry_rejected=retry_rejected)
+            lock = locks.lock(connection, DOCUMENTS, key, run_id, LEASE_SECONDS, retry_rejected=retry_rejected)
     except BaseException:
         stack.close()
         raise
-    return Run(world, connection, Lease(lock, time.monotonic() + LEASE_SECONDS), world.mapping, stack)
+    lease = Lease(lock, time.monotonic() + LEASE_SECONDS)
+    sink = netsuite_sink(world.client, world.mapping, world.settings)
+    sending: Sending = Pass(connection, sink, world.lanes, lease, run_policy(world.settings), first=False)
+    return Run(world, connection, lease, world.mapping, sink, sending, stack)

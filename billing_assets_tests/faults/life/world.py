@@ -24,9 +24,9 @@ from sqlalchemy import make_url
 
 from billing_assets.billing_system.connection import connect_source, open_source
 from billing_assets.domain.documents import Document
-from billing_assets.netsuite import dispatch, posting
-from billing_assets.netsuite.lanes import Lanes
 from billing_assets.netsuite.mapping import NetSuiteMapping
+from billing_assets.posting import dispatch, run
+from billing_assets.posting.lanes import Lanes
 from billing_assets.sandbox.netsuite.process import start_sandbox
 from billing_assets.settings import Settings
 from billing_assets.settings_sections import BatchSettings, StagingSettings
@@ -170,7 +170,7 @@ def open_world(server_url: str, folder: Path) -> Iterator[World]:
     with ExitStack() as stack:
         # Threads are asked to stop every quarter of a second; a whole run of one document should not take that long.
         stack.enter_context(patch.object(dispatch, "_LOOK_AT_STOP_SECONDS", 0.01))
-        stack.enter_context(patch.object(posting, "_WAIT_SECONDS", 0.005))
+        stack.enter_context(patch.object(run, "_WAIT_SECONDS", 0.005))
         stack.callback(structlog.configure, **structlog.get_config())
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         url = stack.enter_context(_database(server_url))

@@ -2,8 +2,10 @@
 
 import sys
 
-from billing_assets.batches.lease import holding
-from billing_assets.netsuite.posting import post_through_outages
+from billing_assets.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.posting.lease import holding
+from billing_assets.posting.run import post_through_outages
 from billing_assets.runtime import Runtime
 from billing_assets.settings import load_settings
 
@@ -13,18 +15,19 @@ def main(key: str, run_id: str) -> None:
     runtime = Runtime(load_settings())
     with (
         runtime.state() as connection,
-        holding(runtime.database_url, connection, key, run_id, runtime.settings, retry_rejected=False) as lease,
+        holding(
+            runtime.database_url,
+            connection,
+            DOCUMENTS,
+            key,
+            run_id,
+            lease_policy(runtime.settings),
+            retry_rejected=False,
+        ) as lease,
         runtime.lanes() as lanes,
     ):
-        post_through_outages(
-            runtime.database_url,
-            runtime.netsuite,
-            lanes,
-            runtime.mapping,
-            lease,
-            runtime.settings,
-            runtime.recheck(),
-        )
+        sink = netsuite_sink(runtime.netsuite, runtime.mapping, runtime.settings, runtime.recheck())
+        post_through_outages(runtime.database_url, sink, lanes, lease, run_policy(runtime.settings))
 
 
 if __name__ == "__main__":

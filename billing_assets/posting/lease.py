@@ -10,9 +10,9 @@ from enum import Enum
 import psycopg
 import structlog
 
-from billing_assets.batches import store
-from billing_assets.batches.store import Lock, LockHeldError, StaleLockError
-from billing_assets.settings import Settings
+from billing_assets.posting import locks
+from billing_assets.posting.ledger import Ledger
+from billing_assets.posting.locks import Lock, LockHeldError, StaleLockError
 from billing_assets.state.database import Connection, connect
 
 log = structlog.get_logger(__name__)
@@ -26,6 +26,15 @@ class Patience(Enum):
 
     UNTIL_RENEWED = "until the holder renews its lease, and so is alive, or the lease ends"
     ENDLESS = "until its turn"
+
+
+@dataclass(frozen=True, slots=True)
+class LeasePolicy:
+    """How long a hold lasts without being renewed, in seconds, and how long after an unknown outcome its absence
+    counts."""
+
+    seconds: float
+    unknown_after_seconds: float
 
 
 @dataclass
@@ -50,9 +59,10 @@ class Lease:
 def holding(
     url: str,
     connection: Connection,
+    ledger: Ledger,
     partition_key: str,
     run_id: str,
-    settings: Settings,
+    policy: LeasePolicy,
     *,
     retry_rejected: bool,
     patience: Patience = Patience.ENDLESS,
@@ -63,20 +73,12 @@ def holding(
     lets go by its lease. Raises UnknownBatchError, LockHeldError, and StaleLockError when the hold was lost before its
     end.
     """
-    lease_seconds = settings.batches.lease_seconds
-    lock = take(
-        connection,
-        partition_key,
-        run_id,
-        settings,
-        retry_rejected=retry_rejected,
-        patience=patience,
-    )
+    lock = take(connection, ledger, partition_key, run_id, policy, retry_rejected=retry_rejected, patience=patience)
     began = time.monotonic()
-    store.renew(connection, lock, lease_seconds)
-    lease = Lease(lock, began + lease_seconds)
+    locks.renew(connection, lock, policy.seconds)
+    lease = Lease(lock, began + policy.seconds)
     stop = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(url, lease, lease_seconds, stop), name="lease", daemon=True)
+    keeper = threading.Thread(target=_keep, args=(url, lease, policy.seconds, stop), name="lease", daemon=True)
     keeper.start()
     try:
         yield lease
@@ -85,10 +87,10 @@ def holding(
         raise
     except BaseException as error:
         lease.rests = lease.rests and not isinstance(error, psycopg.OperationalError)
-        _let_go(url, connection, lease, settings)
+        _let_go(url, connection, lease, policy.unknown_after_seconds)
         raise
     else:
-        _release(url, connection, lease, settings)
+        _release(url, connection, lease, policy.unknown_after_seconds)
     finally:
         stop.set()
         keeper.join(timeout=_LOOK_AGAIN_SECONDS)
@@ -96,14 +98,15 @@ def holding(
 
 def take(
     connection: Connection,
+    ledger: Ledger,
     partition_key: str,
     run_id: str,
-    settings: Settings,
+    policy: LeasePolicy,
     *,
     retry_rejected: bool,
     patience: Patience = Patience.ENDLESS,
 ) -> Lock:
-    """Locks a batch, waiting with `patience` while another run holds it. A run that holds it already takes it anew.
+    """Locks a batch, waiting with `patience` while another run holds it. A run that holds it already takes it again.
 
     Raises UnknownBatchError, and LockHeldError when the patience is at its end.
     """
@@ -111,8 +114,8 @@ def take(
     while True:
         try:
             with connection.transaction():
-                return store.lock(
-                    connection, partition_key, run_id, settings.batches.lease_seconds, retry_rejected=retry_rejected
+                return locks.lock(
+                    connection, ledger, partition_key, run_id, policy.seconds, retry_rejected=retry_rejected
                 )
         except LockHeldError as error:
             renewed = first is not None and (error.run_id, error.locked_until) != (first.run_id, first.locked_until)
@@ -125,13 +128,13 @@ def take(
 
 
 def _keep(url: str, lease: Lease, lease_seconds: float, stop: threading.Event) -> None:
-    """Renews three times a lease; a lost connection is made anew for as long as the lease may still be ours."""
+    """Renews three times a lease; a lost connection is opened again for as long as the lease may still be ours."""
     while not stop.is_set():
         try:
             with connect(url, application="billing lease") as connection:
                 while not stop.wait(lease_seconds / 3):
                     began = time.monotonic()
-                    store.renew(connection, lease.lock, lease_seconds)
+                    locks.renew(connection, lease.lock, lease_seconds)
                     lease.valid_until = began + lease_seconds
         except StaleLockError:
             lease.lost.set()
@@ -141,33 +144,32 @@ def _keep(url: str, lease: Lease, lease_seconds: float, stop: threading.Event) -
             stop.wait(min(_LOOK_AGAIN_SECONDS, lease_seconds / 3))
 
 
-def _release(url: str, connection: Connection, lease: Lease, settings: Settings) -> None:
+def _release(url: str, connection: Connection, lease: Lease, unknown_after: float) -> None:
     """Releases on the connection, or on a new one where that is lost, for as long as the lease lasts.
 
     Where that fails too, the lease ends by itself; but the next run need not wait for it where it need not.
     """
-    unknown_after = settings.absence_counts_after_seconds
     try:
-        store.release(connection, lease.lock, unknown_after, rests=lease.rests)
+        locks.release(connection, lease.lock, unknown_after, rests=lease.rests)
     except psycopg.OperationalError:
-        while not _release_anew(url, lease, unknown_after):
+        while not _release_again(url, lease, unknown_after):
             if time.monotonic() > lease.valid_until:
                 raise
             time.sleep(_RECONNECT_SECONDS)
 
 
-def _release_anew(url: str, lease: Lease, unknown_after: float) -> bool:
+def _release_again(url: str, lease: Lease, unknown_after: float) -> bool:
     try:
         with connect(url) as connection:
-            store.release(connection, lease.lock, unknown_after, rests=lease.rests)
+            locks.release(connection, lease.lock, unknown_after, rests=lease.rests)
     except psycopg.OperationalError:
         return False
     return True
 
 
-def _let_go(url: str, connection: Connection, lease: Lease, settings: Settings) -> None:
+def _let_go(url: str, connection: Connection, lease: Lease, unknown_after: float) -> None:
     """Releases after a failure, which is the one to see, whatever becomes of the release."""
     try:
-        _release(url, connection, lease, settings)
+        _release(url, connection, lease, unknown_after)
     except (psycopg.Error, StaleLockError) as error:
         log.warning("batch not released", batch=lease.lock.partition_key, error=type(error).__name__)

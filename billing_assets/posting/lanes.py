@@ -1,11 +1,11 @@
-"""Lanes: how many requests may be in flight at NetSuite at once, over all runs on all machines.
+"""Lanes: how many requests may be in flight at an outside system at once, over all runs on all machines.
 
-NetSuite's limit is per account. Each lane is a session-level advisory lock in our PostgreSQL, held by one connection of
+The limit is per account there. Each lane is a session-level advisory lock in our PostgreSQL, held by one connection of
 the run, so a run that dies frees its lanes by dying. Nobody holds more than its fair share while another wants more;
 what nobody wants may be borrowed, and goes back when somebody comes.
 
-On a 429 the run uses fewer of its lanes and keeps the rest unused instead of giving them back: the limit is the
-account's, and a lane given back would at once be used by the next run.
+Where the system is too busy (a 429) the run uses fewer of its lanes and keeps the rest unused instead of giving them
+back: the limit is the account's, and a lane given back would at once be used by the next run.
 """
 
 import hashlib
@@ -74,8 +74,8 @@ class _View(NamedTuple):
 class Lanes:
     """One run's lanes, as a context manager. `refresh` belongs to one thread; the rest may be called by any.
 
-    `url` is our PostgreSQL's (SQLAlchemy form), `account` NetSuite's account id, `limit` the most lanes over all runs.
-    Who does not refresh for `lease_seconds` loses its lanes.
+    `url` is our PostgreSQL's (SQLAlchemy form), `account` that of the outside system, `limit` the most lanes over all
+    runs. Who does not refresh for `lease_seconds` loses its lanes.
     Entering raises psycopg.OperationalError if the database cannot be reached.
     """
 
@@ -119,7 +119,7 @@ class Lanes:
         """Take free lanes, give back what others need; returns how many are held. Call it about once a second.
 
         `want` is the most that this run can use, e.g. the number of documents left. A lost connection means that all
-        lanes are lost: they are taken anew on a new connection, or, while there is none, 0 are held.
+        lanes are lost: they are taken again on a new connection, or, while there is none, 0 are held.
         """
         self._grow()
         while True:
@@ -138,13 +138,13 @@ class Lanes:
                 return self._held
 
     def lower_limit(self, limit: int) -> None:
-        """NetSuite allows fewer lanes than were configured; the next `refresh` gives the rest back."""
+        """The system allows fewer lanes than were configured; the next `refresh` gives the rest back."""
         with self._condition:
             self._limit = min(self._limit, max(1, limit))
             self._allowance = min(self._allowance, self._limit)
 
     def throttled(self) -> None:
-        """NetSuite answered 429: use half as many lanes, at most once a second; they grow back when it is quiet."""
+        """The system is too busy: use half as many lanes, at most once a second; they grow back when it is quiet."""
         with self._condition:
             now = self._clock()
             self._throttled += 1
@@ -218,7 +218,7 @@ class Lanes:
             borrowing = not view.others_wait and self._allowance == self._limit
             target = want if borrowing else min(want, share)
             below = sum(lane < self._limit for lane in view.mine)
-            # A lane with a request in flight is not given back, as NetSuite still counts that request; but no new one
+            # A lane with a request in flight is not given back, as the system still counts that request; but no new one
             # begins on it, else a busy run would never give back any.
             self._entitled = target
             keep = min(len(view.mine), max(min(target, below), self._in_use))

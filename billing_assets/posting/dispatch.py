@@ -2,15 +2,14 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import Generic, Protocol
 
-from billing_assets.domain.documents import Document
-from billing_assets.netsuite.client import NetSuiteClient, RecordType
-from billing_assets.netsuite.errors import Answer, NotSent
+from billing_assets.posting.answers import Answer, NotSent
+from billing_assets.posting.attempts import AnItem
 
 _LOOK_AT_STOP_SECONDS = 0.25
 _LOOK_AT_LEASE_SECONDS = 0.1
@@ -30,45 +29,40 @@ class Permits(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One create: the document's row, its attempt, and the exact body. `tries` counts earlier sendings of it.
+class Request(Generic[AnItem]):
+    """One request: the item, its attempt, and the exact body. `tries` counts earlier sendings of it."""
 
-    `content` is the document itself: what it says of a customer is masked in NetSuite's answers.
-    """
-
-    document: int
+    item: AnItem
     attempt: int
-    record_type: RecordType
     body: bytes
-    content: Document
     tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Generic[AnItem]):
     """A request and what became of it, after `seconds` on the wire."""
 
-    request: Request
+    request: Request[AnItem]
     answer: Answer
     seconds: float
 
 
 @dataclass
-class Dispatch:
+class Dispatch(Generic[AnItem]):
     """The two queues between the calling thread and the workers; a None among the requests ends one worker."""
 
-    requests: SimpleQueue[Request | None] = field(default_factory=SimpleQueue)
-    answers: SimpleQueue[Answered] = field(default_factory=SimpleQueue)
+    requests: SimpleQueue[Request[AnItem] | None] = field(default_factory=SimpleQueue)
+    answers: SimpleQueue[Answered[AnItem]] = field(default_factory=SimpleQueue)
     in_flight: int = 0
     stopping: threading.Event = field(default_factory=threading.Event)
     failures: list[Exception] = field(default_factory=list)
 
-    def submit(self, request: Request) -> None:
+    def submit(self, request: Request[AnItem]) -> None:
         """Queues a request for the next free worker."""
         self.in_flight += 1
         self.requests.put(request)
 
-    def collect(self, timeout: float) -> list[Answered]:
+    def collect(self, timeout: float) -> list[Answered[AnItem]]:
         """All answers that are there, waiting up to `timeout` seconds for the first. Raises what broke a worker."""
         if self.failures:
             raise self.failures[0]
@@ -81,7 +75,7 @@ class Dispatch:
             self.in_flight -= len(found)
             return found
 
-    def recall(self) -> list[Request]:
+    def recall(self) -> list[Request[AnItem]]:
         """Takes back every request that no worker has begun."""
         recalled = []
         try:
@@ -93,15 +87,19 @@ class Dispatch:
             return recalled
 
 
+Send = Callable[[Request[AnItem]], Answer]
+"""Sends one request and says what became of it; called from several threads at once."""
+
+
 @contextmanager
-def dispatching(client: NetSuiteClient, permits: Permits, workers: int, lease: Validity) -> Iterator[Dispatch]:
+def dispatching(send: Send[AnItem], permits: Permits, workers: int, lease: Validity) -> Iterator[Dispatch[AnItem]]:
     """Runs `workers` threads until the block ends. Requests that nobody began by then are not sent.
 
     While the lease is not renewed nothing is sent: another run may have taken over, which the renewal will tell.
     """
-    dispatch = Dispatch()
+    dispatch: Dispatch[AnItem] = Dispatch()
     threads = [
-        threading.Thread(target=_work, args=(dispatch, client, permits, lease), name=f"netsuite-{index}", daemon=True)
+        threading.Thread(target=_work, args=(dispatch, send, permits, lease), name=f"lane-{index}", daemon=True)
         for index in range(workers)
     ]
     for thread in threads:
@@ -116,14 +114,14 @@ def dispatching(client: NetSuiteClient, permits: Permits, workers: int, lease: V
             thread.join(timeout=2 * _LOOK_AT_STOP_SECONDS)
 
 
-def _work(dispatch: Dispatch, client: NetSuiteClient, permits: Permits, lease: Validity) -> None:
+def _work(dispatch: Dispatch[AnItem], send: Send[AnItem], permits: Permits, lease: Validity) -> None:
     try:
-        _send_until_stopped(dispatch, client, permits, lease)
+        _send_until_stopped(dispatch, send, permits, lease)
     except Exception as error:  # noqa: BLE001  whatever it is, the calling thread must not wait for this worker
         dispatch.failures.append(error)
 
 
-def _send_until_stopped(dispatch: Dispatch, client: NetSuiteClient, permits: Permits, lease: Validity) -> None:
+def _send_until_stopped(dispatch: Dispatch[AnItem], send: Send[AnItem], permits: Permits, lease: Validity) -> None:
     while not dispatch.stopping.is_set() and (request := dispatch.requests.get()):
         answer: Answer | None = None
         while answer is None:
@@ -133,7 +131,7 @@ def _send_until_stopped(dispatch: Dispatch, client: NetSuiteClient, permits: Per
                 try:
                     began = time.monotonic()
                     if began < lease.valid_until:
-                        answer = client.create(request.record_type, request.body)
+                        answer = send(request)
                 finally:
                     permits.release()
                 if answer is None:
