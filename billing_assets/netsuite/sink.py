@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache, partial
 
 from billing_assets.domain.documents import Kind
 from billing_assets.domain.money import canonical
@@ -142,10 +143,11 @@ class NetSuiteSink:
         return None
 
     def preparing(self, connection: Connection, held: Lock, lane: Lane) -> Callable[[Posting], Prepared | None]:
-        """Bodies by the mapping, each credit memo applied to what is open then."""
-        still_open, given_away = _open_amounts(connection, self.client, held, lane)
+        """Bodies by the mapping, each credit memo applied to what is open when the first of them comes up."""
+        open_amounts = cache(partial(_open_amounts, connection, self.client, held, lane))
 
         def prepare(posting: Posting) -> Prepared | None:
+            still_open, given_away = open_amounts() if posting.credited else ({}, set())
             if findings := _unfit(posting, self.mapping) or _without_its_invoice(posting, given_away):
                 store.hold(connection, held, posting.id, findings)
                 return None
