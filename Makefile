@@ -72,7 +72,7 @@ format: setup ## put imports and layout right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: setup ## write the tables in docs/ anew from the code
+docs: setup ## generate the tables in docs/ from the code
 	@$(BIN)/python -m billing_assets_tests.docs_tables
 
 clean: ## stop what runs and remove everything that was made

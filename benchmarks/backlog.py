@@ -33,7 +33,7 @@ _START_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Backlog:
-    """Planned batches, and how many documents stand in them."""
+    """Planned batches, and how many documents are in them."""
 
     runtime: Runtime
     keys: list[str]

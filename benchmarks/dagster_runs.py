@@ -52,7 +52,7 @@ def _play(here: Place, small: bool) -> Iterator[Round]:
 
 
 def _work_through(found: Runtime, log: Path) -> None:
-    """The running system, which stages, plans and posts by itself, until all is posted."""
+    """The running system, which stages, plans and posts on its own, until all is posted."""
     variables = {name: value for name, value in os.environ.items() if name.startswith("BILLING_")}
     with running(log, variables, "up", "--port", str(_free_port())) as system, found.state() as connection:
         deadline = time.monotonic() + _LONGEST_SECONDS

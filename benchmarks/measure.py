@@ -1,7 +1,7 @@
 """What a measure is, what comes of one, and what of it is kept.
 
 A measure sets two things side by side, run alternately in the same invocation and in the same unit: ours, and what it
-is held against. What counts is their ratio; its median is held against the mark.
+is compared with. What counts is their ratio; its median is compared with the mark.
 """
 
 import statistics

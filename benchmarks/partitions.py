@@ -42,35 +42,35 @@ _PATIENCE_SECONDS = 300.0
 _COPY = """
 create temporary table pattern on commit drop as
 select run_id, partition_key as key from billing.locked_batches order by partition_key limit 1;
-create temporary table anew on commit drop as
+create temporary table added on commit drop as
 select n, gen_random_uuid()::text as run_id,
        to_char(date '2011-01-01' + make_interval(months => n / 2000), 'YYYY-MM-')
            || lpad((n %% 2000 + 1)::text, 4, '0') as key
 from generate_series(%(first)s, %(last)s) as n;
-insert into public.dynamic_partitions (partitions_def_name, partition) select 'batches', key from anew order by n;
+insert into public.dynamic_partitions (partitions_def_name, partition) select 'batches', key from added order by n;
 insert into billing.locked_batches (partition_key, period, sequence, state, documents, total, epoch, run_id, requests,
     finished_at)
-select key, left(key, 7), right(key, 4)::integer, 'posted', 1000, 1000, 1, run_id, 1, now() from anew;
-delete from anew where n < %(materialized)s;
+select key, left(key, 7), right(key, 4)::integer, 'posted', 1000, 1000, 1, run_id, 1, now() from added;
+delete from added where n < %(materialized)s;
 insert into public.runs (run_id, snapshot_id, pipeline_name, mode, status, run_body, partition, create_timestamp,
     update_timestamp, start_time, end_time)
 select a.run_id, r.snapshot_id, r.pipeline_name, r.mode, r.status,
        replace(replace(r.run_body, p.run_id, a.run_id), p.key, a.key), replace(r.partition, p.key, a.key),
        r.create_timestamp, r.update_timestamp, r.start_time, r.end_time
-from anew as a, pattern as p join public.runs as r on r.run_id = p.run_id;
+from added as a, pattern as p join public.runs as r on r.run_id = p.run_id;
 insert into public.run_tags (run_id, key, value)
 select a.run_id, t.key, replace(t.value, p.key, a.key)
-from anew as a, pattern as p join public.run_tags as t on t.run_id = p.run_id;
+from added as a, pattern as p join public.run_tags as t on t.run_id = p.run_id;
 insert into public.event_logs (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)
 select a.run_id, replace(replace(e.event, p.run_id, a.run_id), p.key, a.key), e.dagster_event_type, e.timestamp,
        e.step_key, e.asset_key, replace(e.partition, p.key, a.key)
-from anew as a, pattern as p join public.event_logs as e on e.run_id = p.run_id order by a.n, e.id;
+from added as a, pattern as p join public.event_logs as e on e.run_id = p.run_id order by a.n, e.id;
 insert into public.asset_check_executions (asset_key, check_name, partition, run_id, execution_status, evaluation_event,
     evaluation_event_timestamp, evaluation_event_storage_id, materialization_event_storage_id)
 select c.asset_key, c.check_name, replace(c.partition, p.key, a.key), a.run_id, c.execution_status,
        replace(replace(c.evaluation_event, p.run_id, a.run_id), p.key, a.key), c.evaluation_event_timestamp,
        c.evaluation_event_storage_id, c.materialization_event_storage_id
-from anew as a, pattern as p join public.asset_check_executions as c on c.run_id = p.run_id"""
+from added as a, pattern as p join public.asset_check_executions as c on c.run_id = p.run_id"""
 
 _HEALTH = """
 query Health($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {

@@ -54,7 +54,7 @@ from pg_index where indrelid = 'billing.staged_invoices'::regclass order by 1"""
 
 
 def passage(here: Place, small: bool) -> dict[str, Any]:
-    """Plays it, month by month; sizes before and after everything was written anew, and what archiving takes."""
+    """Plays it, month by month; sizes before and after everything was rewritten, and what archiving takes."""
     documents, month = (2_000, 1_000) if small else (1_000_000, 50_000)
     months = []
     with database(here, migrated=True) as url, connect(url) as connection:
@@ -70,8 +70,8 @@ def passage(here: Place, small: bool) -> dict[str, Any]:
         time.sleep(0 if small else 60)  # autovacuum looks once a minute
         tables, indexes = _rows(connection, _TABLES), _rows(connection, _INDEXES)
         connection.execute("vacuum (full, analyze)")
-        anew = {row["name"]: row for row in _rows(connection, _TABLES)}
-        indexes_anew = {row["name"]: row["bytes"] for row in _rows(connection, _INDEXES)}
+        rewritten = {row["name"]: row for row in _rows(connection, _TABLES)}
+        indexes_rewritten = {row["name"]: row["bytes"] for row in _rows(connection, _INDEXES)}
         began = time.monotonic()
         while archive(connection, 0, CHUNK):
             pass
@@ -81,10 +81,11 @@ def passage(here: Place, small: bool) -> dict[str, Any]:
         "seconds": seconds,
         "months": months,
         "tables": [
-            row | {"heap_anew": anew[row["name"]]["heap"], "indexes_anew": anew[row["name"]]["indexes"]}
+            row
+            | {"heap_rewritten": rewritten[row["name"]]["heap"], "indexes_rewritten": rewritten[row["name"]]["indexes"]}
             for row in tables
         ],
-        "indexes": [row | {"anew": indexes_anew[row["name"]]} for row in indexes],
+        "indexes": [row | {"rewritten": indexes_rewritten[row["name"]]} for row in indexes],
         "archiving_seconds": archiving,
     }
 
@@ -152,15 +153,15 @@ def _rows(connection: Connection, query: Any) -> list[dict[str, Any]]:
 def text(found: dict[str, Any]) -> str:
     """What stands on the page."""
     tables = measured.table(
-        ["table", "rows", "table", "anew", "indexes", "anew", "dead rows", "HOT updates", "vacuums"],
+        ["table", "rows", "table", "rewritten", "indexes", "rewritten", "dead rows", "HOT updates", "vacuums"],
         [
             [
                 f"`{row['name']}`",
                 f"{row['live']:,}",
                 _megabytes(row["heap"]),
-                _megabytes(row["heap_anew"]),
+                _megabytes(row["heap_rewritten"]),
                 _megabytes(row["indexes"]),
-                _megabytes(row["indexes_anew"]),
+                _megabytes(row["indexes_rewritten"]),
                 f"{row['dead']:,}",
                 f"{row['hot'] / row['updated']:.0%} of {row['updated']:,}" if row["updated"] else "-",
                 row["vacuums"],

@@ -167,7 +167,7 @@ def _without_secrets(message: str) -> str:
 
 @contextmanager
 def _system(period: str, *, use_sample: bool) -> Iterator[tuple[Prepared, LoadWave | None]]:
-    """A prepared machine with the stand-ins that are asked for, held by nobody else."""
+    """A prepared machine with the stand-ins that are asked for, held by no other process."""
     _check_period(period, use_sample=use_sample)
     with environment.runtime() as found, environment.alone(found.settings.home), ExitStack() as stack:
         configure_logs(found.settings.log_format)

@@ -1,6 +1,6 @@
 """What Dagster hands out as `billing`: to sensors and schedules the process's runtime, to every run one of its own.
 
-A process may carry out many runs (a Celery worker's does): each reads the mapping anew, and closes what it opened.
+A process may carry out many runs (a Celery worker's does): each reads the mapping again, and closes what it opened.
 """
 
 from collections.abc import Iterator

@@ -43,7 +43,7 @@ DATABASE = "billing"
 """Name of our database on the embedded server."""
 
 
-# The code that judges a document: when it changes, in an upgrade, every document is judged anew.
+# The code that judges a document: when it changes, in an upgrade, every document is judged again.
 _RULES = b"".join(Path(str(code.__file__)).read_bytes() for code in (rules, mapping_rules))
 
 

@@ -134,7 +134,7 @@ def load_settings() -> Settings:
     values = _read_yaml(path)
     if secrets := sorted(_secrets_in(values)):
         raise SettingsError(
-            f"{path}: {', '.join(secrets)} may hold a secret and must not stand in a settings file. "
+            f"{path}: {', '.join(secrets)} may hold a secret and must not be in a settings file. "
             f"Set {', '.join(variable(name) for name in secrets)} instead (or the same with _FILE and a path)."
         )
     _add_secret_files(values)

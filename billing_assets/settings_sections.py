@@ -236,7 +236,7 @@ class AlertSettings(Section):
 
 
 class ReminderSettings(Section):
-    """Payment reminders by e-mail. What is sent, when and in whose name stands in the ladder file."""
+    """Payment reminders by e-mail. What is sent, when and in whose name is in the ladder file."""
 
     enabled: bool = Field(False, description="Whether reminders are sent; without it nothing ever leaves")
     ladder: Path | None = Field(None, description="The ladder file; default: the one that ships, config/reminders.yaml")
@@ -249,5 +249,6 @@ class ReminderSettings(Section):
         None, description="The day on which you begin (YYYY-MM-DD): what fell due for sending earlier is never sent"
     )
     balances_max_age_hours: PositiveFloat = Field(
-        26, description="Nobody is reminded of a balance, and no late fee approved, that was read longer ago than this"
+        26,
+        description="No reminder is sent about a balance, and no late fee approved, that was read longer ago than this",
     )

@@ -1,4 +1,4 @@
-"""When people are told: a run failed for good, a check failed, or the watch found something that nobody looks at."""
+"""When alerts go out: a run failed for good, a check failed, or the watch found something that waits for a person."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What people are told, as plain data: one alert per cause, a cause being what a person would call one problem.
+"""Alerts, as plain data: one alert per cause, a cause being what a person would call one problem.
 
 The `cause` is the key under which repeats are held back, so it names the problem and not the document, the batch or the
 run: NetSuite being unavailable is one cause however many batches meet it. No customer data and no secrets in any text.
@@ -172,7 +172,7 @@ def stale_lock(locks: Sequence[StaleLock], *, stale_lock_minutes: float, ui_url:
         title=f"{_count(len(locks), 'batch', 'batches')} locked by a run that is gone",
         what_happened=(
             f"The lease of {_some(lock.batch for lock in locks)} ended more than {stale_lock_minutes:g} minutes ago "
-            f"(the oldest {_clock(oldest.lease_ended)}) and nobody renewed or released it.{unknown}"
+            f"(the oldest {_clock(oldest.lease_ended)}) and no run renewed or released it.{unknown}"
         ),
         documents=sum(lock.locked + lock.posting for lock in locks),
         money=sum_money(pair for lock in locks for pair in lock.money),
@@ -238,7 +238,7 @@ def credits_wait_too_long(waiting: Sequence[WaitingCredit], *, limit_hours: floa
         money=sum_money((one.currency, one.total) for one in memos.values()),
         what_to_do=(
             "`billing waiting` lists them all. Fix the invoice that each waits for, or correct in the billing system "
-            "what the credit memo is applied to; it goes by itself as soon as its invoices are posted."
+            "what the credit memo is applied to; it goes as soon as its invoices are posted."
         ),
         link=_page(ui_url, "assets/staged_invoices"),
         severity=Severity.WARNING,
@@ -246,7 +246,7 @@ def credits_wait_too_long(waiting: Sequence[WaitingCredit], *, limit_hours: floa
 
 
 def voids_undecided(numbers: Sequence[str], money: Money, oldest: datetime, *, ui_url: str) -> Alert:
-    """Invoices that were voided after posting, for which nobody decided for too long about the proposed credit memo."""
+    """Invoices that were voided after posting, whose proposed credit memo has not been decided for too long."""
     return Alert(
         cause="voids_undecided",
         title=f"{_count(len(numbers), 'proposed credit memo')} waiting for a decision",
@@ -335,13 +335,13 @@ def watermark_too_old(
 def partition_left_failed(
     *, asset: str, partitions: Sequence[str], ui_url: str, documents: int = 0, money: Money = ()
 ) -> Alert | None:
-    """Partitions that failed and that nobody materialized again, or None if there are none."""
+    """Partitions that failed and were not materialized again, or None if there are none."""
     if not partitions:
         return None
     return Alert(
         cause=f"partition_left_failed:{asset}",
         title=f"{_count(len(partitions), 'partition')} of {asset} left failed",
-        what_happened=f"{_some(partitions)} of {asset} failed and nobody has taken it up again.",
+        what_happened=f"{_some(partitions)} of {asset} failed and was not materialized again.",
         documents=documents,
         money=money,
         what_to_do=(

@@ -1,4 +1,4 @@
-"""A database that was put back, and a journal that needs somebody: what people are told about it."""
+"""Alerts about a database that was put back, and a journal that needs a person."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from billing_assets.journal.restores import months_unconfirmed, restores, unconf
 from billing_assets.state.database import Connection
 
 TOLD_FOR = timedelta(hours=2)
-"""For how long something is told that is over: a watch that was not running then may run by now."""
+"""For how long something that is over is still reported: a watch that was not running then may run by now."""
 
 
 def journal_alerts(problems: Sequence[str], ui_url: str) -> list[Alert]:

@@ -184,7 +184,7 @@ def _hosts(url: str) -> list[str]:
 
 
 def _without_parts_of(url: str, text: str) -> str:
-    """The text with everything masked that stands in the URL, as it is there or unquoted."""
+    """The text with everything masked that is in the URL, as it is there or unquoted."""
     parts = {part for form in (url, unquote(url)) for part in re.split(r"[:/?&=@,\s]+", form) if len(part) > 2}
     parts |= {unquote(part) for part in parts}
     for part in sorted(parts, key=len, reverse=True):

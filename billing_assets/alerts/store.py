@@ -1,4 +1,4 @@
-"""The SQL of alerts: what is wrong in our tables, and who was told about what and when."""
+"""The SQL of alerts: what is wrong in our tables, and which alerts went out when."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -74,7 +74,7 @@ def claim(connection: Connection, alert: Alert, window_minutes: float, now: date
 
 
 def confirm(connection: Connection, held: Claim, now: datetime) -> None:
-    """People were told: the window begins, and what they were told of is no longer counted."""
+    """The alert was sent: the window begins, and what it reported is no longer counted."""
     connection.execute(
         """update billing.alerts set claim = null, claimed_at = null, last_told_at = %s, repeats = repeats - %s
         where cause = %s and claim = %s""",
@@ -83,7 +83,7 @@ def confirm(connection: Connection, held: Claim, now: datetime) -> None:
 
 
 def give_back(connection: Connection, held: Claim) -> None:
-    """Sending failed: the next look sends. This sighting counts as one that people were not told of."""
+    """Sending failed: the next look sends. This sighting counts as not reported."""
     connection.execute(
         """update billing.alerts set claim = null, claimed_at = null, repeats = repeats + 1
         where cause = %s and claim = %s""",
@@ -118,7 +118,7 @@ def stale_locks(connection: Connection, ended_before: datetime) -> list[StaleLoc
     return list(locks.values())
 
 
-# How long a closed document has waited must not begin anew when a failed run hands it back: so the earliest of its
+# How long a closed document has waited must not start over when a failed run hands it back: so the earliest of its
 # state, its batch and its first attempt. Several branches, as no single partial index covers all of these states.
 _UNPOSTED = """
 with unposted as (
@@ -163,7 +163,7 @@ def waiting_credits(connection: Connection, before: datetime) -> list[WaitingCre
 
 
 def undecided_voids(connection: Connection, before: datetime) -> list[dict[str, Any]]:
-    """Credit memos proposed before the given time about which nobody decided: invoice, currency, total, since when."""
+    """Credit memos proposed before the given time that are not decided: invoice, currency, total, since when."""
     return connection.execute(
         """
         select d.number, d.currency, p.total, p.proposed_at

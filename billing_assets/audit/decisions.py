@@ -153,10 +153,10 @@ def _stale(row: FileRow, subject: Subject) -> Problem | None:
         return Problem(row.row, "For the machine", row.seen, what)
     if seen.last_decision != (subject.last_id or 0):
         at = f"{subject.last_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if subject.last_at else "an unknown time"
-        what = f"since this file was exported, {subject.last_by} decided {subject.last_decision} ({at}). Export anew."
+        what = f"since this file was exported, {subject.last_by} decided {subject.last_decision} ({at}). Export again."
         return Problem(row.row, "Decision", row.decision, what)
     if seen.content != subject.content and row.decision.casefold() != "hold":
-        what = "what the document charges has changed since this file was exported. Export anew."
+        what = "what the document charges has changed since this file was exported. Export again."
         return Problem(row.row, "Decision", row.decision, what)
     return None
 
@@ -181,7 +181,7 @@ def _choice() -> str:
 def import_decisions(
     connection: Connection, source: str, path: Path, by: str, *, strict: bool = False, now: datetime | None = None
 ) -> Imported:
-    """Takes over an auditor's file; the same file again changes nothing. With `strict` all of it or nothing.
+    """Takes over an auditor's file; importing the same file is safe to repeat. With `strict` all of it or nothing.
 
     A hold takes effect at once on what no run has locked; an approval at the next staging. Raises FileError.
     """

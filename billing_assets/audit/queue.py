@@ -72,7 +72,7 @@ def audit_month(
     period: str,
     settings: AuditSettings,
 ) -> Audited:
-    """Makes the audit queue of a month anew; what auditors decided stays. In bounded memory.
+    """Rebuilds the audit queue of a month; what auditors decided stays. In bounded memory.
 
     Raises SourceError, writing nothing, when the billing system cannot be asked for its contracts.
     """
@@ -89,7 +89,7 @@ def audit_month(
     before = months_before(period, settings.history_months)
     with connection.transaction():
         store.serialise(connection, name)
-        idle_limit = lift_idle_limit(connection)  # nobody waits for this transaction but another audit
+        idle_limit = lift_idle_limit(connection)  # only another audit waits for this transaction
         read = store.replace_services(connection, name, good())
         store.refresh_charges(connection, name, [*before, period])
         store.choose_audited(connection, name, period, closed=settings.closed)

@@ -382,7 +382,7 @@ def queue_entries(
     A document's age is counted to `today` of its branch.
     """
     with connection.transaction(), connection.cursor(name="queue") as cursor:
-        lift_idle_limit(connection)  # a file is written between two chunks; nobody waits for what only reads
+        lift_idle_limit(connection)  # a file is written between two chunks; nothing waits for what only reads
         cursor.execute(
             f"""
             select q.*, {_AGE_DAYS} as age_days, {CONTENT} as content, (

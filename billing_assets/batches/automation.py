@@ -92,7 +92,7 @@ def _end_dead_runs(
     """Ends the runs that Dagster goes on showing as started although their process is gone; returns their ids.
 
     No launcher sees that a whole machine died, and until somebody does, its runs keep their places in the pool. A run
-    that lives shows itself anew within half a lease after the database ended its connection, so two leases without a
+    that lives shows itself again within half a lease after the database ended its connection, so two leases without a
     sign are its death, and not a restart of PostgreSQL. Were it alive all the same, it would have lost its batch by
     now, and nothing but its colour in the web UI would be wrong.
     """

@@ -112,7 +112,7 @@ def wanting_a_run(connection: Connection, pause_seconds: float = 0.0) -> list[Ba
         where b.state <> 'posted'
           and (b.locked_until is null or not ({LIVE}))
           -- One look at the index of batches for each. `exists` would become one at all documents of all batches; and a
-          -- state that is not hidden would be looked for by itself, where the statistics know of few that are in it.
+          -- state that is not hidden would be looked for on its own, where the statistics know of few that are in it.
           and ((coalesce((select true from billing.staged_invoices as d
                           where d.batch = b.partition_key and d.state in ('batched', 'locked', 'posting', 'rejected')
                             and d.state || '' in ('batched', 'locked') limit 1), false)
@@ -259,6 +259,6 @@ def requeue(connection: Connection, numbers: list[str] | None, unknown_after_sec
 
 
 def counts_by_state(connection: Connection) -> dict[str, int]:
-    """How many batches stand in each state."""
+    """How many batches are in each state."""
     rows = connection.execute("select state, count(*) as n from billing.locked_batches group by 1 order by 1")
     return {row["state"]: row["n"] for row in rows}

@@ -32,7 +32,7 @@ def billing_invoices(billing: dg.ResourceParam[Runtime]) -> dg.ObserveResult:
 @dg.asset_check(
     asset=billing_invoices,
     name="lines_have_a_header",
-    description="Every line belongs to a document. Lines without one cannot be billed and nobody would miss them.",
+    description="Every line belongs to a document. Lines without one cannot be billed and would go unnoticed.",
 )
 @explained
 def lines_have_a_header(billing: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:

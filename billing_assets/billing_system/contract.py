@@ -64,7 +64,7 @@ def further(value: Any) -> str | None:
 
 
 def number(value: Any) -> Decimal:
-    """An exact, finite number. A float is refused: nobody knows which amount it stood for."""
+    """An exact, finite number. A float is refused: the amount it was made from is lost."""
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise Unreadable("is not a number")

@@ -71,7 +71,7 @@ def all_digests(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[
 def _sums(table: Subquery, conn: Connection, ids: Sequence[str], place: int) -> Statement:
     row = cast(literal_column(f"{table.name}.*"), String())  # every column, further ones included
     key = table.c.document_id
-    # offset 0 keeps PostgreSQL from making each row's text anew for each of its hashes: that is most of the work
+    # offset 0 keeps PostgreSQL from making each row's text again for each of its hashes: that is most of the work
     texts = select(key, row.label("row")).where(is_one_of(key, conn.dialect, ids)).offset(0).subquery(f"texts{place}")
     hashes: list[Any] = [cast(func.sum(func.hashtextextended(texts.c.row, seed)), String()) for seed in (0, 1)]
     # one type in all of the queries; a cast to text would take the blanks of a CHAR column away

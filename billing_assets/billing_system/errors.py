@@ -27,7 +27,7 @@ class SourceError(Exception):
     """The billing database cannot be read; the message says what to do."""
 
     system = "the billing database"
-    """Where it comes from, for those who are told."""
+    """Where it comes from, for messages."""
 
 
 class SourceUrlInvalid(SourceError):  # noqa: N818  (an error by its base class)

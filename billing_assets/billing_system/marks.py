@@ -29,6 +29,7 @@ from billing_assets.billing_system.queries import (
 )
 from billing_assets.billing_system.spelling import found_alike, savepoint
 
+_AT_ONCE, _VERSIONS_AT_ONCE = 1_000, 10_000
 _DIGEST_BYTES = 16
 _VERSION = b"v"
 """Before the 16 bytes of a version's mark: it is longer than any digest, so none is ever equal to one."""
@@ -58,8 +59,14 @@ def marking(conn: Connection, queries: Queries) -> Marking:
     return Marking.DIGESTS
 
 
+def asked_at_once(conn: Connection, how: Marking) -> int:
+    """How many documents' marks one query is to ask for: a version costs next to nothing, a query does, and SQL Server
+    takes at most 2,100 parameters."""
+    return _VERSIONS_AT_ONCE if how is Marking.VERSIONS and conn.dialect.name == "postgresql" else _AT_ONCE
+
+
 def marks(conn: Connection, queries: Queries, ids: Sequence[str], how: Marking) -> dict[str, bytes]:
-    """The marks of the documents with these ids (at most 1,000); without one a document must be read.
+    """The marks of the documents with these ids (at most `asked_at_once`); without one a document must be read.
 
     Ask for them before the documents are read, never after: then a change in between shows the next time. Raises
     QueryFailed, CannotConnect.
@@ -99,6 +106,8 @@ def _versions(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[st
 
 
 def _text(version: Any) -> bytes:
+    if type(version) is str:
+        return b"str " + version.encode(errors="surrogatepass")
     return f"{type(version).__name__} {contract.further(version)}".encode(errors="surrogatepass")
 
 

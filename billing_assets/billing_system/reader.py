@@ -26,7 +26,7 @@ from billing_assets.billing_system.contract import (
 from billing_assets.billing_system.cycles import without_cycle_collection
 from billing_assets.billing_system.digests import digests
 from billing_assets.billing_system.errors import QueryFailed, SourceError, ValueRefused, asking
-from billing_assets.billing_system.marks import Marking, marking, marks
+from billing_assets.billing_system.marks import Marking, asked_at_once, marking, marks
 from billing_assets.billing_system.queries import (
     APPLICATIONS_FILE,
     DOCUMENTS_FILE,
@@ -73,6 +73,7 @@ __all__ = [
     "Queries",
     "SourceError",
     "Tally",
+    "asked_at_once",
     "check_columns",
     "connect_source",
     "dated_document_ids",
@@ -360,7 +361,7 @@ def _assemble(source: str, headers: Table, rows: _Belonging) -> tuple[list[Docum
         else:
             rest = (tuple(rows.lines.get(document_id, ())), rows.applications.get(document_id, ()))
             fields: tuple[Any, ...] = (source, *cells, *rest)
-            documents.append(Document(*fields))  # the contract's columns stand in the order of Document
+            documents.append(Document(*fields))  # the contract's columns are in the order of Document
     return documents, list(bad.values())
 
 

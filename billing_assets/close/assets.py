@@ -34,7 +34,7 @@ EQUALS = dg.AssetCheckSpec(
 UNKNOWN = dg.AssetCheckSpec(
     "nothing_unknown",
     asset="month_close",
-    description="No document was sent without an answer: nobody need guess whether NetSuite has it.",
+    description="No document was sent without an answer: it is known of each whether NetSuite has it.",
 )
 UNPOSTED = dg.AssetCheckSpec(
     "nothing_unposted",

@@ -14,7 +14,7 @@ class Sort(StrEnum):
     DECIDED = "decided"  # they differ, and somebody answers for it by name
     KEPT_BACK = "kept_back"  # held with a reason: a person decided, or is to decide
     UNPOSTED = "unposted"  # still on its way, or refused
-    UNKNOWN = "unknown"  # sent, and nobody knows yet what came of it
+    UNKNOWN = "unknown"  # sent, and its outcome is not known yet
     DRIFT = "drift"  # the billing system changed what was posted
     DIFFERS = "differs"  # the three do not agree
 
@@ -151,7 +151,7 @@ CAUSES: dict[str, Cause] = {
     "READ_BACK_DIFFERS": Cause(
         Sort.DIFFERS,
         "The read-back found a difference that no other cause names, e.g. in what a credit memo is applied to.",
-        "Correct it in NetSuite, then materialize its batch again: that reads it back anew.",
+        "Correct it in NetSuite, then materialize its batch again: that reads it back again.",
     ),
     "NOT_IN_BILLING": Cause(
         Sort.DIFFERS,

@@ -105,7 +105,7 @@ def _in_the_way(connection: Connection, close: MonthClose, today: date) -> str |
         words = " ".join(f"{one.kind} {one.number}: {one.what}" for one in named)
         return f"{count} documents differ. {words}"
     if count := close.count(Sort.UNKNOWN):
-        return f"{count} documents were sent and nobody knows yet what came of them. {CAUSES['UNKNOWN'].to_do}"
+        return f"{count} documents were sent and their outcome is not known yet. {CAUSES['UNKNOWN'].to_do}"
     moving = store.moving(connection, close.period)
     if moving.documents:
         to_do = "Let them be posted first."
@@ -124,7 +124,7 @@ def _in_the_way(connection: Connection, close: MonthClose, today: date) -> str |
 def _note(connection: Connection, close: MonthClose, action: str, decision: Decision) -> Closing:
     store.serialise_packs(connection, close.period)
     if store.pack(connection, close.period, close.figures) is None:
-        raise CloseRefusedError(f"{close.period} was compared anew by somebody else, with other figures. Try again.")
+        raise CloseRefusedError(f"{close.period} was compared again by someone else, with other figures. Try again.")
     closing = store.note(connection, close.period, action, decision.by, decision.why, close.figures)
     log.info("month_closed", period=close.period, action=action)
     return closing

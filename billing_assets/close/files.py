@@ -51,5 +51,5 @@ def application(database_url: str) -> Starlette:
 
 
 def serve(database_url: str, host: str, port: int) -> None:
-    """Serves until the process is told to stop."""
+    """Serves until the process is stopped."""
     uvicorn.run(application(database_url), host=host, port=port, log_level="warning")

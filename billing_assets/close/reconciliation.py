@@ -155,7 +155,7 @@ def close_month(
 ) -> MonthClose:
     """Gathers what billing system, staging and NetSuite say of a month (`YYYY-MM`) and compares.
 
-    Leaves the temporary tables of `close/comparison.py` on the connection for whoever wants every row. Raises
+    Leaves the temporary tables of `close/comparison.py` on the connection for a caller that wants every row. Raises
     SourceError and NetSuiteError when one of them cannot be asked.
     """
     began = _now(connection)

@@ -54,7 +54,7 @@ class Pack(NamedTuple):
 
 
 def months_that_moved(connection: Connection, hours: float) -> list[str]:
-    """The billing months in which a document was staged anew, changed its state or drifted within so many hours."""
+    """The billing months in which a document was staged again, changed its state or drifted within so many hours."""
     rows = connection.execute(
         """
         with since as (select clock_timestamp() - make_interval(hours => 1) * %s::float as moment)
@@ -197,7 +197,7 @@ def moved_since(connection: Connection, period: str, moment: datetime) -> bool:
 
 
 def hold_rejected(connection: Connection, period: str) -> int:
-    """Holds what NetSuite refused in a month that closes: the next staging judges it anew, as what comes late. Returns
+    """Holds what NetSuite refused in a month that closes: the next staging judges it again, as what comes late. Returns
     how many. Batches in which nothing else was left are done."""
     found = {
         "code": "PERIOD_CLOSED",
@@ -225,13 +225,13 @@ def hold_rejected(connection: Connection, period: str) -> int:
 
 
 def serialise_packs(connection: Connection, period: str) -> None:
-    """Waits until nobody else keeps or clears packs of a month; held to the end of the transaction."""
+    """Waits until no other process keeps or clears packs of a month; held to the end of the transaction."""
     connection.execute("select pg_advisory_xact_lock(hashtextextended('close packs ' || %s, 0))", [period])
 
 
 def hold_waiting(connection: Connection, period: str) -> int:
     """Holds, in a month that closes, the credit memos that wait for an invoice that is not on its way: else they would
-    go out in it as soon as the invoice does. The next staging judges them anew, as what comes late."""
+    go out in it as soon as the invoice does. The next staging judges them again, as what comes late."""
     found = finding("PERIOD_CLOSED", "document_date", period, f"It waited for its invoice, and {period} is closed.")
     return connection.execute(
         """
@@ -242,7 +242,7 @@ def hold_waiting(connection: Connection, period: str) -> int:
 
 
 def keep_pack(connection: Connection, pack: Pack) -> None:
-    """Keeps a pack as the month's last one, instead of others on which nobody closed it."""
+    """Keeps a pack as the month's last one, instead of others on which it was not closed."""
     with connection.transaction():
         serialise_packs(connection, pack.period)
         connection.execute(

@@ -114,7 +114,7 @@ def load_payments(
 
 @fees_app.command("propose")
 def propose_command(as_of: AsOf = None) -> None:
-    """Work out which invoices may bear a late fee now. Again changes nothing."""
+    """Work out which invoices may bear a late fee now. Safe to repeat."""
     with _runtime() as found, found.state() as connection:
         day = _day(as_of, store.last_read_at(connection), found.zones)
         digits = {code: one.minor_digits for code, one in found.mapping.file.currencies.items()}

@@ -45,7 +45,7 @@ _STRANGE = 50  # so many are shown one by one
 
 
 class Verdict(StrEnum):
-    """What a person says of a reminder of which nobody knows."""
+    """What a person says of a reminder whose outcome is not known."""
 
     SENT = "sent"
     AGAIN = "again"
@@ -158,7 +158,7 @@ def send() -> None:
         if count := report.count(fate):
             console.print(f"{count:,} {words}.")
     if unknown := report.count(Fate.UNKNOWN) + report.orphans:
-        console.print(f"[red]{unknown:,} of which nobody knows whether they left: `billing reminders list`.[/red]")
+        console.print(f"[red]{unknown:,} may or may not have left: `billing reminders list`.[/red]")
     _show_kept(report.kept)
     if report.left:
         console.print("It took too long: the rest is sent at the next look.")

@@ -74,7 +74,7 @@ def list_command(
 
 @app.command()
 def confirm(number: Number, by: By, why: Why) -> None:
-    """Make the credit memo that takes a voided invoice back; it goes its way as any other. Again changes nothing.
+    """Make the credit memo that takes a voided invoice back; it is posted like any other. Safe to repeat.
 
     Refused where the invoice is void in NetSuite, too.
     """

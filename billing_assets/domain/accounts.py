@@ -1,4 +1,4 @@
-"""NetSuite's account ids: how they stand in host names, and what kind of account one is."""
+"""NetSuite's account ids: how they are written in host names, and what kind of account one is."""
 
 import re
 

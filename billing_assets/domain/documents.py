@@ -47,7 +47,7 @@ class State(StrEnum):
 _AT_REST = frozenset({State.OPEN, State.HELD, State.EXCLUDED, State.READY, State.GONE})
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    # Staging decides anew, as often as the source or the mapping changes, until a run has the document.
+    # Staging decides again, as often as the source or the mapping changes, until a run has the document.
     State.OPEN: _AT_REST - {State.OPEN},
     State.HELD: _AT_REST - {State.HELD},
     State.EXCLUDED: _AT_REST - {State.EXCLUDED},

@@ -30,5 +30,5 @@ def external_id(prefix: str, number: str) -> str:
 
 
 def is_external_id(text: str) -> bool:
-    """Whether a text may stand in a NetSuite reference or query as it is."""
+    """Whether a text may be used in a NetSuite reference or query as it is."""
     return _VALID.fullmatch(text) is not None

@@ -98,7 +98,7 @@ class BearerAuth(AuthBase):
         return request
 
     def forget(self, authorization: str | None) -> None:
-        """NetSuite refused the token of this header: the next request fetches a new one, if nobody did already."""
+        """NetSuite refused the token of this header: the next request fetches a new one, if no other did already."""
         with self._lock:
             if self._header == authorization:
                 self._header = None
@@ -155,7 +155,7 @@ class BearerAuth(AuthBase):
 
 
 def secrets_of(settings: NetSuiteSettings) -> list[str]:
-    """The secrets that a request carries, to be kept out of what is told of its answer."""
+    """The secrets that a request carries, to be kept out of messages about its answer."""
     names = ("client_id", "consumer_key", "consumer_secret", "token_id", "token_secret")
     return [secret for name in names if (secret := _secret(settings, name))]
 

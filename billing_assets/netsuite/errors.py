@@ -1,6 +1,6 @@
 """What NetSuite's answers mean: the outcome of a create, the errors of reads, and the table of error codes.
 
-A document counts as *not landed* only where NetSuite itself says so. Everything else, also what nobody foresaw, is
+A document counts as *not landed* only where NetSuite itself says so. Everything else, unforeseen answers included, is
 `Unknown` and has to be looked up by its external id before anything else happens to it.
 """
 
@@ -197,7 +197,7 @@ def _text(value: Any) -> str:
     return clean(value if isinstance(value, str) else json.dumps(value), _LONGEST_READ)
 
 
-_LONGEST_READ = 20_000  # far above what is told: no half of a secret, which no mask finds, is left at its end
+_LONGEST_READ = 20_000  # far above what is shown: no half of a secret, which no mask finds, is left at its end
 _LONGEST_TOLD = 2_000
 _LONGEST_CODE = 200
 _LONGEST_PATH = 1_000
@@ -241,7 +241,7 @@ class NetSuiteError(Exception):
     """A read or the login failed. `detail` is for people, `http_status` is None where there was no answer."""
 
     system = "NetSuite"
-    """Where it comes from, for those who are told."""
+    """Where it comes from, for messages."""
 
     def __init__(self, message: str, *, http_status: int | None = None, code: str = "", detail: str = "") -> None:
         super().__init__(message)

@@ -35,7 +35,7 @@ class MonthTransaction(NamedTuple):
 
 
 def month_transactions(client: NetSuiteClient, period: str) -> Iterator[list[MonthTransaction]]:
-    """The invoices and credit memos dated in a month (`YYYY-MM`), whoever made them, 1,000 at a time.
+    """The invoices and credit memos dated in a month (`YYYY-MM`), ours and others', 1,000 at a time.
 
     Pages by internal id, as NetSuite shows at most 100,000 rows of one query. Raises NetSuiteError.
     """

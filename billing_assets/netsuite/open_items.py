@@ -163,7 +163,7 @@ def _kind(row: dict[str, str]) -> str:
     try:
         return KINDS[row["type"]]
     except KeyError:
-        raise NetSuiteAnswerUnreadable("NetSuite answered a transaction of a type that nobody asked for") from None
+        raise NetSuiteAnswerUnreadable("NetSuite answered a transaction of a type that was not asked for") from None
 
 
 def _signed(type_: str, amount: Decimal) -> Decimal:

@@ -1,7 +1,7 @@
 """What NetSuite says of a document, without what the document says of a customer.
 
 NetSuite's error texts repeat values: a memo, a street, a name. Before such a text goes anywhere (our log of attempts, a
-run's metadata, an alert), every word in it that stands in one of the document's free texts is masked. Numbers of
+run's metadata, an alert), every word in it that is in one of the document's free texts is masked. Numbers of
 documents, codes and the words that error texts are made of stay.
 """
 
@@ -66,7 +66,7 @@ def masked(text: str, private: set[str]) -> str:
 
 @cache
 def _common() -> frozenset[str]:
-    """The words of error texts: masking them would hide what is wrong and tell of nobody."""
+    """The words of error texts: masking them would hide what is wrong and protect no one."""
     table = " ".join(f"{row.code or ''} {row.text or ''}" for row in ERROR_CODES)
     return frozenset(_words(f"{_PLAIN} {table}"))
 

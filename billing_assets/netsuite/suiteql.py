@@ -174,7 +174,7 @@ def find_by_external_ids(
                 unreadable[name] = UnreadableRow(name, problem)
     strangers = read.keys() - wanted.keys()
     if strangers:
-        raise NetSuiteAnswerUnreadable(f"NetSuite answered with {len(strangers)} external ids that nobody asked for")
+        raise NetSuiteAnswerUnreadable(f"NetSuite answered with {len(strangers)} external ids that were not asked for")
     found: dict[str, LookedUp] = {
         external_id: next(iter(same.values())) if len(same) == 1 else ExternalIdConflict(external_id, (*same.values(),))
         for external_id, same in read.items()
@@ -235,7 +235,7 @@ def _transaction(row: dict[str, str], *, applied: bool = False) -> NetSuiteTrans
         raise NetSuiteAnswerUnreadable(f"NetSuite answered a transaction with the id {clean(row['id'], 40)!r}")
     total = row.get("foreigntotal")
     if row["type"] in {INVOICE, CREDIT_MEMO} and (total is None or not row.get("entity")):
-        # Without them it is neither our document nor somebody else's: nobody may judge it.
+        # Without them it cannot be decided whether it is our document or another's.
         raise NetSuiteAnswerUnreadable(f"NetSuite answered transaction {row['id']} without its total or entity")
     return NetSuiteTransaction(
         netsuite_id=row["id"],

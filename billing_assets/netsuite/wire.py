@@ -186,7 +186,7 @@ def _read(raw: urllib3.HTTPResponse, limit: int, deadline: float) -> tuple[bytes
             chunks.append(chunk)
             size += len(chunk)
     except (urllib3.exceptions.HTTPError, HTTPException, OSError):
-        pass  # what came so far is what there is: the caller is told that it is not whole
+        pass  # what came so far is what there is: the caller learns that it is not whole
     raw.close()
     return b"".join(chunks)[:limit], False
 

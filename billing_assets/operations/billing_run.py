@@ -261,7 +261,7 @@ class Look:
 
 
 def _stage(runtime: Runtime, instance: dg.DagsterInstance) -> None:
-    """Stages in this process. One that fails is told like every failed run."""
+    """Stages in this process. One that fails is reported like every failed run."""
     from billing_assets.definitions import build_defs  # noqa: PLC0415  loads Dagster's whole code location
 
     job = build_defs(runtime).resolve_job_def(_STAGE_JOB)

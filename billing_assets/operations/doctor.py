@@ -183,7 +183,7 @@ def _daemon(runtime: Runtime) -> str:
         raise Unwell(f"DAGSTER_HOME is not set up: {error}. Run `billing init`.") from None
     beat = last_heartbeat(instance)
     if beat is None:
-        raise Unwell("It never ran here. `billing up` starts it; without it nothing is staged or posted by itself.")
+        raise Unwell("It never ran here. `billing up` starts it; without it nothing is staged or posted.")
     age = (datetime.now(UTC) - beat).total_seconds()
     if age > SILENT_SECONDS:
         raise Unwell(f"Its last sign of life is {age / 60:.0f} minutes old. Start it again (`billing up`).")

@@ -78,7 +78,7 @@ def prepare(found: Runtime, *, may_differ: Callable[[BoundElsewhereError], None]
     """Migrates our database and makes Dagster's instance. Safe again and again, also from several starters at once.
 
     Raises BoundElsewhereError where the settings name another account, environment or prefix than the database is bound
-    to; with `may_differ` that is told there, and all else is prepared. Raises DatabaseUnfit.
+    to; with `may_differ` it is called instead, and all else is prepared. Raises DatabaseUnfit.
     """
     home, is_embedded = found.settings.home, found.settings.embedded
     os.environ[variable("database_url")] = found.database_url
@@ -123,7 +123,7 @@ def _compare_with_journal(found: Runtime) -> None:
 def end_dead_runs(instance: dg.DagsterInstance) -> int:
     """Marks as failed what a crash of the whole machine left as running; Dagster itself would wait for hours.
 
-    Only for a system that nobody else shares: its runs are children of processes that have just been found gone.
+    Only for a system that no other process shares: its runs are children of processes that have just been found gone.
     Returns how many there were.
     """
     dead = instance.get_runs(dg.RunsFilter(statuses=_IN_PROGRESS))

@@ -29,7 +29,7 @@ _NOTES = "processes.json"
 
 
 class ProcessError(Exception):
-    """A process of the system ended by itself. The message ends with its log's last lines."""
+    """A process of the system ended unexpectedly. The message ends with its log's last lines."""
 
 
 @dataclass
@@ -66,7 +66,7 @@ def files_command(port: int) -> list[str]:
 
 
 def free_port(preferred: int) -> int:
-    """A port of loopback that nobody serves on: the preferred one where it can be had."""
+    """A free port of loopback: the preferred one where it can be had."""
     for port in (preferred, 0):
         with socket.socket() as found:
             try:

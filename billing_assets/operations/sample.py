@@ -71,7 +71,7 @@ def filling(url: str) -> Iterator[None]:
 
 
 def quick_sensors() -> None:
-    """Shortens the sensors' intervals where nobody set them."""
+    """Shortens the sensors' intervals where they are not set."""
     for setting, value in _QUICK.items():
         set_default(setting, value)
 

@@ -1,4 +1,4 @@
-"""Seen from outside Dagster's daemon: processes that ended are started again, and one that is silent is told of."""
+"""Seen from outside Dagster's daemon: processes that ended are started again, and one that is silent is reported."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

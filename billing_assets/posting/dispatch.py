@@ -93,7 +93,7 @@ Send = Callable[[Request[AnItem]], Answer]
 
 @contextmanager
 def dispatching(send: Send[AnItem], permits: Permits, workers: int, lease: Validity) -> Iterator[Dispatch[AnItem]]:
-    """Runs `workers` threads until the block ends. Requests that nobody began by then are not sent.
+    """Runs `workers` threads until the block ends. Requests that no worker began by then are not sent.
 
     While the lease is not renewed nothing is sent: another run may have taken over, which the renewal will tell.
     """

@@ -1,8 +1,8 @@
 """Lanes: how many requests may be in flight at an outside system at once, over all runs on all machines.
 
 The limit is per account there. Each lane is a session-level advisory lock in our PostgreSQL, held by one connection of
-the run, so a run that dies frees its lanes by dying. Nobody holds more than its fair share while another wants more;
-what nobody wants may be borrowed, and goes back when somebody comes.
+the run, so a run that dies frees its lanes by dying. No run holds more than its fair share while another wants more;
+what no other wants may be borrowed, and goes back when another run comes.
 
 Where the system is too busy (a 429) the run uses fewer of its lanes and keeps the rest unused instead of giving them
 back: the limit is the account's, and a lane given back would at once be used by the next run.
@@ -165,7 +165,7 @@ class Lanes:
         """The request has ended, whatever its outcome."""
         with self._condition:
             if self._in_use == 0:
-                raise RuntimeError("a lane was released that nobody had acquired")
+                raise RuntimeError("a lane was released that was not acquired")
             self._in_use -= 1
             self._condition.notify()
 

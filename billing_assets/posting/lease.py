@@ -147,7 +147,7 @@ def _keep(url: str, lease: Lease, lease_seconds: float, stop: threading.Event) -
 def _release(url: str, connection: Connection, lease: Lease, unknown_after: float) -> None:
     """Releases on the connection, or on a new one where that is lost, for as long as the lease lasts.
 
-    Where that fails too, the lease ends by itself; but the next run need not wait for it where it need not.
+    Where that fails too, the lease runs out; but the next run need not wait for it where it need not.
     """
     try:
         locks.release(connection, lease.lock, unknown_after, rests=lease.rests)

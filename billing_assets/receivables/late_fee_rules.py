@@ -127,7 +127,7 @@ def pay_by(rule: Rule, document_date: date, due_date: date) -> date:
 def penalised_balance(rule: Rule, open_amount: Decimal, lines: Iterable[tuple[str, Decimal]]) -> Decimal:
     """What of an invoice bears the fee: the open amount less its lines (item, amount) that never do.
 
-    Nobody knows which line a part payment settled. It counts for those that bear the fee: in the payer's favour.
+    It is not known which line a part payment settled. It counts for those that bear the fee: in the payer's favour.
     """
     spared = sum((amount for item, amount in lines if item in rule.not_penalised_items), Decimal(0))
     return max(open_amount - max(spared, Decimal(0)), Decimal(0))

@@ -46,9 +46,9 @@ def propose(
     """Proposes the fee on every invoice that is delinquent on its branch's day, at most one per invoice for ever.
 
     An invoice that was voided, with a stop in force, of a branch without a rule, or whose fee was decided before gets
-    none, nor one whose lines nobody knows where the rule spares items. Undecided proposals follow the balances: they
+    none, nor one whose lines are not known where the rule spares items. Undecided proposals follow the balances: they
     change, or go when their ground is gone. What the customer paid or was credited and is applied to nothing yet counts
-    as paid, the oldest invoice first. Running it again changes nothing.
+    as paid, the oldest invoice first. It is safe to repeat.
     Raises LateFeeError if balances were read before that day of a branch: a payment may have come since.
     """
     _must_be_read(connection, rules, as_of, zones)

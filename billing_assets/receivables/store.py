@@ -219,7 +219,7 @@ def keep_reading(
 
 @contextmanager
 def one_moment(connection: Connection) -> Iterator[None]:
-    """Everything that is asked in the block is of one moment, whatever is read anew meanwhile."""
+    """Everything that is asked in the block is of one moment, whatever is read again meanwhile."""
     with connection.transaction():
         connection.execute("set transaction isolation level repeatable read, read only")
         yield

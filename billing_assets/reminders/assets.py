@@ -1,6 +1,6 @@
 """Payment reminders as an asset: what went out, what did not and why.
 
-It has no partitions: what goes out depends on what is open and on what was said before, not on a day. Nobody can send
+It has no partitions: what goes out depends on what is open and on what was said before, not on a day. No one can send
 yesterday's reminders again, and a day is not the same for two customers. The table has every reminder with its time.
 """
 

@@ -59,5 +59,5 @@ def office_hours(
             return dg.SkipReason(str(error))
         found = list(plan(connection, desk, now, now))
     if not any(isinstance(one, Reminder) for one in found):
-        return dg.SkipReason(f"Nobody is to be written to now; {len(found)} invoices are kept back.")
+        return dg.SkipReason(f"No customer is due a reminder now; {len(found)} invoices are kept back.")
     return dg.RunRequest(tags={"billing/asked_by": "office_hours"})

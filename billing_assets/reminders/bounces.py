@@ -44,7 +44,7 @@ class Bounces(NamedTuple):
 
 
 def note_bounces(connection: Connection, mails: Iterator[Message], now: datetime) -> Bounces:
-    """Notes every failure that the mails report. Reading the same mailbox again changes nothing."""
+    """Notes every failure that the mails report. Reading the same mailbox is safe to repeat."""
     count, known, unknown = 0, 0, 0
     noted: dict[str, dict[str, Any]] = {}
     strange: list[Strange] = []

@@ -1,4 +1,4 @@
-"""What whoever writes reminders has before them: the ladder, the templates, and where customers can be reached."""
+"""What it takes to write reminders: the ladder, the templates, and where customers can be reached."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

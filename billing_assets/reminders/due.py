@@ -1,8 +1,8 @@
-"""When a reminder goes out: plain dates and clocks. Whoever asks says what time it is.
+"""When a reminder goes out: plain dates and clocks; the caller gives the time.
 
 A step falls on the invoice's due date plus its days. On a day without business it moves: a step before the due date to
-the business day before, any other to the next one. It goes out in the customer's business hours of that day, or, if
-nobody sent then, of a later one: the latest step that fell due, and only that.
+the business day before, any other to the next one. It goes out in the customer's business hours of that day; if it was
+not sent then, of a later one: the latest step that fell due, and only that one.
 """
 
 from collections.abc import Mapping, Sequence

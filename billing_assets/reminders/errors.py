@@ -73,7 +73,7 @@ class NoContacts(ReminderError):  # noqa: N818
 
     def __init__(self) -> None:
         super().__init__(
-            "There is no contacts.sql beside documents.sql and lines.sql, so nobody can be reminded. "
+            "There is no contacts.sql beside documents.sql and lines.sql, so no customer can be reminded. "
             "docs/integrator.md has its contract."
         )
 

@@ -235,7 +235,7 @@ class Policy:
     def place(self, contact: Contact, terms: Terms) -> Place:
         """Where a customer is: as it says, else as its country says, else as the branch says.
 
-        What nobody understands, a time zone, country or region that does not exist, counts as not said.
+        A time zone, country or region that does not exist counts as not given.
         """
         country = _country(contact.country) or terms.country
         region = (contact.region or "").strip().upper().removeprefix(f"{country}-") or None

@@ -1,7 +1,7 @@
 """Sends what is due: each reminder is claimed in our database before its text leaves, and settled after the answer.
 
 A process that dies before its claim has sent nothing, and the next run sends. One that dies after it leaves a reminder
-of which nobody knows whether it left: it is never sent again, unless a person says so.
+that may or may not have left: it is never sent again, unless a person says so.
 """
 
 import time

@@ -194,7 +194,7 @@ def sending_alone(connection: Connection) -> Iterator[None]:
 
 
 def note_unknown(connection: Connection, now: datetime) -> int:
-    """Nobody is sending (call in `sending_alone`): of what is claimed, nobody will ever say what became of it."""
+    """No run is sending (call in `sending_alone`): the outcome of what is claimed will never be known."""
     noted = connection.execute(
         "update billing.reminders set state = 'unknown', settled_at = %s where state = 'sending'", (now,)
     )

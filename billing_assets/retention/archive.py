@@ -9,7 +9,7 @@ from billing_assets.state.database import Connection
 log = structlog.get_logger(__name__)
 
 CHUNK = 2000
-"""Documents whose log moves in one transaction: a fraction of a second, so that nobody waits for it."""
+"""Documents whose log moves in one transaction: a fraction of a second, so that nothing waits for it."""
 
 
 def keep_small(connection: Connection, settings: RetentionSettings, chunk: int = CHUNK) -> int:

@@ -118,7 +118,7 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
         totals = reports.totals_by_state(connection, name)
         findings = reports.totals_by_finding(connection, name)
         without_reason = reports.without_reason(connection, name)
-    # Else nobody sees when the billing system was looked at last.
+    # Else it is not seen when the billing system was looked at last.
     context.log_event(dg.AssetObservation(billing_invoices.key, metadata={"documents_read": result.counts["read"]}))
     metadata: dict[str, dg.MetadataValue | int | str] = {
         **{f"documents_{what}": count for what, count in result.counts.items()},

@@ -208,17 +208,34 @@ def _unlike(
     """What must be read: documents whose mark is not the one we know. About 1,000 at a time, however few a chunk has,
     and with each how many were looked at for it."""
     looked_at, unlike = 0, dict[str, _Wanted]()
-    for known, ids in chunks:
+    for known, ids in _together(chunks, reader.asked_at_once(source, marks.marking)):
         found = reader.marks(source, queries, ids, marks.marking)
         looked_at += len(ids)
         for one in ids:
             held, mark = known.get(one), found.get(one)
             if not marks.believed or held is None or mark is None or held.source_digest != mark:
                 unlike[one] = _Wanted(held, mark)
+            if len(unlike) >= 2 * reader.CHUNK:
+                yield looked_at, unlike
+                looked_at, unlike = 0, {}
         if len(unlike) >= reader.CHUNK:
             yield looked_at, unlike
             looked_at, unlike = 0, {}
     yield looked_at, unlike
+
+
+def _together(chunks: _Chunks, documents: int) -> _Chunks:
+    """Chunks of at least so many documents, but for the last; never more than a chunk above it."""
+    known: dict[str, Known] = {}
+    ids: list[str] = []
+    for some, more in chunks:
+        known |= some
+        ids += more
+        if len(ids) >= documents:
+            yield known, ids
+            known, ids = {}, []
+    if ids:
+        yield known, ids
 
 
 def _take(

@@ -308,7 +308,7 @@ def add_cross_findings(
         with of_one_number as materialized (
             select i.document_id, j.document_id as other from incoming as i join incoming as j using (kind, number)
             where j.document_id <> i.document_id and j.external_id <> i.external_id and j.outcome in ('ready', 'held')
-              and i.total is not null and j.total is not null  -- what cannot be read is told for that
+              and i.total is not null and j.total is not null  -- what cannot be read is reported as such
             union all
             select i.document_id, s.document_id
             from incoming as i join billing.staged_invoices as s using (kind, number)

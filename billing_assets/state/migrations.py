@@ -22,7 +22,7 @@ _TRANSACTION_COMMAND = re.compile(
     r"(?:^|;)[ \t]*((?:begin|commit|rollback|start\s+transaction)(?:\s+(?:work|transaction))?)\s*;",
     re.IGNORECASE | re.MULTILINE,
 )
-_LOCK_KEY = 0x62696C6C696E67  # "billing" in ASCII: any number will do that nobody else on the server uses
+_LOCK_KEY = 0x62696C6C696E67  # "billing" in ASCII: any number will do that nothing else on the server uses
 
 _CREATE_TABLE = """
 CREATE SCHEMA IF NOT EXISTS billing;

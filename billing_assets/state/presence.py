@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 _AGAIN_SECONDS = 1.0
 # Shared: after a lost connection the new session need not wait until the server has noticed the end of the old one.
 _LOCK = "select pg_advisory_lock_shared(%s, %s)"
-# A run that found its way back has not been missed, however often it is cut off: the wait for it begins anew.
+# A run that found its way back has not been missed, however often it is cut off: the wait for it begins again.
 _NOTE = "insert into billing.runs_at_work (run_id) values (%s) on conflict (run_id) do update set missed_since = null"
 _LOCKED = """
     select objid::bigint as mark from pg_locks
@@ -42,7 +42,7 @@ def present(url: str, run_id: str, lease_seconds: float) -> Iterator[None]:
 
 def missed(connection: Connection, expected: Collection[str], patience_seconds: float) -> list[str]:
     """Those of the expected runs that showed themselves once and have not done so for `patience_seconds`, at two looks
-    at least; one that lives may have lost the database for a moment. Forgets whoever is neither there nor expected."""
+    at least; one that lives may have lost the database for a moment. Forgets runs that are neither there nor expected."""
     shown = {row["mark"] for row in connection.execute(_LOCKED, [_mark("billing presence")]).fetchall()}
     rows = connection.execute("select run_id from billing.runs_at_work").fetchall()
     absent = [row["run_id"] for row in rows if _mark(row["run_id"]) not in shown]

@@ -49,7 +49,7 @@ def check(connection: psycopg.Connection[Any], another: psycopg.Connection[Any])
     if pooled and _shares(connection, another):
         raise DatabaseUnfit(
             f"{_URL} leads to a connection pool that shares server connections between sessions (PgBouncer with "
-            "pool_mode = transaction or statement). Locks, lanes and running work are told by locks of a session, "
+            "pool_mode = transaction or statement). Locks, lanes and running work are kept by locks of a session, "
             f"which do not hold there. Name PostgreSQL itself in {_URL}, or a pool with pool_mode = session."
         )
     if _value(connection, "select pg_catalog.pg_is_in_recovery()"):

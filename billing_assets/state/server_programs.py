@@ -1,7 +1,7 @@
 """Running PostgreSQL's own programs (initdb, pg_ctl) from the wheel, as a user that PostgreSQL accepts.
 
 What belongs here: where the binaries are, which user they run as, where their output goes.
-What does not: what they are told to do (`embedded.py`).
+What does not: what they are used for (`embedded.py`).
 """
 
 import importlib.util
@@ -15,7 +15,7 @@ if sys.platform != "win32":
     import pwd
 
 MAJOR_VERSION = "18"
-TIMEOUT_SECONDS = 400  # above every time that pg_ctl itself is told to wait
+TIMEOUT_SECONDS = 400  # above every time that pg_ctl itself waits
 
 # Capabilities that let a process enter any folder, the weaker one first. Docker's default set lacks it.
 _ENTER_ANY_FOLDER = (("dac_read_search", 2), ("dac_override", 1))

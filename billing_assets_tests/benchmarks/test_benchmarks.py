@@ -44,7 +44,7 @@ def test_a_measure_runs_and_stands_in_the_json_and_in_the_table(
 def test_what_grows_is_measured_and_told(server_url: str, tmp_path: Path) -> None:
     found = passage.passage(Place(server_url, tmp_path), small=True)
     tables = {row["name"]: row for row in found["tables"]}
-    assert tables["staged_invoices"]["heap"] >= tables["staged_invoices"]["heap_anew"] > 0
+    assert tables["staged_invoices"]["heap"] >= tables["staged_invoices"]["heap_rewritten"] > 0
     assert "`staged_invoices`" in passage.text(found | {"measured": "", "machine": ""})
 
 

@@ -25,6 +25,6 @@ broker_transport_options = {"socket_connect_timeout": 5, "socket_timeout": 10}
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None  # for ever: a worker waits for its broker
 
-worker_max_tasks_per_child = 100  # a process begins anew after so many runs: what leaks, leaks for hours at most
+worker_max_tasks_per_child = 100  # a process is replaced after so many runs: what leaks, leaks for hours at most
 worker_hijack_root_logger = False  # our own lines stay as we write them
 worker_send_task_events = False

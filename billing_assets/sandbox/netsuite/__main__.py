@@ -17,7 +17,7 @@ from billing_assets.sandbox.netsuite.switches import Switches
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the server until it is told to stop; 2 for a wrong argument."""
+    """Run the server until it is stopped; 2 for a wrong argument."""
     parser = argparse.ArgumentParser(prog="python -m billing_assets.sandbox.netsuite", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the account's state lives")
     parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (default: %(default)s)")

@@ -1,6 +1,6 @@
 """Reads the data set into documents and lines; exact to 0.001 GBP, no float anywhere.
 
-The trap: 1,088 invoices of December 2010 stand in both sheets of the data. They are taken from the first sheet.
+The trap: 1,088 invoices of December 2010 are in both sheets of the data. They are taken from the first sheet.
 """
 
 from dataclasses import dataclass

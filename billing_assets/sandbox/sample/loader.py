@@ -1,4 +1,4 @@
-"""Puts the sample into its billing database, all at once or in waves. Loading again changes nothing.
+"""Puts the sample into its billing database, all at once or in waves. Loading is safe to repeat.
 
 `url` is the URL of the sample's own database throughout, as SQLAlchemy or libpq write it. These functions write to it:
 never give them a customer's database.

@@ -15,7 +15,7 @@ from billing_assets.sandbox.sample.data import DATA
 from billing_assets.shipped import shipped
 
 UNMAPPED_BRANCHES = frozenset({"Unspecified", "European Community"})
-"""No country, so nobody knows whose books they belong to: their documents are held until somebody says."""
+"""No country, so it is not known whose books they belong to: their documents are held until a person decides."""
 
 CUSTOMERS, ITEMS, BRANCHES = "customers.csv", "items.csv", "branches.csv"
 _FIRST_CUSTOMER_ID = 1001  # internal ids need not look like customer numbers or stock codes

@@ -100,7 +100,7 @@ def decline(connection: Connection, number: str, *, by: str, why: str) -> store.
 
 
 def judge_held(connection: Connection, source: str, validation: Validation) -> None:
-    """Judges the held corrections of a source anew, as staging does with everything that the billing system has."""
+    """Judges the held corrections of a source again, as staging does with everything that the billing system has."""
     with connection.transaction():
         settle_order(connection)
         for row in store.held(connection, source):
