@@ -217,7 +217,7 @@ class NetSuiteClient:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; raises ValueError where a name stands twice in it, as it is not known which of the two counts."""
+    """An object of JSON; raises ValueError where a name is twice in it: either of the two may count."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name stands twice in an object")

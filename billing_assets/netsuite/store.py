@@ -163,7 +163,7 @@ def put_back(connection: Connection, held: Lock, document: int) -> None:
 
 
 def hold(connection: Connection, held: Lock, document: int, findings: Sequence[Finding]) -> None:
-    """Holds a document that the mapping, as it is now, cannot carry whole, or an auditor holds; staging judges it again.
+    """Holds a document that the mapping, as it is now, cannot carry, or an auditor holds, until staging judges it.
 
     Raises StaleLockError.
     """

@@ -1,7 +1,7 @@
 """The eight answers to a request, whatever system it went to: what each says about the item that was sent.
 
-An item counts as *not landed* only where the system itself says so, or nothing left. Everything else, unforeseen answers
-included, is `Unknown`, and is looked up before anything else happens to the item.
+An item counts as *not landed* only where the system itself says so, or nothing left. Everything else, unforeseen
+answers included, is `Unknown`, and is looked up before anything else happens to the item.
 """
 
 from dataclasses import dataclass, field

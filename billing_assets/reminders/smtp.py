@@ -20,7 +20,7 @@ from billing_assets.settings import SettingsError, variable
 
 _COMMAND_SECONDS = 60.0
 _ANSWER_SECONDS = 600.0
-"""RFC 5321 gives a server ten minutes to say what became of a mail; a client that stops listening earlier does not know."""
+"""RFC 5321 gives a server ten minutes to say what became of a mail; a client that hangs up earlier does not know."""
 
 _STATUS = re.compile(rb"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _OF_THE_ADDRESS = re.compile(r"5\.1\.(?![78]$)\d+|5\.2\.\d+|5\.4\.1")

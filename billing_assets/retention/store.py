@@ -108,8 +108,8 @@ def detach(connection: Connection, month: date, wait_seconds: float = 10.0) -> l
     """Takes everything posted in a month (its first day) out of the log, in one transaction; the tables stay, under the
     names that this returns, to be dumped and dropped.
 
-    Raises ArchiveError, having done nothing, also when another session still reads the log after `wait_seconds`: one that comes
-    after us would have to wait as well.
+    Raises ArchiveError, having done nothing, also when another session still reads the log after `wait_seconds`: one
+    that comes after us would have to wait as well.
     """
     if month not in {one.month for one in archived_months(connection)}:
         raise ArchiveError(f"There is no archive of {month:%Y-%m}. `billing retention` lists those that there are.")

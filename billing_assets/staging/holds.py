@@ -46,7 +46,7 @@ def place(connection: Connection, found: Mapping[int, Finding]) -> None:
 
 
 def release(connection: Connection, ids: Sequence[int]) -> int:
-    """Ends holds; call inside a transaction. The next staging judges the documents again. Returns how many were held."""
+    """Ends holds; call inside a transaction. The next staging judges the documents again. How many were held."""
     settle_order(connection)
     ended = connection.execute("delete from billing.audit_holds where document = any(%s)", [list(ids)]).rowcount
     connection.execute(

@@ -42,7 +42,7 @@ def present(url: str, run_id: str, lease_seconds: float) -> Iterator[None]:
 
 def missed(connection: Connection, expected: Collection[str], patience_seconds: float) -> list[str]:
     """Those of the expected runs that showed themselves once and have not done so for `patience_seconds`, at two looks
-    at least; one that lives may have lost the database for a moment. Forgets runs that are neither there nor expected."""
+    at least; one that lives may have lost the database for a moment. Forgets what is neither there nor expected."""
     shown = {row["mark"] for row in connection.execute(_LOCKED, [_mark("billing presence")]).fetchall()}
     rows = connection.execute("select run_id from billing.runs_at_work").fetchall()
     absent = [row["run_id"] for row in rows if _mark(row["run_id"]) not in shown]
