@@ -141,7 +141,7 @@ def _unknown(system: System) -> str:
     system.post(key)
     system.account.switch(faults=[])
     assert system.states()["500009"] == "posting"
-    return "1 documents were sent and nobody knows yet what came of them"
+    return "1 documents were sent and their outcome is not known yet"
 
 
 def _not_read_back(system: System) -> str:
@@ -208,7 +208,7 @@ def test_a_month_is_closed_on_the_figures_that_were_compared_last(system: System
     before = compared(system)
     _off_by_a_cent(system)
     assert compared(system).figures != before.figures
-    with pytest.raises(CloseRefusedError, match="compared anew by somebody else"):
+    with pytest.raises(CloseRefusedError, match="compared again by someone else"):
         hard_close(system.state, "billing", before, FINANCE, new_journal(), TODAY)
 
 

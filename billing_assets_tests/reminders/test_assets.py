@@ -271,7 +271,7 @@ def test_sending_by_hand_wants_to_be_switched_on_and_then_sends_once(
 def test_a_person_decides_about_what_nobody_knows(billing: Any, connection: Connection, mails: MailServer) -> None:
     open_item(connection, customer="1")
     mails.happens = lambda verb, _who: "drop" if verb == "DATA" else None
-    assert "1 of which nobody knows" in billing("reminders", "send", **ON).words
+    assert "1 may or may not have left" in billing("reminders", "send", **ON).words
     assert "unknown 1 536365 due GBP 120.00" in billing("reminders", "list").words
     mails.happens = lambda _verb, _who: None
     nothing = billing("reminders", "resolve", "536365", "overdue_7", "--as", "again", "--why", "x", "--by", "anna")
