@@ -44,7 +44,7 @@ def test_microsofts_driver_loads_and_says_why_it_reaches_no_server(
 ) -> None:
     monkeypatch.setattr(connection, "_CONNECT_SECONDS", 1)  # it tries again until then
     with socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # and nobody listens
+        closed.bind(("127.0.0.1", 0))  # and nothing listens
         engine = reader.open_source(_MSSQL_PYTHON.format(where.format(closed=closed.getsockname()[1])))
         with pytest.raises(CannotConnect, match=cause) as caught, reader.connect_source(engine):
             pass

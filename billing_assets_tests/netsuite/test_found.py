@@ -215,7 +215,7 @@ def test_a_database_that_another_one_posts_beside_is_stopped(rig: Rig) -> None:
 
 
 def test_what_was_found_in_one_account_says_nothing_of_another(rig: Rig) -> None:
-    """Internal ids begin again there: a transaction of the same id is another one, to be confirmed by itself."""
+    """Internal ids begin again there: a transaction of the same id is another one, to be confirmed again."""
     documents = invoices(2)
     sent_before(rig, documents)
     key = rig.planned([replace(documents[0], number="777777")])

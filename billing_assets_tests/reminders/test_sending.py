@@ -185,7 +185,7 @@ def test_who_cannot_or_must_not_be_written_to_is_named_with_the_reason(
 def test_a_customer_whom_only_the_billing_database_finds_is_named_as_spelled_otherwise(
     connection: Connection, mails: MailServer, tmp_path: Path
 ) -> None:
-    """SQLite's NOCASE stands for SQL Server's usual collation. Nobody is written to by a rule of ours."""
+    """SQLite's NOCASE stands for SQL Server's usual collation. No customer is written to by a rule of ours."""
     with sqlite3.connect(tmp_path / "billing.sqlite") as file:
         file.execute("CREATE TABLE c (k text COLLATE NOCASE, email text)")
         file.executemany("INSERT INTO c VALUES (?, 'c@example.com')", [("ab",), ("CD",), ("cd",)])
