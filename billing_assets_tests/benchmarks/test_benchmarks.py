@@ -97,8 +97,8 @@ def test_a_profiled_stack_belongs_to_the_innermost_function_of_ours() -> None:
     stack = ";".join(
         [
             "post (benchmarks/backlog.py:120)",
-            "create (billing_assets/netsuite/client.py:84)",
-            "exchange (billing_assets/netsuite/wire.py:110)",
+            "create (billing_assets/erp/netsuite/client.py:84)",
+            "exchange (billing_assets/erp/netsuite/wire.py:110)",
             "send (requests/adapters.py:600)",
         ]
     )

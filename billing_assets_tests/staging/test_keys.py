@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from billing_assets.billing_system.connection import open_source
-from billing_assets.shipped import shipped
-from billing_assets.state.database import connect
+from billing_assets.erp.billing_system.connection import open_source
+from billing_assets.foundation.database.connection import connect
+from billing_assets.foundation.shipped import shipped
 from billing_assets_tests.billing_system.collations import QUERIES, collating
 from billing_assets_tests.builders import document, stage_now
 from billing_assets_tests.netsuite.rig import stage_rows

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.domain.documents import Document
-from billing_assets.shipped import shipped
-from billing_assets.state.database import Connection, connect
-from billing_assets.state.migrations import migrate
+from billing_assets.erp.documents.documents import Document
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.shipped import shipped
 from billing_assets_tests import builders
 from billing_assets_tests.netsuite.rig import stage_rows
 
