@@ -131,7 +131,7 @@ def what(stack: str, labels: Mapping[str, str]) -> str | None:
     if not ours:
         return None
     file, function = ours[-1]["file"], ours[-1]["function"]
-    for name in (f"{file}:{function}", file, file.partition("/")[0]):
+    for name in (f"{file}:{function}", file, file.rpartition("/")[0]):
         if name in labels:
             return labels[name]
     return _OTHER
