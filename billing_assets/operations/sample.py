@@ -12,8 +12,10 @@ import psycopg
 import requests
 from sqlalchemy.engine import make_url
 
+from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.errors import CannotConnect, QueryFailed, source_url
-from billing_assets.foundation.database import bindings, embedded
+from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
+from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.database.urls import without_secrets
@@ -45,7 +47,7 @@ class PaymentsLoaded(NamedTuple):
 
 def sample_source(found: Runtime) -> str | None:
     """Makes the sample billing system beside our database and sets it as the source; None where a source is set."""
-    if variable("source.url") in os.environ or found.settings.source.url is not None:
+    if variable("source.url") in os.environ or found.settings.of(SourceSettings).url is not None:
         return None
     server = found.database_url
     embedded.create_database(server, SAMPLE_DATABASE)
@@ -102,7 +104,7 @@ def reachable_netsuite(home: Path) -> Iterator[str]:
     Raises SandboxError where the settings name another machine: that is no sandbox.
     """
     folder = home / "netsuite_sandbox"
-    if (address := load_settings().netsuite.base_url) is not None:
+    if (address := load_settings().of(NetSuiteSettings).base_url) is not None:
         if urlsplit(address).hostname not in {"127.0.0.1", "::1", "localhost"}:
             raise SandboxError(f"{variable('netsuite.base_url')} is not on this machine: payments are for the sandbox.")
         yield address

@@ -10,9 +10,10 @@ import psycopg
 import pytest
 import requests
 
+from billing_assets.erp import bindings
+from billing_assets.erp.bindings import Subject
 from billing_assets.erp.documents.external_id import external_id
-from billing_assets.foundation.database import bindings
-from billing_assets.foundation.database.bindings import Subject
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.database.connection import connect
 from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.shipped import shipped
@@ -129,7 +130,7 @@ def test_whose_a_payment_is_is_told_by_invoices_under_an_earlier_prefix_too(syst
     url = f"{system.account.base_url}/sandbox/payments"
     assert requests.post(url, json={"payments": [body]}, timeout=30).status_code == 200
     other = renamed(system, tmp_path)
-    bindings.move(system.state, Subject.PREFIX, other.runtime.named(), "anna", "new")
+    bindings.move(system.state, Subject.PREFIX, other.runtime.of(NetSuite).named(), "anna", "new")
     reading = read_balances(other.runtime, "run-1")
     assert [(one.whose, one.kind, one.open_amount) for one in reading.totals] == [("ours", "payment", Decimal(-2))]
 

@@ -21,7 +21,7 @@ from billing_assets.erp.netsuite.suiteql import (
     find_by_external_ids,
     query,
 )
-from billing_assets.foundation.settings_sections import NetSuiteSettings
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.posting.answers import Landed
 from billing_assets.sandbox.netsuite.process import start_sandbox
 from billing_assets_tests.netsuite.raw_server import Call, RawServer, certificate_settings, raw_server, write_key

@@ -13,10 +13,10 @@ from billing_assets.erp.billing_system import reader
 from billing_assets.erp.billing_system.errors import SourceError
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.netsuite.mapping_file import MappingError, read_mapping_file
+from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import stage
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import connect, libpq_url
-from billing_assets.foundation.settings_sections import StagingSettings
 from billing_assets.foundation.shipped import shipped
 from billing_assets_tests import builders
 from billing_assets_tests.faults.bad_input import rows

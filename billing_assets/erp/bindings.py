@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from billing_assets.foundation import accounts
+from billing_assets.erp import accounts
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.settings import SettingsError, variable
 
