@@ -17,7 +17,7 @@ from billing_assets.domain.documents import CONTRACT, Document, SourceStatus, St
 from billing_assets.domain.periods import ClosedMonths
 from billing_assets.domain.rules import MappingCheck, Policy, finding, state_for, validate
 from billing_assets.settings_sections import StagingSettings
-from billing_assets.staging import holds, keys, months, store
+from billing_assets.staging import holds, months, store
 from billing_assets.staging.content import applications_json, content_hash, lines_json, only_named
 from billing_assets.staging.corrections.store import propose
 from billing_assets.staging.store import Incoming, Known
@@ -113,7 +113,6 @@ def stage(
         judging = _judging(connection, name, validation, closed_months(connection, validation.policy.closed.late))
         idle_limit = lift_idle_limit(connection)
         watermark = reader.source_now(source)
-        keys.take_along(connection, source, queries, name)
         last = store.watermark(connection, name)
         whole = whole or last is None or months.is_due(connection, name)
         marking = reader.marking(source, queries)
