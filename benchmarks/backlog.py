@@ -15,18 +15,18 @@ from multiprocessing.synchronize import Barrier
 from benchmarks.measure import Place
 from benchmarks.sandbox import Sandbox
 from benchmarks.world import database, only_warnings, runtime, stage_once
-from billing_assets.batches.ledger import DOCUMENTS, lease_policy
-from billing_assets.batches.planning import plan
-from billing_assets.domain.documents import Kind
-from billing_assets.netsuite import store
-from billing_assets.netsuite.client import RecordType
-from billing_assets.netsuite.mapping import RECORD_TYPES
-from billing_assets.netsuite.proof import prove
-from billing_assets.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.erp.batches.planning import plan
+from billing_assets.erp.documents.documents import Kind
+from billing_assets.erp.netsuite import store
+from billing_assets.erp.netsuite.client import RecordType
+from billing_assets.erp.netsuite.mapping import RECORD_TYPES
+from billing_assets.erp.netsuite.proof import prove
+from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import load_settings
 from billing_assets.posting.lease import holding
 from billing_assets.posting.run import post_through_outages
-from billing_assets.runtime import Runtime
-from billing_assets.settings import load_settings
 
 _START_SECONDS = 120.0
 

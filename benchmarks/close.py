@@ -10,10 +10,10 @@ from benchmarks.backlog import backlog, post, runs
 from benchmarks.measure import Mark, Measure, Place, Round
 from benchmarks.sandbox import sandbox
 from benchmarks.world import ALL, MONTH, source
-from billing_assets.close.pack import make_pack
-from billing_assets.close.reconciliation import close_month
-from billing_assets.domain.periods import first_day
-from billing_assets.state.database import libpq_url
+from billing_assets.erp.close.pack import make_pack
+from billing_assets.erp.close.reconciliation import close_month
+from billing_assets.foundation.database.connection import libpq_url
+from billing_assets.foundation.periods import first_day
 
 _SECONDS_A_DOCUMENT = 10.0 / 54_000
 

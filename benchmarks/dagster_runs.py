@@ -11,7 +11,7 @@ from benchmarks.measure import Mark, Measure, Place, Round
 from benchmarks.posting import LIMIT
 from benchmarks.sandbox import Sandbox, Work, idle_share, mean_seconds, sandbox
 from benchmarks.world import ALL, MONTH, database, runtime, source
-from billing_assets.runtime import Runtime
+from billing_assets.foundation.runtime import Runtime
 from billing_assets_tests.command import running
 
 _LANES = 15

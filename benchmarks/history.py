@@ -23,21 +23,21 @@ from psycopg.rows import tuple_row
 
 from benchmarks.measure import Mark, Measure, Place, Round
 from benchmarks.world import database
-from billing_assets.alerts.watch import look
-from billing_assets.batches import store, unlocking
-from billing_assets.batches.automation import plan_batches_sensor
-from billing_assets.batches.ledger import DOCUMENTS
-from billing_assets.batches.planning import plan
-from billing_assets.billing_system.queries import Dates
-from billing_assets.domain.periods import first_day
+from billing_assets.erp.batches import store, unlocking
+from billing_assets.erp.batches.automation import plan_batches_sensor
+from billing_assets.erp.batches.ledger import DOCUMENTS
+from billing_assets.erp.batches.planning import plan
+from billing_assets.erp.billing_system.queries import Dates
+from billing_assets.erp.staging import months
+from billing_assets.erp.staging import store as staging
+from billing_assets.foundation.database.connection import Connection, connect, libpq_url
+from billing_assets.foundation.periods import first_day
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import Settings
+from billing_assets.foundation.settings_sections import BatchSettings
+from billing_assets.operations.alerts.watch import look
 from billing_assets.operations.status import status
 from billing_assets.posting import locks
-from billing_assets.runtime import Runtime
-from billing_assets.settings import Settings
-from billing_assets.settings_sections import BatchSettings
-from billing_assets.staging import months
-from billing_assets.staging import store as staging
-from billing_assets.state.database import Connection, connect, libpq_url
 
 MONTH = 54_000
 MONTHS = int(os.environ.get("BENCH_MONTHS", "186"))

@@ -14,10 +14,10 @@ from benchmarks.backlog import post
 from benchmarks.measure import Mark, Measure, Place, Round
 from benchmarks.sandbox import Sandbox, sandbox
 from benchmarks.world import ALL, MONTH, alone, database, only_warnings, runtime, source, stage_once
-from billing_assets.batches.planning import plan
-from billing_assets.runtime import Runtime
-from billing_assets.settings import load_settings
-from billing_assets.state.database import libpq_url
+from billing_assets.erp.batches.planning import plan
+from billing_assets.foundation.database.connection import libpq_url
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import load_settings
 
 _LOOK_SECONDS = 0.2
 _COPIES = """

@@ -25,11 +25,11 @@ from playwright.sync_api import sync_playwright
 from benchmarks.measure import Place
 from benchmarks.sandbox import sandbox
 from benchmarks.world import MONTH, database, runtime, source
-from billing_assets.batches.automation import plan_batches_sensor
-from billing_assets.batches.partitions import NAME
-from billing_assets.retention.runs import drop_partition
-from billing_assets.runtime import Runtime
-from billing_assets.state.database import Connection, libpq_url
+from billing_assets.erp.batches.automation import plan_batches_sensor
+from billing_assets.erp.batches.partitions import NAME
+from billing_assets.foundation.database.connection import Connection, libpq_url
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.operations.retention.runs import drop_partition
 from billing_assets_tests import measured
 from billing_assets_tests.browser.test_web_ui import CHROMIUM, FLAGS
 from billing_assets_tests.command import running

@@ -9,19 +9,19 @@ import orjson
 
 from benchmarks.measure import Place
 from benchmarks.world import database
-from billing_assets.batches import store as batches
-from billing_assets.batches.ledger import DOCUMENTS
-from billing_assets.batches.planning import plan
-from billing_assets.netsuite import store as posting
-from billing_assets.netsuite.store import Posting
+from billing_assets.erp.batches import store as batches
+from billing_assets.erp.batches.ledger import DOCUMENTS
+from billing_assets.erp.batches.planning import plan
+from billing_assets.erp.netsuite import store as posting
+from billing_assets.erp.netsuite.store import Posting
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.settings_sections import BatchSettings
+from billing_assets.operations.retention.archive import CHUNK
+from billing_assets.operations.retention.store import archive
 from billing_assets.posting import attempts as attempts_of
 from billing_assets.posting import locks
 from billing_assets.posting.attempts import Intent, Outcome, ReadBack
 from billing_assets.posting.states import ItemState
-from billing_assets.retention.archive import CHUNK
-from billing_assets.retention.store import archive
-from billing_assets.settings_sections import BatchSettings
-from billing_assets.state.database import Connection, connect
 from billing_assets_tests import measured
 
 _SETTINGS = BatchSettings(parallel_runs=1)

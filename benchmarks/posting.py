@@ -12,7 +12,7 @@ from benchmarks.backlog import backlog, post, runs, warm
 from benchmarks.measure import Mark, Measure, Place, Play, Round
 from benchmarks.sandbox import Sandbox, idle_share, mean_seconds, sandbox
 from benchmarks.world import ALL, MONTH, alone, source
-from billing_assets.netsuite.auth import authenticator
+from billing_assets.erp.netsuite.auth import authenticator
 
 _RUNS = 3
 

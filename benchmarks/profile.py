@@ -29,18 +29,18 @@ _RATE = 250
 _LEAST = 0.02  # what is less goes to the rest
 _SHOWN = "Where the time of a posted and of a staged document goes"
 _POSTING = {
-    "netsuite/wire.py": "HTTP",
-    "netsuite/client.py": "HTTP",
-    "netsuite/auth.py": "HTTP",
-    "netsuite/errors.py": "HTTP",
-    "netsuite/mapping.py": "the request's JSON",
-    "domain/rules.py": "checking it again",
-    "netsuite/store.py": "our log in PostgreSQL",
-    "state/database.py": "our log in PostgreSQL",
-    "netsuite/look_up.py": "reading it back",
-    "netsuite/suiteql.py": "reading it back",
-    "netsuite/comparison.py": "reading it back",
-    "netsuite/sink.py": "the request's JSON",
+    "erp/netsuite/wire.py": "HTTP",
+    "erp/netsuite/client.py": "HTTP",
+    "erp/netsuite/auth.py": "HTTP",
+    "erp/netsuite/errors.py": "HTTP",
+    "erp/netsuite/mapping.py": "the request's JSON",
+    "erp/documents/rules.py": "checking it again",
+    "erp/netsuite/store.py": "our log in PostgreSQL",
+    "foundation/database/connection.py": "our log in PostgreSQL",
+    "erp/netsuite/look_up.py": "reading it back",
+    "erp/netsuite/suiteql.py": "reading it back",
+    "erp/netsuite/comparison.py": "reading it back",
+    "erp/netsuite/sink.py": "the request's JSON",
     "posting/attempts.py": "our log in PostgreSQL",
     "posting/look_up.py": "reading it back",
     "posting/dispatch.py": "threads and queues",
@@ -48,16 +48,16 @@ _POSTING = {
     "posting/lanes.py": "lanes, lock and lease",
     "posting/lease.py": "lanes, lock and lease",
     "posting/locks.py": "lanes, lock and lease",
-    "batches": "lanes, lock and lease",
+    "erp/batches": "lanes, lock and lease",
 }
 _STAGING = {
-    "billing_system": "reading the billing system",
-    "domain": "checking",
-    "netsuite": "checking",
-    "staging/content.py": "hash and JSON",
-    "staging/staging.py:_copy": "COPY into PostgreSQL",
-    "staging/staging.py": "making rows",
-    "staging/store.py": "comparing and merging in PostgreSQL",
+    "erp/billing_system": "reading the billing system",
+    "erp/documents": "checking",
+    "erp/netsuite": "checking",
+    "erp/staging/content.py": "hash and JSON",
+    "erp/staging/staging.py:_copy": "COPY into PostgreSQL",
+    "erp/staging/staging.py": "making rows",
+    "erp/staging/store.py": "comparing and merging in PostgreSQL",
 }
 _OTHER = "the rest"
 _FRAME = re.compile(r"^(?P<function>.*) \((?:.*/)?billing_assets/(?P<file>[^:]*\.py)(?::\d+)?\)$")
@@ -131,7 +131,7 @@ def what(stack: str, labels: Mapping[str, str]) -> str | None:
     if not ours:
         return None
     file, function = ours[-1]["file"], ours[-1]["function"]
-    for name in (f"{file}:{function}", file, file.partition("/")[0]):
+    for name in (f"{file}:{function}", file, file.rpartition("/")[0]):
         if name in labels:
             return labels[name]
     return _OTHER

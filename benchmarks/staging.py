@@ -12,11 +12,11 @@ import psycopg
 
 from benchmarks.measure import Mark, Measure, Place, Play, Round
 from benchmarks.world import ALL, MONTH, alone, database, runtime, source, stage_once
-from billing_assets.runtime import Runtime
-from billing_assets.settings import load_settings
-from billing_assets.shipped import shipped
-from billing_assets.state.database import libpq_url
-from billing_assets.state.server_programs import binaries
+from billing_assets.foundation.database.connection import libpq_url
+from billing_assets.foundation.database.server_programs import binaries
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import load_settings
+from billing_assets.foundation.shipped import shipped
 
 _TABLES = {"invoices": "id", "invoice_lines": "invoice_id, line_no"}
 _DLT: dict[str, Literal["sqlalchemy", "pyarrow"]] = {"staging_dlt": "sqlalchemy", "staging_dlt_columns": "pyarrow"}

@@ -17,13 +17,13 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from benchmarks.measure import Place
-from billing_assets.runtime import Runtime
-from billing_assets.settings import load_settings, variable
-from billing_assets.shipped import shipped
-from billing_assets.staging.staging import StagingResult, stage
-from billing_assets.state import embedded
-from billing_assets.state.database import libpq_url
-from billing_assets.state.migrations import migrate
+from billing_assets.erp.staging.staging import StagingResult, stage
+from billing_assets.foundation.database import embedded
+from billing_assets.foundation.database.connection import libpq_url
+from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import load_settings, variable
+from billing_assets.foundation.shipped import shipped
 
 ALL, MONTH = "all", "2010-11"
 """Periods of the sample: all of it, and a large month."""

@@ -1,5 +1,5 @@
 """`python -m billing_assets` is the `billing` command."""
 
-from billing_assets.cli import main
+from billing_assets.operations.cli import main
 
 main()

@@ -2,28 +2,28 @@
 
 import dagster as dg
 
-from billing_assets.alerts.automation import tell_about_failed_checks, tell_about_failed_runs, watch_sensor
-from billing_assets.audit.assets import audit_assets
-from billing_assets.audit.automation import AUDIT_JOB, audit_schedule
-from billing_assets.batches.assets import locked_batches
-from billing_assets.batches.automation import POST_JOB, plan_batches_sensor, requeue, unlock, unlock_schedule
-from billing_assets.billing_system.assets import billing_invoices, lines_have_a_header
-from billing_assets.close.assets import month_close_asset
-from billing_assets.close.automation import CLOSE_JOB, close_schedule, closing_jobs
-from billing_assets.logs import configure_logs
-from billing_assets.netsuite.assets import netsuite_invoices
-from billing_assets.netsuite.automation import preview_batch, preview_document
-from billing_assets.netsuite.checks import no_batch_left_behind
-from billing_assets.receivables.assets import aging, late_fees, open_receivables
-from billing_assets.receivables.automation import receivables_job, receivables_schedule
-from billing_assets.reminders.assets import payment_reminders
-from billing_assets.reminders.automation import office_hours, remind_job
-from billing_assets.resource import billing_resource
-from billing_assets.retention.automation import keep_small_schedule, retention
-from billing_assets.runtime import Runtime
-from billing_assets.settings import load_settings
-from billing_assets.staging.assets import staged_invoices
-from billing_assets.staging.automation import newly_closed_sensor, stage_job, staging_schedule, whole_schedule
+from billing_assets.erp.audit.assets import audit_assets
+from billing_assets.erp.audit.automation import AUDIT_JOB, audit_schedule
+from billing_assets.erp.batches.assets import locked_batches
+from billing_assets.erp.batches.automation import POST_JOB, plan_batches_sensor, requeue, unlock, unlock_schedule
+from billing_assets.erp.billing_system.assets import billing_invoices, lines_have_a_header
+from billing_assets.erp.close.assets import month_close_asset
+from billing_assets.erp.close.automation import CLOSE_JOB, close_schedule, closing_jobs
+from billing_assets.erp.netsuite.assets import netsuite_invoices
+from billing_assets.erp.netsuite.automation import preview_batch, preview_document
+from billing_assets.erp.netsuite.checks import no_batch_left_behind
+from billing_assets.erp.staging.assets import staged_invoices
+from billing_assets.erp.staging.automation import newly_closed_sensor, stage_job, staging_schedule, whole_schedule
+from billing_assets.foundation.dagster_helpers.resource import billing_resource
+from billing_assets.foundation.logs import configure_logs
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import load_settings
+from billing_assets.operations.alerts.automation import tell_about_failed_checks, tell_about_failed_runs, watch_sensor
+from billing_assets.operations.retention.automation import keep_small_schedule, retention
+from billing_assets.receivables.balances.assets import aging, late_fees, open_receivables
+from billing_assets.receivables.balances.automation import receivables_job, receivables_schedule
+from billing_assets.receivables.reminders.assets import payment_reminders
+from billing_assets.receivables.reminders.automation import office_hours, remind_job
 
 
 def _without_look_over(*assets: dg.AssetsDefinition) -> dg.AssetSelection:

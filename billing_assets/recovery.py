@@ -1,11 +1,11 @@
 """The journal and the database of one installation, compared: what every start does, and whatever closes or mails."""
 
-from billing_assets.close.journaling import closes_of
-from billing_assets.journal.comparing import Compared, compare
-from billing_assets.journal.files import Journal
-from billing_assets.reminders.journaling import REMINDERS_SENT
-from billing_assets.settings import Settings
-from billing_assets.state.database import Connection
+from billing_assets.erp.close.journaling import closes_of
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.journal.comparing import Compared, compare
+from billing_assets.foundation.journal.files import Journal
+from billing_assets.foundation.settings import Settings
+from billing_assets.receivables.reminders.journaling import REMINDERS_SENT
 
 
 def compared_journal(connection: Connection, settings: Settings) -> tuple[Journal, Compared]:

@@ -16,17 +16,17 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from billing_assets.billing_system.connection import connect_source, open_source
-from billing_assets.billing_system.queries import Queries, load_queries, shipped_queries
-from billing_assets.domain.documents import Application, Document, Line
-from billing_assets.domain.rules import Finding
-from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
-from billing_assets.runtime import validation_of
+from billing_assets.erp.billing_system.connection import connect_source, open_source
+from billing_assets.erp.billing_system.queries import Queries, load_queries, shipped_queries
+from billing_assets.erp.documents.documents import Application, Document, Line
+from billing_assets.erp.documents.rules import Finding
+from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
+from billing_assets.erp.staging.staging import StagingResult, Validation, stage
+from billing_assets.foundation.database.connection import Connection, connect, libpq_url
+from billing_assets.foundation.runtime import validation_of
+from billing_assets.foundation.settings_sections import StagingSettings
+from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.sample.loader import create_sample_schema
-from billing_assets.settings_sections import StagingSettings
-from billing_assets.shipped import shipped
-from billing_assets.staging.staging import StagingResult, Validation, stage
-from billing_assets.state.database import Connection, connect, libpq_url
 
 SOURCE = "billing"
 CUSTOMER, OTHER_CUSTOMER, BRANCH, ITEM, OTHER_ITEM = "12346", "12347", "United Kingdom", "10002", "10080"

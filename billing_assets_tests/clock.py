@@ -4,7 +4,7 @@ from typing import LiteralString
 
 import psycopg
 
-from billing_assets.state.database import libpq_url
+from billing_assets.foundation.database.connection import libpq_url
 
 _CLOCK = """
     create schema fake;

@@ -21,10 +21,10 @@ from sqlalchemy import Engine, create_engine, make_url
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from billing_assets.shipped import shipped
-from billing_assets.state import embedded
-from billing_assets.state.database import libpq_url
-from billing_assets.state.migrations import migrate
+from billing_assets.foundation.database import embedded
+from billing_assets.foundation.database.connection import libpq_url
+from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.shipped import shipped
 
 _URL = "BILLING_TEST_DATABASE_URL"
 _HOME = "BILLING_TEST_HOME"  # from xdist's controller to its workers

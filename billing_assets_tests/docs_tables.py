@@ -15,19 +15,19 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from billing_assets.alerts import causes
-from billing_assets.alerts.causes import Alert, StaleLock, Waiting, WaitingCredit
-from billing_assets.audit.findings import CODES
-from billing_assets.cli import app
-from billing_assets.close.causes import CAUSES
-from billing_assets.domain import documents
-from billing_assets.domain.documents import TRANSITIONS, State
-from billing_assets.domain.rules import RULES
-from billing_assets.netsuite import mapping_file
-from billing_assets.netsuite.error_codes import ERROR_CODES, Outcome
-from billing_assets.receivables import late_fee_rules
-from billing_assets.reminders import plan, policy
-from billing_assets.settings import is_secret, setting_names, variable
+from billing_assets.erp.audit.findings import CODES
+from billing_assets.erp.close.causes import CAUSES
+from billing_assets.erp.documents import documents
+from billing_assets.erp.documents.documents import TRANSITIONS, State
+from billing_assets.erp.documents.rules import RULES
+from billing_assets.erp.netsuite import mapping_file
+from billing_assets.erp.netsuite.error_codes import ERROR_CODES, Outcome
+from billing_assets.foundation.settings import is_secret, setting_names, variable
+from billing_assets.operations.alerts import causes
+from billing_assets.operations.alerts.causes import Alert, StaleLock, Waiting, WaitingCredit
+from billing_assets.operations.cli import app
+from billing_assets.receivables.balances import late_fee_rules
+from billing_assets.receivables.reminders import plan, policy
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKED = re.compile(r"(<!-- generated: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -4,11 +4,11 @@ import os
 import uuid
 from pathlib import Path
 
-from billing_assets.close.journaling import closes_of
-from billing_assets.journal.comparing import compare
-from billing_assets.journal.files import Journal
-from billing_assets.reminders.journaling import REMINDERS_SENT
-from billing_assets.state.database import Connection
+from billing_assets.erp.close.journaling import closes_of
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.journal.comparing import compare
+from billing_assets.foundation.journal.files import Journal
+from billing_assets.receivables.reminders.journaling import REMINDERS_SENT
 
 OWNER = {"environment": "dev", "netsuite_account": "1", "source": "billing"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from billing_assets.state.server_programs import binaries
+from billing_assets.foundation.database.server_programs import binaries
 
 
 def write(part: str, text: str, page: Path) -> None:

@@ -13,9 +13,9 @@ import pytest
 from dagster._daemon.types import DaemonHeartbeat
 from sqlalchemy import make_url
 
+from billing_assets.foundation.database.connection import connect, libpq_url
+from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.shipped import shipped
-from billing_assets.state.database import connect, libpq_url
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.command import PROGRAM, Said, call, complete, environment, netsuite_variables, running
 from billing_assets_tests.deploy.servers import pgbouncer, pgbouncer_program

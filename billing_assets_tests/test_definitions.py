@@ -7,13 +7,13 @@ import dagster as dg
 import pytest
 import yaml
 
-from billing_assets import failing
-from billing_assets.billing_system.assets import billing_invoices
 from billing_assets.definitions import build_defs
-from billing_assets.runtime import Runtime
-from billing_assets.settings import Settings, SettingsError
-from billing_assets.settings_sections import BatchSettings, StagingSettings
-from billing_assets.shipped import shipped
+from billing_assets.erp.billing_system.assets import billing_invoices
+from billing_assets.foundation.dagster_helpers import failing
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import Settings, SettingsError
+from billing_assets.foundation.settings_sections import BatchSettings, StagingSettings
+from billing_assets.foundation.shipped import shipped
 
 GROUPS = {
     "billing_invoices": "billing_system",

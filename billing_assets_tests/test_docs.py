@@ -11,14 +11,14 @@ import click
 import pytest
 import yaml
 
-from billing_assets.alerts import causes
 from billing_assets.definitions import build_defs
-from billing_assets.domain.documents import TRANSITIONS, State
-from billing_assets.netsuite import error_codes, look_up
+from billing_assets.erp.documents.documents import TRANSITIONS, State
+from billing_assets.erp.netsuite import error_codes, look_up
+from billing_assets.foundation.database.connection import connect
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import is_secret, load_settings, setting_names, variable
+from billing_assets.operations.alerts import causes
 from billing_assets.posting import look_up as core_look_up
-from billing_assets.runtime import Runtime
-from billing_assets.settings import is_secret, load_settings, setting_names, variable
-from billing_assets.state.database import connect
 from billing_assets_tests import docs_tables
 from billing_assets_tests.docs_tables import ROOT
 

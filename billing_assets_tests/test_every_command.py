@@ -14,17 +14,17 @@ import pytest
 import typer
 from sqlalchemy import make_url
 
-from billing_assets import cli
-from billing_assets.audit import files
-from billing_assets.audit.store import queue_entries
-from billing_assets.close.closing import Decision, soft_close
-from billing_assets.close.pack import make_pack
-from billing_assets.close.reconciliation import close_month
-from billing_assets.receivables.assets import read_balances
-from billing_assets.reminders import store as reminders
+from billing_assets.erp.audit import files
+from billing_assets.erp.audit.store import queue_entries
+from billing_assets.erp.close.closing import Decision, soft_close
+from billing_assets.erp.close.pack import make_pack
+from billing_assets.erp.close.reconciliation import close_month
+from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.shipped import shipped
+from billing_assets.operations import cli
+from billing_assets.receivables.balances.assets import read_balances
+from billing_assets.receivables.reminders import store as reminders
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.shipped import shipped
-from billing_assets.state.migrations import migrate
 from billing_assets_tests.builders import (
     apply_credit,
     change_document,

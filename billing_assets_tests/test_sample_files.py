@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.reminders.desk import open_desk
-from billing_assets.reminders.errors import ExampleLadder
-from billing_assets.reminders.policy import load_policy
-from billing_assets.runtime import Runtime
-from billing_assets.sample_files import OnlyForTheSampleError, on_this_machine
-from billing_assets.settings import Settings, load_settings
-from billing_assets.settings_sections import NetSuiteSettings, ReceivablesSettings
-from billing_assets.shipped import shipped
+from billing_assets.erp.netsuite.sample_files import OnlyForTheSampleError, on_this_machine
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import Settings, load_settings
+from billing_assets.foundation.settings_sections import NetSuiteSettings, ReceivablesSettings
+from billing_assets.foundation.shipped import shipped
+from billing_assets.receivables.reminders.desk import open_desk
+from billing_assets.receivables.reminders.errors import ExampleLadder
+from billing_assets.receivables.reminders.policy import load_policy
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.command import complete
 from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system

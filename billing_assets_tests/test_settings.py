@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.settings import (
+from billing_assets.foundation.settings import (
     Settings,
     SettingsError,
     load_settings,

@@ -5,8 +5,8 @@ from io import StringIO
 import pytest
 import structlog
 
-from billing_assets.commands.console import Terminal
-from billing_assets.logs import configure_logs
+from billing_assets.foundation.logs import configure_logs
+from billing_assets.operations.commands.console import Terminal
 from billing_assets.operations.status import simple_table
 
 NAME = "\x1b[31mPeel\u202e\x9b2J & Co\nPosted: 3 documents"

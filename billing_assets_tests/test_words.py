@@ -25,7 +25,7 @@ INSTEAD = {
 _HOLDS = re.compile("|".join(rf"\b({word})\b" for word in INSTEAD), re.IGNORECASE)
 _FOLDERS = ("billing_assets", "benchmarks", "config", "deploy", "docs", "sql/source")
 _ENDINGS = {".md", ".py", ".yaml", ".j2", ".typ", ".sql"}
-_USER = "state/server_programs.py"  # `nobody` is a user of the system
+_USER = "foundation/database/server_programs.py"  # `nobody` is a user of the system
 
 
 def prose() -> Iterator[Path]:

@@ -10,20 +10,20 @@ import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 
-from billing_assets.batches.partitions import partition_of
-from billing_assets.billing_system.totals import month_documents, month_totals, months
-from billing_assets.close.reconciliation import MonthClose, close_month
-from billing_assets.close.verdict import Verdict, last_words, verdict
-from billing_assets.netsuite import found_store
-from billing_assets.netsuite.found import stop_reason
+from billing_assets.erp.batches.partitions import partition_of
+from billing_assets.erp.billing_system.totals import month_documents, month_totals, months
+from billing_assets.erp.close.reconciliation import MonthClose, close_month
+from billing_assets.erp.close.verdict import Verdict, last_words, verdict
+from billing_assets.erp.netsuite import found_store
+from billing_assets.erp.netsuite.found import stop_reason
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations import movement_store
 from billing_assets.operations.closes import show_closes
 from billing_assets.operations.movement_store import Staged
 from billing_assets.operations.processes import Process, keep_running
 from billing_assets.operations.status import show_status, status
 from billing_assets.operations.waiting import Facts, Group, Memory, Step, What, next_step, still_moving, waited_for
-from billing_assets.runtime import Runtime
-from billing_assets.state.database import Connection
 
 ALL = "all"
 _LOOK_SECONDS = 0.5

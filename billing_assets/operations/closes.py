@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from billing_assets.close.balance import Balance
-from billing_assets.close.causes import CAUSES, Sort
-from billing_assets.close.differences import Difference
-from billing_assets.close.reconciliation import MonthClose
-from billing_assets.close.sums import NOTHING
-from billing_assets.domain.money import amount
+from billing_assets.erp.close.balance import Balance
+from billing_assets.erp.close.causes import CAUSES, Sort
+from billing_assets.erp.close.differences import Difference
+from billing_assets.erp.close.reconciliation import MonthClose
+from billing_assets.erp.close.sums import NOTHING
+from billing_assets.foundation.money import amount
 from billing_assets.operations.status import simple_table
 
 _NAMED = 20

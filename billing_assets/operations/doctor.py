@@ -8,30 +8,30 @@ import dagster as dg
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
-from billing_assets.billing_system.errors import SourceError
-from billing_assets.billing_system.receivables import sums
-from billing_assets.journal.errors import JournalError
-from billing_assets.journal.restores import months_unconfirmed, restores, unconfirmed
-from billing_assets.netsuite.errors import NetSuiteError
-from billing_assets.netsuite.mapping_file import MappingError
-from billing_assets.netsuite.open_items import open_sums
+from billing_assets.erp.billing_system.errors import SourceError
+from billing_assets.erp.billing_system.receivables import sums
+from billing_assets.erp.netsuite.errors import NetSuiteError
+from billing_assets.erp.netsuite.mapping_file import MappingError
+from billing_assets.erp.netsuite.open_items import open_sums
+from billing_assets.foundation.database import bindings
+from billing_assets.foundation.database.migrations import MigrationError, migrate
+from billing_assets.foundation.database.refusals import DatabaseUnfit
+from billing_assets.foundation.database.urls import without_secrets
+from billing_assets.foundation.journal.errors import JournalError
+from billing_assets.foundation.journal.restores import months_unconfirmed, restores, unconfirmed
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import SettingsError, variable
+from billing_assets.foundation.shipped import shipped
 from billing_assets.operations.doctor_netsuite import look_at_fields, look_at_netsuite, look_at_references
 from billing_assets.operations.doctor_source import look_at_billing_system, look_at_columns, look_at_first_rows
 from billing_assets.operations.environment import check_database
 from billing_assets.operations.verdicts import Unproven, Unwell, few
 from billing_assets.operations.watching import SILENT_SECONDS, last_heartbeat
-from billing_assets.receivables.fee_store import branches
-from billing_assets.receivables.late_fee_rules import LateFeeError
-from billing_assets.reminders.desk import open_desk
-from billing_assets.reminders.errors import ReminderError
-from billing_assets.reminders.smtp import Mailer, parse_server
-from billing_assets.runtime import Runtime
-from billing_assets.settings import SettingsError, variable
-from billing_assets.shipped import shipped
-from billing_assets.state import bindings
-from billing_assets.state.migrations import MigrationError, migrate
-from billing_assets.state.refusals import DatabaseUnfit
-from billing_assets.state.urls import without_secrets
+from billing_assets.receivables.balances.fee_store import branches
+from billing_assets.receivables.balances.late_fee_rules import LateFeeError
+from billing_assets.receivables.reminders.desk import open_desk
+from billing_assets.receivables.reminders.errors import ReminderError
+from billing_assets.receivables.reminders.smtp import Mailer, parse_server
 
 
 class Checked(NamedTuple):

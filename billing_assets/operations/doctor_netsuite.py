@@ -5,19 +5,19 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from billing_assets.netsuite.client import NetSuiteClient, RecordType
-from billing_assets.netsuite.errors import (
+from billing_assets.erp.netsuite.client import NetSuiteClient, RecordType
+from billing_assets.erp.netsuite.errors import (
     NetSuiteAnswerUnreadable,
     NetSuiteForbidden,
     NetSuiteNotFound,
     NetSuiteQueryRefused,
 )
-from billing_assets.netsuite.mapping import RECORD_TYPES
-from billing_assets.netsuite.meaning import RECORDS, Examined
-from billing_assets.netsuite.proof import prove
-from billing_assets.netsuite.suiteql import query
+from billing_assets.erp.netsuite.mapping import RECORD_TYPES
+from billing_assets.erp.netsuite.meaning import RECORDS, Examined
+from billing_assets.erp.netsuite.proof import prove
+from billing_assets.erp.netsuite.suiteql import query
+from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations.verdicts import Unproven, Unwell, few, near
-from billing_assets.runtime import Runtime
 
 _SHOWN = 10
 _SCHEMA_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from billing_assets.billing_system.connection import source_now
-from billing_assets.billing_system.contract import VERSION, Unreadable
-from billing_assets.billing_system.errors import asking
-from billing_assets.billing_system.marks import Marking, marking
-from billing_assets.billing_system.queries import (
+from billing_assets.erp.billing_system.connection import source_now
+from billing_assets.erp.billing_system.contract import VERSION, Unreadable
+from billing_assets.erp.billing_system.errors import asking
+from billing_assets.erp.billing_system.marks import Marking, marking
+from billing_assets.erp.billing_system.queries import (
     DOCUMENTS_FILE,
     LINES_FILE,
     Queries,
@@ -19,12 +19,12 @@ from billing_assets.billing_system.queries import (
     column_names,
     tables,
 )
-from billing_assets.billing_system.query_text import fault_of
-from billing_assets.billing_system.spelling import check_keys
-from billing_assets.netsuite.mapping import Field, NetSuiteMapping
-from billing_assets.netsuite.mapping_file import is_document_column, is_line_column
+from billing_assets.erp.billing_system.query_text import fault_of
+from billing_assets.erp.billing_system.spelling import check_keys
+from billing_assets.erp.netsuite.mapping import Field, NetSuiteMapping
+from billing_assets.erp.netsuite.mapping_file import is_document_column, is_line_column
+from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations.verdicts import Unproven, Unwell, near
-from billing_assets.runtime import Runtime
 
 _FIRST_ROWS = 200
 _AGAIN = {

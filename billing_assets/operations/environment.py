@@ -14,15 +14,15 @@ import dagster as dg
 import structlog
 from filelock import FileLock, Timeout
 
-from billing_assets.journal.errors import JournalError
+from billing_assets.foundation.database import embedded, refusals
+from billing_assets.foundation.database.bindings import BoundElsewhereError
+from billing_assets.foundation.database.connection import connect, storage_url
+from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.journal.errors import JournalError
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import SettingsError, load_settings, variable
+from billing_assets.foundation.shipped import shipped
 from billing_assets.operations.stopping import SYSTEM_LOCK, supervising
-from billing_assets.runtime import Runtime
-from billing_assets.settings import SettingsError, load_settings, variable
-from billing_assets.shipped import shipped
-from billing_assets.state import embedded, refusals
-from billing_assets.state.bindings import BoundElsewhereError
-from billing_assets.state.database import connect, storage_url
-from billing_assets.state.migrations import migrate
 
 log = structlog.get_logger(__name__)
 

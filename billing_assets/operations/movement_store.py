@@ -5,10 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from billing_assets.billing_system.totals import MonthDocument
-from billing_assets.close import gathering
-from billing_assets.domain.periods import first_day, following
-from billing_assets.state.database import Connection
+from billing_assets.erp.billing_system.totals import MonthDocument
+from billing_assets.erp.close import gathering
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.periods import first_day, following
 
 _NUMBERS = 5
 

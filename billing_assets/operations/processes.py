@@ -17,7 +17,7 @@ import psutil
 import requests
 import structlog
 
-from billing_assets.shipped import shipped
+from billing_assets.foundation.shipped import shipped
 
 log = structlog.get_logger(__name__)
 

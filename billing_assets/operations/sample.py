@@ -12,21 +12,21 @@ import psycopg
 import requests
 from sqlalchemy.engine import make_url
 
-from billing_assets.billing_system.errors import CannotConnect, QueryFailed, source_url
+from billing_assets.erp.billing_system.errors import CannotConnect, QueryFailed, source_url
+from billing_assets.foundation.database import bindings, embedded
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.database.urls import without_secrets
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import load_settings, variable
+from billing_assets.foundation.shipped import shipped
 from billing_assets.operations.environment import set_default
 from billing_assets.operations.processes import note_process
-from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.credentials import Credentials, make_credentials
 from billing_assets.sandbox.netsuite.process import RunningSandbox, SandboxError, running_address, start_sandbox
 from billing_assets.sandbox.sample.loader import create_sample_schema, load_contracts, load_customers
 from billing_assets.sandbox.sample.payments import payment_body, payment_of
 from billing_assets.sandbox.sample.tables import netsuite_references
-from billing_assets.settings import load_settings, variable
-from billing_assets.shipped import shipped
-from billing_assets.state import bindings, embedded
-from billing_assets.state.database import Connection
-from billing_assets.state.migrations import migrate
-from billing_assets.state.urls import without_secrets
 
 SAMPLE_DATABASE = "sample_billing_system"
 _QUICK = {"staging.detect_seconds": "2", "batches.sensor_seconds": "2", "alerts.check_seconds": "30"}

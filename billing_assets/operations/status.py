@@ -8,15 +8,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from billing_assets.batches.store import counts_by_state
-from billing_assets.domain.money import amount
-from billing_assets.domain.rules import RULES
+from billing_assets.erp.batches.store import counts_by_state
+from billing_assets.erp.documents.rules import RULES
+from billing_assets.erp.staging.corrections.store import corrections
+from billing_assets.erp.staging.reports import waiting_credits
+from billing_assets.erp.staging.store import watermark
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.money import amount
+from billing_assets.foundation.settings import Settings
 from billing_assets.posting.lanes import lanes_in_use
-from billing_assets.settings import Settings
-from billing_assets.staging.corrections.store import corrections
-from billing_assets.staging.reports import waiting_credits
-from billing_assets.staging.store import watermark
-from billing_assets.state.database import Connection
 
 
 def status(connection: Connection, settings: Settings, period: str | None = None) -> dict[str, Any]:

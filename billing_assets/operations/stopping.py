@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import psutil
 from filelock import FileLock, Timeout
 
+from billing_assets.foundation.database import embedded
 from billing_assets.operations.processes import alive_notes, note_of, stop_noted, written_whole
-from billing_assets.state import embedded
 
 SYSTEM_LOCK = "system.lock"
 _SUPERVISOR = "supervisor.json"

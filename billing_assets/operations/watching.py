@@ -9,13 +9,13 @@ import sqlalchemy.exc
 import structlog
 from dagster_postgres.utils import DagsterPostgresException
 
-from billing_assets.alerts.causes import daemon_silent
-from billing_assets.alerts.send import deliver
+from billing_assets.foundation.database import embedded
+from billing_assets.foundation.database.server_programs import EmbeddedServerError
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.operations.alerts.causes import daemon_silent
+from billing_assets.operations.alerts.send import deliver
 from billing_assets.operations.environment import Prepared
 from billing_assets.operations.processes import Process, keep_running
-from billing_assets.runtime import Runtime
-from billing_assets.state import embedded
-from billing_assets.state.server_programs import EmbeddedServerError
 
 log = structlog.get_logger(__name__)
 

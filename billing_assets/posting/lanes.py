@@ -22,7 +22,7 @@ import psycopg
 import structlog
 from psycopg.rows import TupleRow, tuple_row
 
-from billing_assets.state.database import Connection, open_connection
+from billing_assets.foundation.database.connection import Connection, open_connection
 
 _HALVE_EVERY_SECONDS = 1.0
 _QUIET_SECONDS = 5.0

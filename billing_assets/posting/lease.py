@@ -10,10 +10,10 @@ from enum import Enum
 import psycopg
 import structlog
 
+from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.posting import locks
 from billing_assets.posting.ledger import Ledger
 from billing_assets.posting.locks import Lock, LockHeldError, StaleLockError
-from billing_assets.state.database import Connection, connect
 
 log = structlog.get_logger(__name__)
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from billing_assets.foundation.database.connection import Connection, settle_order
 from billing_assets.posting.ledger import Ledger
-from billing_assets.state.database import Connection, settle_order
 
 
 @dataclass(frozen=True)

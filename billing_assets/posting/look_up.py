@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from billing_assets.foundation.database.connection import Connection
 from billing_assets.posting import attempts as store
 from billing_assets.posting.attempts import AnItem, OpenAttempt, Outcome
 from billing_assets.posting.lanes import Lanes
 from billing_assets.posting.lease import Lease
 from billing_assets.posting.sink import AnUnread, Sink
 from billing_assets.posting.states import ItemState
-from billing_assets.state.database import Connection
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0

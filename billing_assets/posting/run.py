@@ -15,6 +15,7 @@ from typing import Generic
 import psycopg
 import structlog
 
+from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.posting import attempts as store
 from billing_assets.posting.answers import Landed, NotSent, Retry, Unauthorized, Unavailable, Unknown
 from billing_assets.posting.attempts import AnItem, Outcome
@@ -26,7 +27,6 @@ from billing_assets.posting.outage import wait_until_it_answers
 from billing_assets.posting.outcomes import outcome_of, reason_to_stop, sign_of_an_outage
 from billing_assets.posting.sink import AnUnread, Prepared, Sink
 from billing_assets.posting.states import ItemState
-from billing_assets.state.database import Connection, connect
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from billing_assets.state.database import Connection, connect
+from billing_assets.foundation.database.connection import Connection, connect
 
 
 @pytest.fixture

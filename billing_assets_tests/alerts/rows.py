@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import count
 
-from billing_assets.state.database import Connection
+from billing_assets.foundation.database.connection import Connection
 
 _numbers = count(1)
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from billing_assets.alerts import causes
-from billing_assets.alerts.automation import system_of
+from billing_assets.operations.alerts import causes
+from billing_assets.operations.alerts.automation import system_of
 
 NOW = datetime(2010, 12, 1, 12, 0, tzinfo=UTC)
 UI = "http://dagster.example.com/"

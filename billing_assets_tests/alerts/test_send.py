@@ -15,11 +15,11 @@ import pytest
 import structlog
 from apprise.plugins.smtp2go import NotifySMTP2Go
 
-from billing_assets.alerts.causes import Alert, Severity, run_failure
-from billing_assets.alerts.send import AlertDeliveryError, deliver, masked
-from billing_assets.domain.mail import QUIET
-from billing_assets.settings_sections import AlertSettings
-from billing_assets.state.database import Connection, connect
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.mail import QUIET
+from billing_assets.foundation.settings_sections import AlertSettings
+from billing_assets.operations.alerts.causes import Alert, Severity, run_failure
+from billing_assets.operations.alerts.send import AlertDeliveryError, deliver, masked
 from billing_assets_tests.alerts.conftest import Mailbox, Webhook
 
 NOW = datetime(2010, 12, 1, 12, 0, tzinfo=UTC)

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from billing_assets.alerts import store
-from billing_assets.alerts.causes import Alert
-from billing_assets.alerts.watch import look
-from billing_assets.settings_sections import AlertSettings
-from billing_assets.state.database import Connection
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.settings_sections import AlertSettings
+from billing_assets.operations.alerts import store
+from billing_assets.operations.alerts.causes import Alert
+from billing_assets.operations.alerts.watch import look
 from billing_assets_tests.alerts.rows import attempt, batch, document, staged
 
 NOW = datetime(2010, 12, 1, 12, 0, tzinfo=UTC)

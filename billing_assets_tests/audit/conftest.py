@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from billing_assets.audit import files
-from billing_assets.audit.decisions import Imported, import_decisions
-from billing_assets.audit.queue import Audited, audit_month
-from billing_assets.audit.store import queue_entries
-from billing_assets.billing_system.connection import connect_source, open_source
-from billing_assets.billing_system.queries import Queries
-from billing_assets.domain.business_days import Days
-from billing_assets.settings_sections import AuditSettings
+from billing_assets.erp.audit import files
+from billing_assets.erp.audit.decisions import Imported, import_decisions
+from billing_assets.erp.audit.queue import Audited, audit_month
+from billing_assets.erp.audit.store import queue_entries
+from billing_assets.erp.billing_system.connection import connect_source, open_source
+from billing_assets.erp.billing_system.queries import Queries
+from billing_assets.foundation.calendar.business_days import Days
+from billing_assets.foundation.settings_sections import AuditSettings
 from billing_assets_tests.builders import ITEM, SOURCE, insert_document, shipped_sample_queries
 from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
 from billing_assets_tests.staging.conftest import Bench, bench

@@ -7,15 +7,15 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from billing_assets.audit.decision_store import subjects
-from billing_assets.audit.decisions import import_decisions
-from billing_assets.audit.files import Seen
-from billing_assets.batches.ledger import DOCUMENTS
 from billing_assets.definitions import build_defs
+from billing_assets.erp.audit.decision_store import subjects
+from billing_assets.erp.audit.decisions import import_decisions
+from billing_assets.erp.audit.files import Seen
+from billing_assets.erp.batches.ledger import DOCUMENTS
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import Settings
+from billing_assets.foundation.settings_sections import CalendarSettings
 from billing_assets.posting.locks import lock, release
-from billing_assets.runtime import Runtime
-from billing_assets.settings import Settings
-from billing_assets.settings_sections import CalendarSettings
 from billing_assets_tests.builders import SOURCE, close_document, insert_document
 from billing_assets_tests.end_to_end.system import PERIOD, System, checks, exact, metadata, rows
 

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 from openpyxl import load_workbook
 
-from billing_assets.audit.files import FileError
-from billing_assets.batches.ledger import DOCUMENTS
-from billing_assets.batches.planning import plan
+from billing_assets.erp.audit.files import FileError
+from billing_assets.erp.batches.ledger import DOCUMENTS
+from billing_assets.erp.batches.planning import plan
+from billing_assets.foundation.settings_sections import BatchSettings
 from billing_assets.posting.locks import lock
-from billing_assets.settings_sections import BatchSettings
 from billing_assets_tests.audit.conftest import CONTRACT, Office, queued
 from billing_assets_tests.builders import change_document, close_document, insert_document
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_assets.audit.findings import CODES, Charged, Month, Term, judge
-from billing_assets.audit.queue import month_of, months_before
+from billing_assets.erp.audit.findings import CODES, Charged, Month, Term, judge
+from billing_assets.erp.audit.queue import month_of, months_before
 
 NOVEMBER = Month(date(2010, 11, 1), date(2010, 11, 30))
 MONTHLY = Term(None, None, "monthly", None)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.audit.files import FileError, read
-from billing_assets.domain.cells import changed_by_spreadsheet
+from billing_assets.erp.audit.files import FileError, read
+from billing_assets.foundation.cells import changed_by_spreadsheet
 
 FOLDER = Path(__file__).parent / "libreoffice"
 NUMBERS = ["12E5", "5-11", "0012", "=1+2", "Ünï 中", "_x0041_", "77", "1;=1+2"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from billing_assets.audit import queue, store
-from billing_assets.domain.business_days import Days
+from billing_assets.erp.audit import queue, store
+from billing_assets.foundation.calendar.business_days import Days
 from billing_assets_tests.audit.conftest import CONTRACT, NOVEMBER, TODAY, Office
 from billing_assets_tests.builders import (
     SOURCE,

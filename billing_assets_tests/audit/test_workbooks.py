@@ -11,8 +11,8 @@ from openpyxl import load_workbook
 from openpyxl.comments import Comment as Note
 from openpyxl.workbook import Workbook
 
-from billing_assets.audit.decisions import Imported
-from billing_assets.audit.files import FileError
+from billing_assets.erp.audit.decisions import Imported
+from billing_assets.erp.audit.files import FileError
 from billing_assets_tests.audit.conftest import Office, held, queued, said
 
 WHICH = ("Reference", "Number", "For the machine")

@@ -1,6 +1,6 @@
 """Moving documents through their states by hand, where a test is not about how they got there."""
 
-from billing_assets.state.database import Connection
+from billing_assets.foundation.database.connection import Connection
 
 
 def set_state(state: Connection, number: str, *states: str) -> None:

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
-from billing_assets.batches import store
-from billing_assets.batches.ledger import DOCUMENTS
-from billing_assets.batches.planning import plan
-from billing_assets.batches.unlocking import requeue, unlock, unlock_stale
-from billing_assets.domain.rules import finding
-from billing_assets.netsuite import store as posting
+from billing_assets.erp.batches import store
+from billing_assets.erp.batches.ledger import DOCUMENTS
+from billing_assets.erp.batches.planning import plan
+from billing_assets.erp.batches.unlocking import requeue, unlock, unlock_stale
+from billing_assets.erp.documents.rules import finding
+from billing_assets.erp.netsuite import store as posting
+from billing_assets.foundation.database.connection import Connection, connect, libpq_url
+from billing_assets.foundation.settings_sections import BatchSettings
 from billing_assets.posting import attempts as attempts_of
 from billing_assets.posting import locks
 from billing_assets.posting.attempts import Intent, Outcome
 from billing_assets.posting.lease import Lease, LeasePolicy, Patience, holding, take
 from billing_assets.posting.locks import Lock, LockHeldError, StaleLockError, UnknownBatchError
 from billing_assets.posting.states import ItemState
-from billing_assets.settings_sections import BatchSettings
-from billing_assets.state.database import Connection, connect, libpq_url
 from billing_assets_tests import builders, clock
 from billing_assets_tests.batches.documents import set_state
 from billing_assets_tests.netsuite.rig import invoices, stage_rows

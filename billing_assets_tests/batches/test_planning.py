@@ -7,12 +7,12 @@ from datetime import date
 import psycopg
 import pytest
 
-from billing_assets.batches import store
-from billing_assets.batches.ledger import DOCUMENTS
-from billing_assets.batches.planning import plan, runs_wanted
+from billing_assets.erp.batches import store
+from billing_assets.erp.batches.ledger import DOCUMENTS
+from billing_assets.erp.batches.planning import plan, runs_wanted
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.settings_sections import BatchSettings
 from billing_assets.posting import locks
-from billing_assets.settings_sections import BatchSettings
-from billing_assets.state.database import Connection, connect
 from billing_assets_tests import builders
 from billing_assets_tests.batches.documents import set_state
 from billing_assets_tests.netsuite.rig import invoices, stage_rows

@@ -97,13 +97,13 @@ def test_a_profiled_stack_belongs_to_the_innermost_function_of_ours() -> None:
     stack = ";".join(
         [
             "post (benchmarks/backlog.py:120)",
-            "create (billing_assets/netsuite/client.py:84)",
-            "exchange (billing_assets/netsuite/wire.py:110)",
+            "create (billing_assets/erp/netsuite/client.py:84)",
+            "exchange (billing_assets/erp/netsuite/wire.py:110)",
             "send (requests/adapters.py:600)",
         ]
     )
-    assert profile.what(stack, {"netsuite/wire.py": "HTTP", "netsuite": "other"}) == "HTTP"
-    assert profile.what(stack, {"netsuite/wire.py:exchange": "sending", "netsuite/wire.py": "HTTP"}) == "sending"
+    assert profile.what(stack, {"erp/netsuite/wire.py": "HTTP", "erp/netsuite": "other"}) == "HTTP"
+    assert profile.what(stack, {"erp/netsuite/wire.py:exchange": "sending", "erp/netsuite/wire.py": "HTTP"}) == "sending"
     assert profile.what(stack, {}) == "the rest"
     assert profile.what("run (threading.py:1)", {}) is None
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psycopg
 
-from billing_assets.billing_system.queries import Queries
-from billing_assets.state.database import libpq_url
+from billing_assets.erp.billing_system.queries import Queries
+from billing_assets.foundation.database.connection import libpq_url
 from billing_assets_tests.builders import ITEM
 
 ENGINES = ("sqlite", "postgresql")

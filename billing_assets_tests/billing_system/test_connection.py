@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from billing_assets.billing_system import reader
-from billing_assets.billing_system.connection import with_read_only_intent
-from billing_assets.billing_system.errors import (
+from billing_assets.erp.billing_system import reader
+from billing_assets.erp.billing_system.connection import with_read_only_intent
+from billing_assets.erp.billing_system.errors import (
     CannotConnect,
     DriverMissing,
     OdbcDriverMissing,

@@ -11,10 +11,10 @@ from sqlalchemy import String, Unicode
 from sqlalchemy.dialects import mssql
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from billing_assets.billing_system import contract, queries, spelling, totals
-from billing_assets.billing_system.connection import SNAPSHOT_ALLOWED
-from billing_assets.domain.documents import CONTRACT, SERVICE
-from billing_assets.shipped import shipped
+from billing_assets.erp.billing_system import contract, queries, spelling, totals
+from billing_assets.erp.billing_system.connection import SNAPSHOT_ALLOWED
+from billing_assets.erp.documents.documents import CONTRACT, SERVICE
+from billing_assets.foundation.shipped import shipped
 
 DIALECT = mssql.dialect()  # type: ignore[no-untyped-call]
 QUERIES = queries.load_queries(shipped("sql/source/mssql"))

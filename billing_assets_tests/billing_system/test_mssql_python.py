@@ -13,9 +13,9 @@ import mssql_python_odbc
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from billing_assets.billing_system import connection, reader
-from billing_assets.billing_system.connection import with_read_only_intent
-from billing_assets.billing_system.errors import (
+from billing_assets.erp.billing_system import connection, reader
+from billing_assets.erp.billing_system.connection import with_read_only_intent
+from billing_assets.erp.billing_system.errors import (
     CannotConnect,
     QueryFailed,
     SourceBusy,
@@ -66,7 +66,7 @@ def test_a_shared_library_that_microsofts_driver_lacks_is_no_wrong_host(tmp_path
     lacking = "libmsodbcsql*" if find_library("odbcinst") else "libodbcinst*"  # the system's would do
     shutil.copytree(shipped, tmp_path / shipped.name, ignore=shutil.ignore_patterns(lacking))
     script = (
-        "from billing_assets.billing_system import reader\n"
+        "from billing_assets.erp.billing_system import reader\n"
         f"engine = reader.open_source({_MSSQL_PYTHON.format('127.0.0.1:1')!r})\n"
         "try:\n with reader.connect_source(engine): pass\nexcept reader.SourceError as error: print(repr(error))"
     )

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection, QueuePool
 
-from billing_assets.billing_system import contract, reader
-from billing_assets.billing_system.query_text import without_end
+from billing_assets.erp.billing_system import contract, reader
+from billing_assets.erp.billing_system.query_text import without_end
 
 _HEADER = (
     "SELECT id AS DOCUMENT_ID, number, 'invoice' AS kind, 'open' AS status, created_at, document_date,"

@@ -8,12 +8,12 @@ import psycopg
 import pytest
 from sqlalchemy import Connection
 
-from billing_assets.billing_system import reader
-from billing_assets.billing_system.errors import ColumnsWrong, QueryFailed
-from billing_assets.domain.documents import Document, Line
+from billing_assets.erp.billing_system import reader
+from billing_assets.erp.billing_system.errors import ColumnsWrong, QueryFailed
+from billing_assets.erp.documents.documents import Document, Line
+from billing_assets.foundation.database.connection import libpq_url
 from billing_assets.sandbox.sample.data import read_sample
 from billing_assets.sandbox.sample.loader import load_sample
-from billing_assets.state.database import libpq_url
 from billing_assets_tests.billing_system.conftest import Execute, add_line, insert
 from billing_assets_tests.deploy.servers import pgbouncer, pgbouncer_program
 from billing_assets_tests.state.test_database import ODD, set_for_database

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection
 
-from billing_assets.billing_system import reader
+from billing_assets.erp.billing_system import reader
 from billing_assets.sandbox.sample.loader import load_sample
 from billing_assets_tests.billing_system.conftest import Execute, insert
 

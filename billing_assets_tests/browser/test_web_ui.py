@@ -24,10 +24,10 @@ import pytest
 import requests
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
+from billing_assets.foundation.settings import variable
 from billing_assets.operations.processes import stop_trees
 from billing_assets.operations.sample import sandbox_settings, seeded_sandbox
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.settings import variable
 from billing_assets_tests.builders import create_billing_system, insert_document, open_for_writing
 from billing_assets_tests.conftest import dropped_at_the_end
 
@@ -141,7 +141,7 @@ def running(folder: Path, settings: dict[str, str]) -> Iterator[str]:
     log = folder / "up.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from billing_assets.cli import main; main()", "up", "--port", str(port)],
+            [sys.executable, "-c", "from billing_assets.operations.cli import main; main()", "up", "--port", str(port)],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -10,15 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from billing_assets.close import comparison
-from billing_assets.close.balance import Balance, balances
-from billing_assets.close.causes import CAUSES, Sort
-from billing_assets.close.reconciliation import CauseTotal, MonthClose, summed
-from billing_assets.close.sums import NOTHING, Sum, add
-from billing_assets.close.verdict import last_words, verdict
-from billing_assets.domain.documents import State
+from billing_assets.erp.close import comparison
+from billing_assets.erp.close.balance import Balance, balances
+from billing_assets.erp.close.causes import CAUSES, Sort
+from billing_assets.erp.close.reconciliation import CauseTotal, MonthClose, summed
+from billing_assets.erp.close.sums import NOTHING, Sum, add
+from billing_assets.erp.close.verdict import last_words, verdict
+from billing_assets.erp.documents.documents import State
+from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.operations.closes import show_closes
-from billing_assets.state.database import Connection, connect
 from billing_assets_tests.close.test_comparison import KEYS, MONTH, SAME, Planted, amount, plant, planted
 
 BETWEEN = ("nothing_to_bill", "kept_back", "decided", "not_posted", "posted")

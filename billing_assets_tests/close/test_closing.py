@@ -10,17 +10,17 @@ import dagster as dg
 import psycopg
 import pytest
 
-from billing_assets.batches.ledger import DOCUMENTS
-from billing_assets.batches.unlocking import requeue
-from billing_assets.close.causes import Sort
-from billing_assets.close.closing import CloseRefusedError, Decision, hard_close
-from billing_assets.close.pack import make_pack
-from billing_assets.close.reconciliation import MonthClose, close_month
-from billing_assets.close.store import closings, months_that_moved
-from billing_assets.domain.business_days import Days, Zones
-from billing_assets.domain.periods import LateDocuments
+from billing_assets.erp.batches.ledger import DOCUMENTS
+from billing_assets.erp.batches.unlocking import requeue
+from billing_assets.erp.close.causes import Sort
+from billing_assets.erp.close.closing import CloseRefusedError, Decision, hard_close
+from billing_assets.erp.close.pack import make_pack
+from billing_assets.erp.close.reconciliation import MonthClose, close_month
+from billing_assets.erp.close.store import closings, months_that_moved
+from billing_assets.foundation.calendar.business_days import Days, Zones
+from billing_assets.foundation.periods import LateDocuments
+from billing_assets.foundation.runtime import Runtime
 from billing_assets.posting.locks import lock
-from billing_assets.runtime import Runtime
 from billing_assets_tests.builders import (
     apply_credit,
     change_document,

@@ -8,14 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from billing_assets.billing_system.totals import MonthDocument
-from billing_assets.close import comparison, gathering
-from billing_assets.close.causes import CAUSES
-from billing_assets.close.differences import describe
-from billing_assets.close.reconciliation import summed
-from billing_assets.domain.documents import State
-from billing_assets.netsuite.month import MonthTransaction
-from billing_assets.state.database import Connection, connect
+from billing_assets.erp.billing_system.totals import MonthDocument
+from billing_assets.erp.close import comparison, gathering
+from billing_assets.erp.close.causes import CAUSES
+from billing_assets.erp.close.differences import describe
+from billing_assets.erp.close.reconciliation import summed
+from billing_assets.erp.documents.documents import State
+from billing_assets.erp.netsuite.month import MonthTransaction
+from billing_assets.foundation.database.connection import Connection, connect
 
 KEYS = {kind: gathering.CustomerKey("customer", True) for kind in ("invoice", "credit_memo")}
 MONTH, BEFORE, FIRST, NEXT = "2010-11", date(2010, 10, 5), date(2010, 11, 5), date(2010, 12, 1)

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from billing_assets.netsuite.mapping import load_mapping
-from billing_assets.netsuite.proof_store import note_proven
-from billing_assets.runtime import Runtime
-from billing_assets.shipped import shipped
+from billing_assets.erp.netsuite.mapping import load_mapping
+from billing_assets.erp.netsuite.proof_store import note_proven
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.shipped import shipped
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.end_to_end.system import PERIOD, System, metadata, rows
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import dagster as dg
 
-from billing_assets.close import store
-from billing_assets.close.causes import CAUSES
-from billing_assets.domain.business_days import Zones
-from billing_assets.netsuite import differing
-from billing_assets.netsuite.differing_store import Decided
-from billing_assets.staging.corrections.voids import confirm
+from billing_assets.erp.close import store
+from billing_assets.erp.close.causes import CAUSES
+from billing_assets.erp.netsuite import differing
+from billing_assets.erp.netsuite.differing_store import Decided
+from billing_assets.erp.staging.corrections.voids import confirm
+from billing_assets.foundation.calendar.business_days import Zones
 from billing_assets_tests.builders import (
     change_document,
     close_document,

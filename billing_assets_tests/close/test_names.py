@@ -19,15 +19,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing_assets.close.differences import Difference
-from billing_assets.close.lettering import FONTS, fonts_with, names, sentences
-from billing_assets.close.reconciliation import CauseTotal, MonthClose, Row, Step
-from billing_assets.close.statement import statement
-from billing_assets.close.store import MonthFigures
-from billing_assets.close.sums import NOTHING, Sum, add
-from billing_assets.close.trend import trend_picture
-from billing_assets.close.workbook import workbook
-from billing_assets.domain.money import amount
+from billing_assets.erp.close.differences import Difference
+from billing_assets.erp.close.lettering import FONTS, fonts_with, names, sentences
+from billing_assets.erp.close.reconciliation import CauseTotal, MonthClose, Row, Step
+from billing_assets.erp.close.statement import statement
+from billing_assets.erp.close.store import MonthFigures
+from billing_assets.erp.close.sums import NOTHING, Sum, add
+from billing_assets.erp.close.trend import trend_picture
+from billing_assets.erp.close.workbook import workbook
+from billing_assets.foundation.money import amount
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.close.test_pack import pack, sheets
 from billing_assets_tests.end_to_end.system import System

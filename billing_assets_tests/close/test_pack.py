@@ -16,11 +16,11 @@ import pytest
 import requests
 import uvicorn
 
-from billing_assets.close import store
-from billing_assets.close.files import application
-from billing_assets.close.pack import make_pack
-from billing_assets.close.reconciliation import MonthClose, close_month
-from billing_assets.close.store import Pack
+from billing_assets.erp.close import store
+from billing_assets.erp.close.files import application
+from billing_assets.erp.close.pack import make_pack
+from billing_assets.erp.close.reconciliation import MonthClose, close_month
+from billing_assets.erp.close.store import Pack
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.end_to_end.system import PERIOD, System, metadata, unknown_transaction
 
@@ -121,8 +121,8 @@ def test_the_statement_has_the_verdict_the_way_from_billing_to_netsuite_and_room
     whole = " ".join(pages)
     for words in ("November 2010", "Does not agree", "Amount differs", "500001", "Approved by", "CUSTOMER_MISSING"):
         assert words in whole, words
-    monkeypatch.setattr("billing_assets.close.statement._CAUSES", 1)
-    monkeypatch.setattr("billing_assets.close.reconciliation._LISTED", 1)
+    monkeypatch.setattr("billing_assets.erp.close.statement._CAUSES", 1)
+    monkeypatch.setattr("billing_assets.erp.close.reconciliation._LISTED", 1)
     close, made = pack(system, anew=True)
     assert [one.number for one in close.differences] == ["500001", "500004"], "the largest that is held is named, too"
     left_out = "And 3 more: 3 documents, GBP 20.005. The workbook's summary has them all."

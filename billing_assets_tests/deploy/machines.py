@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from billing_assets.shipped import shipped
+from billing_assets.foundation.shipped import shipped
 from billing_assets_tests.command import environment
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "celery"

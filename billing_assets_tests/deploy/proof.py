@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 
 import requests
 
-from billing_assets.close.reconciliation import close_month
+from billing_assets.erp.close.reconciliation import close_month
+from billing_assets.foundation.database import embedded
+from billing_assets.foundation.database.connection import connect, libpq_url
+from billing_assets.foundation.runtime import DATABASE, Runtime
+from billing_assets.foundation.settings import load_settings, variable
 from billing_assets.operations.sample import sandbox_settings, seeded_sandbox
-from billing_assets.runtime import DATABASE, Runtime
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.sandbox.sample.loader import load_sample
-from billing_assets.settings import load_settings, variable
-from billing_assets.state import embedded
-from billing_assets.state.database import connect, libpq_url
 from billing_assets_tests.builders import open_for_writing
 from billing_assets_tests.deploy.machines import Machine
 from billing_assets_tests.deploy.servers import debian_postgres, free_port, postgres, redis

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from billing_assets.foundation.database import embedded
 from billing_assets.operations.processes import stop_trees
-from billing_assets.state import embedded
 
 _START_SECONDS = 20.0
 

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from sqlalchemy import make_url
 
-from billing_assets.settings import is_secret, load_settings, setting_names, variable
-from billing_assets.shipped import shipped
-from billing_assets.state.database import storage_url
+from billing_assets.foundation.database.connection import storage_url
+from billing_assets.foundation.settings import is_secret, load_settings, setting_names, variable
+from billing_assets.foundation.shipped import shipped
 from billing_assets_tests.command import environment
 from billing_assets_tests.deploy.machines import DEPLOY, Machine
 

@@ -15,8 +15,8 @@ from dagster_k8s.models import k8s_snake_case_dict
 from kubernetes.client import ApiClient, models
 from sqlalchemy import make_url
 
-from billing_assets.settings import is_secret, setting_names, variable
-from billing_assets.shipped import shipped
+from billing_assets.foundation.settings import is_secret, setting_names, variable
+from billing_assets.foundation.shipped import shipped
 from billing_assets_tests.deploy import strict
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"

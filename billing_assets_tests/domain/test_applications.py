@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_assets.domain.applications import shares
-from billing_assets.domain.documents import Application
+from billing_assets.erp.documents.applications import shares
+from billing_assets.erp.documents.documents import Application
 from billing_assets_tests.builders import applied
 
 

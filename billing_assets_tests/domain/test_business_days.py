@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import billing_assets
-from billing_assets.domain.business_days import Days, Zones, local_day
+from billing_assets.foundation.calendar.business_days import Days, Zones, local_day
 
 LOS_ANGELES, BERLIN, SYDNEY = map(ZoneInfo, ("America/Los_Angeles", "Europe/Berlin", "Australia/Sydney"))
 ZONES = Zones(BERLIN, {"USA": LOS_ANGELES, "Australia": SYDNEY})
@@ -88,7 +88,7 @@ OF_UTC = re.compile(
 def test_no_module_takes_the_day_of_utc_for_a_business_day() -> None:
     """The sandbox stands for NetSuite, which has a day of its own."""
     folder = Path(billing_assets.__file__).parent
-    here = folder / "domain" / "business_days.py"
+    here = folder / "foundation" / "calendar" / "business_days.py"
     found = [
         f"{path.relative_to(folder)}: {line.strip()}"
         for path in folder.rglob("*.py")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_assets.domain.cells import changed_by_spreadsheet, csv_cell, looks_like_formula, write_csv
+from billing_assets.foundation.cells import changed_by_spreadsheet, csv_cell, looks_like_formula, write_csv
 
 SIGNS = "=+-@＝＋－＠﹦﹢﹣﹫"  # noqa: RUF001
 TEXTS = st.text(st.sampled_from(f"{SIGNS},;|\t\r\n\"' a1"), max_size=12)

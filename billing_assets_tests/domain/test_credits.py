@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from billing_assets.domain.credits import OpenCredits
+from billing_assets.erp.documents.credits import OpenCredits
 
 
 def test_credits_are_used_up_invoice_by_invoice_and_each_currency_has_its_own() -> None:

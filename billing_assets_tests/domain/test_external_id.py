@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_assets.domain.external_id import LONGEST, external_id, is_external_id
+from billing_assets.erp.documents.external_id import LONGEST, external_id, is_external_id
 
 # Every character that can reach us, with more of those that meet in escapes and in numbers of documents.
 numbers = st.text(

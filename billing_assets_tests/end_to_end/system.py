@@ -12,13 +12,13 @@ import dagster as dg
 from pydantic import SecretStr
 
 from billing_assets.definitions import build_defs
-from billing_assets.netsuite.proof_store import note_proven
-from billing_assets.runtime import Runtime
+from billing_assets.erp.netsuite.proof_store import note_proven
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import Settings
+from billing_assets.foundation.settings_sections import AlertSettings, SourceSettings
+from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.settings import Settings
-from billing_assets.settings_sections import AlertSettings, SourceSettings
-from billing_assets.shipped import shipped
-from billing_assets.state.database import Connection, connect
 from billing_assets_tests.builders import (
     BillingSystem,
     create_billing_system,

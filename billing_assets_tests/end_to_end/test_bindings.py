@@ -9,15 +9,15 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from billing_assets.batches.ledger import DOCUMENTS, lease_policy
-from billing_assets.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.foundation.database import bindings
+from billing_assets.foundation.database.bindings import BoundElsewhereError, MoveRefusedError, Subject
+from billing_assets.foundation.database.connection import Connection
 from billing_assets.operations import sample
 from billing_assets.posting.lease import holding
 from billing_assets.posting.run import post_through_outages
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
-from billing_assets.state import bindings
-from billing_assets.state.bindings import BoundElsewhereError, MoveRefusedError, Subject
-from billing_assets.state.database import Connection
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.command import Said, call, complete, netsuite_variables
 from billing_assets_tests.end_to_end.system import OTHERS, System, at, losing_answers, pointed, why

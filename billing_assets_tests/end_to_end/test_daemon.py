@@ -14,8 +14,8 @@ import dagster as dg
 import psycopg
 import pytest
 
+from billing_assets.foundation.database.connection import libpq_url
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.state.database import libpq_url
 from billing_assets_tests.builders import (
     create_billing_system,
     delete_document,

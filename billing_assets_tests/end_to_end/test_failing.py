@@ -5,8 +5,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from billing_assets.failing import runbook
-from billing_assets.settings_sections import AlertSettings
+from billing_assets.foundation.dagster_helpers.failing import runbook
+from billing_assets.foundation.settings_sections import AlertSettings
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.end_to_end.system import System, failure, pointed
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import dagster as dg
 
-from billing_assets.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.foundation.database.connection import connect
 from billing_assets.posting.lease import holding
-from billing_assets.state.database import connect
 from billing_assets_tests.builders import change_document, insert_document, stage_now
 from billing_assets_tests.end_to_end.system import System, checks, exact, failure, metadata, rows
 

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Connection, Engine, event, make_url
 from structlog.testing import capture_logs
 
-from billing_assets.domain.business_days import Zones
-from billing_assets.staging.corrections.voids import confirm
+from billing_assets.erp.staging.corrections.voids import confirm
+from billing_assets.foundation.calendar.business_days import Zones
 from billing_assets_tests.builders import (
     BillingSystem,
     apply_credit,

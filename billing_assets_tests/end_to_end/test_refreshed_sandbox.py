@@ -1,7 +1,7 @@
 """A sandbox account that was refreshed has none of our transactions and gives their internal ids to others: nothing of
 ours is taken for one of those."""
 
-from billing_assets.close.causes import CAUSES
+from billing_assets.erp.close.causes import CAUSES
 from billing_assets_tests.builders import apply_credit, insert_document, void_document
 from billing_assets_tests.command import complete
 from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system

@@ -13,13 +13,13 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
+from billing_assets.erp.staging import automation
+from billing_assets.foundation.database.presence import missed, present
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings_sections import AlertSettings
+from billing_assets.foundation.shipped import shipped
 from billing_assets.operations.environment import end_dead_runs
-from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.settings_sections import AlertSettings
-from billing_assets.shipped import shipped
-from billing_assets.staging import automation
-from billing_assets.state.presence import missed, present
 from billing_assets_tests.alerts.conftest import Webhook, webhook
 from billing_assets_tests.builders import close_document, insert_document
 from billing_assets_tests.end_to_end.system import System, metadata, open_system

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from billing_assets.billing_system import reader
-from billing_assets.billing_system.errors import ValueRefused, asking
-from billing_assets.staging.staging import incoming_row
+from billing_assets.erp.billing_system import reader
+from billing_assets.erp.billing_system.errors import ValueRefused, asking
+from billing_assets.erp.staging.staging import incoming_row
 from billing_assets_tests import builders
 from billing_assets_tests.builders import codes
 from billing_assets_tests.conftest import _database

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.netsuite import found, look_up, sink
+from billing_assets.erp.netsuite import found, look_up, sink
+from billing_assets.erp.staging import months
+from billing_assets.foundation.database import bindings
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
-from billing_assets.staging import months
-from billing_assets.state import bindings
 from billing_assets_tests.command import Said, call, typed
 from billing_assets_tests.faults.mistakes.play import MISTAKES, SHORT, play
 from billing_assets_tests.faults.mistakes.world import Place, World, open_world

@@ -15,16 +15,16 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from billing_assets.batches.ledger import DOCUMENTS
-from billing_assets.batches.planning import plan
-from billing_assets.batches.unlocking import unlock
-from billing_assets.netsuite import assets
+from billing_assets.erp.batches.ledger import DOCUMENTS
+from billing_assets.erp.batches.planning import plan
+from billing_assets.erp.batches.unlocking import unlock
+from billing_assets.erp.netsuite import assets
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.runtime import Runtime
 from billing_assets.posting import attempts, locks
 from billing_assets.posting.attempts import Intent
 from billing_assets.posting.locks import Lock
-from billing_assets.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.state.database import Connection, connect
 from billing_assets_tests.builders import change_document, change_line, stage_now, staged
 from billing_assets_tests.end_to_end.system import System, failure, open_system
 from billing_assets_tests.faults.kills.counting import count

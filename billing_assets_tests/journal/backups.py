@@ -10,8 +10,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import make_url
 
-from billing_assets.state.database import libpq_url
-from billing_assets.state.server_programs import binaries
+from billing_assets.foundation.database.connection import libpq_url
+from billing_assets.foundation.database.server_programs import binaries
 from billing_assets_tests.conftest import _create, _drop
 
 

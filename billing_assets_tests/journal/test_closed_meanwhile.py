@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.close.store import closed_state
-from billing_assets.domain.periods import LateDocuments
-from billing_assets.netsuite import found
-from billing_assets.runtime import Runtime
+from billing_assets.erp.close.store import closed_state
+from billing_assets.erp.netsuite import found
+from billing_assets.foundation.periods import LateDocuments
+from billing_assets.foundation.runtime import Runtime
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.close.test_closing import bill
 from billing_assets_tests.end_to_end.system import System

@@ -11,15 +11,15 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
-from billing_assets.alerts.restores import restore_alerts
-from billing_assets.close.store import closed_state, closings
-from billing_assets.journal.errors import RestoreUnconfirmed
-from billing_assets.journal.restores import note_restore, restores, unconfirmed
-from billing_assets.reminders.automation import office_hours
-from billing_assets.reminders.sending import Report, send_due
-from billing_assets.reminders.smtp import Fate
-from billing_assets.runtime import Runtime
-from billing_assets.state.database import Connection, connect
+from billing_assets.erp.close.store import closed_state, closings
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.journal.errors import RestoreUnconfirmed
+from billing_assets.foundation.journal.restores import note_restore, restores, unconfirmed
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.operations.alerts.restores import restore_alerts
+from billing_assets.receivables.reminders.automation import office_hours
+from billing_assets.receivables.reminders.sending import Report, send_due
+from billing_assets.receivables.reminders.smtp import Fate
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.close.test_closing import bill, press
 from billing_assets_tests.command import complete

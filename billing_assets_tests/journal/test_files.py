@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.journal.errors import JournalUnusable
-from billing_assets.journal.files import Journal, Writer
+from billing_assets.foundation.journal.errors import JournalUnusable
+from billing_assets.foundation.journal.files import Journal, Writer
 from billing_assets_tests.journals import new_journal
 
 WRITES = """
 import os, signal, sys
 from pathlib import Path
-from billing_assets.journal.files import Journal
+from billing_assets.foundation.journal.files import Journal
 journal = Journal(Path(sys.argv[1]))
 journal.identify()
 with journal.writer("closes") as writer:

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from billing_assets.close import journaling
-from billing_assets.close.closing import hard_close
-from billing_assets.close.reconciliation import MonthClose
-from billing_assets.close.store import closed_state, closings
-from billing_assets.journal import store as journal_store
-from billing_assets.journal.files import Line, Writer
-from billing_assets.journal.restores import restores
-from billing_assets.state.database import Connection, connect
+from billing_assets.erp.close import journaling
+from billing_assets.erp.close.closing import hard_close
+from billing_assets.erp.close.reconciliation import MonthClose
+from billing_assets.erp.close.store import closed_state, closings
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.journal import store as journal_store
+from billing_assets.foundation.journal.files import Line, Writer
+from billing_assets.foundation.journal.restores import restores
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.close.test_closing import FINANCE, TODAY, bill, compared
 from billing_assets_tests.command import complete

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.journal.restores import note_restore, restores, unconfirmed
-from billing_assets.reminders import journal_store
-from billing_assets.reminders.journaling import note
-from billing_assets.reminders.sending import RETRY
-from billing_assets.reminders.smtp import Fate
-from billing_assets.state.database import Connection, connect
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.journal.restores import note_restore, restores, unconfirmed
+from billing_assets.receivables.reminders import journal_store
+from billing_assets.receivables.reminders.journaling import note
+from billing_assets.receivables.reminders.sending import RETRY
+from billing_assets.receivables.reminders.smtp import Fate
 from billing_assets_tests.command import complete
 from billing_assets_tests.end_to_end.system import System
 from billing_assets_tests.journal.test_files import largest_file

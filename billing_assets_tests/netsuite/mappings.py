@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
-from billing_assets.shipped import shipped
+from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
+from billing_assets.foundation.shipped import shipped
 
 
 def edited(

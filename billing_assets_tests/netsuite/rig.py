@@ -11,23 +11,23 @@ from typing import Any
 import orjson
 from psycopg.types.json import Jsonb
 
-from billing_assets.batches.ledger import DOCUMENTS, lease_policy
-from billing_assets.batches.planning import plan
-from billing_assets.batches.store import wanting_a_run
-from billing_assets.domain.documents import Document
-from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.mapping import NetSuiteMapping
-from billing_assets.netsuite.sink import netsuite_sink, run_policy
-from billing_assets.netsuite.wire import account_of
+from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.erp.batches.planning import plan
+from billing_assets.erp.batches.store import wanting_a_run
+from billing_assets.erp.documents.documents import Document
+from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.mapping import NetSuiteMapping
+from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.erp.netsuite.wire import account_of
+from billing_assets.erp.staging.content import applications_json, content_hash, lines_json
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.settings import Settings
+from billing_assets.foundation.settings_sections import BatchSettings, NetSuiteSettings
 from billing_assets.posting.lanes import Lanes, LaneStats
 from billing_assets.posting.lease import Lease, holding
 from billing_assets.posting.run import PostingResult, post_batch, post_through_outages
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.sandbox.sample.tables import netsuite_references
-from billing_assets.settings import Settings
-from billing_assets.settings_sections import BatchSettings, NetSuiteSettings
-from billing_assets.staging.content import applications_json, content_hash, lines_json
-from billing_assets.state.database import Connection, connect
 from billing_assets_tests import builders
 from billing_assets_tests.sandbox.netsuite.account import Account, log_in
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from billing_assets.netsuite.proof_store import note_proven
+from billing_assets.erp.netsuite.proof_store import note_proven
+from billing_assets.foundation.database.connection import connect
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
-from billing_assets.state.database import connect
 from billing_assets_tests import builders
 from billing_assets_tests.netsuite.rig import Rig, seeded, settings_for
 from billing_assets_tests.sandbox.netsuite.account import Account

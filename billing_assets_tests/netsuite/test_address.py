@@ -2,9 +2,9 @@
 
 import pytest
 
-from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.wire import NetSuiteSettingsError, base_url
-from billing_assets.settings_sections import NetSuiteSettings
+from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.wire import NetSuiteSettingsError, base_url
+from billing_assets.foundation.settings_sections import NetSuiteSettings
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.errors import (
+from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.errors import (
     NetSuiteAnswerUnreadable,
     NetSuiteForbidden,
     NetSuiteLoginRefused,
@@ -25,8 +25,8 @@ from billing_assets.netsuite.errors import (
     NetSuiteQueryRefused,
     NetSuiteUnavailable,
 )
+from billing_assets.foundation.settings_sections import NetSuiteSettings
 from billing_assets.posting.answers import Exists, Landed, NotSent, Refused, Unauthorized, Unknown
-from billing_assets.settings_sections import NetSuiteSettings
 from billing_assets_tests.netsuite.raw_server import Behaviour, Call, certificate_settings, login, raw_server, write_key
 
 BODY = b'{"externalId": "INV-1"}'

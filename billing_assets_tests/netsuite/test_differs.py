@@ -12,14 +12,14 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from billing_assets.batches.unlocking import requeue
-from billing_assets.netsuite import content, differing, differing_store
-from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.differing import DifferenceError
-from billing_assets.netsuite.mapping import NetSuiteMapping
-from billing_assets.netsuite.reports import batch_problems
+from billing_assets.erp.batches.unlocking import requeue
+from billing_assets.erp.netsuite import content, differing, differing_store
+from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.differing import DifferenceError
+from billing_assets.erp.netsuite.mapping import NetSuiteMapping
+from billing_assets.erp.netsuite.reports import batch_problems
+from billing_assets.erp.staging.content import lines_json
 from billing_assets.posting.lanes import Lanes
-from billing_assets.staging.content import lines_json
 from billing_assets_tests import builders
 from billing_assets_tests.netsuite.mappings import edited
 from billing_assets_tests.netsuite.rig import Rig, invoices

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from billing_assets.netsuite.error_codes import ERROR_CODES
-from billing_assets.netsuite.errors import (
+from billing_assets.erp.netsuite.error_codes import ERROR_CODES
+from billing_assets.erp.netsuite.errors import (
     NetSuiteAnswerUnreadable,
     NetSuiteError,
     NetSuiteForbidden,

@@ -8,12 +8,12 @@ from decimal import Decimal
 import pytest
 from psycopg.types.json import Jsonb
 
-from billing_assets.batches.unlocking import requeue
-from billing_assets.domain.documents import Document
-from billing_assets.journal.restores import restores
-from billing_assets.netsuite import found, found_store
-from billing_assets.netsuite.found import FoundError
-from billing_assets.state.database import Connection
+from billing_assets.erp.batches.unlocking import requeue
+from billing_assets.erp.documents.documents import Document
+from billing_assets.erp.netsuite import found, found_store
+from billing_assets.erp.netsuite.found import FoundError
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.journal.restores import restores
 from billing_assets_tests import builders
 from billing_assets_tests.builders import applied, credit_memo
 from billing_assets_tests.netsuite.rig import Rig, invoices, stage_rows

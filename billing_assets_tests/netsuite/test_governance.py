@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable
-from billing_assets.netsuite.governance import heed_governance
-from billing_assets.netsuite.wire import account_of
+from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.errors import NetSuiteAnswerUnreadable
+from billing_assets.erp.netsuite.governance import heed_governance
+from billing_assets.erp.netsuite.wire import account_of
+from billing_assets.foundation.database.connection import connect
 from billing_assets.posting.lanes import Lanes, lanes_in_use
-from billing_assets.state.database import connect
 from billing_assets_tests.netsuite.raw_server import Call, certificate_settings, raw_server, write_key
 from billing_assets_tests.netsuite.rig import Rig
 

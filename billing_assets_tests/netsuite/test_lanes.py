@@ -15,8 +15,8 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from billing_assets.foundation.database.connection import connect, libpq_url
 from billing_assets.posting.lanes import Lanes, lanes_in_use
-from billing_assets.state.database import connect, libpq_url
 
 ACCOUNT = "1234567_SB1"
 

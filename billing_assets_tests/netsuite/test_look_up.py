@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.netsuite.found_store import found
-from billing_assets.netsuite.reports import batch_problems
+from billing_assets.erp.netsuite.found_store import found
+from billing_assets.erp.netsuite.reports import batch_problems
 from billing_assets_tests import builders
 from billing_assets_tests.netsuite.rig import Rig, invoices
 

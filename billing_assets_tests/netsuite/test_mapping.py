@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from billing_assets.domain.documents import Document, Kind
-from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
-from billing_assets.netsuite.mapping_file import MappingError
+from billing_assets.erp.documents.documents import Document, Kind
+from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
+from billing_assets.erp.netsuite.mapping_file import MappingError
 from billing_assets_tests.builders import body as body_of
 from billing_assets_tests.builders import credit_memo, document, line, shipped_mapping
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from billing_assets.netsuite import proof
-from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
-from billing_assets.netsuite.meaning import Examined, currency_symbols, examine
-from billing_assets.shipped import shipped
+from billing_assets.erp.netsuite import proof
+from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
+from billing_assets.erp.netsuite.meaning import Examined, currency_symbols, examine
+from billing_assets.foundation.shipped import shipped
 from billing_assets_tests import builders
 from billing_assets_tests.netsuite.rig import Rig, invoices
 

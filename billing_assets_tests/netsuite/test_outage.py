@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from billing_assets.batches.store import wanting_a_run
-from billing_assets.netsuite.errors import NetSuiteUnavailable
-from billing_assets.settings_sections import BatchSettings
-from billing_assets.state.database import libpq_url
+from billing_assets.erp.batches.store import wanting_a_run
+from billing_assets.erp.netsuite.errors import NetSuiteUnavailable
+from billing_assets.foundation.database.connection import libpq_url
+from billing_assets.foundation.settings_sections import BatchSettings
 from billing_assets_tests.netsuite.rig import Rig, invoices
 
 EVERYTHING = ["create", "suiteql"]

@@ -9,10 +9,10 @@ from typing import Never
 
 import pytest
 
-from billing_assets.batches.planning import plan
-from billing_assets.batches.unlocking import requeue, unlock
-from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.wire import account_of
+from billing_assets.erp.batches.planning import plan
+from billing_assets.erp.batches.unlocking import requeue, unlock
+from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.wire import account_of
 from billing_assets.posting.lanes import Lanes
 from billing_assets.posting.locks import StaleLockError
 from billing_assets_tests import builders

@@ -5,9 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
-from billing_assets.batches.store import wanting_a_run
-from billing_assets.batches.unlocking import requeue
-from billing_assets.netsuite import found
+from billing_assets.erp.batches.store import wanting_a_run
+from billing_assets.erp.batches.unlocking import requeue
+from billing_assets.erp.netsuite import found
 from billing_assets.posting import run
 from billing_assets.sandbox.netsuite.process import start_sandbox
 from billing_assets_tests import builders

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from billing_assets.netsuite import store as posting
-from billing_assets.netsuite.errors import NetSuiteUnavailable
+from billing_assets.erp.netsuite import store as posting
+from billing_assets.erp.netsuite.errors import NetSuiteUnavailable
 from billing_assets.posting.attempts import Intent, record_intents
 from billing_assets_tests.netsuite.rig import Rig, invoices
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from billing_assets.close.store import set_closed
+from billing_assets.erp.close.store import set_closed
 from billing_assets_tests.builders import apply_credit, insert_document, staged, void_document
 from billing_assets_tests.command import Said, complete
 from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system

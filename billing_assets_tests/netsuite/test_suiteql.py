@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import requests
 
-from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.content import Content, compare_lines
-from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteQueryRefused
-from billing_assets.netsuite.suiteql import (
+from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.content import Content, compare_lines
+from billing_assets.erp.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteQueryRefused
+from billing_assets.erp.netsuite.suiteql import (
     ExternalIdConflict,
     NetSuiteTransaction,
     UnreadableRow,
@@ -21,9 +21,9 @@ from billing_assets.netsuite.suiteql import (
     find_by_external_ids,
     query,
 )
+from billing_assets.foundation.settings_sections import NetSuiteSettings
 from billing_assets.posting.answers import Landed
 from billing_assets.sandbox.netsuite.process import start_sandbox
-from billing_assets.settings_sections import NetSuiteSettings
 from billing_assets_tests.netsuite.raw_server import Call, RawServer, certificate_settings, raw_server, write_key
 
 

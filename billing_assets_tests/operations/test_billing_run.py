@@ -6,9 +6,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from billing_assets.close.reconciliation import MonthClose, close_month
-from billing_assets.close.store import set_closed
-from billing_assets.close.verdict import verdict
+from billing_assets.erp.close.reconciliation import MonthClose, close_month
+from billing_assets.erp.close.store import set_closed
+from billing_assets.erp.close.verdict import verdict
 from billing_assets.operations import movement_store
 from billing_assets.operations.billing_run import Look, Progress, wait
 from billing_assets.operations.closes import show_closes

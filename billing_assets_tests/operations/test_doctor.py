@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.shipped import shipped
+from billing_assets.foundation.shipped import shipped
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.command import complete
 from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system

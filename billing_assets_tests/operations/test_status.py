@@ -7,10 +7,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from billing_assets.domain.money import amount
+from billing_assets.foundation.database.connection import connect
+from billing_assets.foundation.money import amount
+from billing_assets.foundation.settings import Settings
 from billing_assets.operations.status import show_status, simple_table, status
-from billing_assets.settings import Settings
-from billing_assets.state.database import connect
 from billing_assets_tests.builders import credit_memo, document, line
 from billing_assets_tests.netsuite.rig import stage_rows
 

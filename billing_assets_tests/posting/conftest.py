@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from billing_assets.state.database import connect
+from billing_assets.foundation.database.connection import connect
 from billing_assets_tests.netsuite.rig import Rig
 from billing_assets_tests.netsuite.rig_fixtures import rig, sandbox, sandbox_account
 from billing_assets_tests.posting.systems import Fake, NetSuite, System

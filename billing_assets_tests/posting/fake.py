@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from psycopg.rows import tuple_row
 
+from billing_assets.foundation.database.connection import Connection, open_connection
 from billing_assets.posting import attempts as log
 from billing_assets.posting.answers import (
     Answer,
@@ -30,7 +31,6 @@ from billing_assets.posting.ledger import Ledger
 from billing_assets.posting.locks import Lock
 from billing_assets.posting.sink import Lane, Prepared
 from billing_assets.posting.states import ItemState
-from billing_assets.state.database import Connection, open_connection
 
 LEDGER = Ledger(
     items="fake.items",

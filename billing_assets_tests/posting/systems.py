@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.posting.lanes import Lanes, LaneStats
 from billing_assets.posting.lease import LeasePolicy, holding
 from billing_assets.posting.look_up import AbsencePolicy
 from billing_assets.posting.run import PostingResult, RunPolicy, post_batch
-from billing_assets.state.database import Connection, connect
 from billing_assets_tests.netsuite.rig import Rig, invoices
 from billing_assets_tests.posting.fake import LEDGER, FakeSink
 

@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
+from billing_assets.foundation.database.connection import connect
 from billing_assets.posting import attempts, locks
 from billing_assets.posting.attempts import Intent
 from billing_assets.posting.locks import StaleLockError
-from billing_assets.state.database import connect
 from billing_assets_tests.posting.fake import LEDGER
 from billing_assets_tests.posting.systems import Fake, until_done
 from billing_assets_tests.posting.test_conformance import assert_each_once

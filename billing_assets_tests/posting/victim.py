@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from billing_assets.foundation.database.connection import connect
 from billing_assets.posting import attempts, locks, run
 from billing_assets.posting.lanes import Lanes
 from billing_assets.posting.lease import holding
-from billing_assets.state.database import connect
 from billing_assets_tests.posting.fake import LEDGER, FakeSink
 from billing_assets_tests.posting.systems import LANES, LEASE, Fake
 

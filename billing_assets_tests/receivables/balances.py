@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from billing_assets.receivables import store
-from billing_assets.receivables.store import OpenTotal, Receivable
-from billing_assets.state.database import Connection
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.receivables.balances import store
+from billing_assets.receivables.balances.store import OpenTotal, Receivable
 
 READ_AT = datetime(2011, 3, 1, 4, 15, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from billing_assets.state.database import Connection, connect
+from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets_tests.end_to_end.fixtures import system
 from billing_assets_tests.netsuite.rig_fixtures import rig, sandbox, sandbox_account
 

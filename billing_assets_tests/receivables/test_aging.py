@@ -7,11 +7,11 @@ from decimal import Decimal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing_assets.domain.business_days import Days
-from billing_assets.receivables import store
-from billing_assets.receivables.aging import AMOUNTS, BRANCH, CURRENCY, CUSTOMER, Aged, age, faults, largest
-from billing_assets.receivables.store import Receivable
-from billing_assets.state.database import Connection
+from billing_assets.foundation.calendar.business_days import Days
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.receivables.balances import store
+from billing_assets.receivables.balances.aging import AMOUNTS, BRANCH, CURRENCY, CUSTOMER, Aged, age, faults, largest
+from billing_assets.receivables.balances.store import Receivable
 from billing_assets_tests.receivables.balances import read, receivable
 
 AS_OF = date(2011, 3, 1)

@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from billing_assets.domain.business_days import Days, Zones
-from billing_assets.receivables import fee_store, store
-from billing_assets.receivables.aging import BRANCH, age
-from billing_assets.receivables.assets import business_day
-from billing_assets.receivables.late_fee_rules import LateFeeError, LateFeeRules, Rule
-from billing_assets.receivables.late_fees import Decided, Proposed, approve, propose
-from billing_assets.state.database import Connection
+from billing_assets.foundation.calendar.business_days import Days, Zones
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.receivables.balances import fee_store, store
+from billing_assets.receivables.balances.aging import BRANCH, age
+from billing_assets.receivables.balances.assets import business_day
+from billing_assets.receivables.balances.late_fee_rules import LateFeeError, LateFeeRules, Rule
+from billing_assets.receivables.balances.late_fees import Decided, Proposed, approve, propose
 from billing_assets_tests.domain.test_business_days import BERLIN, DAYS, LOS_ANGELES, SYDNEY, midnight
 from billing_assets_tests.receivables.balances import read, receivable
 from billing_assets_tests.receivables.test_late_fees import DIGITS, RULES, stop

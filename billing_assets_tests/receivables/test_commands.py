@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.shipped import shipped
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.command import Said, call, complete, netsuite_variables
 from billing_assets_tests.end_to_end.system import System

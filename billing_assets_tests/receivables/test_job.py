@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import requests
 
-from billing_assets.settings_sections import ReceivablesSettings
-from billing_assets.shipped import shipped
+from billing_assets.foundation.settings_sections import ReceivablesSettings
+from billing_assets.foundation.shipped import shipped
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.end_to_end.system import System, checks, exact, failure, metadata, rows
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_assets.receivables.late_fee_rules import (
+from billing_assets.foundation.shipped import shipped
+from billing_assets.receivables.balances.late_fee_rules import (
     LateFeeError,
     LateFeeRules,
     Rule,
@@ -18,7 +19,6 @@ from billing_assets.receivables.late_fee_rules import (
     pay_by,
     penalised_balance,
 )
-from billing_assets.shipped import shipped
 
 TEXAS = load_rules(shipped("config/late_fees.yaml")).rules[0]
 

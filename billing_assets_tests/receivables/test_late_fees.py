@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing_assets.domain.business_days import Days, Zones
-from billing_assets.receivables import fee_store
-from billing_assets.receivables.late_fee_rules import LateFeeError, LateFeeRules, load_rules
-from billing_assets.receivables.late_fees import Decided, Proposed, approve, as_charges, decline, propose
-from billing_assets.shipped import shipped
-from billing_assets.state.database import Connection
+from billing_assets.foundation.calendar.business_days import Days, Zones
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.shipped import shipped
+from billing_assets.receivables.balances import fee_store
+from billing_assets.receivables.balances.late_fee_rules import LateFeeError, LateFeeRules, load_rules
+from billing_assets.receivables.balances.late_fees import Decided, Proposed, approve, as_charges, decline, propose
 from billing_assets_tests.builders import document, line
 from billing_assets_tests.netsuite.rig import Rig, stage_rows
 from billing_assets_tests.receivables.balances import READ_AT, read, receivable

@@ -11,16 +11,16 @@ import pytest
 import requests
 import sqlalchemy
 
-from billing_assets.billing_system import receivables
-from billing_assets.billing_system.connection import connect_source, open_source
-from billing_assets.billing_system.errors import QueriesMissing, SourceError
-from billing_assets.netsuite import open_items
-from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.errors import NetSuiteError
-from billing_assets.receivables import open_balances, store
-from billing_assets.receivables.open_balances import Reading, read_from_billing_system, read_from_netsuite
-from billing_assets.receivables.store import OpenTotal
-from billing_assets.state.database import Connection
+from billing_assets.erp.billing_system import receivables
+from billing_assets.erp.billing_system.connection import connect_source, open_source
+from billing_assets.erp.billing_system.errors import QueriesMissing, SourceError
+from billing_assets.erp.netsuite import open_items
+from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.errors import NetSuiteError
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.receivables.balances import open_balances, store
+from billing_assets.receivables.balances.open_balances import Reading, read_from_billing_system, read_from_netsuite
+from billing_assets.receivables.balances.store import OpenTotal
 from billing_assets_tests.builders import credit_memo, document, line
 from billing_assets_tests.netsuite.rig import Rig, stage_rows
 

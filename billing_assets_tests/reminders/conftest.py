@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from billing_assets.state.database import Connection, connect
+from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets_tests.conftest import _database
 from billing_assets_tests.reminders.mail_server import MailServer, mail_server
 

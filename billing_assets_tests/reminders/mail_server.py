@@ -13,7 +13,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pydantic import SecretStr
 
-from billing_assets.reminders.smtp import Server, parse_server
+from billing_assets.receivables.reminders.smtp import Server, parse_server
 
 Happens = Callable[[str, str], str | None]
 """What happens at a verb (`DATA`: when the text is there) for a recipient: the answer, `drop`, or None for yes."""

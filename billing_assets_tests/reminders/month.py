@@ -14,12 +14,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from billing_assets.billing_system.contacts import Contact
-from billing_assets.reminders.desk import Desk
+from billing_assets.erp.billing_system.contacts import Contact
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.receivables.reminders.desk import Desk
 from billing_assets.sandbox.sample.contacts import contact
 from billing_assets.sandbox.sample.data import read_sample
 from billing_assets.sandbox.sample.tables import customer_name, customers
-from billing_assets.state.database import Connection
 from billing_assets_tests.reminders.mail_server import MailServer
 from billing_assets_tests.reminders.rows import settings, shipped_policy, shipped_templates
 

@@ -7,16 +7,16 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from billing_assets.billing_system.contacts import Contact
-from billing_assets.journal.files import Journal
-from billing_assets.reminders.desk import Desk
-from billing_assets.reminders.message import Templates
-from billing_assets.reminders.policy import Policy, load_policy
-from billing_assets.reminders.sending import Report, send_due
-from billing_assets.reminders.smtp import Server
-from billing_assets.settings_sections import ReminderSettings
-from billing_assets.shipped import shipped
-from billing_assets.state.database import Connection
+from billing_assets.erp.billing_system.contacts import Contact
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.journal.files import Journal
+from billing_assets.foundation.settings_sections import ReminderSettings
+from billing_assets.foundation.shipped import shipped
+from billing_assets.receivables.reminders.desk import Desk
+from billing_assets.receivables.reminders.message import Templates
+from billing_assets.receivables.reminders.policy import Policy, load_policy
+from billing_assets.receivables.reminders.sending import Report, send_due
+from billing_assets.receivables.reminders.smtp import Server
 from billing_assets_tests.journals import new_journal
 
 DUE = date(2026, 11, 4)

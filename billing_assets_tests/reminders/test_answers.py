@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from billing_assets.reminders import store
-from billing_assets.reminders.message import Templates
-from billing_assets.reminders.sending import GIVE_UP, RETRY
-from billing_assets.reminders.smtp import Fate, Server, parse_server
-from billing_assets.settings import SettingsError
-from billing_assets.state.database import Connection
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.settings import SettingsError
+from billing_assets.receivables.reminders import store
+from billing_assets.receivables.reminders.message import Templates
+from billing_assets.receivables.reminders.sending import GIVE_UP, RETRY
+from billing_assets.receivables.reminders.smtp import Fate, Server, parse_server
 from billing_assets_tests.reminders.mail_server import MailServer, mail_server
 from billing_assets_tests.reminders.rows import (
     DUE,

@@ -16,14 +16,14 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from billing_assets.commands import reminders as commands
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import Settings
+from billing_assets.foundation.settings_sections import NetSuiteSettings, SourceSettings
 from billing_assets.operations import doctor
-from billing_assets.reminders import assets, automation
-from billing_assets.reminders.automation import office_hours, remind_job
-from billing_assets.runtime import Runtime
-from billing_assets.settings import Settings
-from billing_assets.settings_sections import NetSuiteSettings, SourceSettings
-from billing_assets.state.database import Connection
+from billing_assets.operations.commands import reminders as commands
+from billing_assets.receivables.reminders import assets, automation
+from billing_assets.receivables.reminders.automation import office_hours, remind_job
 from billing_assets_tests.builders import create_billing_system, open_for_writing
 from billing_assets_tests.command import Said, call
 from billing_assets_tests.conftest import _database

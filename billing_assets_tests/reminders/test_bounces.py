@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_assets.reminders import store
-from billing_assets.reminders.bounces import note_bounces, read_mailbox, read_stream
-from billing_assets.reminders.delivery_reports import Unclear, delivery_report, read
-from billing_assets.reminders.sending import send_due
-from billing_assets.state.database import Connection
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.receivables.reminders import store
+from billing_assets.receivables.reminders.bounces import note_bounces, read_mailbox, read_stream
+from billing_assets.receivables.reminders.delivery_reports import Unclear, delivery_report, read
+from billing_assets.receivables.reminders.sending import send_due
 from billing_assets_tests.journals import new_journal
 from billing_assets_tests.reminders.mail_server import MailServer
 from billing_assets_tests.reminders.rows import NOON, desk, open_item, reminder, steps

@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from billing_assets.domain.business_days import Zones
-from billing_assets.reminders.due import Hours, Place, Step, next_reminder
-from billing_assets.reminders.message import written
-from billing_assets.reminders.policy import load_policy
-from billing_assets.shipped import shipped
+from billing_assets.foundation.calendar.business_days import Zones
+from billing_assets.foundation.shipped import shipped
+from billing_assets.receivables.reminders.due import Hours, Place, Step, next_reminder
+from billing_assets.receivables.reminders.message import written
+from billing_assets.receivables.reminders.policy import load_policy
 from billing_assets_tests.domain.test_business_days import BERLIN, LOS_ANGELES, SYDNEY, midnight
 from billing_assets_tests.reminders.rows import DUE, contact, shipped_templates
 from billing_assets_tests.reminders.test_message import made

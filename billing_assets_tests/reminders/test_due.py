@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing_assets.domain.business_days import is_business_day
-from billing_assets.reminders.due import (
+from billing_assets.foundation.calendar.business_days import is_business_day
+from billing_assets.receivables.reminders.due import (
     MARGIN,
     Hours,
     Next,

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from billing_assets.domain.texts import on_one_line
-from billing_assets.reminders.headers import SMTP, mailbox_header, text_header
-from billing_assets.reminders.message import message, usable_address
-from billing_assets.reminders.policy import load_policy, parse_mailbox
-from billing_assets.reminders.smtp import parse_server
-from billing_assets.settings import SettingsError
+from billing_assets.foundation.settings import SettingsError
+from billing_assets.foundation.texts import on_one_line
+from billing_assets.receivables.reminders.headers import SMTP, mailbox_header, text_header
+from billing_assets.receivables.reminders.message import message, usable_address
+from billing_assets.receivables.reminders.policy import load_policy, parse_mailbox
+from billing_assets.receivables.reminders.smtp import parse_server
 from billing_assets_tests.reminders.rows import DUE, NOON, shipped_templates
 from billing_assets_tests.reminders.test_message import made
 from billing_assets_tests.reminders.test_policy import ladder

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.reminders.due import step_day
-from billing_assets.state.database import Connection
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.receivables.reminders.due import step_day
 from billing_assets_tests.reminders.mail_server import MailServer
 from billing_assets_tests.reminders.month import LOOKS, PAID_AFTER, looks, open_month, pay, sample_desk, sender
 from billing_assets_tests.reminders.victim import POINTS, SURELY

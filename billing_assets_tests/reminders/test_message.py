@@ -13,11 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from billing_assets.reminders.due import Next, Noted
-from billing_assets.reminders.errors import TemplateWrong
-from billing_assets.reminders.invoices import Invoice, Reminder
-from billing_assets.reminders.message import Templates, message, message_id, usable_address
-from billing_assets.reminders.policy import StepEntry
+from billing_assets.receivables.reminders.due import Next, Noted
+from billing_assets.receivables.reminders.errors import TemplateWrong
+from billing_assets.receivables.reminders.invoices import Invoice, Reminder
+from billing_assets.receivables.reminders.message import Templates, message, message_id, usable_address
+from billing_assets.receivables.reminders.policy import StepEntry
 from billing_assets_tests.reminders.rows import DUE, LADDER, NOON, contact, shipped_policy, shipped_templates
 
 LANGUAGES = ("en", "de", "fr")

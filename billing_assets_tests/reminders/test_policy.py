@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
-from billing_assets.domain.business_days import is_business_day
-from billing_assets.reminders.due import Hours
-from billing_assets.reminders.errors import PolicyError, TemplateWrong
-from billing_assets.reminders.policy import load_policy
+from billing_assets.foundation.calendar.business_days import is_business_day
+from billing_assets.foundation.shipped import shipped
+from billing_assets.receivables.reminders.due import Hours
+from billing_assets.receivables.reminders.errors import PolicyError, TemplateWrong
+from billing_assets.receivables.reminders.policy import load_policy
 from billing_assets.sandbox.sample.contacts import _COUNTRIES
-from billing_assets.shipped import shipped
 from billing_assets_tests.reminders.rows import contact, shipped_policy, shipped_templates
 
 

@@ -12,16 +12,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from billing_assets.billing_system.connection import connect_source, open_source
-from billing_assets.billing_system.contacts import read_contacts
-from billing_assets.reminders import store
-from billing_assets.reminders.errors import SendingElsewhere
-from billing_assets.reminders.invoices import Reminder
-from billing_assets.reminders.message import Templates
-from billing_assets.reminders.plan import plan
-from billing_assets.reminders.sending import LONGEST, RETRY, Report, send_due
-from billing_assets.reminders.smtp import Fate
-from billing_assets.state.database import Connection, connect
+from billing_assets.erp.billing_system.connection import connect_source, open_source
+from billing_assets.erp.billing_system.contacts import read_contacts
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.receivables.reminders import store
+from billing_assets.receivables.reminders.errors import SendingElsewhere
+from billing_assets.receivables.reminders.invoices import Reminder
+from billing_assets.receivables.reminders.message import Templates
+from billing_assets.receivables.reminders.plan import plan
+from billing_assets.receivables.reminders.sending import LONGEST, RETRY, Report, send_due
+from billing_assets.receivables.reminders.smtp import Fate
 from billing_assets_tests.alerts.rows import document
 from billing_assets_tests.journals import new_journal
 from billing_assets_tests.reminders.mail_server import MailServer

@@ -15,17 +15,17 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from billing_assets.journal.files import Journal
-from billing_assets.logs import configure_logs
-from billing_assets.reminders import store
-from billing_assets.reminders.desk import Desk
-from billing_assets.reminders.due import Step, step_day
-from billing_assets.reminders.invoices import Reminder
-from billing_assets.reminders.message import message
-from billing_assets.reminders.plan import plan
-from billing_assets.reminders.sending import send_due
-from billing_assets.reminders.smtp import Mailer, Server, parse_server
-from billing_assets.state.database import Connection, connect
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.journal.files import Journal
+from billing_assets.foundation.logs import configure_logs
+from billing_assets.receivables.reminders import store
+from billing_assets.receivables.reminders.desk import Desk
+from billing_assets.receivables.reminders.due import Step, step_day
+from billing_assets.receivables.reminders.invoices import Reminder
+from billing_assets.receivables.reminders.message import message
+from billing_assets.receivables.reminders.plan import plan
+from billing_assets.receivables.reminders.sending import send_due
+from billing_assets.receivables.reminders.smtp import Mailer, Server, parse_server
 from billing_assets_tests.journals import compared_journal, new_journal
 from billing_assets_tests.reminders.month import sample_desk
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Sequence
 
-from billing_assets.batches.ledger import DOCUMENTS
-from billing_assets.batches.planning import plan
-from billing_assets.domain.documents import Document, State
-from billing_assets.netsuite import store as posting
+from billing_assets.erp.batches.ledger import DOCUMENTS
+from billing_assets.erp.batches.planning import plan
+from billing_assets.erp.documents.documents import Document, State
+from billing_assets.erp.netsuite import store as posting
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.settings_sections import BatchSettings
 from billing_assets.posting import attempts, locks
 from billing_assets.posting.attempts import Intent, Outcome
 from billing_assets.posting.locks import Lock
 from billing_assets.posting.states import ItemState
-from billing_assets.settings_sections import BatchSettings
-from billing_assets.state.database import Connection
 from billing_assets_tests.netsuite.rig import invoices, stage_rows
 
 UNKNOWN_AFTER = 960.0

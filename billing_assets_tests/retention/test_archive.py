@@ -11,17 +11,17 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from billing_assets.batches import store as batches
-from billing_assets.batches.planning import plan
-from billing_assets.domain.documents import State
-from billing_assets.netsuite import reports
-from billing_assets.netsuite import store as posting
+from billing_assets.erp.batches import store as batches
+from billing_assets.erp.batches.planning import plan
+from billing_assets.erp.documents.documents import State
+from billing_assets.erp.netsuite import reports
+from billing_assets.erp.netsuite import store as posting
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.settings_sections import BatchSettings, RetentionSettings
+from billing_assets.operations.retention import store
+from billing_assets.operations.retention.archive import keep_small
+from billing_assets.operations.retention.store import ArchiveError
 from billing_assets.posting import locks
-from billing_assets.retention import store
-from billing_assets.retention.archive import keep_small
-from billing_assets.retention.store import ArchiveError
-from billing_assets.settings_sections import BatchSettings, RetentionSettings
-from billing_assets.state.database import Connection, connect
 from billing_assets_tests.netsuite.rig import invoices, stage_rows
 from billing_assets_tests.retention.posted import UNKNOWN_AFTER, lock, post, send
 
@@ -142,9 +142,9 @@ def test_the_archive_takes_no_change(parent: str, state: Connection) -> None:
 
 _KEEP = """
 import sys
-from billing_assets.retention.archive import keep_small
-from billing_assets.settings_sections import BatchSettings, RetentionSettings
-from billing_assets.state.database import connect
+from billing_assets.operations.retention.archive import keep_small
+from billing_assets.foundation.settings_sections import BatchSettings, RetentionSettings
+from billing_assets.foundation.database.connection import connect
 with connect(sys.argv[1]) as connection:
     print("begins", flush=True)
     keep_small(connection, RetentionSettings(), chunk=1)

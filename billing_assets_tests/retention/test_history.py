@@ -6,23 +6,23 @@ from datetime import UTC, datetime
 import pytest
 
 from benchmarks.history import fill
-from billing_assets.alerts.watch import look
-from billing_assets.batches import planning, unlocking
-from billing_assets.batches import store as batches
-from billing_assets.close import store as close
-from billing_assets.netsuite import reports
-from billing_assets.netsuite import store as posting
+from billing_assets.erp.batches import planning, unlocking
+from billing_assets.erp.batches import store as batches
+from billing_assets.erp.close import store as close
+from billing_assets.erp.netsuite import reports
+from billing_assets.erp.netsuite import store as posting
+from billing_assets.erp.staging import reports as staging_reports
+from billing_assets.erp.staging import store as staging
+from billing_assets.erp.staging.corrections import store as corrections
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.settings import Settings
+from billing_assets.foundation.settings_sections import AlertSettings, BatchSettings
+from billing_assets.operations.alerts.watch import look
 from billing_assets.operations.status import status
 from billing_assets.posting import attempts as attempts_of
 from billing_assets.posting import locks
 from billing_assets.posting.attempts import Intent, Outcome, ReadBack
 from billing_assets.posting.states import ItemState
-from billing_assets.settings import Settings
-from billing_assets.settings_sections import AlertSettings, BatchSettings
-from billing_assets.staging import reports as staging_reports
-from billing_assets.staging import store as staging
-from billing_assets.staging.corrections import store as corrections
-from billing_assets.state.database import Connection, connect
 from billing_assets_tests.retention.posted import UNKNOWN_AFTER, lock
 
 MONTHS, MONTH, PRESENT = 20, 1_000, 105

@@ -8,14 +8,14 @@ import yaml
 from dagster._core.events import DagsterEvent, StepMaterializationData
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
-from billing_assets.batches import store as batches
-from billing_assets.batches.partitions import NAME
-from billing_assets.domain.documents import State
+from billing_assets.erp.batches import store as batches
+from billing_assets.erp.batches.partitions import NAME
+from billing_assets.erp.documents.documents import State
+from billing_assets.foundation.database.connection import Connection, libpq_url
+from billing_assets.foundation.settings_sections import RetentionSettings
+from billing_assets.operations.retention import runs
+from billing_assets.operations.retention.runs import Pruned, prune
 from billing_assets.posting import locks
-from billing_assets.retention import runs
-from billing_assets.retention.runs import Pruned, prune
-from billing_assets.settings_sections import RetentionSettings
-from billing_assets.state.database import Connection, libpq_url
 from billing_assets_tests.conftest import _database
 from billing_assets_tests.netsuite.rig import invoices
 from billing_assets_tests.retention.posted import UNKNOWN_AFTER, lock, post

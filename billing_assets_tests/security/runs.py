@@ -16,14 +16,13 @@ import typer
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from billing_assets import cli
 from billing_assets.definitions import build_defs
-from billing_assets.logs import configure_logs
-from billing_assets.operations import environment
+from billing_assets.foundation.database.connection import connect
+from billing_assets.foundation.logs import configure_logs
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import Settings
+from billing_assets.operations import cli, environment
 from billing_assets.posting import run as posting_run
-from billing_assets.runtime import Runtime
-from billing_assets.settings import Settings
-from billing_assets.state.database import connect
 from billing_assets_tests.netsuite.raw_server import Call, raw_server
 
 

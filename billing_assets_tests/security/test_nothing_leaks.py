@@ -18,9 +18,9 @@ import pytest
 from psycopg import sql
 from sqlalchemy import make_url
 
+from billing_assets.foundation.database.connection import libpq_url
+from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.shipped import shipped
-from billing_assets.state.database import libpq_url
 from billing_assets_tests.builders import create_billing_system, insert_document, open_for_writing
 from billing_assets_tests.command import PROGRAM, environment, netsuite_variables
 from billing_assets_tests.conftest import _database

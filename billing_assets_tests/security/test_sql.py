@@ -9,15 +9,15 @@ import psycopg
 import pytest
 
 import billing_assets
-from billing_assets.billing_system import reader
-from billing_assets.billing_system.errors import SourceError
-from billing_assets.billing_system.queries import Queries
-from billing_assets.netsuite.mapping_file import MappingError, read_mapping_file
-from billing_assets.settings_sections import StagingSettings
-from billing_assets.shipped import shipped
-from billing_assets.staging.staging import stage
-from billing_assets.state import embedded
-from billing_assets.state.database import connect, libpq_url
+from billing_assets.erp.billing_system import reader
+from billing_assets.erp.billing_system.errors import SourceError
+from billing_assets.erp.billing_system.queries import Queries
+from billing_assets.erp.netsuite.mapping_file import MappingError, read_mapping_file
+from billing_assets.erp.staging.staging import stage
+from billing_assets.foundation.database import embedded
+from billing_assets.foundation.database.connection import connect, libpq_url
+from billing_assets.foundation.settings_sections import StagingSettings
+from billing_assets.foundation.shipped import shipped
 from billing_assets_tests import builders
 from billing_assets_tests.faults.bad_input import rows
 
@@ -25,10 +25,10 @@ ROOT = Path(billing_assets.__file__).parent
 _SQL = ("select ", "insert into ", "update ", "delete from ", "create ", "drop ", "alter ", "truncate ")
 INSERTED = {
     # Every name that is put into the text of an SQL statement, and why it may be.
-    ("batches/store.py", "IS_ADOPTED"): "our own condition",
-    ("batches/store.py", "PLANNABLE"): "our own condition",
-    ("batches/store.py", "LIVE"): "our own condition",
-    ("journal/restores.py", "_NOTICED_IN"): "our own expression",
+    ("erp/batches/store.py", "IS_ADOPTED"): "our own condition",
+    ("erp/batches/store.py", "PLANNABLE"): "our own condition",
+    ("erp/batches/store.py", "LIVE"): "our own condition",
+    ("foundation/journal/restores.py", "_NOTICED_IN"): "our own expression",
     ("posting/attempts.py", "columns"): "a sink's own columns",
     ("posting/attempts.py", "facts"): "an assignment of our own or nothing",
     ("posting/attempts.py", "held"): "names of a ledger's tables, constants of a sink",
@@ -37,79 +37,82 @@ INSERTED = {
     ("posting/locks.py", "LIVE"): "our own condition",
     ("posting/locks.py", "held"): "names of a ledger's tables, constants of a sink",
     ("posting/locks.py", "ledger"): "names of a ledger's tables, constants of a sink",
-    ("audit/decision_store.py", "CONTENT"): "our own columns",
-    ("audit/store.py", "_AGE_DAYS"): "our own expression",
-    ("audit/store.py", "day_of"): "our own expression over a column",
-    ("audit/store.py", "CONTENT"): "our own columns",
-    ("close/gathering.py", "columns"): "our own columns",
-    ("close/gathering.py", "name"): "our own temporary tables",
-    ("netsuite/content.py", "_LINES_TABLE"): "a constant",
-    ("netsuite/content.py", "values"): "internal ids, each made a number",
-    ("netsuite/found.py", "after"): "a number",
-    ("netsuite/found.py", "which"): "prefixes of external ids, checked to be [A-Z0-9_-] by the mapping, or a constant",
-    ("netsuite/found_store.py", "KEEPS_ITS_NAME"): "our own condition",
-    ("netsuite/found_store.py", "MAY_HAVE_LEFT"): "our own condition",
-    ("netsuite/found_store.py", "columns"): "our own columns",
-    ("netsuite/found_store.py", "places"): "placeholders",
-    ("netsuite/month.py", "CREDIT_MEMO"): "a constant",
-    ("netsuite/month.py", "INVOICE"): "a constant",
-    ("netsuite/month.py", "_COLUMNS"): "our own columns",
-    ("netsuite/month.py", "after"): "a number",
-    ("netsuite/month.py", "end"): "a date",
-    ("netsuite/month.py", "first"): "a date",
-    ("netsuite/month.py", "external"): "external ids, each checked to be [A-Z0-9_-] before",
-    ("netsuite/month.py", "internal"): "internal ids, each made a number",
-    ("netsuite/month.py", "values"): "external ids of the mapping's customers, with their quotes doubled",
-    ("state/database.py", "kind"): "shared or nothing",
-    ("netsuite/store.py", "_DOCUMENT"): "our own columns",
-    ("netsuite/store.py", "_CREDITED"): "our own tables and conditions",
-    ("netsuite/store.py", "LOOKS_ALIKE"): "our own condition",
-    ("netsuite/suiteql.py", "amounts"): "a column of our own or nothing",
-    ("netsuite/suiteql.py", "column"): "one of two of our own",
-    ("netsuite/suiteql.py", "values"): "ids, each checked to be [A-Z0-9_-] or digits before",
-    ("netsuite/open_items.py", "_OPEN"): "our own columns",
-    ("netsuite/open_items.py", "_WHERE"): "our own condition",
-    ("netsuite/open_items.py", "after"): "a number",
-    ("netsuite/open_items.py", "ids"): "internal ids, each made a number",
-    ("netsuite/open_items.py", "older"): "a condition of our own on a number, or nothing",
-    ("netsuite/open_items.py", "ours"): "prefixes of external ids, checked to be [A-Z0-9_-] by the mapping",
-    ("receivables/fee_store.py", "NETSUITE"): "a constant",
-    ("receivables/fee_store.py", "_CANDIDATE"): "our own columns",
-    ("receivables/fee_store.py", "_FEE"): "our own columns",
-    ("receivables/fee_store.py", "_BALANCES"): "our own tables and conditions",
-    ("receivables/fee_store.py", "_DAY"): "our own expression",
-    ("receivables/fee_store.py", "day_of"): "our own expression over a column",
-    ("receivables/fee_store.py", "later"): "our own condition",
-    ("receivables/fee_store.py", "_STAGED"): "our own expression",
-    ("receivables/fee_store.py", "_STOPPED"): "our own condition",
-    ("receivables/fee_store.py", "_VOIDED"): "our own condition",
-    ("receivables/store.py", "_COLUMNS"): "our own columns",
-    ("receivables/store.py", "_POSTED"): "our own condition",
-    ("receivables/store.py", "assignments"): "our own columns",
-    ("receivables/store.py", "buckets"): "sums over numbers of our own",
-    ("receivables/store.py", "day_of"): "our own expression over a column",
-    ("receivables/store.py", "group"): "our own columns",
-    ("receivables/store.py", "name"): "our own temporary tables",
-    ("netsuite/meaning.py", "columns"): "our own columns",
-    ("netsuite/meaning.py", "record"): "one of our own record types",
-    ("netsuite/meaning.py", "where"): "a condition of our own, on internal ids each checked to be digits",
-    ("reminders/journal_store.py", "JOURNALED"): "our own columns",
-    ("reminders/journal_store.py", "_VALUES"): "placeholders",
-    ("reminders/store.py", "JOURNALED"): "our own columns",
-    ("reminders/store.py", "_BARRED"): "our own condition",
-    ("reminders/store.py", "_SAME"): "our own condition",
-    ("staging/corrections/store.py", "KEEPS_ITS_NAME"): "our own condition",
-    ("staging/corrections/store.py", "_LAST_DECISION"): "our own expression",
-    ("staging/corrections/store.py", "columns"): "our own columns",
-    ("staging/corrections/store.py", "values"): "placeholders",
-    ("staging/corrections/store.py", "where"): "our own condition or nothing",
-    ("staging/keys.py", "_CAPITALS"): "our own condition",
-    ("staging/store.py", "IS_ADOPTED"): "our own condition",
-    ("staging/store.py", "KEEPS_ITS_NAME"): "our own condition",
-    ("staging/store.py", "MAY_HAVE_LEFT"): "our own condition",
-    ("staging/store.py", "_COLUMNS"): "our own columns",
-    ("staging/store.py", "_LIKE_STAGED"): "our own query",
-    ("staging/store.py", "content"): "our own columns",
+    ("erp/audit/decision_store.py", "CONTENT"): "our own columns",
+    ("erp/audit/store.py", "_AGE_DAYS"): "our own expression",
+    ("erp/audit/store.py", "day_of"): "our own expression over a column",
+    ("erp/audit/store.py", "CONTENT"): "our own columns",
+    ("erp/close/gathering.py", "columns"): "our own columns",
+    ("erp/close/gathering.py", "name"): "our own temporary tables",
+    ("erp/netsuite/content.py", "_LINES_TABLE"): "a constant",
+    ("erp/netsuite/content.py", "values"): "internal ids, each made a number",
+    ("erp/netsuite/found.py", "after"): "a number",
+    (
+        "erp/netsuite/found.py",
+        "which",
+    ): "prefixes of external ids, checked to be [A-Z0-9_-] by the mapping, or a constant",
+    ("erp/netsuite/found_store.py", "KEEPS_ITS_NAME"): "our own condition",
+    ("erp/netsuite/found_store.py", "MAY_HAVE_LEFT"): "our own condition",
+    ("erp/netsuite/found_store.py", "columns"): "our own columns",
+    ("erp/netsuite/found_store.py", "places"): "placeholders",
+    ("erp/netsuite/month.py", "CREDIT_MEMO"): "a constant",
+    ("erp/netsuite/month.py", "INVOICE"): "a constant",
+    ("erp/netsuite/month.py", "_COLUMNS"): "our own columns",
+    ("erp/netsuite/month.py", "after"): "a number",
+    ("erp/netsuite/month.py", "end"): "a date",
+    ("erp/netsuite/month.py", "first"): "a date",
+    ("erp/netsuite/month.py", "external"): "external ids, each checked to be [A-Z0-9_-] before",
+    ("erp/netsuite/month.py", "internal"): "internal ids, each made a number",
+    ("erp/netsuite/month.py", "values"): "external ids of the mapping's customers, with their quotes doubled",
+    ("foundation/database/connection.py", "kind"): "shared or nothing",
+    ("erp/netsuite/store.py", "_DOCUMENT"): "our own columns",
+    ("erp/netsuite/store.py", "_CREDITED"): "our own tables and conditions",
+    ("erp/netsuite/store.py", "LOOKS_ALIKE"): "our own condition",
+    ("erp/netsuite/suiteql.py", "amounts"): "a column of our own or nothing",
+    ("erp/netsuite/suiteql.py", "column"): "one of two of our own",
+    ("erp/netsuite/suiteql.py", "values"): "ids, each checked to be [A-Z0-9_-] or digits before",
+    ("erp/netsuite/open_items.py", "_OPEN"): "our own columns",
+    ("erp/netsuite/open_items.py", "_WHERE"): "our own condition",
+    ("erp/netsuite/open_items.py", "after"): "a number",
+    ("erp/netsuite/open_items.py", "ids"): "internal ids, each made a number",
+    ("erp/netsuite/open_items.py", "older"): "a condition of our own on a number, or nothing",
+    ("erp/netsuite/open_items.py", "ours"): "prefixes of external ids, checked to be [A-Z0-9_-] by the mapping",
+    ("receivables/balances/fee_store.py", "NETSUITE"): "a constant",
+    ("receivables/balances/fee_store.py", "_CANDIDATE"): "our own columns",
+    ("receivables/balances/fee_store.py", "_FEE"): "our own columns",
+    ("receivables/balances/fee_store.py", "_BALANCES"): "our own tables and conditions",
+    ("receivables/balances/fee_store.py", "_DAY"): "our own expression",
+    ("receivables/balances/fee_store.py", "day_of"): "our own expression over a column",
+    ("receivables/balances/fee_store.py", "later"): "our own condition",
+    ("receivables/balances/fee_store.py", "_STAGED"): "our own expression",
+    ("receivables/balances/fee_store.py", "_STOPPED"): "our own condition",
+    ("receivables/balances/fee_store.py", "_VOIDED"): "our own condition",
+    ("receivables/balances/store.py", "_COLUMNS"): "our own columns",
+    ("receivables/balances/store.py", "_POSTED"): "our own condition",
+    ("receivables/balances/store.py", "assignments"): "our own columns",
+    ("receivables/balances/store.py", "buckets"): "sums over numbers of our own",
+    ("receivables/balances/store.py", "day_of"): "our own expression over a column",
+    ("receivables/balances/store.py", "group"): "our own columns",
+    ("receivables/balances/store.py", "name"): "our own temporary tables",
+    ("erp/netsuite/meaning.py", "columns"): "our own columns",
+    ("erp/netsuite/meaning.py", "record"): "one of our own record types",
+    ("erp/netsuite/meaning.py", "where"): "a condition of our own, on internal ids each checked to be digits",
+    ("receivables/reminders/journal_store.py", "JOURNALED"): "our own columns",
+    ("receivables/reminders/journal_store.py", "_VALUES"): "placeholders",
+    ("receivables/reminders/store.py", "JOURNALED"): "our own columns",
+    ("receivables/reminders/store.py", "_BARRED"): "our own condition",
+    ("receivables/reminders/store.py", "_SAME"): "our own condition",
+    ("erp/staging/corrections/store.py", "KEEPS_ITS_NAME"): "our own condition",
+    ("erp/staging/corrections/store.py", "_LAST_DECISION"): "our own expression",
+    ("erp/staging/corrections/store.py", "columns"): "our own columns",
+    ("erp/staging/corrections/store.py", "values"): "placeholders",
+    ("erp/staging/corrections/store.py", "where"): "our own condition or nothing",
+    ("erp/staging/keys.py", "_CAPITALS"): "our own condition",
+    ("erp/staging/store.py", "IS_ADOPTED"): "our own condition",
+    ("erp/staging/store.py", "KEEPS_ITS_NAME"): "our own condition",
+    ("erp/staging/store.py", "MAY_HAVE_LEFT"): "our own condition",
+    ("erp/staging/store.py", "_COLUMNS"): "our own columns",
+    ("erp/staging/store.py", "_LIKE_STAGED"): "our own query",
+    ("erp/staging/store.py", "content"): "our own columns",
 }
 
 
@@ -143,7 +146,7 @@ def _is_sql(text: str) -> bool:
 
 def test_only_names_of_our_own_are_put_into_statements_and_each_is_explained() -> None:
     found = {(where, name) for where, _, name in sql_texts()}
-    assert ("netsuite/suiteql.py", "values") in found, "the search finds nothing, so it proves nothing"
+    assert ("erp/netsuite/suiteql.py", "values") in found, "the search finds nothing, so it proves nothing"
     assert found - set(INSERTED) == set(), "bind the value, or say here why it may stand in the statement"
     assert set(INSERTED) - found == set(), "no statement has these any more"
 

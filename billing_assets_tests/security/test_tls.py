@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
-from billing_assets.alerts.causes import daemon_silent
-from billing_assets.alerts.send import AlertDeliveryError, deliver
-from billing_assets.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.foundation.database.connection import connect
+from billing_assets.foundation.settings_sections import AlertSettings
+from billing_assets.operations.alerts.causes import daemon_silent
+from billing_assets.operations.alerts.send import AlertDeliveryError, deliver
 from billing_assets.posting.answers import Landed, NotSent
-from billing_assets.settings_sections import AlertSettings
-from billing_assets.state.database import connect
 from billing_assets_tests.netsuite.raw_server import Call, certificate_settings, raw_server, write_key
 
 BODY = b'{"externalId": "INV-1"}'

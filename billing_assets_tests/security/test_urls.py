@@ -9,9 +9,8 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from billing_assets import cli
-from billing_assets.billing_system.connection import connect_source, open_source
-from billing_assets.billing_system.errors import (
+from billing_assets.erp.billing_system.connection import connect_source, open_source
+from billing_assets.erp.billing_system.errors import (
     CannotConnect,
     QueryFailed,
     SourceError,
@@ -19,12 +18,13 @@ from billing_assets.billing_system.errors import (
     asking,
     source_url,
 )
-from billing_assets.billing_system.queries import shipped_queries
+from billing_assets.erp.billing_system.queries import shipped_queries
+from billing_assets.foundation.database.connection import connect
+from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.database.urls import address, without_secrets
+from billing_assets.foundation.shipped import shipped
+from billing_assets.operations import cli
 from billing_assets.operations.sample import filling
-from billing_assets.shipped import shipped
-from billing_assets.state.database import connect
-from billing_assets.state.migrations import migrate
-from billing_assets.state.urls import address, without_secrets
 
 _ODBC = quote_plus("DRIVER={No such driver};SERVER=db.example;UID=reader;PWD={Mark1;Mark2}}x};DATABASE=billing")
 SPELLINGS = [

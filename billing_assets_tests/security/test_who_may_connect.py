@@ -14,14 +14,14 @@ import psycopg
 import pytest
 import requests
 
-from billing_assets.netsuite.auth import read_private_key
-from billing_assets.netsuite.wire import NetSuiteSettingsError
+from billing_assets.erp.netsuite.auth import read_private_key
+from billing_assets.erp.netsuite.wire import NetSuiteSettingsError
+from billing_assets.foundation.database import embedded
+from billing_assets.foundation.settings import SettingsError, is_secret, load_settings, setting_names, variable
 from billing_assets.operations.environment import write_environment_file
 from billing_assets.operations.processes import webserver_command
 from billing_assets.sandbox.netsuite.__main__ import main as sandbox_main
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.settings import SettingsError, is_secret, load_settings, setting_names, variable
-from billing_assets.state import embedded
 from billing_assets_tests.command import environment
 from billing_assets_tests.netsuite.raw_server import write_key
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from billing_assets.billing_system import reader
-from billing_assets.billing_system.queries import Queries
-from billing_assets.staging.staging import StagingResult
-from billing_assets.state.database import Connection, connect
+from billing_assets.erp.billing_system import reader
+from billing_assets.erp.billing_system.queries import Queries
+from billing_assets.erp.staging.staging import StagingResult
+from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets_tests.builders import (
     BillingSystem,
     codes,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing_assets.settings_sections import StagingSettings
+from billing_assets.foundation.settings_sections import StagingSettings
 from billing_assets_tests.builders import (
     add_lines,
     change_document,

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine, text
 
-from billing_assets.staging.assets import COLUMNS
+from billing_assets.erp.staging.assets import COLUMNS
 
 
 def test_the_described_columns_are_columns_of_the_staging_table(state_engine: Engine) -> None:

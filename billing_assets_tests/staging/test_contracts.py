@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from billing_assets.billing_system.queries import Queries
-from billing_assets.staging.content import content_hash, lines_json, only_named
+from billing_assets.erp.billing_system.queries import Queries
+from billing_assets.erp.staging.content import content_hash, lines_json, only_named
 from billing_assets_tests import builders
 from billing_assets_tests.builders import (
     change_document,

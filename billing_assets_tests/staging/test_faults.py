@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from billing_assets.billing_system import reader
-from billing_assets.billing_system.errors import SourceError
-from billing_assets.domain.documents import Document
-from billing_assets.staging import store
+from billing_assets.erp.billing_system import reader
+from billing_assets.erp.billing_system.errors import SourceError
+from billing_assets.erp.documents.documents import Document
+from billing_assets.erp.staging import store
 from billing_assets_tests.builders import (
     change_document,
     delete_document,

@@ -8,13 +8,13 @@ import orjson
 import pytest
 import yaml
 
-from billing_assets.billing_system.reader import BadDocument
-from billing_assets.domain.documents import Document
-from billing_assets.domain.rules import finding
-from billing_assets.netsuite.mapping import load_mapping
-from billing_assets.shipped import shipped
-from billing_assets.staging import staging, store
-from billing_assets.staging.content import content_hash, lines_json, parse_lines
+from billing_assets.erp.billing_system.reader import BadDocument
+from billing_assets.erp.documents.documents import Document
+from billing_assets.erp.documents.rules import finding
+from billing_assets.erp.netsuite.mapping import load_mapping
+from billing_assets.erp.staging import staging, store
+from billing_assets.erp.staging.content import content_hash, lines_json, parse_lines
+from billing_assets.foundation.shipped import shipped
 from billing_assets_tests.builders import (
     change_document,
     credit_memo,

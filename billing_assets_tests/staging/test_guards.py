@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from billing_assets.domain.documents import CHANGEABLE, TRANSITIONS, State
+from billing_assets.erp.documents.documents import CHANGEABLE, TRANSITIONS, State
 from billing_assets_tests.builders import insert_document
 from billing_assets_tests.staging.conftest import Bench
 

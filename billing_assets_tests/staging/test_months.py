@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing_assets.billing_system.connection import connect_source, open_source
-from billing_assets.runtime import validation_of
-from billing_assets.settings_sections import StagingSettings
-from billing_assets.staging.corrections.store import corrections
-from billing_assets.staging.staging import StagingResult, stage
-from billing_assets.state.database import connect, libpq_url
+from billing_assets.erp.billing_system.connection import connect_source, open_source
+from billing_assets.erp.staging.corrections.store import corrections
+from billing_assets.erp.staging.staging import StagingResult, stage
+from billing_assets.foundation.database.connection import connect, libpq_url
+from billing_assets.foundation.runtime import validation_of
+from billing_assets.foundation.settings_sections import StagingSettings
 from billing_assets_tests.builders import (
     SOURCE,
     add_lines,

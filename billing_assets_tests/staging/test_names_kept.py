@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.domain.business_days import Zones
-from billing_assets.domain.periods import LateDocuments
-from billing_assets.netsuite import found
-from billing_assets.runtime import validation_of
-from billing_assets.staging.corrections.store import corrections
-from billing_assets.staging.corrections.voids import NothingProposedError, confirm, judge_held
+from billing_assets.erp.netsuite import found
+from billing_assets.erp.staging.corrections.store import corrections
+from billing_assets.erp.staging.corrections.voids import NothingProposedError, confirm, judge_held
+from billing_assets.foundation.calendar.business_days import Zones
+from billing_assets.foundation.periods import LateDocuments
+from billing_assets.foundation.runtime import validation_of
 from billing_assets_tests import builders
 from billing_assets_tests.builders import (
     SOURCE,

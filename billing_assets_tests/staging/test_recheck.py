@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from billing_assets.billing_system import reader
-from billing_assets.billing_system.connection import connect_source, open_source
-from billing_assets.staging.recheck import Staged, differing
+from billing_assets.erp.billing_system import reader
+from billing_assets.erp.billing_system.connection import connect_source, open_source
+from billing_assets.erp.staging.recheck import Staged, differing
 from billing_assets_tests.builders import (
     SOURCE,
     add_lines,

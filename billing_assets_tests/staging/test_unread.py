@@ -9,14 +9,14 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing_assets.batches.ledger import DOCUMENTS
-from billing_assets.domain.documents import Document
-from billing_assets.domain.rules import finding
-from billing_assets.netsuite.mapping import load_mapping
-from billing_assets.netsuite.store import hold
+from billing_assets.erp.batches.ledger import DOCUMENTS
+from billing_assets.erp.documents.documents import Document
+from billing_assets.erp.documents.rules import finding
+from billing_assets.erp.netsuite.mapping import load_mapping
+from billing_assets.erp.netsuite.store import hold
+from billing_assets.foundation.database.connection import connect, libpq_url
+from billing_assets.foundation.shipped import shipped
 from billing_assets.posting.locks import Lock
-from billing_assets.shipped import shipped
-from billing_assets.state.database import connect, libpq_url
 from billing_assets_tests.builders import (
     change_document,
     change_line,

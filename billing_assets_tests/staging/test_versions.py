@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from billing_assets.billing_system import reader
-from billing_assets.billing_system.connection import connect_source, open_source
-from billing_assets.billing_system.marks import is_digest
-from billing_assets.billing_system.queries import Queries
-from billing_assets.staging.recheck import Staged, differing
-from billing_assets.staging.staging import StagingResult
-from billing_assets.state.database import Connection, connect
+from billing_assets.erp.billing_system import reader
+from billing_assets.erp.billing_system.connection import connect_source, open_source
+from billing_assets.erp.billing_system.marks import is_digest
+from billing_assets.erp.billing_system.queries import Queries
+from billing_assets.erp.staging.recheck import Staged, differing
+from billing_assets.erp.staging.staging import StagingResult
+from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets_tests.billing_system.collations import QUERIES, collating
 from billing_assets_tests.builders import (
     SOURCE,

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
-from billing_assets.domain.business_days import Zones
-from billing_assets.staging.corrections.store import Correction, corrections, corrections_of_month
-from billing_assets.staging.corrections.voids import NothingProposedError, confirm, decline, judge_held, reversal
-from billing_assets.state.database import connect
+from billing_assets.erp.staging.corrections.store import Correction, corrections, corrections_of_month
+from billing_assets.erp.staging.corrections.voids import NothingProposedError, confirm, decline, judge_held, reversal
+from billing_assets.foundation.calendar.business_days import Zones
+from billing_assets.foundation.database.connection import connect
 from billing_assets_tests import builders
 from billing_assets_tests.builders import (
     change_document,

@@ -19,8 +19,8 @@ import psutil
 import psycopg
 import pytest
 
-from billing_assets.state import embedded
-from billing_assets.state.embedded import EmbeddedServer, EmbeddedServerError, create_database
+from billing_assets.foundation.database import embedded
+from billing_assets.foundation.database.embedded import EmbeddedServer, EmbeddedServerError, create_database
 
 IS_ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not IS_ROOT, reason="says what happens as root")
@@ -30,7 +30,7 @@ SCRIPT_START = """
 import os, pwd, sys
 from pathlib import Path
 import psycopg
-from billing_assets.state import embedded
+from billing_assets.foundation.database import embedded
 home, user = Path(sys.argv[1]), sys.argv[2]
 if user:
     entry = pwd.getpwnam(user)

@@ -7,12 +7,12 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from billing_assets.billing_system.connection import connect_source, open_source
-from billing_assets.domain.documents import Document
-from billing_assets.domain.rules import Finding
-from billing_assets.settings_sections import StagingSettings
-from billing_assets.staging.staging import stage
-from billing_assets.state.database import connect
+from billing_assets.erp.billing_system.connection import connect_source, open_source
+from billing_assets.erp.documents.documents import Document
+from billing_assets.erp.documents.rules import Finding
+from billing_assets.erp.staging.staging import stage
+from billing_assets.foundation.database.connection import connect
+from billing_assets.foundation.settings_sections import StagingSettings
 from billing_assets_tests.builders import (
     SOURCE,
     create_billing_system,

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from billing_assets.shipped import shipped
-from billing_assets.state.database import libpq_url
-from billing_assets.state.migrations import AREAS, MigrationError, migrate
+from billing_assets.foundation.database.connection import libpq_url
+from billing_assets.foundation.database.migrations import AREAS, MigrationError, migrate
+from billing_assets.foundation.shipped import shipped
 
 
 @pytest.fixture

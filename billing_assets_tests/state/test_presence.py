@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from billing_assets.state.database import Connection, connect
-from billing_assets.state.presence import missed, present
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.database.presence import missed, present
 
 LEASE = 0.9
 _WORK = """
 import sys, time
-from billing_assets.state.presence import present
+from billing_assets.foundation.database.presence import present
 with present(sys.argv[1], sys.argv[2], float(sys.argv[3])):
     print("at work", flush=True)
     time.sleep(60)

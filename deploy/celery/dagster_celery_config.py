@@ -6,8 +6,8 @@ A worker that lacks a setting of ours refuses to start here, rather than fail ev
 from os import environ
 
 import billing_assets.definitions  # noqa: F401  before the processes that carry out runs are forked: they begin at once
-from billing_assets.runtime import Runtime
-from billing_assets.settings import load_settings
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import load_settings
 
 _ = Runtime(load_settings(), may_start_server=False).database_url
 

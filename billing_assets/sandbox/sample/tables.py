@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.sample.data import DATA
-from billing_assets.shipped import shipped
 
 UNMAPPED_BRANCHES = frozenset({"Unspecified", "European Community"})
 """No country, so it is not known whose books they belong to: their documents are held until a person decides."""

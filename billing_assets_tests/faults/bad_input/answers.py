@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from billing_assets.netsuite.error_codes import ERROR_CODES
+from billing_assets.erp.netsuite.error_codes import ERROR_CODES
 from billing_assets.posting.answers import (
     Answer,
     Exists,

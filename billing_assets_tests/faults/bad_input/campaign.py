@@ -13,9 +13,9 @@ import structlog
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from billing_assets.shipped import shipped
-from billing_assets.state import embedded
-from billing_assets.state.migrations import migrate
+from billing_assets.foundation.database import embedded
+from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.shipped import shipped
 from billing_assets_tests.faults.bad_input import fuzz, rows, wire_inputs
 from billing_assets_tests.faults.bad_input.netsuite_inputs import answering
 from billing_assets_tests.faults.bad_input.rows import Case

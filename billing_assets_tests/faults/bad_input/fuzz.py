@@ -46,7 +46,7 @@ def main() -> None:
     """Fuzz until the time is over."""
     import atheris  # noqa: PLC0415
 
-    with atheris.instrument_imports(include=["billing_assets.netsuite"], enable_loader_override=False):
+    with atheris.instrument_imports(include=["billing_assets.erp.netsuite"], enable_loader_override=False):
         from billing_assets_tests.faults.bad_input import fuzz_targets  # noqa: PLC0415
     seconds, folder = sys.argv[1:]
     for number, seed in enumerate(fuzz_targets.seeds()):

@@ -8,22 +8,22 @@ from typing import Any, cast
 
 from requests.structures import CaseInsensitiveDict
 
-from billing_assets.netsuite import auth, client, look_up
-from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteError, classify, read_error
-from billing_assets.netsuite.sink import NetSuiteSink
-from billing_assets.netsuite.store import Posting
-from billing_assets.netsuite.suiteql import (
+from billing_assets.erp.netsuite import auth, client, look_up
+from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteError, classify, read_error
+from billing_assets.erp.netsuite.sink import NetSuiteSink
+from billing_assets.erp.netsuite.store import Posting
+from billing_assets.erp.netsuite.suiteql import (
     ExternalIdConflict,
     NetSuiteTransaction,
     UnreadableRow,
     find_by_external_ids,
 )
-from billing_assets.netsuite.wire import Exchange
+from billing_assets.erp.netsuite.wire import Exchange
+from billing_assets.foundation.database.bindings import Named
 from billing_assets.posting.attempts import OpenAttempt
 from billing_assets.posting.look_up import _absent
 from billing_assets.posting.states import ItemState
-from billing_assets.state.bindings import Named
 from billing_assets_tests import builders
 from billing_assets_tests.faults.bad_input.answers import misjudged, storable
 

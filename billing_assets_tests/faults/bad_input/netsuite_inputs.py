@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import stamina
 
-from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.errors import NetSuiteError
-from billing_assets.netsuite.suiteql import ExternalIdConflict, UnreadableRow, find_by_external_ids
+from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.errors import NetSuiteError
+from billing_assets.erp.netsuite.suiteql import ExternalIdConflict, UnreadableRow, find_by_external_ids
 from billing_assets.posting.answers import Landed, NotSent, Unauthorized, Unknown
 from billing_assets_tests.faults.bad_input.answers import misjudged, storable
 from billing_assets_tests.faults.bad_input.wire_inputs import Sent, send

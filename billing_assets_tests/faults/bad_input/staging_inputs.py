@@ -9,15 +9,15 @@ from decimal import Decimal
 import orjson
 import sqlalchemy
 
-from billing_assets.billing_system.connection import connect_source, open_source
-from billing_assets.billing_system.queries import Queries
-from billing_assets.domain.external_id import is_external_id
-from billing_assets.netsuite import store as netsuite_store
-from billing_assets.presentation import money, typed_table
-from billing_assets.settings_sections import StagingSettings
-from billing_assets.staging import reports
-from billing_assets.staging.staging import StagingResult, stage
-from billing_assets.state.database import Connection, connect
+from billing_assets.erp.billing_system.connection import connect_source, open_source
+from billing_assets.erp.billing_system.queries import Queries
+from billing_assets.erp.documents.external_id import is_external_id
+from billing_assets.erp.netsuite import store as netsuite_store
+from billing_assets.erp.staging import reports
+from billing_assets.erp.staging.staging import StagingResult, stage
+from billing_assets.foundation.dagster_helpers.presentation import money, typed_table
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.settings_sections import StagingSettings
 from billing_assets_tests.builders import SOURCE, shipped_mapping, validation
 from billing_assets_tests.faults.bad_input.rows import Case
 

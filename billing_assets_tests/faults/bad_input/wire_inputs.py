@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from billing_assets.netsuite.error_codes import ERROR_CODES
+from billing_assets.erp.netsuite.error_codes import ERROR_CODES
 from billing_assets_tests.netsuite.raw_server import Call
 
 Framing = Literal[

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from billing_assets.foundation.database import embedded
+from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
-from billing_assets.shipped import shipped
-from billing_assets.state import embedded
-from billing_assets.state.migrations import migrate
 from billing_assets_tests.faults.kills.daemon import DAEMON_POINTS, dagster_on
 from billing_assets_tests.faults.kills.points import POINTS
 from billing_assets_tests.faults.kills.rounds import Round, kill_and_recover, stop_and_wake

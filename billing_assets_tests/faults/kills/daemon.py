@@ -16,8 +16,8 @@ from functools import partial
 
 import psutil
 
+from billing_assets.foundation.database.connection import libpq_url
 from billing_assets.operations.processes import daemon_command, stop_trees
-from billing_assets.state.database import libpq_url
 from billing_assets_tests.command import PROGRAM
 from billing_assets_tests.faults.kills.rounds import Round, recover
 from billing_assets_tests.faults.kills.victim import is_done

@@ -14,12 +14,12 @@ from typing import Any
 
 import requests
 
-from billing_assets.netsuite import wire
-from billing_assets.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite import wire
+from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.staging import staging
+from billing_assets.erp.staging import store as staged
+from billing_assets.foundation.settings import Settings
 from billing_assets.posting import attempts, lease, locks, run
-from billing_assets.settings import Settings
-from billing_assets.staging import staging
-from billing_assets.staging import store as staged
 
 _LINGER_SECONDS = 0.06
 _LOOK_SECONDS = 0.005
@@ -166,7 +166,7 @@ def before_the_batch_ends(trap: Trap, _settings: Settings) -> None:
 
 def between_planning_and_asking(trap: Trap, _settings: Settings) -> None:
     """In the sensor: the batches are committed; their runs are not asked for, or were noted as asked for only."""
-    from billing_assets.batches import automation  # noqa: PLC0415  loads Dagster
+    from billing_assets.erp.batches import automation  # noqa: PLC0415  loads Dagster
 
     trap.nth = 1
     _wrap(automation, "runs_wanted", trap, before=trap.chance.random() < 0.5)

@@ -16,17 +16,17 @@ import uuid
 
 import psycopg
 
-from billing_assets.batches.ledger import DOCUMENTS, lease_policy
-from billing_assets.batches.planning import plan, runs_wanted
-from billing_assets.logs import configure_logs
-from billing_assets.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.erp.batches.planning import plan, runs_wanted
+from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.erp.staging import staging
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.logs import configure_logs
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import load_settings
 from billing_assets.posting import lease
 from billing_assets.posting.locks import StaleLockError
 from billing_assets.posting.run import post_batch
-from billing_assets.runtime import Runtime
-from billing_assets.settings import load_settings
-from billing_assets.staging import staging
-from billing_assets.state.database import Connection
 from billing_assets_tests.faults.kills.points import POINTS, SENSOR, Trap
 
 STALE = 3
@@ -83,7 +83,7 @@ def _look(runtime: Runtime) -> None:
     """The planner's sensor itself, as Dagster evaluates it."""
     import dagster as dg  # noqa: PLC0415  only this point needs it
 
-    from billing_assets.batches.automation import plan_batches_sensor  # noqa: PLC0415
+    from billing_assets.erp.batches.automation import plan_batches_sensor  # noqa: PLC0415
 
     with dg.DagsterInstance.ephemeral() as instance:
         sensor = plan_batches_sensor(runtime.settings)

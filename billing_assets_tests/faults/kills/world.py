@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.shipped import shipped
-from billing_assets.state.database import Connection, connect
 from billing_assets_tests.builders import (
     ITEM,
     OTHER_CUSTOMER,

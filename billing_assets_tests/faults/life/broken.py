@@ -11,10 +11,12 @@ from types import SimpleNamespace
 from typing import Any, TypeAlias
 from unittest.mock import patch
 
-from billing_assets.batches import store as batches
-from billing_assets.netsuite import store as netsuite
-from billing_assets.netsuite.sink import NetSuiteSink
-from billing_assets.netsuite.store import Posting
+from billing_assets.erp.batches import store as batches
+from billing_assets.erp.netsuite import store as netsuite
+from billing_assets.erp.netsuite.sink import NetSuiteSink
+from billing_assets.erp.netsuite.store import Posting
+from billing_assets.erp.staging import store as staging
+from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.posting import attempts, dispatch, locks, look_up, run
 from billing_assets.posting.answers import Answer, Unknown
 from billing_assets.posting.attempts import Intent, OpenAttempt, Outcome
@@ -22,8 +24,6 @@ from billing_assets.posting.ledger import Ledger
 from billing_assets.posting.locks import Lock
 from billing_assets.posting.outcomes import outcome_of
 from billing_assets.posting.states import ItemState
-from billing_assets.staging import store as staging
-from billing_assets.state.database import Connection, connect
 from billing_assets_tests.faults.life.world import SLOWEST_SECONDS, World
 
 Broken: TypeAlias = Callable[[World], AbstractContextManager[None]]

@@ -11,7 +11,7 @@ import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis.stateful import run_state_machine_as_test
 
-from billing_assets.state import embedded
+from billing_assets.foundation.database import embedded
 from billing_assets_tests.faults.life.machine import LifeOfADocument, machine_in
 from billing_assets_tests.faults.life.world import World, open_world
 

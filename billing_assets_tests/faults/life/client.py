@@ -4,10 +4,10 @@ from typing import Any
 
 from psycopg.pq import TransactionStatus
 
-from billing_assets.netsuite.client import NetSuiteClient, RecordType
+from billing_assets.erp.netsuite.client import NetSuiteClient, RecordType
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.settings_sections import NetSuiteSettings
 from billing_assets.posting.answers import Answer
-from billing_assets.settings_sections import NetSuiteSettings
-from billing_assets.state.database import Connection
 
 
 class KilledError(Exception):

@@ -8,8 +8,8 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from billing_assets.domain.documents import CHANGEABLE
-from billing_assets.shipped import shipped
+from billing_assets.erp.documents.documents import CHANGEABLE
+from billing_assets.foundation.shipped import shipped
 from billing_assets_tests.builders import CUSTOMER, OTHER_CUSTOMER, SOURCE
 from billing_assets_tests.faults.life.view import Ours, Row, SourceDocument, View
 

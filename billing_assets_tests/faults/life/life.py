@@ -10,14 +10,18 @@ from typing import NamedTuple
 
 import psycopg
 
-from billing_assets.batches import planning, unlocking
-from billing_assets.batches.ledger import DOCUMENTS, lease_policy
-from billing_assets.domain.documents import Document, Kind
-from billing_assets.domain.rules import finding
-from billing_assets.netsuite import store as netsuite
-from billing_assets.netsuite import wire
-from billing_assets.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
-from billing_assets.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.erp.batches import planning, unlocking
+from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.erp.documents.documents import Document, Kind
+from billing_assets.erp.documents.rules import finding
+from billing_assets.erp.netsuite import store as netsuite
+from billing_assets.erp.netsuite import wire
+from billing_assets.erp.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
+from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.foundation.database import bindings
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.settings_sections import RetentionSettings
+from billing_assets.operations.retention.archive import keep_small
 from billing_assets.posting import attempts as attempts_of
 from billing_assets.posting import locks
 from billing_assets.posting.attempts import Intent, Outcome
@@ -25,10 +29,6 @@ from billing_assets.posting.lease import holding
 from billing_assets.posting.locks import LockHeldError, StaleLockError
 from billing_assets.posting.run import post_batch
 from billing_assets.posting.states import ItemState
-from billing_assets.retention.archive import keep_small
-from billing_assets.settings_sections import RetentionSettings
-from billing_assets.state import bindings
-from billing_assets.state.database import Connection, connect
 from billing_assets_tests.faults.life import clerk, invariants
 from billing_assets_tests.faults.life.answers import ANSWERS
 from billing_assets_tests.faults.life.run import Run, start

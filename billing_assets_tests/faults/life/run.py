@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from heapq import heappop
 from typing import TypeAlias
 
-from billing_assets.batches.ledger import DOCUMENTS
-from billing_assets.netsuite.mapping import NetSuiteMapping
-from billing_assets.netsuite.sink import NetSuiteSink, netsuite_sink, run_policy
-from billing_assets.netsuite.store import Posting, Unread
+from billing_assets.erp.batches.ledger import DOCUMENTS
+from billing_assets.erp.netsuite.mapping import NetSuiteMapping
+from billing_assets.erp.netsuite.sink import NetSuiteSink, netsuite_sink, run_policy
+from billing_assets.erp.netsuite.store import Posting, Unread
+from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.posting import dispatch, locks, look_up
 from billing_assets.posting.answers import NotSent
 from billing_assets.posting.dispatch import Dispatch, Request
 from billing_assets.posting.lease import Lease
 from billing_assets.posting.run import Pass, post_batch
-from billing_assets.state.database import Connection, connect
 from billing_assets_tests.faults.life.client import KilledError
 from billing_assets_tests.faults.life.view import View
 from billing_assets_tests.faults.life.world import LEASE_SECONDS, World

@@ -22,18 +22,18 @@ import urllib3
 from psycopg import sql
 from sqlalchemy import make_url
 
-from billing_assets.billing_system.connection import connect_source, open_source
-from billing_assets.domain.documents import Document
-from billing_assets.netsuite.mapping import NetSuiteMapping
+from billing_assets.erp.billing_system.connection import connect_source, open_source
+from billing_assets.erp.documents.documents import Document
+from billing_assets.erp.netsuite.mapping import NetSuiteMapping
+from billing_assets.erp.staging.staging import stage
+from billing_assets.foundation.database.connection import Connection, connect, libpq_url
+from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.settings import Settings
+from billing_assets.foundation.settings_sections import BatchSettings, StagingSettings
+from billing_assets.foundation.shipped import shipped
 from billing_assets.posting import dispatch, run
 from billing_assets.posting.lanes import Lanes
 from billing_assets.sandbox.netsuite.process import start_sandbox
-from billing_assets.settings import Settings
-from billing_assets.settings_sections import BatchSettings, StagingSettings
-from billing_assets.shipped import shipped
-from billing_assets.staging.staging import stage
-from billing_assets.state.database import Connection, connect, libpq_url
-from billing_assets.state.migrations import migrate
 from billing_assets_tests import builders, clock
 from billing_assets_tests.faults.life.client import WatchedClient
 from billing_assets_tests.netsuite.mappings import edited

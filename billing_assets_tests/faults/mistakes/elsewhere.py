@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_assets.state.bindings import BoundElsewhereError
+from billing_assets.foundation.database.bindings import BoundElsewhereError
 from billing_assets_tests.command import netsuite_variables
 from billing_assets_tests.end_to_end.system import (
     OTHERS,

@@ -1,6 +1,6 @@
 """Mistakes about what is in NetSuite: changed there before its answer was known, or sent under a wrong id."""
 
-from billing_assets.netsuite.proof_store import note_proven
+from billing_assets.erp.netsuite.proof_store import note_proven
 from billing_assets_tests.builders import change_document, insert_document, void_document
 from billing_assets_tests.command import complete
 from billing_assets_tests.end_to_end.system import System, losing_answers

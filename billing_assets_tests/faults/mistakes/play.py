@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from billing_assets.foundation.database import embedded
+from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import start_sandbox
-from billing_assets.shipped import shipped
-from billing_assets.state import embedded
-from billing_assets.state.migrations import migrate
 from billing_assets_tests.faults.mistakes.elsewhere import new_prefix, other_account
 from billing_assets_tests.faults.mistakes.in_netsuite import landed_but_different, wrong_currency_id
 from billing_assets_tests.faults.mistakes.in_time import late_insert, restored_backup

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import dagster as dg
 from pydantic import SecretStr
 
-from billing_assets.runtime import Runtime
+from billing_assets.erp.staging.assets import ASKED_BY
+from billing_assets.foundation.database.connection import connect
+from billing_assets.foundation.runtime import Runtime
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.staging.assets import ASKED_BY
-from billing_assets.state.database import connect
 from billing_assets_tests.builders import staged
 from billing_assets_tests.command import Said, complete, netsuite_variables, typed
 from billing_assets_tests.end_to_end.system import PERIOD, System, open_system, pointed, why

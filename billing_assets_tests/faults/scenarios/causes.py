@@ -12,9 +12,9 @@ import psutil
 import psycopg
 import requests
 
+from billing_assets.foundation.database import embedded
+from billing_assets.foundation.database.connection import libpq_url
 from billing_assets.operations.processes import daemon_command
-from billing_assets.state import embedded
-from billing_assets.state.database import libpq_url
 from billing_assets_tests import clock
 from billing_assets_tests.faults.scenarios.fleet import DagsterFleet, Fleet, PlainFleet, kill_one
 from billing_assets_tests.faults.scenarios.world import World

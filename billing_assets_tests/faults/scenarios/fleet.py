@@ -17,12 +17,12 @@ from typing import Protocol
 import psutil
 import psycopg
 
-from billing_assets.batches.planning import plan, runs_wanted
+from billing_assets.erp.batches.planning import plan, runs_wanted
+from billing_assets.foundation.database import embedded
+from billing_assets.foundation.database.connection import connect
+from billing_assets.foundation.database.server_programs import EmbeddedServerError
+from billing_assets.foundation.settings_sections import BatchSettings
 from billing_assets.operations.processes import stop_noted
-from billing_assets.settings_sections import BatchSettings
-from billing_assets.state import embedded
-from billing_assets.state.database import connect
-from billing_assets.state.server_programs import EmbeddedServerError
 from billing_assets_tests.command import PROGRAM
 from billing_assets_tests.faults.scenarios.world import World
 

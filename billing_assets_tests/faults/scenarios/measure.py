@@ -13,7 +13,7 @@ from typing import NamedTuple
 import psycopg
 import requests
 
-from billing_assets.state.database import connect
+from billing_assets.foundation.database.connection import connect
 from billing_assets_tests.faults.scenarios.causes import SCENARIOS, Here
 from billing_assets_tests.faults.scenarios.fleet import DagsterFleet, Fleet, PlainFleet
 from billing_assets_tests.faults.scenarios.world import Scale, World, open_world

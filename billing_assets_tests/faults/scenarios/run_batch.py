@@ -2,12 +2,12 @@
 
 import sys
 
-from billing_assets.batches.ledger import DOCUMENTS, lease_policy
-from billing_assets.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import load_settings
 from billing_assets.posting.lease import holding
 from billing_assets.posting.run import post_through_outages
-from billing_assets.runtime import Runtime
-from billing_assets.settings import load_settings
 
 
 def main(key: str, run_id: str) -> None:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from billing_assets.runtime import DATABASE, Runtime
+from billing_assets.erp.staging.staging import stage
+from billing_assets.foundation.database import embedded
+from billing_assets.foundation.database.embedded import EmbeddedServer
+from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.runtime import DATABASE, Runtime
+from billing_assets.foundation.settings import load_settings
+from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
-from billing_assets.settings import load_settings
-from billing_assets.shipped import shipped
-from billing_assets.staging.staging import stage
-from billing_assets.state import embedded
-from billing_assets.state.embedded import EmbeddedServer
-from billing_assets.state.migrations import migrate
 from billing_assets_tests import clock
 from billing_assets_tests.builders import create_billing_system, open_for_writing
 from billing_assets_tests.command import environment, netsuite_variables

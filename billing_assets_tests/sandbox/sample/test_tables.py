@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.sample import tables
 from billing_assets.sandbox.sample.data import read_sample
-from billing_assets.shipped import shipped
 
 
 def _rows(name: str) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ create table billing.state_transitions (
     new_state text not null,
     primary key (old_state, new_state)
 );
-comment on table billing.state_transitions is 'Allowed moves of a document; equal to TRANSITIONS in domain/documents.py';
+comment on table billing.state_transitions is 'Allowed moves of a document; equal to TRANSITIONS in erp/documents/documents.py';
 
 insert into billing.state_transitions (old_state, new_state)
 select o, n
@@ -151,7 +151,7 @@ comment on column billing.staged_invoices.applications is
 comment on column billing.staged_invoices.total is 'Signed, tax included: credit memos are negative';
 comment on column billing.staged_invoices.extra is 'Further columns of the query, as text under their names';
 comment on column billing.staged_invoices.lines is
-    'Array of arrays in the order of domain.documents.Line; view staged_invoice_lines names the columns';
+    'Array of arrays in the order of erp.documents.documents.Line; view staged_invoice_lines names the columns';
 comment on column billing.staged_invoices.content_hash is 'SHA-256 of the canonical content, lines included';
 comment on column billing.staged_invoices.source_digest is
     'Computed by the billing database over header and lines when the document was read; null: read it again';

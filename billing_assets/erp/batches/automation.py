@@ -1,0 +1,181 @@
+"""The planner's sensor, which is a reconciler; the schedule that unlocks what got stuck, and the buttons beside it."""
+
+import time
+from collections.abc import Collection
+
+import dagster as dg
+from pydantic import Field
+
+from billing_assets.erp.batches.partitions import batches, partition_of
+from billing_assets.erp.batches.planning import plan, runs_wanted
+from billing_assets.erp.batches.unlocking import requeue_and_explain, unlock_stale
+from billing_assets.erp.staging.assets import ASKED_BY
+from billing_assets.foundation.dagster_helpers.failing import explained, failure
+from billing_assets.foundation.dagster_helpers.presentation import table
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.database.presence import missed
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import Settings
+
+POST_JOB = "post_batch"
+
+_ALIVE = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+
+_TOLD = 3
+"""Documents that a failed run's message names; its table names all."""
+_LOCKS_WITHIN_SECONDS = 60.0
+"""A run that started longer ago has its batch by a live lease, waits for another that has, or is dead."""
+
+
+def _about_to_lock(record: dg.RunRecord) -> str | None:
+    """The partition of a run that will lock it soon. Whether a run still lives, Dagster cannot say after a power cut:
+    it shows it as started for hours. The lease can."""
+    run = record.dagster_run
+    started = run.status == dg.DagsterRunStatus.STARTED and record.start_time
+    if started and not 0 <= time.time() - started <= _LOCKS_WITHIN_SECONDS:  # below 0: the clock was set back
+        return None
+    return partition_of(run)
+
+
+def plan_batches_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Plans batches and asks for the runs that are missing; what a crash left undone, the next look does."""
+
+    @dg.sensor(
+        name="plan_batches",
+        job_name=POST_JOB,
+        minimum_interval_seconds=settings.batches.sensor_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Turns ready documents into batches and asks for a run for every batch that has none; ends runs "
+        "whose machine died.",
+    )
+    def plan_batches(
+        context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
+    ) -> dg.SensorResult | dg.SkipReason:
+        alive = context.instance.get_run_records(dg.RunsFilter(statuses=_ALIVE))
+        with billing.state() as connection:
+            billing.compare(connection)
+            dead = _end_dead_runs(context.instance, connection, alive, billing.settings.batches.lease_seconds)
+            busy: dict[str, list[str]] = {}
+            for record in alive:
+                if record.dagster_run.run_id not in dead and (partition := _about_to_lock(record)):
+                    busy.setdefault(partition, []).append(record.dagster_run.run_id)
+            plan(connection, billing.settings.batches)
+            wanted = runs_wanted(connection, busy, pause_seconds=billing.settings.batches.retry_seconds)
+        if not wanted:
+            return dg.SkipReason("Every batch is posted, has a run, or waits for a person.")
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(
+                    run_key=one.run_key,
+                    partition_key=one.partition_key,
+                    # What was begun comes first: else it would wait behind every other batch of a large backlog.
+                    tags={ASKED_BY: "plan_batches"} | ({"dagster/priority": "1"} if one.begun else {}),
+                )
+                for one in wanted
+            ],
+            dynamic_partitions_requests=[batches.build_add_request([one.partition_key for one in wanted])],
+        )
+
+    return plan_batches
+
+
+def _end_dead_runs(
+    instance: dg.DagsterInstance, connection: Connection, alive: Collection[dg.RunRecord], lease_seconds: float
+) -> list[str]:
+    """Ends the runs that Dagster goes on showing as started although their process is gone; returns their ids.
+
+    No launcher sees that a whole machine died, and until somebody does, its runs keep their places in the pool. A run
+    that lives shows itself again within half a lease after the database ended its connection, so two leases without a
+    sign are its death, and not a restart of PostgreSQL. Were it alive all the same, it would have lost its batch by
+    now, and nothing but its colour in the web UI would be wrong.
+    """
+    at_work = [record.dagster_run.run_id for record in alive if record.dagster_run.status in _AT_WORK]
+    dead = missed(connection, at_work, 2 * lease_seconds)
+    for run_id in dead:
+        _end(instance, run_id)
+    return dead
+
+
+def _end(instance: dg.DagsterInstance, run_id: str) -> None:
+    run = instance.get_run_by_id(run_id)  # it may have ended since we looked
+    if run is None or run.status not in _AT_WORK:
+        return
+    reason = "Its process, or its whole machine, shows no sign of life any more."
+    if run.status == dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, reason)
+    else:
+        instance.report_run_failed(run, reason)
+
+
+@dg.op(description="Gives the documents of stale locks back to the backlog.")
+@explained
+def unlock_stale_locks(context: dg.OpExecutionContext, billing: dg.ResourceParam[Runtime]) -> None:
+    """Unlocks every batch whose lease ended longer ago than the stale-lock setting."""
+    settings = billing.settings
+    with billing.state() as connection:
+        unlocked = unlock_stale(connection, settings.batches.stale_lock_minutes, settings.absence_counts_after_seconds)
+    for key, documents in unlocked.items():
+        context.log.warning(f"Unlocked batch {key}: {documents} documents went back to the backlog.")
+
+
+@dg.job(description="Unlock stale locks: the button of the schedule with the same name.")
+def unlock() -> None:
+    """One step: unlock what got stuck."""
+    unlock_stale_locks()
+
+
+class RequeueConfig(dg.Config):
+    """Which documents are sent to the backlog again."""
+
+    numbers: list[str] = Field(
+        default=[], description="Numbers of rejected documents, e.g. ['536365']. Without any: every rejected one."
+    )
+
+
+@dg.op(description="Sends rejected documents to the backlog again, after their cause was fixed.")
+@explained
+def requeue_rejected(context: dg.OpExecutionContext, config: RequeueConfig, billing: dg.ResourceParam[Runtime]) -> None:
+    """Requeues the named documents, or every rejected one. Fails, naming them, while any stays as it is."""
+    with billing.state() as connection:
+        done = requeue_and_explain(connection, config.numbers, billing.settings.absence_counts_after_seconds)
+    refused = table(({"number": number, "why": why} for number, why in done.refused.items()), ["number", "why"])
+    metadata: dict[str, dg.MetadataValue | int] = {"documents_requeued": done.documents, "not_requeued": refused}
+    if done.refused:
+        told = " ".join(f"{number} {why}" for number, why in list(done.refused.items())[:_TOLD])
+        more = f" And {len(done.refused) - _TOLD} more." if len(done.refused) > _TOLD else ""
+        raise failure(
+            f"{done.documents} documents wait for a batch again. {told}{more}",
+            billing.settings.alerts,
+            to_do="The table `not_requeued` says why a document stays as it is: only rejected ones can be sent again. "
+            "`preview_document` shows the state of one.",
+            chapter="rejected-and-held-documents",
+            metadata=metadata,
+        )
+    context.add_output_metadata(metadata)
+    context.log.info(f"{done.documents} documents wait for a batch again.")
+
+
+@dg.job(
+    description="Send rejected documents to the backlog again, after their cause was fixed: those whose numbers the "
+    "config gives, or all."
+)
+def requeue() -> None:
+    """One step: requeue."""
+    requeue_rejected()
+
+
+unlock_schedule = dg.ScheduleDefinition(
+    name="unlock_stale_locks",
+    job=unlock,
+    cron_schedule="*/10 * * * *",
+    execution_timezone="UTC",
+    description="Gives the documents of runs that died back to the backlog, once their locks are stale.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)

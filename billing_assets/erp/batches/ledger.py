@@ -1,0 +1,21 @@
+"""Where documents on their way to NetSuite are, and how long a run may hold a batch of them."""
+
+from billing_assets.foundation.settings import Settings
+from billing_assets.posting.lease import LeasePolicy
+from billing_assets.posting.ledger import Ledger
+
+DOCUMENTS = Ledger(
+    items="billing.staged_invoices",
+    batches="billing.locked_batches",
+    attempts="billing.posting_attempts",
+    outcomes="billing.posting_outcomes",
+    remote_id="netsuite_id",
+    remote_number="transaction_number",
+    facts="applied",
+    may_retry="not exists (select from billing.closed_months as m where m.period = items.period)",
+)
+
+
+def lease_policy(settings: Settings) -> LeasePolicy:
+    """How long a run holds a batch of documents without a sign of life."""
+    return LeasePolicy(settings.batches.lease_seconds, settings.absence_counts_after_seconds)

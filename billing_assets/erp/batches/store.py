@@ -1,0 +1,264 @@
+"""The SQL of batches of documents: planning, what wants a run, requeueing. Locking is the posting core's."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from billing_assets.erp.batches.ledger import DOCUMENTS
+from billing_assets.erp.staging.store import IS_ADOPTED
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.posting.locks import LIVE, UnknownBatchError, settle
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch as it stands: up to 1,000 documents of one billing month, posted by one run at a time."""
+
+    partition_key: str
+    period: str
+    state: str
+    documents: int
+    total: Decimal
+    epoch: int
+    run_id: str | None
+    locked_until: datetime | None
+
+
+# A credit memo waits until every invoice that it is applied to is in NetSuite: the application needs its internal id.
+# One look at the index of numbers for each, never a join with all that is posted. What a version of ours staged that
+# knew only `applies_to` waits for its next staging. In a month that is closed nothing starts but what NetSuite has
+# already, after a restored backup: it is taken over.
+PLANNABLE = f"""
+    s.state = 'ready' and (s.period not in (select period from billing.closed_months) or exists (
+        select from billing.found_here as f where f.external_id = s.external_id and {IS_ADOPTED})) and case
+        when s.applications is null then s.applies_to is null or s.kind <> 'credit_memo'
+        else not exists (
+            select from jsonb_array_elements(s.applications) as a
+            where not coalesce((
+                select true from billing.staged_invoices as t
+                where t.source = billing.credited_source(s.source) and t.kind = 'invoice' and t.number = a.value ->> 0
+                  and t.state || '' = 'posted' limit 1), false))
+        end"""  # noqa: S608  a constant
+
+
+def serialise_planning(connection: Connection) -> None:
+    """Waits until no other planner is at work; held to the end of the transaction."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended('billing planning', 0))")
+
+
+def backlog(connection: Connection) -> dict[str, int]:
+    """Documents that can be batched now, by billing month, oldest first."""
+    rows = connection.execute(
+        f"""
+        select s.period, count(*) as documents from billing.staged_invoices as s
+        where {PLANNABLE} group by 1 order by 1"""  # noqa: S608
+    )
+    return {row["period"]: row["documents"] for row in rows}
+
+
+def next_sequence(connection: Connection, period: str) -> int:
+    """The number of the next batch of a month."""
+    row = connection.execute(
+        "select coalesce(max(sequence), 0) + 1 as next from billing.locked_batches where period = %s", [period]
+    ).fetchone()
+    return int(row["next"]) if row else 1
+
+
+def add_batch(connection: Connection, partition_key: str, period: str, sequence: int, size: int) -> int:
+    """Makes a batch of up to `size` ready documents of a month, oldest first. Returns how many it took."""
+    connection.execute(
+        """
+        insert into billing.locked_batches (partition_key, period, sequence, documents, total)
+        values (%s, %s, %s, 0, 0)""",
+        [partition_key, period, sequence],
+    )
+    row = connection.execute(
+        f"""
+        -- materialized: as a plain subquery it may run once for every row that it is joined to, past its limit
+        with chosen as materialized (
+            select s.id from billing.staged_invoices as s
+            where s.period = %(period)s and {PLANNABLE}
+            order by s.id limit %(size)s for update of s skip locked),
+        taken as (
+            -- so written that no index of the state is looked through for every row: where the statistics were taken
+            -- before a month was closed, the whole backlog would be, for a thousand documents at a time
+            update billing.staged_invoices as d set state = 'batched', batch = %(key)s
+            from chosen as c where d.id = c.id and d.state || '' = 'ready'
+            returning d.total)
+        update billing.locked_batches
+        set documents = t.documents, total = t.total
+        from (select count(*) as documents, coalesce(sum(total), 0) as total from taken) as t
+        where partition_key = %(key)s
+        returning t.documents""",  # noqa: S608
+        {"key": partition_key, "period": period, "size": size},
+    ).fetchone()
+    if not row or not row["documents"]:
+        connection.execute("delete from billing.locked_batches where partition_key = %s", [partition_key])
+        return 0
+    return int(row["documents"])
+
+
+def wanting_a_run(connection: Connection, pause_seconds: float = 0.0) -> list[Batch]:
+    """Batches with something to do and no live hold: never run, left by a dead run, or with look-ups that are due.
+
+    One whose run ended in order but left documents unsent (the login was refused, say) rests for `pause_seconds`.
+    Rejected documents alone want no run, nor do differences: nothing changes until a person fixes the cause.
+    """
+    rows = connection.execute(
+        f"""
+        select b.partition_key, b.period, b.state, b.documents, b.total, b.epoch, b.run_id, b.locked_until
+        from billing.locked_batches as b
+        where b.state <> 'posted'
+          and (b.locked_until is null or not ({LIVE}))
+          -- One look at the index of batches for each. `exists` would become one at all documents of all batches; and a
+          -- state that is not hidden would be looked for on its own, where the statistics know of few that are in it.
+          and ((coalesce((select true from billing.staged_invoices as d
+                          where d.batch = b.partition_key and d.state in ('batched', 'locked', 'posting', 'rejected')
+                            and d.state || '' in ('batched', 'locked') limit 1), false)
+                and (b.finished_at is null or not b.rests
+                     or b.finished_at not between clock_timestamp() - make_interval(secs => %s) and clock_timestamp()))
+               -- planned: one that staging emptied meanwhile is brought to its end by a run, too
+               or b.state in ('planned', 'running')
+               or (coalesce(b.unknown_due_at <= clock_timestamp() or b.finished_at > clock_timestamp(), true)
+                   and coalesce((select true from billing.staged_invoices as d
+                                 where d.batch = b.partition_key
+                                   and d.state in ('batched', 'locked', 'posting', 'rejected')
+                                   and d.state || '' = 'posting' limit 1),
+                                (select true from billing.staged_invoices as d
+                                 where d.batch = b.partition_key and d.state = 'posted'
+                                   and d.read_back_at is null limit 1),
+                                false)))
+        order by b.partition_key""",  # noqa: S608
+        [pause_seconds],
+    )
+    return [Batch(**row) for row in rows]
+
+
+def get(connection: Connection, partition_key: str) -> Batch:
+    """One batch. Raises UnknownBatchError."""
+    row = connection.execute(
+        """
+        select partition_key, period, state, documents, total, epoch, run_id, locked_until
+        from billing.locked_batches where partition_key = %s""",
+        [partition_key],
+    ).fetchone()
+    if row is None:
+        raise UnknownBatchError(partition_key)
+    return Batch(**row)
+
+
+def needing_attention(connection: Connection) -> list[dict[str, Any]]:
+    """Batches that ended with something left, by currency: documents, total, and since when."""
+    return connection.execute(
+        """
+        select b.partition_key, d.currency, count(*) as documents, sum(d.total) as total, b.finished_at as since
+        from billing.locked_batches as b
+        cross join lateral (  -- batch by batch, each half by its partial index
+            select currency, total from billing.staged_invoices
+            where batch = b.partition_key and state in ('batched', 'locked', 'posting', 'rejected', 'differs')
+            union all
+            select currency, total from billing.staged_invoices
+            where batch = b.partition_key and state = 'posted'
+              and (read_back_at is null or difference is not null)) as d
+        where b.state = 'attention'
+        group by b.partition_key, d.currency order by 1, 2"""
+    ).fetchall()
+
+
+def note_request(connection: Connection, partition_key: str) -> int:
+    """Counts a request for a run; the count makes its run key unique. Returns it."""
+    row = connection.execute(
+        """
+        update billing.locked_batches set requests = requests + 1, requested_at = clock_timestamp()
+        where partition_key = %s returning requests""",
+        [partition_key],
+    ).fetchone()
+    return int(row["requests"]) if row else 0
+
+
+@dataclass(frozen=True)
+class LockedSummary:
+    """What a run holds: documents, their totals by currency, and how many of them must not be posted at all."""
+
+    documents: int
+    unfit: int
+    totals: tuple[tuple[str, Decimal], ...]
+
+
+def locked_summary(connection: Connection, partition_key: str) -> LockedSummary:
+    """The locked documents of a batch, and those among them that validation should never have let through."""
+    rows = connection.execute(
+        """
+        select currency, count(*) as documents, sum(total) as total,
+               count(*) filter (where status <> 'closed' or line_count = 0
+                                or findings @> '[{"severity": "error"}]' or kind not in ('invoice', 'credit_memo')
+                               ) as unfit
+        from billing.staged_invoices
+        where batch = %s and state in ('locked', 'posting') group by 1 order by 1""",
+        [partition_key],
+    ).fetchall()
+    return LockedSummary(
+        sum(row["documents"] for row in rows),
+        sum(row["unfit"] for row in rows),
+        tuple((row["currency"], row["total"]) for row in rows),
+    )
+
+
+def stale(connection: Connection, older_than_minutes: float) -> list[Batch]:
+    """Batches whose run ended without releasing them: the lease ended longer ago than the setting."""
+    rows = connection.execute(
+        """
+        select partition_key, period, state, documents, total, epoch, run_id, locked_until
+        from billing.locked_batches
+        where state <> 'posted' and locked_until < clock_timestamp() - make_interval(mins => 1) * %s::float
+        order by partition_key""",
+        [older_than_minutes],
+    )
+    return [Batch(**row) for row in rows]
+
+
+def requeue(connection: Connection, numbers: list[str] | None, unknown_after_seconds: float) -> int:
+    """Rejected documents whose month is not closed go back to the backlog, all or those with the given numbers. Returns
+    how many. By its number also one of which NetSuite says that it has its external id, and shows nothing: while that
+    is so, it refuses the document again.
+
+    A batch that a run holds keeps its hold: that run settles it at its end.
+    """
+    # The batches first, as locking does: the other order could deadlock with it.
+    batches = connection.execute(
+        """
+        select partition_key, locked_until is not null as held from billing.locked_batches
+        where partition_key in (
+            select batch from billing.staged_invoices
+            where state = 'rejected' and (%(numbers)s::text[] is null or number = any(%(numbers)s))
+            union
+            select batch from billing.staged_invoices
+            where state = 'differs' and netsuite_id is null and number = any(%(numbers)s))
+          and period not in (select period from billing.closed_months)
+        order by partition_key for update""",
+        {"numbers": numbers},
+    ).fetchall()
+    connection.execute(
+        """
+        update billing.staged_invoices set state = 'rejected'
+        where state = 'differs' and netsuite_id is null and number = any(%s) and batch = any(%s)""",
+        [numbers, [batch["partition_key"] for batch in batches if not batch["held"]]],
+    )
+    moved = connection.execute(
+        """
+        update billing.staged_invoices set state = 'ready', batch = null
+        where state = 'rejected' and batch = any(%(batches)s)
+          and (%(numbers)s::text[] is null or number = any(%(numbers)s))""",
+        {"numbers": numbers, "batches": [batch["partition_key"] for batch in batches]},
+    ).rowcount
+    for batch in batches:
+        if not batch["held"]:
+            settle(connection, DOCUMENTS, batch["partition_key"], unknown_after_seconds)
+    return moved
+
+
+def counts_by_state(connection: Connection) -> dict[str, int]:
+    """How many batches are in each state."""
+    rows = connection.execute("select state, count(*) as n from billing.locked_batches group by 1 order by 1")
+    return {row["state"]: row["n"] for row in rows}

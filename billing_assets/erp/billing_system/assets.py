@@ -1,0 +1,47 @@
+"""The billing database, observed: how many documents it holds and whether anything is new."""
+
+import dagster as dg
+
+from billing_assets.erp.billing_system.queries import check_columns
+from billing_assets.erp.billing_system.totals import fingerprint, months, orphan_lines
+from billing_assets.foundation.dagster_helpers.failing import explained
+from billing_assets.foundation.dagster_helpers.presentation import table
+from billing_assets.foundation.runtime import Runtime
+
+
+@dg.observable_source_asset(
+    name="billing_invoices",
+    group_name="billing_system",
+    description="Invoices and credit memos in the customer's billing database, with their lines. Read only: nothing "
+    "here is ever written. An observation says whether anything appeared or closed since the last one.",
+    metadata={"owners": "team:billing"},
+    tags={"dagster/kind/sql": ""},
+)
+@explained
+def billing_invoices(billing: dg.ResourceParam[Runtime]) -> dg.ObserveResult:
+    """Looks at the billing database without reading the documents."""
+    with billing.billing_system() as source:
+        check_columns(source, billing.queries)
+        version = fingerprint(source, billing.queries, None)
+        return dg.ObserveResult(
+            data_version=dg.DataVersion(version),
+            metadata={"months": dg.MetadataValue.text(", ".join(months(source, billing.queries)))},
+        )
+
+
+@dg.asset_check(
+    asset=billing_invoices,
+    name="lines_have_a_header",
+    description="Every line belongs to a document. Lines without one cannot be billed and would go unnoticed.",
+)
+@explained
+def lines_have_a_header(billing: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
+    """Compares all lines with all documents in the billing database."""
+    with billing.billing_system() as source:
+        orphans = orphan_lines(source, billing.queries)
+    rows = [{"document_id": document_id, "lines": lines} for document_id, lines in orphans]
+    return dg.AssetCheckResult(
+        passed=not orphans,
+        metadata={"documents_without_header": len(orphans), "found": table(rows, ["document_id", "lines"])},
+        description="Add the missing headers in the billing system, or delete the lines." if orphans else None,
+    )

@@ -1,0 +1,88 @@
+"""`billing restore …`: a database that was put back to an earlier time, and what a person confirms after it."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from billing_assets.erp.close.closing import Decision
+from billing_assets.foundation.journal import restores
+from billing_assets.foundation.periods import month_of
+from billing_assets.operations.commands.console import console
+from billing_assets.operations.commands.prepared import prepared_machine
+from billing_assets.operations.status import simple_table
+
+app = typer.Typer(no_args_is_help=True, help="After a backup was put back: what was noticed, and what to confirm.")
+
+By = Annotated[str, typer.Option(help="Who decides.")]
+Why = Annotated[str, typer.Option(help="Why; it is kept for good.")]
+
+
+class Verdict(StrEnum):
+    """What to do with the reminders that are due and may or may not have gone out."""
+
+    SENT = "sent"
+    AGAIN = "again"
+
+
+@app.command("list")
+def list_command() -> None:
+    """Each time the database was found to have been put back, what was confirmed, and what waits for it."""
+    with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
+        noticed, confirmed = restores.restores(connection), restores.confirmations(connection)
+        months, reminders = restores.months_unconfirmed(connection), restores.unconfirmed(connection, "reminders")
+    table = simple_table(f"{len(noticed):,} restores", ["Id", "Noticed (UTC)", "By", "Journal", "Facts"], right=(0,))
+    for one in noticed:
+        facts = "\n".join(f"{name}: {value}" for name, value in one.facts.items())
+        covers = "covers it" if one.covered else "does not cover it"
+        table.add_row(str(one.id), f"{one.noticed_at.astimezone(UTC):%Y-%m-%d %H:%M}", one.how, covers, escape(facts))
+    console.print(table)
+    if confirmed:
+        table = simple_table("Confirmed", ["Restore", "What", "When (UTC)", "By", "Why"], right=(0,))
+        for each in confirmed:
+            when = f"{each.confirmed_at.astimezone(UTC):%Y-%m-%d %H:%M}"
+            what = each.period or each.what + (f", sent until {each.sent_until}" if each.sent_until else "")
+            row = (what, when, escape(each.confirmed_by), escape(each.why))
+            table.add_row(str(each.restore), *row)
+        console.print(table)
+    if months:
+        console.print(f"Not closed before they are confirmed: {', '.join(months)}.")
+    if reminders:
+        console.print("No reminder is sent before the reminders are confirmed.")
+    if noticed and not months and not reminders:
+        console.print("Nothing waits for a confirmation.")
+
+
+@app.command("confirm-month")
+def confirm_month(
+    month: Annotated[datetime, typer.Argument(formats=["%Y-%m"], help="The billing month, YYYY-MM.")], by: By, why: Why
+) -> None:
+    """Say that a month is closed or open as it should be, or let it be closed again."""
+    decision, period = Decision(by, why), month_of(month)
+    with prepared_machine() as ready, ready.runtime.state() as connection:
+        restores.confirm(connection, "month", period, decision.by, decision.why)
+    console.print(f"{period} is confirmed. If it was closed before the restore, close it again: `billing close`.")
+
+
+@app.command("confirm-reminders")
+def confirm_reminders(
+    by: By,
+    why: Why,
+    verdict: Annotated[
+        Verdict, typer.Option("--as", help="What is due: sent (it went out, so not again), or again (send it).")
+    ],
+) -> None:
+    """Say what is to become of the reminders that are due, and let the others go out again."""
+    decision = Decision(by, why)
+    with prepared_machine() as ready, ready.runtime.state() as connection:
+        until = ready.runtime.today().last if verdict is Verdict.SENT else None
+        restores.confirm(connection, "reminders", None, decision.by, decision.why, sent_until=until)
+    if until:
+        console.print(
+            f"What fell due up to {until} counts as sent, as far as that day has begun where the customer is. What "
+            "falls due afterwards goes out."
+        )
+    else:
+        console.print("What is due goes out at the next look, in the customers' business hours.")

@@ -1,0 +1,63 @@
+"""When reminders go out: every half hour somebody's office may have opened."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from billing_assets.foundation.journal.errors import JournalError
+from billing_assets.foundation.journal.restores import require_reminders
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.receivables.reminders.assets import payment_reminders
+from billing_assets.receivables.reminders.desk import open_desk
+from billing_assets.receivables.reminders.invoices import Reminder
+from billing_assets.receivables.reminders.plan import plan
+from billing_assets.receivables.reminders.sending import utc_now
+
+_EVERY_SECONDS = 1800
+_RUNNING = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+remind_job = dg.define_asset_job(
+    "remind",
+    selection=[payment_reminders],
+    description="Send the payment reminders that are due now, to those whose office is open. Nothing is sent twice.",
+)
+
+
+@dg.sensor(
+    name="office_hours",
+    job=remind_job,
+    minimum_interval_seconds=_EVERY_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Every half hour: asks for a run when a reminder is due to somebody whose office is open.",
+)
+def office_hours(
+    context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
+) -> dg.RunRequest | dg.SkipReason:
+    """Looks who could be written to now; the run looks again."""
+    settings = billing.settings.reminders
+    if not settings.enabled:
+        return dg.SkipReason("Reminders are switched off (BILLING_REMINDERS__ENABLED).")
+    now = utc_now()
+    # A run older than this may have died without Dagster knowing; two at once do no harm.
+    lately = now - timedelta(seconds=4 * _EVERY_SECONDS)
+    running = dg.RunsFilter(job_name=remind_job.name, statuses=_RUNNING, created_after=lately)
+    if context.instance.get_runs(running, limit=1):
+        return dg.SkipReason("A run is sending.")
+    billing.compare_source()
+    desk = open_desk(settings, billing.source, billing.queries, billing.zones, in_sample=billing.in_sample)
+    with billing.state() as connection:
+        billing.compare(connection)
+        try:
+            billing.journal(connection)
+            require_reminders(connection)
+        except JournalError as error:
+            return dg.SkipReason(str(error))
+        found = list(plan(connection, desk, now, now))
+    if not any(isinstance(one, Reminder) for one in found):
+        return dg.SkipReason(f"No customer is due a reminder now; {len(found)} invoices are kept back.")
+    return dg.RunRequest(tags={"billing/asked_by": "office_hours"})

@@ -1,0 +1,58 @@
+"""What it takes to write reminders: the ladder, the templates, and where customers can be reached."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy
+
+from billing_assets.erp.billing_system import contacts
+from billing_assets.erp.billing_system.connection import connect_source
+from billing_assets.erp.billing_system.contacts import Contact
+from billing_assets.erp.billing_system.queries import Queries
+from billing_assets.foundation.calendar.business_days import Zones
+from billing_assets.foundation.settings_sections import ReminderSettings
+from billing_assets.foundation.shipped import shipped
+from billing_assets.receivables.reminders.errors import ExampleLadder, NoContacts
+from billing_assets.receivables.reminders.message import Templates
+from billing_assets.receivables.reminders.policy import Policy, load_policy
+
+CHUNK = 500
+"""Customers whose contacts are read at once, and kept no longer than needed."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """`read_contacts`: customer numbers, at most CHUNK, to contacts; None where the billing system has several."""
+
+    settings: ReminderSettings
+    policy: Policy
+    templates: Templates
+    read_contacts: Callable[[Sequence[str]], dict[str, Contact | None]]
+
+    def balances_since(self, now: datetime) -> datetime:
+        """From when on a balance must have been read, so that somebody may be reminded of it."""
+        return now - timedelta(hours=self.settings.balances_max_age_hours)
+
+
+def open_desk(
+    settings: ReminderSettings, source: sqlalchemy.Engine, queries: Queries, zones: Zones, *, in_sample: bool = False
+) -> Desk:
+    """Reads ladder and templates. Raises PolicyError, and NoContacts where there is no `contacts.sql`.
+
+    `zones` are those of the branches. The ladder that ships has an example's name and bank account: it is refused where
+    NetSuite is a real one.
+    """
+    query = queries.contacts
+    if query is None:
+        raise NoContacts
+
+    def read_contacts(customers: Sequence[str]) -> dict[str, Contact | None]:
+        with connect_source(source) as conn:  # for these customers only: mail takes its time
+            return contacts.read_contacts(conn, query, customers)
+
+    path = settings.ladder or shipped("config/reminders.yaml")
+    policy = load_policy(path, zones)
+    if not in_sample and (example := policy.example):
+        raise ExampleLadder(str(path), example)
+    return Desk(settings, policy, Templates(settings.templates), read_contacts)

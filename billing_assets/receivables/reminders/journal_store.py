@@ -1,0 +1,83 @@
+"""The SQL between reminders and the journal: rows as the journal has them, and rows taken in from it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.receivables.reminders.store import JOURNALED
+
+FROM_JOURNAL = "taken from the journal: an earlier database had been put back"
+
+_VALUES = ", ".join(f"%({name})s" for name in JOURNALED.split(", "))
+_INSERT = f"""
+insert into billing.reminders ({JOURNALED}, retry_at, why)
+values ({_VALUES}, case when %(state)s = 'deferred' then clock_timestamp() end, %(taken)s)
+on conflict (invoice, step) do nothing
+"""  # noqa: S608 - of constants
+_STEP = """
+update billing.reminders set
+    state = %(way)s,
+    retry_at = case when %(way)s = 'deferred' then clock_timestamp() else retry_at end,
+    resolved_by = case when %(decided)s then coalesce(%(resolved_by)s, 'the journal') else resolved_by end,
+    resolved_at = case when %(decided)s then clock_timestamp() else resolved_at end,
+    attempts = %(attempts)s, message_id = %(message_id)s, run_id = %(run_id)s, claimed_at = %(claimed_at)s,
+    settled_at = %(settled_at)s, smtp_code = %(smtp_code)s, smtp_status = %(smtp_status)s, why = %(taken)s
+where (invoice, step) = (%(invoice)s, %(step)s)
+"""
+
+
+def journaled(connection: Connection) -> Iterator[dict[str, Any]]:
+    """Every reminder that was ever claimed, for a journal that begins."""
+    with connection.cursor("journaled") as cursor:
+        cursor.execute(f"select {JOURNALED} from billing.reminders where message_id is not null order by id")  # noqa: S608
+        yield from cursor
+
+
+def rows_of(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The rows of invoices and steps, as the journal has them."""
+    rows = connection.execute(
+        f"""
+        select {JOURNALED} from billing.reminders
+        join unnest(%s::text[], %s::text[]) as wanted (invoice, step) using (invoice, step)""",  # noqa: S608
+        [[one for one, _ in keys], [one for _, one in keys]],
+    )
+    return {(row["invoice"], row["step"]): row for row in rows}
+
+
+def by_message(connection: Connection, message_id: str) -> list[dict[str, Any]]:
+    """The reminders that were sent under a Message-ID."""
+    return connection.execute(
+        f"select {JOURNALED} from billing.reminders where message_id = %s",  # noqa: S608
+        [message_id],
+    ).fetchall()
+
+
+def by_number(connection: Connection, number: str, step: str) -> list[dict[str, Any]]:
+    """A step of the invoices with a number."""
+    return connection.execute(
+        f"select {JOURNALED} from billing.reminders where (number, step) = (%s, %s) and message_id is not null",  # noqa: S608
+        [number, step],
+    ).fetchall()
+
+
+def take_in(connection: Connection, line: dict[str, Any], row: dict[str, Any] | None) -> bool:
+    """Makes a reminder what the journal says, in moves that the table allows; False where it stays as it is."""
+    values = {name: line.get(name) for name in JOURNALED.split(", ")} | {"taken": FROM_JOURNAL}
+    if row is None:
+        return connection.execute(_INSERT, values).rowcount > 0
+    way = _way(row["state"], line["state"])
+    for before, after in zip([row["state"], *way], way, strict=False):
+        decided = before in ("unknown", "bounced") and after == "deferred"
+        connection.execute(_STEP, values | {"way": after, "decided": decided})
+    return bool(way)
+
+
+def _way(before: str, after: str) -> list[str]:
+    """The states from one to the other; none where nothing must change."""
+    if before == "skipped" or (before == "sent" and after != "bounced"):
+        return []
+    if before in (after, "sending") or (before, after) == ("sent", "bounced"):
+        return [after]
+    if before == "unknown" and after in ("sent", "bounced"):
+        return [after]
+    return [*(["deferred"] if before != "deferred" else []), *(["sending", after] if after != "deferred" else [])]
