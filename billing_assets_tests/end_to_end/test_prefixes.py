@@ -9,14 +9,11 @@ import psycopg
 import pytest
 import requests
 
-from billing_assets.erp.documents.external_id import external_id
 from billing_assets.foundation.database import bindings
 from billing_assets.foundation.database.bindings import Subject
 from billing_assets.foundation.database.connection import connect
-from billing_assets.foundation.database.migrations import migrate
-from billing_assets.foundation.shipped import shipped
 from billing_assets.receivables.balances.assets import read_balances
-from billing_assets_tests.builders import credit_memo, document, insert_document
+from billing_assets_tests.builders import insert_document
 from billing_assets_tests.command import complete
 from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
 from billing_assets_tests.end_to_end.system import System, metadata, pointed, rows, unknown_transaction, why

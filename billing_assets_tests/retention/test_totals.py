@@ -10,9 +10,7 @@ from billing_assets.erp.batches import store as batches
 from billing_assets.erp.batches.planning import plan
 from billing_assets.erp.documents.documents import State
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.settings_sections import BatchSettings
-from billing_assets.foundation.shipped import shipped
 from billing_assets.operations.retention import store
 from billing_assets_tests.netsuite.rig import invoices, stage_rows
 from billing_assets_tests.retention.posted import UNKNOWN_AFTER, lock, post, send
