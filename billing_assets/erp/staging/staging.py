@@ -16,7 +16,7 @@ from billing_assets.erp.billing_system import reader
 from billing_assets.erp.bindings import bind_source
 from billing_assets.erp.documents.documents import CONTRACT, Document, SourceStatus, State
 from billing_assets.erp.documents.rules import MappingCheck, Policy, finding, state_for, validate
-from billing_assets.erp.staging import holds, keys, months, store
+from billing_assets.erp.staging import holds, months, store
 from billing_assets.erp.staging.closed_months import closed_months
 from billing_assets.erp.staging.content import applications_json, content_hash, lines_json, only_named
 from billing_assets.erp.staging.corrections.store import propose
@@ -113,7 +113,6 @@ def stage(
         judging = _judging(connection, name, validation, closed_months(connection, validation.policy.closed.late))
         idle_limit = lift_idle_limit(connection)
         watermark = reader.source_now(source)
-        keys.take_along(connection, source, queries, name)
         last = store.watermark(connection, name)
         whole = whole or last is None or months.is_due(connection, name)
         marking = reader.marking(source, queries)

@@ -1,35 +1,56 @@
--- Credit memos: what each is applied to and was applied to, which of them wait for an invoice and why, and the credit
--- memos that correct invoices which were voided after they had been posted.
+-- Staging: how far the billing system was read, what its months came to, and credit memos with what they wait for.
 
-alter table billing.staged_invoices add column applications jsonb;
-alter table billing.staged_invoices add column applied jsonb;
-comment on column billing.staged_invoices.applications is 'What a credit memo is applied to: array of [invoice number, amount or null for as much as is open]';
-comment on column billing.staged_invoices.applied is 'What was sent to be applied: array of [invoice number, amount], never more than was open; null where nothing was to be';
+create table billing.watermarks (
+    source                 text        primary key,
+    last_successful_run_at timestamptz not null
+);
+comment on table billing.watermarks is 'Per source: the clock of the billing database when the last successful staging began';
 
--- Each by its partial index; what is posted was applied in the old way. A version that still runs elsewhere may write
--- more of them: their next staging by this one sees it.
-update billing.staged_invoices set applications = jsonb_build_array(jsonb_build_array(applies_to, null))
-where state in ('open', 'held', 'excluded', 'ready', 'batched', 'rejected') and kind = 'credit_memo' and applies_to is not null;
-update billing.staged_invoices set applications = jsonb_build_array(jsonb_build_array(applies_to, null))
-where state in ('locked', 'posting') and kind = 'credit_memo' and applies_to is not null;
+create table billing.staging_runs (
+    id          bigint      generated always as identity primary key,
+    source      text        not null,
+    run_id      text        not null,
+    since       timestamptz,
+    watermark   timestamptz not null,
+    finished_at timestamptz not null default clock_timestamp(),
+    counts      jsonb       not null
+);
+comment on table billing.staging_runs is 'Each staging that ended well, and how many documents were new, changed, held and so on';
+comment on column billing.staging_runs.since is 'Documents created since then were read as new ones; null: all';
+create index staging_runs_latest on billing.staging_runs (source, id desc);
 
-create function billing.guard_applications() returns trigger language plpgsql as $$
-begin
-    raise exception 'document % % is posted and never changes', old.kind, old.number using errcode = 'check_violation';
-end
-$$;
-create trigger guard_applications before update on billing.staged_invoices for each row
-    when (old.state = 'posted' and (old.applications is distinct from new.applications or old.applied is distinct from new.applied))
-    execute function billing.guard_applications();
 
-create index staged_invoices_credits on billing.staged_invoices (id) where state in ('ready', 'held') and applications is not null;
-create index staged_invoices_applied on billing.staged_invoices (id) where applied is not null;
--- Voided before they were posted: in the source they are still there, and a void may be taken back.
-create index staged_invoices_voided on billing.staged_invoices (source, id) where state = 'gone' and status = 'void';
+-- Months as the billing system adds them up
+
+-- A document that appears with an old creation date, or changes long after it was posted, shows by the totals of its month.
+create table billing.compared_months (
+    source      text        not null,
+    month       text        not null check (month ~ '^([0-9]{4}-(0[1-9]|1[0-2]))?$'),
+    tallies     jsonb       not null,
+    unexplained jsonb       not null,
+    compared_at timestamptz not null default clock_timestamp(),
+    primary key (source, month)
+);
+comment on table billing.compared_months is
+    'By month of the document date (empty: none that can be read): its totals when it was last compared';
+comment on column billing.compared_months.tallies is 'What the billing system counted and added up, by status';
+comment on column billing.compared_months.unexplained is
+    'By how much that differed from staging although all documents of the month had been compared, e.g. for one that is '
+    'held as it cannot be read';
+
+create table billing.full_comparisons (
+    source      text        primary key,
+    compared_at timestamptz not null
+);
+comment on table billing.full_comparisons is 'When every document of the months that are not closed for good was last compared';
+
+
+-- Credit memos
 
 create function billing.credited_source(source text) returns text language sql immutable parallel safe as
     $$ select regexp_replace(source, '/corrections$', '') $$;
-comment on function billing.credited_source is 'The source whose invoices a credit memo of this source is applied to: corrections are of a source of their own';
+comment on function billing.credited_source is
+    'The source whose invoices a credit memo of this source is applied to: corrections are of a source of their own';
 
 create view billing.waiting_credits as
 select
@@ -44,6 +65,7 @@ select
         when 'locked' then 'The invoice is about to be sent in batch ' || t.batch || '.'
         when 'posting' then 'The invoice was sent in batch ' || t.batch || ', and its outcome is not known yet.'
         when 'rejected' then 'NetSuite refused the invoice in batch ' || t.batch || '; `billing rejected` says why.'
+        when 'differs' then 'NetSuite has the invoice, but not as it was sent; `billing differs list` says how.'
         when 'gone' then case t.status when 'void' then 'The invoice was voided before it was posted.'
                          else 'The invoice disappeared from the billing system before it was posted.' end
         else 'No invoice with this number is staged.'
@@ -60,26 +82,38 @@ left join lateral (  -- of several with one number, the one that may yet be post
 where c.state in ('ready', 'held') and c.applications is not null
   and (c.state = 'ready' or c.findings @> '[{"code": "CREDIT_TARGET_UNKNOWN"}]')
   and t.state is distinct from 'posted';
-comment on view billing.waiting_credits is 'Credit memos that wait for an invoice: one row for each invoice that is not in NetSuite, and why it is not';
+comment on view billing.waiting_credits is
+    'Credit memos that wait for an invoice: one row for each invoice that is not in NetSuite, and why it is not';
+
+create view billing.kept_back_credits as
+select id, period, string_agg(invoice || ': ' || why, ' ' order by invoice) as why
+from billing.waiting_credits where state = 'ready'
+group by id, period
+having bool_or(coalesce(invoice_state, '') not in ('ready', 'batched', 'locked', 'posting'));
+comment on view billing.kept_back_credits is
+    'Credit memos that are ready and wait for an invoice that is not on its way itself, and for which';
 
 create table billing.proposed_credit_memos (
-    id bigint generated always as identity primary key,
-    document bigint not null references billing.staged_invoices,
-    total numeric not null,
+    id          bigint      generated always as identity primary key,
+    document    bigint      not null references billing.staged_invoices,
+    total       numeric     not null,
     proposed_at timestamptz not null default clock_timestamp(),
-    decision text check (decision in ('confirmed', 'declined', 'withdrawn')),
-    decided_by text,
-    decided_at timestamptz,
-    why text,
-    correction bigint references billing.staged_invoices,
+    decision    text        check (decision in ('confirmed', 'declined', 'withdrawn')),
+    decided_by  text,
+    decided_at  timestamptz,
+    why         text,
+    correction  bigint      references billing.staged_invoices,
     constraint decided_by_somebody check (
         (decision is null) = (decided_at is null) and (decision is null) = (decided_by is null)
         and (decision is null) = (why is null)),
     constraint confirmed_with_its_document check ((decision is not distinct from 'confirmed') = (correction is not null))
 );
-comment on table billing.proposed_credit_memos is 'Invoices that were voided after they were posted, and what a person decided: nothing is sent unless confirmed';
+comment on table billing.proposed_credit_memos is
+    'Invoices that were voided after they were posted, and what a person decided: nothing is sent unless confirmed';
 comment on column billing.proposed_credit_memos.total is 'Of the credit memo: the whole invoice with its sign turned';
-comment on column billing.proposed_credit_memos.decision is 'Null: a person has still to decide. Withdrawn: the void was taken back first';
+comment on column billing.proposed_credit_memos.decision is
+    'Null: a person has still to decide. Withdrawn: the void was taken back first';
+comment on column billing.proposed_credit_memos.correction is 'The credit memo that was made, once confirmed';
 create unique index proposed_once on billing.proposed_credit_memos (document) where decision is null;
 create unique index confirmed_once on billing.proposed_credit_memos (document) where decision = 'confirmed';
 create index proposed_credit_memos_document on billing.proposed_credit_memos (document);
