@@ -14,7 +14,7 @@ from billing_assets.erp.netsuite import differing
 from billing_assets.erp.netsuite.differing_store import Decided
 from billing_assets.erp.staging.corrections.voids import confirm
 from billing_assets.foundation.calendar.business_days import Zones
-from billing_assets_tests.builders import (
+from proving.world.builders import (
     change_document,
     close_document,
     delete_document,
@@ -22,7 +22,7 @@ from billing_assets_tests.builders import (
     states,
     void_document,
 )
-from billing_assets_tests.end_to_end.system import PERIOD, System, checks, exact, metadata, rows, unknown_transaction
+from proving.world.system import PERIOD, System, checks, exact, metadata, rows, unknown_transaction
 
 
 def posted_month(system: System) -> str:

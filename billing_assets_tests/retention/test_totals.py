@@ -16,8 +16,8 @@ from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.settings_sections import BatchSettings
 from billing_assets.foundation.shipped import shipped
 from billing_assets.operations.retention import store
-from billing_assets_tests.netsuite.rig import invoices, stage_rows
 from billing_assets_tests.retention.posted import UNKNOWN_AFTER, lock, post, send
+from proving.world.rig import invoices, stage_rows
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from billing_assets.erp.billing_system.connection import open_source
 from billing_assets.foundation.database.connection import connect
 from billing_assets.foundation.shipped import shipped
 from billing_assets_tests.billing_system.collations import QUERIES, collating
-from billing_assets_tests.builders import document, stage_now
-from billing_assets_tests.netsuite.rig import stage_rows
+from proving.world.builders import document, stage_now
+from proving.world.rig import stage_rows
 
 KEYS = [UUID(int=(number << 96) | 0xABCDEF) for number in (0xA1, 0xB2, 0xC3)]
 

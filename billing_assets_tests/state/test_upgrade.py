@@ -9,8 +9,8 @@ from billing_assets.erp.documents.documents import Document
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.shipped import shipped
-from billing_assets_tests import builders
-from billing_assets_tests.netsuite.rig import stage_rows
+from proving.world import builders
+from proving.world.rig import stage_rows
 
 BEFORE = "0014"
 
