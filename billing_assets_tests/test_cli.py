@@ -17,11 +17,11 @@ from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.foundation.database.connection import connect, libpq_url
 from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets_tests.builders import insert_document
-from billing_assets_tests.command import PROGRAM, Said, call, complete, environment, netsuite_variables, running
-from billing_assets_tests.deploy.servers import pgbouncer, pgbouncer_program
-from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
-from billing_assets_tests.end_to_end.system import System
+from proving.world.builders import insert_document
+from proving.world.command import PROGRAM, Said, call, complete, environment, netsuite_variables, running
+from proving.world.servers import pgbouncer, pgbouncer_program
+from proving.world.system import System
+from proving.world.system_fixtures import sandbox, sandbox_account, system
 
 __all__ = ["sandbox", "sandbox_account", "system"]
 

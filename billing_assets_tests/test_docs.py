@@ -24,13 +24,29 @@ from billing_assets_tests.docs_tables import ROOT
 
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/*.md", "billing_assets/**/*.md", "sql/**/*.md", "benchmarks/*.md", "deploy/**/*.md")
+    for pattern in (
+        "*.md",
+        "docs/*.md",
+        "billing_assets/**/*.md",
+        "sql/**/*.md",
+        "proving/**/*.md",
+        "deploy/**/*.md",
+    )
     for path in ROOT.glob(pattern)
 )
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TOP_FOLDERS = ("billing_assets/", "billing_assets_tests/", "sql/", "config/", "docs/", "benchmarks/", "deploy/", ".ci/")
+TOP_FOLDERS = (
+    "billing_assets/",
+    "billing_assets_tests/",
+    "sql/",
+    "config/",
+    "docs/",
+    "proving/",
+    "deploy/",
+    ".ci/",
+)
 
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 

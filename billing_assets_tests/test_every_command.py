@@ -28,18 +28,12 @@ from billing_assets.operations import cli
 from billing_assets.receivables.balances.assets import read_balances
 from billing_assets.receivables.reminders import store as reminders
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets_tests.builders import (
-    apply_credit,
-    change_document,
-    insert_document,
-    staged,
-    void_document,
-)
-from billing_assets_tests.command import Said, call, complete, netsuite_variables
-from billing_assets_tests.conftest import _database
-from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account
-from billing_assets_tests.end_to_end.system import PERIOD, System, open_system
-from billing_assets_tests.sandbox.netsuite.account import Account
+from proving.world.account import Account
+from proving.world.builders import apply_credit, change_document, insert_document, staged, void_document
+from proving.world.command import Said, call, complete, netsuite_variables
+from proving.world.databases import _database
+from proving.world.system import PERIOD, System, open_system
+from proving.world.system_fixtures import sandbox, sandbox_account
 
 __all__ = ["sandbox", "sandbox_account"]
 

@@ -18,11 +18,11 @@ from billing_assets.receivables.reminders.desk import open_desk
 from billing_assets.receivables.reminders.errors import ExampleLadder
 from billing_assets.receivables.reminders.policy import load_policy
 from billing_assets.receivables.reminders.settings import ReminderSettings
-from billing_assets_tests.builders import insert_document
-from billing_assets_tests.command import complete
-from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
-from billing_assets_tests.end_to_end.system import System
 from billing_assets_tests.test_cli import Command, machine
+from proving.world.builders import insert_document
+from proving.world.command import complete
+from proving.world.system import System
+from proving.world.system_fixtures import sandbox, sandbox_account, system
 
 __all__ = ["machine", "sandbox", "sandbox_account", "system"]
 

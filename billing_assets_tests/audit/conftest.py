@@ -17,9 +17,9 @@ from billing_assets.erp.audit.store import queue_entries
 from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.foundation.calendar.business_days import Days
-from billing_assets_tests.builders import ITEM, SOURCE, insert_document, shipped_sample_queries
-from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
 from billing_assets_tests.staging.conftest import Bench, bench
+from proving.world.builders import ITEM, SOURCE, insert_document, shipped_sample_queries
+from proving.world.system_fixtures import sandbox, sandbox_account, system
 
 __all__ = ["bench", "office", "sandbox", "sandbox_account", "system"]
 

@@ -16,8 +16,8 @@ from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.sections import CalendarSettings
 from billing_assets.foundation.settings import make_settings
 from billing_assets.posting.locks import lock, release
-from billing_assets_tests.builders import SOURCE, close_document, insert_document
-from billing_assets_tests.end_to_end.system import PERIOD, System, checks, exact, metadata, rows
+from proving.world.builders import SOURCE, close_document, insert_document
+from proving.world.system import PERIOD, System, checks, exact, metadata, rows
 
 CONTRACT = "12346-41"
 

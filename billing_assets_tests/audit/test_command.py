@@ -4,10 +4,10 @@ from pathlib import Path
 
 from openpyxl import load_workbook
 
-from billing_assets_tests.builders import insert_document
-from billing_assets_tests.command import complete
-from billing_assets_tests.end_to_end.system import PERIOD, System
 from billing_assets_tests.test_cli import Command, machine
+from proving.world.builders import insert_document
+from proving.world.command import complete
+from proving.world.system import PERIOD, System
 
 __all__ = ["machine"]
 

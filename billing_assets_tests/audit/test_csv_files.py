@@ -6,8 +6,8 @@ import io
 import pytest
 
 from billing_assets_tests.audit.conftest import Office, held, queued, said
-from billing_assets_tests.builders import insert_document
 from billing_assets_tests.domain.test_cells import SIGNS, seen
+from proving.world.builders import insert_document
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from billing_assets.erp.batches.planning import plan
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.posting.locks import lock
 from billing_assets_tests.audit.conftest import CONTRACT, Office, queued
-from billing_assets_tests.builders import change_document, close_document, insert_document
+from proving.world.builders import change_document, close_document, insert_document
 
 HEAT = {"service": "HEAT", "charged": "monthly"}
 

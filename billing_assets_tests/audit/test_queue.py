@@ -10,7 +10,7 @@ import pytest
 from billing_assets.erp.audit import queue, store
 from billing_assets.foundation.calendar.business_days import Days
 from billing_assets_tests.audit.conftest import CONTRACT, NOVEMBER, TODAY, Office
-from billing_assets_tests.builders import (
+from proving.world.builders import (
     SOURCE,
     change_line,
     close_document,

@@ -22,9 +22,9 @@ from billing_assets.posting.attempts import Intent, Outcome
 from billing_assets.posting.lease import Lease, LeasePolicy, Patience, holding, take
 from billing_assets.posting.locks import Lock, LockHeldError, StaleLockError, UnknownBatchError
 from billing_assets.posting.states import ItemState
-from billing_assets_tests import builders, clock
 from billing_assets_tests.batches.documents import set_state
-from billing_assets_tests.netsuite.rig import invoices, stage_rows
+from proving.world import builders, clock
+from proving.world.rig import invoices, stage_rows
 
 AFTER = 960.0
 DONE = pytest.mark.timeout(60)

@@ -13,9 +13,9 @@ from billing_assets.erp.batches.planning import plan, runs_wanted
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.posting import locks
-from billing_assets_tests import builders
 from billing_assets_tests.batches.documents import set_state
-from billing_assets_tests.netsuite.rig import invoices, stage_rows
+from proving.world import builders
+from proving.world.rig import invoices, stage_rows
 
 SETTINGS = BatchSettings()
 AFTER = 960.0

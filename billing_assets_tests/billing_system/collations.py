@@ -13,7 +13,7 @@ import psycopg
 
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.foundation.database.connection import libpq_url
-from billing_assets_tests.builders import ITEM
+from proving.world.builders import ITEM
 
 ENGINES = ("sqlite", "postgresql")
 

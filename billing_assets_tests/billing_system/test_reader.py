@@ -15,8 +15,8 @@ from billing_assets.foundation.database.connection import libpq_url
 from billing_assets.sandbox.sample.data import read_sample
 from billing_assets.sandbox.sample.loader import load_sample
 from billing_assets_tests.billing_system.conftest import Execute, add_line, insert
-from billing_assets_tests.deploy.servers import pgbouncer, pgbouncer_program
 from billing_assets_tests.state.test_database import ODD, set_for_database
+from proving.world.servers import pgbouncer, pgbouncer_program
 
 SESSION = {
     "transaction_isolation": "repeatable read",

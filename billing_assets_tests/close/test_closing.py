@@ -24,7 +24,8 @@ from billing_assets.foundation.calendar.business_days import Days, Zones
 from billing_assets.foundation.periods import LateDocuments
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.posting.locks import lock
-from billing_assets_tests.builders import (
+from billing_assets_tests.test_cli import Command, machine
+from proving.world.builders import (
     apply_credit,
     change_document,
     close_document,
@@ -33,10 +34,9 @@ from billing_assets_tests.builders import (
     staged,
     void_document,
 )
-from billing_assets_tests.command import complete
-from billing_assets_tests.end_to_end.system import PERIOD, System, metadata, rows
-from billing_assets_tests.journals import new_journal
-from billing_assets_tests.test_cli import Command, machine
+from proving.world.command import complete
+from proving.world.journals import new_journal
+from proving.world.system import PERIOD, System, metadata, rows
 
 __all__ = ["machine"]
 

@@ -8,8 +8,8 @@ from billing_assets.erp.netsuite.proof_store import note_proven
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.shipped import shipped
-from billing_assets_tests.builders import insert_document
-from billing_assets_tests.end_to_end.system import PERIOD, System, metadata, rows
+from proving.world.builders import insert_document
+from proving.world.system import PERIOD, System, metadata, rows
 
 
 def under(system: System, folder: Path, replace: dict[str, str], tables: dict[str, str] | None = None) -> None:

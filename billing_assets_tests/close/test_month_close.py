@@ -16,7 +16,7 @@ from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.validation import validation
 from billing_assets.erp.staging.corrections.voids import confirm
 from billing_assets.foundation.calendar.business_days import Zones
-from billing_assets_tests.builders import (
+from proving.world.builders import (
     change_document,
     close_document,
     delete_document,
@@ -24,7 +24,7 @@ from billing_assets_tests.builders import (
     states,
     void_document,
 )
-from billing_assets_tests.end_to_end.system import PERIOD, System, checks, exact, metadata, rows, unknown_transaction
+from proving.world.system import PERIOD, System, checks, exact, metadata, rows, unknown_transaction
 
 
 def posted_month(system: System) -> str:

@@ -28,9 +28,9 @@ from billing_assets.erp.close.sums import NOTHING, Sum, add
 from billing_assets.erp.close.trend import trend_picture
 from billing_assets.erp.close.workbook import workbook
 from billing_assets.foundation.money import amount
-from billing_assets_tests.builders import insert_document
 from billing_assets_tests.close.test_pack import pack, sheets
-from billing_assets_tests.end_to_end.system import System
+from proving.world.builders import insert_document
+from proving.world.system import System
 
 MARGIN = 56.6  # 20 mm
 TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

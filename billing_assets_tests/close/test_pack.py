@@ -23,8 +23,8 @@ from billing_assets.erp.close.pack import make_pack
 from billing_assets.erp.close.reconciliation import MonthClose, close_month
 from billing_assets.erp.close.store import Pack
 from billing_assets.erp.netsuite.resource import NetSuite
-from billing_assets_tests.builders import insert_document
-from billing_assets_tests.end_to_end.system import PERIOD, System, metadata, unknown_transaction
+from proving.world.builders import insert_document
+from proving.world.system import PERIOD, System, metadata, unknown_transaction
 
 
 def bill(system: System) -> None:

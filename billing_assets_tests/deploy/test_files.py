@@ -14,8 +14,8 @@ from sqlalchemy import make_url
 from billing_assets.foundation.database.connection import storage_url
 from billing_assets.foundation.settings import is_secret, load_settings, setting_names, variable
 from billing_assets.foundation.shipped import shipped
-from billing_assets_tests.command import environment
-from billing_assets_tests.deploy.machines import DEPLOY, Machine
+from proving.celery.machines import DEPLOY, Machine
+from proving.world.command import environment
 
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 EXAMPLES = [DEPLOY / "billing.env.example", DEPLOY / "secrets.env.example"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from billing_assets.erp.documents.applications import shares
 from billing_assets.erp.documents.documents import Application
-from billing_assets_tests.builders import applied
+from proving.world.builders import applied
 
 
 @pytest.mark.parametrize(

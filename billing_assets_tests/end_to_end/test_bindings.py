@@ -21,11 +21,11 @@ from billing_assets.operations import sample
 from billing_assets.posting.lease import holding
 from billing_assets.posting.run import post_through_outages
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
-from billing_assets_tests.builders import insert_document
-from billing_assets_tests.command import Said, call, complete, netsuite_variables
-from billing_assets_tests.end_to_end.system import OTHERS, System, at, losing_answers, pointed, why
-from billing_assets_tests.netsuite.rig import seeded
-from billing_assets_tests.sandbox.netsuite.account import Account
+from proving.world.account import Account
+from proving.world.builders import insert_document
+from proving.world.command import Said, call, complete, netsuite_variables
+from proving.world.rig import seeded
+from proving.world.system import OTHERS, System, at, losing_answers, pointed, why
 
 OURS = "TSTDRV1234567"
 

@@ -16,16 +16,16 @@ import pytest
 
 from billing_assets.foundation.database.connection import libpq_url
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets_tests.builders import (
+from proving.world.account import Account
+from proving.world.builders import (
     create_billing_system,
     delete_document,
     insert_document,
     open_for_writing,
     void_document,
 )
-from billing_assets_tests.command import PROGRAM, environment, netsuite_variables, running
-from billing_assets_tests.conftest import _database
-from billing_assets_tests.sandbox.netsuite.account import Account
+from proving.world.command import PROGRAM, environment, netsuite_variables, running
+from proving.world.databases import _database
 
 DOCUMENTS = 40
 

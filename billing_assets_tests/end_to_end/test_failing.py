@@ -7,8 +7,8 @@ import pytest
 
 from billing_assets.foundation.dagster_helpers.failing import runbook
 from billing_assets.foundation.sections import AlertSettings
-from billing_assets_tests.builders import insert_document
-from billing_assets_tests.end_to_end.system import System, failure, pointed
+from proving.world.builders import insert_document
+from proving.world.system import System, failure, pointed
 
 FIRST = ["reason", "what_to_do", "runbook"]
 

@@ -10,8 +10,8 @@ from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.foundation.database.connection import connect
 from billing_assets.posting.lease import holding
-from billing_assets_tests.builders import change_document, insert_document, stage_now
-from billing_assets_tests.end_to_end.system import System, checks, exact, failure, metadata, rows
+from proving.world.builders import change_document, insert_document, stage_now
+from proving.world.system import System, checks, exact, failure, metadata, rows
 
 LINES = [("10002", "3", "0.335", "1.005"), ("10002", "1", "0.005", "0.005"), ("10080", "2", "4.50", "9.00")]
 

@@ -14,10 +14,6 @@ from billing_assets.erp.bindings import Subject
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.database.connection import connect
 from billing_assets.receivables.balances.assets import read_balances
-from billing_assets_tests.builders import insert_document
-from billing_assets_tests.command import complete
-from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
-from billing_assets_tests.end_to_end.system import System, metadata, pointed, rows, unknown_transaction, why
 from billing_assets_tests.end_to_end.test_bindings import (
     BY,
     Machine,
@@ -25,7 +21,11 @@ from billing_assets_tests.end_to_end.test_bindings import (
     lost_answer,
     posted,
 )
-from billing_assets_tests.netsuite.mappings import edited
+from proving.world.builders import insert_document
+from proving.world.command import complete
+from proving.world.mappings import edited
+from proving.world.system import System, metadata, pointed, rows, unknown_transaction, why
+from proving.world.system_fixtures import sandbox, sandbox_account, system
 
 __all__ = ["billing", "sandbox", "sandbox_account", "system"]
 

@@ -16,7 +16,7 @@ from billing_assets.erp.billing_system.resource import BillingSystem as Source
 from billing_assets.erp.netsuite.validation import validation
 from billing_assets.erp.staging.corrections.voids import confirm
 from billing_assets.foundation.calendar.business_days import Zones
-from billing_assets_tests.builders import (
+from proving.world.builders import (
     BillingSystem,
     apply_credit,
     change_document,
@@ -26,7 +26,7 @@ from billing_assets_tests.builders import (
     staged,
     void_document,
 )
-from billing_assets_tests.end_to_end.system import System, failure, metadata, open_system, pointed, rows
+from proving.world.system import System, failure, metadata, open_system, pointed, rows
 
 TWO = [("10002", "1", "6.00", "6.00"), ("10080", "1", "4.00", "4.00")]
 

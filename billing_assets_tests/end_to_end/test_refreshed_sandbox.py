@@ -2,11 +2,11 @@
 ours is taken for one of those."""
 
 from billing_assets.erp.close.causes import CAUSES
-from billing_assets_tests.builders import apply_credit, insert_document, void_document
-from billing_assets_tests.command import complete
-from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
-from billing_assets_tests.end_to_end.system import System, metadata, rows, unknown_transaction
 from billing_assets_tests.end_to_end.test_bindings import BY, Machine, billing, posted
+from proving.world.builders import apply_credit, insert_document, void_document
+from proving.world.command import complete
+from proving.world.system import System, metadata, rows, unknown_transaction
+from proving.world.system_fixtures import sandbox, sandbox_account, system
 
 __all__ = ["billing", "sandbox", "sandbox_account", "system"]
 

@@ -21,9 +21,9 @@ from billing_assets.foundation.shipped import shipped
 from billing_assets.operations.environment import end_dead_runs
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets_tests.alerts.conftest import Webhook, webhook
-from billing_assets_tests.builders import close_document, insert_document
-from billing_assets_tests.end_to_end.system import System, metadata, open_system
-from billing_assets_tests.sandbox.netsuite.account import Account
+from proving.world.account import Account
+from proving.world.builders import close_document, insert_document
+from proving.world.system import System, metadata, open_system
 
 __all__ = ["webhook"]
 

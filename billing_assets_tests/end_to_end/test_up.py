@@ -11,7 +11,7 @@ import psutil
 import pytest
 import requests
 
-from billing_assets_tests.command import PROGRAM, environment, running
+from proving.world.command import PROGRAM, environment, running
 
 
 def free_port() -> int:

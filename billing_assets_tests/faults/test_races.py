@@ -27,12 +27,12 @@ from billing_assets.posting import attempts, locks
 from billing_assets.posting.attempts import Intent
 from billing_assets.posting.locks import Lock
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets_tests.builders import change_document, change_line, stage_now, staged
-from billing_assets_tests.end_to_end.system import System, failure, open_system
-from billing_assets_tests.faults.kills.counting import count
-from billing_assets_tests.faults.kills.victim import run
-from billing_assets_tests.faults.kills.world import fill
-from billing_assets_tests.sandbox.netsuite.account import Account
+from proving.kills.counting import count
+from proving.kills.victim import run
+from proving.kills.world import fill
+from proving.world.account import Account
+from proving.world.builders import change_document, change_line, stage_now, staged
+from proving.world.system import System, failure, open_system
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
 from billing_assets_tests.reminders.conftest import mails
+from proving.world.system_fixtures import sandbox, sandbox_account, system
 
 __all__ = ["mails", "sandbox", "sandbox_account", "system"]
 

@@ -11,12 +11,12 @@ from billing_assets.erp.settings import CloseSettings
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.periods import LateDocuments
 from billing_assets.foundation.runtime import Runtime
-from billing_assets_tests.builders import insert_document
 from billing_assets_tests.close.test_closing import bill
-from billing_assets_tests.end_to_end.system import System
-from billing_assets_tests.journal.backups import dump
 from billing_assets_tests.journal.test_drill import WHO, after_the_restore
 from billing_assets_tests.test_cli import Command, machine
+from proving.world.backups import dump
+from proving.world.builders import insert_document
+from proving.world.system import System
 
 __all__ = ["machine"]
 

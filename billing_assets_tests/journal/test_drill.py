@@ -22,14 +22,14 @@ from billing_assets.receivables.reminders.automation import office_hours
 from billing_assets.receivables.reminders.sending import Report, send_due
 from billing_assets.receivables.reminders.settings import ReminderSettings
 from billing_assets.receivables.reminders.smtp import Fate
-from billing_assets_tests.builders import insert_document
 from billing_assets_tests.close.test_closing import bill, press
-from billing_assets_tests.command import complete
-from billing_assets_tests.end_to_end.system import System
-from billing_assets_tests.journal.backups import dump, restored
 from billing_assets_tests.reminders.mail_server import MailServer
 from billing_assets_tests.reminders.rows import NOON, desk, open_item, steps
 from billing_assets_tests.test_cli import Command, machine
+from proving.world.backups import dump, restored
+from proving.world.builders import insert_document
+from proving.world.command import complete
+from proving.world.system import System
 
 __all__ = ["machine"]
 

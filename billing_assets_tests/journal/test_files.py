@@ -13,7 +13,7 @@ import pytest
 
 from billing_assets.foundation.journal.errors import JournalUnusable
 from billing_assets.foundation.journal.files import Journal, Writer
-from billing_assets_tests.journals import new_journal
+from proving.world.journals import new_journal
 
 WRITES = """
 import os, signal, sys

@@ -19,17 +19,17 @@ from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.journal import store as journal_store
 from billing_assets.foundation.journal.files import Line, Writer
 from billing_assets.foundation.journal.restores import restores
-from billing_assets_tests.builders import insert_document
 from billing_assets_tests.close.test_closing import FINANCE, TODAY, bill, compared
-from billing_assets_tests.command import complete
-from billing_assets_tests.end_to_end.system import PERIOD, System
-from billing_assets_tests.journal.backups import put_back, snapshot
-from billing_assets_tests.journals import compared_journal
 from billing_assets_tests.reminders.mail_server import MailServer
 from billing_assets_tests.reminders.month import open_month, sender
 from billing_assets_tests.reminders.test_kills import KILLED, NOON, rows
 from billing_assets_tests.reminders.victim import POINTS, SURELY
 from billing_assets_tests.test_cli import Command, machine
+from proving.world.backups import put_back, snapshot
+from proving.world.builders import insert_document
+from proving.world.command import complete
+from proving.world.journals import compared_journal
+from proving.world.system import PERIOD, System
 
 __all__ = ["machine"]
 pytestmark = pytest.mark.timeout(240)

@@ -13,14 +13,14 @@ from billing_assets.receivables.reminders import journal_store
 from billing_assets.receivables.reminders.journaling import note
 from billing_assets.receivables.reminders.sending import RETRY
 from billing_assets.receivables.reminders.smtp import Fate
-from billing_assets_tests.command import complete
-from billing_assets_tests.end_to_end.system import System
 from billing_assets_tests.journal.test_files import largest_file
-from billing_assets_tests.journals import compared_journal
 from billing_assets_tests.reminders.mail_server import MailServer
 from billing_assets_tests.reminders.rows import NOON, contact, desk, open_item, reminder, send, steps
 from billing_assets_tests.reminders.test_bounces import report as delivery_report
 from billing_assets_tests.test_cli import Command, machine
+from proving.world.command import complete
+from proving.world.journals import compared_journal
+from proving.world.system import System
 
 __all__ = ["machine"]
 

@@ -18,7 +18,7 @@ from billing_assets.erp.netsuite.auth import BearerAuth, authenticator, read_pri
 from billing_assets.erp.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteLoginRefused, NetSuiteUnavailable
 from billing_assets.erp.netsuite.wire import NetSuiteSettingsError
 from billing_assets.erp.settings import NetSuiteSettings
-from billing_assets_tests.netsuite.raw_server import Call, certificate_settings, raw_server, write_key
+from proving.world.raw_server import Call, certificate_settings, raw_server, write_key
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from billing_assets.erp.netsuite.errors import (
 )
 from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.posting.answers import Exists, Landed, NotSent, Refused, Unauthorized, Unknown
-from billing_assets_tests.netsuite.raw_server import Behaviour, Call, certificate_settings, login, raw_server, write_key
+from proving.world.raw_server import Behaviour, Call, certificate_settings, login, raw_server, write_key
 
 BODY = b'{"externalId": "INV-1"}'
 

@@ -12,7 +12,7 @@ from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.posting.answers import Exists, Landed, Refused, Retry, Unauthorized, Unknown
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
-from billing_assets_tests.netsuite.raw_server import write_key
+from proving.world.raw_server import write_key
 
 
 @pytest.fixture(scope="module")

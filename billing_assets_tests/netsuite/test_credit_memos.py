@@ -10,9 +10,9 @@ import pytest
 from billing_assets.erp.documents.documents import Document
 from billing_assets.erp.netsuite import sink, suiteql
 from billing_assets.erp.netsuite.reports import applied_less
-from billing_assets_tests import builders
-from billing_assets_tests.builders import applied, credit_memo, document, line, shipped_mapping, staged
-from billing_assets_tests.netsuite.rig import Rig, stage_rows
+from proving.world import builders
+from proving.world.builders import applied, credit_memo, document, line, shipped_mapping, staged
+from proving.world.rig import Rig, stage_rows
 
 
 def invoice(number: str, amount: str) -> Document:

@@ -21,9 +21,9 @@ from billing_assets.erp.netsuite.reports import batch_problems
 from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.erp.staging.content import lines_json
 from billing_assets.posting.lanes import Lanes
-from billing_assets_tests import builders
-from billing_assets_tests.netsuite.mappings import edited
-from billing_assets_tests.netsuite.rig import Rig, invoices
+from proving.world import builders
+from proving.world.mappings import edited
+from proving.world.rig import Rig, invoices
 
 NUMBER, EXTERNAL_ID = "500001", "INV-500001"
 AFTER = 960.0

@@ -14,9 +14,9 @@ from billing_assets.erp.netsuite import found, found_store
 from billing_assets.erp.netsuite.found import FoundError
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.journal.restores import restores
-from billing_assets_tests import builders
-from billing_assets_tests.builders import applied, credit_memo
-from billing_assets_tests.netsuite.rig import Rig, invoices, stage_rows
+from proving.world import builders
+from proving.world.builders import applied, credit_memo
+from proving.world.rig import Rig, invoices, stage_rows
 
 _OURS = (
     *("posting_outcomes", "posting_attempts", "staged_invoices", "locked_batches", "posted_totals"),

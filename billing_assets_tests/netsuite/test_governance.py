@@ -15,8 +15,8 @@ from billing_assets.erp.netsuite.wire import account_of
 from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.foundation.database.connection import connect
 from billing_assets.posting.lanes import Lanes, lanes_in_use
-from billing_assets_tests.netsuite.raw_server import Call, certificate_settings, raw_server, write_key
-from billing_assets_tests.netsuite.rig import Rig
+from proving.world.raw_server import Call, certificate_settings, raw_server, write_key
+from proving.world.rig import Rig
 
 ACCOUNT = {"accountConcurrencyLimit": 25, "accountUnallocatedConcurrencyLimit": 8}
 ANSWERS = {

@@ -9,8 +9,8 @@ import pytest
 
 from billing_assets.erp.netsuite.found_store import found
 from billing_assets.erp.netsuite.reports import batch_problems
-from billing_assets_tests import builders
-from billing_assets_tests.netsuite.rig import Rig, invoices
+from proving.world import builders
+from proving.world.rig import Rig, invoices
 
 
 @pytest.fixture

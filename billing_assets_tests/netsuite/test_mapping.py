@@ -12,8 +12,8 @@ import yaml
 from billing_assets.erp.documents.documents import Document, Kind
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.erp.netsuite.mapping_file import MappingError
-from billing_assets_tests.builders import body as body_of
-from billing_assets_tests.builders import credit_memo, document, line, shipped_mapping
+from proving.world.builders import body as body_of
+from proving.world.builders import credit_memo, document, line, shipped_mapping
 
 ITEMS = "code,id,place\n47503J,101,7\n 21730 ,102,\nzürich,103,8\n20,104,9\n"
 BASE: dict[str, Any] = {

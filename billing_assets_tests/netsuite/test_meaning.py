@@ -12,8 +12,8 @@ from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.erp.netsuite.meaning import Examined, currency_symbols, examine
 from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.foundation.shipped import shipped
-from billing_assets_tests import builders
-from billing_assets_tests.netsuite.rig import Rig, invoices
+from proving.world import builders
+from proving.world.rig import Rig, invoices
 
 CURRENCY = 'GBP: {id: "1", minor_digits: 2}'
 ENTITY = "entity: {lookup: customers, by: customer, take: netsuite_id, reference: id}"

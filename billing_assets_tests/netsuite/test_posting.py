@@ -16,10 +16,10 @@ from billing_assets.erp.netsuite.wire import account_of
 from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.posting.lanes import Lanes
 from billing_assets.posting.locks import StaleLockError
-from billing_assets_tests import builders
 from billing_assets_tests.batches.documents import set_state
-from billing_assets_tests.netsuite.mappings import edited
-from billing_assets_tests.netsuite.rig import Rig, invoices, stage_rows
+from proving.world import builders
+from proving.world.mappings import edited
+from proving.world.rig import Rig, invoices, stage_rows
 
 AFTER = 960.0
 

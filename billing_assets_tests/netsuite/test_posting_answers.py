@@ -10,8 +10,8 @@ from billing_assets.erp.batches.unlocking import requeue
 from billing_assets.erp.netsuite import found
 from billing_assets.posting import run
 from billing_assets.sandbox.netsuite.process import start_sandbox
-from billing_assets_tests import builders
-from billing_assets_tests.netsuite.rig import Rig, invoices, seeded
+from proving.world import builders
+from proving.world.rig import Rig, invoices, seeded
 
 AFTER = 960.0
 

@@ -8,7 +8,7 @@ import pytest
 from billing_assets.erp.netsuite import store as posting
 from billing_assets.erp.netsuite.errors import NetSuiteUnavailable
 from billing_assets.posting.attempts import Intent, record_intents
-from billing_assets_tests.netsuite.rig import Rig, invoices
+from proving.world.rig import Rig, invoices
 
 LANDED_ALL_THE_SAME: dict[str, dict[str, Any]] = {
     "500 after saving": {"fault": "commit_then_500"},

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from billing_assets.erp.close.store import set_closed
-from billing_assets_tests.builders import apply_credit, insert_document, staged, void_document
-from billing_assets_tests.command import Said, complete
-from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
-from billing_assets_tests.end_to_end.system import PERIOD, System
 from billing_assets_tests.test_cli import Command, machine
+from proving.world.builders import apply_credit, insert_document, staged, void_document
+from proving.world.command import Said, complete
+from proving.world.system import PERIOD, System
+from proving.world.system_fixtures import sandbox, sandbox_account, system
 
 __all__ = ["machine", "sandbox", "sandbox_account", "system"]
 

@@ -4,7 +4,7 @@ import pytest
 
 from billing_assets.erp.netsuite.privacy import withheld
 from billing_assets.posting.answers import Landed, NotSent, Refused, Unknown
-from billing_assets_tests.builders import document, line
+from proving.world.builders import document, line
 
 PRIVATE = document(
     "536365",

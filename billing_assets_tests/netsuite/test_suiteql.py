@@ -24,7 +24,7 @@ from billing_assets.erp.netsuite.suiteql import (
 from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.posting.answers import Landed
 from billing_assets.sandbox.netsuite.process import start_sandbox
-from billing_assets_tests.netsuite.raw_server import Call, RawServer, certificate_settings, raw_server, write_key
+from proving.world.raw_server import Call, RawServer, certificate_settings, raw_server, write_key
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from billing_assets.operations import movement_store
 from billing_assets.operations.billing_run import Look, Progress, wait
 from billing_assets.operations.closes import show_closes
 from billing_assets.operations.waiting import Memory, Step, What, next_step
-from billing_assets_tests.builders import (
+from proving.world.builders import (
     apply_credit,
     change_document,
     delete_document,
@@ -23,8 +23,8 @@ from billing_assets_tests.builders import (
     staged,
     void_document,
 )
-from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
-from billing_assets_tests.end_to_end.system import PERIOD, System
+from proving.world.system import PERIOD, System
+from proving.world.system_fixtures import sandbox, sandbox_account, system
 
 __all__ = ["sandbox", "sandbox_account", "system"]
 

@@ -11,8 +11,8 @@ from billing_assets.foundation.database.connection import connect
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.settings import Settings
 from billing_assets.operations.status import show_status, simple_table, status
-from billing_assets_tests.builders import credit_memo, document, line
-from billing_assets_tests.netsuite.rig import stage_rows
+from proving.world.builders import credit_memo, document, line
+from proving.world.rig import stage_rows
 
 
 def test_status_of_an_empty_database_has_all_keys(state_url: str) -> None:

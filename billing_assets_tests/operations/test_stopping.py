@@ -14,8 +14,8 @@ from filelock import FileLock
 
 from billing_assets.operations.processes import note_of, note_process
 from billing_assets.operations.stopping import SYSTEM_LOCK, has_ended, stop_system
-from billing_assets_tests.command import call, complete
 from billing_assets_tests.operations.test_processes import SLEEPER
+from proving.world.command import call, complete
 
 SUPERVISOR = """
 import signal, sys, time

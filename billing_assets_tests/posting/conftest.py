@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from billing_assets.foundation.database.connection import connect
-from billing_assets_tests.netsuite.rig import Rig
-from billing_assets_tests.netsuite.rig_fixtures import rig, sandbox, sandbox_account
 from billing_assets_tests.posting.systems import Fake, NetSuite, System
+from proving.world.rig import Rig
+from proving.world.rig_fixtures import rig, sandbox, sandbox_account
 
 __all__ = ["rig", "sandbox", "sandbox_account"]
 

@@ -12,8 +12,8 @@ from billing_assets.posting.lanes import Lanes, LaneStats
 from billing_assets.posting.lease import LeasePolicy, holding
 from billing_assets.posting.look_up import AbsencePolicy
 from billing_assets.posting.run import PostingResult, RunPolicy, post_batch
-from billing_assets_tests.netsuite.rig import Rig, invoices
 from billing_assets_tests.posting.fake import LEDGER, FakeSink
+from proving.world.rig import Rig, invoices
 
 LONGEST_REQUEST_SECONDS = 1.0
 LEASE = LeasePolicy(1.0, 1.0 + LONGEST_REQUEST_SECONDS)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets_tests.end_to_end.fixtures import system
-from billing_assets_tests.netsuite.rig_fixtures import rig, sandbox, sandbox_account
+from proving.world.rig_fixtures import rig, sandbox, sandbox_account
+from proving.world.system_fixtures import system
 
 __all__ = ["rig", "sandbox", "sandbox_account", "system"]
 

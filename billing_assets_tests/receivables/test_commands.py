@@ -8,9 +8,9 @@ import pytest
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets_tests.builders import insert_document
-from billing_assets_tests.command import Said, call, complete, netsuite_variables
-from billing_assets_tests.end_to_end.system import System
+from proving.world.builders import insert_document
+from proving.world.command import Said, call, complete, netsuite_variables
+from proving.world.system import System
 
 # By the rule of the sample's payments: never paid, paid in time, paid too much, paid in part.
 NEVER, IN_TIME, TOO_MUCH, IN_PART = "500017", "500000", "500004", "500021"

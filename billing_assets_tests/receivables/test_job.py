@@ -6,8 +6,8 @@ import requests
 
 from billing_assets.foundation.shipped import shipped
 from billing_assets.receivables.balances.settings import ReceivablesSettings
-from billing_assets_tests.builders import insert_document
-from billing_assets_tests.end_to_end.system import System, checks, exact, failure, metadata, rows
+from proving.world.builders import insert_document
+from proving.world.system import System, checks, exact, failure, metadata, rows
 
 ITEM = "10002"
 

@@ -17,9 +17,9 @@ from billing_assets.foundation.shipped import shipped
 from billing_assets.receivables.balances import fee_store
 from billing_assets.receivables.balances.late_fee_rules import LateFeeError, LateFeeRules, load_rules
 from billing_assets.receivables.balances.late_fees import Decided, Proposed, approve, as_charges, decline, propose
-from billing_assets_tests.builders import document, line
-from billing_assets_tests.netsuite.rig import Rig, stage_rows
 from billing_assets_tests.receivables.balances import READ_AT, read, receivable
+from proving.world.builders import document, line
+from proving.world.rig import Rig, stage_rows
 
 SHIPPED = load_rules(shipped("config/late_fees.yaml"))
 RULES = LateFeeRules(rules=tuple(rule.model_copy(update={"not_penalised_items": ()}) for rule in SHIPPED.rules))

@@ -22,8 +22,8 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.receivables.balances import open_balances, store
 from billing_assets.receivables.balances.open_balances import Reading, read_from_billing_system, read_from_netsuite
 from billing_assets.receivables.balances.store import OpenTotal
-from billing_assets_tests.builders import credit_memo, document, line
-from billing_assets_tests.netsuite.rig import Rig, stage_rows
+from proving.world.builders import credit_memo, document, line
+from proving.world.rig import Rig, stage_rows
 
 OTHER_ENTITY = "1002"  # of customer 12347
 STRANGER = "1099"

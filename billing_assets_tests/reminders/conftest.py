@@ -6,8 +6,8 @@ import pytest
 import structlog
 
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets_tests.conftest import _database
 from billing_assets_tests.reminders.mail_server import MailServer, mail_server
+from proving.world.databases import _database
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from billing_assets.receivables.reminders.policy import Policy, load_policy
 from billing_assets.receivables.reminders.sending import Report, send_due
 from billing_assets.receivables.reminders.settings import ReminderSettings
 from billing_assets.receivables.reminders.smtp import Server
-from billing_assets_tests.journals import new_journal
+from proving.world.journals import new_journal
 
 DUE = date(2026, 11, 4)
 """A Wednesday: two days before is a business day, too."""

@@ -15,15 +15,7 @@ from billing_assets.receivables.reminders.message import Templates
 from billing_assets.receivables.reminders.sending import GIVE_UP, RETRY
 from billing_assets.receivables.reminders.smtp import Fate, Server, parse_server
 from billing_assets_tests.reminders.mail_server import MailServer, mail_server
-from billing_assets_tests.reminders.rows import (
-    DUE,
-    NOON,
-    desk,
-    open_item,
-    reminder,
-    send,
-    steps,
-)
+from billing_assets_tests.reminders.rows import DUE, NOON, desk, open_item, reminder, send, steps
 from billing_assets_tests.security.test_tls import Authority
 
 

@@ -25,12 +25,12 @@ from billing_assets.operations.commands import reminders as commands
 from billing_assets.receivables.reminders import assets, automation
 from billing_assets.receivables.reminders.automation import office_hours, remind_job
 from billing_assets.receivables.reminders.settings import ReminderSettings
-from billing_assets_tests.builders import create_billing_system, open_for_writing
-from billing_assets_tests.command import Said, call
-from billing_assets_tests.conftest import _database
-from billing_assets_tests.end_to_end.system import checks, metadata, rows
 from billing_assets_tests.reminders.mail_server import MailServer
 from billing_assets_tests.reminders.rows import NOON, open_item, settings, steps
+from proving.world.builders import create_billing_system, open_for_writing
+from proving.world.command import Said, call
+from proving.world.databases import _database
+from proving.world.system import checks, metadata, rows
 
 CUSTOMERS = {
     "1": ("Zyxwhold Markerson", "zara@markermail.example.com", "de", "DE"),

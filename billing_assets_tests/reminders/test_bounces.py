@@ -17,9 +17,9 @@ from billing_assets.receivables.reminders import store
 from billing_assets.receivables.reminders.bounces import note_bounces, read_mailbox, read_stream
 from billing_assets.receivables.reminders.delivery_reports import Unclear, delivery_report, read
 from billing_assets.receivables.reminders.sending import send_due
-from billing_assets_tests.journals import new_journal
 from billing_assets_tests.reminders.mail_server import MailServer
 from billing_assets_tests.reminders.rows import NOON, desk, open_item, reminder, steps
+from proving.world.journals import new_journal
 
 POSTFIX = """\
 Return-Path: <>

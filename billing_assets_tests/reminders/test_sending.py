@@ -23,7 +23,6 @@ from billing_assets.receivables.reminders.plan import plan
 from billing_assets.receivables.reminders.sending import LONGEST, RETRY, Report, send_due
 from billing_assets.receivables.reminders.smtp import Fate
 from billing_assets_tests.alerts.rows import document
-from billing_assets_tests.journals import new_journal
 from billing_assets_tests.reminders.mail_server import MailServer
 from billing_assets_tests.reminders.rows import (
     DUE,
@@ -37,6 +36,7 @@ from billing_assets_tests.reminders.rows import (
     steps,
     without,
 )
+from proving.world.journals import new_journal
 
 
 def reasons(report: Report) -> dict[str, str]:

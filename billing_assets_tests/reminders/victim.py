@@ -26,8 +26,8 @@ from billing_assets.receivables.reminders.message import message
 from billing_assets.receivables.reminders.plan import plan
 from billing_assets.receivables.reminders.sending import send_due
 from billing_assets.receivables.reminders.smtp import Mailer, Server, parse_server
-from billing_assets_tests.journals import compared_journal, new_journal
 from billing_assets_tests.reminders.month import sample_desk
+from proving.world.journals import compared_journal, new_journal
 
 POINTS = {
     "before the server is asked": (Mailer, "offer", True),

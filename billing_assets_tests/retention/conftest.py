@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets_tests import clock
+from proving.world import clock
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from billing_assets.posting import attempts, locks
 from billing_assets.posting.attempts import Intent, Outcome
 from billing_assets.posting.locks import Lock
 from billing_assets.posting.states import ItemState
-from billing_assets_tests.netsuite.rig import invoices, stage_rows
+from proving.world.rig import invoices, stage_rows
 
 UNKNOWN_AFTER = 960.0
 Became = Callable[[int], Sequence[tuple[str, State]]]

@@ -23,8 +23,8 @@ from billing_assets.operations.retention.archive import keep_small
 from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.operations.retention.store import ArchiveError
 from billing_assets.posting import locks
-from billing_assets_tests.netsuite.rig import invoices, stage_rows
 from billing_assets_tests.retention.posted import UNKNOWN_AFTER, lock, post, send
+from proving.world.rig import invoices, stage_rows
 
 SETTINGS = RetentionSettings()
 DAY = 86_400.0

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from benchmarks.history import fill
 from billing_assets.erp.batches import planning, unlocking
 from billing_assets.erp.batches import store as batches
 from billing_assets.erp.close import store as close
@@ -24,6 +23,7 @@ from billing_assets.posting import locks
 from billing_assets.posting.attempts import Intent, Outcome, ReadBack
 from billing_assets.posting.states import ItemState
 from billing_assets_tests.retention.posted import UNKNOWN_AFTER, lock
+from proving.benchmarks.history import fill
 
 MONTHS, MONTH, PRESENT = 20, 1_000, 105
 BATCHES = BatchSettings(at_once_below=1000)

@@ -1,8 +1,8 @@
 """The nightly run, as Dagster starts it."""
 
-from billing_assets_tests.builders import insert_document
-from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
-from billing_assets_tests.end_to_end.system import System
+from proving.world.builders import insert_document
+from proving.world.system import System
+from proving.world.system_fixtures import sandbox, sandbox_account, system
 
 __all__ = ["sandbox", "sandbox_account", "system"]
 

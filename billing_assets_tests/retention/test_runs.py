@@ -16,9 +16,9 @@ from billing_assets.operations.retention import runs
 from billing_assets.operations.retention.runs import Pruned, prune
 from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.posting import locks
-from billing_assets_tests.conftest import _database
-from billing_assets_tests.netsuite.rig import invoices
 from billing_assets_tests.retention.posted import UNKNOWN_AFTER, lock, post
+from proving.world.databases import _database
+from proving.world.rig import invoices
 
 EVERYTHING = RetentionSettings.model_construct(runs_days=0, batches_days=0)
 RANGE = "dagster/asset_partition_range_start"

@@ -12,8 +12,8 @@ from billing_assets.erp.documents.documents import State
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.operations.retention import store
-from billing_assets_tests.netsuite.rig import invoices, stage_rows
 from billing_assets_tests.retention.posted import UNKNOWN_AFTER, lock, post, send
+from proving.world.rig import invoices, stage_rows
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
 from billing_assets.operations import cli, environment
 from billing_assets.posting import run as posting_run
-from billing_assets_tests.netsuite.raw_server import Call, raw_server
+from proving.world.raw_server import Call, raw_server
 
 
 def main() -> None:

@@ -21,11 +21,11 @@ from sqlalchemy import make_url
 from billing_assets.foundation.database.connection import libpq_url
 from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets_tests.builders import create_billing_system, insert_document, open_for_writing
-from billing_assets_tests.command import PROGRAM, environment, netsuite_variables
-from billing_assets_tests.conftest import _database
-from billing_assets_tests.netsuite.raw_server import RawServer, raw_server
-from billing_assets_tests.sandbox.netsuite.account import Account
+from proving.world.account import Account
+from proving.world.builders import create_billing_system, insert_document, open_for_writing
+from proving.world.command import PROGRAM, environment, netsuite_variables
+from proving.world.databases import _database
+from proving.world.raw_server import RawServer, raw_server
 
 NAME, STREET, MAIL, ORDER = "Zyxwhold Markerson", "Quillfeather Lane 77b", "zara@markermail.test", "MARKERPO-9"
 CUSTOMER_MARKERS = ("zyxwhold", "markerson", "quillfeather", "markermail", "markerpo")

@@ -18,8 +18,8 @@ from billing_assets.erp.staging.staging import stage
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import connect, libpq_url
 from billing_assets.foundation.shipped import shipped
-from billing_assets_tests import builders
-from billing_assets_tests.faults.bad_input import rows
+from proving.bad_input import rows
+from proving.world import builders
 
 ROOT = Path(billing_assets.__file__).parent
 _SQL = ("select ", "insert into ", "update ", "delete from ", "create ", "drop ", "alter ", "truncate ")

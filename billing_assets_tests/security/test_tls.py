@@ -19,7 +19,7 @@ from billing_assets.foundation.sections import AlertSettings
 from billing_assets.operations.alerts.causes import daemon_silent
 from billing_assets.operations.alerts.send import AlertDeliveryError, deliver
 from billing_assets.posting.answers import Landed, NotSent
-from billing_assets_tests.netsuite.raw_server import Call, certificate_settings, raw_server, write_key
+from proving.world.raw_server import Call, certificate_settings, raw_server, write_key
 
 BODY = b'{"externalId": "INV-1"}'
 NOW = datetime.now(UTC)

@@ -22,8 +22,8 @@ from billing_assets.operations.environment import write_environment_file
 from billing_assets.operations.processes import webserver_command
 from billing_assets.sandbox.netsuite.__main__ import main as sandbox_main
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets_tests.command import environment
-from billing_assets_tests.netsuite.raw_server import write_key
+from proving.world.command import environment
+from proving.world.raw_server import write_key
 
 SECRETS = sorted(name for name, field in setting_names().items() if is_secret(field))
 

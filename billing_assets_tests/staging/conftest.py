@@ -11,7 +11,7 @@ from billing_assets.erp.billing_system import reader
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.staging.staging import StagingResult
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets_tests.builders import (
+from proving.world.builders import (
     BillingSystem,
     codes,
     create_billing_system,

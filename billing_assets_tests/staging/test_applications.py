@@ -11,7 +11,8 @@ from billing_assets.erp.billing_system.queries import check_columns, load_querie
 from billing_assets.erp.billing_system.reader import Queries, read_documents
 from billing_assets.erp.documents.documents import Application, Document
 from billing_assets.erp.staging.reports import waiting_credits
-from billing_assets_tests.builders import (
+from billing_assets_tests.staging.conftest import Bench, reading_all
+from proving.world.builders import (
     applied,
     apply_credit,
     change_document,
@@ -21,7 +22,6 @@ from billing_assets_tests.builders import (
     shipped_sample_queries,
     void_document,
 )
-from billing_assets_tests.staging.conftest import Bench, reading_all
 
 
 def read(bench: Bench, document_id: str, applications: str | None = None) -> tuple[list[Document], list[str]]:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from billing_assets.erp.staging.settings import StagingSettings
-from billing_assets_tests.builders import (
+from billing_assets_tests.staging.conftest import Bench
+from proving.world.builders import (
     add_lines,
     change_document,
     change_line,
@@ -17,7 +18,6 @@ from billing_assets_tests.builders import (
     open_for_writing,
     void_document,
 )
-from billing_assets_tests.staging.conftest import Bench
 
 LONG_AGO = datetime(2010, 11, 5, 8, 26, tzinfo=UTC)
 

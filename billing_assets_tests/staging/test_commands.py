@@ -1,10 +1,10 @@
 """`billing waiting` and `billing voids`: what waits for an invoice or for a person, and what a person decides."""
 
-from billing_assets_tests.builders import apply_credit, insert_document, void_document
-from billing_assets_tests.command import complete
-from billing_assets_tests.end_to_end.fixtures import sandbox, sandbox_account, system
-from billing_assets_tests.end_to_end.system import System
 from billing_assets_tests.test_cli import Command, machine
+from proving.world.builders import apply_credit, insert_document, void_document
+from proving.world.command import complete
+from proving.world.system import System
+from proving.world.system_fixtures import sandbox, sandbox_account, system
 
 __all__ = ["machine", "sandbox", "sandbox_account", "system"]
 

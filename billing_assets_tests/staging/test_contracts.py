@@ -7,16 +7,9 @@ import pytest
 
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.staging.content import content_hash, lines_json, only_named
-from billing_assets_tests import builders
-from billing_assets_tests.builders import (
-    change_document,
-    change_line,
-    document,
-    insert_document,
-    line,
-    shipped_sample_queries,
-)
 from billing_assets_tests.staging.conftest import Bench, reading_all
+from proving.world import builders
+from proving.world.builders import change_document, change_line, document, insert_document, line, shipped_sample_queries
 
 NAMED = {"contract": "12346-41"}
 

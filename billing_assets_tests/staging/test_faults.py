@@ -15,14 +15,8 @@ from billing_assets.erp.billing_system import reader
 from billing_assets.erp.billing_system.errors import SourceError
 from billing_assets.erp.documents.documents import Document
 from billing_assets.erp.staging import store
-from billing_assets_tests.builders import (
-    change_document,
-    delete_document,
-    insert_document,
-    open_for_writing,
-    stage_now,
-)
 from billing_assets_tests.staging.conftest import Bench
+from proving.world.builders import change_document, delete_document, insert_document, open_for_writing, stage_now
 
 
 class Cut(Exception):  # noqa: N818
@@ -177,7 +171,7 @@ def test_what_changes_in_the_source_during_a_staging_is_taken_by_the_next(bench:
 
 _MEASURE = """
 import resource, sys
-from billing_assets_tests.builders import stage_now
+from proving.world.builders import stage_now
 stage_now(sys.argv[1], sys.argv[2])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

@@ -15,7 +15,8 @@ from billing_assets.erp.netsuite.mapping import load_mapping
 from billing_assets.erp.staging import staging, store
 from billing_assets.erp.staging.content import content_hash, lines_json, parse_lines
 from billing_assets.foundation.shipped import shipped
-from billing_assets_tests.builders import (
+from billing_assets_tests.staging.conftest import Bench
+from proving.world.builders import (
     change_document,
     credit_memo,
     delete_document,
@@ -25,7 +26,6 @@ from billing_assets_tests.builders import (
     validation,
     void_document,
 )
-from billing_assets_tests.staging.conftest import Bench
 
 
 def take_over(bench: Bench, documents: Iterable[Document], bad: Iterable[BadDocument] = ()) -> None:

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from billing_assets.erp.documents.documents import CHANGEABLE, TRANSITIONS, State
-from billing_assets_tests.builders import insert_document
 from billing_assets_tests.staging.conftest import Bench
+from proving.world.builders import insert_document
 
 INSERT = """
     insert into billing.staged_invoices

@@ -17,7 +17,9 @@ from billing_assets.erp.staging.corrections.store import corrections
 from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import StagingResult, stage
 from billing_assets.foundation.database.connection import connect, libpq_url
-from billing_assets_tests.builders import (
+from billing_assets_tests.staging.conftest import Bench
+from billing_assets_tests.staging.test_unread import create_or_empty, held, post
+from proving.world.builders import (
     SOURCE,
     add_lines,
     change_document,
@@ -31,8 +33,6 @@ from billing_assets_tests.builders import (
     stage_now,
     void_document,
 )
-from billing_assets_tests.staging.conftest import Bench
-from billing_assets_tests.staging.test_unread import create_or_empty, held, post
 
 LONG_AGO = datetime(2010, 11, 5, 8, 26, tzinfo=UTC)
 OFTEN = StagingSettings(drift_days=0)

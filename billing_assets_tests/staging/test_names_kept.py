@@ -10,8 +10,10 @@ from billing_assets.erp.staging.corrections.store import corrections
 from billing_assets.erp.staging.corrections.voids import NothingProposedError, confirm, judge_held
 from billing_assets.foundation.calendar.business_days import Zones
 from billing_assets.foundation.periods import LateDocuments
-from billing_assets_tests import builders
-from billing_assets_tests.builders import (
+from billing_assets_tests.staging.conftest import Bench
+from billing_assets_tests.staging.test_voids import NOW
+from proving.world import builders
+from proving.world.builders import (
     SOURCE,
     change_document,
     codes,
@@ -21,9 +23,7 @@ from billing_assets_tests.builders import (
     validation,
     void_document,
 )
-from billing_assets_tests.netsuite.mappings import edited
-from billing_assets_tests.staging.conftest import Bench
-from billing_assets_tests.staging.test_voids import NOW
+from proving.world.mappings import edited
 
 
 def attempted(bench: Bench, number: str, *outcomes: str, to: str) -> None:

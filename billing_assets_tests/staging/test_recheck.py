@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from billing_assets.erp.billing_system import reader
 from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.staging.recheck import Staged, differing
-from billing_assets_tests.builders import (
+from billing_assets_tests.staging.conftest import Bench
+from proving.world.builders import (
     SOURCE,
     add_lines,
     apply_credit,
@@ -22,7 +23,6 @@ from billing_assets_tests.builders import (
     insert_document,
     shipped_sample_queries,
 )
-from billing_assets_tests.staging.conftest import Bench
 
 QUERIES = shipped_sample_queries()
 TWO = [("10002", "1", "6.00", "6.00"), ("10080", "1", "4.00", "4.00")]

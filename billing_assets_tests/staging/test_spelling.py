@@ -11,7 +11,7 @@ from billing_assets.erp.staging.recheck import Staged, differing
 from billing_assets.erp.staging.staging import StagingResult
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets_tests.billing_system.collations import ENGINES, QUERIES, Collating, collating
-from billing_assets_tests.builders import SOURCE, codes, stage_now, staged, states
+from proving.world.builders import SOURCE, codes, stage_now, staged, states
 
 
 @pytest.fixture(params=ENGINES)

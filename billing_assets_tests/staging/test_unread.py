@@ -17,7 +17,8 @@ from billing_assets.erp.netsuite.store import hold
 from billing_assets.foundation.database.connection import connect, libpq_url
 from billing_assets.foundation.shipped import shipped
 from billing_assets.posting.locks import Lock
-from billing_assets_tests.builders import (
+from billing_assets_tests.staging.conftest import Bench, reading_all, versioned_queries, with_versions
+from proving.world.builders import (
     change_document,
     change_line,
     delete_document,
@@ -25,7 +26,6 @@ from billing_assets_tests.builders import (
     shipped_sample_queries,
     stage_now,
 )
-from billing_assets_tests.staging.conftest import Bench, reading_all, versioned_queries, with_versions
 
 _NUMBERS = ["1", "2"]
 _STATUS = ["closed", "closed", "open", "void"]

@@ -19,7 +19,8 @@ from billing_assets.erp.staging.recheck import Staged, differing
 from billing_assets.erp.staging.staging import StagingResult
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets_tests.billing_system.collations import QUERIES, collating
-from billing_assets_tests.builders import (
+from billing_assets_tests.staging.conftest import Bench, with_versions
+from proving.world.builders import (
     SOURCE,
     add_lines,
     apply_credit,
@@ -32,7 +33,6 @@ from billing_assets_tests.builders import (
     staged,
     states,
 )
-from billing_assets_tests.staging.conftest import Bench, with_versions
 
 LINES = [("10002", "1", "6.00", "6.00"), ("10080", "1", "4.00", "4.00")]
 

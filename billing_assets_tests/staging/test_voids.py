@@ -13,8 +13,9 @@ from billing_assets.erp.staging.corrections.store import Correction, corrections
 from billing_assets.erp.staging.corrections.voids import NothingProposedError, confirm, decline, judge_held, reversal
 from billing_assets.foundation.calendar.business_days import Zones
 from billing_assets.foundation.database.connection import connect
-from billing_assets_tests import builders
-from billing_assets_tests.builders import (
+from billing_assets_tests.staging.conftest import Bench
+from proving.world import builders
+from proving.world.builders import (
     change_document,
     close_document,
     credit_memo,
@@ -24,7 +25,6 @@ from billing_assets_tests.builders import (
     validation,
     void_document,
 )
-from billing_assets_tests.staging.conftest import Bench
 
 NOW = datetime(2010, 12, 3, 23, 30, tzinfo=UTC)
 

@@ -25,8 +25,8 @@ from billing_assets.foundation.database.server_programs import run_program
 from billing_assets.foundation.shipped import shipped
 from billing_assets.operations.environment import check_database
 from billing_assets.posting.lanes import Lanes
-from billing_assets_tests.deploy.servers import pgbouncer, pgbouncer_program
 from billing_assets_tests.state.test_presence import soon
+from proving.world.servers import pgbouncer, pgbouncer_program
 
 ODD = {
     "default_transaction_isolation": "serializable",

@@ -13,7 +13,7 @@ from billing_assets.erp.documents.rules import Finding
 from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import stage
 from billing_assets.foundation.database.connection import connect
-from billing_assets_tests.builders import (
+from proving.world.builders import (
     SOURCE,
     create_billing_system,
     insert_document,

@@ -9,7 +9,7 @@ from billing_assets.foundation.database.connection import connect
 from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.database.refusals import DatabaseUnfit
 from billing_assets.foundation.shipped import shipped
-from billing_assets_tests.command import call, complete
+from proving.world.command import call, complete
 
 ROOT = Path(__file__).parents[2]
 TO_DO = "make a new, empty database"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
-from billing_assets_tests.sandbox.netsuite.account import REFERENCES, Account, log_in
+from proving.world.account import REFERENCES, Account, log_in
 
 
 @pytest.fixture(scope="session")

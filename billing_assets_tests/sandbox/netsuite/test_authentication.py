@@ -9,16 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from requests_oauthlib import OAuth1
 
-from billing_assets_tests.sandbox.netsuite.account import (
-    ASSERTION_TYPE,
-    REST,
-    TOKEN_PATH,
-    Account,
-    assertion,
-    error,
-    log_in,
-    request_token,
-)
+from proving.world.account import ASSERTION_TYPE, REST, TOKEN_PATH, Account, assertion, error, log_in, request_token
 
 RECORD = f"{REST}/record/v1/customer/17850"
 

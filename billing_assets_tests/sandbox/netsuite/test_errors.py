@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from billing_assets_tests.sandbox.netsuite.account import Account, error, invoice, lines
+from proving.world.account import Account, error, invoice, lines
 
 ACCESSING = "Error while accessing a resource. "
 

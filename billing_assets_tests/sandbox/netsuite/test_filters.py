@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_assets_tests.sandbox.netsuite.account import Account, error, invoice, lines
+from proving.world.account import Account, error, invoice, lines
 
 
 @pytest.fixture

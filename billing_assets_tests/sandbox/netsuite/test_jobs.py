@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from billing_assets_tests.sandbox.netsuite.account import REST, Account, error, invoice
+from proving.world.account import REST, Account, error, invoice
 
 COLLECTION = "application/vnd.oracle.resource+json; type=collection"
 

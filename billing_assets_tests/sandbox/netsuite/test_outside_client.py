@@ -8,7 +8,7 @@ from netsuite import Config, TokenAuth
 from netsuite.exceptions import NetsuiteAPIRequestError
 from netsuite.rest_api import NetSuiteRestApi
 
-from billing_assets_tests.sandbox.netsuite.account import Account, invoice
+from proving.world.account import Account, invoice
 
 
 class LocalApi(NetSuiteRestApi):  # type: ignore[misc]

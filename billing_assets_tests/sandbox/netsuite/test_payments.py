@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from billing_assets.sandbox.netsuite.process import start_sandbox
-from billing_assets_tests.sandbox.netsuite.account import REFERENCES, Account, error, invoice, lines, log_in
+from proving.world.account import REFERENCES, Account, error, invoice, lines, log_in
 
 SETTLED = (
     "SELECT type, externalid, foreigntotal, foreignamountpaid, foreignamountunpaid, foreignpaymentamountused, "

@@ -13,7 +13,7 @@ import requests
 
 from billing_assets.sandbox.netsuite.credentials import make_credentials
 from billing_assets.sandbox.netsuite.process import SandboxError, start_sandbox
-from billing_assets_tests.sandbox.netsuite.account import REFERENCES, Account, invoice, log_in
+from proving.world.account import REFERENCES, Account, invoice, log_in
 
 
 def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:

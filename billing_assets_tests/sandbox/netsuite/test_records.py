@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from billing_assets_tests.sandbox.netsuite.account import Account, error, invoice, lines
+from proving.world.account import Account, error, invoice, lines
 
 
 def test_a_created_invoice_is_answered_with_its_location_and_read_back_whole(account: Account) -> None:

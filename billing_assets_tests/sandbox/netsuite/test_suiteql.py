@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from billing_assets_tests.sandbox.netsuite.account import Account, error, invoice, lines
+from proving.world.account import Account, error, invoice, lines
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from billing_assets_tests.sandbox.netsuite.account import Account, error, invoice
+from proving.world.account import Account, error, invoice
 
 
 def _held(account: Account) -> int:

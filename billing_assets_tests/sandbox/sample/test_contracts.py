@@ -10,7 +10,7 @@ from billing_assets.sandbox.sample.contracts import SampleService, contract_numb
 from billing_assets.sandbox.sample.data import read_sample
 from billing_assets.sandbox.sample.families import family
 from billing_assets.sandbox.sample.loader import create_sample_schema, load_contracts, load_sample
-from billing_assets_tests.builders import open_for_writing
+from proving.world.builders import open_for_writing
 
 
 @pytest.fixture(scope="module")
