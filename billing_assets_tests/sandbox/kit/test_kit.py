@@ -92,6 +92,15 @@ def test_a_switch_on_a_command_line_is_json_or_text() -> None:
         parse_switches(["longest_note"])
 
 
+def test_what_it_answered_survives_a_kill(tmp_path: Path) -> None:
+    with start(TOY, tmp_path) as toy:
+        assert keep(toy, "note") == 201
+        toy.kill()
+    with start(TOY, tmp_path, port=toy.port) as again:
+        assert again.base_url == toy.base_url
+        assert again.control.get("notes") == ["note"]
+
+
 def test_another_process_finds_it_in_its_folder_and_ends_it(tmp_path: Path) -> None:
     assert attach(TOY, tmp_path) is None
     with start(TOY, tmp_path) as toy:
