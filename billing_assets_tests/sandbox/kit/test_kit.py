@@ -1,5 +1,6 @@
 """What a sandbox gets from the kit, on one that is not NetSuite's."""
 
+import json
 import os
 import stat
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import requests
 
 from billing_assets.sandbox.kit.errors import SandboxError, SwitchError
+from billing_assets.sandbox.kit.home import ADDRESS_FILE
 from billing_assets.sandbox.kit.process import Running, attach, start
 from billing_assets.sandbox.kit.switches import parse_switches
 from billing_assets_tests.sandbox.kit.toy import TOY, Switches
@@ -113,6 +115,9 @@ def test_another_process_finds_it_in_its_folder_and_ends_it(tmp_path: Path) -> N
         with pytest.raises(requests.ConnectionError):
             keep(toy, "late")
         assert attach(TOY, tmp_path) is None
+    left = {"base_url": toy.base_url, "pid": os.getpid()}  # by now another process has its id
+    (tmp_path / ADDRESS_FILE).write_text(json.dumps(left), encoding="utf-8")
+    assert attach(TOY, tmp_path) is None
 
 
 def test_it_says_why_it_does_not_start(tmp_path: Path) -> None:
