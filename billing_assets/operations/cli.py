@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -74,7 +74,8 @@ from billing_assets.operations.watching import DATABASE_LOST, keep_up
 from billing_assets.posting.locks import LockHeldError, UnknownBatchError
 from billing_assets.receivables.balances.late_fee_rules import LateFeeError
 from billing_assets.receivables.reminders.errors import ReminderError
-from billing_assets.sandbox.netsuite.process import SandboxError
+from billing_assets.sandbox.kit.errors import SandboxError
+from billing_assets.sandbox.kit.switches import parse_switches
 from billing_assets.sandbox.sample.data import FIRST_MONTH, LAST_MONTH
 from billing_assets.sandbox.sample.loader import NotTheSampleError, load_contracts, load_sample, load_wave
 
@@ -350,14 +351,7 @@ def sandbox(
 ) -> None:
     """Run the NetSuite sandbox until Ctrl-C and print the settings that point at it."""
     home = load_settings().home.absolute()
-    switches: dict[str, Any] = {}
-    for one in switch or []:
-        name, _, value = one.partition("=")
-        try:
-            switches[name] = json.loads(value)
-        except ValueError:
-            switches[name] = value
-    with sample.seeded_sandbox(home / "netsuite_sandbox", port, switches) as running:
+    with sample.seeded_sandbox(home / "netsuite_sandbox", port, parse_switches(switch or [])) as running:
         for setting, value in sample.sandbox_settings(running).items():
             shown = (
                 f"(see {home / 'netsuite_sandbox' / 'credentials.json'})"

@@ -75,8 +75,7 @@ class World:
 
     def restart_sandbox(self) -> None:
         """The sandbox again, at the same address, after it was killed."""
-        port = int(self.sandbox.base_url.rpartition(":")[2])
-        self.sandbox = start_sandbox(self.home.parent / "netsuite", port=port)
+        self.sandbox = start_sandbox(self.home.parent / "netsuite", port=self.sandbox.port)
         self.latency()
 
     def count(self) -> Count:
