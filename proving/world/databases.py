@@ -37,12 +37,12 @@ reaches the scheduler with pytest 9.2."""
 _WHOLE_SYSTEMS = (
     "/browser/test_web_ui.py",
     "/tests/test_celery.py",
-    "/end_to_end/test_daemon.py",
-    "/end_to_end/test_up.py",
+    "/system/test_daemon.py",
+    "/system/test_up.py",
     "/tests/test_kill_points.py",
     "/tests/test_mistakes.py",
     "/tests/test_scenarios.py",
-    "/security/test_nothing_leaks.py",
+    "/system/test_nothing_leaks.py",
 )
 """Files that start Dagster or many processes, and wait for them: one after the other on a worker that begins with them,
 so that two never load the machine at once, and the other workers have the rest."""

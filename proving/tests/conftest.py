@@ -1,5 +1,0 @@
-"""The money path's fixtures."""
-
-from proving.world.rig_fixtures import rig, sandbox, sandbox_account
-
-__all__ = ["rig", "sandbox", "sandbox_account"]
