@@ -103,7 +103,9 @@ def test_a_profiled_stack_belongs_to_the_innermost_function_of_ours() -> None:
         ]
     )
     assert profile.what(stack, {"erp/netsuite/wire.py": "HTTP", "erp/netsuite": "other"}) == "HTTP"
-    assert profile.what(stack, {"erp/netsuite/wire.py:exchange": "sending", "erp/netsuite/wire.py": "HTTP"}) == "sending"
+    assert (
+        profile.what(stack, {"erp/netsuite/wire.py:exchange": "sending", "erp/netsuite/wire.py": "HTTP"}) == "sending"
+    )
     assert profile.what(stack, {}) == "the rest"
     assert profile.what("run (threading.py:1)", {}) is None
 

@@ -25,8 +25,7 @@ ROOT = Path(billing_assets.__file__).parent
 _SQL = ("select ", "insert into ", "update ", "delete from ", "create ", "drop ", "alter ", "truncate ")
 INSERTED = {
     # Every name that is put into the text of an SQL statement, and why it may be.
-    ("erp/batches/store.py", "IS_ADOPTED"): "our own condition",
-    ("erp/batches/store.py", "PLANNABLE"): "our own condition",
+    ("erp/batches/store.py", "fit"): "our own conditions",
     ("erp/batches/store.py", "LIVE"): "our own condition",
     ("foundation/journal/restores.py", "_NOTICED_IN"): "our own expression",
     ("posting/attempts.py", "columns"): "a sink's own columns",
@@ -111,6 +110,8 @@ INSERTED = {
     ("erp/staging/store.py", "KEEPS_ITS_NAME"): "our own condition",
     ("erp/staging/store.py", "MAY_HAVE_LEFT"): "our own condition",
     ("erp/staging/store.py", "_COLUMNS"): "our own columns",
+    ("erp/staging/fit.py", "IS_ADOPTED"): "our own condition",
+    ("erp/staging/verbs.py", "fit"): "our own condition",
     ("erp/staging/store.py", "_LIKE_STAGED"): "our own query",
     ("erp/staging/store.py", "content"): "our own columns",
 }

@@ -25,11 +25,13 @@ from billing_assets.erp.netsuite.suiteql import (
     find_by_external_ids,
 )
 from billing_assets.erp.netsuite.wire import named
+from billing_assets.erp.staging import verbs
 from billing_assets.foundation.database.bindings import Named, bind, compare
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import canonical
 from billing_assets.foundation.settings import Settings
 from billing_assets.posting import attempts as posting
+from billing_assets.posting import locks
 from billing_assets.posting.answers import Answer
 from billing_assets.posting.attempts import Intent, OpenAttempt, Outcome, ReadBack
 from billing_assets.posting.dispatch import Request
@@ -149,10 +151,10 @@ class NetSuiteSink:
         def prepare(posting: Posting) -> Prepared | None:
             still_open, given_away = open_amounts() if posting.credited else ({}, set())
             if findings := _unfit(posting, self.mapping) or _without_its_invoice(posting, given_away):
-                store.hold(connection, held, posting.id, findings)
+                verbs.hold(connection, held, {posting.id: findings})
                 return None
             if posting.waits:  # it was put into the batch before the source said so
-                store.put_back(connection, held, posting.id)
+                locks.put_back(connection, held, posting.id)
                 return None
             # What NetSuite has already is in its amounts: it takes nothing more of them.
             adopted = posting.found and not posting.attempted
