@@ -65,3 +65,13 @@ def test_a_table_whose_name_is_put_in_is_written_by_the_posting_core_alone_or_is
     found = {where for where, table in writes() if not table.startswith("billing.")}
     assert found - set(BY_NAME) == set(), "name the table, or say here whose it is"
     assert set(BY_NAME) - found == set(), "no such write any more"
+
+
+def test_the_last_outcome_of_an_item_is_spelled_in_the_posting_core_only() -> None:
+    spelled = {
+        path.relative_to(ROOT).parts[0]
+        for path in ROOT.rglob("*.py")
+        for text in _texts(ast.parse(path.read_text(encoding="utf-8")))
+        if re.search(r"(posting_outcomes|\.outcomes\})[^;]*?\bid desc limit 1", text)
+    }
+    assert spelled == {"posting"}, "join `last_outcome` of posting/attempts.py laterally"

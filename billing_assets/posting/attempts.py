@@ -263,6 +263,14 @@ def open_attempts(
     ]
 
 
+def last_outcome(ledger: Ledger, item: str) -> str:
+    """SQL of a subquery to be joined laterally: the last outcome that was noted about an item, one row or none. `item`:
+    SQL of the item's row."""
+    return f"""(
+            select o.* from {ledger.attempts} as a join {ledger.outcomes} as o on o.attempt = a.id
+            where a.document = {item} order by o.id desc limit 1)"""
+
+
 def payloads(connection: Connection, held: Lock, documents: Sequence[int]) -> dict[int, bytes]:
     """The body of the last attempt of each of the items, where it was kept."""
     rows = connection.execute(

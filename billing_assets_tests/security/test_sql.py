@@ -66,6 +66,8 @@ INSERTED = {
     ("erp/netsuite/store.py", "_DOCUMENT"): "our own columns",
     ("erp/netsuite/store.py", "_CREDITED"): "our own tables and conditions",
     ("erp/netsuite/store.py", "LOOKS_ALIKE"): "our own condition",
+    ("erp/netsuite/reports.py", "_LAST_OUTCOME"): "the core's own subquery",
+    ("erp/netsuite/reports.py", "fit"): "our own condition",
     ("erp/netsuite/suiteql.py", "amounts"): "a column of our own or nothing",
     ("erp/netsuite/suiteql.py", "column"): "one of two of our own",
     ("erp/netsuite/suiteql.py", "values"): "ids, each checked to be [A-Z0-9_-] or digits before",

@@ -43,6 +43,11 @@ class Posting:
         return self.document.number
 
     @property
+    def adopted(self) -> bool:
+        """Whether it is taken over from NetSuite, and not sent."""
+        return self.found and not self.attempted
+
+    @property
     def waits(self) -> bool:
         """Whether it is applied to an invoice that is not posted."""
         return any(one.applies_to not in self.credited for one in self.document.targets)
