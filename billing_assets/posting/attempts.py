@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from psycopg.types.json import Jsonb
 
 from billing_assets.foundation.database.connection import Connection, settle_order
+from billing_assets.posting.ledger import Ledger
 from billing_assets.posting.locks import Lock, StaleLockError, is_held
 from billing_assets.posting.states import ItemState
 
@@ -262,6 +263,14 @@ def open_attempts(
     ]
 
 
+def last_outcome(ledger: Ledger, item: str) -> str:
+    """SQL of a subquery to be joined laterally: the last outcome that was noted about an item, one row or none. `item`:
+    SQL of the item's row."""
+    return f"""(
+            select o.* from {ledger.attempts} as a join {ledger.outcomes} as o on o.attempt = a.id
+            where a.document = {item} order by o.id desc limit 1)"""
+
+
 def payloads(connection: Connection, held: Lock, documents: Sequence[int]) -> dict[int, bytes]:
     """The body of the last attempt of each of the items, where it was kept."""
     rows = connection.execute(
@@ -289,3 +298,15 @@ def record_read_back(connection: Connection, held: Lock, rows: Sequence[ReadBack
             where d.id = r.document and d.state || '' = 'posted'  -- never by an index of all that is posted""",
             [Jsonb([row._asdict() for row in rows])],
         )
+
+
+def forget_archived(connection: Connection, ledger: Ledger, items: Sequence[int]) -> None:
+    """Takes the attempts and outcomes of items (their rows) out of the log; call in the transaction that copied them to
+    the archive. Triggers let go only what the archive has, unchanged."""
+    connection.execute(
+        f"""
+        delete from {ledger.outcomes} as o using {ledger.attempts} as a
+        where a.id = o.attempt and a.document = any(%s)""",
+        [list(items)],
+    )
+    connection.execute(f"delete from {ledger.attempts} where document = any(%s)", [list(items)])

@@ -212,3 +212,15 @@ def give_back(connection: Connection, ledger: Ledger, partition_key: str) -> int
         f"update {ledger.items} set state = 'ready', batch = null where batch = %s and state in ('locked', 'batched')",
         [partition_key],
     ).rowcount
+
+
+def put_back(connection: Connection, held: Lock, item: int) -> None:
+    """Gives an item (its row) that this run holds and must not send now back to the backlog. Raises StaleLockError."""
+    moved = connection.execute(
+        f"""
+        update {held.ledger.items} set state = 'ready', batch = null
+        where id = %s and batch = %s and epoch = %s and state = 'locked'""",
+        [item, held.partition_key, held.epoch],
+    ).rowcount
+    if not moved:
+        raise StaleLockError(held)

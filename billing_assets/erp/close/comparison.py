@@ -14,17 +14,21 @@ from typing import Any, LiteralString
 import orjson
 from psycopg import sql
 
+from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.erp.close.causes import SETTLED
 from billing_assets.erp.close.gathering import TABLES, CustomerKey
 from billing_assets.erp.documents.documents import CORRECTIONS
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.periods import first_day, following
+from billing_assets.posting.attempts import last_outcome
 
 _SHOWN_AT_A_TIME = 5_000
 
 
 UNREADABLE = "a total that cannot be read"
 """`detail` of what NetSuite has with such a total; it counts as nothing."""
+
+_LAST_OUTCOME = last_outcome(DOCUMENTS, "case when j.state in ('rejected', 'posting') then j.id end")
 
 _COMPARE = """
     create temporary table month_documents as
@@ -207,10 +211,7 @@ _COMPARE = """
         from (select * from month_netsuite union all select * from month_elsewhere) as either
         where j.cause = 'DELETED_IN_NETSUITE' and e.cause is null and netsuite_id = j.netsuite_id limit 1
     ) as o on true
-    left join lateral (
-        select o.code, o.detail
-        from billing.posting_attempts as a join billing.posting_outcomes as o on o.attempt = a.id
-        where j.state in ('rejected', 'posting') and a.document = j.id order by o.id desc limit 1) as r on true
+    left join lateral {last_outcome} as r on true
     left join lateral (  -- what holds it, without what an auditor commented
         select string_agg(distinct f ->> 'code', ', ') as reason,
             (array_agg(case f ->> 'code' when 'AUDIT_HOLD' then split_part(f ->> 'message', ': ', 1)
@@ -270,6 +271,7 @@ def compare(
         unreadable=UNREADABLE,
         first=first_day(period),
         end=first_day(following(period)),
+        last_outcome=sql.SQL(_LAST_OUTCOME),
     )
     for name in TABLES:
         connection.execute(f"analyze {name}")

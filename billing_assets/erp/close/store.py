@@ -5,9 +5,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from psycopg.types.json import Jsonb
-
-from billing_assets.erp.documents.rules import RULES, finding
 from billing_assets.foundation.database.connection import Connection
 
 
@@ -196,49 +193,9 @@ def moved_since(connection: Connection, period: str, moment: datetime) -> bool:
     return bool(row and row["moved"])
 
 
-def hold_rejected(connection: Connection, period: str) -> int:
-    """Holds what NetSuite refused in a month that closes: the next staging judges it again, as what comes late. Returns
-    how many. Batches in which nothing else was left are done."""
-    found = {
-        "code": "PERIOD_CLOSED",
-        "severity": RULES["PERIOD_CLOSED"].severity,
-        "path": "document_date",
-        "value": period,
-        "message": f"NetSuite had refused it, and {period} is closed for good.",
-    }
-    held = connection.execute(
-        """
-        update billing.staged_invoices set state = 'held', batch = null, findings = %s, judged_under = null
-        where period = %s and state = 'rejected'""",
-        [Jsonb([found]), period],
-    ).rowcount
-    connection.execute(
-        """
-        update billing.locked_batches as b set state = 'posted', finished_at = clock_timestamp()
-        where b.period = %s and b.state = 'attention' and not exists (
-            select from billing.staged_invoices as d
-            where d.batch = b.partition_key
-              and (d.state <> 'posted' or d.read_back_at is null or d.difference is not null))""",
-        [period],
-    )
-    return held
-
-
 def serialise_packs(connection: Connection, period: str) -> None:
     """Waits until no other process keeps or clears packs of a month; held to the end of the transaction."""
     connection.execute("select pg_advisory_xact_lock(hashtextextended('close packs ' || %s, 0))", [period])
-
-
-def hold_waiting(connection: Connection, period: str) -> int:
-    """Holds, in a month that closes, the credit memos that wait for an invoice that is not on its way: else they would
-    go out in it as soon as the invoice does. The next staging judges them again, as what comes late."""
-    found = finding("PERIOD_CLOSED", "document_date", period, f"It waited for its invoice, and {period} is closed.")
-    return connection.execute(
-        """
-        update billing.staged_invoices set state = 'held', findings = %s, judged_under = null
-        where id in (select id from billing.kept_back_credits where period = %s) and state = 'ready'""",
-        [Jsonb([found._asdict()]), period],
-    ).rowcount
 
 
 def keep_pack(connection: Connection, pack: Pack) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from psycopg.types.json import Jsonb
 
+from billing_assets.erp.staging import verbs
 from billing_assets.foundation.database.connection import Connection
 
 
@@ -92,15 +93,7 @@ def decide(
     connection: Connection, one: Differing, found: Mapping[str, str | None], decision: str, by: str, why: str
 ) -> bool:
     """Notes the decision and makes the document posted as NetSuite has it. Whether it still differed."""
-    moved = connection.execute(
-        """
-        update billing.staged_invoices
-        set state = 'posted', posted_at = coalesce(posted_at, clock_timestamp()), difference = null,
-            read_back_at = clock_timestamp(), transaction_number = coalesce(%s, transaction_number)
-        where id = %s and (state = 'differs' or state = 'posted' and difference is not null)""",
-        [found.get("tranid"), one.id],
-    ).rowcount
-    if not moved:
+    if not verbs.accept(connection, one.id, found.get("tranid")):
         return False
     connection.execute(
         """

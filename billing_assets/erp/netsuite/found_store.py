@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from billing_assets.erp.staging import verbs
 from billing_assets.erp.staging.store import KEEPS_ITS_NAME, MAY_HAVE_LEFT
 from billing_assets.foundation.database.connection import Connection
 
@@ -135,13 +136,8 @@ def confirm(connection: Connection, by: str, why: str) -> int:
         where decision is null""",
         [by, why],
     ).rowcount
-    connection.execute(
-        """
-        update billing.staged_invoices as s set judged_under = null
-        from billing.found_here as f
-        where s.external_id = f.external_id and f.decision = 'confirmed'
-          and s.state in ('open', 'held', 'excluded', 'ready', 'batched')"""
-    )
+    rows = connection.execute("select external_id from billing.found_here where decision = 'confirmed'")
+    verbs.judge_again(connection, [row["external_id"] for row in rows])
     return confirmed
 
 
@@ -174,13 +170,7 @@ def match(connection: Connection, netsuite_id: str, document: int, by: str, why:
     ).fetchone()
     if matched is None:
         return False
-    renamed = connection.execute(
-        """
-        update billing.staged_invoices set external_id = %s, judged_under = null, source_digest = null
-        where id = %s and state in ('open', 'held', 'excluded', 'ready')""",
-        [matched["external_id"], document],
-    ).rowcount
-    return bool(renamed)
+    return verbs.rename(connection, document, matched["external_id"])
 
 
 def documents(connection: Connection, number: str, kind: str) -> list[int]:

@@ -25,8 +25,7 @@ ROOT = Path(billing_assets.__file__).parent
 _SQL = ("select ", "insert into ", "update ", "delete from ", "create ", "drop ", "alter ", "truncate ")
 INSERTED = {
     # Every name that is put into the text of an SQL statement, and why it may be.
-    ("erp/batches/store.py", "IS_ADOPTED"): "our own condition",
-    ("erp/batches/store.py", "PLANNABLE"): "our own condition",
+    ("erp/batches/store.py", "fit"): "our own conditions",
     ("erp/batches/store.py", "LIVE"): "our own condition",
     ("foundation/journal/restores.py", "_NOTICED_IN"): "our own expression",
     ("posting/attempts.py", "columns"): "a sink's own columns",
@@ -67,6 +66,8 @@ INSERTED = {
     ("erp/netsuite/store.py", "_DOCUMENT"): "our own columns",
     ("erp/netsuite/store.py", "_CREDITED"): "our own tables and conditions",
     ("erp/netsuite/store.py", "LOOKS_ALIKE"): "our own condition",
+    ("erp/netsuite/reports.py", "_LAST_OUTCOME"): "the core's own subquery",
+    ("erp/netsuite/reports.py", "fit"): "our own condition",
     ("erp/netsuite/suiteql.py", "amounts"): "a column of our own or nothing",
     ("erp/netsuite/suiteql.py", "column"): "one of two of our own",
     ("erp/netsuite/suiteql.py", "values"): "ids, each checked to be [A-Z0-9_-] or digits before",
@@ -110,6 +111,8 @@ INSERTED = {
     ("erp/staging/store.py", "KEEPS_ITS_NAME"): "our own condition",
     ("erp/staging/store.py", "MAY_HAVE_LEFT"): "our own condition",
     ("erp/staging/store.py", "_COLUMNS"): "our own columns",
+    ("erp/staging/fit.py", "IS_ADOPTED"): "our own condition",
+    ("erp/staging/verbs.py", "fit"): "our own condition",
     ("erp/staging/store.py", "_LIKE_STAGED"): "our own query",
     ("erp/staging/store.py", "content"): "our own columns",
 }
