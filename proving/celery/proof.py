@@ -25,7 +25,7 @@ from billing_assets.foundation.runtime import DATABASE, Runtime
 from billing_assets.foundation.settings import load_settings, variable
 from billing_assets.operations.sample import sandbox_settings, seeded_sandbox
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.sandbox.sample.loader import load_sample
+from billing_assets.sandbox.samples.loader import load_sample
 from proving.celery.machines import Machine
 from proving.scenarios.world import can_mount
 from proving.world.builders import open_for_writing
