@@ -76,8 +76,8 @@ from billing_assets.receivables.balances.late_fee_rules import LateFeeError
 from billing_assets.receivables.reminders.errors import ReminderError
 from billing_assets.sandbox.kit.errors import SandboxError
 from billing_assets.sandbox.kit.switches import parse_switches
-from billing_assets.sandbox.sample.data import FIRST_MONTH, LAST_MONTH
-from billing_assets.sandbox.sample.loader import NotTheSampleError, load_contracts, load_sample, load_wave
+from billing_assets.sandbox.samples.data import FIRST_MONTH, LAST_MONTH
+from billing_assets.sandbox.samples.loader import NotTheSampleError, load_contracts, load_sample, load_wave
 
 _ERRORS = (
     SettingsError,

@@ -25,9 +25,9 @@ from billing_assets.operations.environment import set_default
 from billing_assets.operations.processes import note_process
 from billing_assets.sandbox.kit.client import Control
 from billing_assets.sandbox.netsuite.process import RunningSandbox, SandboxError, running_sandbox, start_sandbox
-from billing_assets.sandbox.sample.loader import create_sample_schema, load_contracts, load_customers
-from billing_assets.sandbox.sample.payments import payment_body, payment_of
-from billing_assets.sandbox.sample.tables import netsuite_references
+from billing_assets.sandbox.samples.loader import create_sample_schema, load_contracts, load_customers
+from billing_assets.sandbox.samples.payments import payment_body, payment_of
+from billing_assets.sandbox.samples.tables import netsuite_references
 
 SAMPLE_DATABASE = "sample_billing_system"
 _QUICK = {"staging.detect_seconds": "2", "batches.sensor_seconds": "2", "alerts.check_seconds": "30"}

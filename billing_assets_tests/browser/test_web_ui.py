@@ -88,12 +88,11 @@ class Ui(NamedTuple):
         """NetSuite refuses these documents from now on; without any, none."""
         rule = {"fault": "refuse", "status": 400, "code": "INVALID_CONTENT", "detail": REFUSAL, "path": "item.items[1]"}
         faults = [rule | {"external_ids": list(external_ids)}] if external_ids else []
-        switches = f"{self.sandbox.base_url}/sandbox/switches"
-        requests.put(switches, json={"faults": faults}, timeout=30).raise_for_status()
+        self.sandbox.control.switch(faults=faults)
 
     def summary(self) -> dict[str, Any]:
         """What NetSuite holds."""
-        found: dict[str, Any] = requests.get(f"{self.sandbox.base_url}/sandbox/summary", timeout=30).json()
+        found: dict[str, Any] = self.sandbox.control.get("summary")
         return found
 
 

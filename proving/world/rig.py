@@ -28,7 +28,7 @@ from billing_assets.posting.lanes import Lanes, LaneStats
 from billing_assets.posting.lease import Lease, holding
 from billing_assets.posting.run import PostingResult, post_batch, post_through_outages
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.sandbox.sample.tables import netsuite_references
+from billing_assets.sandbox.samples.tables import netsuite_references
 from proving.world import builders
 from proving.world.account import Account, log_in
 

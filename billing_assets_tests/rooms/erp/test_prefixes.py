@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg
 import pytest
-import requests
 
 from billing_assets.erp import bindings
 from billing_assets.erp.bindings import Subject
@@ -121,8 +120,7 @@ def test_whose_a_payment_is_is_told_by_invoices_under_an_earlier_prefix_too(syst
         "payment": "12.00",
         "apply": {"items": [{"doc": {"externalId": "INV-500001"}, "apply": True}]},
     }
-    url = f"{system.account.base_url}/sandbox/payments"
-    assert requests.post(url, json={"payments": [body]}, timeout=30).status_code == 200
+    system.account.control.post("payments", {"payments": [body]})
     other = renamed(system, tmp_path)
     bindings.move(system.state, Subject.PREFIX, other.runtime.of(NetSuite).named(), "anna", "new")
     reading = read_balances(other.runtime, "run-1")

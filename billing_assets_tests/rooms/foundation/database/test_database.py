@@ -110,7 +110,11 @@ def test_no_room_connects_past_what_every_connection_needs() -> None:
         for path in code.rglob("*.py")
         if re.search(r"psycopg2?\.connect\(|Connection\.connect\(|create_engine\(", path.read_text(encoding="utf-8"))
     }
-    assert past == {"foundation/database/connection.py", "erp/billing_system/connection.py", "sandbox/sample/loader.py"}
+    assert past == {
+        "foundation/database/connection.py",
+        "erp/billing_system/connection.py",
+        "sandbox/samples/loader.py",
+    }
 
 
 def test_dagsters_storage_does_not_take_isolation_and_time_outs_from_the_database(odd_url: str) -> None:

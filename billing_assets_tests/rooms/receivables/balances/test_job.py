@@ -2,8 +2,6 @@
 
 from decimal import Decimal
 
-import requests
-
 from billing_assets.foundation.shipped import shipped
 from billing_assets.receivables.balances.settings import ReceivablesSettings
 from proving.world.builders import insert_document
@@ -35,8 +33,7 @@ def posted(system: System) -> None:
             ("2", "12346", "6.00", []),
         )
     ]
-    url = f"{system.account.base_url}/sandbox/payments"
-    requests.post(url, json={"payments": payments}, timeout=30).raise_for_status()
+    system.account.control.post("payments", {"payments": payments})
 
 
 def with_rules(system: System) -> System:

@@ -17,9 +17,9 @@ from typing import Any
 from billing_assets.erp.billing_system.contacts import Contact
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.receivables.reminders.desk import Desk
-from billing_assets.sandbox.sample.contacts import contact
-from billing_assets.sandbox.sample.data import read_sample
-from billing_assets.sandbox.sample.tables import customer_name, customers
+from billing_assets.sandbox.samples.contacts import contact
+from billing_assets.sandbox.samples.data import read_sample
+from billing_assets.sandbox.samples.tables import customer_name, customers
 from billing_assets_tests.rooms.receivables.reminders.mail_server import MailServer
 from proving.world.reminders import settings, shipped_policy, shipped_templates
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from billing_assets.foundation.shipped import shipped
-from billing_assets.sandbox.sample import tables
-from billing_assets.sandbox.sample.data import read_sample
+from billing_assets.sandbox.samples import tables
+from billing_assets.sandbox.samples.data import read_sample
 
 
 def _rows(name: str) -> list[dict[str, str]]:

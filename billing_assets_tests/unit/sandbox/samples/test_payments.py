@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_assets.sandbox.sample.payments import LATEST_DAYS, Payment, payment_body, payment_of
+from billing_assets.sandbox.samples.payments import LATEST_DAYS, Payment, payment_body, payment_of
 
 ISSUED, DUE = date(2010, 11, 1), date(2010, 12, 1)
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from billing_assets.foundation.database.connection import libpq_url
-from billing_assets.sandbox.sample.loader import create_sample_schema, load_customers, load_sample, load_wave
+from billing_assets.sandbox.samples.loader import create_sample_schema, load_customers, load_sample, load_wave
 
 MONTH = "2011-12"  # the shortest: nine days, 1,015 documents
 

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from billing_assets.sandbox.sample.data import DATA
-from billing_assets.sandbox.sample.families import CARRIAGE, OTHER, services
+from billing_assets.sandbox.samples.data import DATA
+from billing_assets.sandbox.samples.families import CARRIAGE, OTHER, services
 
 _RUNNING_FROM = 2011 * 12 + 8  # September 2011, in months since year 0
 _LEAST_MONTHS = 6

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from billing_assets.sandbox.sample.contracts import SampleService, contract_number, contract_services
-from billing_assets.sandbox.sample.data import read_sample
-from billing_assets.sandbox.sample.families import family
-from billing_assets.sandbox.sample.loader import create_sample_schema, load_contracts, load_sample
+from billing_assets.sandbox.samples.contracts import SampleService, contract_number, contract_services
+from billing_assets.sandbox.samples.data import read_sample
+from billing_assets.sandbox.samples.families import family
+from billing_assets.sandbox.samples.loader import create_sample_schema, load_contracts, load_sample
 from proving.world.builders import open_for_writing
 
 

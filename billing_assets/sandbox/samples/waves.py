@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from billing_assets.sandbox.sample.data import SampleDocument
+from billing_assets.sandbox.samples.data import SampleDocument
 
 LATE_CREATION_PERCENT = 3
 LATE_CLOSING_PERCENT = 12

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from billing_assets.sandbox.sample.families import services
+from billing_assets.sandbox.samples.families import services
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "online_retail_II.parquet"
 ALL = "all"

@@ -18,11 +18,11 @@ import pyarrow.compute as pc
 from pyarrow import csv
 from sqlalchemy import make_url
 
-from billing_assets.sandbox.sample.contacts import contact
-from billing_assets.sandbox.sample.contracts import contract_number, contract_services
-from billing_assets.sandbox.sample.data import ALL, Sample, SampleDocument, read_sample
-from billing_assets.sandbox.sample.tables import customer_name, customers
-from billing_assets.sandbox.sample.waves import schedule
+from billing_assets.sandbox.samples.contacts import contact
+from billing_assets.sandbox.samples.contracts import contract_number, contract_services
+from billing_assets.sandbox.samples.data import ALL, Sample, SampleDocument, read_sample
+from billing_assets.sandbox.samples.tables import customer_name, customers
+from billing_assets.sandbox.samples.waves import schedule
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _FIRST_TABLES = ["customers", "invoice_lines", "invoices"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from billing_assets.sandbox.sample.data import SampleDocument, read_sample
-from billing_assets.sandbox.sample.waves import schedule
+from billing_assets.sandbox.samples.data import SampleDocument, read_sample
+from billing_assets.sandbox.samples.waves import schedule
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from billing_assets.sandbox.sample.data import Sample, read_sample
+from billing_assets.sandbox.samples.data import Sample, read_sample
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Lookup tables of the sample's mapping (`config/sample/*.csv`) and what the NetSuite sandbox must know to accept it.
 
-`python -m billing_assets.sandbox.sample.tables` writes the CSVs again from the data set; a test holds them equal to it.
+`python -m billing_assets.sandbox.samples.tables` writes the CSVs again from the data set; a test compares them.
 """
 
 import csv
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from billing_assets.foundation.shipped import shipped
-from billing_assets.sandbox.sample.data import DATA
+from billing_assets.sandbox.samples.data import DATA
 
 UNMAPPED_BRANCHES = frozenset({"Unspecified", "European Community"})
 """No country, so it is not known whose books they belong to: their documents are held until a person decides."""
