@@ -8,7 +8,7 @@ export BILLING_HOME ?= $(CURDIR)/.billing
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run ui test browser redis pgbouncer mssql audit lint format docs bench faults celery clean
+.PHONY: help setup run ui test browser redis pgbouncer mssql audit lint format docs proving bench faults celery clean
 
 help: ## what can be done here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,8 +28,11 @@ run: setup ## bill a month of the sample: PERIOD=2010-11 (default), another mont
 ui: setup ## the same system with the web UI on 127.0.0.1:3000, until Ctrl-C
 	@$(BIN)/billing up --sample --period $(PERIOD)
 
-test: setup browser redis pgbouncer mssql ## the whole test suite
+test: setup browser pgbouncer mssql ## the whole test suite
 	$(BIN)/pytest
+
+proving: setup redis ## a short form of every campaign and benchmark (faults, bench and celery are the full ones)
+	$(BIN)/pytest proving/tests
 
 # Browser tests need a Chromium; CI installs Debian's, elsewhere they are left out when there is none.
 browser:
@@ -65,13 +68,13 @@ lint: setup ## lint, format check, room boundaries, strict types
 	$(BIN)/mypy
 
 bench: setup ## speed and memory as ratios; writes docs/performance.md and its picture (two hours, quiet machine)
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m proving.benchmarks
 
 faults: setup ## every fault campaign, with the real daemon; writes the tables of docs/reliability.md (an hour)
-	@$(BIN)/python -m billing_assets_tests.faults.campaign
+	@$(BIN)/python -m proving.campaign
 
 celery: setup ## the whole sample on Celery workers, one of them dying half-way (needs redis-server; some minutes)
-	@$(BIN)/python -m billing_assets_tests.deploy.campaign
+	@$(BIN)/python -m proving.celery.campaign
 
 format: setup ## put imports and layout right
 	$(BIN)/ruff check --fix .
