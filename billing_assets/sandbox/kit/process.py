@@ -120,7 +120,7 @@ def start(
 
 
 def attach(kind: Kind[Credentials], folder: Path) -> Running[Credentials] | None:
-    """The sandbox that serves this folder now, whoever started it; None where none answers."""
+    """The sandbox that serves this folder now, whichever command started it; None where none answers."""
     with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):
         server = _address(folder)
         process = psutil.Process(server["pid"])
