@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.database.refusals import DatabaseUnfit, remedy
 
-AREAS = ("foundation", "erp", "receivables")
+AREAS = ("foundation", "erp", "receivables", "operations")
 """Areas with tables of their own, in the order in which they are made: each needs none but those before it. All of them
 are made always, also those of an area that is switched off."""
 

@@ -75,7 +75,7 @@ cross join lateral jsonb_array_elements(c.applications) as a
 left join lateral (  -- of several with one number, the one that may yet be posted
     select s.state, s.status, s.batch,
            coalesce((select string_agg(distinct f ->> 'code', ', ') from jsonb_array_elements(s.findings) as f),
-                    'nobody says why') as codes
+                    'no finding says why') as codes
     from billing.staged_invoices as s
     where s.source = billing.credited_source(c.source) and s.kind = 'invoice' and s.number = a.value ->> 0
     order by s.state = 'posted' desc, s.state in ('gone', 'excluded'), s.id desc limit 1) as t on true
