@@ -9,19 +9,21 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from billing_assets.erp.audit.files import FileError
 from billing_assets.erp.billing_system.errors import SourceError
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.closing import CloseRefusedError
 from billing_assets.erp.netsuite.differing import DifferenceError
 from billing_assets.erp.netsuite.errors import NetSuiteError
 from billing_assets.erp.netsuite.found import FoundError
 from billing_assets.erp.netsuite.mapping_file import MappingError
 from billing_assets.erp.netsuite.sample_files import refuse_sample_elsewhere
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.erp.staging.corrections.voids import NothingProposedError
 from billing_assets.foundation.database.migrations import MigrationError
 from billing_assets.foundation.database.refusals import REFUSALS, DatabaseUnfit, remedy
@@ -64,6 +66,7 @@ from billing_assets.operations.processes import (
 from billing_assets.operations.retention import store as retention_store
 from billing_assets.operations.retention.archive import keep_small
 from billing_assets.operations.retention.runs import prune
+from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.operations.retention.store import ArchiveError
 from billing_assets.operations.status import show_status, simple_table, status
 from billing_assets.operations.stopping import Stopped, stop_system
@@ -71,7 +74,8 @@ from billing_assets.operations.watching import DATABASE_LOST, keep_up
 from billing_assets.posting.locks import LockHeldError, UnknownBatchError
 from billing_assets.receivables.balances.late_fee_rules import LateFeeError
 from billing_assets.receivables.reminders.errors import ReminderError
-from billing_assets.sandbox.netsuite.process import SandboxError
+from billing_assets.sandbox.kit.errors import SandboxError
+from billing_assets.sandbox.kit.switches import parse_switches
 from billing_assets.sandbox.sample.data import FIRST_MONTH, LAST_MONTH
 from billing_assets.sandbox.sample.loader import NotTheSampleError, load_contracts, load_sample, load_wave
 
@@ -160,7 +164,7 @@ def _without_secrets(message: str) -> str:
         found = load_settings()
     except SettingsError:
         return message
-    for url in (found.database_url, found.source.url):
+    for url in (found.database_url, found.of(SourceSettings).url):
         message = without_secrets(message, url.get_secret_value() if url else None)
     return message
 
@@ -218,7 +222,7 @@ def load_sample_command(period: Period = ALL) -> None:
     _check_period(period, use_sample=True)
     with environment.runtime() as found:
         refuse_sample_elsewhere(found.settings, "`billing load-sample`")
-        url = sample.sample_source(found) or found.source_url
+        url = sample.sample_source(found) or found.of(BillingSystem).url
         with sample.filling(url):
             result = load_sample(url, period)
             load_contracts(url)
@@ -315,7 +319,7 @@ def retention(
             for name in retention_store.detach(connection, detach.date()):
                 console.print(f"{name} is not part of billing.posting_log any more. Dump it and drop it.")
             return
-        settings = prepared.runtime.settings.retention
+        settings = prepared.runtime.settings.of(RetentionSettings)
         documents = keep_small(connection, settings)
         pruned = prune(prepared.instance, connection, settings)
         months = retention_store.archived_months(connection)
@@ -347,14 +351,7 @@ def sandbox(
 ) -> None:
     """Run the NetSuite sandbox until Ctrl-C and print the settings that point at it."""
     home = load_settings().home.absolute()
-    switches: dict[str, Any] = {}
-    for one in switch or []:
-        name, _, value = one.partition("=")
-        try:
-            switches[name] = json.loads(value)
-        except ValueError:
-            switches[name] = value
-    with sample.seeded_sandbox(home / "netsuite_sandbox", port, switches) as running:
+    with sample.seeded_sandbox(home / "netsuite_sandbox", port, parse_switches(switch or [])) as running:
         for setting, value in sample.sandbox_settings(running).items():
             shown = (
                 f"(see {home / 'netsuite_sandbox' / 'credentials.json'})"

@@ -14,10 +14,11 @@ import dagster as dg
 import structlog
 from filelock import FileLock, Timeout
 
+from billing_assets.erp.bindings import BoundElsewhereError
 from billing_assets.foundation.database import embedded, refusals
-from billing_assets.foundation.database.bindings import BoundElsewhereError
 from billing_assets.foundation.database.connection import connect, storage_url
 from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.journal.errors import JournalError
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import SettingsError, load_settings, variable
@@ -115,7 +116,7 @@ def _compare_with_journal(found: Runtime) -> None:
     """Notices a database that was put back. Without a journal posting goes on: closing and mailing ask for it again."""
     try:
         with found.state() as connection:
-            found.journal(connection)
+            journal_of(connection, found.settings)
     except JournalError as error:
         log.warning("journal_unusable", reason=str(error))
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from billing_assets.erp.batches.store import counts_by_state
 from billing_assets.erp.documents.rules import RULES
+from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
 from billing_assets.erp.staging.corrections.store import corrections
 from billing_assets.erp.staging.reports import waiting_credits
 from billing_assets.erp.staging.store import watermark
@@ -44,8 +45,8 @@ def status(connection: Connection, settings: Settings, period: str | None = None
         where %(period)s::text is null or d.period = %(period)s group by 1 order by 1""",
         {"period": period},
     ).fetchall()
-    mark = watermark(connection, settings.source.name)
-    account = settings.netsuite.account
+    mark = watermark(connection, settings.of(SourceSettings).name)
+    account = settings.of(NetSuiteSettings).account
     return {
         "documents": documents,
         "findings": {row["code"]: row["count"] for row in findings},
@@ -53,7 +54,10 @@ def status(connection: Connection, settings: Settings, period: str | None = None
         "credits_waiting": len({row["number"] for row in waiting_credits(connection)}),
         "credit_memos_proposed": len(corrections(connection, undecided_only=True)),
         "watermark": mark.isoformat() if mark else None,
-        "lanes": {"limit": settings.netsuite.lanes, "in_use": lanes_in_use(connection, account) if account else 0},
+        "lanes": {
+            "limit": settings.of(NetSuiteSettings).lanes,
+            "in_use": lanes_in_use(connection, account) if account else 0,
+        },
     }
 
 

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from billing_assets.definitions import build_defs
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import connect
 from billing_assets.foundation.logs import configure_logs
 from billing_assets.foundation.runtime import Runtime
@@ -59,7 +60,7 @@ def _bill(instance: dg.DagsterInstance, runtime: Runtime) -> str:
 
 
 def _broken(settings: Settings, queries: Path) -> dict[str, Settings]:
-    url, ours = make_url(_text(settings.source.url)), make_url(_text(settings.database_url))
+    url, ours = make_url(_text(settings.of(SourceSettings).url)), make_url(_text(settings.database_url))
     return {
         "a billing database that is not there": _with(settings, "source", url=_secret(url.set(port=1))),
         "a wrong password": _with(settings, "source", url=_secret(url.set(password="MARKER-wrong"))),
@@ -71,7 +72,7 @@ def _broken(settings: Settings, queries: Path) -> dict[str, Settings]:
 
 def _run_on_a_table_that_refuses(instance: dg.DagsterInstance, settings: Settings, number: str) -> None:
     """PostgreSQL says of a refused row everything that stands in it."""
-    with connect(_text(settings.source.url)) as source:
+    with connect(_text(settings.of(SourceSettings).url)) as source:
         source.execute("update invoices set memo = memo || '.' where number = %s", [number])
     with connect(_text(settings.database_url)) as state:
         state.execute("alter table billing.staged_invoices add constraint planted check (memo is null) not valid")

@@ -9,10 +9,11 @@ import yaml
 
 from billing_assets.definitions import build_defs
 from billing_assets.erp.billing_system.assets import billing_invoices
+from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.foundation.dagster_helpers import failing
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.foundation.settings import Settings, SettingsError
-from billing_assets.foundation.settings_sections import BatchSettings, StagingSettings
+from billing_assets.foundation.sections import BatchSettings
+from billing_assets.foundation.settings import SettingsError, make_settings
 from billing_assets.foundation.shipped import shipped
 
 GROUPS = {
@@ -32,7 +33,7 @@ GROUPS = {
 
 @pytest.fixture
 def defs(tmp_path: Path) -> dg.Definitions:
-    return build_defs(Runtime(Settings(home=tmp_path)))
+    return build_defs(Runtime(make_settings(home=tmp_path)))
 
 
 def specs(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
@@ -144,7 +145,7 @@ def test_sensors_and_schedules_run_without_anybody_switching_them_on(defs: dg.De
 
 
 def test_settings_decide_how_often_the_sensors_look(tmp_path: Path) -> None:
-    settings = Settings(
+    settings = make_settings(
         home=tmp_path,
         staging=StagingSettings(cron="7 7 * * *", detect_seconds=0),
         batches=BatchSettings(sensor_seconds=11),

@@ -163,8 +163,8 @@ def test_every_cause_of_an_alert_is_in_the_table() -> None:
 
 
 def test_every_outcome_and_code_of_ours_is_explained() -> None:
-    schema = (ROOT / "sql/state/0001_billing.sql").read_text(encoding="utf-8")
-    allowed = re.search(r"outcome text not null check \(outcome in\s*\((.*?)\)\)", schema, re.DOTALL)
+    schema = (ROOT / "sql/state/erp/0003_netsuite.sql").read_text(encoding="utf-8")
+    allowed = re.search(r"outcome\s+text\s+not null check \(outcome in\s*\((.*?)\)\)", schema, re.DOTALL)
     assert allowed is not None
     assert set(re.findall(r"'(\w+)'", allowed[1])) == set(docs_tables.OUTCOMES)
     ours = inspect.getsource(look_up) + inspect.getsource(core_look_up).replace("{system.upper()}", "NETSUITE")

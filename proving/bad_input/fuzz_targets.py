@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from requests.structures import CaseInsensitiveDict
 
+from billing_assets.erp.bindings import Named
 from billing_assets.erp.netsuite import auth, client, look_up
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteError, classify, read_error
@@ -20,7 +21,6 @@ from billing_assets.erp.netsuite.suiteql import (
     find_by_external_ids,
 )
 from billing_assets.erp.netsuite.wire import Exchange
-from billing_assets.foundation.database.bindings import Named
 from billing_assets.posting.attempts import OpenAttempt
 from billing_assets.posting.look_up import _absent
 from billing_assets.posting.states import ItemState

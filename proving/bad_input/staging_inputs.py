@@ -14,10 +14,10 @@ from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.documents.external_id import is_external_id
 from billing_assets.erp.netsuite import store as netsuite_store
 from billing_assets.erp.staging import reports
+from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import StagingResult, stage
 from billing_assets.foundation.dagster_helpers.presentation import money, typed_table
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.foundation.settings_sections import StagingSettings
 from proving.bad_input.rows import Case
 from proving.world.builders import SOURCE, shipped_mapping, validation
 

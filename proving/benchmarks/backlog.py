@@ -19,6 +19,7 @@ from billing_assets.erp.netsuite import store
 from billing_assets.erp.netsuite.client import RecordType
 from billing_assets.erp.netsuite.mapping import RECORD_TYPES
 from billing_assets.erp.netsuite.proof import prove
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import load_settings
@@ -41,7 +42,7 @@ class Backlog:
 
     def bodies(self) -> list[tuple[RecordType, bytes]]:
         """The requests that will be sent, as record type and body; ask before they are."""
-        mapping = self.runtime.mapping
+        mapping = self.runtime.of(NetSuite).mapping
         with self.runtime.state() as connection:
             return [
                 (RECORD_TYPES[Kind(one.document.kind)], mapping.payload(one.document, one.external_id))
@@ -85,7 +86,9 @@ def backlog(here: Place, source_url: str, netsuite: Sandbox, settings: dict[str,
                 "select count(*) as n from billing.staged_invoices where state = 'batched'"
             ).fetchone()
             connection.execute("vacuum analyze billing.staged_invoices")
-            prove(connection, found.netsuite, found.mapping)  # asked once a day, however much is posted
+            prove(
+                connection, found.of(NetSuite).client, found.of(NetSuite).mapping
+            )  # asked once a day, however much is posted
         yield Backlog(found, keys, row["n"] if row else 0)
 
 
@@ -108,7 +111,7 @@ def warm() -> None:
     """Makes ready what a run process needs for every batch, so that it is not measured."""
     only_warnings()
     found = _runtime()
-    _ = found.mapping, found.netsuite
+    _ = found.of(NetSuite).mapping, found.of(NetSuite).client
 
 
 @cache
@@ -123,7 +126,9 @@ def post(key: str) -> None:
     with (
         found.state() as connection,
         holding(url, connection, DOCUMENTS, key, run_id, lease_policy(settings), retry_rejected=False) as lease,
-        found.lanes() as lanes,
+        found.of(NetSuite).lanes() as lanes,
     ):
-        sink = netsuite_sink(found.netsuite, found.mapping, settings, found.recheck())
+        sink = netsuite_sink(
+            found.of(NetSuite).client, found.of(NetSuite).mapping, settings, found.of(NetSuite).recheck()
+        )
         post_through_outages(url, sink, lanes, lease, run_policy(settings))

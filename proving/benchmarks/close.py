@@ -6,8 +6,11 @@ from contextlib import contextmanager
 
 import psycopg
 
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.pack import make_pack
 from billing_assets.erp.close.reconciliation import close_month
+from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import libpq_url
 from billing_assets.foundation.periods import first_day
 from proving.benchmarks.backlog import backlog, post, runs
@@ -30,10 +33,16 @@ def _play(here: Place, small: bool) -> Iterator[Round]:
         waiting.check(netsuite)
         found = waiting.runtime
         for _ in range(rounds):
-            with found.state() as connection, found.billing_system() as there:
+            with found.state() as connection, found.of(BillingSystem).connection() as there:
                 began = time.monotonic()
                 close = close_month(
-                    connection, there, found.settings.source.name, found.queries, found.netsuite, found.mapping, MONTH
+                    connection,
+                    there,
+                    found.settings.of(SourceSettings).name,
+                    found.of(BillingSystem).queries,
+                    found.of(NetSuite).client,
+                    found.of(NetSuite).mapping,
+                    MONTH,
                 )
                 connection.execute("delete from billing.close_packs")
                 make_pack(connection, close)

@@ -28,11 +28,12 @@ from billing_assets.erp.batches.planning import plan
 from billing_assets.erp.billing_system.queries import Dates
 from billing_assets.erp.staging import months
 from billing_assets.erp.staging import store as staging
+from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.foundation.database.connection import Connection, connect, libpq_url
 from billing_assets.foundation.periods import first_day
 from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.sections import BatchSettings
 from billing_assets.foundation.settings import Settings
-from billing_assets.foundation.settings_sections import BatchSettings
 from billing_assets.operations.alerts.watch import look
 from billing_assets.operations.status import status
 from billing_assets.posting import locks
@@ -228,7 +229,7 @@ def watch(history: History) -> float:
 def poll(history: History) -> float:
     """What staging reads of our own table: all that may still change, and what was posted in the last weeks."""
     with connect(history.url) as connection:
-        days = history.runtime.settings.staging.drift_days
+        days = history.runtime.settings.of(StagingSettings).drift_days
         return _milliseconds(lambda: deque(staging.polled(connection, "billing", b"", days), maxlen=0))
 
 

@@ -13,7 +13,7 @@ from billing_assets.erp.batches.planning import plan
 from billing_assets.erp.netsuite import store as posting
 from billing_assets.erp.netsuite.store import Posting
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.foundation.settings_sections import BatchSettings
+from billing_assets.foundation.sections import BatchSettings
 from billing_assets.operations.retention.archive import CHUNK
 from billing_assets.operations.retention.store import archive
 from billing_assets.posting import attempts as attempts_of

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 import requests
 
 from billing_assets.erp.netsuite.auth import authenticator
+from billing_assets.erp.settings import NetSuiteSettings
 from proving.benchmarks.backlog import backlog, post, runs, warm
 from proving.benchmarks.measure import Mark, Measure, Place, Play, Round
 from proving.benchmarks.sandbox import Sandbox, idle_share, mean_seconds, sandbox
@@ -59,10 +60,10 @@ def _cpu(here: Place, small: bool) -> Iterator[Round]:
                 ours = alone(_post_all, waiting.keys).value
                 waiting.check(netsuite)
                 netsuite.reset()
-                signed = authenticator(waiting.runtime.settings.netsuite)(
+                signed = authenticator(waiting.runtime.settings.of(NetSuiteSettings))(
                     requests.Request("GET", netsuite.base_url).prepare()
                 )
-                login, threads = signed.headers["Authorization"], waiting.runtime.settings.netsuite.lanes
+                login, threads = signed.headers["Authorization"], waiting.runtime.settings.of(NetSuiteSettings).lanes
                 bare = alone(_bare_loop, netsuite.base_url, login, bodies, threads).value
                 waiting.check(netsuite)
             yield Round(1000 * ours / waiting.documents, 1000 * bare / waiting.documents, waiting.documents)

@@ -3,29 +3,28 @@
 That record is what the limit of posting is made of (the mean of the latencies that were really drawn), and it shows
 from NetSuite's side which lanes were idle, over all runs and processes.
 
-`python -m proving.benchmarks.sandbox FOLDER SWITCHES` serves it (SWITCHES is JSON).
+`python -m proving.benchmarks.sandbox --folder DIR …` serves it; its arguments are those of the NetSuite sandbox.
 """
 
-import json
 import struct
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-import requests
-
+from billing_assets.sandbox.kit import process
+from billing_assets.sandbox.kit.process import Kind
 from billing_assets.sandbox.netsuite.credentials import make_credentials
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.sandbox.netsuite.switches import Switches
 
 _RECORD = "latencies"
 _ENTRY = struct.Struct("dd")
-_START_SECONDS = 30.0
+_RECORDING = Kind("NetSuite", "proving.benchmarks.sandbox", make_credentials)
 
 
 class Work(NamedTuple):
@@ -56,13 +55,11 @@ class Sandbox:
 
     def reset(self) -> None:
         """Forgets all transactions."""
-        requests.post(f"{self.base_url}/sandbox/reset", timeout=60).raise_for_status()
+        self.running.control.reset()
 
     def created(self) -> int:
         """How many documents it created since it was emptied."""
-        answer = requests.get(f"{self.base_url}/sandbox/summary", timeout=60)
-        answer.raise_for_status()
-        return int(answer.json()["posts"]["created"])
+        return int(self.running.control.get("summary")["posts"]["created"])
 
 
 def mean_seconds(work: Sequence[Work]) -> float:
@@ -83,40 +80,30 @@ def sandbox(folder: Path, **switches: object) -> Iterator[Sandbox]:
     from billing_assets.operations.sample import sandbox_settings  # noqa: PLC0415
     from billing_assets.sandbox.sample.tables import netsuite_references  # noqa: PLC0415
 
-    folder.mkdir(parents=True)
-    command = [sys.executable, "-m", "proving.benchmarks.sandbox", str(folder), json.dumps(switches)]
-    with (folder / "sandbox.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    running = RunningSandbox("", make_credentials(folder), process.pid, process)
-    with running:
-        running.base_url = _address(folder / "server.json", process)
-        answer = requests.post(f"{running.base_url}/sandbox/references", json=netsuite_references(), timeout=60)
-        answer.raise_for_status()
+    with process.start(_RECORDING, folder, switches=switches, references=netsuite_references()) as running:
         yield Sandbox(running, folder, sandbox_settings(running))
-
-
-def _address(file: Path, process: subprocess.Popen[bytes]) -> str:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        if file.exists():  # written once it listens
-            return str(json.loads(file.read_bytes())["base_url"])
-        time.sleep(0.02)
-    raise RuntimeError(f"the sandbox did not start; its log: {(file.parent / 'sandbox.log').read_text()}")
 
 
 class _Recorded(Switches):
     """The switches, which also write down every latency that they draw."""
 
+    record: ClassVar[FileIO]
+
     def latency_seconds(self) -> float:
         """One draw of the server's working time."""
         drawn = super().latency_seconds()
-        _record.write(_ENTRY.pack(time.monotonic(), drawn))
+        self.record.write(_ENTRY.pack(time.monotonic(), drawn))
         return drawn
 
 
 if __name__ == "__main__":
-    from billing_assets.sandbox.netsuite.server import serve
+    from starlette.applications import Starlette
 
-    home = Path(sys.argv[1])
-    with (home / _RECORD).open("ab", buffering=0) as _record:
-        serve(home, "127.0.0.1", 0, _Recorded(**json.loads(sys.argv[2])))
+    from billing_assets.sandbox.kit.command import run
+    from billing_assets.sandbox.netsuite.server import open_app
+
+    def _open_app(folder: Path, switches: _Recorded) -> Starlette:
+        _Recorded.record = (folder / _RECORD).open("ab", buffering=0)
+        return open_app(folder, switches)
+
+    sys.exit(run("proving.benchmarks.sandbox", _Recorded, _open_app))

@@ -10,6 +10,7 @@ from typing import Literal
 
 import psycopg
 
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.database.connection import libpq_url
 from billing_assets.foundation.database.server_programs import binaries
 from billing_assets.foundation.runtime import Runtime
@@ -34,7 +35,7 @@ _VERSION = """concat_ws('/', i.rv,
 def staged() -> float:
     """Seconds of one staging in this process, whose settings and mapping have been read."""
     found = Runtime(load_settings())
-    _ = found.mapping
+    _ = found.of(NetSuite).mapping
     began = time.monotonic()
     stage_once(found)
     return time.monotonic() - began

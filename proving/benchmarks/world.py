@@ -16,6 +16,9 @@ import structlog
 from psycopg import sql
 from sqlalchemy import make_url
 
+from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.netsuite.validation import validation
+from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import StagingResult, stage
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import libpq_url
@@ -88,7 +91,7 @@ def runtime(
         os.environ.update({variable(name): value for name, value in named.items()})
         found = Runtime(load_settings())
         yield found
-        found.source.dispose()
+        found.of(BillingSystem).close()
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -96,9 +99,15 @@ def runtime(
 
 def stage_once(found: Runtime) -> StagingResult:
     """One staging, as the asset does it."""
-    with found.state() as connection, found.billing_system() as billing:
+    with found.state() as connection, found.of(BillingSystem).connection() as billing:
         return stage(
-            connection, billing, found.queries, "billing", found.validation, found.settings.staging, "benchmark"
+            connection,
+            billing,
+            found.of(BillingSystem).queries,
+            "billing",
+            validation(found),
+            found.settings.of(StagingSettings),
+            "benchmark",
         )
 
 

@@ -15,7 +15,10 @@ from typing import Any, NamedTuple
 
 import requests
 
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.reconciliation import close_month
+from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import connect, libpq_url
 from billing_assets.foundation.runtime import DATABASE, Runtime
@@ -312,9 +315,17 @@ def _closes(found: System) -> dict[str, bool]:
         os.environ.clear()
         os.environ.update(before)
     months = [row["period"] for row in found.rows("select distinct period from billing.staged_invoices order by 1")]
-    with runtime.opened(), runtime.state() as state, runtime.billing_system() as source:
-        name = runtime.settings.source.name
+    with runtime.opened(), runtime.state() as state, runtime.of(BillingSystem).connection() as source:
+        name = runtime.settings.of(SourceSettings).name
         return {
-            month: close_month(state, source, name, runtime.queries, runtime.netsuite, runtime.mapping, month).complete
+            month: close_month(
+                state,
+                source,
+                name,
+                runtime.of(BillingSystem).queries,
+                runtime.of(NetSuite).client,
+                runtime.of(NetSuite).mapping,
+                month,
+            ).complete
             for month in months
         }

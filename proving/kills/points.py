@@ -16,6 +16,7 @@ import requests
 
 from billing_assets.erp.netsuite import wire
 from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.erp.staging import staging
 from billing_assets.erp.staging import store as staged
 from billing_assets.foundation.settings import Settings
@@ -127,7 +128,7 @@ def after_the_commit_before_the_answer(trap: Trap, settings: Settings) -> None:
         return found
 
     def held() -> int:
-        summary = requests.get(f"{settings.netsuite.base_url}/sandbox/summary", timeout=10).json()
+        summary = requests.get(f"{settings.of(NetSuiteSettings).base_url}/sandbox/summary", timeout=10).json()
         return int(summary["invoice"]["count"]) + int(summary["creditMemo"]["count"])
 
     def watch() -> None:

@@ -18,8 +18,13 @@ import psycopg
 
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.batches.planning import plan, runs_wanted
+from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.erp.netsuite.validation import validation
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.erp.staging import staging
+from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.logs import configure_logs
 from billing_assets.foundation.runtime import Runtime
@@ -73,9 +78,11 @@ def _say(what: str) -> None:
 
 
 def _stage(runtime: Runtime, connection: Connection) -> None:
-    name, settings = runtime.settings.source.name, runtime.settings.staging
-    with runtime.billing_system() as source:
-        staging.stage(connection, source, runtime.queries, name, runtime.validation, settings, _run_id())
+    name, settings = runtime.settings.of(SourceSettings).name, runtime.settings.of(StagingSettings)
+    with runtime.of(BillingSystem).connection() as source:
+        staging.stage(
+            connection, source, runtime.of(BillingSystem).queries, name, validation(runtime), settings, _run_id()
+        )
     _say("staged")
 
 
@@ -127,10 +134,10 @@ def run(runtime: Runtime, key: str, run_id: str) -> None:
             lease_policy(runtime.settings),
             retry_rejected=False,
         ) as held,
-        runtime.lanes() as lanes,
+        runtime.of(NetSuite).lanes() as lanes,
     ):
-        recheck = runtime.recheck()
-        sink = netsuite_sink(runtime.netsuite, runtime.mapping, runtime.settings, recheck)
+        recheck = runtime.of(NetSuite).recheck()
+        sink = netsuite_sink(runtime.of(NetSuite).client, runtime.of(NetSuite).mapping, runtime.settings, recheck)
         post_batch(connection, sink, lanes, held, run_policy(runtime.settings))
 
 

@@ -5,8 +5,8 @@ from typing import Any
 from psycopg.pq import TransactionStatus
 
 from billing_assets.erp.netsuite.client import NetSuiteClient, RecordType
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.foundation.settings_sections import NetSuiteSettings
 from billing_assets.posting.answers import Answer
 
 

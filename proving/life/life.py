@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import psycopg
 
+from billing_assets.erp import bindings
 from billing_assets.erp.batches import planning, unlocking
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.documents.documents import Document, Kind
@@ -18,10 +19,9 @@ from billing_assets.erp.netsuite import store as netsuite
 from billing_assets.erp.netsuite import wire
 from billing_assets.erp.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
-from billing_assets.foundation.database import bindings
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.foundation.settings_sections import RetentionSettings
 from billing_assets.operations.retention.archive import keep_small
+from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.posting import attempts as attempts_of
 from billing_assets.posting import locks
 from billing_assets.posting.attempts import Intent, Outcome

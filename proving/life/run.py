@@ -14,6 +14,7 @@ from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping
 from billing_assets.erp.netsuite.sink import NetSuiteSink, netsuite_sink, run_policy
 from billing_assets.erp.netsuite.store import Posting, Unread
+from billing_assets.erp.settings import absence_counts_after_seconds
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.posting import dispatch, locks, look_up
 from billing_assets.posting.answers import NotSent
@@ -127,7 +128,7 @@ class Run:
 
     def release(self) -> None:
         """Lets go."""
-        locks.release(self.connection, self.lease.lock, self.world.settings.absence_counts_after_seconds)
+        locks.release(self.connection, self.lease.lock, absence_counts_after_seconds(self.world.settings))
 
     def post_all(self, dies_in: int | None = None, *, sends_before_it_dies: bool = False) -> bool:
         """The whole of `post_batch` with its threads, and the release; or its death in a create. Whether it lived."""

@@ -25,11 +25,13 @@ from sqlalchemy import make_url
 from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.documents.documents import Document
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping
+from billing_assets.erp.settings import NetSuiteSettings
+from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import stage
 from billing_assets.foundation.database.connection import Connection, connect, libpq_url
 from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.sections import BatchSettings
 from billing_assets.foundation.settings import Settings
-from billing_assets.foundation.settings_sections import BatchSettings, StagingSettings
 from billing_assets.foundation.shipped import shipped
 from billing_assets.posting import dispatch, run
 from billing_assets.posting.lanes import Lanes
@@ -136,7 +138,7 @@ class World:
                         return check(one)
 
                     rules = replace(rules, check_mapping=check_and_more)
-                queries, settings = builders.shipped_sample_queries(), self.settings.staging
+                queries, settings = builders.shipped_sample_queries(), self.settings.of(StagingSettings)
                 stage(connection, source, queries, builders.SOURCE, rules, settings, "staging")
         finally:
             if fails_to_commit:
@@ -195,9 +197,11 @@ def open_world(server_url: str, folder: Path) -> Iterator[World]:
         source = stack.enter_context(builders.open_for_writing(source_url))
         engine = open_source(source_url)
         stack.callback(engine.dispose)
-        client = WatchedClient(settings.netsuite)
+        client = WatchedClient(settings.of(NetSuiteSettings))
         stack.callback(client.close)
-        lanes = stack.enter_context(Lanes(url, client.account, settings.netsuite.lanes, lease_seconds=1_000_000))
+        lanes = stack.enter_context(
+            Lanes(url, client.account, settings.of(NetSuiteSettings).lanes, lease_seconds=1_000_000)
+        )
         pool = stack.enter_context(urllib3.PoolManager())
         mappings = (builders.shipped_mapping(), _another_mapping(folder))
         yield World(url, settings, account, state, source, engine, client, lanes, pool, mappings, mappings[0])

@@ -2,10 +2,19 @@
 
 import pytest
 
-from billing_assets.foundation.database.bindings import BoundElsewhereError
+from billing_assets.erp.bindings import BoundElsewhereError
 from proving.mistakes.world import World
 from proving.world.command import netsuite_variables
-from proving.world.system import OTHERS, PERIOD, System, at, losing_answers, pointed, unknown_transaction, why
+from proving.world.system import (
+    OTHERS,
+    PERIOD,
+    System,
+    at,
+    losing_answers,
+    pointed,
+    unknown_transaction,
+    why,
+)
 
 
 def half_posted(world: World) -> str:

@@ -1,6 +1,7 @@
 """Mistakes about what is in NetSuite: changed there before its answer was known, or sent under a wrong id."""
 
 from billing_assets.erp.netsuite.proof_store import note_proven
+from billing_assets.erp.netsuite.resource import NetSuite
 from proving.mistakes.world import World
 from proving.world.builders import change_document, insert_document, void_document
 from proving.world.command import complete
@@ -101,7 +102,7 @@ def wrong_currency_id(world: World) -> str:
     right = world.mapped("right", replace={pounds: 'EUR: {id: "4", minor_digits: 2}'})
     system = world.system
     before = [insert_document(system.source, f"70000{n}", currency="EUR") for n in range(2)]
-    note_proven(system.state, world.here.sandbox.base_url, wrong.runtime.mapping.digest, {})
+    note_proven(system.state, world.here.sandbox.base_url, wrong.runtime.of(NetSuite).mapping.digest, {})
     world.work(wrong)  # as a version did that believed the mapping
     system.state.execute("delete from billing.proven_mappings")
     assert world.sent() == len(before)

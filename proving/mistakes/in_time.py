@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from billing_assets.erp.billing_system.resource import BillingSystem
 from proving.mistakes.world import World
 from proving.world.backups import dump
 from proving.world.builders import (
@@ -96,7 +97,7 @@ def late_insert(world: World) -> str:
     world.fill(world.documents - 20)
     world.work()
     # An import, and a transaction that began before it and is not through yet
-    with open_for_writing(system.runtime.source_url) as slow, slow.transaction():
+    with open_for_writing(system.runtime.of(BillingSystem).url) as slow, slow.transaction():
         for n in range(9):
             insert_document(slow, f"71000{n}", created_at=long_ago)
         for n in range(10):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 from pydantic import SecretStr
 
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.staging.assets import ASKED_BY
 from billing_assets.foundation.database.connection import connect
 from billing_assets.foundation.runtime import Runtime
@@ -129,7 +130,7 @@ class World:
         variables = netsuite_variables(self.here.sandbox) | {
             "BILLING_HOME": str(settings.home),
             "BILLING_DATABASE_URL": self.system.runtime.database_url,
-            "BILLING_SOURCE__URL": self.system.runtime.source_url,
+            "BILLING_SOURCE__URL": self.system.runtime.of(BillingSystem).url,
             "BILLING_MAPPING": str(settings.mapping),
         }
         return self.person(variables | changes, *arguments)

@@ -21,7 +21,7 @@ from billing_assets.erp.batches.planning import plan, runs_wanted
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import connect
 from billing_assets.foundation.database.server_programs import EmbeddedServerError
-from billing_assets.foundation.settings_sections import BatchSettings
+from billing_assets.foundation.sections import BatchSettings
 from billing_assets.operations.processes import stop_noted
 from proving.scenarios.world import World
 from proving.world.command import PROGRAM

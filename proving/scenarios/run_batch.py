@@ -3,6 +3,7 @@
 import sys
 
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import load_settings
@@ -24,9 +25,11 @@ def main(key: str, run_id: str) -> None:
             lease_policy(runtime.settings),
             retry_rejected=False,
         ) as lease,
-        runtime.lanes() as lanes,
+        runtime.of(NetSuite).lanes() as lanes,
     ):
-        sink = netsuite_sink(runtime.netsuite, runtime.mapping, runtime.settings, runtime.recheck())
+        sink = netsuite_sink(
+            runtime.of(NetSuite).client, runtime.of(NetSuite).mapping, runtime.settings, runtime.of(NetSuite).recheck()
+        )
         post_through_outages(runtime.database_url, sink, lanes, lease, run_policy(runtime.settings))
 
 

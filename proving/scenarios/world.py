@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.netsuite.validation import validation
+from billing_assets.erp.settings import SourceSettings
+from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import stage
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.embedded import EmbeddedServer
@@ -71,8 +75,7 @@ class World:
 
     def restart_sandbox(self) -> None:
         """The sandbox again, at the same address, after it was killed."""
-        port = int(self.sandbox.base_url.rpartition(":")[2])
-        self.sandbox = start_sandbox(self.home.parent / "netsuite", port=port)
+        self.sandbox = start_sandbox(self.home.parent / "netsuite", port=self.sandbox.port)
         self.latency()
 
     def count(self) -> Count:
@@ -164,9 +167,17 @@ def _stage(world: World) -> None:
             for name in ours:
                 del os.environ[name]
     settings = runtime.settings
-    with runtime.state() as state, runtime.billing_system() as source:
-        stage(state, source, runtime.queries, settings.source.name, runtime.validation, settings.staging, "faults")
-    runtime.source.dispose()
+    with runtime.state() as state, runtime.of(BillingSystem).connection() as source:
+        stage(
+            state,
+            source,
+            runtime.of(BillingSystem).queries,
+            settings.of(SourceSettings).name,
+            validation(runtime),
+            settings.of(StagingSettings),
+            "faults",
+        )
+    runtime.of(BillingSystem).close()
 
 
 def _run(*command: str) -> None:

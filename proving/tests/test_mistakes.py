@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from billing_assets.erp import bindings
 from billing_assets.erp.netsuite import found, look_up, sink
 from billing_assets.erp.staging import months
-from billing_assets.foundation.database import bindings
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
 from proving.mistakes.play import MISTAKES, SHORT, play
 from proving.mistakes.world import Place, World, open_world

@@ -7,6 +7,7 @@ from typing import Any
 import jwt
 import requests
 
+from billing_assets.sandbox.kit.client import Control
 from billing_assets.sandbox.netsuite.credentials import Credentials
 from billing_assets.sandbox.netsuite.switches import Switches
 
@@ -37,6 +38,10 @@ class Account:
     base_url: str
     credentials: Credentials
     session: requests.Session
+
+    @property
+    def control(self) -> Control:
+        return Control(self.base_url)
 
     def post(self, path: str, body: Any = None, **options: Any) -> requests.Response:
         return self.session.post(f"{self.base_url}{REST}{path}", json=body, timeout=30, **options)
@@ -70,9 +75,7 @@ class Account:
         return [{k: v for k, v in item.items() if k != "links"} for item in answer.json()["items"]]
 
     def admin(self, name: str, **params: Any) -> Any:
-        answer = requests.get(f"{self.base_url}/sandbox/{name}", params=params, timeout=30)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        return self.control.get(name, **params)
 
     def void(self, record_type: str, reference: str) -> requests.Response:
         """What a user does with the button Void; `reference` is an internal id or `eid:EXT`."""
@@ -80,15 +83,14 @@ class Account:
         return requests.post(f"{self.base_url}/sandbox/void", json=body, timeout=30)
 
     def switch(self, **values: Any) -> None:
-        answer = requests.put(f"{self.base_url}/sandbox/switches", json=values, timeout=30)
-        assert answer.status_code == 200, answer.text
+        self.control.switch(**values)
 
     def seed(self, references: dict[str, Any]) -> requests.Response:
         return requests.post(f"{self.base_url}/sandbox/references", json=references, timeout=30)
 
     def fresh(self) -> None:
         """Nothing held, all switches at their defaults."""
-        requests.post(f"{self.base_url}/sandbox/reset", timeout=30).raise_for_status()
+        self.control.reset()
         self.switch(**Switches().model_dump())
 
 

@@ -21,10 +21,10 @@ from billing_assets.erp.billing_system.queries import Queries, load_queries, shi
 from billing_assets.erp.documents.documents import Application, Document, Line
 from billing_assets.erp.documents.rules import Finding
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
+from billing_assets.erp.netsuite.validation import validation_of
+from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import StagingResult, Validation, stage
 from billing_assets.foundation.database.connection import Connection, connect, libpq_url
-from billing_assets.foundation.runtime import validation_of
-from billing_assets.foundation.settings_sections import StagingSettings
 from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.sample.loader import create_sample_schema
 

@@ -14,7 +14,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from billing_assets.foundation.settings_sections import NetSuiteSettings
+from billing_assets.erp.settings import NetSuiteSettings
 
 Behaviour = Callable[["Call"], bool | None]
 """Answers one request; True keeps the connection open for the next."""

@@ -10,12 +10,12 @@ from typing import Any
 from billing_assets.erp.billing_system.contacts import Contact
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.journal.files import Journal
-from billing_assets.foundation.settings_sections import ReminderSettings
 from billing_assets.foundation.shipped import shipped
 from billing_assets.receivables.reminders.desk import Desk
 from billing_assets.receivables.reminders.message import Templates
 from billing_assets.receivables.reminders.policy import Policy, load_policy
 from billing_assets.receivables.reminders.sending import Report, send_due
+from billing_assets.receivables.reminders.settings import ReminderSettings
 from billing_assets.receivables.reminders.smtp import Server
 from proving.world.journals import new_journal
 

@@ -19,10 +19,11 @@ from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.erp.netsuite.wire import account_of
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.erp.staging.content import applications_json, content_hash, lines_json
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.foundation.settings import Settings
-from billing_assets.foundation.settings_sections import BatchSettings, NetSuiteSettings
+from billing_assets.foundation.sections import BatchSettings
+from billing_assets.foundation.settings import Settings, make_settings
 from billing_assets.posting.lanes import Lanes, LaneStats
 from billing_assets.posting.lease import Lease, holding
 from billing_assets.posting.run import PostingResult, post_batch, post_through_outages
@@ -55,7 +56,7 @@ def settings_for(sandbox: RunningSandbox, **changes: Any) -> Settings:
         "read_back_seconds": 0.2,
         "outage_seconds": 0,
     }
-    return Settings(
+    return make_settings(
         netsuite=NetSuiteSettings(**(values | changes)), batches=BatchSettings(lease_seconds=1, stale_lock_minutes=0)
     )
 
@@ -140,8 +141,8 @@ class Rig:
         client: NetSuiteClient | None = None,
     ) -> PostingResult:
         """One run over one batch."""
-        client = client or NetSuiteClient(self.settings.netsuite)
-        netsuite = self.settings.netsuite
+        client = client or NetSuiteClient(self.settings.of(NetSuiteSettings))
+        netsuite = self.settings.of(NetSuiteSettings)
         try:
             with (
                 self.hold(key, run_id, retry_rejected=retry_rejected) as (connection, lease),
@@ -164,7 +165,7 @@ class Rig:
 
     def post_through_outages(self, key: str, run_id: str = "run-1") -> PostingResult:
         """One run as Dagster starts it: it makes its connections anew when they are lost."""
-        client, netsuite = NetSuiteClient(self.settings.netsuite), self.settings.netsuite
+        client, netsuite = NetSuiteClient(self.settings.of(NetSuiteSettings)), self.settings.of(NetSuiteSettings)
         try:
             with (
                 self.hold(key, run_id) as (_, lease),

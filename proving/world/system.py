@@ -12,11 +12,14 @@ import dagster as dg
 from pydantic import SecretStr
 
 from billing_assets.definitions import build_defs
+from billing_assets.erp.billing_system.resource import BillingSystem as Source
 from billing_assets.erp.netsuite.proof_store import note_proven
+from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.foundation.settings import Settings
-from billing_assets.foundation.settings_sections import AlertSettings, SourceSettings
+from billing_assets.foundation.sections import AlertSettings
+from billing_assets.foundation.settings import Settings, make_settings
 from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from proving.world.account import Account
@@ -143,11 +146,11 @@ def open_system(
     account.fresh()
     create_billing_system(source_url)
     base = settings_for(sandbox, **netsuite)
-    settings = Settings(
+    settings = make_settings(
         home=home,
         database_url=state_url,
         source=SourceSettings(url=source_url),
-        netsuite=base.netsuite,
+        netsuite=base.of(NetSuiteSettings),
         batches=base.batches,
         alerts=alerts or AlertSettings(),
         mapping=shipped("config/mapping.yaml"),
@@ -162,8 +165,8 @@ def open_system(
             note_proven(state, sandbox.base_url, shipped_mapping().digest, {})  # asking takes half a second
             yield System(runtime, state, source, account, instance)
     finally:
-        runtime.source.dispose()
-        runtime.netsuite.close()
+        runtime.of(Source).close()
+        runtime.of(NetSuite).client.close()
 
 
 OTHERS = "TSTDRV7654321"
@@ -173,7 +176,7 @@ OTHERS = "TSTDRV7654321"
 def pointed(system: System, **changes: Any) -> System:
     """The same system as another machine sees it, on which something is set otherwise; `netsuite` is a section."""
     settings = system.runtime.settings
-    netsuite = settings.netsuite.model_copy(update=changes.pop("netsuite", {}))
+    netsuite = settings.of(NetSuiteSettings).model_copy(update=changes.pop("netsuite", {}))
     changed: Settings = settings.model_copy(update={"netsuite": netsuite, **changes})
     return System(Runtime(changed), system.state, system.source, system.account, system.instance)
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy
 
+from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.billing_system.totals import month_documents
 from billing_assets.erp.close import comparison, gathering
@@ -26,7 +27,6 @@ from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.erp.netsuite.mapping_file import is_document_column
 from billing_assets.erp.netsuite.month import customers_by_external_id, month_transactions, transactions_by_ids
-from billing_assets.foundation.database import bindings
 from billing_assets.foundation.database.connection import Connection
 
 IN_FLIGHT = frozenset(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache, partial
 
+from billing_assets.erp.bindings import Named, bind, compare
 from billing_assets.erp.documents.documents import Kind
 from billing_assets.erp.documents.rules import Finding, finding, state_for, validate
 from billing_assets.erp.netsuite import found, store
@@ -25,7 +26,7 @@ from billing_assets.erp.netsuite.suiteql import (
     find_by_external_ids,
 )
 from billing_assets.erp.netsuite.wire import named
-from billing_assets.foundation.database.bindings import Named, bind, compare
+from billing_assets.erp.settings import NetSuiteSettings, absence_counts_after_seconds
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import canonical
 from billing_assets.foundation.settings import Settings
@@ -51,8 +52,8 @@ def _no_check(_connection: Connection, _lease: Lease) -> None:
 
 def run_policy(settings: Settings) -> RunPolicy:
     """How a run posts to NetSuite."""
-    netsuite = settings.netsuite
-    absence = AbsencePolicy(settings.absence_counts_after_seconds, netsuite.read_back_seconds)
+    netsuite = settings.of(NetSuiteSettings)
+    absence = AbsencePolicy(absence_counts_after_seconds(settings), netsuite.read_back_seconds)
     return RunPolicy(netsuite.lanes, netsuite.outage_seconds, settings.batches.lease_seconds, absence)
 
 
@@ -197,7 +198,7 @@ def netsuite_sink(
 ) -> NetSuiteSink:
     """The sink of the account that the settings name."""
     ours = named(settings, mapping.file.external_id.by_kind())
-    return NetSuiteSink(client, mapping, ours, settings.netsuite.read_back_seconds, recheck)
+    return NetSuiteSink(client, mapping, ours, settings.of(NetSuiteSettings).read_back_seconds, recheck)
 
 
 def _open_amounts(

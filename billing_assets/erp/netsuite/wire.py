@@ -19,10 +19,10 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from billing_assets.foundation import accounts
-from billing_assets.foundation.database.bindings import Named
+from billing_assets.erp import accounts
+from billing_assets.erp.bindings import Named
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.foundation.settings import Settings, SettingsError
-from billing_assets.foundation.settings_sections import NetSuiteSettings
 
 _CONNECT_SECONDS = 10.0
 _CHUNK = 65_536
@@ -111,9 +111,9 @@ def named(settings: Settings, prefixes: Mapping[str, str]) -> Named:
 
     Raises NetSuiteSettingsError.
     """
-    if settings.netsuite.account is None:
+    if settings.of(NetSuiteSettings).account is None:
         return Named(None, None, settings.env, prefixes)
-    return Named(account_of(settings.netsuite), host(settings.netsuite), settings.env, prefixes)
+    return Named(account_of(settings.of(NetSuiteSettings)), host(settings.of(NetSuiteSettings)), settings.env, prefixes)
 
 
 def own_hosts(settings: NetSuiteSettings) -> frozenset[str]:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import dagster as dg
 
 from billing_assets.foundation.dagster_helpers.presentation import Shown
-from billing_assets.foundation.settings_sections import AlertSettings
+from billing_assets.foundation.sections import AlertSettings
 from billing_assets.foundation.texts import visible
 from billing_assets.foundation.words import ask_the_doctor, shortened
 

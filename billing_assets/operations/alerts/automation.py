@@ -10,15 +10,17 @@ from billing_assets.erp.batches.store import needing_attention
 from billing_assets.erp.billing_system.errors import SourceError
 from billing_assets.erp.netsuite.errors import NetSuiteError
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.journal.compared import compared_journal
 from billing_assets.foundation.journal.errors import ForeignJournal, JournalError, JournalUnusable
 from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.sections import AlertSettings
 from billing_assets.foundation.settings import Settings
-from billing_assets.foundation.settings_sections import AlertSettings
 from billing_assets.operations.alerts import store
 from billing_assets.operations.alerts.causes import Alert, failed_check, partition_left_failed, run_failure, sum_money
 from billing_assets.operations.alerts.restores import TOLD_FOR, journal_alerts, restore_alerts
 from billing_assets.operations.alerts.send import deliver
 from billing_assets.operations.alerts.watch import look
+from billing_assets.receivables.reminders.settings import ReminderSettings
 
 
 def system_of(error: str) -> str | None:
@@ -148,14 +150,14 @@ def _journal(connection: Connection, billing: Runtime) -> list[Alert]:
     """Compares database and journal, as a database is put back under a running system, too."""
     problems = []
     try:
-        journal, found = billing.compared_journal(connection)
+        journal, found = compared_journal(connection, billing.settings)
         journal.try_out()
         problems += [f"{one.name}: {one.problem}." for one in found.damaged]
         if journal.begun_again_since(datetime.now(UTC) - TOLD_FOR):
             problems.append("It was lost and was begun again from the database.")
     except JournalError as error:
         problems.append(str(error))
-    reminders, ui_url = billing.settings.reminders.enabled, billing.settings.alerts.ui_url
+    reminders, ui_url = billing.settings.of(ReminderSettings).enabled, billing.settings.alerts.ui_url
     return [
         *journal_alerts(problems, ui_url),
         *restore_alerts(connection, datetime.now(UTC), ui_url, reminders=reminders),

@@ -12,6 +12,7 @@ from billing_assets.erp.audit import files
 from billing_assets.erp.audit.decisions import import_decisions
 from billing_assets.erp.audit.files import DECISIONS, FileError
 from billing_assets.erp.audit.store import queue_entries
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.periods import month_of
 from billing_assets.operations.commands.console import console
 from billing_assets.operations.commands.prepared import prepared_machine
@@ -29,8 +30,10 @@ def export_command(
 ) -> None:
     """Write the audit queue with the decisions so far, for auditors to fill in."""
     with prepared_machine() as prepared, prepared.runtime.state() as connection:
-        name = prepared.runtime.settings.source.name
-        entries = queue_entries(connection, name, month_of(month) if month else None, prepared.runtime.today())
+        name = prepared.runtime.settings.of(SourceSettings).name
+        entries = queue_entries(
+            connection, name, month_of(month) if month else None, prepared.runtime.settings.calendar.today()
+        )
         count = _tried(file, lambda: files.export(file, entries))
     console.print(f"{count:,} entries written to {escape(str(file))}.")
     if not count:
@@ -45,7 +48,7 @@ def import_command(
 ) -> None:
     """Take over auditors' decisions; what is wrong with a row is said, the others are taken."""
     with prepared_machine() as prepared, prepared.runtime.state() as connection:
-        name = prepared.runtime.settings.source.name
+        name = prepared.runtime.settings.of(SourceSettings).name
         result = _tried(file, lambda: import_decisions(connection, name, file, by, strict=strict))
     counts = ", ".join(f"{sum(one.decision == name for one in result.taken):,} {name}" for name in DECISIONS)
     console.print(f"Taken: {len(result.taken):,} decisions ({counts}). Unchanged: {result.unchanged:,} rows.")

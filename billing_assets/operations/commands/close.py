@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close import store
 from billing_assets.erp.close.acceptances import Acceptance, accept, acceptances
 from billing_assets.erp.close.closing import CloseRefusedError, Decision, hard_close, reopen, soft_close
@@ -17,7 +18,10 @@ from billing_assets.erp.close.pack import make_pack
 from billing_assets.erp.close.reconciliation import MonthClose, close_month
 from billing_assets.erp.close.workbook import label
 from billing_assets.erp.documents.documents import Kind
+from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.settings import CloseSettings, SourceSettings
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.periods import month_of
 from billing_assets.foundation.runtime import Runtime
@@ -40,10 +44,10 @@ def soft_command(month: Month, by: By, why: Why) -> None:
     """Close a month until it is reopened: what is not on its way yet waits."""
     decision = Decision(by, why)
     with prepared_machine() as found, found.runtime.state() as connection:
-        journal = found.runtime.journal(connection)
+        journal = journal_of(connection, found.runtime.settings)
         close = _compared(found.runtime, connection, month)
         show_closes(console, [close])
-        soft_close(connection, found.runtime.settings.source.name, close, decision, journal)
+        soft_close(connection, found.runtime.settings.of(SourceSettings).name, close, decision, journal)
     console.print(f"{close.period} is closed; `billing close reopen` opens it again.")
 
 
@@ -52,10 +56,10 @@ def hard_command(month: Month, by: By, why: Why) -> None:
     """Close a month for good; refused while anything in it is unknown, on its way or off by a cent."""
     decision = Decision(by, why)
     with prepared_machine() as found, found.runtime.state() as connection:
-        journal = found.runtime.journal(connection)
+        journal = journal_of(connection, found.runtime.settings)
         close = _compared(found.runtime, connection, month)
         show_closes(console, [close])
-        name, today = found.runtime.settings.source.name, found.runtime.today()
+        name, today = found.runtime.settings.of(SourceSettings).name, found.runtime.settings.calendar.today()
         hard_close(connection, name, close, decision, journal, today)
     console.print(f"{close.period} is closed for good.")
 
@@ -64,8 +68,8 @@ def hard_command(month: Month, by: By, why: Why) -> None:
 def reopen_command(month: Month, by: By, why: Why) -> None:
     """Open a month again that is closed soft."""
     with prepared_machine() as found, found.runtime.state() as connection:
-        journal = found.runtime.journal(connection)
-        reopen(connection, found.runtime.settings.source.name, month_of(month), Decision(by, why), journal)
+        journal = journal_of(connection, found.runtime.settings)
+        reopen(connection, found.runtime.settings.of(SourceSettings).name, month_of(month), Decision(by, why), journal)
     console.print(f"{month_of(month)} is open again.")
 
 
@@ -95,7 +99,7 @@ def accept_command(
     """
     decision = Decision(by, why)
     with prepared_machine() as found, found.runtime.state() as connection:
-        one = accept(connection, found.runtime.settings.source.name, number, decision, kind)
+        one = accept(connection, found.runtime.settings.of(SourceSettings).name, number, decision, kind)
     posted = f"{one.currency} {amount(one.total)}"
     console.print(
         f"{escape(label(one.kind))} {escape(one.number)} of {one.period}, posted with {posted}, in billing now "
@@ -158,10 +162,16 @@ def files_command(
 
 def _compared(runtime: Runtime, connection: Connection, month: datetime) -> MonthClose:
     """A comparison that was made just now, and its pack."""
-    name = runtime.settings.source.name
-    with runtime.billing_system() as source:
+    name = runtime.settings.of(SourceSettings).name
+    with runtime.of(BillingSystem).connection() as source:
         close = close_month(
-            connection, source, name, runtime.queries, runtime.netsuite, runtime.mapping, month_of(month)
+            connection,
+            source,
+            name,
+            runtime.of(BillingSystem).queries,
+            runtime.of(NetSuite).client,
+            runtime.of(NetSuite).mapping,
+            month_of(month),
         )
-    make_pack(connection, close, fonts_with(runtime.settings.close.fonts))
+    make_pack(connection, close, fonts_with(runtime.settings.of(CloseSettings).fonts))
     return close

@@ -11,6 +11,7 @@ from billing_assets.erp.close.workbook import label
 from billing_assets.erp.documents.documents import Kind
 from billing_assets.erp.netsuite import differing, differing_store
 from billing_assets.erp.netsuite.differing_store import Decided, Differing
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.money import amount
 from billing_assets.operations.commands.console import console
 from billing_assets.operations.commands.prepared import prepared_machine
@@ -45,14 +46,14 @@ def list_command(
 @app.command("check")
 def check_command() -> None:
     """Look all of it up in NetSuite again: what was corrected there is posted. Sends nothing."""
-    with prepared_machine() as found, found.runtime.state() as connection, found.runtime.lanes() as lanes:
+    with prepared_machine() as found, found.runtime.state() as connection, found.runtime.of(NetSuite).lanes() as lanes:
         runtime = found.runtime
         corrected, left = differing.check(
             runtime.database_url,
             connection,
-            runtime.netsuite,
+            runtime.of(NetSuite).client,
             lanes,
-            runtime.mapping,
+            runtime.of(NetSuite).mapping,
             runtime.settings,
             f"check-{uuid4()}",
         )
@@ -66,7 +67,7 @@ def accept_command(number: Number, by: By, why: Why, kind: OfKind = None) -> Non
     """Answer for a document as NetSuite has it: it counts as posted. Holds as long as NetSuite has the same."""
     with prepared_machine() as found, found.runtime.state() as connection:
         one = differing.accept(
-            connection, found.runtime.netsuite, found.runtime.settings, number, by=by, why=why, kind=kind
+            connection, found.runtime.of(NetSuite).client, found.runtime.settings, number, by=by, why=why, kind=kind
         )
     _say(one)
 
@@ -76,7 +77,7 @@ def credited_command(number: Number, by: By, why: Why, kind: OfKind = None) -> N
     """Say that the transaction was credited in full or voided in NetSuite; refused while something is open on it."""
     with prepared_machine() as found, found.runtime.state() as connection:
         one = differing.credited(
-            connection, found.runtime.netsuite, found.runtime.settings, number, by=by, why=why, kind=kind
+            connection, found.runtime.of(NetSuite).client, found.runtime.settings, number, by=by, why=why, kind=kind
         )
     _say(one)
 

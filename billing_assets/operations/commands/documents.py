@@ -12,6 +12,8 @@ from billing_assets.erp.documents.rules import RULES
 from billing_assets.erp.netsuite import reports as netsuite_reports
 from billing_assets.erp.netsuite.errors import explain
 from billing_assets.erp.netsuite.preview import previews
+from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.settings import absence_counts_after_seconds
 from billing_assets.erp.staging import reports as staging_reports
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import amount
@@ -60,7 +62,7 @@ def requeue(
 ) -> None:
     """Send rejected documents to the backlog again, after their cause was fixed; exits 1 if any of them stays."""
     with prepared_machine() as prepared, prepared.runtime.state() as connection:
-        unknown_after = prepared.runtime.settings.absence_counts_after_seconds
+        unknown_after = absence_counts_after_seconds(prepared.runtime.settings)
         done = unlocking.requeue_and_explain(connection, number, unknown_after)
     nothing = not (done.documents or done.refused)
     console.print("Nothing is rejected." if nothing else f"{done.documents:,} documents wait for a batch again.")
@@ -77,7 +79,7 @@ def unlock(
     """Give the documents of stale locks, or of one batch, back to the backlog; exits 1 if the batch had nothing."""
     with prepared_machine() as prepared, prepared.runtime.state() as connection:
         settings = prepared.runtime.settings
-        unknown_after = settings.absence_counts_after_seconds
+        unknown_after = absence_counts_after_seconds(settings)
         if batch is not None:
             raise typer.Exit(0 if _unlock(connection, batch, unknown_after) else 1)
         unlocked = unlocking.unlock_stale(connection, settings.batches.stale_lock_minutes, unknown_after)
@@ -104,7 +106,7 @@ def _unlock(connection: Connection, batch: str, unknown_after: float) -> bool:
 def preview(number: Annotated[str, typer.Option(help="The document's number.")]) -> None:
     """Print a document's state and the exact request that it would send; sends nothing, exits 1 if it would not go."""
     with prepared_machine(only_reads=True) as prepared, prepared.runtime.state() as connection:
-        found = previews(connection, prepared.runtime.mapping, number)
+        found = previews(connection, prepared.runtime.of(NetSuite).mapping, number)
     if not found:
         raise SettingsError(f"--number {number}: no such document is staged. Stage first, or check the number.")
     for one in found:

@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.identity import identity
+from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.bindings import Moved, Subject
 from billing_assets.erp.netsuite import found_store
-from billing_assets.foundation.database import bindings
-from billing_assets.foundation.database.bindings import Moved, Subject
+from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.logs import configure_logs
 from billing_assets.foundation.runtime import Runtime
@@ -77,18 +80,18 @@ def source(by: By, why: Why) -> None:
     """Confirm the database behind BILLING_SOURCE__URL as the source's, e.g. a replica. Earlier ones stay confirmed."""
     by, why = _said(by, why)
     with _machine() as (found, connection):
-        with found.billing_system(unbound=True) as opened:
+        with found.of(BillingSystem).connection(unbound=True) as opened:
             this = identity(opened)
-        moved = bindings.move_source(connection, found.settings.source.name, this, by, why)
-    _say(f"source {found.settings.source.name}", moved, by)
+        moved = bindings.move_source(connection, found.settings.of(SourceSettings).name, this, by, why)
+    _say(f"source {found.settings.of(SourceSettings).name}", moved, by)
 
 
 def _move(subject: Subject, by: str, why: str, leave: Callable[[Connection], None] = lambda _: None) -> Moved:
     by, why = _said(by, why)
     with _machine() as (found, connection):
         if subject is Subject.PREFIX:
-            _ = found.mapping  # a mapping that cannot be read has no prefixes to move to: it says why
-        return bindings.move(connection, subject, found.named(), by, why, leave)
+            _ = found.of(NetSuite).mapping  # a mapping that cannot be read has no prefixes to move to: it says why
+        return bindings.move(connection, subject, found.of(NetSuite).named(), by, why, leave)
 
 
 @contextmanager

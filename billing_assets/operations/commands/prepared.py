@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from billing_assets.foundation.database.bindings import BoundElsewhereError
+from billing_assets.erp.bindings import BoundElsewhereError
 from billing_assets.foundation.logs import configure_logs
 from billing_assets.foundation.texts import visible
 from billing_assets.operations import environment

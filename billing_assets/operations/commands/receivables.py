@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.calendar.business_days import Days, Zones
 from billing_assets.foundation.cells import FOR_PEOPLE, write_csv
 from billing_assets.foundation.money import amount
@@ -26,7 +27,9 @@ from billing_assets.receivables.balances import fee_store, store
 from billing_assets.receivables.balances.aging import AMOUNTS, BRANCH, CURRENCY, CUSTOMER, Aged, age, faults
 from billing_assets.receivables.balances.assets import business_day, read_balances
 from billing_assets.receivables.balances.fee_store import LateFee
+from billing_assets.receivables.balances.late_fee_rules import late_fee_rules
 from billing_assets.receivables.balances.late_fees import Decided, approve, as_charges, decline, propose
+from billing_assets.receivables.reminders.settings import ReminderSettings
 
 app = typer.Typer(no_args_is_help=True)
 fees_app = typer.Typer(no_args_is_help=True, help="Late fees: proposed, decided by a person, exported, never posted.")
@@ -81,7 +84,7 @@ def aging(
         read_at = store.last_read_at(connection)
         if read_at is None:
             raise SettingsError("No balances were read yet. Run `billing receivables`.")
-        day = _day(as_of, read_at, found.zones)
+        day = _day(as_of, read_at, found.settings.calendar.zones)
         wrong = faults(age(connection, day, CUSTOMER), store.open_per_currency(connection))
         per_branch = list(age(connection, day, BRANCH))
         totals = list(age(connection, day, CURRENCY))
@@ -116,9 +119,9 @@ def load_payments(
 def propose_command(as_of: AsOf = None) -> None:
     """Work out which invoices may bear a late fee now. Safe to repeat."""
     with _runtime() as found, found.state() as connection:
-        day = _day(as_of, store.last_read_at(connection), found.zones)
-        digits = {code: one.minor_digits for code, one in found.mapping.file.currencies.items()}
-        proposed = propose(connection, found.late_fee_rules, day, digits, found.zones)
+        day = _day(as_of, store.last_read_at(connection), found.settings.calendar.zones)
+        digits = {code: one.minor_digits for code, one in found.of(NetSuite).mapping.file.currencies.items()}
+        proposed = propose(connection, late_fee_rules(found.settings), day, digits, found.settings.calendar.zones)
     console.print(
         f"As of {day}: {proposed.new:,} late fees are new, {proposed.changed:,} changed, {proposed.withdrawn:,} "
         f"withdrawn; {proposed.waiting:,} wait for a decision."
@@ -148,9 +151,11 @@ def approve_command(
     if not by.strip():
         raise SettingsError("--by must say who decides: it is kept with the decision.")
     with _runtime() as found, found.state() as connection:
-        max_age = timedelta(hours=found.settings.reminders.balances_max_age_hours)
+        max_age = timedelta(hours=found.settings.of(ReminderSettings).balances_max_age_hours)
         numbers = None if every else number
-        _say("approved", approve(connection, numbers, by, why, datetime.now(UTC), max_age, found.zones))
+        _say(
+            "approved", approve(connection, numbers, by, why, datetime.now(UTC), max_age, found.settings.calendar.zones)
+        )
 
 
 @fees_app.command("decline")
@@ -179,7 +184,7 @@ def export_command(
             known = "" if again else " `--again` writes those that were exported before."
             console.print(f"0 charges to export; {escape(str(file))} was not written.{known}")
             return
-        _write_whole(file, as_charges(fees, found.late_fee_rules))
+        _write_whole(file, as_charges(fees, late_fee_rules(found.settings)))
         fee_store.note_exported(connection, [one.id for one in fees])
     console.print(f"{len(fees):,} charges in {escape(str(file))}.")
 

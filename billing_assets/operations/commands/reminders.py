@@ -12,7 +12,10 @@ from uuid import uuid4
 import typer
 from rich.markup import escape
 
+from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.calendar.business_days import earliest_day
+from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.settings import SettingsError, variable
 from billing_assets.foundation.texts import file_name
@@ -30,6 +33,7 @@ from billing_assets.receivables.reminders.journaling import note
 from billing_assets.receivables.reminders.message import Templates, written
 from billing_assets.receivables.reminders.plan import REASONS, plan
 from billing_assets.receivables.reminders.sending import send_due, utc_now
+from billing_assets.receivables.reminders.settings import ReminderSettings
 from billing_assets.receivables.reminders.smtp import Fate, parse_server
 
 reminders = typer.Typer(no_args_is_help=True, help="Payment reminders by e-mail: look, send, and what came of them.")
@@ -68,7 +72,11 @@ def plan_command(
     with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
         runtime = ready.runtime
         desk = open_desk(
-            runtime.settings.reminders, runtime.source, runtime.queries, runtime.zones, in_sample=runtime.in_sample
+            runtime.settings.of(ReminderSettings),
+            runtime.of(BillingSystem).engine,
+            runtime.of(BillingSystem).queries,
+            runtime.settings.calendar.zones,
+            in_sample=runtime.of(NetSuite).in_sample,
         )
         desk.templates.check(desk.policy)
         found = list(plan(connection, desk, now, now + timedelta(days=days), customer))
@@ -93,7 +101,7 @@ def plan_command(
     _show_kept(kept)
     if eml is not None:
         _write_mails(going, desk.templates, eml)
-    if not runtime.settings.reminders.enabled:
+    if not runtime.settings.of(ReminderSettings).enabled:
         console.print(f"Reminders are switched off: nothing leaves before {variable('reminders.enabled')} is true.")
 
 
@@ -141,16 +149,22 @@ def send() -> None:
     """Send what is due to those whose office is open now, as the sensor has it done every half hour."""
     with prepared_machine() as ready, ready.runtime.state() as connection:
         runtime = ready.runtime
-        settings = runtime.settings.reminders
+        settings = runtime.settings.of(ReminderSettings)
         if not settings.enabled:
             raise SettingsError(
                 f"Reminders are switched off. Look first: `billing reminders plan`; then set "
                 f"{variable('reminders.enabled')}=true."
             )
         server = parse_server(settings.smtp_url)
-        runtime.compare_source()
-        desk = open_desk(settings, runtime.source, runtime.queries, runtime.zones, in_sample=runtime.in_sample)
-        journal = runtime.journal(connection)
+        runtime.of(BillingSystem).compare()
+        desk = open_desk(
+            settings,
+            runtime.of(BillingSystem).engine,
+            runtime.of(BillingSystem).queries,
+            runtime.settings.calendar.zones,
+            in_sample=runtime.of(NetSuite).in_sample,
+        )
+        journal = journal_of(connection, runtime.settings)
         report = send_due(connection, desk, server, f"billing reminders send {uuid4()}", utc_now, journal)
     sums = ", ".join(f"{currency} {amount(total)}" for currency, total in sorted(report.sent_amounts.items()))
     console.print(f"{report.count(Fate.SENT):,} reminders sent{f' over {sums}' if sums else ''}.")
@@ -206,7 +220,7 @@ def resolve(
     by, why = said(by, why)
     with prepared_machine() as ready, ready.runtime.state() as connection:
         now = utc_now()
-        journal = ready.runtime.journal(connection)
+        journal = journal_of(connection, ready.runtime.settings)
         if not store.resolve(connection, number, step, send_again=verdict is Verdict.AGAIN, by=by, why=why, now=now):
             raise NoSuchReminder(number, step)
         note(journal, journal_store.by_number(connection, number, step))
@@ -226,7 +240,7 @@ def bounces(
     if mailbox != "-" and not path.exists():
         raise SettingsError(f"There is no mailbox {mailbox}.")
     with prepared_machine() as ready, ready.runtime.state() as connection:
-        journal = ready.runtime.journal(connection)
+        journal = journal_of(connection, ready.runtime.settings)
         mails = read_stream(sys.stdin.buffer) if mailbox == "-" else read_mailbox(path)
         found = note_bounces(connection, mails, utc_now())
         note(journal, [row for one in found.message_ids for row in journal_store.by_message(connection, one)])

@@ -77,7 +77,7 @@ def confirm_reminders(
     """Say what is to become of the reminders that are due, and let the others go out again."""
     decision = Decision(by, why)
     with prepared_machine() as ready, ready.runtime.state() as connection:
-        until = ready.runtime.today().last if verdict is Verdict.SENT else None
+        until = ready.runtime.settings.calendar.today().last if verdict is Verdict.SENT else None
         restores.confirm(connection, "reminders", None, decision.by, decision.why, sent_until=until)
     if until:
         console.print(

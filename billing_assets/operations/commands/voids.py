@@ -10,6 +10,8 @@ import typer
 from rich.markup import escape
 
 from billing_assets.erp.netsuite.month import transactions_by_ids
+from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.netsuite.validation import validation
 from billing_assets.erp.staging.corrections import store, voids
 from billing_assets.erp.staging.corrections.store import Correction
 from billing_assets.erp.staging.reports import waiting_credits
@@ -86,9 +88,9 @@ def confirm(number: Number, by: By, why: Why) -> None:
             number,
             by=by,
             why=why,
-            validation=found.validation,
+            validation=validation(found),
             now=datetime.now(UTC),
-            zones=found.zones,
+            zones=found.settings.calendar.zones,
         )
         credited = store.credited(connection, one.source, one.number)
     console.print(
@@ -113,7 +115,7 @@ def _must_stand_in_netsuite(found: Runtime, connection: Connection, number: str)
     wrong."""
     if (ids := store.not_yet_credited(connection, number)) is None:
         return
-    shown = [one for page in transactions_by_ids(found.netsuite, [ids]) for one in page]
+    shown = [one for page in transactions_by_ids(found.of(NetSuite).client, [ids]) for one in page]
     external_id, netsuite_id = ids
     its = [one for one in shown if (one.external_id or "").upper() == external_id]
     if not its or its[0].voided:

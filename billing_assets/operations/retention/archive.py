@@ -3,8 +3,8 @@
 import structlog
 
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.foundation.settings_sections import RetentionSettings
 from billing_assets.operations.retention import store
+from billing_assets.operations.retention.settings import RetentionSettings
 
 log = structlog.get_logger(__name__)
 

@@ -6,13 +6,14 @@ from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations.retention.archive import keep_small
 from billing_assets.operations.retention.runs import prune
+from billing_assets.operations.retention.settings import RetentionSettings
 
 
 @dg.op(description="Archives the log of documents posted long ago, and deletes old runs and partitions from Dagster.")
 @explained
 def keep_history_small(context: dg.OpExecutionContext, billing: dg.ResourceParam[Runtime]) -> None:
     """Moves and deletes what is older than the settings say."""
-    settings = billing.settings.retention
+    settings = billing.settings.of(RetentionSettings)
     with billing.state() as connection:
         documents = keep_small(connection, settings)
         pruned = prune(context.instance, connection, settings)

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from billing_assets.foundation.settings import Settings
+from billing_assets.receivables.balances.settings import ReceivablesSettings
 
 receivables_job = dg.define_asset_job(
     "receivables",
@@ -16,7 +17,7 @@ def receivables_schedule(settings: Settings) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
         name="receivables_every_day",
         job=receivables_job,
-        cron_schedule=settings.receivables.cron,
+        cron_schedule=settings.of(ReceivablesSettings).cron,
         execution_timezone=settings.calendar.time_zone,
         description="Reads what customers owe from NetSuite (or the billing system), ages it, and proposes late fees.",
         default_status=dg.DefaultScheduleStatus.RUNNING,

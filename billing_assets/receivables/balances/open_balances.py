@@ -8,11 +8,9 @@ from decimal import Decimal
 import sqlalchemy
 import structlog
 
-from billing_assets.erp.billing_system import receivables as source_receivables
-from billing_assets.erp.netsuite import open_items as netsuite
-from billing_assets.erp.netsuite.client import NetSuiteClient
-from billing_assets.erp.netsuite.open_items import InvoiceOf, OpenItem, OpenSum, UnreadableItem
-from billing_assets.erp.netsuite.suiteql import PAGE_ROWS
+from billing_assets.erp.contract import PAGE_ROWS, InvoiceOf, NetSuiteClient, OpenItem, OpenSum, UnreadableItem
+from billing_assets.erp.contract import open_items as netsuite
+from billing_assets.erp.contract import receivables as source_receivables
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.receivables.balances import store
 from billing_assets.receivables.balances.store import NETSUITE, OpenTotal, Receivable

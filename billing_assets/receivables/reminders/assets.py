@@ -9,12 +9,15 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from billing_assets.erp.contract import BillingSystem, NetSuite
 from billing_assets.foundation.dagster_helpers.failing import explained, failure
 from billing_assets.foundation.dagster_helpers.presentation import money, typed_table
+from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.receivables.reminders import store
 from billing_assets.receivables.reminders.desk import open_desk
 from billing_assets.receivables.reminders.sending import Report, send_due, utc_now
+from billing_assets.receivables.reminders.settings import ReminderSettings
 from billing_assets.receivables.reminders.smtp import Fate, parse_server
 
 ARRIVE = dg.AssetCheckSpec(
@@ -55,13 +58,19 @@ def payment_reminders(
     context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """Sends what is due now, and fails at its end if the mail server stopped it."""
-    settings = billing.settings.reminders
+    settings = billing.settings.of(ReminderSettings)
     report = Report(stopped_by=None)
     with billing.state() as connection:
         if settings.enabled:
-            billing.compare_source()
-            desk = open_desk(settings, billing.source, billing.queries, billing.zones, in_sample=billing.in_sample)
-            journal = billing.journal(connection)
+            billing.of(BillingSystem).compare()
+            desk = open_desk(
+                settings,
+                billing.of(BillingSystem).engine,
+                billing.of(BillingSystem).queries,
+                billing.settings.calendar.zones,
+                in_sample=billing.of(NetSuite).in_sample,
+            )
+            journal = journal_of(connection, billing.settings)
             report = send_due(connection, desk, parse_server(settings.smtp_url), context.run.run_id, utc_now, journal)
         unreachable = store.unreachable(connection)
         unknown = store.listed(connection, ["unknown"])

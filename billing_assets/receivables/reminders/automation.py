@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import dagster as dg
 
+from billing_assets.erp.contract import BillingSystem, NetSuite
+from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.journal.errors import JournalError
 from billing_assets.foundation.journal.restores import require_reminders
 from billing_assets.foundation.runtime import Runtime
@@ -12,6 +14,7 @@ from billing_assets.receivables.reminders.desk import open_desk
 from billing_assets.receivables.reminders.invoices import Reminder
 from billing_assets.receivables.reminders.plan import plan
 from billing_assets.receivables.reminders.sending import utc_now
+from billing_assets.receivables.reminders.settings import ReminderSettings
 
 _EVERY_SECONDS = 1800
 _RUNNING = [
@@ -39,7 +42,7 @@ def office_hours(
     context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
 ) -> dg.RunRequest | dg.SkipReason:
     """Looks who could be written to now; the run looks again."""
-    settings = billing.settings.reminders
+    settings = billing.settings.of(ReminderSettings)
     if not settings.enabled:
         return dg.SkipReason("Reminders are switched off (BILLING_REMINDERS__ENABLED).")
     now = utc_now()
@@ -48,12 +51,18 @@ def office_hours(
     running = dg.RunsFilter(job_name=remind_job.name, statuses=_RUNNING, created_after=lately)
     if context.instance.get_runs(running, limit=1):
         return dg.SkipReason("A run is sending.")
-    billing.compare_source()
-    desk = open_desk(settings, billing.source, billing.queries, billing.zones, in_sample=billing.in_sample)
+    billing.of(BillingSystem).compare()
+    desk = open_desk(
+        settings,
+        billing.of(BillingSystem).engine,
+        billing.of(BillingSystem).queries,
+        billing.settings.calendar.zones,
+        in_sample=billing.of(NetSuite).in_sample,
+    )
     with billing.state() as connection:
         billing.compare(connection)
         try:
-            billing.journal(connection)
+            journal_of(connection, billing.settings)
             require_reminders(connection)
         except JournalError as error:
             return dg.SkipReason(str(error))

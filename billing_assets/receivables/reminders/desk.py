@@ -6,16 +6,13 @@ from datetime import datetime, timedelta
 
 import sqlalchemy
 
-from billing_assets.erp.billing_system import contacts
-from billing_assets.erp.billing_system.connection import connect_source
-from billing_assets.erp.billing_system.contacts import Contact
-from billing_assets.erp.billing_system.queries import Queries
+from billing_assets.erp.contract import Contact, Queries, connect_source, contacts
 from billing_assets.foundation.calendar.business_days import Zones
-from billing_assets.foundation.settings_sections import ReminderSettings
 from billing_assets.foundation.shipped import shipped
 from billing_assets.receivables.reminders.errors import ExampleLadder, NoContacts
 from billing_assets.receivables.reminders.message import Templates
 from billing_assets.receivables.reminders.policy import Policy, load_policy
+from billing_assets.receivables.reminders.settings import ReminderSettings
 
 CHUNK = 500
 """Customers whose contacts are read at once, and kept no longer than needed."""

@@ -13,6 +13,7 @@ from typing import Any
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.journal.comparing import Kind, Taken
 from billing_assets.foundation.journal.files import Journal, Line
+from billing_assets.foundation.settings import Settings
 from billing_assets.receivables.reminders import journal_store as store
 from billing_assets.receivables.reminders.smtp import Fate
 from billing_assets.receivables.reminders.store import JOURNALED
@@ -101,3 +102,8 @@ def _later(before: str, after: str) -> bool:
 
 REMINDERS_SENT = Kind(REMINDERS, whole=False, check=_check, take_in=_take_in, everything=_everything)
 """The events of reminders, for `compare`."""
+
+
+def kinds(_: Settings) -> list[Kind]:
+    """What the journal keeps of reminders."""
+    return [REMINDERS_SENT]

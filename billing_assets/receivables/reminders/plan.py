@@ -6,8 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 
-from billing_assets.erp.billing_system.contacts import Contact
-from billing_assets.erp.documents.credits import OpenCredits
+from billing_assets.erp.contract import Contact, OpenCredits
 from billing_assets.foundation.calendar.business_days import Days, earliest_day
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.journal.restores import sent_until

@@ -9,10 +9,13 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from billing_assets.erp import bindings
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.bindings import BoundElsewhereError, MoveRefusedError, Subject
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
-from billing_assets.foundation.database import bindings
-from billing_assets.foundation.database.bindings import BoundElsewhereError, MoveRefusedError, Subject
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.operations import sample
 from billing_assets.posting.lease import holding
@@ -105,13 +108,13 @@ def test_a_run_that_is_past_its_start_still_sends_nothing_elsewhere(
     """As run processes without Dagster do it: the core itself compares."""
     key = lost_answer(system, "500001")
     found = pointed(system, netsuite=at(other_sandbox)).runtime
-    sink = netsuite_sink(found.netsuite, found.mapping, found.settings)
+    sink = netsuite_sink(found.of(NetSuite).client, found.of(NetSuite).mapping, found.settings)
     with (
         found.state() as connection,
         holding(
             found.database_url, connection, DOCUMENTS, key, "run-9", lease_policy(found.settings), retry_rejected=False
         ) as lease,
-        found.lanes() as lanes,
+        found.of(NetSuite).lanes() as lanes,
         pytest.raises(BoundElsewhereError, match=OTHERS),
     ):
         post_through_outages(found.database_url, sink, lanes, lease, run_policy(found.settings))
@@ -158,7 +161,7 @@ def test_a_production_account_outside_of_prod_needs_a_decision_before_the_first_
     insert_document(system.source, "500001")
     production = pointed(system, netsuite={"account": "1234567"})
     assert "1234567 is a production account, and BILLING_ENV is dev" in why(production.stage())
-    named = production.runtime.named()
+    named = production.runtime.of(NetSuite).named()
     assert bindings.move(system.state, Subject.ENVIRONMENT, named, "anna", "rehearsal").changed
     assert production.stage().success
     assert "production account" in (bindings.loud(named) or ""), "and the doctor goes on saying it"
@@ -169,8 +172,8 @@ def test_a_production_account_outside_of_prod_needs_a_decision_before_the_first_
 
 def test_another_billing_database_is_refused_with_both_and_what_to_do(system: System, state_url: str) -> None:
     posted(system, "500001")
-    url = make_url(system.runtime.source_url)
-    wrong = system.runtime.settings.source.model_copy(
+    url = make_url(system.runtime.of(BillingSystem).url)
+    wrong = system.runtime.settings.of(SourceSettings).model_copy(
         update={"url": SecretStr(url.set(database="postgres").render_as_string(hide_password=False))}
     )
     elsewhere = pointed(system, source=wrong)
@@ -185,14 +188,14 @@ def test_another_billing_database_is_refused_with_both_and_what_to_do(system: Sy
 
 def test_the_same_server_under_another_name_is_the_same_database(system: System) -> None:
     posted(system, "500001")
-    url = make_url(system.runtime.source_url).set(host="localhost").render_as_string(hide_password=False)
-    source = system.runtime.settings.source.model_copy(update={"url": SecretStr(url)})
+    url = make_url(system.runtime.of(BillingSystem).url).set(host="localhost").render_as_string(hide_password=False)
+    source = system.runtime.settings.of(SourceSettings).model_copy(update={"url": SecretStr(url)})
     assert pointed(system, source=source).stage().success
 
 
 def test_a_source_under_another_name_is_refused(system: System) -> None:
     posted(system, "500001")
-    renamed = system.runtime.settings.source.model_copy(update={"name": "billing2"})
+    renamed = system.runtime.settings.of(SourceSettings).model_copy(update={"name": "billing2"})
     said = why(pointed(system, source=renamed).stage())
     assert "and BILLING_SOURCE__NAME is billing2" in said
     assert len(system.states()) == 1
@@ -221,7 +224,7 @@ class Machine:
         self.variables = netsuite_variables(sandbox) | {
             "BILLING_HOME": str(system.runtime.settings.home),
             "BILLING_DATABASE_URL": system.runtime.database_url,
-            "BILLING_SOURCE__URL": system.runtime.source_url,
+            "BILLING_SOURCE__URL": system.runtime.of(BillingSystem).url,
         }
 
     def __call__(self, *arguments: str, **changes: str) -> Said:
@@ -285,10 +288,10 @@ def test_a_move_that_cannot_leave_the_old_account_moves_nothing(system: System) 
         raise LookupError
 
     posted(system, "500001")
-    named = replace(system.runtime.named(), account=OTHERS, host="127.0.0.1:1")
+    named = replace(system.runtime.of(NetSuite).named(), account=OTHERS, host="127.0.0.1:1")
     with pytest.raises(LookupError):
         bindings.move(system.state, Subject.ACCOUNT, named, "anna", "moved", leave=fails)
-    bindings.compare(system.state, system.runtime.named())
+    bindings.compare(system.state, system.runtime.of(NetSuite).named())
 
 
 def test_a_move_waits_for_answers_that_may_still_be_out(
@@ -305,7 +308,7 @@ def test_a_run_that_has_its_batch_keeps_a_move_away_and_one_that_comes_later_see
     insert_document(system.source, "500001")
     assert system.stage().success
     (key,) = system.planned()
-    named = system.runtime.named()
+    named = system.runtime.of(NetSuite).named()
     bindings.bind(system.state, named, "run-1")
     moved = bindings.Named(OTHERS, "127.0.0.1:1", "dev", named.prefixes)
     assert system.post(key, assets=["locked_batches"]).success
@@ -337,7 +340,7 @@ def test_the_doctor_says_what_the_database_belongs_to_and_fails_elsewhere(
     assert good in billing("doctor").words
     there = netsuite_variables(other_sandbox, account=OTHERS)
     complete(billing("doctor", **there), 1, ["FAIL What it belongs to: This database belongs to NetSuite account"])
-    url = make_url(system.runtime.source_url).set(database="postgres").render_as_string(hide_password=False)
+    url = make_url(system.runtime.of(BillingSystem).url).set(database="postgres").render_as_string(hide_password=False)
     complete(
         billing("doctor", BILLING_SOURCE__URL=url), 1, ["FAIL What it belongs to: The source billing is the database"]
     )
@@ -363,7 +366,7 @@ def test_without_an_account_what_needs_none_works(billing: Machine, system: Syst
 def test_the_samples_own_sandbox_is_the_same_one_whatever_its_port(system: System, sandbox: RunningSandbox) -> None:
     """It takes a free port at each start; any other host of the account stays refused."""
     found, address = system.runtime, sandbox.base_url.partition("//")[2]
-    named = found.named()
+    named = found.of(NetSuite).named()
     sample.follow_sandbox(found, sandbox)
     assert bindings.entries(system.state) == [], "nothing is bound before the first attempt"
     bindings.bind(system.state, replace(named, host="127.0.0.1:1"), "run-1")

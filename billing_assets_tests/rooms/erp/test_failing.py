@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from billing_assets.foundation.dagster_helpers.failing import runbook
-from billing_assets.foundation.settings_sections import AlertSettings
+from billing_assets.foundation.sections import AlertSettings
 from proving.world.builders import insert_document
 from proving.world.system import System, failure, pointed
 

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.foundation.database.connection import connect
 from billing_assets.posting.lease import holding
 from proving.world.builders import change_document, insert_document, stage_now
@@ -334,5 +335,5 @@ def test_staging_of_the_helper_and_of_the_asset_agree(system: System) -> None:
     three_documents(system)
     system.stage()
     before = system.states()
-    stage_now(system.runtime.database_url, system.runtime.source_url)
+    stage_now(system.runtime.database_url, system.runtime.of(BillingSystem).url)
     assert system.states() == before

@@ -1,7 +1,6 @@
 """What we ever called ours: a prefix of external ids that was used stays, until a person decides otherwise, and what
 was sent under it is looked for and counted as ours for ever."""
 
-import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,15 @@ import psycopg
 import pytest
 import requests
 
-from billing_assets.erp.documents.external_id import external_id
-from billing_assets.foundation.database import bindings
-from billing_assets.foundation.database.bindings import Subject
+from billing_assets.erp import bindings
+from billing_assets.erp.bindings import Subject
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.database.connection import connect
-from billing_assets.foundation.database.migrations import migrate
-from billing_assets.foundation.shipped import shipped
 from billing_assets.receivables.balances.assets import read_balances
 from billing_assets_tests.rooms.erp.test_bindings import BY, Machine, billing, lost_answer, posted
-from proving.world.builders import credit_memo, document, insert_document
+from proving.world.builders import insert_document
 from proving.world.command import complete
 from proving.world.mappings import edited
-from proving.world.rig import stage_rows
 from proving.world.system import System, metadata, pointed, rows, unknown_transaction, why
 
 __all__ = ["billing"]
@@ -122,7 +118,7 @@ def test_whose_a_payment_is_is_told_by_invoices_under_an_earlier_prefix_too(syst
     url = f"{system.account.base_url}/sandbox/payments"
     assert requests.post(url, json={"payments": [body]}, timeout=30).status_code == 200
     other = renamed(system, tmp_path)
-    bindings.move(system.state, Subject.PREFIX, other.runtime.named(), "anna", "new")
+    bindings.move(system.state, Subject.PREFIX, other.runtime.of(NetSuite).named(), "anna", "new")
     reading = read_balances(other.runtime, "run-1")
     assert [(one.whose, one.kind, one.open_amount) for one in reading.totals] == [("ours", "payment", Decimal(-2))]
 
@@ -133,74 +129,6 @@ def test_before_anything_was_sent_a_prefix_may_change(system: System, tmp_path: 
     posted(renamed(system, tmp_path))
     (row,) = system.account.admin("records")["items"]
     assert row["externalId"] == "RE-500001"
-
-
-# Databases that are older than this
-
-
-@pytest.fixture
-def older(database: str, tmp_path: Path) -> str:
-    """A database of the version before, with documents posted and tried under prefixes that nothing records."""
-    folder = tmp_path / "state"
-    folder.mkdir()
-    for file in shipped("sql/state").glob("*.sql"):
-        if file.name < "0018":
-            shutil.copy(file, folder)
-    migrate(database, folder)
-    with connect(database) as connection:
-        connection.execute(
-            "insert into billing.locked_batches (partition_key, period, sequence, documents, total) "
-            "values ('b', '2010-11', 1, 1, 1)"
-        )
-    return database
-
-
-def sent(url: str, *, kind: str, prefix: str, number: str, state: str = "batched") -> None:
-    """A document of that version that was sent."""
-    made = document(number) if kind == "invoice" else credit_memo(number, "-1")
-    with connect(url) as connection:
-        stage_rows(connection, [made], "open")
-        connection.execute("alter table billing.staged_invoices disable trigger user")
-        connection.execute(
-            """
-            with d as (
-                update billing.staged_invoices
-                set external_id = %s, state = %s, batch = 'b', posted_at = now(), netsuite_id = id::text
-                where number = %s returning id, external_id)
-            insert into billing.posting_attempts (document, batch, run_id, epoch, attempt, external_id, payload_hash)
-            select id, 'b', 'r', 1, 1, external_id, '' from d""",
-            [external_id(prefix, number), state, number],
-        )
-
-
-def test_an_upgrade_finds_the_prefixes_that_were_used_and_refuses_others(older: str) -> None:
-    sent(older, kind="invoice", prefix="INV-", number="500001", state="posted")
-    sent(older, kind="invoice", prefix="R_", number="ä/1 b", state="posted")
-    sent(older, kind="invoice", prefix="BILL-", number="5" * 300)
-    sent(older, kind="credit_memo", prefix="CM-", number="c1")
-    assert migrate(older, shipped("sql/state"))[0] == "0018_bindings.sql"
-    with connect(older) as connection:
-        assert bindings.prefixes(connection) == [
-            ("invoice", "INV-"),
-            ("invoice", "R_"),
-            ("invoice", "BILL-"),
-            ("credit_memo", "CM-"),
-        ]
-        ours = bindings.Named("1234567", "h", "prod", {"invoice": "BILL-", "credit_memo": "CM-"})
-        bindings.compare(connection, ours)
-        bindings.bind(connection, ours, "run-1")
-        changed = bindings.Named("1234567", "h", "prod", {"invoice": "NEW-", "credit_memo": "CM-"})
-        with pytest.raises(bindings.BoundElsewhereError, match=r"begin with BILL- here, and the mapping says NEW-"):
-            bindings.compare(connection, changed)
-        assert bindings.move(connection, Subject.PREFIX, changed, "anna", "new").now == "NEW- and CM-"
-
-
-def test_an_older_database_outside_of_prod_goes_on_in_the_production_account_that_it_has(older: str) -> None:
-    sent(older, kind="invoice", prefix="INV-", number="500001", state="posted")
-    migrate(older, shipped("sql/state"))
-    with connect(older) as connection:
-        bindings.bind(connection, bindings.Named("1234567", "h", "dev", {"invoice": "INV-"}), "run-1")
-        assert bindings.bound_in_words(connection).startswith("1234567 at h, environment dev")
 
 
 def test_what_was_bound_stays_on_the_record(state_url: str) -> None:

@@ -18,7 +18,9 @@ import pytest
 from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.erp.batches.planning import plan
 from billing_assets.erp.batches.unlocking import unlock
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.netsuite import assets
+from billing_assets.erp.settings import absence_counts_after_seconds
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.posting import attempts, locks
@@ -204,7 +206,7 @@ def test_unlocking_a_batch_whose_run_is_alive_stops_that_run_and_loses_nothing(s
     system.account.switch(**SLOW)
     with meanwhile(lambda: materialize(system, key)) as running:
         wait_until(lambda: created(system) >= 10)
-        given_back = unlock(system.state, key, system.runtime.settings.absence_counts_after_seconds)
+        given_back = unlock(system.state, key, absence_counts_after_seconds(system.runtime.settings))
         result = running.result(30)
     assert given_back > 0
     assert not result.success
@@ -224,7 +226,7 @@ def test_staging_while_posting_keeps_both_right(system: System) -> None:
         wait_until(lambda: created(system) >= 5)
         while not posting.done():
             fill(system.source, 10, 600_000 + 10 * stagings, applied=False)
-            stage_now(system.runtime.database_url, system.runtime.source_url)
+            stage_now(system.runtime.database_url, system.runtime.of(BillingSystem).url)
             stagings += 1
             during += created(system) < 80
         assert posting.result().success
@@ -248,7 +250,7 @@ def test_a_document_that_changes_between_intent_and_post_goes_as_it_was_staged_a
         made = record_intents(connection, held, intents)
         change_line(system.source, document, price="999.99", amount="999.99")
         change_document(system.source, document, total="999.99")
-        stage_now(system.runtime.database_url, system.runtime.source_url)
+        stage_now(system.runtime.database_url, system.runtime.of(BillingSystem).url)
         return made
 
     monkeypatch.setattr(attempts, "record_intents", and_then_change)

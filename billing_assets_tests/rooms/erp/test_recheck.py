@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import Connection, Engine, event, make_url
 from structlog.testing import capture_logs
 
+from billing_assets.erp.billing_system.resource import BillingSystem as Source
+from billing_assets.erp.netsuite.validation import validation
 from billing_assets.erp.staging.corrections.voids import confirm
 from billing_assets.foundation.calendar.business_days import Zones
 from proving.world.builders import (
@@ -63,7 +65,7 @@ def asked(system: System) -> Iterator[list[str]]:
 
     def note(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         about_documents = "pg_control_system" not in statement and not statement.startswith("SET ")
-        if about_documents and connection.engine.url.database == system.runtime.source.url.database:
+        if about_documents and connection.engine.url.database == system.runtime.of(Source).engine.url.database:
             seen.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)  # a run makes its own
@@ -182,8 +184,8 @@ def test_a_credit_memo_of_our_own_is_not_looked_for_in_the_billing_system(system
     void_document(system.source, one)
     assert system.stage().success
     now = datetime.now(UTC)
-    validation = system.runtime.validation
-    confirm(system.state, "500001", by="an auditor", why="agreed", validation=validation, now=now, zones=Zones())
+    judge = validation(system.runtime)
+    confirm(system.state, "500001", by="an auditor", why="agreed", validation=judge, now=now, zones=Zones())
     (correction,) = system.planned()
     with asked(system) as queries:
         assert system.post(correction).success

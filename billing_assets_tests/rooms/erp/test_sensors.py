@@ -16,7 +16,7 @@ from dagster._core.test_utils import create_run_for_test
 from billing_assets.erp.staging import automation
 from billing_assets.foundation.database.presence import missed, present
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.foundation.settings_sections import AlertSettings
+from billing_assets.foundation.sections import AlertSettings
 from billing_assets.foundation.shipped import shipped
 from billing_assets.operations.environment import end_dead_runs
 from billing_assets.sandbox.netsuite.process import RunningSandbox

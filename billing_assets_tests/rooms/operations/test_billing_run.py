@@ -6,9 +6,11 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.reconciliation import MonthClose, close_month
 from billing_assets.erp.close.store import set_closed
 from billing_assets.erp.close.verdict import verdict
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.operations import movement_store
 from billing_assets.operations.billing_run import Look, Progress, wait
 from billing_assets.operations.closes import show_closes
@@ -49,8 +51,16 @@ def waited(system: System) -> str:
 
 def closed(system: System) -> MonthClose:
     found = system.runtime
-    with found.state() as connection, found.billing_system() as source:
-        return close_month(connection, source, "billing", found.queries, found.netsuite, found.mapping, PERIOD)
+    with found.state() as connection, found.of(BillingSystem).connection() as source:
+        return close_month(
+            connection,
+            source,
+            "billing",
+            found.of(BillingSystem).queries,
+            found.of(NetSuite).client,
+            found.of(NetSuite).mapping,
+            PERIOD,
+        )
 
 
 def shown(close: MonthClose) -> str:

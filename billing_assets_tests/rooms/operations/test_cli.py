@@ -13,6 +13,7 @@ import pytest
 from dagster._daemon.types import DaemonHeartbeat
 from sqlalchemy import make_url
 
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.foundation.database.connection import connect, libpq_url
 from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox
@@ -52,7 +53,7 @@ def machine(
     variables = netsuite_variables(sandbox) | {
         "BILLING_HOME": str(settings.home),
         "BILLING_DATABASE_URL": system.runtime.database_url,
-        "BILLING_SOURCE__URL": system.runtime.source_url,
+        "BILLING_SOURCE__URL": system.runtime.of(BillingSystem).url,
         "BILLING_BATCHES__STALE_LOCK_MINUTES": "0",
     }
     return Command(capsys, variables)

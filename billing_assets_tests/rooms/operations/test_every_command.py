@@ -16,10 +16,13 @@ from sqlalchemy import make_url
 
 from billing_assets.erp.audit import files
 from billing_assets.erp.audit.store import queue_entries
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.closing import Decision, soft_close
 from billing_assets.erp.close.pack import make_pack
 from billing_assets.erp.close.reconciliation import close_month
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.shipped import shipped
 from billing_assets.operations import cli
 from billing_assets.receivables.balances.assets import read_balances
@@ -368,7 +371,7 @@ class Machine:
         self.variables = netsuite_variables(sandbox) | {
             "BILLING_HOME": str(system.runtime.settings.home),
             "BILLING_DATABASE_URL": system.runtime.database_url,
-            "BILLING_SOURCE__URL": system.runtime.source_url,
+            "BILLING_SOURCE__URL": system.runtime.of(BillingSystem).url,
             "BILLING_RECEIVABLES__LATE_FEES": str(shipped("config/late_fees.yaml")),
             "COLUMNS": "200",
         }
@@ -440,15 +443,25 @@ def fill(machine: Machine) -> None:
 
 def close_softly(system: System, period: str) -> None:
     found = system.runtime
-    with found.state() as connection, found.billing_system() as source:
-        close = close_month(connection, source, "billing", found.queries, found.netsuite, found.mapping, period)
+    with found.state() as connection, found.of(BillingSystem).connection() as source:
+        close = close_month(
+            connection,
+            source,
+            "billing",
+            found.of(BillingSystem).queries,
+            found.of(NetSuite).client,
+            found.of(NetSuite).mapping,
+            period,
+        )
         make_pack(connection, close)
-        soft_close(connection, "billing", close, Decision("A. Clerk", "Month end."), found.journal(connection))
+        soft_close(
+            connection, "billing", close, Decision("A. Clerk", "Month end."), journal_of(connection, found.settings)
+        )
 
 
 def decide(path: Path, system: System) -> None:
     """An auditor's file with a comment on its only row."""
-    files.export(path, queue_entries(system.state, "billing", None, system.runtime.today()))
+    files.export(path, queue_entries(system.state, "billing", None, system.runtime.settings.calendar.today()))
     with path.open(encoding="utf-8-sig", newline="") as file:
         (row,) = csv.DictReader(file)
     row |= {"Decision": "comment", "Comment": "Looked at."}

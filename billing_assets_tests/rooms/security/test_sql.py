@@ -13,10 +13,10 @@ from billing_assets.erp.billing_system import reader
 from billing_assets.erp.billing_system.errors import SourceError
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.netsuite.mapping_file import MappingError, read_mapping_file
+from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import stage
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import connect, libpq_url
-from billing_assets.foundation.settings_sections import StagingSettings
 from billing_assets.foundation.shipped import shipped
 from proving.bad_input import rows
 from proving.world import builders
@@ -106,7 +106,6 @@ INSERTED = {
     ("erp/staging/corrections/store.py", "columns"): "our own columns",
     ("erp/staging/corrections/store.py", "values"): "placeholders",
     ("erp/staging/corrections/store.py", "where"): "our own condition or nothing",
-    ("erp/staging/keys.py", "_CAPITALS"): "our own condition",
     ("erp/staging/store.py", "IS_ADOPTED"): "our own condition",
     ("erp/staging/store.py", "KEEPS_ITS_NAME"): "our own condition",
     ("erp/staging/store.py", "MAY_HAVE_LEFT"): "our own condition",

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.foundation.database.connection import connect
-from billing_assets.foundation.settings_sections import AlertSettings
+from billing_assets.foundation.sections import AlertSettings
 from billing_assets.operations.alerts.causes import daemon_silent
 from billing_assets.operations.alerts.send import AlertDeliveryError, deliver
 from billing_assets.posting.answers import Landed, NotSent

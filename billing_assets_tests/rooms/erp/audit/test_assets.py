@@ -13,8 +13,8 @@ from billing_assets.erp.audit.decisions import import_decisions
 from billing_assets.erp.audit.files import Seen
 from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.foundation.settings import Settings
-from billing_assets.foundation.settings_sections import CalendarSettings
+from billing_assets.foundation.sections import CalendarSettings
+from billing_assets.foundation.settings import make_settings
 from billing_assets.posting.locks import lock, release
 from proving.world.builders import SOURCE, close_document, insert_document
 from proving.world.system import PERIOD, System, checks, exact, metadata, rows
@@ -76,7 +76,7 @@ def test_a_month_whose_documents_are_all_closed_passes_the_check(system: System)
 
 
 def test_early_in_a_month_the_month_before_is_asked_for(tmp_path: Path) -> None:
-    defs = build_defs(Runtime(Settings(home=tmp_path)))
+    defs = build_defs(Runtime(make_settings(home=tmp_path)))
     schedule, repository = defs.resolve_schedule_def("audit_last_month"), defs.get_repository_def()
     for day, months in (("2011-01-02", ["2010-12"]), ("2010-03-02", ["2010-02"]), ("2009-12-02", [])):
         when = datetime.fromisoformat(day).replace(hour=4, tzinfo=UTC)
@@ -90,7 +90,7 @@ def test_early_in_a_month_the_month_before_is_asked_for(tmp_path: Path) -> None:
 )
 def test_a_month_is_over_where_the_branches_are(zone: str, utc: str, tmp_path: Path) -> None:
     """On the 1st of March there it is the 2nd or still February in UTC."""
-    defs = build_defs(Runtime(Settings(home=tmp_path, calendar=CalendarSettings(time_zone=zone))))
+    defs = build_defs(Runtime(make_settings(home=tmp_path, calendar=CalendarSettings(time_zone=zone))))
     schedule, repository = defs.resolve_schedule_def("audit_last_month"), defs.get_repository_def()
     assert schedule.execution_timezone == zone
     assert defs.resolve_schedule_def("receivables_every_day").execution_timezone == zone

@@ -15,7 +15,7 @@ from billing_assets.erp.batches.unlocking import requeue, unlock, unlock_stale
 from billing_assets.erp.documents.rules import finding
 from billing_assets.erp.netsuite import store as posting
 from billing_assets.foundation.database.connection import Connection, connect, libpq_url
-from billing_assets.foundation.settings_sections import BatchSettings
+from billing_assets.foundation.sections import BatchSettings
 from billing_assets.posting import attempts as attempts_of
 from billing_assets.posting import locks
 from billing_assets.posting.attempts import Intent, Outcome

@@ -11,7 +11,7 @@ from billing_assets.erp.batches import store
 from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.erp.batches.planning import plan, runs_wanted
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.foundation.settings_sections import BatchSettings
+from billing_assets.foundation.sections import BatchSettings
 from billing_assets.posting import locks
 from billing_assets_tests.rooms.erp.batches.documents import set_state
 from proving.world import builders

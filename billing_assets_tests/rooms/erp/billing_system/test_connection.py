@@ -57,6 +57,12 @@ def test_a_missing_odbc_driver_names_debians_package_and_our_extra(monkeypatch: 
     assert "s3cret" not in str(caught.value)
 
 
+def test_the_odbc_driver_gives_a_uniqueidentifier_as_what_it_is() -> None:
+    pyodbc = pytest.importorskip("pyodbc", exc_type=ImportError)
+    reader.open_source("mssql+pyodbc://reader@host/billing").dispose()
+    assert pyodbc.native_uuid is True
+
+
 def test_any_other_missing_driver_is_named() -> None:
     with pytest.raises(DriverMissing, match="Install the Python package oracledb"):
         reader.open_source("oracle+oracledb://reader@host/db")

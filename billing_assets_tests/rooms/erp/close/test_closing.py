@@ -12,11 +12,14 @@ import pytest
 
 from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.erp.batches.unlocking import requeue
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.causes import Sort
 from billing_assets.erp.close.closing import CloseRefusedError, Decision, hard_close
 from billing_assets.erp.close.pack import make_pack
 from billing_assets.erp.close.reconciliation import MonthClose, close_month
 from billing_assets.erp.close.store import closings, months_that_moved
+from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.settings import CloseSettings
 from billing_assets.foundation.calendar.business_days import Days, Zones
 from billing_assets.foundation.periods import LateDocuments
 from billing_assets.foundation.runtime import Runtime
@@ -60,8 +63,16 @@ def refusal(result: dg.ExecuteInProcessResult) -> str:
 
 def compared(system: System, period: str = PERIOD) -> MonthClose:
     found = system.runtime
-    with found.state() as connection, found.billing_system() as source:
-        close = close_month(connection, source, "billing", found.queries, found.netsuite, found.mapping, period)
+    with found.state() as connection, found.of(BillingSystem).connection() as source:
+        close = close_month(
+            connection,
+            source,
+            "billing",
+            found.of(BillingSystem).queries,
+            found.of(NetSuite).client,
+            found.of(NetSuite).mapping,
+            period,
+        )
         make_pack(connection, close)
         return close
 
@@ -76,7 +87,7 @@ def bill(system: System) -> None:
 def late(system: System, policy: LateDocuments) -> System:
     """The same system under another setting for late documents."""
     settings = system.runtime.settings
-    close = settings.close.model_copy(update={"late_documents": policy})
+    close = settings.of(CloseSettings).model_copy(update={"late_documents": policy})
     system.runtime = Runtime(settings.model_copy(update={"close": close}))
     system.__dict__.pop("defs", None)
     return system

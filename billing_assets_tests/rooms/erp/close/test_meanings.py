@@ -5,6 +5,7 @@ from typing import Any
 
 from billing_assets.erp.netsuite.mapping import load_mapping
 from billing_assets.erp.netsuite.proof_store import note_proven
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.shipped import shipped
 from proving.world.builders import insert_document
@@ -29,7 +30,7 @@ def under(system: System, folder: Path, replace: dict[str, str], tables: dict[st
 
 def posted_before_it_was_compared(system: System) -> None:
     """Stages and posts as a version did that believed the mapping."""
-    netsuite = system.runtime.netsuite
+    netsuite = system.runtime.of(NetSuite).client
     note_proven(system.state, netsuite.base_url, load_mapping(system.runtime.settings.mapping).digest, {})
     assert system.stage().success
     for key in system.planned():

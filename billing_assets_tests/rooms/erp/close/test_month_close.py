@@ -12,6 +12,8 @@ from billing_assets.erp.close import store
 from billing_assets.erp.close.causes import CAUSES
 from billing_assets.erp.netsuite import differing
 from billing_assets.erp.netsuite.differing_store import Decided
+from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.netsuite.validation import validation
 from billing_assets.erp.staging.corrections.voids import confirm
 from billing_assets.foundation.calendar.business_days import Zones
 from proving.world.builders import (
@@ -346,7 +348,7 @@ def test_a_void_before_posting_is_gone_and_one_after_it_is_corrected_by_a_credit
     assert system.planned() == []  # proposed is not sent
     runtime, day = system.runtime, datetime(2010, 11, 29, tzinfo=UTC)
     for _ in range(2):
-        confirm(system.state, "500001", by="x", why="y", validation=runtime.validation, now=day, zones=Zones())
+        confirm(system.state, "500001", by="x", why="y", validation=validation(runtime), now=day, zones=Zones())
     (key,) = system.planned()
     assert system.post(key).success
     shown, passed = close(system)
@@ -404,7 +406,9 @@ def add_line(system: System, external_id: str) -> None:
 
 def decide(system: System, decision: Callable[..., Decided], number: str = "500002") -> Decided:
     runtime = system.runtime
-    return decision(system.state, runtime.netsuite, runtime.settings, number, by="Ada", why="the cent is tax")
+    return decision(
+        system.state, runtime.of(NetSuite).client, runtime.settings, number, by="Ada", why="the cent is tax"
+    )
 
 
 def test_what_differs_is_named_as_ours_with_the_difference_and_no_advice_to_delete_it(system: System) -> None:

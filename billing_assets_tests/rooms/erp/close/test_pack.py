@@ -16,11 +16,13 @@ import pytest
 import requests
 import uvicorn
 
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close import store
 from billing_assets.erp.close.files import application
 from billing_assets.erp.close.pack import make_pack
 from billing_assets.erp.close.reconciliation import MonthClose, close_month
 from billing_assets.erp.close.store import Pack
+from billing_assets.erp.netsuite.resource import NetSuite
 from proving.world.builders import insert_document
 from proving.world.system import PERIOD, System, metadata, unknown_transaction
 
@@ -46,8 +48,16 @@ def month(system: System) -> None:
 
 def pack(system: System, *, anew: bool = False) -> tuple[MonthClose, Pack]:
     found = system.runtime
-    with found.state() as connection, found.billing_system() as source:
-        close = close_month(connection, source, "billing", found.queries, found.netsuite, found.mapping, PERIOD)
+    with found.state() as connection, found.of(BillingSystem).connection() as source:
+        close = close_month(
+            connection,
+            source,
+            "billing",
+            found.of(BillingSystem).queries,
+            found.of(NetSuite).client,
+            found.of(NetSuite).mapping,
+            PERIOD,
+        )
         if anew:
             connection.execute("delete from billing.close_packs")
         return close, make_pack(connection, close)
@@ -137,9 +147,17 @@ def test_the_same_comparison_makes_the_same_bytes(system: System) -> None:
     _, again = pack(system)
     assert again.figures == first.figures == close.figures
     assert again.compared_at != first.compared_at
-    with system.runtime.state() as connection, system.runtime.billing_system() as source:
+    with system.runtime.state() as connection, system.runtime.of(BillingSystem).connection() as source:
         found = system.runtime
-        third = close_month(connection, source, "billing", found.queries, found.netsuite, found.mapping, PERIOD)
+        third = close_month(
+            connection,
+            source,
+            "billing",
+            found.of(BillingSystem).queries,
+            found.of(NetSuite).client,
+            found.of(NetSuite).mapping,
+            PERIOD,
+        )
         connection.execute("delete from billing.close_packs")
         at_the_time = MonthClose(**(third.__dict__ | {"compared_at": first.compared_at}))
         remade = make_pack(connection, at_the_time)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from billing_assets.erp.netsuite.auth import BearerAuth, authenticator, read_private_key
 from billing_assets.erp.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteLoginRefused, NetSuiteUnavailable
 from billing_assets.erp.netsuite.wire import NetSuiteSettingsError
-from billing_assets.foundation.settings_sections import NetSuiteSettings
+from billing_assets.erp.settings import NetSuiteSettings
 from proving.world.raw_server import Call, certificate_settings, raw_server, write_key
 
 

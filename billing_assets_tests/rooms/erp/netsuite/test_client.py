@@ -25,7 +25,7 @@ from billing_assets.erp.netsuite.errors import (
     NetSuiteQueryRefused,
     NetSuiteUnavailable,
 )
-from billing_assets.foundation.settings_sections import NetSuiteSettings
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.posting.answers import Exists, Landed, NotSent, Refused, Unauthorized, Unknown
 from proving.world.raw_server import Behaviour, Call, certificate_settings, login, raw_server, write_key
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 
 from billing_assets.erp.netsuite.client import NetSuiteClient
-from billing_assets.foundation.settings_sections import NetSuiteSettings
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.posting.answers import Exists, Landed, Refused, Retry, Unauthorized, Unknown
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
 from proving.world.raw_server import write_key
@@ -17,13 +16,12 @@ from proving.world.raw_server import write_key
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with start_sandbox(tmp_path_factory.mktemp("netsuite sandbox")) as running:
-        lists = {
-            "customer": [{"id": "7", "externalId": "17850"}],
-            "item": [{"id": "9", "externalId": "85123A"}],
-            "subsidiary": [{"id": "1"}],
-        }
-        requests.post(f"{running.base_url}/sandbox/references", json=lists, timeout=10).raise_for_status()
+    lists = {
+        "customer": [{"id": "7", "externalId": "17850"}],
+        "item": [{"id": "9", "externalId": "85123A"}],
+        "subsidiary": [{"id": "1"}],
+    }
+    with start_sandbox(tmp_path_factory.mktemp("netsuite sandbox"), references=lists) as running:
         yield running
 
 
@@ -61,10 +59,6 @@ def invoice(external_id: str, item: str = "9", **values: object) -> bytes:
     ).encode()
 
 
-def switch(sandbox: RunningSandbox, **values: object) -> None:
-    requests.put(f"{sandbox.base_url}/sandbox/switches", json=values, timeout=10).raise_for_status()
-
-
 @pytest.mark.parametrize("auth", ["oauth2", "tba"])
 def test_the_sandbox_creates_refuses_and_recognises(sandbox: RunningSandbox, auth: str) -> None:
     client = NetSuiteClient(sandbox_settings(sandbox, auth))
@@ -83,7 +77,7 @@ def test_the_sandbox_creates_refuses_and_recognises(sandbox: RunningSandbox, aut
 @pytest.mark.parametrize("fault", ["commit_then_drop", "commit_then_500", "drop_without_commit", "html_502"])
 def test_the_sandboxs_faults_leave_the_outcome_open(sandbox: RunningSandbox, fault: str) -> None:
     client = NetSuiteClient(sandbox_settings(sandbox, "oauth2"))
-    switch(sandbox, faults=[{"fault": fault, "next": 1}])
+    sandbox.control.switch(faults=[{"fault": fault, "next": 1}])
     assert isinstance(client.create("invoice", invoice(f"INV-{fault}")), Unknown)
     again = client.create("invoice", invoice(f"INV-{fault}"))
     assert isinstance(again, Exists if fault.startswith("commit") else Landed)
@@ -91,7 +85,7 @@ def test_the_sandboxs_faults_leave_the_outcome_open(sandbox: RunningSandbox, fau
 
 def test_the_sandboxs_answer_to_too_many_is_to_come_again(sandbox: RunningSandbox) -> None:
     client = NetSuiteClient(sandbox_settings(sandbox, "oauth2"))
-    switch(sandbox, faults=[{"fault": "refuse_concurrency", "next": 1}])
+    sandbox.control.switch(faults=[{"fault": "refuse_concurrency", "next": 1}])
     found = client.create("invoice", invoice("INV-BUSY"))
     assert isinstance(found, Retry)
     assert found.throttled

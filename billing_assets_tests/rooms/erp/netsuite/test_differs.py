@@ -18,6 +18,7 @@ from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.differing import DifferenceError
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping
 from billing_assets.erp.netsuite.reports import batch_problems
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.erp.staging.content import lines_json
 from billing_assets.posting.lanes import Lanes
 from proving.world import builders
@@ -30,7 +31,7 @@ AFTER = 960.0
 
 @contextmanager
 def client(rig: Rig) -> Iterator[NetSuiteClient]:
-    opened = NetSuiteClient(rig.settings.netsuite)
+    opened = NetSuiteClient(rig.settings.of(NetSuiteSettings))
     try:
         yield opened
     finally:
@@ -82,7 +83,7 @@ def accept(rig: Rig, by: str = "Ada", why: str = "the cent is tax") -> differing
 
 
 def check(rig: Rig) -> tuple[int, list[differing_store.Differing]]:
-    netsuite = rig.settings.netsuite
+    netsuite = rig.settings.of(NetSuiteSettings)
     with client(rig) as opened, Lanes(rig.url, opened.account, netsuite.lanes) as lanes:
         mapping = builders.shipped_mapping()
         return differing.check(rig.url, rig.state, opened, lanes, mapping, rig.settings, "check")

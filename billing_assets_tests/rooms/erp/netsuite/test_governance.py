@@ -12,6 +12,7 @@ from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.errors import NetSuiteAnswerUnreadable
 from billing_assets.erp.netsuite.governance import heed_governance
 from billing_assets.erp.netsuite.wire import account_of
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.foundation.database.connection import connect
 from billing_assets.posting.lanes import Lanes, lanes_in_use
 from proving.world.raw_server import Call, certificate_settings, raw_server, write_key
@@ -55,8 +56,8 @@ def test_a_limit_that_is_no_number_is_none_that_lanes_could_be_set_by(limit: obj
 
 @contextmanager
 def heeding(rig: Rig, limit: int = 15) -> Iterator[Lanes]:
-    client = NetSuiteClient(rig.settings.netsuite)
-    with Lanes(rig.url, account_of(rig.settings.netsuite), limit) as lanes:
+    client = NetSuiteClient(rig.settings.of(NetSuiteSettings))
+    with Lanes(rig.url, account_of(rig.settings.of(NetSuiteSettings)), limit) as lanes:
         heed_governance(client, lanes)
         lanes.refresh()
         yield lanes
@@ -65,7 +66,7 @@ def heeding(rig: Rig, limit: int = 15) -> Iterator[Lanes]:
 
 def in_use(rig: Rig) -> int:
     with connect(rig.url) as connection:
-        return lanes_in_use(connection, account_of(rig.settings.netsuite))
+        return lanes_in_use(connection, account_of(rig.settings.of(NetSuiteSettings)))
 
 
 def test_runs_share_the_fewer_lanes_that_netsuite_allows(rig: Rig) -> None:

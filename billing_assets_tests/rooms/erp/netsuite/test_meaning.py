@@ -10,6 +10,7 @@ from billing_assets.erp.netsuite import proof
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.erp.netsuite.meaning import Examined, currency_symbols, examine
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.foundation.shipped import shipped
 from proving.world import builders
 from proving.world.rig import Rig, invoices
@@ -21,7 +22,7 @@ TERMS = 'terms: {constant: "1", reference: id, kinds: [invoice]}'
 
 
 def examined(rig: Rig, mapping: NetSuiteMapping) -> Examined:
-    client = NetSuiteClient(rig.settings.netsuite)
+    client = NetSuiteClient(rig.settings.of(NetSuiteSettings))
     try:
         return examine(client, mapping)
     finally:
@@ -158,7 +159,7 @@ def test_what_netsuite_does_not_show_is_neither_proven_nor_wrong_and_posting_goe
 
 
 def test_what_was_proven_is_asked_once_a_day_and_never_again_after_another_mapping(rig: Rig, tmp_path: Path) -> None:
-    client = NetSuiteClient(rig.settings.netsuite)
+    client = NetSuiteClient(rig.settings.of(NetSuiteSettings))
     rig.state.execute("delete from billing.proven_mappings")
     mapping = builders.shipped_mapping()
     assert not proof.proven(rig.state, client, mapping)
@@ -178,7 +179,7 @@ def test_what_was_proven_is_asked_once_a_day_and_never_again_after_another_mappi
 
 
 def test_netsuites_currencies_are_known_by_their_codes(rig: Rig) -> None:
-    client = NetSuiteClient(rig.settings.netsuite)
+    client = NetSuiteClient(rig.settings.of(NetSuiteSettings))
     assert currency_symbols(client)["4"] == "EUR"
     rig.account.switch(suiteql_hidden=["currency"])
     assert currency_symbols(client) == {}

@@ -12,7 +12,7 @@ import pytest
 from billing_assets.erp.batches.store import wanting_a_run
 from billing_assets.erp.netsuite.errors import NetSuiteUnavailable
 from billing_assets.foundation.database.connection import libpq_url
-from billing_assets.foundation.settings_sections import BatchSettings
+from billing_assets.foundation.sections import BatchSettings
 from proving.world.rig import Rig, invoices
 
 EVERYTHING = ["create", "suiteql"]

@@ -13,6 +13,7 @@ from billing_assets.erp.batches.planning import plan
 from billing_assets.erp.batches.unlocking import requeue, unlock
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.wire import account_of
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.posting.lanes import Lanes
 from billing_assets.posting.locks import StaleLockError
 from billing_assets_tests.rooms.erp.batches.documents import set_state
@@ -170,7 +171,7 @@ class _BrokenClient(NetSuiteClient):
 def test_a_worker_that_breaks_ends_the_run_instead_of_letting_it_wait_for_ever(rig: Rig) -> None:
     key = rig.planned(invoices(3))
     with pytest.raises(RuntimeError, match="nobody foresaw this"):
-        rig.post(key, client=_BrokenClient(rig.settings.netsuite))
+        rig.post(key, client=_BrokenClient(rig.settings.of(NetSuiteSettings)))
     assert rig.post_until_done() >= 1
     rig.assert_whole(3)
 
@@ -228,7 +229,7 @@ def test_a_run_that_only_reads_back_leaves_the_lanes_to_others(rig: Rig) -> None
         assert time.monotonic() < deadline
         time.sleep(0.02)
     time.sleep(0.3)
-    with Lanes(rig.url, account_of(rig.settings.netsuite), 15) as lanes:
+    with Lanes(rig.url, account_of(rig.settings.of(NetSuiteSettings)), 15) as lanes:
         held = lanes.held
     thread.join(10)
     assert held == 14

@@ -258,7 +258,7 @@ def test_while_netsuite_is_down_the_run_fails_with_the_cause_and_the_next_one_go
     folder = tmp_path_factory.mktemp("down")
     with start_sandbox(folder) as sandbox:
         seeded(sandbox)
-        port = int(sandbox.base_url.rsplit(":", 1)[1])
+        port = sandbox.port
         down = Rig(rig.url, rig.state, rig.account, sandbox, rig.changed().settings)
         down = down.changed()
         key = down.planned(invoices(300))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.content import Content, compare_lines
@@ -21,7 +20,7 @@ from billing_assets.erp.netsuite.suiteql import (
     find_by_external_ids,
     query,
 )
-from billing_assets.foundation.settings_sections import NetSuiteSettings
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.posting.answers import Landed
 from billing_assets.sandbox.netsuite.process import start_sandbox
 from proving.world.raw_server import Call, RawServer, certificate_settings, raw_server, write_key
@@ -30,9 +29,8 @@ from proving.world.raw_server import Call, RawServer, certificate_settings, raw_
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NetSuiteClient]:
     """A sandbox account with 1,102 invoices and a credit memo."""
-    with start_sandbox(tmp_path_factory.mktemp("netsuite")) as sandbox:
-        lists = {"customer": [{"id": "7"}], "item": [{"id": "9"}], "subsidiary": [{"id": "1"}]}
-        requests.post(f"{sandbox.base_url}/sandbox/references", json=lists, timeout=10).raise_for_status()
+    lists = {"customer": [{"id": "7"}], "item": [{"id": "9"}], "subsidiary": [{"id": "1"}]}
+    with start_sandbox(tmp_path_factory.mktemp("netsuite"), references=lists) as sandbox:
         own = sandbox.credentials
         client = NetSuiteClient(
             NetSuiteSettings.model_validate(

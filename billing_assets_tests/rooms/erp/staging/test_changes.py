@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing_assets.foundation.settings_sections import StagingSettings
+from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets_tests.rooms.erp.staging.conftest import Bench
 from proving.world.builders import (
     add_lines,

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from billing_assets.erp.netsuite import found
+from billing_assets.erp.netsuite.validation import validation_of
 from billing_assets.erp.staging.corrections.store import corrections
 from billing_assets.erp.staging.corrections.voids import NothingProposedError, confirm, judge_held
 from billing_assets.foundation.calendar.business_days import Zones
 from billing_assets.foundation.periods import LateDocuments
-from billing_assets.foundation.runtime import validation_of
 from billing_assets_tests.rooms.erp.staging.conftest import Bench
 from billing_assets_tests.rooms.erp.staging.test_voids import NOW
 from proving.world import builders

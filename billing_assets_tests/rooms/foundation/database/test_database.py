@@ -18,7 +18,7 @@ from sqlalchemy import NullPool, create_engine, make_url
 import billing_assets
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import SESSION, STORAGE, Connection, connect, libpq_url, storage_url
-from billing_assets.foundation.database.migrations import MigrationError, migrate
+from billing_assets.foundation.database.migrations import AREAS, MigrationError, migrate
 from billing_assets.foundation.database.presence import present
 from billing_assets.foundation.database.refusals import DatabaseUnfit
 from billing_assets.foundation.database.server_programs import run_program
@@ -210,7 +210,9 @@ def test_a_missing_right_says_what_to_do(state_url: str) -> None:
 
 
 def test_a_migration_without_the_right_says_what_to_do(database: str, tmp_path: Path) -> None:
-    (tmp_path / "0001_first.sql").write_text("set local role pg_monitor; create table billing.x ()", encoding="utf-8")
+    for area in AREAS:
+        (tmp_path / area).mkdir()
+        (tmp_path / area / "0001_first.sql").write_text("set local role pg_monitor; create table billing.x ()")
     with pytest.raises(MigrationError, match=r"permission denied for schema billing.*Make it the database's owner"):
         migrate(database, tmp_path)
 

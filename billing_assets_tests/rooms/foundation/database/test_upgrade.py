@@ -1,75 +1,72 @@
-"""A database of an earlier version is taken along: what it believed of NetSuite becomes what is known now."""
+"""A database from before 0.1.0, whose migrations were all in one folder, is refused everywhere with what to do."""
 
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from billing_assets.erp.documents.documents import Document
-from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.database.connection import connect
 from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.database.refusals import DatabaseUnfit
 from billing_assets.foundation.shipped import shipped
-from proving.world import builders
-from proving.world.rig import stage_rows
+from proving.world.command import call, complete
 
-BEFORE = "0014"
+ROOT = Path(__file__).parents[2]
+TO_DO = "make a new, empty database"
+# Of each command group one. `billing files` goes on: it only shows the packs that are there.
+COMMANDS = (
+    ("init",),
+    ("doctor",),
+    ("status",),
+    ("run",),
+    ("up",),
+    ("unlock",),
+    ("retention",),
+    ("held",),
+    ("move", "list"),
+    ("close", "history"),
+    ("restore", "list"),
+    ("receivables",),
+    ("voids", "list"),
+    ("audit", "export", "{folder}/queue.csv"),
+    ("reminders", "list"),
+)
 
 
 @pytest.fixture
-def earlier(database: str, tmp_path: Path) -> str:
-    """A database of the version before, with one batch."""
-    folder = tmp_path / "earlier"
-    folder.mkdir()
-    for file in sorted(shipped("sql/state").glob("*.sql")):
-        if file.name < BEFORE:
-            shutil.copy(file, folder)
-    migrate(database, folder)
-    with connect(database) as state:
-        state.execute(
+def before(database: str) -> str:
+    """What such a database says of itself."""
+    with connect(database) as connection:
+        connection.execute(
             """
-            insert into billing.locked_batches (partition_key, period, sequence, state, documents, total)
-            values ('2010-11-0001', '2010-11', 1, 'attention', 2, 20)"""
+            create schema billing;
+            create table billing.schema_migrations (
+                name text primary key, sha256 text not null, applied_at timestamptz not null default now());
+            insert into billing.schema_migrations (name, sha256)
+            values ('0001_billing.sql', '5f'), ('0002_leases.sql', '6e')
+            """
         )
     return database
 
 
-def ended(state: Connection, document: Document, to: str, outcome: str, code: str | None = None) -> None:
-    """A document as the version before left it: its state, and what was noted last."""
-    stage_rows(state, [document])
-    for step in ("batched", "locked", "posting", to):
-        state.execute(
-            """
-            update billing.staged_invoices set state = %(to)s, batch = '2010-11-0001',
-                netsuite_id = case when %(to)s = 'posted' then '647' end,
-                posted_at = case when %(to)s = 'posted' then clock_timestamp() end
-            where number = %(number)s""",
-            {"to": step, "number": document.number},
-        )
-    state.execute(
-        """
-        with attempt as (
-            insert into billing.posting_attempts (document, batch, run_id, epoch, attempt, external_id, payload_hash)
-            select id, batch, 'run', 1, 1, external_id, '' from billing.staged_invoices where number = %s returning id)
-        insert into billing.posting_outcomes (attempt, run_id, outcome, code, detail)
-        select id, 'run', %s, %s, 'as it was' from attempt""",
-        [document.number, outcome, code],
-    )
+@pytest.fixture
+def variables(before: str, tmp_path: Path) -> Mapping[str, str]:
+    return {"BILLING_HOME": str(tmp_path / "home"), "BILLING_DATABASE_URL": before}
 
 
-def test_what_was_called_rejected_although_netsuite_has_it_differs_now(earlier: str) -> None:
-    with connect(earlier) as state:
-        ended(state, builders.document("1"), "rejected", "conflict", "EXTERNAL_ID_CONFLICT")
-        ended(state, builders.document("2"), "rejected", "refused", "USER_ERROR")
-        ended(state, builders.document("3"), "posted", "landed")
-        migrate(earlier, shipped("sql/state"))
-        assert builders.states(state) == {"1": "differs", "2": "rejected", "3": "posted"}
-        assert builders.staged(state, "1")["difference"] == "as it was"
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_every_command_says_what_it_is_and_what_to_do(
+    capsys: pytest.CaptureFixture[str], variables: Mapping[str, str], tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    said = call(capsys, variables, *(one.format(folder=tmp_path) for one in arguments))
+    complete(said, 2, ["development version before 0.1.0", TO_DO, "confirm-transactions", "Keep the old database"])
 
 
-def test_what_was_posted_before_counts_as_seen(earlier: str) -> None:
-    """Else the first look after an upgrade would read every transaction that there ever was."""
-    with connect(earlier) as state:
-        ended(state, builders.document("3"), "posted", "landed")
-        migrate(earlier, shipped("sql/state"))
-        row = state.execute("select seen_through from billing.netsuite_looks").fetchone()
-    assert row == {"seen_through": 647}
+def test_nothing_in_it_is_touched_and_the_guide_has_the_steps(before: str) -> None:
+    with pytest.raises(DatabaseUnfit, match=TO_DO) as refused:
+        migrate(before, shipped("sql/state"))
+    with connect(before) as connection:
+        tables = connection.execute("select count(*) as n from pg_tables where schemaname = 'billing'").fetchone()
+    assert tables == {"n": 1}
+    assert "docs/operations.md#a-database-from-before-010" in str(refused.value)
+    assert "\n### A database from before 0.1.0\n" in (ROOT / "docs/operations.md").read_text(encoding="utf-8")

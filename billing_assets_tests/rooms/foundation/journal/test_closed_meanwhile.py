@@ -7,6 +7,8 @@ import pytest
 
 from billing_assets.erp.close.store import closed_state
 from billing_assets.erp.netsuite import found
+from billing_assets.erp.settings import CloseSettings
+from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.periods import LateDocuments
 from billing_assets.foundation.runtime import Runtime
 from billing_assets_tests.rooms.erp.close.test_closing import bill
@@ -35,9 +37,9 @@ def test_what_was_posted_and_closed_for_good_after_the_backup_is_taken_over_in_i
     posts = system.posts()
     with after_the_restore(server_url, path, system, machine) as connection:
         settings = system.runtime.settings
-        close = settings.close.model_copy(update={"late_documents": late})
+        close = settings.of(CloseSettings).model_copy(update={"late_documents": late})
         system.runtime = Runtime(settings.model_copy(update={"close": close}))
-        system.runtime.journal(connection)
+        journal_of(connection, system.runtime.settings)
         assert closed_state(connection, "2010-11") == "hard"
         insert_document(system.source, "600001", document_date=date(2010, 12, 5))
         for _ in range(3):

@@ -13,12 +13,14 @@ from pydantic import SecretStr
 
 from billing_assets.erp.close.store import closed_state, closings
 from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.journal.errors import RestoreUnconfirmed
 from billing_assets.foundation.journal.restores import note_restore, restores, unconfirmed
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations.alerts.restores import restore_alerts
 from billing_assets.receivables.reminders.automation import office_hours
 from billing_assets.receivables.reminders.sending import Report, send_due
+from billing_assets.receivables.reminders.settings import ReminderSettings
 from billing_assets.receivables.reminders.smtp import Fate
 from billing_assets_tests.rooms.erp.close.test_closing import bill, press
 from billing_assets_tests.rooms.operations.test_cli import Command, machine
@@ -38,7 +40,7 @@ INVOICES = "12345"
 def remind(found: Runtime, mails: MailServer) -> Report:
     """A run as the sensor and the command do it."""
     with found.state() as connection:
-        return send_due(connection, desk(), mails.server, "a run", lambda: NOON, found.journal(connection))
+        return send_due(connection, desk(), mails.server, "a run", lambda: NOON, journal_of(connection, found.settings))
 
 
 @contextmanager
@@ -122,7 +124,7 @@ def test_without_the_journal_nothing_is_closed_or_mailed_until_a_person_confirms
         [alert] = restore_alerts(connection, datetime.now(UTC), "", reminders=True)
         assert "2010-10, 2010-11, reminders" in alert.what_happened
         assert told(system) >= {"database_put_back", "journal_unusable"}
-        reminding = system.runtime.settings.reminders.model_copy(update={"enabled": True})
+        reminding = system.runtime.settings.of(ReminderSettings).model_copy(update={"enabled": True})
         on = Runtime(system.runtime.settings.model_copy(update={"reminders": reminding}))
         asleep = office_hours(dg.build_sensor_context(instance=system.instance, resources={"billing": on}))
         assert isinstance(asleep, dg.SkipReason)
@@ -161,7 +163,7 @@ def test_what_netsuite_tells_is_covered_only_where_the_journal_had_something_new
     system: System, machine: Command, mails: MailServer, worked_on: Path, server_url: str
 ) -> None:
     with after_the_restore(server_url, worked_on, system, machine) as connection:
-        system.runtime.journal(connection)
+        journal_of(connection, system.runtime.settings)
         assert note_restore(connection, "netsuite", {"documents": 1}).covered
         assert note_restore(connection, "netsuite", {"documents": 1}).covered, "told twice before anything is sent"
         insert_document(system.source, "500002", document_date=date(2010, 12, 5))

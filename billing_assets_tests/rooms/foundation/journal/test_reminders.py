@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.journal.restores import note_restore, restores, unconfirmed
 from billing_assets.receivables.reminders import journal_store
 from billing_assets.receivables.reminders.journaling import note
@@ -91,7 +92,7 @@ def test_what_a_person_or_a_delivery_report_said_later_is_remembered_too(
         open_item(connection, number, customer=number)
     answers = {"c1@example.com": "drop", "c2@example.com": "drop"}
     mails.happens = lambda verb, who: answers.get(who) if verb == "DATA" else None
-    send(connection, mails.server, journal=system.runtime.journal(connection))
+    send(connection, mails.server, journal=journal_of(connection, system.runtime.settings))
     assert [steps(connection, number)["due"] for number in "123"] == ["unknown", "unknown", "sent"]
     who = ("--by", "anna", "--why", "the log of the mail server")
     complete(machine("reminders", "resolve", "1", "due", "--as", "sent", *who), 0, ["Noted as sent"])
@@ -104,7 +105,9 @@ def test_what_a_person_or_a_delivery_report_said_later_is_remembered_too(
     assert [steps(connection, number)["due"] for number in "123"] == ["sent", "deferred", "bounced"]
     assert reminder(connection, "due", "1")["resolved_by"] == "anna"
     mails.happens = lambda _verb, _who: None
-    report = send(connection, mails.server, NOON + timedelta(days=3650), journal=system.runtime.journal(connection))
+    report = send(
+        connection, mails.server, NOON + timedelta(days=3650), journal=journal_of(connection, system.runtime.settings)
+    )
     assert [one.number for one in report.tried if one.step == "due"] == []
 
 
@@ -183,7 +186,7 @@ def test_a_person_may_say_after_a_restore_that_what_is_due_was_sent_also_what_is
     complete(machine("restore", "list"), 0, ["sent until", "anna"])
     open_item(connection, "1", due_date=today - timedelta(days=2))
     noon = datetime.combine(today, NOON.timetz())
-    journal = system.runtime.journal(connection)
+    journal = journal_of(connection, system.runtime.settings)
     for days in range(31):
         send(connection, mails.server, noon + timedelta(days=days), journal=journal)
     assert set(steps(connection, "1")) == {"overdue_7", "overdue_14"}

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.foundation.settings_sections import AlertSettings
+from billing_assets.foundation.sections import AlertSettings
 from billing_assets.operations.alerts import store
 from billing_assets.operations.alerts.causes import Alert
 from billing_assets.operations.alerts.watch import look

@@ -7,7 +7,7 @@ from billing_assets.erp.batches.planning import plan
 from billing_assets.erp.documents.documents import Document, State
 from billing_assets.erp.netsuite import store as posting
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.foundation.settings_sections import BatchSettings
+from billing_assets.foundation.sections import BatchSettings
 from billing_assets.posting import attempts, locks
 from billing_assets.posting.attempts import Intent, Outcome
 from billing_assets.posting.locks import Lock

@@ -17,9 +17,10 @@ from billing_assets.erp.documents.documents import State
 from billing_assets.erp.netsuite import reports
 from billing_assets.erp.netsuite import store as posting
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.foundation.settings_sections import BatchSettings, RetentionSettings
+from billing_assets.foundation.sections import BatchSettings
 from billing_assets.operations.retention import store
 from billing_assets.operations.retention.archive import keep_small
+from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.operations.retention.store import ArchiveError
 from billing_assets.posting import locks
 from billing_assets_tests.rooms.operations.retention.posted import UNKNOWN_AFTER, lock, post, send
@@ -143,7 +144,8 @@ def test_the_archive_takes_no_change(parent: str, state: Connection) -> None:
 _KEEP = """
 import sys
 from billing_assets.operations.retention.archive import keep_small
-from billing_assets.foundation.settings_sections import BatchSettings, RetentionSettings
+from billing_assets.foundation.sections import BatchSettings
+from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.foundation.database.connection import connect
 with connect(sys.argv[1]) as connection:
     print("begins", flush=True)

@@ -12,9 +12,9 @@ from billing_assets.erp.batches import store as batches
 from billing_assets.erp.batches.partitions import NAME
 from billing_assets.erp.documents.documents import State
 from billing_assets.foundation.database.connection import Connection, libpq_url
-from billing_assets.foundation.settings_sections import RetentionSettings
 from billing_assets.operations.retention import runs
 from billing_assets.operations.retention.runs import Pruned, prune
+from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.posting import locks
 from billing_assets_tests.rooms.operations.retention.posted import UNKNOWN_AFTER, lock, post
 from proving.world.databases import _database

@@ -1,9 +1,7 @@
 """What is posted is counted once and for all, to the cent, whoever posts, counts or looks at the same time."""
 
-import shutil
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +10,7 @@ from billing_assets.erp.batches import store as batches
 from billing_assets.erp.batches.planning import plan
 from billing_assets.erp.documents.documents import State
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.foundation.database.migrations import migrate
-from billing_assets.foundation.settings_sections import BatchSettings
-from billing_assets.foundation.shipped import shipped
+from billing_assets.foundation.sections import BatchSettings
 from billing_assets.operations.retention import store
 from billing_assets_tests.rooms.operations.retention.posted import UNKNOWN_AFTER, lock, post, send
 from proving.world.rig import invoices, stage_rows
@@ -64,33 +60,6 @@ def test_what_is_posted_is_counted_to_the_cent(state: Connection) -> None:
     post(state, invoices(1, first=900_000))
     assert totals(state) == counted(state)
     assert {row["state"] for row in totals(state)} == {"posted", "open", "held", "gone"}
-
-
-def test_what_was_posted_before_the_counting_began_is_counted(database: str, tmp_path: Path) -> None:
-    for file in shipped("sql/state").glob("000[123]_*.sql"):
-        shutil.copy(file, tmp_path)
-    migrate(database, tmp_path)
-    with connect(database) as state:
-        # As a version of that time left them: today's code needs today's columns.
-        state.execute(
-            """
-            insert into billing.locked_batches (partition_key, period, sequence, state, documents, total)
-            values ('2010-11-0001', '2010-11', 1, 'attention', 5, 0);
-            insert into billing.staged_invoices
-                (source, document_id, kind, number, status, document_date, period, currency, total, line_count, extra,
-                 lines, content_hash, external_id, state, findings, batch, netsuite_id, posted_at)
-            select 'billing', n::text, 'invoice', n::text, 'closed', '2010-11-05', '2010-11',
-                   case when n > 3 then 'EUR' else 'GBP' end, n + n / 100.0, 0, '{}', '[]', '', 'INV-' || n,
-                   case when n = 2 then 'rejected' else 'posted' end, '[]', '2010-11-0001', n::text, now()
-            from generate_series(1, 5) as n"""
-        )
-        before = counted(state)
-        assert migrate(database, shipped("sql/state"))[0] == "0004_growth.sql"
-        assert totals(state) == before
-        assert rows_of_posted(state) == 2
-        batches.requeue(state, None, UNKNOWN_AFTER)
-        post(state, invoices(1, first=700_000))
-        assert totals(state) == counted(state)
 
 
 def test_runs_that_post_at_once_do_not_wait_for_each_others_counts(state: Connection, other: Connection) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from proving.world.builders import insert_document
@@ -23,7 +24,7 @@ class Command:
         self.variables = netsuite_variables(sandbox) | {
             "BILLING_HOME": str(system.runtime.settings.home),
             "BILLING_DATABASE_URL": system.runtime.database_url,
-            "BILLING_SOURCE__URL": system.runtime.source_url,
+            "BILLING_SOURCE__URL": system.runtime.of(BillingSystem).url,
             "BILLING_RECEIVABLES__LATE_FEES": str(shipped("config/late_fees.yaml")),
         }
 

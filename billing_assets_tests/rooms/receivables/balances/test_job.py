@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import requests
 
-from billing_assets.foundation.settings_sections import ReceivablesSettings
 from billing_assets.foundation.shipped import shipped
+from billing_assets.receivables.balances.settings import ReceivablesSettings
 from proving.world.builders import insert_document
 from proving.world.system import System, checks, exact, failure, metadata, rows
 

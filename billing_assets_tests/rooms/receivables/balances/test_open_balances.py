@@ -17,6 +17,7 @@ from billing_assets.erp.billing_system.errors import QueriesMissing, SourceError
 from billing_assets.erp.netsuite import open_items
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.errors import NetSuiteError
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.receivables.balances import open_balances, store
 from billing_assets.receivables.balances.open_balances import Reading, read_from_billing_system, read_from_netsuite
@@ -45,7 +46,7 @@ def pay(rig: Rig, number: str, amount: str, *, invoice: str | None = None, entit
 
 
 def read(rig: Rig) -> Reading:
-    client = NetSuiteClient(rig.settings.netsuite)
+    client = NetSuiteClient(rig.settings.of(NetSuiteSettings))
     try:
         return read_from_netsuite(rig.state, client, ["INV-"], "run-1")
     finally:

@@ -16,14 +16,15 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.foundation.settings import Settings
-from billing_assets.foundation.settings_sections import NetSuiteSettings, SourceSettings
+from billing_assets.foundation.settings import make_settings
 from billing_assets.operations import doctor
 from billing_assets.operations.commands import reminders as commands
 from billing_assets.receivables.reminders import assets, automation
 from billing_assets.receivables.reminders.automation import office_hours, remind_job
+from billing_assets.receivables.reminders.settings import ReminderSettings
 from billing_assets_tests.rooms.receivables.reminders.mail_server import MailServer
 from proving.world.builders import create_billing_system, open_for_writing
 from proving.world.command import Said, call
@@ -88,7 +89,7 @@ def office(
     state_url: str, source_url: str, mails: MailServer, tmp_path: Path, clock: list[datetime]
 ) -> Iterator[Office]:
     del clock
-    found = Settings(
+    found = make_settings(
         home=tmp_path,
         database_url=SecretStr(state_url),
         source=SourceSettings(url=SecretStr(source_url)),
@@ -141,8 +142,8 @@ def test_nothing_is_sent_unasked(
     office: Office, connection: Connection, mails: MailServer, state_url: str, source_url: str
 ) -> None:
     open_item(connection, customer="1")
-    off = Settings(database_url=SecretStr(state_url), source=SourceSettings(url=SecretStr(source_url)))
-    assert off.reminders.enabled is False
+    off = make_settings(database_url=SecretStr(state_url), source=SourceSettings(url=SecretStr(source_url)))
+    assert off.of(ReminderSettings).enabled is False
     with Runtime(off).opened() as runtime:
         quiet = Office(runtime, office.instance)
         assert "switched off" in str(quiet.look().skip_message)

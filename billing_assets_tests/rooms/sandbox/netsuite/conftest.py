@@ -10,9 +10,7 @@ from proving.world.account import REFERENCES, Account, log_in
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with start_sandbox(tmp_path_factory.mktemp("net suite")) as sandbox:
-        account = log_in(sandbox.base_url, sandbox.credentials)
-        assert account.seed(REFERENCES).status_code == 200
+    with start_sandbox(tmp_path_factory.mktemp("net suite"), references=REFERENCES) as sandbox:
         yield sandbox
 
 

@@ -18,9 +18,8 @@ from proving.world.account import REFERENCES, Account, invoice, log_in
 
 def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
     acknowledged: list[str] = []
-    with start_sandbox(tmp_path, switches={"concurrency_limit": 50}) as sandbox:
+    with start_sandbox(tmp_path, switches={"concurrency_limit": 50}, references=REFERENCES) as sandbox:
         account = log_in(sandbox.base_url, sandbox.credentials)
-        account.seed(REFERENCES)
 
         def post(n: int) -> None:
             try:
@@ -36,7 +35,7 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
             sandbox.kill()
             for future in work:
                 future.result()
-    with start_sandbox(tmp_path, port=int(sandbox.base_url.rsplit(":", 1)[1])) as again:
+    with start_sandbox(tmp_path, port=sandbox.port) as again:
         assert again.base_url == sandbox.base_url
         assert again.credentials == sandbox.credentials
         survived = Account(again.base_url, again.credentials, account.session)  # the token is still good
@@ -56,9 +55,8 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
 
 
 def test_a_job_goes_on_after_a_kill(tmp_path: Path) -> None:
-    with start_sandbox(tmp_path, switches={"latency_tail": [1, 150]}) as sandbox:
+    with start_sandbox(tmp_path, switches={"latency_tail": [1, 150]}, references=REFERENCES) as sandbox:
         account = log_in(sandbox.base_url, sandbox.credentials)
-        account.seed(REFERENCES)
         headers = {"Prefer": "respond-async", "Content-Type": "application/vnd.oracle.resource+json; type=collection"}
         body = {"items": [invoice(f"INV-{n}") for n in range(10)]}
         assert account.post("/record/v1/invoice", body, headers=headers).status_code == 202
@@ -105,7 +103,7 @@ def test_a_wrong_start_says_why(tmp_path: Path) -> None:
         with pytest.raises(SandboxError, match="another sandbox serves"):
             start_sandbox(tmp_path / "b")
         with pytest.raises(SandboxError, match="cannot serve"):
-            start_sandbox(tmp_path / "c", port=int(sandbox.base_url.rsplit(":", 1)[1]))
+            start_sandbox(tmp_path / "c", port=sandbox.port)
         assert requests.get(f"{sandbox.base_url}/sandbox/summary", timeout=30).status_code == 200
 
 
@@ -113,7 +111,8 @@ def test_it_imports_nothing_of_the_product() -> None:
     code = (
         "import sys, billing_assets.sandbox.netsuite.server, billing_assets.sandbox.netsuite.process;"
         "print([m for m in sys.modules if m.startswith('billing_assets.')"
-        " and m != 'billing_assets.sandbox' and not m.startswith('billing_assets.sandbox.netsuite')])"
+        " and not f'{m}.'.startswith(('billing_assets.sandbox.netsuite.', 'billing_assets.sandbox.kit.'))"
+        " and m != 'billing_assets.sandbox'])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ))
     assert out.stdout.strip() == "[]"

@@ -4,7 +4,7 @@ import pytest
 
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.wire import NetSuiteSettingsError, base_url
-from billing_assets.foundation.settings_sections import NetSuiteSettings
+from billing_assets.erp.settings import NetSuiteSettings
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,12 @@
+"""Reminders in Dagster."""
+
+import dagster as dg
+
+from billing_assets.foundation.settings import Settings
+from billing_assets.receivables.reminders.assets import payment_reminders
+from billing_assets.receivables.reminders.automation import office_hours, remind_job
+
+
+def build(_: Settings) -> dg.Definitions:
+    """The reminders that are sent, and when an office is open for them."""
+    return dg.Definitions(assets=[payment_reminders], jobs=[remind_job], sensors=[office_hours])
