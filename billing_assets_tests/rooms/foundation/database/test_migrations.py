@@ -83,9 +83,7 @@ def test_areas_are_applied_one_after_the_other_each_with_numbers_of_its_own(data
 
 def test_a_file_outside_of_the_areas_is_refused_with_where_it_belongs(database: str, folder: Path) -> None:
     (folder / "0003_lost.sql").touch()
-    with pytest.raises(
-        MigrationError, match=r"0003_lost\.sql: put it into .* foundation, erp, receivables"
-    ):
+    with pytest.raises(MigrationError, match=r"0003_lost\.sql: put it into .* foundation, erp, receivables"):
         migrate(database, folder)
     (folder / "0003_lost.sql").unlink()
     (folder / "metering").mkdir()
