@@ -32,7 +32,7 @@ ALL = "all"
 _LOOK_SECONDS = 0.5
 _SAY_SECONDS = 15.0
 _DOCUMENTS_SECONDS = 5.0
-_STAGE_JOB = "stage"
+_STAGE_JOB = "stage_invoices"
 _STAGING = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,

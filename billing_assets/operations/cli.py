@@ -64,7 +64,7 @@ from billing_assets.operations.processes import (
     webserver_command,
 )
 from billing_assets.operations.retention import store as retention_store
-from billing_assets.operations.retention.archive import keep_small
+from billing_assets.operations.retention.archive import archive_documents
 from billing_assets.operations.retention.runs import prune
 from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.operations.retention.store import ArchiveError
@@ -320,7 +320,7 @@ def retention(
                 console.print(f"{name} is not part of billing.posting_log any more. Dump it and drop it.")
             return
         settings = prepared.runtime.settings.of(RetentionSettings)
-        documents = keep_small(connection, settings)
+        documents = archive_documents(connection, settings)
         pruned = prune(prepared.instance, connection, settings)
         months = retention_store.archived_months(connection)
     console.print(f"The log of {documents:,} documents went to the archive.")

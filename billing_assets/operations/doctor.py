@@ -34,8 +34,8 @@ from billing_assets.operations.watching import SILENT_SECONDS, last_heartbeat
 from billing_assets.receivables.balances.fee_store import branches
 from billing_assets.receivables.balances.late_fee_rules import LateFeeError, late_fee_rules
 from billing_assets.receivables.balances.settings import ReceivablesSettings
-from billing_assets.receivables.reminders.desk import open_desk
 from billing_assets.receivables.reminders.errors import ReminderError
+from billing_assets.receivables.reminders.materials import load_materials
 from billing_assets.receivables.reminders.settings import ReminderSettings
 from billing_assets.receivables.reminders.smtp import Mailer, parse_server
 
@@ -175,16 +175,16 @@ def _reminders(runtime: Runtime) -> str:
     settings = runtime.settings.of(ReminderSettings)
     if not settings.enabled:
         return "switched off; nothing is sent"
-    desk = open_desk(
+    materials = load_materials(
         settings,
         runtime.of(BillingSystem).engine,
         runtime.of(BillingSystem).queries,
         runtime.settings.calendar.zones,
         in_sample=runtime.of(NetSuite).in_sample,
     )
-    desk.templates.check(desk.policy)
+    materials.templates.check(materials.policy)
     server = parse_server(settings.smtp_url)
-    with Mailer(server, desk.policy.domain) as mailer:
+    with Mailer(server, materials.policy.domain) as mailer:
         mailer.greet()
     return f"ladder and templates are whole; the mail server {server.host} answers and takes the login, if it wants one"
 

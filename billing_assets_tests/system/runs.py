@@ -114,13 +114,13 @@ def _run(instance: dg.DagsterInstance, what: str, settings: Settings, job: str, 
     failures = [one for one in result.all_events if one.event_type_value == "PIPELINE_FAILURE"]
     if run and failures and settings.database_url and make_url(_text(settings.database_url)).port != 1:
         context = dg.build_run_status_sensor_context(
-            sensor_name="tell_about_failed_runs",
+            sensor_name="alert_on_run_failure",
             dagster_instance=instance,
             dagster_run=run,
             dagster_event=failures[0],
             resources={"billing": runtime},
         ).for_run_failure()
-        defs.resolve_sensor_def("tell_about_failed_runs")(context)
+        defs.resolve_sensor_def("alert_on_run_failure")(context)
 
 
 def _with(settings: Settings, section: str, **values: Any) -> Settings:

@@ -20,7 +20,7 @@ from billing_assets.erp.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.erp.staging import verbs
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.operations.retention.archive import keep_small
+from billing_assets.operations.retention.archive import archive_documents
 from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.posting import attempts as attempts_of
 from billing_assets.posting import locks
@@ -341,7 +341,7 @@ class Life:
     def archive(self) -> None:
         """The log of what is posted, read back and equal moves aside."""
         self.begin("archive")
-        keep_small(self.world.state, RetentionSettings.model_construct(attempts_days=0), chunk=2)
+        archive_documents(self.world.state, RetentionSettings.model_construct(attempts_days=0), chunk=2)
 
     def save_late(self, slow: Slow) -> None:
         """NetSuite saves a request of which its client has heard nothing for a while."""

@@ -33,7 +33,7 @@ def system_of(error: str) -> str | None:
     return None
 
 
-_PRESSED = frozenset({"preview_batch", "preview_document", "requeue"})
+_PRESSED = frozenset({"preview_batch", "preview_document", "requeue_rejected_invoices"})
 """Jobs that only a person starts, who waits for what they say: a number that was mistyped is no alert."""
 
 _JOURNAL = (JournalUnusable.__name__, ForeignJournal.__name__)
@@ -41,11 +41,11 @@ _JOURNAL = (JournalUnusable.__name__, ForeignJournal.__name__)
 
 
 @dg.run_failure_sensor(
-    name="tell_about_failed_runs",
+    name="alert_on_run_failure",
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="One message per cause when a run has failed for the last time.",
 )
-def tell_about_failed_runs(
+def alert_on_run_failure(
     context: dg.RunFailureSensorContext, billing: dg.ResourceParam[Runtime]
 ) -> dg.SkipReason | None:
     """Tells about a failed run, with what it leaves behind in documents and money."""
@@ -96,11 +96,11 @@ def _error(context: dg.RunFailureSensorContext) -> tuple[str, str]:
 
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
-    name="tell_about_failed_checks",
+    name="alert_on_failed_check",
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="One message per check that did not pass in a run that went through.",
 )
-def tell_about_failed_checks(context: dg.RunStatusSensorContext, billing: dg.ResourceParam[Runtime]) -> None:
+def alert_on_failed_check(context: dg.RunStatusSensorContext, billing: dg.ResourceParam[Runtime]) -> None:
     """Tells about failed checks that did not stop their run."""
     run = context.dagster_run
     alerts = [
@@ -126,7 +126,7 @@ def watch_sensor(settings: Settings) -> dg.SensorDefinition:
     """The watch over our own tables."""
 
     @dg.sensor(
-        name="watch",
+        name="alert_on_problems",
         minimum_interval_seconds=settings.alerts.check_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Looks for stale locks, documents that wait too long, an old watermark, batches left behind and a "

@@ -26,15 +26,15 @@ from billing_assets.operations.status import simple_table
 from billing_assets.receivables.reminders import journal_store, store
 from billing_assets.receivables.reminders.bounces import note_bounces, read_mailbox, read_stream
 from billing_assets.receivables.reminders.delivery_reports import Unclear
-from billing_assets.receivables.reminders.desk import open_desk
 from billing_assets.receivables.reminders.errors import MailWrong, NoSuchReminder, TemplateWrong
 from billing_assets.receivables.reminders.invoices import Kept, Reminder
 from billing_assets.receivables.reminders.journaling import note
+from billing_assets.receivables.reminders.materials import load_materials
 from billing_assets.receivables.reminders.message import Templates, written
 from billing_assets.receivables.reminders.plan import REASONS, plan
 from billing_assets.receivables.reminders.sending import send_due, utc_now
 from billing_assets.receivables.reminders.settings import ReminderSettings
-from billing_assets.receivables.reminders.smtp import Fate, parse_server
+from billing_assets.receivables.reminders.smtp import Delivery, parse_server
 
 reminders = typer.Typer(no_args_is_help=True, help="Payment reminders by e-mail: look, send, and what came of them.")
 stops = typer.Typer(no_args_is_help=True, help="Who is not reminded, nor charged late fees, and why.")
@@ -71,15 +71,15 @@ def plan_command(
     now = at.replace(tzinfo=UTC) if at else utc_now()
     with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
         runtime = ready.runtime
-        desk = open_desk(
+        materials = load_materials(
             runtime.settings.of(ReminderSettings),
             runtime.of(BillingSystem).engine,
             runtime.of(BillingSystem).queries,
             runtime.settings.calendar.zones,
             in_sample=runtime.of(NetSuite).in_sample,
         )
-        desk.templates.check(desk.policy)
-        found = list(plan(connection, desk, now, now + timedelta(days=days), customer))
+        materials.templates.check(materials.policy)
+        found = list(plan(connection, materials, now, now + timedelta(days=days), customer))
     going = sorted((one for one in found if isinstance(one, Reminder)), key=lambda one: one.next.sends_at)
     kept = [one for one in found if isinstance(one, Kept)]
     columns = ["Customer", "Invoice", "Step", "Amount", "Goes out, in local time", "UTC"]
@@ -100,7 +100,7 @@ def plan_command(
     _show_sums(going)
     _show_kept(kept)
     if eml is not None:
-        _write_mails(going, desk.templates, eml)
+        _write_mails(going, materials.templates, eml)
     if not runtime.settings.of(ReminderSettings).enabled:
         console.print(f"Reminders are switched off: nothing leaves before {variable('reminders.enabled')} is true.")
 
@@ -157,7 +157,7 @@ def send() -> None:
             )
         server = parse_server(settings.smtp_url)
         runtime.of(BillingSystem).compare()
-        desk = open_desk(
+        materials = load_materials(
             settings,
             runtime.of(BillingSystem).engine,
             runtime.of(BillingSystem).queries,
@@ -165,13 +165,13 @@ def send() -> None:
             in_sample=runtime.of(NetSuite).in_sample,
         )
         journal = journal_of(connection, runtime.settings)
-        report = send_due(connection, desk, server, f"billing reminders send {uuid4()}", utc_now, journal)
+        report = send_due(connection, materials, server, f"billing reminders send {uuid4()}", utc_now, journal)
     sums = ", ".join(f"{currency} {amount(total)}" for currency, total in sorted(report.sent_amounts.items()))
-    console.print(f"{report.count(Fate.SENT):,} reminders sent{f' over {sums}' if sums else ''}.")
-    for fate, words in ((Fate.LATER, "put off by the mail server"), (Fate.NEVER, "refused for good")):
-        if count := report.count(fate):
+    console.print(f"{report.count(Delivery.SENT):,} reminders sent{f' over {sums}' if sums else ''}.")
+    for delivery, words in ((Delivery.LATER, "put off by the mail server"), (Delivery.NEVER, "refused for good")):
+        if count := report.count(delivery):
             console.print(f"{count:,} {words}.")
-    if unknown := report.count(Fate.UNKNOWN) + report.orphans:
+    if unknown := report.count(Delivery.UNKNOWN) + report.orphans:
         console.print(f"[red]{unknown:,} may or may not have left: `billing reminders list`.[/red]")
     _show_kept(report.kept)
     if report.left:

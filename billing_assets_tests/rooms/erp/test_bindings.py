@@ -77,7 +77,12 @@ def test_in_another_account_a_lost_answer_is_not_proven_absent_and_nothing_is_se
     key = lost_answer(system, "500001")
     insert_document(system.source, "500002")
     elsewhere = pointed(system, netsuite=at(other_sandbox))
-    for job, partition in (("stage", None), ("post_batch", key), ("close_month", "2010-11"), ("receivables", None)):
+    for job, partition in (
+        ("stage_invoices", None),
+        ("post_batch", key),
+        ("close_month", "2010-11"),
+        ("age_receivables", None),
+    ):
         said = why(elsewhere.run(job, partition))
         assert f"belongs to NetSuite account {OURS} at 127.0.0.1:" in said, job
         assert f"the settings name {OTHERS} at {other_sandbox.base_url.partition('//')[2]}" in said, job
@@ -128,7 +133,7 @@ def test_sensors_neither_plan_nor_ask_for_runs_elsewhere(system: System, other_s
     insert_document(system.source, "500002")
     assert system.stage().success
     elsewhere = pointed(system, netsuite=at(other_sandbox))
-    for sensor in ("plan_batches", "newly_closed"):
+    for sensor in ("plan_batches", "stage_when_closed"):
         with pytest.raises(BoundElsewhereError, match="belongs to NetSuite account"):
             elsewhere.look(sensor)
     assert system.states() == {"500001": "posted", "500002": "ready"}
@@ -183,7 +188,7 @@ def test_another_billing_database_is_refused_with_both_and_what_to_do(system: Sy
     assert str(url.password) not in said
     assert system.states() == {"500001": "posted"}, "nothing is gone"
     with pytest.raises(BoundElsewhereError):
-        elsewhere.look("newly_closed")
+        elsewhere.look("stage_when_closed")
 
 
 def test_the_same_server_under_another_name_is_the_same_database(system: System) -> None:

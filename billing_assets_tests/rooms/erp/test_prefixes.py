@@ -49,7 +49,7 @@ def test_a_prefix_that_was_used_cannot_change_while_documents_are_out(
     key = lost_answer(system, "500001")
     insert_document(system.source, "500002")
     other = renamed(system, tmp_path)
-    for job, partition in (("stage", None), ("post_batch", key), ("close_month", PERIOD)):
+    for job, partition in (("stage_invoices", None), ("post_batch", key), ("close_month", PERIOD)):
         said = why(other.run(job, partition))
         assert "External ids of kind invoice begin with INV- here, and the mapping says RE-" in said, job
     with pytest.raises(bindings.BoundElsewhereError, match="INV- here"):

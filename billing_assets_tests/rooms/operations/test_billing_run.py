@@ -161,7 +161,7 @@ def test_what_a_staging_leaves_as_it_was_is_no_longer_waited_for_and_told(
     assert moving(system) == {What.TO_STAGE: ("500001",)}
     close = closed(system)
     assert "1 not staged" in verdict(close).words
-    assert "Run the job `stage`" in shown(close)
+    assert "Run the job `stage_invoices`" in shown(close)
 
 
 def test_a_credit_memo_is_waited_for_only_while_its_invoice_is_on_its_way(system: System) -> None:

@@ -12,14 +12,14 @@ from billing_assets.foundation.journal.restores import note_restore, restores, u
 from billing_assets.receivables.reminders import journal_store
 from billing_assets.receivables.reminders.journaling import note
 from billing_assets.receivables.reminders.sending import RETRY
-from billing_assets.receivables.reminders.smtp import Fate
+from billing_assets.receivables.reminders.smtp import Delivery
 from billing_assets_tests.rooms.foundation.journal.test_files import largest_file
 from billing_assets_tests.rooms.operations.test_cli import Command, machine
 from billing_assets_tests.rooms.receivables.reminders.mail_server import MailServer
 from billing_assets_tests.rooms.receivables.reminders.test_bounces import report as delivery_report
 from proving.world.command import complete
 from proving.world.journals import compared_journal
-from proving.world.reminders import NOON, contact, desk, open_item, reminder, send, steps
+from proving.world.reminders import NOON, contact, materials, open_item, reminder, send, steps
 from proving.world.system import System
 
 __all__ = ["machine"]
@@ -77,7 +77,7 @@ def test_a_mail_that_was_put_off_is_tried_again_after_a_restore_and_its_attempts
     assert (row["state"], row["attempts"]) == ("deferred", 2)
     mails.happens = lambda _verb, _who: None
     connection.execute("update billing.reminders set retry_at = %s", [NOON])
-    assert send(connection, mails.server, NOON + 2 * RETRY, journal=journal).count(Fate.SENT) == 1
+    assert send(connection, mails.server, NOON + 2 * RETRY, journal=journal).count(Delivery.SENT) == 1
     forget(connection)
     journal = compared_journal(connection, tmp_path / "journal")
     assert steps(connection, "1") == {"due": "sent"}
@@ -208,7 +208,7 @@ def test_what_counts_as_sent_after_a_restore_ends_with_the_day_where_the_custome
     for customer in "12":
         open_item(connection, customer, customer=customer)
     for moment in (confirmed, NOON, NOON + timedelta(days=1)):
-        send(connection, mails.server, moment, at=desk(there))
+        send(connection, mails.server, moment, at=materials(there))
     assert (steps(connection, "1"), steps(connection, "2")) == ({}, {"due": "sent"})
 
 

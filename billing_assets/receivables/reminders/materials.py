@@ -19,7 +19,7 @@ CHUNK = 500
 
 
 @dataclass(frozen=True)
-class Desk:
+class Materials:
     """`read_contacts`: customer numbers, at most CHUNK, to contacts; None where the billing system has several."""
 
     settings: ReminderSettings
@@ -32,9 +32,9 @@ class Desk:
         return now - timedelta(hours=self.settings.balances_max_age_hours)
 
 
-def open_desk(
+def load_materials(
     settings: ReminderSettings, source: sqlalchemy.Engine, queries: Queries, zones: Zones, *, in_sample: bool = False
-) -> Desk:
+) -> Materials:
     """Reads ladder and templates. Raises PolicyError, and NoContacts where there is no `contacts.sql`.
 
     `zones` are those of the branches. The ladder that ships has an example's name and bank account: it is refused where
@@ -52,4 +52,4 @@ def open_desk(
     policy = load_policy(path, zones)
     if not in_sample and (example := policy.example):
         raise ExampleLadder(str(path), example)
-    return Desk(settings, policy, Templates(settings.templates), read_contacts)
+    return Materials(settings, policy, Templates(settings.templates), read_contacts)
