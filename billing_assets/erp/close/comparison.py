@@ -62,13 +62,15 @@ _COMPARE = """
         from billing.proposed_credit_memos as p left join billing.staged_invoices as k on k.id = p.correction
         order by p.document, p.id desc
     ), accepted as (
-        select distinct on (document, drift) document, drift, accepted_by
-        from billing.accepted_drifts order by document, drift, id desc
+        select distinct on (a.document, a.drift) a.document, a.drift, w.decided_by as accepted_by
+        from billing.accepted_drifts as a join billing.decisions as w on w.id = a.decision_id
+        order by a.document, a.drift, a.id desc
     ), answered_for as (  -- counts as long as NetSuite has what was accepted
-        select distinct on (document) document, netsuite_id, decided_by, found ->> 'type' as type,
-            found ->> 'entity' as entity, found ->> 'currency' as currency, (found ->> 'total')::numeric as total,
-            found ->> 'tran_date' as tran_date, found ->> 'voided' as voided
-        from billing.accepted_differences order by document, id desc
+        select distinct on (c.document) c.document, c.netsuite_id, w.decided_by, c.found ->> 'type' as type,
+            c.found ->> 'entity' as entity, c.found ->> 'currency' as currency, (c.found ->> 'total')::numeric as total,
+            c.found ->> 'tran_date' as tran_date, c.found ->> 'voided' as voided
+        from billing.accepted_differences as c join billing.decisions as w on w.id = c.decision_id
+        order by c.document, c.id desc
     ), side_by_side as (
         select
             s.id, coalesce(s.kind, b.kind) as kind, coalesce(s.number, b.number) as number,
