@@ -20,6 +20,8 @@ class Subject(StrEnum):
     MONTH = "month"  # closed or reopened
     DRIFT = "drift"  # what the billing system changed of a posted document
     DIFFERENCE = "difference"  # what NetSuite has otherwise than it was sent
+    VOID = "void"  # the credit memo for an invoice that was voided after it was posted
+    FOUND = "found_transaction"  # what NetSuite has under our names and our database never sent
 
 
 WITHOUT_A_REASON: frozenset[Subject] = frozenset()

@@ -149,9 +149,14 @@ def stage(connection: Connection, place: int, one: Planted, status: str) -> None
         connection.execute(
             """
             insert into billing.proposed_credit_memos
-                (document, total, decision, decided_by, decided_at, why, correction)
-            values (%s, 1, %s, 'x', now(), 'y', %s)""",
-            [row["id"], one.decided, row["id"] if one.decided == "confirmed" else None],
+                (document, total, decision, decision_id, correction)
+            values (%s, 1, %s, %s, %s)""",
+            [
+                row["id"],
+                one.decided,
+                record(connection, Subject.VOID, "N", one.decided, "x", "y").id,
+                row["id"] if one.decided == "confirmed" else None,
+            ],
         )
 
 

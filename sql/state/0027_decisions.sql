@@ -41,3 +41,44 @@ alter table billing.accepted_drifts
 alter table billing.accepted_differences
     drop column decided_by, drop column why, drop column decided_at,
     add column decision_id bigint not null references billing.decisions;
+
+-- Of a voided invoice's credit memo: confirmed or declined by a person, or withdrawn as the void was taken back.
+drop view billing.corrections;
+alter table billing.proposed_credit_memos
+    drop column decided_by, drop column decided_at, drop column why,
+    add column decision_id bigint references billing.decisions,
+    add column withdrawn_at timestamptz,
+    add constraint decided_by_a_person check (coalesce(decision in ('confirmed', 'declined'), false) = (decision_id is not null)),
+    add constraint withdrawn_by_staging check ((decision is not distinct from 'withdrawn') = (withdrawn_at is not null));
+comment on column billing.proposed_credit_memos.withdrawn_at is 'When staging saw that the void was taken back';
+create view billing.corrections as
+select
+    p.id, d.source, d.number, d.period, d.branch, d.currency, p.total, p.proposed_at,
+    coalesce(p.decision, 'proposed') as decision,
+    coalesce(w.decided_by, case when p.withdrawn_at is not null then 'staging' end) as decided_by,
+    coalesce(w.decided_at, p.withdrawn_at) as decided_at,
+    coalesce(w.why, case when p.withdrawn_at is not null then 'The void was taken back in the billing system.' end) as why,
+    c.number as correction, c.state as correction_state, c.period as correction_period
+from billing.proposed_credit_memos as p
+join billing.staged_invoices as d on d.id = p.document
+left join billing.decisions as w on w.id = p.decision_id
+left join billing.staged_invoices as c on c.id = p.correction;
+comment on view billing.corrections is 'Proposed credit memos for invoices voided after posting, with what became of each';
+
+-- Of a transaction that was found in NetSuite.
+drop view billing.found_without_document;
+drop view billing.found_here;
+alter table billing.found_transactions
+    drop column decided_by, drop column why, drop column decided_at,
+    add column decision_id bigint references billing.decisions,
+    add constraint decided_by_a_person check ((decision is null) = (decision_id is null));
+create view billing.found_here as
+select netsuite_id, external_id, kind, type, transaction_number, entity, customers, currency, total, tran_date, found_at,
+    decision, decision_id, document
+from billing.found_transactions where left_at is null;
+comment on view billing.found_here is 'What was found in the account that the database belongs to now';
+create view billing.found_without_document as
+select f.* from billing.found_here as f
+where f.decision is distinct from 'separate' and f.document is null and not exists (
+    select from billing.staged_invoices as s where s.external_id = f.external_id and s.state <> 'gone');
+comment on view billing.found_without_document is 'What was found and no document has its name: renumbered or deleted at the source since';

@@ -58,8 +58,9 @@ _COMPARE = """
         where not exists (select from by_external_id as e where e.netsuite_id = n.netsuite_id)
           and not exists (select from by_external_id as e where e.id = s.id)
     ), decided as (  -- the last word on an invoice that was voided after posting
-        select distinct on (p.document) p.document, p.decision, p.decided_by, k.state = 'posted' as credited
+        select distinct on (p.document) p.document, p.decision, w.decided_by, k.state = 'posted' as credited
         from billing.proposed_credit_memos as p left join billing.staged_invoices as k on k.id = p.correction
+        left join billing.decisions as w on w.id = p.decision_id
         order by p.document, p.id desc
     ), accepted as (
         select distinct on (a.document, a.drift) a.document, a.drift, w.decided_by as accepted_by
@@ -239,7 +240,10 @@ _COMPARE = """
         select coalesce(case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end, 0) as netsuite
     ) as t
     left join month_codes as c on c.netsuite_id = n.currency
-    left join billing.found_here as x on x.netsuite_id = n.netsuite_id and x.decision = 'separate'
+    left join (
+        select f.netsuite_id, w.decided_by from billing.found_here as f
+        join billing.decisions as w on w.id = f.decision_id where f.decision = 'separate') as x
+        on x.netsuite_id = n.netsuite_id
     left join lateral (
         select s.number, s.branch, s.state, s.period, s.document_date, s.netsuite_id, t.decided_by,
             (t.netsuite_id, t.type, t.entity, t.currency, t.total, t.tran_date, t.voided) is not distinct from
