@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from billing_assets.decisions.store import Subject, record
 from billing_assets.foundation.database.connection import Connection
 
 
@@ -107,38 +108,46 @@ def set_open(connection: Connection, period: str) -> None:
     connection.execute("delete from billing.closed_months where period = %s", [period])
 
 
+_CLOSING = """
+    select c.period, c.action, d.decided_by as acted_by, d.why, d.decided_at as acted_at, c.figures,
+           c.taken_from_journal_at
+    from billing.month_closings as c join billing.decisions as d on d.id = c.decision_id"""
+
+
 def note(connection: Connection, period: str, action: str, by: str, why: str, figures: bytes) -> Closing:
     """Writes down for good what was done to a month."""
-    (row,) = connection.execute(
-        """
-        insert into billing.month_closings (period, action, acted_by, why, figures) values (%s, %s, %s, %s, %s)
-        returning period, action, acted_by, why, acted_at, figures""",
-        [period, action, by.strip(), why.strip(), figures],
-    ).fetchall()
-    return Closing(**row)
+    decided = record(connection, Subject.MONTH, period, action, by, why)
+    connection.execute(
+        "insert into billing.month_closings (period, action, figures, decision_id) values (%s, %s, %s, %s)",
+        [period, action, figures, decided.id],
+    )
+    return Closing(period, action, decided.decided_by, decided.why, decided.decided_at, figures)
 
 
 def take_in(connection: Connection, one: Closing) -> bool:
-    """Writes down again, as the journal has it, what was done to a month; False where that is written down already."""
-    noted = connection.execute(
-        """
-        insert into billing.month_closings (period, action, acted_by, why, acted_at, figures, taken_from_journal_at)
-        select %(period)s, %(action)s, %(acted_by)s, %(why)s, %(acted_at)s, %(figures)s, clock_timestamp()
-        where not exists (
-            select from billing.month_closings
-            where (period, action, acted_at) = (%(period)s, %(action)s, %(acted_at)s))""",
-        one._asdict(),
+    """Writes down again, as the journal has it, what was done to a month; False where that is written down already.
+    Call in a transaction."""
+    known = connection.execute(
+        f"{_CLOSING} where (c.period, c.action, d.decided_at) = (%s, %s, %s)", [one.period, one.action, one.acted_at]
+    ).fetchone()
+    if known is not None:
+        return False
+    decided = record(
+        connection, Subject.MONTH, one.period, one.action, one.acted_by, one.why, at=one.acted_at, where="the journal"
     )
-    return noted.rowcount > 0
+    connection.execute(
+        """
+        insert into billing.month_closings (period, action, figures, taken_from_journal_at, decision_id)
+        values (%s, %s, %s, clock_timestamp(), %s)""",
+        [one.period, one.action, one.figures, decided.id],
+    )
+    return True
 
 
 def closings(connection: Connection, period: str | None = None) -> list[Closing]:
     """What was done to a month, or to all of them, in its order."""
     rows = connection.execute(
-        """
-        select period, action, acted_by, why, acted_at, figures, taken_from_journal_at from billing.month_closings
-        where %(period)s::text is null or period = %(period)s order by id""",
-        {"period": period},
+        f"{_CLOSING} where %(period)s::text is null or c.period = %(period)s order by c.id", {"period": period}
     )
     return [Closing(**row) for row in rows]
 

@@ -27,6 +27,7 @@ INSERTED = {
     # Every name that is put into the text of an SQL statement, and why it may be.
     ("erp/batches/store.py", "fit"): "our own conditions",
     ("erp/batches/store.py", "LIVE"): "our own condition",
+    ("decisions/store.py", "_COLUMNS"): "our own columns",
     ("foundation/journal/restores.py", "_NOTICED_IN"): "our own expression",
     ("posting/attempts.py", "columns"): "a sink's own columns",
     ("posting/attempts.py", "facts"): "an assignment of our own or nothing",

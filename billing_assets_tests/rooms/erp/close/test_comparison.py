@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
+from billing_assets.decisions.store import Subject, record
 from billing_assets.erp.billing_system.totals import MonthDocument
 from billing_assets.erp.close import comparison, month_tables
 from billing_assets.erp.close.causes import CAUSES
@@ -141,16 +142,21 @@ def stage(connection: Connection, place: int, one: Planted, status: str) -> None
     ).fetchall()
     if posted and one.decided == "accepted":
         connection.execute(
-            "insert into billing.accepted_drifts (document, drift, accepted_by, why) values (%s, %s, 'x', 'y')",
-            [row["id"], Jsonb(drift)],
+            "insert into billing.accepted_drifts (document, drift, decision_id) values (%s, %s, %s)",
+            [row["id"], Jsonb(drift), record(connection, Subject.DRIFT, "N", "accepted", "x", "y").id],
         )
     elif posted and one.decided:
         connection.execute(
             """
             insert into billing.proposed_credit_memos
-                (document, total, decision, decided_by, decided_at, why, correction)
-            values (%s, 1, %s, 'x', now(), 'y', %s)""",
-            [row["id"], one.decided, row["id"] if one.decided == "confirmed" else None],
+                (document, total, decision, decision_id, correction)
+            values (%s, 1, %s, %s, %s)""",
+            [
+                row["id"],
+                one.decided,
+                record(connection, Subject.VOID, "N", one.decided, "x", "y").id,
+                row["id"] if one.decided == "confirmed" else None,
+            ],
         )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from billing_assets.decisions.store import Subject, record
 from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.billing_system.contacts import read_contacts
 from billing_assets.foundation.database.connection import Connection, connect
@@ -198,12 +199,11 @@ def voided(connection: Connection, external_id: str, decision: str | None = None
     """A document that was voided after it had been posted, and what was decided about its credit memo."""
     posted, correction = (document(connection, "held", since=NOON) for _ in range(2))
     connection.execute("update billing.staged_invoices set external_id = %s where id = %s", [external_id, posted])
-    who = None if decision is None else "anna"
+    decided = None if decision is None else record(connection, Subject.VOID, external_id, decision, "anna", "why").id
     connection.execute(
-        """insert into billing.proposed_credit_memos
-            (document, total, decision, decided_by, decided_at, why, correction)
-        values (%s, -50, %s, %s, %s, %s, %s)""",
-        [posted, decision, who, who and NOON, who, correction if decision == "confirmed" else None],
+        """insert into billing.proposed_credit_memos (document, total, decision, decision_id, correction)
+        values (%s, -50, %s, %s, %s)""",
+        [posted, decision, decided, correction if decision == "confirmed" else None],
     )
 
 
