@@ -160,9 +160,10 @@ class Runtime:
 
     @contextmanager
     def lanes(self) -> Iterator[Lanes]:
-        """This run's share of the account's concurrency, as far as settings and NetSuite allow."""
-        limit, lease_seconds = self.settings.netsuite.lanes, self.settings.batches.lease_seconds
-        with Lanes(self.database_url, self.netsuite.account, limit, lease_seconds=lease_seconds) as lanes:
+        """This run's share of the account's concurrency, as far as settings and NetSuite allow. At first it has one
+        lane, for questions: what it needs more it takes when it sends."""
+        limit, seconds = self.settings.netsuite.lanes, self.settings.batches.lease_seconds
+        with Lanes(self.database_url, self.netsuite.account, limit, at_first=1, lease_seconds=seconds) as lanes:
             heed_governance(self.netsuite, lanes)
             yield lanes
 

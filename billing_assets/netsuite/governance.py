@@ -11,7 +11,7 @@ from billing_assets.posting.lanes import Lanes
 log = structlog.get_logger(__name__)
 
 _PATIENCE_SECONDS = 3.0
-_LANE_SECONDS = 0.5
+_LANE_SECONDS = 0.05
 
 
 def heed_governance(client: NetSuiteClient, lanes: Lanes) -> None:
@@ -24,7 +24,7 @@ def heed_governance(client: NetSuiteClient, lanes: Lanes) -> None:
     while not lanes.acquire(_LANE_SECONDS):
         if time.monotonic() > deadline:
             return
-        lanes.refresh()
+        lanes.refresh(1)
     try:
         limit = client.concurrency_limit()
     except NetSuiteError as error:
