@@ -23,12 +23,12 @@ from billing_assets.journal.comparing import Compared
 from billing_assets.journal.files import Journal
 from billing_assets.netsuite import mapping as mapping_rules
 from billing_assets.netsuite.client import NetSuiteClient
-from billing_assets.netsuite.governance import heed_governance
+from billing_assets.netsuite.governance import heeding_governance
 from billing_assets.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.netsuite.mapping_file import MappingError, read_prefixes
 from billing_assets.netsuite.recheck import Recheck
 from billing_assets.netsuite.wire import named
-from billing_assets.posting.lanes import Lanes
+from billing_assets.posting.lanes import QUESTIONS, Lanes
 from billing_assets.receivables.late_fee_rules import LateFeeRules, load_rules
 from billing_assets.recovery import compared_journal
 from billing_assets.settings import Settings, SettingsError, variable
@@ -160,11 +160,13 @@ class Runtime:
 
     @contextmanager
     def lanes(self) -> Iterator[Lanes]:
-        """This run's share of the account's concurrency, as far as settings and NetSuite allow. At first it has one
-        lane, for questions: what it needs more it takes when it sends."""
+        """This run's share of the account's concurrency, as far as settings and NetSuite allow."""
         limit, seconds = self.settings.netsuite.lanes, self.settings.batches.lease_seconds
-        with Lanes(self.database_url, self.netsuite.account, limit, at_first=1, lease_seconds=seconds) as lanes:
-            heed_governance(self.netsuite, lanes)
+        account = self.netsuite.account
+        with (
+            Lanes(self.database_url, account, limit, at_first=QUESTIONS, lease_seconds=seconds) as lanes,
+            heeding_governance(self.netsuite, lanes),
+        ):
             yield lanes
 
     @contextmanager

@@ -28,8 +28,10 @@ _HALVE_EVERY_SECONDS = 1.0
 _QUIET_SECONDS = 5.0
 _GROW_EVERY_SECONDS = 0.9  # a little under the caller's second
 
-# What a run says of itself: that it is there, that it waits for its share, or for a single lane to ask a question on.
+# What a run says of itself: that it is there, that it waits for its share, or for a lane or two to ask questions on.
 _PRESENT, _WAITING, _ASKING = 0, 1, 2
+QUESTIONS = 2
+"""Questions that a run asks at once before it sends: what the system allows, and what it has of ours."""
 _log = structlog.get_logger(__name__)
 
 _LOCKS = """
@@ -77,7 +79,8 @@ class Lanes:
     """One run's lanes, as a context manager. `refresh` belongs to one thread; the rest may be called by any.
 
     `url` is our PostgreSQL's (SQLAlchemy form), `account` that of the outside system, `limit` the most lanes over all
-    runs, `at_first` the most that are taken on entering. Who does not refresh for `lease_seconds` loses its lanes.
+    runs, `at_first` the most that this run takes until `heed` says what the system allows. Who does not refresh for
+    `lease_seconds` loses its lanes.
     Entering raises psycopg.OperationalError if the database cannot be reached.
     """
 
@@ -111,7 +114,7 @@ class Lanes:
 
     def __enter__(self) -> Self:
         self._connection = self._connect()
-        self.refresh(self._at_first)
+        self.refresh()
         return self
 
     def __exit__(
@@ -127,12 +130,14 @@ class Lanes:
         lanes are lost: they are taken again on a new connection, or, while there is none, 0 are held.
         """
         self._grow()
+        most = self._limit if self._at_first is None else min(self._at_first, self._limit)
+        wanted = most if want is None else max(0, min(want, most))
         while True:
             fresh = self._connection is None
             try:
                 if self._connection is None:
                     self._connection = self._connect()
-                self._rebalance(self._connection, self._limit if want is None else max(0, min(want, self._limit)))
+                self._rebalance(self._connection, wanted)
             except psycopg.OperationalError as error:
                 _log.warning("lanes_lost", lanes=self._held, error=str(error).strip().splitlines()[:1])
                 self._losses += 1
@@ -142,9 +147,13 @@ class Lanes:
             else:
                 return self._held
 
-    def lower_limit(self, limit: int) -> None:
-        """The system allows fewer lanes than were configured; the next `refresh` gives the rest back."""
+    def heed(self, limit: int | None) -> None:
+        """The system allows so many lanes, or does not say (None). What is above it the next `refresh` gives back; what
+        is above the configured limit does not count."""
         with self._condition:
+            self._at_first = None
+            if limit is None:
+                return
             self._limit = min(self._limit, max(1, limit))
             self._allowance = min(self._allowance, self._limit)
 
@@ -181,9 +190,9 @@ class Lanes:
 
     @property
     def changing(self) -> bool:
-        """Whether this run waits for lanes, or is about to give some back."""
+        """Whether this run waits for lanes, or for `heed`, or is about to give some back."""
         with self._condition:
-            return self._waits_for is not None or self._held > self._entitled
+            return self._at_first is not None or self._waits_for is not None or self._held > self._entitled
 
     @property
     def usable(self) -> int:
@@ -244,7 +253,7 @@ class Lanes:
             with self._condition:
                 self._held += taken
                 self._condition.notify_all()
-        waits_for = None if self._held >= enough else _ASKING if want == 1 else _WAITING
+        waits_for = None if self._held >= enough else _ASKING if want <= QUESTIONS else _WAITING
         self._say_waiting(connection, waits_for)
 
     def _target(self, view: _View, want: int, share: int) -> int:

@@ -19,7 +19,7 @@ from billing_assets.posting import attempts as store
 from billing_assets.posting.answers import Landed, NotSent, Retry, Unauthorized, Unavailable, Unknown
 from billing_assets.posting.attempts import AnItem, Outcome
 from billing_assets.posting.dispatch import Answered, Dispatch, Request, dispatching
-from billing_assets.posting.lanes import Lanes
+from billing_assets.posting.lanes import QUESTIONS, Lanes
 from billing_assets.posting.lease import Lease
 from billing_assets.posting.look_up import AbsencePolicy, one_lane, read_back, settle_open_attempts
 from billing_assets.posting.outage import wait_until_it_answers
@@ -172,7 +172,7 @@ class Pass(Generic[AnItem, AnUnread]):
     def post(self, unwritten: list[Outcome]) -> None:
         """Settles, sends, settles what that left open, and reads back. After psycopg.OperationalError `unwritten` has
         what could not be written down."""
-        self._lanes.refresh(1)  # for the look-up; a run with little to do takes no more than it needs
+        self._lanes.refresh(QUESTIONS)  # for the look-up; a run with little to do takes no more than it needs
         self._settle()
         self._look_before_sending()
         sender = dispatching(self._sink.send, self._lanes, self._policy.lanes, self._lease)

@@ -178,6 +178,7 @@ def test_a_run_with_a_question_gets_a_lane_and_leaves_the_others_all_that_it_doe
             assert asking.refresh(1) == 1
             busy.refresh()
             assert (busy.held, busy.usable) == (14, 14)
+            asking.heed(None)
             assert (asking.changing, busy.changing) == (False, False)
 
 
