@@ -1,6 +1,5 @@
 """The SQL of posting: items to send, intents, outcomes, read-back. Every write carries the epoch of the lock."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -125,11 +124,9 @@ def record_intents(connection: Connection, held: Lock, intents: Mapping[int, Int
     Raises StaleLockError, writing nothing, when any of them is not ours any more.
     """
     ledger = held.ledger
-    bodies = [intent.body for intent in intents.values()]
     columns = {
         "documents": [*intents],
-        "hashes": [hashlib.sha256(body).digest() for body in bodies],
-        "payloads": bodies,
+        "payloads": [intent.body for intent in intents.values()],
         "facts": [None if one.facts is None else Jsonb(one.facts) for one in intents.values()],
     }
     facts = f", {ledger.facts} = r.facts" if ledger.facts else ""
@@ -137,18 +134,17 @@ def record_intents(connection: Connection, held: Lock, intents: Mapping[int, Int
         attempts = connection.execute(
             f"""
             with r as (
-                select * from unnest(
-                    %(documents)b::bigint[], %(hashes)b::bytea[], %(payloads)b::bytea[], %(facts)s::jsonb[]
-                ) as r (document, payload_hash, payload, facts)),
+                select * from unnest(%(documents)b::bigint[], %(payloads)b::bytea[], %(facts)s::jsonb[])
+                    as r (document, payload, facts)),
             moved as (
                 update {ledger.items} as d set state = 'posting'{facts}
                 from r where d.id = r.document and d.batch = %(key)s and d.epoch = %(epoch)s and d.state = 'locked'
-                returning d.id, d.external_id, r.payload_hash, r.payload)
+                returning d.id, d.external_id, r.payload)
             insert into {ledger.attempts}
                 (document, batch, run_id, epoch, attempt, external_id, payload_hash, payload)
             select m.id, %(key)s, %(run)s, %(epoch)s,
                    coalesce((select max(a.attempt) from {ledger.attempts} as a where a.document = m.id), 0) + 1,
-                   m.external_id, m.payload_hash, m.payload
+                   m.external_id, sha256(m.payload), m.payload
             from moved as m
             returning document, id""",
             columns | {"key": held.partition_key, "run": held.run_id, "epoch": held.epoch},

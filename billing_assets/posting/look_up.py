@@ -16,7 +16,7 @@ from billing_assets.posting.states import ItemState
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
-_LANE_SECONDS = 0.5
+_LANE_SECONDS = 0.05
 
 HIDDEN = "EXTERNAL_ID_HIDDEN"
 """Code of an item of which the system says that it has it, and shows nothing."""
