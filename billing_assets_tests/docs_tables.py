@@ -28,6 +28,7 @@ from billing_assets.operations.alerts.causes import Alert, StaleLock, Waiting, W
 from billing_assets.operations.cli import app
 from billing_assets.receivables.balances import late_fee_rules
 from billing_assets.receivables.reminders import plan, policy
+from billing_assets_tests import diagrams
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKED = re.compile(r"(<!-- generated: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -381,6 +382,8 @@ GENERATED = {
     "commands": command_table,
     "states": states,
     "state_diagram": state_diagram,
+    "areas_diagram": diagrams.areas,
+    "sinks": diagrams.sinks,
     "mapping_keys": mapping_keys,
     "late_fee_keys": late_fee_keys,
 }

@@ -43,7 +43,7 @@ class Decision(NamedTuple):
 
 
 class SamePersonError(Exception):
-    """Whoever decided must not check it, too."""
+    """The person who decided must not check it, too."""
 
     def __init__(self, by: str) -> None:
         super().__init__(f"{by} decided this: another person must check it.")
