@@ -32,6 +32,9 @@ from billing_assets.commands import (
 from billing_assets.commands.console import console
 from billing_assets.commands.prepared import prepared_machine
 from billing_assets.domain.texts import visible
+from billing_assets.erp.pack_delivery import commands as pack_delivery
+from billing_assets.erp.pack_delivery.errors import PackDeliveryError
+from billing_assets.foundation.files.errors import FolderError
 from billing_assets.journal.errors import JournalError
 from billing_assets.logs import configure_logs
 from billing_assets.netsuite.differing import DifferenceError
@@ -89,6 +92,8 @@ _ERRORS = (
     NotTheSampleError,
     ArchiveError,
     CloseRefusedError,
+    PackDeliveryError,
+    FolderError,
     DifferenceError,
     FoundError,
     LockHeldError,
@@ -109,6 +114,7 @@ app = typer.Typer(
     help="Month-end billing from a SQL billing system into NetSuite.",
 )
 app.add_typer(documents.app)
+pack_delivery.register(close.app)
 app.add_typer(close.app, name="close")
 found.register(restore.app)
 app.add_typer(restore.app, name="restore")

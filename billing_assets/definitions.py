@@ -10,6 +10,7 @@ from billing_assets.batches.automation import POST_JOB, plan_batches_sensor, req
 from billing_assets.billing_system.assets import billing_invoices, lines_have_a_header
 from billing_assets.close.assets import month_close_asset
 from billing_assets.close.automation import CLOSE_JOB, close_schedule, closing_jobs
+from billing_assets.erp.pack_delivery import definitions as pack_delivery
 from billing_assets.logs import configure_logs
 from billing_assets.netsuite.assets import netsuite_invoices
 from billing_assets.netsuite.automation import preview_batch, preview_document
@@ -55,7 +56,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
     close_job = dg.define_asset_job(CLOSE_JOB, selection=[month_close], description="Reconcile a billing month.")
     audits = audit_assets(settings)
     audit_job = dg.define_asset_job(AUDIT_JOB, selection=audits, description="Report and audit a billing month.")
-    return dg.Definitions(
+    ours = dg.Definitions(
         assets=[
             billing_invoices,
             staged_invoices,
@@ -112,6 +113,7 @@ def build_defs(runtime: Runtime | None = None) -> dg.Definitions:
         resources={"billing": billing_resource(runtime)},
         executor=dg.in_process_executor,
     )
+    return dg.Definitions.merge(ours, pack_delivery.build(settings))
 
 
 defs = build_defs()

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from pydantic_settings import SettingsError as PydanticSettingsError
 
 from billing_assets.domain import accounts
+from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
 from billing_assets.settings_sections import (
     AlertSettings,
     AuditSettings,
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     batches: BatchSettings = BatchSettings()
     calendar: CalendarSettings = CalendarSettings()
     close: CloseSettings = CloseSettings()
+    pack_delivery: PackDeliverySettings = PackDeliverySettings()
     receivables: ReceivablesSettings = ReceivablesSettings()
     audit: AuditSettings = AuditSettings()
     retention: RetentionSettings = RetentionSettings()
@@ -293,6 +295,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         "source.queries",
         "netsuite.private_key_file",
         "close.fonts",
+        "pack_delivery.key_file",
         "receivables.late_fees",
         "reminders.ladder",
         "reminders.templates",

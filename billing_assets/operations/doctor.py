@@ -10,6 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from billing_assets.billing_system.errors import SourceError
 from billing_assets.billing_system.receivables import sums
+from billing_assets.erp.pack_delivery.doctor import SUBJECT, look_at_pack_folder
+from billing_assets.foundation.files.errors import FolderError
 from billing_assets.journal.errors import JournalError
 from billing_assets.journal.restores import months_unconfirmed, restores, unconfirmed
 from billing_assets.netsuite.errors import NetSuiteError
@@ -55,6 +57,7 @@ _Faults = (
     NetSuiteError,
     ReminderError,
     JournalError,
+    FolderError,
     DatabaseUnfit,
     Unwell,
     psycopg.Error,
@@ -78,6 +81,7 @@ def examine(runtime: Runtime) -> Iterator[Checked]:
         ("Fields in NetSuite", look_at_fields),
         ("Receivables", _receivables),
         ("Reminders", _reminders),
+        *([(SUBJECT, look_at_pack_folder)] if runtime.settings.pack_delivery.host else []),
         ("Dagster's daemon", _daemon),
     ):
         yield _looked(what, look, runtime)

@@ -40,14 +40,15 @@ class OpenAttempt(Generic[AnItem]):
 
     `due`: its absence from the system counts by now. While nothing was noted that ends its sending, it is never due:
     the run that began it may have sent it at any time until it lost its hold. `payload`: the body that was sent; None
-    for an attempt of an earlier version. `may_have_landed`: an attempt of ours explains that the system has it with
-    this body.
+    where it was not kept. `payload_hash`: its SHA-256. `may_have_landed`: an attempt of ours explains that the system
+    has it with this body.
     """
 
     item: AnItem
     attempt: int
     state: ItemState
     payload: bytes | None
+    payload_hash: bytes
     may_have_landed: bool
     due: bool
     last_outcome: str | None
@@ -119,7 +120,8 @@ def anything_to_send(connection: Connection, held: Lock) -> bool:
 
 
 def record_intents(connection: Connection, held: Lock, intents: Mapping[int, Intent]) -> dict[int, int]:
-    """Commits the intent to send these items (by their row), and keeps each body for a later look-up. Attempt by item.
+    """Commits the intent to send these items (by their row), and keeps each body, or its hash, for a later look-up.
+    Attempt by item.
 
     Raises StaleLockError, writing nothing, when any of them is not ours any more.
     """
@@ -128,7 +130,7 @@ def record_intents(connection: Connection, held: Lock, intents: Mapping[int, Int
     columns = {
         "documents": [*intents],
         "hashes": [hashlib.sha256(body).digest() for body in bodies],
-        "payloads": bodies,
+        "payloads": bodies if ledger.keeps_bodies else [None] * len(bodies),
         "facts": [None if one.facts is None else Jsonb(one.facts) for one in intents.values()],
     }
     facts = f", {ledger.facts} = r.facts" if ledger.facts else ""
@@ -223,7 +225,7 @@ def open_attempts(
     ledger = held.ledger
     rows = connection.execute(
         f"""
-        select {columns}, d.state, a.id as attempt, a.payload,
+        select {columns}, d.state, a.id as attempt, a.payload, a.payload_hash,
                (  -- unless the system said each time that it did nothing, or nothing left; or another content did
                    select coalesce(bool_and(t.payload_hash = a.payload_hash), false)
                    from {ledger.attempts} as t
@@ -250,6 +252,7 @@ def open_attempts(
             row["attempt"],
             ItemState(row["state"]),
             row["payload"],
+            row["payload_hash"],
             row["may_have_landed"],
             row["due"],
             row["outcome"],

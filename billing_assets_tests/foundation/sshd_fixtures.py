@@ -23,7 +23,8 @@ def sshd_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 @pytest.fixture
 def sshd(sshd_of_module: Sshd) -> Sshd:
     """The module's server, up, with an empty inbox that we may log in to."""
-    sshd_of_module.clear()
-    sshd_of_module.is_open(to_us=True)
     sshd_of_module.is_up()
+    sshd_of_module.clear()
+    for one in sshd_of_module.inbox.iterdir():
+        one.unlink()
     return sshd_of_module
