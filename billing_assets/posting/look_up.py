@@ -118,9 +118,9 @@ def _no_longer_there(sink: Sink[AnItem, AnUnread], attempt: OpenAttempt[AnItem])
     hidden may only be hidden still."""
     if attempt.last_code == HIDDEN:
         return None
-    again = sink.send_again(attempt.item)
-    detail = f"What {sink.system} had under its external id was deleted there; {again} sends it again."
-    code = f"DELETED_IN_{sink.system.upper()}"
+    system, again = sink.system, sink.send_again(attempt.item)
+    detail = f"What {system} had under its external id was deleted there; {again} sends it again."
+    code = f"DELETED_IN_{system.upper()}"
     return Outcome(attempt.item.id, attempt.attempt, "absent", ItemState.REJECTED, code=code, detail=detail)
 
 
