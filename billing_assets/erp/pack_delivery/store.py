@@ -58,12 +58,10 @@ class FileReport(NamedTuple):
 _FILE = "d.id, d.external_id, d.batch, d.sha256"
 
 _PACK = """
-    billing.closed_months as m
-    cross join lateral (
-        select c.figures from billing.month_closings as c
-        where c.period = m.period and c.action = 'hard_close' order by c.id desc limit 1) as c
-    join billing.close_packs as p on (p.period, p.figures) = (m.period, c.figures)"""
-"""The pack on which a month was closed for good."""
+    (select distinct on (period) period, figures from billing.month_closings
+     where action = 'hard_close' order by period, id desc) as m
+    join billing.close_packs as p on (p.period, p.figures) = (m.period, m.figures)"""
+"""The packs on which months were closed for good."""
 
 
 def _file(row: dict[str, Any]) -> PackFile:
@@ -77,7 +75,7 @@ def register(connection: Connection, period: str) -> bool:
         connection.execute(
             f"""
             insert into billing.close_pack_deliveries (partition_key)
-            select m.period from {_PACK} where m.period = %s and m.state = 'hard' on conflict do nothing""",  # noqa: S608
+            select m.period from {_PACK} where m.period = %s on conflict do nothing""",  # noqa: S608
             [period],
         )
         connection.execute(
@@ -88,7 +86,7 @@ def register(connection: Connection, period: str) -> bool:
             cross join lateral (
                 values ('workbook', '.xlsx', p.workbook), ('statement', '.pdf', p.statement)
             ) as f (part, ending, content)
-            where m.period = %s and m.state = 'hard' on conflict (external_id) do nothing""",  # noqa: S608
+            where m.period = %s on conflict (external_id) do nothing""",  # noqa: S608
             [period],
         )
     return bool(files(connection, period))
@@ -101,17 +99,16 @@ def months_to_deliver(connection: Connection, pause_seconds: float) -> list[str]
         f"""
         select m.period from {_PACK}
         left join billing.close_pack_deliveries as b on b.partition_key = m.period
-        where m.state = 'hard' and (
-            b.partition_key is null or b.state = 'planned'
-            or b.state = 'running' and not coalesce({LIVE}, false)
-            or b.state = 'attention'
-               and coalesce(b.unknown_due_at, '-infinity') < clock_timestamp()
-               and b.finished_at < clock_timestamp() - make_interval(secs => %s)
-               and exists (
-                   select from billing.close_pack_files as d
-                   where d.batch = b.partition_key
-                     and (d.state in ('batched', 'locked', 'posting')
-                          or d.state = 'posted' and d.read_back_at is null)))
+        where b.partition_key is null or b.state = 'planned'
+           or b.state = 'running' and not coalesce({LIVE}, false)
+           or b.state = 'attention'
+              and coalesce(b.unknown_due_at, '-infinity') < clock_timestamp()
+              and b.finished_at < clock_timestamp() - make_interval(secs => %s)
+              and exists (
+                  select from billing.close_pack_files as d
+                  where d.batch = b.partition_key
+                    and (d.state in ('batched', 'locked', 'posting')
+                         or d.state = 'posted' and d.read_back_at is null))
         order by 1""",  # noqa: S608
         [pause_seconds],
     )

@@ -46,18 +46,23 @@ def content(month: str, ending: str) -> bytes:
 
 def close(state: Connection, month: str, how: str = "hard") -> None:
     """A month that was closed on a pack."""
-    figures = hashlib.sha256(month.encode()).digest()
+    note_closing(state, month, how, month)
+    state.execute("insert into billing.closed_months (period, state) values (%s, %s)", [month, how])
+
+
+def note_closing(state: Connection, month: str, how: str, of: str) -> None:
+    """That it was closed so, on the pack with the content `of` a month."""
+    figures = hashlib.sha256(of.encode()).digest()
     state.execute(
         "insert into billing.close_packs (period, figures, compared_at, workbook, statement) "
         "values (%s, %s, now(), %s, %s)",
-        [month, figures, content(month, "xlsx"), content(month, "pdf")],
+        [month, figures, content(of, "xlsx"), content(of, "pdf")],
     )
     state.execute(
         "insert into billing.month_closings (period, action, acted_by, why, figures) "
         "values (%s, %s, 'A. Clerk', 'x', %s)",
         [month, f"{how}_close", figures],
     )
-    state.execute("insert into billing.closed_months (period, state) values (%s, %s)", [month, how])
 
 
 def run(url: str, pack_delivery: PackDeliverySettings, month: str, run_id: str = "run") -> Delivered:

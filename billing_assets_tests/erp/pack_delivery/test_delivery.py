@@ -23,7 +23,7 @@ from billing_assets_tests.builders import insert_document
 from billing_assets_tests.close.test_closing import bill, press
 from billing_assets_tests.command import complete
 from billing_assets_tests.end_to_end.system import PERIOD, System, metadata, pointed, rows
-from billing_assets_tests.erp.pack_delivery.packs import close, inbox, pack, run, section
+from billing_assets_tests.erp.pack_delivery.packs import close, inbox, note_closing, pack, run, section
 from billing_assets_tests.foundation.sshd import Sshd
 from billing_assets_tests.foundation.sshd_fixtures import needs_sshd
 from billing_assets_tests.test_cli import Command
@@ -143,6 +143,10 @@ def test_only_the_pack_on_which_a_month_was_closed_for_good_is_delivered(
         with pytest.raises(NoPackError, match=why):
             run(state_url, section(sshd), month)
     assert inbox(sshd) == {}
+    close(state, PERIOD)
+    note_closing(state, PERIOD, "soft", "another pack")  # an earlier close, as the journal gives it back
+    assert run(state_url, section(sshd), PERIOD).is_done
+    assert inbox(sshd) == pack(PERIOD)
 
 
 @needs_sshd
