@@ -2,13 +2,17 @@
 
 import hashlib
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import paramiko
 import pytest
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from billing_assets.foundation.files.errors import (
     AlreadyThereError,
@@ -23,7 +27,7 @@ from billing_assets.foundation.files.errors import (
 )
 from billing_assets.foundation.files.folder import Folder, digest, read
 from billing_assets.foundation.files.local import LocalFolder
-from billing_assets.foundation.files.sftp import SftpFolder
+from billing_assets.foundation.files.sftp import SftpFolder, SftpServer
 from billing_assets_tests.foundation.sshd import Sshd, new_key
 from billing_assets_tests.foundation.sshd_fixtures import needs_sshd, sshd, sshd_of_module
 
@@ -145,6 +149,42 @@ def test_a_login_that_is_refused_says_whose_and_no_secret(sshd: Sshd, tmp_path: 
     new_key(locked, "passphrase")
     assert "is locked with a passphrase" in str(refused(sshd, key_file=locked))
     assert isinstance(refused(sshd, key_file=tmp_path / "none"), LoginRefusedError)
+
+
+class TakesPassword(paramiko.ServerInterface):
+    """A server's side of a login by password, which sshd takes only from users of the machine."""
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        """One user, one password."""
+        return AUTH_SUCCESSFUL if (username, password) == ("clerk", "correct horse battery") else AUTH_FAILED
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        """Whatever is asked for."""
+        return OPEN_SUCCEEDED
+
+    def get_allowed_auths(self, username: str) -> str:
+        """Nothing but the password."""
+        return "password"
+
+
+def test_a_password_is_taken_by_a_server_that_asks_for_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            transport = paramiko.Transport(listening.accept()[0])
+            transport.add_server_key(key)
+            transport.set_subsystem_handler("sftp", paramiko.SFTPServer, paramiko.SFTPServerInterface)
+            transport.start_server(server=TakesPassword())
+
+        key = paramiko.ECDSAKey.generate()
+        threading.Thread(target=serve, daemon=True).start()
+        server = SftpServer(
+            "127.0.0.1", "clerk", (key.fingerprint,), listening.getsockname()[1], password="correct horse battery"
+        )
+        folder = SftpFolder(server, "/inbox")
+        with pytest.raises(NotDoneError, match="Operation unsupported"):  # logged in: this one has no files
+            folder.check()
+        folder.close()
 
 
 @needs_sshd

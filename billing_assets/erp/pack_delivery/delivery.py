@@ -9,7 +9,6 @@ from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
 from billing_assets.erp.pack_delivery.sink import PackSink
 from billing_assets.erp.pack_delivery.store import PACKS, FileReport
 from billing_assets.foundation.files.folder import OpenFolder
-from billing_assets.foundation.files.sftp import SftpFolder, SftpServer
 from billing_assets.posting.answers import Unavailable
 from billing_assets.posting.lanes import Lanes
 from billing_assets.posting.lease import LeasePolicy, Patience, holding
@@ -66,6 +65,9 @@ def opener(settings: PackDeliverySettings) -> OpenFolder:
                 raise SettingsError(f"{key} holds a private key and others can read it. Run: chmod 600 {key}")
         except OSError as error:
             raise SettingsError(f"{variable('pack_delivery.key_file')}: {key}: {error.strerror}.") from None
+    # Imported here: paramiko would add a quarter of a second to every command and every run.
+    from billing_assets.foundation.files.sftp import SftpFolder, SftpServer  # noqa: PLC0415
+
     server = SftpServer(
         settings.host,
         settings.user,

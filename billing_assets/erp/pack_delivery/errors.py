@@ -10,10 +10,10 @@ class NoPackError(PackDeliveryError):
 
 
 class BegunElsewhereError(PackDeliveryError):
-    """It was begun in another folder than the settings name, and not all of that is settled there."""
+    """Its delivery began in another folder than the settings name, and not all of that is settled there."""
 
     def __init__(self, period: str, other: str, ours: str) -> None:
         super().__init__(
-            f"The pack of {period} was begun to be delivered to {other}, where a file must be looked up first, and the "
+            f"The delivery of the pack of {period} began at {other}, where a file must be looked up first, and the "
             f"settings name {ours}. Set BILLING_PACK_DELIVERY__* back, deliver {period}, then change them."
         )

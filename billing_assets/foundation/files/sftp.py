@@ -4,6 +4,7 @@ One connection, opened at the first call and again after it was lost; for one th
 """
 
 import errno
+import logging
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,8 @@ from billing_assets.foundation.files.errors import (
     UnreachableError,
 )
 from billing_assets.foundation.files.folder import CHUNK_BYTES, FileFacts, is_part_of, is_shown, part_of, plain_name
+
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it writes tracebacks of what it raises to standard error
 
 _AT_ONCE = 64
 """Requests for pieces of a file that are on their way at once: 2 MB."""

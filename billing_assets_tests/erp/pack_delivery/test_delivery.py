@@ -156,7 +156,7 @@ def test_while_an_upload_is_unknown_the_month_stays_with_its_folder(
     close(state, PERIOD)
     sshd.fault("nothing done", 2)
     run(state_url, section(sshd), PERIOD)
-    with pytest.raises(BegunElsewhereError, match=r"was begun to be delivered to sftp://.*in box"):
+    with pytest.raises(BegunElsewhereError, match=r"delivery of the pack of 2010-11 began at sftp://.*in box"):
         run(state_url, section(sshd, folder="/elsewhere"), PERIOD)
 
 
