@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 AREAS: dict[str, tuple[str, ...]] = {
-    "erp": ("billing_system", "staging", "batches", "netsuite", "close", "audit"),
+    "erp": ("billing_system", "staging", "batches", "netsuite", "close", "pack_delivery", "audit"),
     "receivables": ("balances", "reminders"),
 }
 """The areas that `BILLING_AREAS` switches, each with its rooms in the order of the flow."""

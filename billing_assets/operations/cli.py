@@ -23,12 +23,15 @@ from billing_assets.erp.netsuite.errors import NetSuiteError
 from billing_assets.erp.netsuite.found import FoundError
 from billing_assets.erp.netsuite.mapping_file import MappingError
 from billing_assets.erp.netsuite.sample_files import refuse_sample_elsewhere
+from billing_assets.erp.pack_delivery import commands as pack_delivery
+from billing_assets.erp.pack_delivery.errors import PackDeliveryError
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.erp.staging.corrections.voids import NothingProposedError
 from billing_assets.foundation.database.migrations import MigrationError
 from billing_assets.foundation.database.refusals import REFUSALS, DatabaseUnfit, remedy
 from billing_assets.foundation.database.server_programs import EmbeddedServerError
 from billing_assets.foundation.database.urls import without_secrets
+from billing_assets.foundation.files.errors import FolderError
 from billing_assets.foundation.journal.errors import JournalError
 from billing_assets.foundation.logs import configure_logs
 from billing_assets.foundation.runtime import Runtime
@@ -93,6 +96,8 @@ _ERRORS = (
     NotTheSampleError,
     ArchiveError,
     CloseRefusedError,
+    PackDeliveryError,
+    FolderError,
     DifferenceError,
     FoundError,
     LockHeldError,
@@ -113,6 +118,7 @@ app = typer.Typer(
     help="Month-end billing from a SQL billing system into NetSuite.",
 )
 app.add_typer(documents.app)
+pack_delivery.register(close.app)
 app.add_typer(close.app, name="close")
 found.register(restore.app)
 app.add_typer(restore.app, name="restore")

@@ -16,10 +16,13 @@ from billing_assets.erp.netsuite.errors import NetSuiteError
 from billing_assets.erp.netsuite.mapping_file import MappingError
 from billing_assets.erp.netsuite.open_items import open_sums
 from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.pack_delivery.doctor import SUBJECT, look_at_pack_folder
+from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.migrations import MigrationError, migrate
 from billing_assets.foundation.database.refusals import DatabaseUnfit
 from billing_assets.foundation.database.urls import without_secrets
+from billing_assets.foundation.files.errors import FolderError
 from billing_assets.foundation.journal.compared import compared_journal
 from billing_assets.foundation.journal.errors import JournalError
 from billing_assets.foundation.journal.restores import months_unconfirmed, restores, unconfirmed
@@ -61,6 +64,7 @@ _Faults = (
     NetSuiteError,
     ReminderError,
     JournalError,
+    FolderError,
     DatabaseUnfit,
     Unwell,
     psycopg.Error,
@@ -84,6 +88,7 @@ def examine(runtime: Runtime) -> Iterator[Checked]:
         ("Fields in NetSuite", look_at_fields),
         ("Receivables", _receivables),
         ("Reminders", _reminders),
+        *([(SUBJECT, look_at_pack_folder)] if runtime.settings.of(PackDeliverySettings).host else []),
         ("Dagster's daemon", _daemon),
     ):
         yield _looked(what, look, runtime)

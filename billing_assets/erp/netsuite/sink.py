@@ -129,6 +129,10 @@ class NetSuiteSink:
         path = attempt.last_path
         return bool(attempt.item.credited) and (not path or about_application(path))
 
+    def send_again(self, item: Posting) -> str:
+        """Requeues the document."""
+        return f"`billing requeue --number {item.label}`"
+
     def why_not(self, connection: Connection, lease: Lease, lane: Lane) -> str | None:
         """Lets nothing be sent with a mapping whose ids are other records in NetSuite, while NetSuite has something of
         ours that our database does not know, or while that cannot be asked; nor what the billing system changed

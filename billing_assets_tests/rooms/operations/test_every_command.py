@@ -165,6 +165,12 @@ CASES = {
         told(0, "month-close-2010-09.pdf"),
         (("close", "pack", "2011-03"), told(2, "2011-03 has no pack yet")),
     ),
+    "close deliver": Case(
+        ("close", "deliver", "2010-09"),
+        told(2, "BILLING_PACK_DELIVERY__HOST is not set"),
+        told(2, "BILLING_PACK_DELIVERY__HOST is not set"),
+        (("close", "deliver", "2010-9x"), told(2)),
+    ),
     "close pack to a file": Case(
         ("close", "pack", "2010-09", "--to", "{folder}/file"), told(2, "file: File exists."), told(2, "File exists.")
     ),

@@ -30,6 +30,7 @@ INSERTED = {
     ("decisions/store.py", "_COLUMNS"): "our own columns",
     ("foundation/journal/restores.py", "_NOTICED_IN"): "our own expression",
     ("posting/attempts.py", "columns"): "a sink's own columns",
+    ("posting/attempts.py", "kept"): "a column of our own or nothing",
     ("posting/attempts.py", "facts"): "an assignment of our own or nothing",
     ("posting/attempts.py", "held"): "names of a ledger's tables, constants of a sink",
     ("posting/attempts.py", "ledger"): "names of a ledger's tables, constants of a sink",
