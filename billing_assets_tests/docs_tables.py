@@ -25,7 +25,7 @@ from billing_assets.erp.netsuite.error_codes import ERROR_CODES, Outcome
 from billing_assets.foundation.settings import is_secret, setting_names, variable
 from billing_assets.operations.alerts import causes
 from billing_assets.operations.alerts.causes import Alert, StaleLock, Waiting, WaitingCredit
-from billing_assets.operations.cli import app
+from billing_assets.operations.cli import command_line
 from billing_assets.receivables.balances import late_fee_rules
 from billing_assets.receivables.reminders import plan, policy
 from billing_assets_tests import diagrams
@@ -219,7 +219,7 @@ def alerts() -> str:
 
 def commands() -> dict[str, click.Command]:
     """The subcommands of `billing` by name; those of a group as `group name`."""
-    return dict(_flat(typer.main.get_command(app), ""))
+    return dict(_flat(typer.main.get_command(command_line()), ""))
 
 
 def _flat(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:

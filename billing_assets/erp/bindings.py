@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from billing_assets.erp import accounts
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.runtime import BoundElsewhereError
 from billing_assets.foundation.settings import SettingsError, variable
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('billing bindings', 0))"
@@ -30,13 +31,6 @@ class Subject(StrEnum):
     ENVIRONMENT = "environment"
     SOURCE = "source"
     PREFIX = "prefix"
-
-
-class BoundElsewhereError(SettingsError):
-    """The settings name another account, environment, source or prefix than this database belongs to."""
-
-    chapter = "what-a-database-belongs-to"
-    """Of the runbook."""
 
 
 class MoveRefusedError(SettingsError):

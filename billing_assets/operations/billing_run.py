@@ -14,6 +14,7 @@ from billing_assets.erp.batches.partitions import partition_of
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.billing_system.totals import month_documents, month_totals, months
 from billing_assets.erp.close.reconciliation import MonthClose, close_month
+from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.verdict import Verdict, last_words, verdict
 from billing_assets.erp.netsuite import found_store
 from billing_assets.erp.netsuite.found import stop_reason
@@ -22,7 +23,6 @@ from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations import movement_store
-from billing_assets.operations.closes import show_closes
 from billing_assets.operations.movement_store import Staged
 from billing_assets.operations.processes import Process, keep_running
 from billing_assets.operations.status import show_status, status

@@ -19,6 +19,7 @@ from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.pack_delivery.doctor import SUBJECT, look_at_pack_folder
 from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
 from billing_assets.erp.settings import SourceSettings
+from billing_assets.foundation.commands.machine import check_database
 from billing_assets.foundation.database.migrations import MigrationError, migrate
 from billing_assets.foundation.database.refusals import DatabaseUnfit
 from billing_assets.foundation.database.urls import without_secrets
@@ -31,7 +32,6 @@ from billing_assets.foundation.settings import SettingsError, variable
 from billing_assets.foundation.shipped import shipped
 from billing_assets.operations.doctor_netsuite import look_at_fields, look_at_netsuite, look_at_references
 from billing_assets.operations.doctor_source import look_at_billing_system, look_at_columns, look_at_first_rows
-from billing_assets.operations.environment import check_database
 from billing_assets.operations.verdicts import Unproven, Unwell, few
 from billing_assets.operations.watching import SILENT_SECONDS, last_heartbeat
 from billing_assets.receivables.balances.fee_store import branches
@@ -39,8 +39,8 @@ from billing_assets.receivables.balances.late_fee_rules import LateFeeError, lat
 from billing_assets.receivables.balances.settings import ReceivablesSettings
 from billing_assets.receivables.reminders.errors import ReminderError
 from billing_assets.receivables.reminders.materials import load_materials
-from billing_assets.receivables.reminders.settings import ReminderSettings
 from billing_assets.receivables.reminders.smtp import Mailer, parse_server
+from billing_assets.receivables.settings import ReminderSettings
 
 
 class Checked(NamedTuple):

@@ -18,6 +18,7 @@ from sqlalchemy import make_url
 
 from billing_assets.definitions import build_defs
 from billing_assets.erp.settings import SourceSettings
+from billing_assets.foundation.commands.machine import opened_runtime
 from billing_assets.foundation.database.connection import connect
 from billing_assets.foundation.logs import configure_logs
 from billing_assets.foundation.runtime import Runtime
@@ -30,7 +31,7 @@ from proving.world.raw_server import Call, raw_server
 def main() -> None:
     """Bills what the source has, then fails; says of each run how it ended."""
     orders = json.loads(sys.stdin.read())
-    with environment.runtime() as found:
+    with opened_runtime() as found:
         configure_logs("json")
         prepared = environment.prepare(found)
         environment.write_environment_file(prepared.home)
@@ -43,7 +44,7 @@ def main() -> None:
         _run(instance, "a dry run", settings, "preview_batch", batch)
     for command in (["status"], ["status", "--json"], ["held"], ["rejected"], ["doctor"]):
         with contextlib.suppress(typer.Exit):
-            cli.app(command, standalone_mode=False)
+            cli.command_line()(command, standalone_mode=False)
 
 
 def _bill(instance: dg.DagsterInstance, runtime: Runtime) -> str:

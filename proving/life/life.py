@@ -20,6 +20,7 @@ from billing_assets.erp.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.erp.staging import verbs
 from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.runtime import BoundElsewhereError
 from billing_assets.operations.retention.archive import archive_documents
 from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.posting import attempts as attempts_of
@@ -291,7 +292,7 @@ class Life:
         except StaleLockError:
             assert stale, "a run was told that it lost its batch, and it had not"
             self._forget(run)
-        except bindings.BoundElsewhereError:
+        except BoundElsewhereError:
             assert run.mapping is not self.world.mapping, "a run was told that its prefixes are not ours, and they were"
             self._forget(run)
         if stale:

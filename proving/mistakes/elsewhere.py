@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_assets.erp.bindings import BoundElsewhereError
+from billing_assets.foundation.runtime import BoundElsewhereError
 from proving.mistakes.world import World
 from proving.world.command import netsuite_variables
 from proving.world.system import (

@@ -15,8 +15,8 @@ from billing_assets.receivables.reminders.materials import Materials
 from billing_assets.receivables.reminders.message import Templates
 from billing_assets.receivables.reminders.policy import Policy, load_policy
 from billing_assets.receivables.reminders.sending import Report, send_due
-from billing_assets.receivables.reminders.settings import ReminderSettings
 from billing_assets.receivables.reminders.smtp import Server
+from billing_assets.receivables.settings import ReminderSettings
 from proving.world.journals import new_journal
 
 DUE = date(2026, 11, 4)

@@ -9,15 +9,16 @@ from rich.markup import escape
 
 from billing_assets.erp.pack_delivery.delivery import deliver, opener
 from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
+from billing_assets.foundation.commands.console import console
+from billing_assets.foundation.commands.groups import group
+from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.periods import month_of
-from billing_assets.operations.commands.console import console
-from billing_assets.operations.commands.prepared import prepared_machine
 from billing_assets.posting.lease import Patience
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command to `billing close`."""
-    app.command("deliver")(deliver_command)
+    group(app, "close").command("deliver")(deliver_command)
 
 
 def deliver_command(
@@ -27,11 +28,11 @@ def deliver_command(
 
     Exits 0 once both files are there and read back by their hash, and 1 while one is not.
     """
-    with prepared_machine() as found, found.runtime.state() as connection:
-        settings = found.runtime.settings
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        settings = runtime.settings
         opener(settings.of(PackDeliverySettings))  # what is wrong there is said before anything is done
         run_id = f"billing close deliver {uuid4()}"
-        url = found.runtime.database_url
+        url = runtime.database_url
         result = deliver(url, connection, settings, month_of(month), run_id, Patience.UNTIL_RENEWED)
     for one in result.files:
         where = one.where if one.is_done and one.where else f"{one.name}: not delivered"

@@ -20,7 +20,7 @@ from billing_assets.operations.alerts.causes import Alert, failed_check, partiti
 from billing_assets.operations.alerts.restores import TOLD_FOR, journal_alerts, restore_alerts
 from billing_assets.operations.alerts.send import deliver
 from billing_assets.operations.alerts.watch import look
-from billing_assets.receivables.reminders.settings import ReminderSettings
+from billing_assets.receivables.settings import ReminderSettings
 
 
 def system_of(error: str) -> str | None:

@@ -17,8 +17,8 @@ from billing_assets.foundation.runtime import Runtime
 from billing_assets.receivables.reminders import store
 from billing_assets.receivables.reminders.materials import load_materials
 from billing_assets.receivables.reminders.sending import Report, send_due, utc_now
-from billing_assets.receivables.reminders.settings import ReminderSettings
 from billing_assets.receivables.reminders.smtp import Delivery, parse_server
+from billing_assets.receivables.settings import ReminderSettings
 
 ARRIVE = dg.AssetCheckSpec(
     "reminders_arrive",

@@ -14,7 +14,7 @@ from billing_assets.receivables.reminders.invoices import Reminder
 from billing_assets.receivables.reminders.materials import load_materials
 from billing_assets.receivables.reminders.plan import plan
 from billing_assets.receivables.reminders.sending import utc_now
-from billing_assets.receivables.reminders.settings import ReminderSettings
+from billing_assets.receivables.settings import ReminderSettings
 
 _EVERY_SECONDS = 1800
 _RUNNING = [

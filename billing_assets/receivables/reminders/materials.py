@@ -12,7 +12,7 @@ from billing_assets.foundation.shipped import shipped
 from billing_assets.receivables.reminders.errors import ExampleLadder, NoContacts
 from billing_assets.receivables.reminders.message import Templates
 from billing_assets.receivables.reminders.policy import Policy, load_policy
-from billing_assets.receivables.reminders.settings import ReminderSettings
+from billing_assets.receivables.settings import ReminderSettings
 
 CHUNK = 500
 """Customers whose contacts are read at once, and kept no longer than needed."""

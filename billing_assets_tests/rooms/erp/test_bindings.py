@@ -12,11 +12,12 @@ from sqlalchemy import make_url
 from billing_assets.erp import bindings
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.billing_system.resource import BillingSystem
-from billing_assets.erp.bindings import BoundElsewhereError, MoveRefusedError, Subject
+from billing_assets.erp.bindings import MoveRefusedError, Subject
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.runtime import BoundElsewhereError
 from billing_assets.operations import sample
 from billing_assets.posting.lease import holding
 from billing_assets.posting.run import post_through_outages

@@ -12,7 +12,8 @@ from billing_assets.erp import bindings
 from billing_assets.erp.bindings import Subject
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.database.connection import connect
-from billing_assets.receivables.balances.assets import read_balances
+from billing_assets.foundation.runtime import BoundElsewhereError
+from billing_assets.receivables.balances.open_balances import read_balances
 from billing_assets_tests.rooms.erp.test_bindings import (
     BY,
     Machine,
@@ -52,7 +53,7 @@ def test_a_prefix_that_was_used_cannot_change_while_documents_are_out(
     for job, partition in (("stage_invoices", None), ("post_batch", key), ("close_month", PERIOD)):
         said = why(other.run(job, partition))
         assert "External ids of kind invoice begin with INV- here, and the mapping says RE-" in said, job
-    with pytest.raises(bindings.BoundElsewhereError, match="INV- here"):
+    with pytest.raises(BoundElsewhereError, match="INV- here"):
         other.look("plan_batches")
     mapping = str(other.runtime.settings.mapping)
     complete(billing("doctor", BILLING_MAPPING=mapping), 1, ["FAIL What it belongs to: External ids of kind invoice"])

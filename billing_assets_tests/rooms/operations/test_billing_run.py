@@ -9,11 +9,11 @@ from rich.console import Console
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.reconciliation import MonthClose, close_month
 from billing_assets.erp.close.store import set_closed
+from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.verdict import verdict
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.operations import movement_store
 from billing_assets.operations.billing_run import Look, Progress, wait
-from billing_assets.operations.closes import show_closes
 from billing_assets.operations.waiting import Memory, Step, What, next_step
 from proving.world.builders import (
     apply_credit,

@@ -25,7 +25,7 @@ from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.shipped import shipped
 from billing_assets.operations import cli
-from billing_assets.receivables.balances.assets import read_balances
+from billing_assets.receivables.balances.open_balances import read_balances
 from billing_assets.receivables.reminders import store as reminders
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from proving.world.account import Account
@@ -501,7 +501,7 @@ def test_a_second_export_of_late_fees_leaves_the_first_ones_file(
 
 
 def test_every_command_is_in_the_table_and_has_help(prepared: Machine, capsys: pytest.CaptureFixture[str]) -> None:
-    commands = [*_commands(typer.main.get_command(cli.app))]
+    commands = [*_commands(typer.main.get_command(cli.command_line()))]
     for path in commands:
         complete(prepared(capsys, *path, "--help"), 0, ["Usage: "])
     tried = {case.arguments[: len(path)] for case in CASES.values() for path in commands}

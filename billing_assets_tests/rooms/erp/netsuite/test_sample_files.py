@@ -17,7 +17,7 @@ from billing_assets.receivables.balances.settings import ReceivablesSettings
 from billing_assets.receivables.reminders.errors import ExampleLadder
 from billing_assets.receivables.reminders.materials import load_materials
 from billing_assets.receivables.reminders.policy import load_policy
-from billing_assets.receivables.reminders.settings import ReminderSettings
+from billing_assets.receivables.settings import ReminderSettings
 from billing_assets_tests.rooms.operations.test_cli import Command, machine
 from proving.world.builders import insert_document
 from proving.world.command import complete

@@ -16,6 +16,7 @@ from psycopg.errors import DiskFull, InsufficientPrivilege, ReadOnlySqlTransacti
 from sqlalchemy import NullPool, create_engine, make_url
 
 import billing_assets
+from billing_assets.foundation.commands.machine import check_database
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import SESSION, STORAGE, Connection, connect, libpq_url, storage_url
 from billing_assets.foundation.database.migrations import AREAS, MigrationError, migrate
@@ -23,7 +24,6 @@ from billing_assets.foundation.database.presence import present
 from billing_assets.foundation.database.refusals import DatabaseUnfit
 from billing_assets.foundation.database.server_programs import run_program
 from billing_assets.foundation.shipped import shipped
-from billing_assets.operations.environment import check_database
 from billing_assets.posting.lanes import Lanes
 from billing_assets_tests.rooms.foundation.database.test_presence import soon
 from proving.world.servers import pgbouncer, pgbouncer_program

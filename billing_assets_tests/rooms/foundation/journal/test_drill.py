@@ -20,8 +20,8 @@ from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations.alerts.restores import restore_alerts
 from billing_assets.receivables.reminders.automation import send_reminders_in_office_hours
 from billing_assets.receivables.reminders.sending import Report, send_due
-from billing_assets.receivables.reminders.settings import ReminderSettings
 from billing_assets.receivables.reminders.smtp import Delivery
+from billing_assets.receivables.settings import ReminderSettings
 from billing_assets_tests.rooms.erp.close.test_closing import bill, press
 from billing_assets_tests.rooms.operations.test_cli import Command, machine
 from billing_assets_tests.rooms.receivables.reminders.mail_server import MailServer

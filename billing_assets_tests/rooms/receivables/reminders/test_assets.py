@@ -21,10 +21,9 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import make_settings
 from billing_assets.operations import doctor
-from billing_assets.operations.commands import reminders as commands
-from billing_assets.receivables.reminders import assets, automation
+from billing_assets.receivables.reminders import assets, automation, commands
 from billing_assets.receivables.reminders.automation import send_due_reminders_job, send_reminders_in_office_hours
-from billing_assets.receivables.reminders.settings import ReminderSettings
+from billing_assets.receivables.settings import ReminderSettings
 from billing_assets_tests.rooms.receivables.reminders.mail_server import MailServer
 from proving.world.builders import create_billing_system, open_for_writing
 from proving.world.command import Said, call

@@ -1,7 +1,5 @@
-"""`billing waiting` and `billing voids …`: credit memos that wait for an invoice, or for somebody to confirm them."""
+"""`billing voids …`: credit memos that wait for somebody to confirm them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
@@ -14,48 +12,32 @@ from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.validation import validation
 from billing_assets.erp.staging.corrections import store, voids
 from billing_assets.erp.staging.corrections.store import Correction
-from billing_assets.erp.staging.reports import waiting_credits
+from billing_assets.foundation.commands.console import console
+from billing_assets.foundation.commands.machine import prepared_runtime
+from billing_assets.foundation.commands.tables import simple_table
+from billing_assets.foundation.commands.words import said
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.operations.commands.console import console
-from billing_assets.operations.commands.prepared import prepared_machine
-from billing_assets.operations.commands.words import said
-from billing_assets.operations.status import simple_table
 
-app = typer.Typer(no_args_is_help=True, help="Invoices that were voided after they had been posted.")
+voids_app = typer.Typer(no_args_is_help=True, help="Invoices that were voided after they had been posted.")
 
 Number = Annotated[str, typer.Argument(help="The invoice's number.")]
 By = Annotated[str, typer.Option(help="Who decides: kept with the decision.")]
 Why = Annotated[str, typer.Option(help="Why: kept with the decision.")]
 
 
-@contextmanager
-def _runtime(*, only_reads: bool = False) -> Iterator[Runtime]:
-    with prepared_machine(only_reads=only_reads) as prepared:
-        yield prepared.runtime
+def register(app: typer.Typer) -> None:
+    """Adds these commands."""
+    app.add_typer(voids_app, name="voids")
 
 
-def waiting() -> None:
-    """Credit memos that wait for an invoice, and why it is not in NetSuite."""
-    with _runtime(only_reads=True) as found, found.state() as connection:
-        rows = waiting_credits(connection)
-    count = len({row["number"] for row in rows})
-    columns = ["Credit memo", "Total", "Since", "Waits for", "Why"]
-    table = simple_table(f"{count:,} credit memos wait for an invoice", columns, right=(1,))
-    for row in rows:
-        total = f"{row['currency']} {amount(row['total'])}"
-        since = f"{row['since'].astimezone(UTC):%Y-%m-%d %H:%M}"
-        table.add_row(escape(row["number"]), total, since, escape(row["invoice"]), escape(row["why"]))
-    console.print(table)
-
-
-@app.command("list")
+@voids_app.command("list")
 def list_command(
     every: Annotated[bool, typer.Option("--all", help="Also those that were decided.")] = False,
 ) -> None:
     """Credit memos that are proposed for voided invoices."""
-    with _runtime(only_reads=True) as found, found.state() as connection:
+    with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
         rows = store.corrections(connection, undecided_only=not every)
         credited = {one.id: store.credited(connection, one.source, one.number) for one in rows}
     if every:
@@ -74,23 +56,23 @@ def list_command(
     console.print(table)
 
 
-@app.command()
+@voids_app.command()
 def confirm(number: Number, by: By, why: Why) -> None:
     """Make the credit memo that takes a voided invoice back; it is posted like any other. Safe to repeat.
 
     Refused where the invoice is void in NetSuite, too.
     """
     by, why = said(by, why)
-    with _runtime() as found, found.state() as connection:
-        _must_stand_in_netsuite(found, connection, number)
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        _must_be_in_netsuite(runtime, connection, number)
         one = voids.confirm(
             connection,
             number,
             by=by,
             why=why,
-            validation=validation(found),
+            validation=validation(runtime),
             now=datetime.now(UTC),
-            zones=found.settings.calendar.zones,
+            zones=runtime.settings.calendar.zones,
         )
         credited = store.credited(connection, one.source, one.number)
     console.print(
@@ -101,21 +83,21 @@ def confirm(number: Number, by: By, why: Why) -> None:
     _warn(one, credited)
 
 
-@app.command()
+@voids_app.command()
 def decline(number: Number, by: By, why: Why) -> None:
     """Make no credit memo for a voided invoice, e.g. because there is one already."""
     by, why = said(by, why)
-    with _runtime() as found, found.state() as connection:
+    with prepared_runtime() as runtime, runtime.state() as connection:
         one = voids.decline(connection, number, by=by, why=why)
     console.print(f"No credit memo for invoice {escape(one.number)} (declined by {escape(one.decided_by or '')}).")
 
 
-def _must_stand_in_netsuite(found: Runtime, connection: Connection, number: str) -> None:
+def _must_be_in_netsuite(runtime: Runtime, connection: Connection, number: str) -> None:
     """Raises NothingProposedError for an invoice that somebody voided or deleted in NetSuite: to credit it would be
     wrong."""
     if (ids := store.not_yet_credited(connection, number)) is None:
         return
-    shown = [one for page in transactions_by_ids(found.of(NetSuite).client, [ids]) for one in page]
+    shown = [one for page in transactions_by_ids(runtime.of(NetSuite).client, [ids]) for one in page]
     external_id, netsuite_id = ids
     its = [one for one in shown if (one.external_id or "").upper() == external_id]
     if not its or its[0].voided:

@@ -1,9 +1,8 @@
-"""`billing receivables`, `aging`, `late-fees …` and `load-payments`: what customers owe."""
+"""`billing receivables`, `aging` and `late-fees …`: what customers owe."""
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -12,28 +11,35 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.contract import NetSuite
 from billing_assets.foundation.calendar.business_days import Days, Zones
 from billing_assets.foundation.cells import FOR_PEOPLE, write_csv
+from billing_assets.foundation.commands.console import Terminal, console
+from billing_assets.foundation.commands.machine import prepared_runtime
+from billing_assets.foundation.commands.sample import reachable_netsuite
+from billing_assets.foundation.commands.tables import simple_table
+from billing_assets.foundation.commands.words import one_of, said
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import SettingsError, load_settings
-from billing_assets.operations import sample
-from billing_assets.operations.commands.console import Terminal, console
-from billing_assets.operations.commands.prepared import prepared_machine
-from billing_assets.operations.commands.words import one_of, said
-from billing_assets.operations.status import simple_table
 from billing_assets.receivables.balances import fee_store, store
-from billing_assets.receivables.balances.aging import AMOUNTS, BRANCH, CURRENCY, CUSTOMER, Aged, age, faults
-from billing_assets.receivables.balances.assets import business_day, read_balances
+from billing_assets.receivables.balances.aging import (
+    AMOUNTS,
+    BRANCH,
+    CURRENCY,
+    CUSTOMER,
+    Aged,
+    age,
+    business_day,
+    faults,
+)
 from billing_assets.receivables.balances.fee_store import LateFee
 from billing_assets.receivables.balances.late_fee_rules import late_fee_rules
 from billing_assets.receivables.balances.late_fees import Decided, approve, as_charges, decline, propose
-from billing_assets.receivables.reminders.settings import ReminderSettings
+from billing_assets.receivables.balances.open_balances import read_balances
+from billing_assets.receivables.settings import ReminderSettings
 
-app = typer.Typer(no_args_is_help=True)
 fees_app = typer.Typer(no_args_is_help=True, help="Late fees: proposed, decided by a person, exported, never posted.")
-app.add_typer(fees_app, name="late-fees")
 
 _WIDTH = 124  # eight amounts do not fit into 80 columns
 _BUCKETS = ("Current", "1-30", "31-60", "61-90", "Over 90", "Credits", "Payments", "Total")
@@ -48,23 +54,23 @@ Numbers = Annotated[list[str] | None, typer.Option("--number", help="This invoic
 By = Annotated[str, typer.Option(help="Who decides.")]
 
 
-@contextmanager
-def _runtime(*, only_reads: bool = False) -> Iterator[Runtime]:
-    with prepared_machine(only_reads=only_reads) as found:
-        yield found.runtime
+def register(app: typer.Typer) -> None:
+    """Adds these commands."""
+    app.command("receivables")(receivables_command)
+    app.command("aging")(aging)
+    app.add_typer(fees_app, name="late-fees")
 
 
-@app.command("receivables")
 def receivables_command(
     use_sample: Annotated[bool, typer.Option("--sample", help="Read from the sample's NetSuite sandbox.")] = False,
 ) -> None:
     """Read what customers owe from NetSuite, or from the billing system, now."""
-    with _runtime() as found:
+    with prepared_runtime() as runtime:
         if use_sample:
-            with sample.reachable_netsuite(found.settings.home):
+            with reachable_netsuite(runtime.settings.home):
                 reading = read_balances(Runtime(load_settings()), "billing receivables")
         else:
-            reading = read_balances(found, "billing receivables")
+            reading = read_balances(runtime, "billing receivables")
     table = simple_table(f"Open in {reading.source}", ["Whose", "Kind", "Currency", "Items", "Open"])
     for one in reading.totals:
         table.add_row(one.whose, one.kind, one.currency, f"{one.items:,}", amount(one.open_amount))
@@ -74,17 +80,16 @@ def receivables_command(
     raise typer.Exit(1 if reading.differences else 0)
 
 
-@app.command()
 def aging(
     as_of: AsOf = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Every customer and branch into this file.")] = None,
 ) -> None:
     """Open invoices by days past due, per branch; credits and payments apart."""
-    with _runtime(only_reads=True) as found, found.state() as connection, store.one_moment(connection):
+    with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection, store.one_moment(connection):
         read_at = store.last_read_at(connection)
         if read_at is None:
             raise SettingsError("No balances were read yet. Run `billing receivables`.")
-        day = _day(as_of, read_at, found.settings.calendar.zones)
+        day = _day(as_of, read_at, runtime.settings.calendar.zones)
         wrong = faults(age(connection, day, CUSTOMER), store.open_per_currency(connection))
         per_branch = list(age(connection, day, BRANCH))
         totals = list(age(connection, day, CURRENCY))
@@ -104,24 +109,13 @@ def aging(
     raise typer.Exit(1 if wrong else 0)
 
 
-@app.command("load-payments")
-def load_payments(
-    as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only payments up to this day.")] = None,
-) -> None:
-    """Load the sample's payments into the NetSuite sandbox, for every invoice that is posted."""
-    day = as_of.date() if as_of else date.max
-    with _runtime() as found, sample.reachable_netsuite(found.settings.home) as address, found.state() as connection:
-        loaded = sample.load_payments(connection, address, day)
-    console.print(f"{loaded.created:,} payments are new in the sandbox, {loaded.known:,} were there.")
-
-
 @fees_app.command("propose")
 def propose_command(as_of: AsOf = None) -> None:
     """Work out which invoices may bear a late fee now. Safe to repeat."""
-    with _runtime() as found, found.state() as connection:
-        day = _day(as_of, store.last_read_at(connection), found.settings.calendar.zones)
-        digits = {code: one.minor_digits for code, one in found.of(NetSuite).mapping.file.currencies.items()}
-        proposed = propose(connection, late_fee_rules(found.settings), day, digits, found.settings.calendar.zones)
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        day = _day(as_of, store.last_read_at(connection), runtime.settings.calendar.zones)
+        digits = {code: one.minor_digits for code, one in runtime.of(NetSuite).mapping.file.currencies.items()}
+        proposed = propose(connection, late_fee_rules(runtime.settings), day, digits, runtime.settings.calendar.zones)
     console.print(
         f"As of {day}: {proposed.new:,} late fees are new, {proposed.changed:,} changed, {proposed.withdrawn:,} "
         f"withdrawn; {proposed.waiting:,} wait for a decision."
@@ -134,7 +128,7 @@ def list_command(
 ) -> None:
     """Late fees, the largest first."""
     one_of("--state", state, ("proposed", "approved", "declined"))
-    with _runtime(only_reads=True) as found, found.state() as connection:
+    with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
         _show(f"{state or 'all'} late fees".capitalize(), fee_store.fees(connection, state))
 
 
@@ -150,11 +144,12 @@ def approve_command(
         raise SettingsError("Give --number (several times if need be) or --all.")
     if not by.strip():
         raise SettingsError("--by must say who decides: it is kept with the decision.")
-    with _runtime() as found, found.state() as connection:
-        max_age = timedelta(hours=found.settings.of(ReminderSettings).balances_max_age_hours)
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        max_age = timedelta(hours=runtime.settings.of(ReminderSettings).balances_max_age_hours)
         numbers = None if every else number
         _say(
-            "approved", approve(connection, numbers, by, why, datetime.now(UTC), max_age, found.settings.calendar.zones)
+            "approved",
+            approve(connection, numbers, by, why, datetime.now(UTC), max_age, runtime.settings.calendar.zones),
         )
 
 
@@ -168,7 +163,7 @@ def decline_command(
     if not number:
         raise SettingsError("Give --number, several times if need be.")
     by, why = said(by, why)
-    with _runtime() as found, found.state() as connection:
+    with prepared_runtime() as runtime, runtime.state() as connection:
         _say("declined", decline(connection, number, by, why))
 
 
@@ -178,13 +173,13 @@ def export_command(
     again: Annotated[bool, typer.Option(help="Also those that were exported before.")] = False,
 ) -> None:
     """Write approved late fees as charges for the billing system; without new ones the file is left as it is."""
-    with _runtime() as found, found.state() as connection:
+    with prepared_runtime() as runtime, runtime.state() as connection:
         fees = fee_store.to_export(connection, again=again)
         if not fees:
             known = "" if again else " `--again` writes those that were exported before."
             console.print(f"0 charges to export; {escape(str(file))} was not written.{known}")
             return
-        _write_whole(file, as_charges(fees, late_fee_rules(found.settings)))
+        _write_whole(file, as_charges(fees, late_fee_rules(runtime.settings)))
         fee_store.note_exported(connection, [one.id for one in fees])
     console.print(f"{len(fees):,} charges in {escape(str(file))}.")
 

@@ -16,67 +16,72 @@ from billing_assets.erp.close.files import serve
 from billing_assets.erp.close.lettering import fonts_with
 from billing_assets.erp.close.pack import make_pack
 from billing_assets.erp.close.reconciliation import MonthClose, close_month
+from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.workbook import label
 from billing_assets.erp.documents.documents import Kind
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.settings import CloseSettings, SourceSettings
+from billing_assets.foundation.commands.console import console
+from billing_assets.foundation.commands.machine import opened_runtime, prepared_runtime
+from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.periods import month_of
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import SettingsError
-from billing_assets.operations import environment
-from billing_assets.operations.closes import show_closes
-from billing_assets.operations.commands.console import console
-from billing_assets.operations.commands.prepared import prepared_machine
-from billing_assets.operations.status import simple_table
 
-app = typer.Typer(no_args_is_help=True, help="Close a billing month, reopen it, get its pack.")
+close = typer.Typer(no_args_is_help=True, help="Close a billing month, reopen it, get its pack.")
 
 Month = Annotated[datetime, typer.Argument(formats=["%Y-%m"], help="The billing month, YYYY-MM.")]
 By = Annotated[str, typer.Option(help="Who decides.")]
 Why = Annotated[str, typer.Option(help="Why; it is kept for good.")]
 
 
-@app.command("soft")
+def register(app: typer.Typer) -> None:
+    """Adds these commands."""
+    app.add_typer(close, name="close")
+    app.command("files")(files_command)
+
+
+@close.command("soft")
 def soft_command(month: Month, by: By, why: Why) -> None:
     """Close a month until it is reopened: what is not on its way yet waits."""
     decision = Decision(by, why)
-    with prepared_machine() as found, found.runtime.state() as connection:
-        journal = journal_of(connection, found.runtime.settings)
-        close = _compared(found.runtime, connection, month)
-        show_closes(console, [close])
-        soft_close(connection, found.runtime.settings.of(SourceSettings).name, close, decision, journal)
-    console.print(f"{close.period} is closed; `billing close reopen` opens it again.")
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        journal = journal_of(connection, runtime.settings)
+        compared = _compared(runtime, connection, month)
+        show_closes(console, [compared])
+        soft_close(connection, runtime.settings.of(SourceSettings).name, compared, decision, journal)
+    console.print(f"{compared.period} is closed; `billing close reopen` opens it again.")
 
 
-@app.command("hard")
+@close.command("hard")
 def hard_command(month: Month, by: By, why: Why) -> None:
     """Close a month for good; refused while anything in it is unknown, on its way or off by a cent."""
     decision = Decision(by, why)
-    with prepared_machine() as found, found.runtime.state() as connection:
-        journal = journal_of(connection, found.runtime.settings)
-        close = _compared(found.runtime, connection, month)
-        show_closes(console, [close])
-        name, today = found.runtime.settings.of(SourceSettings).name, found.runtime.settings.calendar.today()
-        hard_close(connection, name, close, decision, journal, today)
-    console.print(f"{close.period} is closed for good.")
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        journal = journal_of(connection, runtime.settings)
+        compared = _compared(runtime, connection, month)
+        show_closes(console, [compared])
+        name, today = runtime.settings.of(SourceSettings).name, runtime.settings.calendar.today()
+        hard_close(connection, name, compared, decision, journal, today)
+    console.print(f"{compared.period} is closed for good.")
 
 
-@app.command("reopen")
+@close.command("reopen")
 def reopen_command(month: Month, by: By, why: Why) -> None:
     """Open a month again that is closed soft."""
-    with prepared_machine() as found, found.runtime.state() as connection:
-        journal = journal_of(connection, found.runtime.settings)
-        reopen(connection, found.runtime.settings.of(SourceSettings).name, month_of(month), Decision(by, why), journal)
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        journal = journal_of(connection, runtime.settings)
+        reopen(connection, runtime.settings.of(SourceSettings).name, month_of(month), Decision(by, why), journal)
     console.print(f"{month_of(month)} is open again.")
 
 
-@app.command("history")
+@close.command("history")
 def history_command() -> None:
     """Who closed and reopened which month, when and why."""
-    with prepared_machine(only_reads=True) as found, found.runtime.state() as connection:
+    with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
         closings = store.closings(connection)
     table = simple_table("Closed months", ["Month", "What", "When (UTC)", "By", "Why", "Digest"])
     for one in closings:
@@ -86,7 +91,7 @@ def history_command() -> None:
     console.print(table)
 
 
-@app.command("accept")
+@close.command("accept")
 def accept_command(
     number: Annotated[str, typer.Argument(help="The document's number.")],
     by: By,
@@ -98,8 +103,8 @@ def accept_command(
     Counts as long as the change is the same.
     """
     decision = Decision(by, why)
-    with prepared_machine() as found, found.runtime.state() as connection:
-        one = accept(connection, found.runtime.settings.of(SourceSettings).name, number, decision, kind)
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        one = accept(connection, runtime.settings.of(SourceSettings).name, number, decision, kind)
     posted = f"{one.currency} {amount(one.total)}"
     console.print(
         f"{escape(label(one.kind))} {escape(one.number)} of {one.period}, posted with {posted}, in billing now "
@@ -107,10 +112,10 @@ def accept_command(
     )
 
 
-@app.command("accepted")
+@close.command("accepted")
 def accepted_command() -> None:
     """Changes after posting that somebody answers for, who and why."""
-    with prepared_machine(only_reads=True) as found, found.runtime.state() as connection:
+    with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
         rows = acceptances(connection)
     columns = ["Document", "Month", "Posted", "In billing", "When (UTC)", "By", "Why", "Counts"]
     table = simple_table(f"{len(rows):,} accepted changes", columns, right=(2, 3))
@@ -127,13 +132,13 @@ def _now(one: Acceptance) -> str:
     return status if one.total_now is None else f"{amount(one.total_now)} ({status})"
 
 
-@app.command("pack")
+@close.command("pack")
 def pack_command(
     month: Month, to: Annotated[Path, typer.Option(help="Folder to write the two files into.")] = Path()
 ) -> None:
     """Write the workbook and the statement of a month's last comparison."""
     period = month_of(month)
-    with prepared_machine(only_reads=True) as found, found.runtime.state() as connection:
+    with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
         pack = store.pack(connection, period)
     if pack is None:
         raise CloseRefusedError(f"{period} has no pack yet: materialize its partition of month_close first.")
@@ -156,15 +161,15 @@ def files_command(
         socket.create_server((host, port)).close()
     except OSError as error:
         raise SettingsError(f"--host {host} --port {port}: cannot listen there ({error.strerror}).") from error
-    with environment.runtime() as found:
-        serve(found.database_url, host, port)
+    with opened_runtime() as runtime:
+        serve(runtime.database_url, host, port)
 
 
 def _compared(runtime: Runtime, connection: Connection, month: datetime) -> MonthClose:
     """A comparison that was made just now, and its pack."""
     name = runtime.settings.of(SourceSettings).name
     with runtime.of(BillingSystem).connection() as source:
-        close = close_month(
+        compared = close_month(
             connection,
             source,
             name,
@@ -173,5 +178,5 @@ def _compared(runtime: Runtime, connection: Connection, month: datetime) -> Mont
             runtime.of(NetSuite).mapping,
             month_of(month),
         )
-    make_pack(connection, close, fonts_with(runtime.settings.of(CloseSettings).fonts))
-    return close
+    make_pack(connection, compared, fonts_with(runtime.settings.of(CloseSettings).fonts))
+    return compared

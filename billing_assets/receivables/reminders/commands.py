@@ -12,17 +12,16 @@ from uuid import uuid4
 import typer
 from rich.markup import escape
 
-from billing_assets.erp.billing_system.resource import BillingSystem
-from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.contract import BillingSystem, NetSuite
 from billing_assets.foundation.calendar.business_days import earliest_day
+from billing_assets.foundation.commands.console import console
+from billing_assets.foundation.commands.machine import prepared_runtime
+from billing_assets.foundation.commands.tables import simple_table
+from billing_assets.foundation.commands.words import one_of, said
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.settings import SettingsError, variable
 from billing_assets.foundation.texts import file_name
-from billing_assets.operations.commands.console import console
-from billing_assets.operations.commands.prepared import prepared_machine
-from billing_assets.operations.commands.words import one_of, said
-from billing_assets.operations.status import simple_table
 from billing_assets.receivables.reminders import journal_store, store
 from billing_assets.receivables.reminders.bounces import note_bounces, read_mailbox, read_stream
 from billing_assets.receivables.reminders.delivery_reports import Unclear
@@ -33,8 +32,8 @@ from billing_assets.receivables.reminders.materials import load_materials
 from billing_assets.receivables.reminders.message import Templates, written
 from billing_assets.receivables.reminders.plan import REASONS, plan
 from billing_assets.receivables.reminders.sending import send_due, utc_now
-from billing_assets.receivables.reminders.settings import ReminderSettings
 from billing_assets.receivables.reminders.smtp import Delivery, parse_server
+from billing_assets.receivables.settings import ReminderSettings
 
 reminders = typer.Typer(no_args_is_help=True, help="Payment reminders by e-mail: look, send, and what came of them.")
 stops = typer.Typer(no_args_is_help=True, help="Who is not reminded, nor charged late fees, and why.")
@@ -60,6 +59,12 @@ Why = Annotated[str, typer.Option(help="Why; it is kept for good.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="YYYY-MM-DD")]
 
 
+def register(app: typer.Typer) -> None:
+    """Adds these commands."""
+    app.add_typer(reminders, name="reminders")
+    app.add_typer(stops, name="stops")
+
+
 @reminders.command("plan")
 def plan_command(
     days: Annotated[int, typer.Option(min=0, help="How many days to look ahead; 0: what would leave now.")] = 0,
@@ -69,8 +74,7 @@ def plan_command(
 ) -> None:
     """Show who would get what and when, and who is kept back; send nothing."""
     now = at.replace(tzinfo=UTC) if at else utc_now()
-    with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
-        runtime = ready.runtime
+    with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
         materials = load_materials(
             runtime.settings.of(ReminderSettings),
             runtime.of(BillingSystem).engine,
@@ -147,8 +151,7 @@ def _write_mails(going: list[Reminder], templates: Templates, folder: Path) -> N
 @reminders.command()
 def send() -> None:
     """Send what is due to those whose office is open now, as the sensor has it done every half hour."""
-    with prepared_machine() as ready, ready.runtime.state() as connection:
-        runtime = ready.runtime
+    with prepared_runtime() as runtime, runtime.state() as connection:
         settings = runtime.settings.of(ReminderSettings)
         if not settings.enabled:
             raise SettingsError(
@@ -188,7 +191,7 @@ def list_command(
     """Reminders by state; by default those that are not done: unknown, bounced, deferred."""
     if wrong := set(state or ()) - set(_STATES):
         raise SettingsError(f"--state {min(wrong)}: use one of {', '.join(_STATES)}.")
-    with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
+    with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
         rows = store.listed(connection, state or _OPEN)
     columns = ["State", "Customer", "Invoice", "Step", "Asked for", "When", "Server said", "Note"]
     table = simple_table(f"{len(rows):,} reminders", columns, right=(4,))
@@ -218,9 +221,9 @@ def resolve(
 ) -> None:
     """Decide about a reminder that may or may not have left, or send one again whose address was fixed."""
     by, why = said(by, why)
-    with prepared_machine() as ready, ready.runtime.state() as connection:
+    with prepared_runtime() as runtime, runtime.state() as connection:
         now = utc_now()
-        journal = journal_of(connection, ready.runtime.settings)
+        journal = journal_of(connection, runtime.settings)
         if not store.resolve(connection, number, step, send_again=verdict is Verdict.AGAIN, by=by, why=why, now=now):
             raise NoSuchReminder(number, step)
         note(journal, journal_store.by_number(connection, number, step))
@@ -239,8 +242,8 @@ def bounces(
     path = Path(mailbox)
     if mailbox != "-" and not path.exists():
         raise SettingsError(f"There is no mailbox {mailbox}.")
-    with prepared_machine() as ready, ready.runtime.state() as connection:
-        journal = journal_of(connection, ready.runtime.settings)
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        journal = journal_of(connection, runtime.settings)
         mails = read_stream(sys.stdin.buffer) if mailbox == "-" else read_mailbox(path)
         found = note_bounces(connection, mails, utc_now())
         note(journal, [row for one in found.message_ids for row in journal_store.by_message(connection, one)])
@@ -287,7 +290,7 @@ def add(
     starts_on = starts.date() if starts else earliest_day(utc_now())
     if ends and ends.date() < starts_on:
         raise SettingsError(f"--ends {ends:%Y-%m-%d} is before it starts ({starts_on}).")
-    with prepared_machine() as ready, ready.runtime.state() as connection:
+    with prepared_runtime() as runtime, runtime.state() as connection:
         made, is_new = store.add_stop(
             connection,
             customer=customer,
@@ -319,7 +322,7 @@ def end(
     """
     by, why = said(by, why)
     last = on.date() if on else earliest_day(utc_now()) - timedelta(days=1)
-    with prepared_machine() as ready, ready.runtime.state() as connection:
+    with prepared_runtime() as runtime, runtime.state() as connection:
         ended = store.end_stop(connection, stop, last, by, why)
         known = store.last_day(connection, stop)
     if ended is None and known is None:
@@ -336,7 +339,7 @@ def list_stops(
     every: Annotated[bool, typer.Option("--all", help="Those that ended, too.")] = False,
 ) -> None:
     """Stops that run or will, with who noted them and why."""
-    with prepared_machine(only_reads=True) as ready, ready.runtime.state() as connection:
+    with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
         rows = store.stops(connection, None if every else earliest_day(utc_now()), customer)
     columns = ["Id", "Customer", "Invoice", "Reason", "From", "To", "Noted by", "Why"]
     table = simple_table(f"{len(rows):,} stops", columns, right=(0,))

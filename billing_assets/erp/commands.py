@@ -15,15 +15,16 @@ from billing_assets.erp.bindings import Moved, Subject
 from billing_assets.erp.netsuite import found_store
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.settings import SourceSettings
+from billing_assets.foundation.commands.console import console
+from billing_assets.foundation.commands.machine import opened_runtime, prepare_database
+from billing_assets.foundation.commands.tables import simple_table
+from billing_assets.foundation.commands.words import said
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.logs import configure_logs
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.foundation.settings import SettingsError
-from billing_assets.operations import environment
-from billing_assets.operations.commands.console import console
-from billing_assets.operations.status import simple_table
+from billing_assets.foundation.settings import load_settings
 
-app = typer.Typer(
+move = typer.Typer(
     no_args_is_help=True,
     help="What our database belongs to: NetSuite account, environment, source, prefixes; moved to what is set now.",
 )
@@ -32,7 +33,12 @@ By = Annotated[str, typer.Option(help="Who decides; it is kept for good.")]
 Why = Annotated[str, typer.Option(help="Why; it is kept for good.")]
 
 
-@app.command("list")
+def register(app: typer.Typer) -> None:
+    """Adds these commands."""
+    app.add_typer(move, name="move")
+
+
+@move.command("list")
 def list_command() -> None:
     """What the database is bound to and was, since when, by whom and why."""
     with _machine() as (_, connection):
@@ -45,7 +51,7 @@ def list_command() -> None:
     console.print(table)
 
 
-@app.command()
+@move.command()
 def account(by: By, why: Why) -> None:
     """Move to the NetSuite account and host that the settings name. Refused while a document is locked or posting."""
     moved = _move(Subject.ACCOUNT, by, why, found_store.leave_account)
@@ -57,13 +63,13 @@ def account(by: By, why: Why) -> None:
         )
 
 
-@app.command("environment")
+@move.command("environment")
 def environment_command(by: By, why: Why) -> None:
     """Move to the environment that BILLING_ENV names. Refused while a document is locked or posting."""
     _say("environment", _move(Subject.ENVIRONMENT, by, why), by)
 
 
-@app.command()
+@move.command()
 def prefix(by: By, why: Why) -> None:
     """Take over the mapping's prefixes of external ids. Refused while a document is locked or posting."""
     moved = _move(Subject.PREFIX, by, why)
@@ -75,10 +81,10 @@ def prefix(by: By, why: Why) -> None:
         )
 
 
-@app.command()
+@move.command()
 def source(by: By, why: Why) -> None:
     """Confirm the database behind BILLING_SOURCE__URL as the source's, e.g. a replica. Earlier ones stay confirmed."""
-    by, why = _said(by, why)
+    by, why = said(by, why)
     with _machine() as (found, connection):
         with found.of(BillingSystem).connection(unbound=True) as opened:
             this = identity(opened)
@@ -87,7 +93,7 @@ def source(by: By, why: Why) -> None:
 
 
 def _move(subject: Subject, by: str, why: str, leave: Callable[[Connection], None] = lambda _: None) -> Moved:
-    by, why = _said(by, why)
+    by, why = said(by, why)
     with _machine() as (found, connection):
         if subject is Subject.PREFIX:
             _ = found.of(NetSuite).mapping  # a mapping that cannot be read has no prefixes to move to: it says why
@@ -96,11 +102,12 @@ def _move(subject: Subject, by: str, why: str, leave: Callable[[Connection], Non
 
 @contextmanager
 def _machine() -> Iterator[tuple[Runtime, Connection]]:
-    with environment.runtime() as found:
+    with opened_runtime() as found:
         configure_logs(found.settings.log_format)
-        prepared = environment.prepare(found, may_differ=lambda _: None)
-        with prepared.runtime.state() as connection:
-            yield prepared.runtime, connection
+        prepare_database(found, may_differ=lambda _: None)
+        runtime = Runtime(load_settings())
+        with runtime.state() as connection:
+            yield runtime, connection
 
 
 def _say(what: str, moved: Moved, by: str) -> None:
@@ -109,9 +116,3 @@ def _say(what: str, moved: Moved, by: str) -> None:
     else:
         was = f"from {moved.was} " if moved.was else ""
         console.print(escape(f"Moved: {what} {was}to {moved.now} (decided by {by.strip()})."))
-
-
-def _said(by: str, why: str) -> tuple[str, str]:
-    if not by.strip() or not why.strip():
-        raise SettingsError("--by and --why must say something: they are kept with the decision.")
-    return by.strip(), why.strip()

@@ -7,17 +7,16 @@ from uuid import uuid4
 import typer
 from rich.markup import escape
 
-from billing_assets.erp.close.workbook import label
 from billing_assets.erp.documents.documents import Kind
 from billing_assets.erp.netsuite import differing, differing_store
 from billing_assets.erp.netsuite.differing_store import Decided, Differing
 from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.foundation.commands.console import console
+from billing_assets.foundation.commands.machine import prepared_runtime
+from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.money import amount
-from billing_assets.operations.commands.console import console
-from billing_assets.operations.commands.prepared import prepared_machine
-from billing_assets.operations.status import simple_table
 
-app = typer.Typer(no_args_is_help=True, help="Documents that NetSuite has, but not as they were sent.")
+differs = typer.Typer(no_args_is_help=True, help="Documents that NetSuite has, but not as they were sent.")
 
 Number = Annotated[str, typer.Argument(help="The document's number.")]
 By = Annotated[str, typer.Option(help="Who decides.")]
@@ -25,12 +24,17 @@ Why = Annotated[str, typer.Option(help="Why; it is kept for good.")]
 OfKind = Annotated[Kind | None, typer.Option(help="Where an invoice and a credit memo have the same number.")]
 
 
-@app.command("list")
+def register(app: typer.Typer) -> None:
+    """Adds these commands."""
+    app.add_typer(differs, name="differs")
+
+
+@differs.command("list")
 def list_command(
     every: Annotated[bool, typer.Option("--all", help="Also what was decided, by whom and why.")] = False,
 ) -> None:
     """What waits for a decision, and what NetSuite has instead."""
-    with prepared_machine(only_reads=True) as found, found.runtime.state() as connection:
+    with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
         rows = differing_store.differing(connection)
         decided = differing_store.decisions(connection) if every else []
     _show(rows)
@@ -43,11 +47,10 @@ def list_command(
         console.print(table)
 
 
-@app.command("check")
+@differs.command("check")
 def check_command() -> None:
     """Look all of it up in NetSuite again: what was corrected there is posted. Sends nothing."""
-    with prepared_machine() as found, found.runtime.state() as connection, found.runtime.of(NetSuite).lanes() as lanes:
-        runtime = found.runtime
+    with prepared_runtime() as runtime, runtime.state() as connection, runtime.of(NetSuite).lanes() as lanes:
         corrected, left = differing.check(
             runtime.database_url,
             connection,
@@ -62,22 +65,22 @@ def check_command() -> None:
     raise typer.Exit(1 if left else 0)
 
 
-@app.command("accept")
+@differs.command("accept")
 def accept_command(number: Number, by: By, why: Why, kind: OfKind = None) -> None:
     """Answer for a document as NetSuite has it: it counts as posted. Holds as long as NetSuite has the same."""
-    with prepared_machine() as found, found.runtime.state() as connection:
+    with prepared_runtime() as runtime, runtime.state() as connection:
         one = differing.accept(
-            connection, found.runtime.of(NetSuite).client, found.runtime.settings, number, by=by, why=why, kind=kind
+            connection, runtime.of(NetSuite).client, runtime.settings, number, by=by, why=why, kind=kind
         )
     _say(one)
 
 
-@app.command("credited")
+@differs.command("credited")
 def credited_command(number: Number, by: By, why: Why, kind: OfKind = None) -> None:
     """Say that the transaction was credited in full or voided in NetSuite; refused while something is open on it."""
-    with prepared_machine() as found, found.runtime.state() as connection:
+    with prepared_runtime() as runtime, runtime.state() as connection:
         one = differing.credited(
-            connection, found.runtime.of(NetSuite).client, found.runtime.settings, number, by=by, why=why, kind=kind
+            connection, runtime.of(NetSuite).client, runtime.settings, number, by=by, why=why, kind=kind
         )
     _say(one)
 
@@ -88,12 +91,16 @@ def _show(rows: list[Differing]) -> None:
     for one in rows:
         total = f"{one.currency} {amount(one.total)}"
         there = one.netsuite_id or "not shown"
-        table.add_row(f"{label(one.kind)} {escape(one.number)}", one.batch, total, there, escape(one.difference))
+        table.add_row(f"{_kind(one)} {escape(one.number)}", one.batch, total, there, escape(one.difference))
     console.print(table)
+
+
+def _kind(one: Differing | Decided) -> str:
+    return one.kind.replace("_", " ").capitalize()
 
 
 def _say(one: Decided) -> None:
     console.print(
-        f"{escape(label(one.kind))} {escape(one.number)} is posted as NetSuite has it (internal id {one.netsuite_id}): "
+        f"{escape(_kind(one))} {escape(one.number)} is posted as NetSuite has it (internal id {one.netsuite_id}): "
         f"{one.decision} by {escape(one.decided_by)}."
     )

@@ -12,8 +12,8 @@ from billing_assets.erp.close.causes import CAUSES, Sort
 from billing_assets.erp.close.differences import Difference
 from billing_assets.erp.close.reconciliation import MonthClose
 from billing_assets.erp.close.sums import NOTHING
+from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.money import amount
-from billing_assets.operations.status import simple_table
 
 _NAMED = 20
 _NUMBERS = 5
