@@ -22,9 +22,12 @@ class Subject(StrEnum):
     DIFFERENCE = "difference"  # what NetSuite has otherwise than it was sent
     VOID = "void"  # the credit memo for an invoice that was voided after it was posted
     FOUND = "found_transaction"  # what NetSuite has under our names and our database never sent
+    LATE_FEE = "late_fee"  # approved or declined
+    STOP = "collection_stop"  # noted or ended
+    AUDIT = "audit"  # what an auditor said of a document, or of a contract without one
 
 
-WITHOUT_A_REASON: frozenset[Subject] = frozenset()
+WITHOUT_A_REASON = frozenset({Subject.LATE_FEE, Subject.STOP, Subject.AUDIT})
 """What may be decided without a reason; the table's constraint `says_why` names the same."""
 
 
