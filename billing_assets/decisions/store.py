@@ -3,7 +3,7 @@
 import getpass
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -24,6 +24,8 @@ class Subject(StrEnum):
     FOUND = "found_transaction"  # what NetSuite has under our names and our database never sent
     LATE_FEE = "late_fee"  # approved or declined
     STOP = "collection_stop"  # noted or ended
+    RESTORE = "restore"  # what is confirmed after a backup was put back
+    BINDING = "binding"  # what our database belongs to
     AUDIT = "audit"  # what an auditor said of a document, or of a contract without one
 
 
@@ -46,7 +48,7 @@ class Decision(NamedTuple):
 
 
 class SamePersonError(Exception):
-    """Whoever decided must not check it, too."""
+    """The person who decided must not check it, too."""
 
     def __init__(self, by: str) -> None:
         super().__init__(f"{by} decided this: another person must check it.")
@@ -77,6 +79,11 @@ def record(
         [subject, reference, decision, by.strip(), why.strip(), where or here(), at],
     ).fetchall()
     return Decision(**row)
+
+
+def recorder(connection: Connection, subject: Subject, by: str, why: str) -> Callable[[str, str], int]:
+    """Records in a person's name, for code that knows no decisions: takes reference and decision, gives the id."""
+    return lambda reference, decision: record(connection, subject, reference, decision, by, why).id
 
 
 def record_each(

@@ -54,7 +54,7 @@ def test_several_are_written_down_in_their_order(state: Connection) -> None:
 def test_nothing_in_the_log_ever_changes(state: Connection, statement: str) -> None:
     store.record(state, Subject.MONTH, "2010-11", "hard_close", "A. Clerk", "All is explained.")
     with pytest.raises(psycopg.errors.CheckViolation):
-        state.execute(statement)  # type: ignore[call-overload]
+        state.execute(statement)
 
 
 @pytest.mark.parametrize(("by", "why"), [("", "a reason"), (" ", "a reason"), ("A. Clerk", " ")])

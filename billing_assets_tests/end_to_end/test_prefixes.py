@@ -25,6 +25,7 @@ from billing_assets_tests.end_to_end.test_bindings import (
     BY,
     Machine,
     billing,
+    clerk,
     lost_answer,
     posted,
 )
@@ -129,7 +130,7 @@ def test_whose_a_payment_is_is_told_by_invoices_under_an_earlier_prefix_too(syst
     url = f"{system.account.base_url}/sandbox/payments"
     assert requests.post(url, json={"payments": [body]}, timeout=30).status_code == 200
     other = renamed(system, tmp_path)
-    bindings.move(system.state, Subject.PREFIX, other.runtime.named(), "anna", "new")
+    bindings.move(system.state, Subject.PREFIX, other.runtime.named(), clerk(system.state))
     reading = read_balances(other.runtime, "run-1")
     assert [(one.whose, one.kind, one.open_amount) for one in reading.totals] == [("ours", "payment", Decimal(-2))]
 
@@ -199,7 +200,7 @@ def test_an_upgrade_finds_the_prefixes_that_were_used_and_refuses_others(older: 
         changed = bindings.Named("1234567", "h", "prod", {"invoice": "NEW-", "credit_memo": "CM-"})
         with pytest.raises(bindings.BoundElsewhereError, match=r"begin with BILL- here, and the mapping says NEW-"):
             bindings.compare(connection, changed)
-        assert bindings.move(connection, Subject.PREFIX, changed, "anna", "new").now == "NEW- and CM-"
+        assert bindings.move(connection, Subject.PREFIX, changed, clerk(connection)).now == "NEW- and CM-"
 
 
 def test_an_older_database_outside_of_prod_goes_on_in_the_production_account_that_it_has(older: str) -> None:

@@ -116,3 +116,14 @@ left join lateral (
     where a.source = q.source and a.reference = q.reference and a.decision <> 'comment'
     order by a.id desc limit 1) as s on true;
 comment on view billing.audit_list is 'The audit queue with its documents as they stand now and the decisions so far';
+
+-- After a restore, and where the database belongs to something else by a person's word.
+alter table billing.restore_confirmations
+    drop column confirmed_by, drop column why, drop column confirmed_at,
+    add column decision_id bigint not null references billing.decisions;
+comment on table billing.restore_confirmations is 'What a person confirmed after a restore; append-only';
+
+alter table billing.bindings
+    drop column decided_by, drop column why,
+    add column decision_id bigint references billing.decisions;
+comment on column billing.bindings.decision_id is 'Who moved it there and why; null: a run bound it, or the schema found it';

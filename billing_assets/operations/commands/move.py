@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from billing_assets.decisions.store import Subject as Decided
+from billing_assets.decisions.store import recorder
 from billing_assets.erp.billing_system.identity import identity
 from billing_assets.erp.netsuite import found_store
 from billing_assets.foundation.database import bindings
@@ -79,7 +81,8 @@ def source(by: By, why: Why) -> None:
     with _machine() as (found, connection):
         with found.billing_system(unbound=True) as opened:
             this = identity(opened)
-        moved = bindings.move_source(connection, found.settings.source.name, this, by, why)
+        decide = recorder(connection, Decided.BINDING, by, why)
+        moved = bindings.move_source(connection, found.settings.source.name, this, decide)
     _say(f"source {found.settings.source.name}", moved, by)
 
 
@@ -88,7 +91,7 @@ def _move(subject: Subject, by: str, why: str, leave: Callable[[Connection], Non
     with _machine() as (found, connection):
         if subject is Subject.PREFIX:
             _ = found.mapping  # a mapping that cannot be read has no prefixes to move to: it says why
-        return bindings.move(connection, subject, found.named(), by, why, leave)
+        return bindings.move(connection, subject, found.named(), recorder(connection, Decided.BINDING, by, why), leave)
 
 
 @contextmanager

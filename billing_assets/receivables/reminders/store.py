@@ -187,7 +187,8 @@ def end_stop(connection: Connection, stop: int, ends_on: date, noted_by: str, no
         if row is None:
             return None
         record(connection, Subject.STOP, f"stop {stop}", "ended", noted_by, note)
-    return row["ends_on"]
+    ended: date = row["ends_on"]
+    return ended
 
 
 @contextmanager

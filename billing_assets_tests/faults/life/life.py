@@ -10,14 +10,15 @@ from typing import NamedTuple
 
 import psycopg
 
+from billing_assets.decisions.store import Subject, recorder
 from billing_assets.erp.batches import planning, unlocking
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.documents.documents import Document, Kind
 from billing_assets.erp.documents.rules import finding
-from billing_assets.erp.netsuite import store as netsuite
 from billing_assets.erp.netsuite import wire
 from billing_assets.erp.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.erp.staging import verbs
 from billing_assets.foundation.database import bindings
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.settings_sections import RetentionSettings
@@ -261,7 +262,7 @@ class Life:
             "intents": lambda: attempts_of.record_intents(
                 run.connection, held, dict.fromkeys((row["id"] for row in rows), Intent(b"{}"))
             ),
-            "hold": lambda: netsuite.hold(run.connection, held, rows[0]["id"], late),
+            "hold": lambda: verbs.hold(run.connection, held, {rows[0]["id"]: late}),
             "renew": lambda: locks.renew(run.connection, held, LEASE_SECONDS),
             "release": lambda: locks.release(run.connection, held, ABSENCE_COUNTS_AFTER_SECONDS),
         }
@@ -332,7 +333,8 @@ class Life:
     def _take_mapping(self, mapping: NetSuiteMapping) -> None:
         named = wire.named(self.world.settings, mapping.file.external_id.by_kind())
         try:
-            bindings.move(self.world.state, bindings.Subject.PREFIX, named, "a clerk", "new numbering")
+            decide = recorder(self.world.state, Subject.BINDING, "a clerk", "new numbering")
+            bindings.move(self.world.state, bindings.Subject.PREFIX, named, decide)
         except bindings.MoveRefusedError:
             assert any(row["state"] in {"locked", "posting"} for row in self.view.ours.documents.values())
         else:
