@@ -3,7 +3,7 @@
 import getpass
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -22,9 +22,14 @@ class Subject(StrEnum):
     DIFFERENCE = "difference"  # what NetSuite has otherwise than it was sent
     VOID = "void"  # the credit memo for an invoice that was voided after it was posted
     FOUND = "found_transaction"  # what NetSuite has under our names and our database never sent
+    LATE_FEE = "late_fee"  # approved or declined
+    STOP = "collection_stop"  # noted or ended
+    RESTORE = "restore"  # what is confirmed after a backup was put back
+    BINDING = "binding"  # what our database belongs to
+    AUDIT = "audit"  # what an auditor said of a document, or of a contract without one
 
 
-WITHOUT_A_REASON: frozenset[Subject] = frozenset()
+WITHOUT_A_REASON = frozenset({Subject.LATE_FEE, Subject.STOP, Subject.AUDIT})
 """What may be decided without a reason; the table's constraint `says_why` names the same."""
 
 
@@ -74,6 +79,11 @@ def record(
         [subject, reference, decision, by.strip(), why.strip(), where or here(), at],
     ).fetchall()
     return Decision(**row)
+
+
+def recorder(connection: Connection, subject: Subject, by: str, why: str) -> Callable[[str, str], int]:
+    """Records in a person's name, for code that knows no decisions: takes reference and decision, gives the id."""
+    return lambda reference, decision: record(connection, subject, reference, decision, by, why).id
 
 
 def record_each(

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from billing_assets.decisions.store import Subject as Decided
+from billing_assets.decisions.store import recorder
 from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.identity import identity
 from billing_assets.erp.billing_system.resource import BillingSystem
@@ -88,7 +90,8 @@ def source(by: By, why: Why) -> None:
     with _machine() as (found, connection):
         with found.of(BillingSystem).connection(unbound=True) as opened:
             this = identity(opened)
-        moved = bindings.move_source(connection, found.settings.of(SourceSettings).name, this, by, why)
+        decide = recorder(connection, Decided.BINDING, by, why)
+        moved = bindings.move_source(connection, found.settings.of(SourceSettings).name, this, decide)
     _say(f"source {found.settings.of(SourceSettings).name}", moved, by)
 
 
@@ -97,7 +100,9 @@ def _move(subject: Subject, by: str, why: str, leave: Callable[[Connection], Non
     with _machine() as (found, connection):
         if subject is Subject.PREFIX:
             _ = found.of(NetSuite).mapping  # a mapping that cannot be read has no prefixes to move to: it says why
-        return bindings.move(connection, subject, found.of(NetSuite).named(), by, why, leave)
+        return bindings.move(
+            connection, subject, found.of(NetSuite).named(), recorder(connection, Decided.BINDING, by, why), leave
+        )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import psycopg
 from sqlalchemy.engine import make_url
 
+from billing_assets.decisions.store import Subject, recorder
 from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.errors import CannotConnect, QueryFailed, source_url
 from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
@@ -93,7 +94,9 @@ def follow_sandbox(found: Runtime, sandbox: RunningSandbox) -> None:
     """Keeps a database that is bound to the sample's own sandbox with it: it listens on another port at each start."""
     migrate(found.database_url, shipped("sql/state"))
     with found.state() as connection:
-        bindings.follow_sandbox(connection, sandbox.credentials.account, urlsplit(sandbox.base_url).netloc)
+        host, why = urlsplit(sandbox.base_url).netloc, "The sample's sandbox listens on another port."
+        decide = recorder(connection, Subject.BINDING, "billing --sample", why)
+        bindings.follow_sandbox(connection, sandbox.credentials.account, host, decide)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import psycopg
 
+from billing_assets.decisions.store import Subject, recorder
 from billing_assets.erp import bindings
 from billing_assets.erp.batches import planning, unlocking
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
@@ -333,7 +334,8 @@ class Life:
     def _take_mapping(self, mapping: NetSuiteMapping) -> None:
         named = wire.named(self.world.settings, mapping.file.external_id.by_kind())
         try:
-            bindings.move(self.world.state, bindings.Subject.PREFIX, named, "a clerk", "new numbering")
+            decide = recorder(self.world.state, Subject.BINDING, "a clerk", "new numbering")
+            bindings.move(self.world.state, bindings.Subject.PREFIX, named, decide)
         except bindings.MoveRefusedError:
             assert any(row["state"] in {"locked", "posting"} for row in self.view.ours.documents.values())
         else:

@@ -1,5 +1,6 @@
 """`billing restore …`: a database that was put back to an earlier time, and what a person confirms after it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
@@ -7,10 +8,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from billing_assets.decisions.store import Subject, recorder
 from billing_assets.erp.close.closing import Decision
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.commands.tables import simple_table
+from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.journal import restores
 from billing_assets.foundation.periods import month_of
 
@@ -69,7 +72,7 @@ def confirm_month(
     """Say that a month is closed or open as it should be, or let it be closed again."""
     decision, period = Decision(by, why), month_of(month)
     with prepared_runtime() as runtime, runtime.state() as connection:
-        restores.confirm(connection, "month", period, decision.by, decision.why)
+        restores.confirm(connection, "month", period, _recorder(connection, decision))
     console.print(f"{period} is confirmed. If it was closed before the restore, close it again: `billing close`.")
 
 
@@ -84,7 +87,7 @@ def confirm_reminders(
     decision = Decision(by, why)
     with prepared_runtime() as runtime, runtime.state() as connection:
         until = runtime.settings.calendar.today().last if verdict is Verdict.SENT else None
-        restores.confirm(connection, "reminders", None, decision.by, decision.why, sent_until=until)
+        restores.confirm(connection, "reminders", None, _recorder(connection, decision), sent_until=until)
     if until:
         console.print(
             f"What fell due up to {until} counts as sent, as far as that day has begun where the customer is. What "
@@ -92,3 +95,7 @@ def confirm_reminders(
         )
     else:
         console.print("What is due goes out at the next look, in the customers' business hours.")
+
+
+def _recorder(connection: Connection, decision: Decision) -> Callable[[str, str], int]:
+    return recorder(connection, Subject.RESTORE, decision.by, decision.why)

@@ -9,6 +9,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from billing_assets.decisions.store import Subject as Decided
+from billing_assets.decisions.store import recorder
 from billing_assets.erp import bindings
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.billing_system.resource import BillingSystem
@@ -157,6 +159,11 @@ def test_the_first_attempt_binds_and_nothing_before_it(system: System, other_san
     }
 
 
+def clerk(state: Connection) -> bindings.Decide:
+    """A person who decides."""
+    return recorder(state, Decided.BINDING, "anna", "moved")
+
+
 def test_production_settings_on_the_database_of_dev_are_refused(system: System) -> None:
     posted(system, "500001")
     said = why(pointed(system, env="prod").stage())
@@ -168,7 +175,7 @@ def test_a_production_account_outside_of_prod_needs_a_decision_before_the_first_
     production = pointed(system, netsuite={"account": "1234567"})
     assert "1234567 is a production account, and BILLING_ENV is dev" in why(production.stage())
     named = production.runtime.of(NetSuite).named()
-    assert bindings.move(system.state, Subject.ENVIRONMENT, named, "anna", "rehearsal").changed
+    assert bindings.move(system.state, Subject.ENVIRONMENT, named, clerk(system.state)).changed
     assert production.stage().success
     assert "production account" in (bindings.loud(named) or ""), "and the doctor goes on saying it"
 
@@ -212,10 +219,10 @@ def test_a_confirmed_database_needs_no_second_confirmation(system: System) -> No
     bindings.bind_source(system.state, "billing", one, "run-1")
     with pytest.raises(BoundElsewhereError, match=r"postgresql 1/billing, and .* leads to postgresql 2/billing"):
         bindings.compare_source(system.state, "billing", two)
-    assert bindings.move_source(system.state, "billing", two, "anna", "fail-over") == (one, two, True)
+    assert bindings.move_source(system.state, "billing", two, clerk(system.state)) == (one, two, True)
     for back in (one, two, one):
         bindings.compare_source(system.state, "billing", back)
-        assert not bindings.move_source(system.state, "billing", back, "anna", "again").changed
+        assert not bindings.move_source(system.state, "billing", back, clerk(system.state)).changed
     assert len(bindings.entries(system.state)) == 2
 
 
@@ -296,7 +303,7 @@ def test_a_move_that_cannot_leave_the_old_account_moves_nothing(system: System) 
     posted(system, "500001")
     named = replace(system.runtime.of(NetSuite).named(), account=OTHERS, host="127.0.0.1:1")
     with pytest.raises(LookupError):
-        bindings.move(system.state, Subject.ACCOUNT, named, "anna", "moved", leave=fails)
+        bindings.move(system.state, Subject.ACCOUNT, named, clerk(system.state), leave=fails)
     bindings.compare(system.state, system.runtime.of(NetSuite).named())
 
 
@@ -319,9 +326,9 @@ def test_a_run_that_has_its_batch_keeps_a_move_away_and_one_that_comes_later_see
     moved = bindings.Named(OTHERS, "127.0.0.1:1", "dev", named.prefixes)
     assert system.post(key, assets=["locked_batches"]).success
     with pytest.raises(MoveRefusedError, match="1 locked documents"):
-        bindings.move(system.state, Subject.ACCOUNT, moved, "anna", "too early")
+        bindings.move(system.state, Subject.ACCOUNT, moved, clerk(system.state))
     assert system.post(key).success
-    bindings.move(system.state, Subject.ACCOUNT, moved, "anna", "now")
+    bindings.move(system.state, Subject.ACCOUNT, moved, clerk(system.state))
     with pytest.raises(BoundElsewhereError, match=OTHERS):
         bindings.bind(system.state, named, "run-2")
 
@@ -384,7 +391,7 @@ def test_the_samples_own_sandbox_is_the_same_one_whatever_its_port(system: Syste
         address,
     ]
     real = replace(named, account="TSTDRV7654321", host="tstdrv7654321.suitetalk.api.netsuite.com")
-    bindings.move(system.state, Subject.ACCOUNT, real, "anna", "a real one")
+    bindings.move(system.state, Subject.ACCOUNT, real, clerk(system.state))
     sample.follow_sandbox(found, sandbox)
     with pytest.raises(BoundElsewhereError, match="tstdrv7654321"):
         bindings.compare(system.state, named)

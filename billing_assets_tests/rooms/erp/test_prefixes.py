@@ -18,6 +18,7 @@ from billing_assets_tests.rooms.erp.test_bindings import (
     BY,
     Machine,
     billing,
+    clerk,
     lost_answer,
     posted,
 )
@@ -123,7 +124,7 @@ def test_whose_a_payment_is_is_told_by_invoices_under_an_earlier_prefix_too(syst
     }
     system.account.control.post("payments", {"payments": [body]})
     other = renamed(system, tmp_path)
-    bindings.move(system.state, Subject.PREFIX, other.runtime.of(NetSuite).named(), "anna", "new")
+    bindings.move(system.state, Subject.PREFIX, other.runtime.of(NetSuite).named(), clerk(system.state))
     reading = read_balances(other.runtime, "run-1")
     assert [(one.whose, one.kind, one.open_amount) for one in reading.totals] == [("ours", "payment", Decimal(-2))]
 

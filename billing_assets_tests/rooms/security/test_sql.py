@@ -82,6 +82,7 @@ INSERTED = {
     ("receivables/balances/fee_store.py", "NETSUITE"): "a constant",
     ("receivables/balances/fee_store.py", "_CANDIDATE"): "our own columns",
     ("receivables/balances/fee_store.py", "_FEE"): "our own columns",
+    ("receivables/balances/fee_store.py", "_FEES"): "our own tables",
     ("receivables/balances/fee_store.py", "_BALANCES"): "our own tables and conditions",
     ("receivables/balances/fee_store.py", "_DAY"): "our own expression",
     ("receivables/balances/fee_store.py", "day_of"): "our own expression over a column",

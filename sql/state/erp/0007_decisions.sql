@@ -12,7 +12,7 @@ create table billing.decisions (
     checks bigint unique,
     made_by text,
     unique (id, decided_by),
-    constraint says_why check (why ~ '\S'),
+    constraint says_why check (why ~ '\S' or subject in ('late_fee', 'collection_stop', 'audit')),
     constraint checks_a_decision foreign key (checks, made_by) references billing.decisions (id, decided_by) match full,
     constraint checked_by_another check (lower(btrim(made_by)) is distinct from lower(btrim(decided_by)))
 );
@@ -82,3 +82,48 @@ select f.* from billing.found_here as f
 where f.decision is distinct from 'separate' and f.document is null and not exists (
     select from billing.staged_invoices as s where s.external_id = f.external_id and s.state <> 'gone');
 comment on view billing.found_without_document is 'What was found and no document has its name: renumbered or deleted at the source since';
+
+-- Of a late fee.
+alter table billing.late_fees
+    drop column decided_by, drop column decided_at, drop column why,
+    add column decision_id bigint references billing.decisions,
+    add constraint decided_by_somebody check ((state = 'proposed') = (decision_id is null));
+
+-- Of a stop: who noted it and why. That it was ended is a decision about it, too.
+alter table billing.collection_stops
+    drop column noted_by, drop column noted_at, drop column note,
+    add column decision_id bigint not null references billing.decisions;
+
+-- Of an auditor; the comment is the reason.
+drop view billing.audit_list;
+alter table billing.audit_decisions
+    drop column comment, drop column decided_by, drop column decided_at,
+    add column decision_id bigint not null references billing.decisions;
+create view billing.audit_list as
+select
+    q.reference, q.source, q.period, q.document, d.kind, d.number, d.status, d.state, d.document_date,
+    current_date - coalesce(d.document_date, (q.period || '-01')::date) as age_days,
+    q.branch, q.contract, q.customer, q.services, d.currency, d.total, q.findings, q.audited_at,
+    s.decision, l.comment, l.decided_by, l.decided_at
+from billing.audit_queue as q
+left join billing.staged_invoices as d on d.id = q.document
+left join lateral (
+    select w.why as comment, w.decided_by, w.decided_at
+    from billing.audit_decisions as a join billing.decisions as w on w.id = a.decision_id
+    where a.source = q.source and a.reference = q.reference order by a.id desc limit 1) as l on true
+left join lateral (
+    select a.decision from billing.audit_decisions as a
+    where a.source = q.source and a.reference = q.reference and a.decision <> 'comment'
+    order by a.id desc limit 1) as s on true;
+comment on view billing.audit_list is 'The audit queue with its documents as they stand now and the decisions so far';
+
+-- After a restore, and where the database belongs to something else by a person's word.
+alter table billing.restore_confirmations
+    drop column confirmed_by, drop column why, drop column confirmed_at,
+    add column decision_id bigint not null references billing.decisions;
+comment on table billing.restore_confirmations is 'What a person confirmed after a restore; append-only';
+
+alter table billing.bindings
+    drop column decided_by, drop column why,
+    add column decision_id bigint references billing.decisions;
+comment on column billing.bindings.decision_id is 'Who moved it there and why; null: a run bound it, or the schema found it';

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from billing_assets.decisions.store import Subject, record
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.journal.restores import note_restore, restores, unconfirmed
@@ -199,10 +200,11 @@ def test_what_counts_as_sent_after_a_restore_ends_with_the_day_where_the_custome
     """09:30 in Sydney on the 4th: what went out there since nine is not sent twice; London's 4th is still to come."""
     confirmed = datetime(2026, 11, 3, 22, 30, tzinfo=UTC)
     connection.execute("insert into billing.restores (how, covered, facts) values ('netsuite', false, '{}')")
+    decided = record(connection, Subject.RESTORE, "reminders", "confirmed", "anna", "the log", at=confirmed)
     connection.execute(
-        "insert into billing.restore_confirmations (restore, what, confirmed_by, why, sent_until, confirmed_at) "
-        "select id, 'reminders', 'anna', 'the log', '2026-11-03', %s from billing.restores",
-        [confirmed],
+        "insert into billing.restore_confirmations (restore, what, decision_id, sent_until) "
+        "select id, 'reminders', %s, '2026-11-03' from billing.restores",
+        [decided.id],
     )
     there = contact("1", country="AU", timezone="Australia/Sydney")
     for customer in "12":

@@ -43,10 +43,11 @@ def fees(state: Connection) -> dict[str, tuple[str, Decimal, Decimal]]:
 
 def stop(state: Connection, number: str | None, **changes: Any) -> None:
     values = {"starts_on": date(2011, 1, 1), "ends_on": None, "reason": "dispute", "customer": "12346"} | changes
+    decided = record(state, Subject.STOP, "customer", "stopped", "clerk", "").id
     state.execute(
-        "insert into billing.collection_stops (customer, number, reason, starts_on, ends_on, noted_by) "
-        "values (%(customer)s, %(number)s, %(reason)s, %(starts_on)s, %(ends_on)s, 'clerk')",
-        values | {"number": number},
+        "insert into billing.collection_stops (customer, number, reason, starts_on, ends_on, decision_id) "
+        "values (%(customer)s, %(number)s, %(reason)s, %(starts_on)s, %(ends_on)s, %(decided)s)",
+        values | {"number": number, "decided": decided},
     )
 
 

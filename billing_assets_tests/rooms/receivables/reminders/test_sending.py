@@ -146,9 +146,11 @@ def test_who_cannot_or_must_not_be_written_to_is_named_with_the_reason(
     )
     day = DUE.isoformat()
     connection.execute(
-        f"""insert into billing.collection_stops (customer, number, reason, starts_on, ends_on, noted_by) values
-        ('2', null, 'dispute', '2026-01-01', null, 'x'), ('3', '3', 'payment_plan', '{day}', '{day}', 'x'),
-        ('4', 'another', 'other', '2026-01-01', null, 'x'), ('4', '4', 'other', '2026-01-01', '2026-11-03', 'x')"""  # noqa: S608
+        f"""insert into billing.collection_stops (customer, number, reason, starts_on, ends_on, decision_id) values
+        ('2', null, 'dispute', '2026-01-01', null, %(by)s), ('3', '3', 'payment_plan', '{day}', '{day}', %(by)s),
+        ('4', 'another', 'other', '2026-01-01', null, %(by)s),
+        ('4', '4', 'other', '2026-01-01', '2026-11-03', %(by)s)""",  # noqa: S608
+        {"by": record(connection, Subject.STOP, "some", "stopped", "x", "").id},
     )
     at = materials(
         contact("6", email=None),
