@@ -25,6 +25,7 @@ class Subject(StrEnum):
     FOUND = "found_transaction"  # what NetSuite has under our names and our database never sent
     LATE_FEE = "late_fee"  # approved or declined
     STOP = "collection_stop"  # noted or ended
+    REMINDER = "reminder"  # one that may or may not have left, or came back
     RESTORE = "restore"  # what is confirmed after a backup was put back
     BINDING = "binding"  # what our database belongs to
     AUDIT = "audit"  # what an auditor said of a document, or of a contract without one

@@ -360,18 +360,22 @@ def resolve(
 
     False where there is none, or where a later step of the invoice was sent: an earlier one is not sent after it.
     """
-    resolved = connection.execute(
-        """update billing.reminders as r
-        set state = case when %(again)s then 'deferred' else 'sent' end,
-            retry_at = case when %(again)s then %(now)s end,
-            first_claimed_at = case when %(again)s then %(now)s else first_claimed_at end,
-            settled_at = %(now)s, resolved_by = %(by)s, resolved_at = %(now)s, why = %(why)s
-        where number = %(number)s and step = %(step)s and (state = 'unknown' or state = 'bounced' and %(again)s)
-          and not (%(again)s and exists (
-            select from billing.reminders as later
-            where later.invoice = r.invoice and later.claimed_at > r.claimed_at and later.state <> 'skipped'))""",
-        {"again": send_again, "now": now, "by": by, "why": why, "number": number, "step": step},
-    )
+    with connection.transaction():
+        resolved = connection.execute(
+            """update billing.reminders as r
+            set state = case when %(again)s then 'deferred' else 'sent' end,
+                retry_at = case when %(again)s then %(now)s end,
+                first_claimed_at = case when %(again)s then %(now)s else first_claimed_at end,
+                settled_at = %(now)s, resolved_by = %(by)s, resolved_at = %(now)s, why = %(why)s
+            where number = %(number)s and step = %(step)s and (state = 'unknown' or state = 'bounced' and %(again)s)
+              and not (%(again)s and exists (
+                select from billing.reminders as later
+                where later.invoice = r.invoice and later.claimed_at > r.claimed_at and later.state <> 'skipped'))""",
+            {"again": send_again, "now": now, "by": by, "why": why, "number": number, "step": step},
+        )
+        if resolved.rowcount:
+            what = "send again" if send_again else "sent"
+            record(connection, Subject.REMINDER, f"invoice {number}, step {step}", what, by, why)
     return resolved.rowcount > 0
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from billing_assets.decisions.store import Subject, record
+from billing_assets.decisions.store import Subject, history, record
 from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.billing_system.contacts import read_contacts
 from billing_assets.foundation.database.connection import Connection, connect
@@ -368,6 +368,9 @@ def test_what_a_dead_process_had_claimed_is_unknown_until_a_person_decides(
     row = reminder(connection)
     assert (row["customer"], row["due_date"], row["currency"]) == ("2", DUE - timedelta(days=1), "EUR")
     assert [row["message_id"]] == mails.arrived
+    (decided,) = history(connection, Subject.REMINDER)
+    assert (decided.reference, decided.decision) == ("invoice 536365, step due", "send again")
+    assert (decided.decided_by, decided.why) == ("anna", "it is not there")
 
 
 @pytest.mark.parametrize(
