@@ -15,3 +15,15 @@ def shortened(text: str, most: int) -> str:
         return text
     words = text[: most - 1].rpartition(" ")[0].rstrip()
     return f"{words} …" if words else f"{text[: most - 1]}…"
+
+
+DAY = 86_400
+"""Seconds."""
+
+
+def duration(seconds: float) -> str:
+    """How long something took, in the unit that a person reads: `14 s`, `3.2 min`, `5.0 h`, `6.9 days`."""
+    for unit, name in ((DAY, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.0f} s"

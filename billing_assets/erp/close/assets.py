@@ -22,10 +22,11 @@ from billing_assets.erp.partitions import month_partitions
 from billing_assets.erp.settings import CloseSettings, NetSuiteSettings, SourceSettings
 from billing_assets.erp.staging.assets import staged_invoices
 from billing_assets.foundation.dagster_helpers.failing import explained
-from billing_assets.foundation.dagster_helpers.presentation import money, plain, typed_table
+from billing_assets.foundation.dagster_helpers.presentation import lasted, money, plain, typed_table
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
+from billing_assets.foundation.words import DAY
 
 EQUALS = dg.AssetCheckSpec(
     "billing_equals_netsuite",
@@ -184,12 +185,12 @@ def _trend(
     ]
     note_figures(connection, figures)
     metadata: dict[str, dg.MetadataValue | int | bool | str | float] = {
-        "days_it_used_to_take": settings.of(CloseSettings).days_it_used_to_take
+        **lasted("took_before", settings.of(CloseSettings).days_it_used_to_take * DAY)
     }
     for one in figures:
         for name, days in (("median", one.days_to_post_median), ("p95", one.days_to_post_p95)):
             if days is not None:
-                metadata[f"days_billed_to_posted_{name}_{one.currency}"] = round(days, 6)
+                metadata |= lasted(f"billed_to_posted_{name}_{one.currency}", days * DAY)
         if oldest := took[one.currency]["oldest_left"]:
             metadata[f"oldest_left_{one.currency}"] = oldest.isoformat()
     if figures:

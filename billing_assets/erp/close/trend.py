@@ -9,6 +9,7 @@ import typst
 
 from billing_assets.erp.close.lettering import FONTS, LONGEST_CURRENCY, names
 from billing_assets.erp.close.store import MonthFigures
+from billing_assets.foundation.words import DAY, duration
 
 _TEMPLATE = Path(__file__).with_name("trend.typ")
 
@@ -20,7 +21,7 @@ def trend_picture(months: Sequence[MonthFigures], days_it_used_to_take: float, f
     currency = months[-1].currency
     content = {
         "currency": names([currency], LONGEST_CURRENCY, fonts)[currency],
-        "before": _days(days_it_used_to_take),
+        "before": duration(days_it_used_to_take * DAY),
         "before_share": days_it_used_to_take / longest,
         "months": [
             {
@@ -28,7 +29,7 @@ def trend_picture(months: Sequence[MonthFigures], days_it_used_to_take: float, f
                 "posted": f"{one.total_posted:,.0f}",
                 "posted_share": float(_upright(one.total_posted) / (widest or 1)),
                 "held_share": float(_upright(one.total_held) / (widest or 1)),
-                "days": "" if one.days_to_post_median is None else _days(one.days_to_post_median),
+                "days": "" if one.days_to_post_median is None else duration(one.days_to_post_median * DAY),
                 "days_share": min(1.0, (one.days_to_post_median or 0.0) / longest),
             }
             for one in months
@@ -46,11 +47,3 @@ def trend_picture(months: Sequence[MonthFigures], days_it_used_to_take: float, f
 
 def _upright(total: Decimal) -> Decimal:
     return max(total, Decimal(0))  # a month of nothing but credit has no bar
-
-
-def _days(days: float) -> str:
-    """Days; hours, minutes or seconds where it took less than one of the greater."""
-    for unit, name in ((1.0, "days"), (1 / 24, "h"), (1 / 1440, "min")):
-        if days >= unit:
-            return f"{days / unit:.1f} {name}"
-    return f"{days * 86_400:.0f} s"

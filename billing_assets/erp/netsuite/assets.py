@@ -20,12 +20,12 @@ from billing_assets.erp.netsuite.wire import record_link
 from billing_assets.erp.settings import CloseSettings, NetSuiteSettings
 from billing_assets.erp.staging.reports import waiting_credits
 from billing_assets.foundation.dagster_helpers.failing import explained, failure, page_of
-from billing_assets.foundation.dagster_helpers.presentation import SHOWN_ROWS, money, plain, table
+from billing_assets.foundation.dagster_helpers.presentation import SHOWN_ROWS, lasted, money, plain, table
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
-from billing_assets.foundation.words import shortened
+from billing_assets.foundation.words import DAY, shortened
 from billing_assets.posting.lease import holding
 from billing_assets.posting.locks import LockHeldError
 from billing_assets.posting.run import post_through_outages
@@ -183,12 +183,12 @@ def batch_metadata(
 
 def _delays(found: Mapping[str, Any], days_it_used_to_take: float) -> dict[str, dg.MetadataValue | int | str | float]:
     """How long documents took from the billing system to NetSuite, against what it took before."""
-    shown: dict[str, dg.MetadataValue | int | str | float] = {"hours_it_used_to_take": days_it_used_to_take * 24}
+    shown: dict[str, dg.MetadataValue | int | str | float] = {**lasted("took_before", days_it_used_to_take * DAY)}
     if found["oldest"] is not None:
         shown["oldest_document"] = found["oldest"].isoformat()
     for name in ("median", "p95"):
         if found[name] is not None:
-            shown[f"hours_billed_to_posted_{name}"] = round(found[name], 5)
+            shown |= lasted(f"billed_to_posted_{name}", found[name])
     return shown
 
 

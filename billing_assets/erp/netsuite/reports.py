@@ -81,13 +81,13 @@ def batch_totals(connection: Connection, partition_key: str) -> list[dict[str, A
 
 def batch_delays(connection: Connection, partition_key: str) -> dict[str, Any]:
     """Of a batch: the oldest document's date, and how long its posted documents took from their creation in the billing
-    system until NetSuite had them: median and 95th percentile, in hours (None where nothing is posted)."""
+    system until NetSuite had them: median and 95th percentile, in seconds (None where nothing is posted)."""
     (row,) = connection.execute(
         """
         select min(document_date) as oldest,
-               percentile_cont(0.5) within group (order by hours) filter (where state = 'posted') as median,
-               percentile_cont(0.95) within group (order by hours) filter (where state = 'posted') as p95
-        from (select document_date, state, extract(epoch from posted_at - created_at)::float / 3600 as hours
+               percentile_cont(0.5) within group (order by seconds) filter (where state = 'posted') as median,
+               percentile_cont(0.95) within group (order by seconds) filter (where state = 'posted') as p95
+        from (select document_date, state, extract(epoch from posted_at - created_at)::float as seconds
               from billing.staged_invoices where batch = %s) as d""",
         [partition_key],
     ).fetchall()

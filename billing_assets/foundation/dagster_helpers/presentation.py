@@ -15,6 +15,7 @@ import dagster as dg
 
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.texts import visible
+from billing_assets.foundation.words import duration
 
 Shown: TypeAlias = dg.MetadataValue | int | bool | str | float
 """What an entry of metadata may be."""
@@ -29,6 +30,14 @@ def money(name: str, total: Decimal) -> dict[str, dg.MetadataValue]:
     if not math.isfinite(float(total)):  # the total of a held document may be absurd, and the web UI shows no infinity
         return {f"{name}_exact": exact}
     return {name: dg.MetadataValue.float(float(total)), f"{name}_exact": exact}
+
+
+def lasted(name: str, seconds: float) -> dict[str, dg.MetadataValue]:
+    """How long something took, twice: `name` to read and `name_seconds` to plot."""
+    return {
+        name: dg.MetadataValue.text(duration(seconds)),
+        f"{name}_seconds": dg.MetadataValue.float(round(seconds, 1)),
+    }
 
 
 _MARKS = str.maketrans({char: f"\\{char}" for char in string.punctuation})

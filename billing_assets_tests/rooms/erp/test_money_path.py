@@ -9,6 +9,7 @@ import dagster as dg
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.foundation.database.connection import connect
+from billing_assets.foundation.words import duration
 from billing_assets.posting.lease import holding
 from proving.world.builders import change_document, insert_document, stage_now
 from proving.world.system import System, checks, exact, failure, metadata, rows
@@ -69,8 +70,9 @@ def test_a_batch_is_locked_posted_and_read_back_in_one_run(system: System) -> No
     assert exact(posted["total_posted_invoice_GBP_exact"]) == Decimal("10.14")
     assert exact(posted["total_posted_credit_memo_GBP_exact"]) == Decimal("-10")
     assert rows(posted["left"].records) == []
-    assert 0 < posted["hours_billed_to_posted_median"] <= posted["hours_billed_to_posted_p95"] < 24
-    assert (posted["hours_it_used_to_take"], posted["oldest_document"]) == (168, "2010-11-05")
+    assert 0 < posted["billed_to_posted_median_seconds"] <= posted["billed_to_posted_p95_seconds"] < 86_400
+    assert posted["billed_to_posted_median"] == duration(posted["billed_to_posted_median_seconds"])
+    assert (posted["took_before"], posted["oldest_document"]) == ("7.0 days", "2010-11-05")
     assert posted["largest_in_netsuite"].count("app.netsuite.com/app/accounting/transactions/transaction.nl?id=") == 3
     assert exact(posted["total_left_GBP_exact"]) == 0
     assert checks(result).items() >= {"batch_is_whole": True, "netsuite_agrees_to_the_cent": True}.items()
