@@ -25,9 +25,10 @@ from billing_assets.erp.netsuite.error_codes import ERROR_CODES, Outcome
 from billing_assets.foundation.settings import is_secret, setting_names, variable
 from billing_assets.operations.alerts import causes
 from billing_assets.operations.alerts.causes import Alert, StaleLock, Waiting, WaitingCredit
-from billing_assets.operations.cli import app
+from billing_assets.operations.cli import command_line
 from billing_assets.receivables.balances import late_fee_rules
 from billing_assets.receivables.reminders import plan, policy
+from billing_assets_tests import diagrams
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKED = re.compile(r"(<!-- generated: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -218,7 +219,7 @@ def alerts() -> str:
 
 def commands() -> dict[str, click.Command]:
     """The subcommands of `billing` by name; those of a group as `group name`."""
-    return dict(_flat(typer.main.get_command(app), ""))
+    return dict(_flat(typer.main.get_command(command_line()), ""))
 
 
 def _flat(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
@@ -381,6 +382,8 @@ GENERATED = {
     "commands": command_table,
     "states": states,
     "state_diagram": state_diagram,
+    "areas_diagram": diagrams.areas,
+    "sinks": diagrams.sinks,
     "mapping_keys": mapping_keys,
     "late_fee_keys": late_fee_keys,
 }

@@ -1,50 +1,47 @@
-"""What a process needs to work, built from its settings once and on first use: database, source, mapping, NetSuite."""
+"""What every room needs of a process: its settings and our database; and what rooms make of them, once each."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Self
+from typing import Protocol, Self, TypeVar
 
 import sqlalchemy
 
-from billing_assets.erp.billing_system.connection import connect_source, open_source
-from billing_assets.erp.billing_system.identity import identity
-from billing_assets.erp.billing_system.queries import Queries, load_queries, shipped_queries
-from billing_assets.erp.billing_system.receivables import load_receivables_query
-from billing_assets.erp.documents.rules import RULES_VERSION
-from billing_assets.erp.netsuite import sample_files
-from billing_assets.erp.netsuite.client import NetSuiteClient
-from billing_assets.erp.netsuite.governance import heed_governance
-from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
-from billing_assets.erp.netsuite.mapping_file import MappingError, read_prefixes
-from billing_assets.erp.netsuite.recheck import Recheck
-from billing_assets.erp.netsuite.wire import named
-from billing_assets.erp.staging.staging import Validation
-from billing_assets.foundation.calendar.business_days import Days, Zones
-from billing_assets.foundation.database import bindings, embedded
-from billing_assets.foundation.database.bindings import Named
+from billing_assets.areas import verbs
+from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.database.urls import has_unquoted
-from billing_assets.foundation.journal.comparing import Compared
-from billing_assets.foundation.journal.files import Journal
-from billing_assets.foundation.periods import ClosedMonths, LateDocuments
 from billing_assets.foundation.settings import Settings, SettingsError, variable
-from billing_assets.foundation.shipped import shipped
-from billing_assets.posting.lanes import Lanes
-from billing_assets.receivables.balances.late_fee_rules import LateFeeRules, load_rules
-from billing_assets.recovery import compared_journal
 
 DATABASE = "billing"
 """Name of our database on the embedded server."""
 
 
+class BoundElsewhereError(SettingsError):
+    """The settings name another account, environment, source or prefix than this database belongs to."""
+
+    chapter = "what-a-database-belongs-to"
+    """Of the runbook."""
+
+
+class Resource(Protocol):
+    """A room's outside world (a client, a database of the customer's): made from a runtime on first use, closed with
+    it."""
+
+    def __init__(self, runtime: "Runtime") -> None: ...
+
+    def close(self) -> None:
+        """Gives back what was opened."""
+        ...
+
+
+R = TypeVar("R", bound=Resource)
+
+
 @dataclass(frozen=True)
 class Runtime:
-    """The outside world of one process. Everything on it is made on first use and kept.
+    """Settings and database of one process, and the resources of its rooms.
 
     `may_start_server`: the `billing` command may start the embedded database. Dagster's processes may not: on a machine
     whose environment lacks our database's address they would work on an empty one.
@@ -52,6 +49,14 @@ class Runtime:
 
     settings: Settings
     may_start_server: bool = True
+    _resources: dict[type[Resource], Resource] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def of(self, kind: type[R]) -> R:
+        """A room's resource, the same one every time."""
+        found = self._resources.get(kind)
+        if not isinstance(found, kind):
+            found = self._resources[kind] = kind(self)
+        return found
 
     @cached_property
     def database_url(self) -> str:
@@ -69,97 +74,14 @@ class Runtime:
         embedded.create_database(server.url(), DATABASE)
         return server.url(DATABASE)
 
-    @cached_property
-    def source_url(self) -> str:
-        """The billing database. Raises SettingsError when none is set."""
-        if self.settings.source.url is None:
-            raise SettingsError(
-                f"{variable('source.url')} is not set: it names the billing database, e.g. "
-                "mssql+pyodbc://user:password@host/billing?driver=ODBC+Driver+18+for+SQL+Server. "
-                "`make run` sets it for the sample."
-            )
-        return self.settings.source.url.get_secret_value()
-
-    @cached_property
-    def source(self) -> sqlalchemy.Engine:
-        """Read-only engine on the billing database."""
-        found = self.settings.source
-        return open_source(self.source_url, lock_seconds=found.lock_seconds, statement_seconds=found.statement_seconds)
-
-    @cached_property
-    def queries(self) -> Queries:
-        """The extraction queries: the integrator's, or those shipped for the source's engine."""
-        return load_queries(self._queries_folder)
-
-    @cached_property
-    def receivables_query(self) -> str:
-        """The integrator's query of open balances. Raises QueriesMissing where there is none."""
-        return load_receivables_query(self._queries_folder)
-
-    @property
-    def _queries_folder(self) -> Path:
-        return self.settings.source.queries or shipped_queries(self.source_url)
-
-    @cached_property
-    def mapping(self) -> NetSuiteMapping:
-        """The mapping to NetSuite's fields. Raises MappingError, and OnlyForTheSampleError for the sample's tables."""
-        found = load_mapping(self.settings.mapping)
-        folder = self.settings.mapping.parent
-        sample_files.refuse_sample_tables(self.settings, [folder / one.file for one in found.file.tables.values()])
-        return found
-
-    @property
-    def in_sample(self) -> bool:
-        """Whether NetSuite is a stand-in on this machine."""
-        return sample_files.in_sample(self.settings)
-
-    @cached_property
-    def late_fee_rules(self) -> LateFeeRules:
-        """The rules of late fees; none where no file is set. Raises LateFeeError, and OnlyForTheSampleError."""
-        path = self.settings.receivables.late_fees
-        if path is None:
-            return LateFeeRules()
-        found = load_rules(path)
-        sample_files.refuse_sample_late_fees(self.settings, same=found == load_rules(shipped("config/late_fees.yaml")))
-        return found
-
-    @cached_property
-    def zones(self) -> Zones:
-        """The time zone of each branch: what decides which business day it is."""
-        return self.settings.calendar.zones
-
-    def today(self) -> Days:
-        """The business day of each branch now."""
-        return self.zones.days(datetime.now(UTC))
-
-    @cached_property
-    def validation(self) -> Validation:
-        """The mapping as staging sees it."""
-        return validation_of(self.mapping, self.settings.close.late_documents)
-
-    @cached_property
-    def netsuite(self) -> NetSuiteClient:
-        """The client of the NetSuite account."""
-        return NetSuiteClient(self.settings.netsuite)
-
     @contextmanager
     def opened(self) -> Iterator[Self]:
-        """This runtime for a block; what was opened in it is closed at its end."""
+        """This runtime for a block; what its rooms opened in it is closed at its end."""
         try:
             yield self
         finally:
-            if "source" in self.__dict__:
-                self.source.dispose()
-            if "netsuite" in self.__dict__:
-                self.netsuite.close()
-
-    @contextmanager
-    def lanes(self) -> Iterator[Lanes]:
-        """This run's share of the account's concurrency, as far as settings and NetSuite allow."""
-        limit, lease_seconds = self.settings.netsuite.lanes, self.settings.batches.lease_seconds
-        with Lanes(self.database_url, self.netsuite.account, limit, lease_seconds=lease_seconds) as lanes:
-            heed_governance(self.netsuite, lanes)
-            yield lanes
+            while self._resources:
+                self._resources.popitem()[1].close()
 
     @contextmanager
     def state(self) -> Iterator[Connection]:
@@ -168,62 +90,12 @@ class Runtime:
             yield connection
 
     def compare(self, connection: Connection) -> None:
-        """Refuses settings that name another account, environment or prefix than our database is bound to: called
-        before anything is sent or looked up. Raises BoundElsewhereError.
+        """Refuses settings that do not fit our database: called before anything is sent or looked up.
 
-        The mapping's prefixes are read again. A mapping that cannot be read is no matter here: what needs it says what
-        is wrong.
+        Raises BoundElsewhereError, e.g. where they name another account, environment or prefix than it is bound to.
         """
-        bindings.compare(connection, self.named())
-
-    def named(self) -> Named:
-        """What the settings, and the mapping file as it is now, name. Raises SettingsError."""
-        try:
-            prefixes = read_prefixes(self.settings.mapping).by_kind()
-        except MappingError:
-            prefixes = {}
-        return named(self.settings, prefixes)
-
-    def compare_source(self) -> None:
-        """Refuses a billing database that is not the one that our database was staged from. Raises
-        BoundElsewhereError, and SourceError when it cannot be asked."""
-        with self.billing_system():
-            pass
-
-    def journal(self, connection: Connection) -> Journal:
-        """The journal, after the database was compared with it. Raises JournalError."""
-        return self.compared_journal(connection)[0]
-
-    def compared_journal(self, connection: Connection) -> tuple[Journal, Compared]:
-        """The same, and what the comparison found."""
-        return compared_journal(connection, self.settings)
-
-    @contextmanager
-    def billing_system(self, *, unbound: bool = False) -> Iterator[sqlalchemy.Connection]:
-        """A connection to the billing database, in no transaction yet.
-
-        Raises BoundElsewhereError where it is another one than our database was staged from, unless that does not
-        matter (`unbound`).
-        """
-        with connect_source(self.source) as connection:
-            if not unbound:
-                found = identity(connection)
-                connection.rollback()  # what is read later has its moment from then
-                with self.state() as ours:
-                    bindings.compare_source(ours, self.settings.source.name, found)
-            yield connection
-
-    def recheck(self) -> Recheck:
-        """The comparison with the billing system that a run makes of its batch before it sends anything."""
-        name, seconds = self.settings.source.name, self.settings.netsuite.outage_seconds
-        return Recheck(name, self.billing_system, lambda: self.queries, seconds)
-
-
-def validation_of(mapping: NetSuiteMapping, late: LateDocuments = "hold") -> Validation:
-    """A mapping reduced to what staging needs of it, and what is to happen with what comes late."""
-    digest = hashlib.sha256(mapping.digest + b"rules %d" % RULES_VERSION).digest()
-    policy = replace(mapping.policy, closed=ClosedMonths(late=late))
-    return Validation(policy, mapping.check, mapping.external_id, digest)
+        for compare in verbs("guards", "compare", self.settings.areas):
+            compare(self, connection)
 
 
 def _postgresql_url(url: str) -> str:

@@ -1,5 +1,6 @@
 """Settings per environment; the only reader of environment variables.
 
+A room declares its section (a `Section`) in its `settings.py`, and reads it as `settings.of(ItsSection)`.
 `config/<env>.yaml` gives the values, an environment variable (`BILLING_` prefix, `__` between levels) wins over it.
 Secrets come from the environment or from a file that a `*_file` setting names; a settings file with one is refused.
 """
@@ -8,34 +9,28 @@ import difflib
 import os
 import re
 import stat
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, TypeGuard, TypeVar, cast, get_args
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, create_model, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 from pydantic_settings import SettingsError as PydanticSettingsError
 
-from billing_assets.foundation import accounts
-from billing_assets.foundation.settings_sections import (
-    AlertSettings,
-    AuditSettings,
-    BatchSettings,
-    CalendarSettings,
-    CloseSettings,
-    NetSuiteSettings,
-    ReceivablesSettings,
-    ReminderSettings,
-    RetentionSettings,
-    Section,
-    SourceSettings,
-    StagingSettings,
-)
+from billing_assets.areas import AREAS, brought, verbs
+from billing_assets.foundation.sections import AlertSettings, BatchSettings, CalendarSettings, Section
 from billing_assets.foundation.shipped import shipped
 
+S = TypeVar("S", bound=Section)
 PREFIX = "BILLING_"
 Environment = Literal["dev", "qa", "prod"]
 ENVIRONMENTS: tuple[str, ...] = get_args(Environment)
@@ -75,17 +70,12 @@ class Settings(BaseSettings):
         None,
         description="PostgreSQL 15 or newer for our state and Dagster's; default: the embedded one under home",
     )
-    source: SourceSettings = SourceSettings()
-    netsuite: NetSuiteSettings = NetSuiteSettings()
-    staging: StagingSettings = StagingSettings()
+    areas: Annotated[tuple[str, ...], NoDecode] = Field(
+        tuple(AREAS), description=f"Areas that are switched on, separated by commas: {', '.join(AREAS)}"
+    )
     batches: BatchSettings = BatchSettings()
     calendar: CalendarSettings = CalendarSettings()
-    close: CloseSettings = CloseSettings()
-    receivables: ReceivablesSettings = ReceivablesSettings()
-    audit: AuditSettings = AuditSettings()
-    retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
-    reminders: ReminderSettings = ReminderSettings()
     mapping: Path = Field(Path("config/mapping.yaml"), description="Mapping of documents to NetSuite's fields")
     log_format: Literal["console", "json"] = Field("console", description="console for people, json for collectors")
 
@@ -104,13 +94,22 @@ class Settings(BaseSettings):
             env_settings.env_vars = {name: value for name, value in env_settings.env_vars.items() if name not in ours}
         return env_settings, init_settings
 
-    @property
-    def absence_counts_after_seconds(self) -> float:
-        """From when, after an attempt was noted as unknown, its absence from SuiteQL proves that it did not land.
+    @field_validator("areas", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
 
-        A run that was unlocked may send until its lease ends; then NetSuite works on the request; then it shows.
-        """
-        return self.batches.lease_seconds + self.netsuite.max_request_seconds + self.netsuite.read_back_seconds
+    @field_validator("areas")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if one not in AREAS:
+                raise ValueError(f"there is no area {one!r}; use {', '.join(AREAS)}")
+        return value
+
+    def of(self, section: type[S]) -> S:
+        """A room's section."""
+        return cast("S", getattr(self, section.section))
 
     @property
     def journal_folder(self) -> Path:
@@ -121,6 +120,29 @@ class Settings(BaseSettings):
     def embedded(self) -> bool:
         """Whether our state lives in the embedded PostgreSQL under `home`."""
         return self.database_url is None
+
+
+@cache
+def sections() -> dict[str, type[Section]]:
+    """Every section that a room declares, by its name."""
+    declared = [one for module in brought("settings") for one in vars(module).values() if _is_section(one)]
+    return {one.section: one for one in declared}
+
+
+def _is_section(found: object) -> TypeGuard[type[Section]]:
+    return isinstance(found, type) and issubclass(found, Section) and hasattr(found, "section")
+
+
+@cache
+def whole() -> type[Settings]:
+    """The settings with the sections of all rooms."""
+    fields: dict[str, Any] = {name: (section, section()) for name, section in sections().items()}
+    return create_model("Settings", __base__=Settings, **fields)
+
+
+def make_settings(**values: Any) -> Settings:
+    """Settings of these values and the environment's. Raises pydantic's ValidationError."""
+    return whole()(**values)
 
 
 def load_settings() -> Settings:
@@ -139,44 +161,14 @@ def load_settings() -> Settings:
         )
     _add_secret_files(values)
     try:
-        settings = Settings(**values)
+        settings = make_settings(**values)
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(fault, path) for fault in error.errors())) from None
     except PydanticSettingsError as error:
         raise SettingsError(f"An environment variable cannot be read: {error}") from None
-    _check_account(settings)
+    for check in verbs("settings", "check", settings.areas):
+        check(settings)
     return settings
-
-
-def _check_account(settings: Settings) -> None:
-    """The account, the hosts and the environment must be of one another. Raises SettingsError.
-
-    A host that is not NetSuite's own (the sandbox, a gateway) may serve any account. Production documents never go to a
-    sandbox account; that `dev` and `qa` go to none of production our database sees to, where a person may decide so.
-    """
-    netsuite = settings.netsuite
-    if netsuite.account is None:
-        return
-    named = f"{variable('netsuite.account')} is {netsuite.account}"
-    for name in ("base_url", "app_url"):
-        host = _host(getattr(netsuite, name))
-        if host and accounts.is_another_accounts(host, netsuite.account):
-            raise SettingsError(
-                f"{named}, and {variable(f'netsuite.{name}')} leads to {host}, which is not that account's. Correct "
-                f"one of the two; without {variable(f'netsuite.{name}')} the address follows from the account."
-            )
-    if settings.env == "prod" and accounts.is_sandbox(netsuite.account):
-        raise SettingsError(
-            f"{variable('env')} is prod, and {named}, which is a sandbox or test account: what is billed would never "
-            f"reach production. Name the production account, or set {variable('env')} to qa or dev."
-        )
-
-
-def _host(url: str | None) -> str | None:
-    try:
-        return urlsplit(url.strip()).hostname if url else None
-    except ValueError:
-        return None  # the code that uses the address says what is wrong with it
 
 
 def variable(setting: str) -> str:
@@ -187,7 +179,7 @@ def variable(setting: str) -> str:
 def setting_names() -> dict[str, FieldInfo]:
     """Every setting by its dotted name, sections expanded."""
     names: dict[str, FieldInfo] = {}
-    for name, field in Settings.model_fields.items():
+    for name, field in whole().model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             names |= {f"{name}.{inner}": f for inner, f in field.annotation.model_fields.items()}
         else:
@@ -287,21 +279,17 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise SettingsError(f"{path}: expected settings as `name: value`, found {type(values).__name__}.")
     values = {str(name): value for name, value in values.items()}
-    for dotted in (
-        "mapping",
-        "journal",
-        "source.queries",
-        "netsuite.private_key_file",
-        "close.fonts",
-        "receivables.late_fees",
-        "reminders.ladder",
-        "reminders.templates",
-    ):
+    for dotted in sorted(name for name, field in setting_names().items() if _is_relative_to_the_file(name, field)):
         section, _, name = dotted.rpartition(".")
         holder = values.get(section, {}) if section else values
         if isinstance(holder, dict) and isinstance(holder.get(name), str):
             holder[name] = path.parent / holder[name]
     return values
+
+
+def _is_relative_to_the_file(name: str, field: FieldInfo) -> bool:
+    """Whether a path in a settings file starts at that file; where all state is does not."""
+    return "Path" in str(field.annotation) + str(field.metadata) and name not in {"home", "config"}
 
 
 def yaml_problem(error: yaml.YAMLError) -> str:

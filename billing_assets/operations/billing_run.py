@@ -11,15 +11,18 @@ from rich.console import Console
 from rich.markup import escape
 
 from billing_assets.erp.batches.partitions import partition_of
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.billing_system.totals import month_documents, month_totals, months
 from billing_assets.erp.close.reconciliation import MonthClose, close_month
+from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.verdict import Verdict, last_words, verdict
 from billing_assets.erp.netsuite import found_store
 from billing_assets.erp.netsuite.found import stop_reason
+from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations import movement_store
-from billing_assets.operations.closes import show_closes
 from billing_assets.operations.movement_store import Staged
 from billing_assets.operations.processes import Process, keep_running
 from billing_assets.operations.status import show_status, status
@@ -29,7 +32,7 @@ ALL = "all"
 _LOOK_SECONDS = 0.5
 _SAY_SECONDS = 15.0
 _DOCUMENTS_SECONDS = 5.0
-_STAGE_JOB = "stage"
+_STAGE_JOB = "stage_invoices"
 _STAGING = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -199,8 +202,8 @@ class Look:
         """The months, as the billing system has them now."""
         if self.period != ALL:
             return [self.period]
-        with self.runtime.billing_system() as source:
-            return months(source, self.runtime.queries)
+        with self.runtime.of(BillingSystem).connection() as source:
+            return months(source, self.runtime.of(BillingSystem).queries)
 
     def facts(self) -> Facts:
         """One look."""
@@ -223,9 +226,9 @@ class Look:
     def _to_stage(self, periods: Sequence[str]) -> Group | None:
         """What staging does not hold as the billing system shows it. Documents are compared only where the sums of a
         month differ, and not at every look: what drifted after posting differs for good."""
-        name, queries = self.runtime.settings.source.name, self.runtime.queries
+        name, queries = self.runtime.settings.of(SourceSettings).name, self.runtime.of(BillingSystem).queries
         staged = movement_store.staged(self.connection, name, periods)
-        with self.runtime.billing_system() as source:
+        with self.runtime.of(BillingSystem).connection() as source:
             there: dict[tuple[str, str], Staged] = {}
             for period in periods:
                 for total in month_totals(source, queries, period):
@@ -269,8 +272,8 @@ def _stage(runtime: Runtime, instance: dg.DagsterInstance) -> None:
 
 
 def _check_any_document(runtime: Runtime, period: str) -> None:
-    with runtime.billing_system() as source:
-        found = months(source, runtime.queries)
+    with runtime.of(BillingSystem).connection() as source:
+        found = months(source, runtime.of(BillingSystem).queries)
     if not found:
         raise NoDocumentsError(
             "The billing system has no documents at all. Does BILLING_SOURCE__URL name the right one?"
@@ -289,9 +292,17 @@ def _close(runtime: Runtime, connection: Connection, progress: Progress, period:
 
     job = build_defs(runtime).resolve_job_def("close_month")
     job.execute_in_process(instance=dg.DagsterInstance.get(), partition_key=period, run_config=_QUIET)
-    with runtime.billing_system() as source:
-        name = runtime.settings.source.name
-        close = close_month(connection, source, name, runtime.queries, runtime.netsuite, runtime.mapping, period)
+    with runtime.of(BillingSystem).connection() as source:
+        name = runtime.settings.of(SourceSettings).name
+        close = close_month(
+            connection,
+            source,
+            name,
+            runtime.of(BillingSystem).queries,
+            runtime.of(NetSuite).client,
+            runtime.of(NetSuite).mapping,
+            period,
+        )
     found = verdict(close)
     color = "green" if found.done else "red"
     progress.say(f"Month {period}: billing ↔ staging ↔ NetSuite [{color}]{escape(found.words)}[/{color}]")

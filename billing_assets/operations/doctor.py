@@ -8,15 +8,23 @@ import dagster as dg
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
+from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.errors import SourceError
 from billing_assets.erp.billing_system.receivables import sums
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.netsuite.errors import NetSuiteError
 from billing_assets.erp.netsuite.mapping_file import MappingError
 from billing_assets.erp.netsuite.open_items import open_sums
-from billing_assets.foundation.database import bindings
+from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.pack_delivery.doctor import SUBJECT, look_at_pack_folder
+from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
+from billing_assets.erp.settings import SourceSettings
+from billing_assets.foundation.commands.machine import check_database
 from billing_assets.foundation.database.migrations import MigrationError, migrate
 from billing_assets.foundation.database.refusals import DatabaseUnfit
 from billing_assets.foundation.database.urls import without_secrets
+from billing_assets.foundation.files.errors import FolderError
+from billing_assets.foundation.journal.compared import compared_journal
 from billing_assets.foundation.journal.errors import JournalError
 from billing_assets.foundation.journal.restores import months_unconfirmed, restores, unconfirmed
 from billing_assets.foundation.runtime import Runtime
@@ -24,14 +32,15 @@ from billing_assets.foundation.settings import SettingsError, variable
 from billing_assets.foundation.shipped import shipped
 from billing_assets.operations.doctor_netsuite import look_at_fields, look_at_netsuite, look_at_references
 from billing_assets.operations.doctor_source import look_at_billing_system, look_at_columns, look_at_first_rows
-from billing_assets.operations.environment import check_database
 from billing_assets.operations.verdicts import Unproven, Unwell, few
 from billing_assets.operations.watching import SILENT_SECONDS, last_heartbeat
 from billing_assets.receivables.balances.fee_store import branches
-from billing_assets.receivables.balances.late_fee_rules import LateFeeError
-from billing_assets.receivables.reminders.desk import open_desk
+from billing_assets.receivables.balances.late_fee_rules import LateFeeError, late_fee_rules
+from billing_assets.receivables.balances.settings import ReceivablesSettings
 from billing_assets.receivables.reminders.errors import ReminderError
+from billing_assets.receivables.reminders.materials import load_materials
 from billing_assets.receivables.reminders.smtp import Mailer, parse_server
+from billing_assets.receivables.settings import ReminderSettings
 
 
 class Checked(NamedTuple):
@@ -55,6 +64,7 @@ _Faults = (
     NetSuiteError,
     ReminderError,
     JournalError,
+    FolderError,
     DatabaseUnfit,
     Unwell,
     psycopg.Error,
@@ -78,6 +88,7 @@ def examine(runtime: Runtime) -> Iterator[Checked]:
         ("Fields in NetSuite", look_at_fields),
         ("Receivables", _receivables),
         ("Reminders", _reminders),
+        *([(SUBJECT, look_at_pack_folder)] if runtime.settings.of(PackDeliverySettings).host else []),
         ("Dagster's daemon", _daemon),
     ):
         yield _looked(what, look, runtime)
@@ -112,15 +123,15 @@ def _binding(runtime: Runtime) -> str:
     with runtime.state() as connection:
         runtime.compare(connection)
         said = bindings.bound_in_words(connection)
-        loud = bindings.loud(runtime.named())
-    if runtime.settings.source.url is not None:
-        runtime.compare_source()
+        loud = bindings.loud(runtime.of(NetSuite).named())
+    if runtime.settings.of(SourceSettings).url is not None:
+        runtime.of(BillingSystem).compare()
     return f"{said}. LOOK: {loud}" if loud else said
 
 
 def _journal(runtime: Runtime) -> str:
     with runtime.state() as connection:
-        journal, found = runtime.compared_journal(connection)
+        journal, found = compared_journal(connection, runtime.settings)
         journal.try_out()
         months, reminders = months_unconfirmed(connection), unconfirmed(connection, "reminders")
         noticed = restores(connection)
@@ -129,7 +140,7 @@ def _journal(runtime: Runtime) -> str:
             f"{journal.folder}: {len(damaged)} files cannot be read: {few(damaged)}. They were left as "
             "they are and everything else was read. Put them back from a copy, or move them away."
         )
-    if months or (reminders and runtime.settings.reminders.enabled):
+    if months or (reminders and runtime.settings.of(ReminderSettings).enabled):
         waits = [*([f"the months {', '.join(months)}"] if months else []), *(["the reminders"] if reminders else [])]
         raise Unwell(
             "The database was put back to an earlier time, and the journal does not cover what is missing. Nothing is "
@@ -143,35 +154,42 @@ def _journal(runtime: Runtime) -> str:
 
 
 def _mapping(runtime: Runtime) -> str:
-    mapping = runtime.mapping
+    mapping = runtime.of(NetSuite).mapping
     return f"{runtime.settings.mapping}: {len(mapping.file.body)} body fields, {len(mapping.file.line)} line fields"
 
 
 def _receivables(runtime: Runtime) -> str:
-    rules = len(runtime.late_fee_rules.rules)
-    if runtime.settings.receivables.balances_from == "netsuite":
-        items = sum(one.items for one in open_sums(runtime.netsuite))
+    rules = len(late_fee_rules(runtime.settings).rules)
+    if runtime.settings.of(ReceivablesSettings).balances_from == "netsuite":
+        items = sum(one.items for one in open_sums(runtime.of(NetSuite).client))
     else:
-        with runtime.billing_system() as source:
-            items = sum(rows for _, _, rows, _ in sums(source, runtime.receivables_query))
+        with runtime.of(BillingSystem).connection() as source:
+            items = sum(rows for _, _, rows, _ in sums(source, runtime.of(BillingSystem).receivables_query))
     with runtime.state() as connection:
         billed = branches(connection)
-    strange = sorted(set(runtime.zones.branches) - set(billed)) if billed else []
-    where = runtime.settings.receivables.balances_from
-    said = f"{items:,} open items in {where}; {rules} rules of late fees; the business day is {runtime.today()}"
+    strange = sorted(set(runtime.settings.calendar.zones.branches) - set(billed)) if billed else []
+    where = runtime.settings.of(ReceivablesSettings).balances_from
+    today = runtime.settings.calendar.today()
+    said = f"{items:,} open items in {where}; {rules} rules of late fees; the business day is {today}"
     if strange:
         said += f". LOOK: {variable('calendar.time_zones')} names {few(strange)}, and no open invoice is of it"
     return said
 
 
 def _reminders(runtime: Runtime) -> str:
-    settings = runtime.settings.reminders
+    settings = runtime.settings.of(ReminderSettings)
     if not settings.enabled:
         return "switched off; nothing is sent"
-    desk = open_desk(settings, runtime.source, runtime.queries, runtime.zones, in_sample=runtime.in_sample)
-    desk.templates.check(desk.policy)
+    materials = load_materials(
+        settings,
+        runtime.of(BillingSystem).engine,
+        runtime.of(BillingSystem).queries,
+        runtime.settings.calendar.zones,
+        in_sample=runtime.of(NetSuite).in_sample,
+    )
+    materials.templates.check(materials.policy)
     server = parse_server(settings.smtp_url)
-    with Mailer(server, desk.policy.domain) as mailer:
+    with Mailer(server, materials.policy.domain) as mailer:
         mailer.greet()
     return f"ladder and templates are whole; the mail server {server.host} answers and takes the login, if it wants one"
 

@@ -15,7 +15,9 @@ from billing_assets.erp.netsuite.errors import (
 from billing_assets.erp.netsuite.mapping import RECORD_TYPES
 from billing_assets.erp.netsuite.meaning import RECORDS, Examined
 from billing_assets.erp.netsuite.proof import prove
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.suiteql import query
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations.verdicts import Unproven, Unwell, few, near
 
@@ -25,10 +27,10 @@ _SCHEMA_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 def look_at_netsuite(runtime: Runtime) -> str:
     """The login, and how many requests at once NetSuite allows."""
-    client = runtime.netsuite
+    client = runtime.of(NetSuite).client
     next(query(client, "SELECT id FROM currency ORDER BY id"), None)
-    answers = f"{client.base_url} answers and the login ({runtime.settings.netsuite.auth}) is accepted"
-    return f"{answers}; {_lanes(client, runtime.settings.netsuite.lanes)}"
+    answers = f"{client.base_url} answers and the login ({runtime.settings.of(NetSuiteSettings).auth}) is accepted"
+    return f"{answers}; {_lanes(client, runtime.settings.of(NetSuiteSettings).lanes)}"
 
 
 def _lanes(client: NetSuiteClient, lanes: int) -> str:
@@ -42,7 +44,7 @@ def _lanes(client: NetSuiteClient, lanes: int) -> str:
 def look_at_references(runtime: Runtime) -> str:
     """Whether every record that the mapping can name exists, and is the one that the mapping means."""
     with runtime.state() as connection:
-        found = prove(connection, runtime.netsuite, runtime.mapping)
+        found = prove(connection, runtime.of(NetSuite).client, runtime.of(NetSuite).mapping)
     faults = [*_mismatches(found), *_missing(found)]
     if faults:
         raise Unwell(f"{' '.join(faults)} Correct the ids in {runtime.settings.mapping} and its tables.")
@@ -78,13 +80,13 @@ def _missing(found: Examined) -> Iterable[str]:
 
 def look_at_fields(runtime: Runtime) -> str:
     """Whether NetSuite's records have the fields that the mapping fills, custom fields among them."""
-    mapping = runtime.mapping
+    mapping = runtime.of(NetSuite).mapping
     faults: list[str] = []
     count = 0
     unread: list[str] = []
     for kind, record_type in RECORD_TYPES.items():
         try:
-            body, line = _properties(runtime.netsuite, record_type)
+            body, line = _properties(runtime.of(NetSuite).client, record_type)
         except (NetSuiteForbidden, NetSuiteNotFound, NetSuiteQueryRefused, NetSuiteAnswerUnreadable) as error:
             unread.append(f"the fields of {record_type} ({error.detail or error})")
             continue

@@ -20,9 +20,11 @@ from billing_assets.erp.billing_system.queries import (
     tables,
 )
 from billing_assets.erp.billing_system.query_text import fault_of
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.billing_system.spelling import check_keys
 from billing_assets.erp.netsuite.mapping import Field, NetSuiteMapping
 from billing_assets.erp.netsuite.mapping_file import is_document_column, is_line_column
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations.verdicts import Unproven, Unwell, near
 
@@ -36,12 +38,12 @@ _AGAIN = {
 
 def look_at_billing_system(runtime: Runtime) -> str:
     """Whether the queries are such that the pipeline can wrap them, have every column, and can be read."""
-    queries = runtime.queries
-    engine = runtime.source.dialect.name
+    queries = runtime.of(BillingSystem).queries
+    engine = runtime.of(BillingSystem).engine.dialect.name
     faults = [fault for file, text in _texts(queries) if (fault := fault_of(file, text, engine))]
     if faults:
         raise Unwell(" ".join(faults))
-    with runtime.billing_system(unbound=True) as source:  # also where one looks before one moves
+    with runtime.of(BillingSystem).connection(unbound=True) as source:  # also where one looks before one moves
         check_columns(source, queries)
         now = source_now(source)
         check_keys(source, queries)
@@ -53,8 +55,8 @@ def look_at_first_rows(runtime: Runtime) -> str:
     """Whether amounts are exact and dates are dates. A column of another type holds every document."""
     faults: list[str] = []
     empty: list[str] = []
-    with runtime.billing_system(unbound=True) as source:  # also where one looks before one moves
-        for file, table, contract in tables(runtime.queries):
+    with runtime.of(BillingSystem).connection(unbound=True) as source:  # also where one looks before one moves
+        for file, table, contract in tables(runtime.of(BillingSystem).queries):
             with asking(source, file):
                 result = source.execute(all_columns(table).limit(_FIRST_ROWS))
                 names, rows = column_names(result.keys()), result.all()
@@ -84,9 +86,9 @@ def _of_wrong_type(convert: Callable[[Any], Any], values: Iterable[object]) -> I
 
 def look_at_columns(runtime: Runtime) -> str:
     """Whether every column that the mapping reads is in a query. One that is not holds every document."""
-    mapping = runtime.mapping
-    with runtime.billing_system(unbound=True) as source:  # also where one looks before one moves
-        found = _columns(source, runtime.queries)
+    mapping = runtime.of(NetSuite).mapping
+    with runtime.of(BillingSystem).connection(unbound=True) as source:  # also where one looks before one moves
+        found = _columns(source, runtime.of(BillingSystem).queries)
     header, line = found[DOCUMENTS_FILE], found[LINES_FILE]
     faults: dict[str, None] = {}
     for section, fields in _sections(mapping):

@@ -9,25 +9,26 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import psycopg
-import requests
 from sqlalchemy.engine import make_url
 
 from billing_assets.decisions.store import Subject, recorder
+from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.errors import CannotConnect, QueryFailed, source_url
-from billing_assets.foundation.database import bindings, embedded
+from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
+from billing_assets.foundation.commands.machine import set_default
+from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.database.urls import without_secrets
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import load_settings, variable
 from billing_assets.foundation.shipped import shipped
-from billing_assets.operations.environment import set_default
 from billing_assets.operations.processes import note_process
-from billing_assets.sandbox.netsuite.credentials import Credentials, make_credentials
-from billing_assets.sandbox.netsuite.process import RunningSandbox, SandboxError, running_address, start_sandbox
-from billing_assets.sandbox.sample.loader import create_sample_schema, load_contracts, load_customers
-from billing_assets.sandbox.sample.payments import payment_body, payment_of
-from billing_assets.sandbox.sample.tables import netsuite_references
+from billing_assets.sandbox.kit.client import Control
+from billing_assets.sandbox.netsuite.process import RunningSandbox, SandboxError, running_sandbox, start_sandbox
+from billing_assets.sandbox.samples.loader import create_sample_schema, load_contracts, load_customers
+from billing_assets.sandbox.samples.payments import payment_body, payment_of
+from billing_assets.sandbox.samples.tables import netsuite_references
 
 SAMPLE_DATABASE = "sample_billing_system"
 _QUICK = {"staging.detect_seconds": "2", "batches.sensor_seconds": "2", "alerts.check_seconds": "30"}
@@ -46,7 +47,7 @@ class PaymentsLoaded(NamedTuple):
 
 def sample_source(found: Runtime) -> str | None:
     """Makes the sample billing system beside our database and sets it as the source; None where a source is set."""
-    if variable("source.url") in os.environ or found.settings.source.url is not None:
+    if variable("source.url") in os.environ or found.settings.of(SourceSettings).url is not None:
         return None
     server = found.database_url
     embedded.create_database(server, SAMPLE_DATABASE)
@@ -85,7 +86,7 @@ def sample_netsuite(home: Path) -> Iterator[RunningSandbox | None]:
         return
     with seeded_sandbox(home / "netsuite_sandbox") as sandbox:
         note_process(home, sandbox.pid, "NetSuite sandbox")
-        _point_at(sandbox.base_url, sandbox.credentials)
+        _point_at(sandbox)
         yield sandbox
 
 
@@ -105,44 +106,35 @@ def reachable_netsuite(home: Path) -> Iterator[str]:
     Raises SandboxError where the settings name another machine: that is no sandbox.
     """
     folder = home / "netsuite_sandbox"
-    if (address := load_settings().netsuite.base_url) is not None:
+    if (address := load_settings().of(NetSuiteSettings).base_url) is not None:
         if urlsplit(address).hostname not in {"127.0.0.1", "::1", "localhost"}:
             raise SandboxError(f"{variable('netsuite.base_url')} is not on this machine: payments are for the sandbox.")
         yield address
         return
-    if (address := running_address(folder)) is not None:
-        _point_at(address, make_credentials(folder))
-        yield address
+    if (running := running_sandbox(folder)) is not None:
+        _point_at(running)
+        yield running.base_url
         return
     with seeded_sandbox(folder) as sandbox:
-        _point_at(sandbox.base_url, sandbox.credentials)
+        _point_at(sandbox)
         yield sandbox.base_url
 
 
-def _point_at(base_url: str, credentials: Credentials) -> None:
-    for setting, value in (_settings_of(base_url, credentials) | _SANDBOX_PATIENCE).items():
+def _point_at(sandbox: RunningSandbox) -> None:
+    for setting, value in (sandbox_settings(sandbox) | _SANDBOX_PATIENCE).items():
         set_default(setting, value)
 
 
-@contextmanager
-def seeded_sandbox(
-    folder: Path, port: int = 0, switches: Mapping[str, object] | None = None
-) -> Iterator[RunningSandbox]:
-    """A running sandbox that knows the sample's customers, items and the rest."""
-    with start_sandbox(folder, port=port, switches=switches) as sandbox:
-        answer = requests.post(f"{sandbox.base_url}/sandbox/references", json=netsuite_references(), timeout=60)
-        answer.raise_for_status()
-        yield sandbox
+def seeded_sandbox(folder: Path, port: int = 0, switches: Mapping[str, object] | None = None) -> RunningSandbox:
+    """A running sandbox that knows the sample's customers, items and the rest; as a context manager it stops."""
+    return start_sandbox(folder, port=port, switches=switches, references=netsuite_references())
 
 
 def sandbox_settings(sandbox: RunningSandbox) -> dict[str, str]:
     """The settings that point at a sandbox."""
-    return _settings_of(sandbox.base_url, sandbox.credentials)
-
-
-def _settings_of(base_url: str, credentials: Credentials) -> dict[str, str]:
+    credentials = sandbox.credentials
     return {
-        "netsuite.base_url": base_url,
+        "netsuite.base_url": sandbox.base_url,
         "netsuite.account": credentials.account,
         "netsuite.client_id": credentials.client_id,
         "netsuite.certificate_id": credentials.certificate_id,
@@ -162,10 +154,7 @@ def load_payments(connection: Connection, sandbox_url: str, as_of: date) -> Paym
     created = known = after = 0
     while page := _posted_invoices(connection, after):
         bodies = [body for one in page if (body := _payment_body(one, as_of)) is not None]
-        answer = requests.post(f"{sandbox_url}/sandbox/payments", json={"payments": bodies}, timeout=300)
-        if answer.status_code != 200:
-            raise SandboxError(f"The NetSuite sandbox did not take the payments: {answer.text[:500]}")
-        found = answer.json()
+        found = Control(sandbox_url).post("payments", {"payments": bodies})
         created, known, after = created + found["created"], known + found["known"], page[-1]["id"]
     return PaymentsLoaded(created, known)
 

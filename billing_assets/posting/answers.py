@@ -17,10 +17,13 @@ class Landed:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """The system has something with this external id. Look it up and compare before believing it is ours."""
+    """The system has something with this external id. Look it up and compare before believing it is ours.
+
+    `code`: its own, where it may have what it does not show; None where a look-up shows all that it has.
+    """
 
     http_status: int | None
-    code: str
+    code: str | None
     detail: str
 
 

@@ -7,7 +7,6 @@ billing system and a NetSuite sandbox that refuses some documents. All tests sha
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -28,14 +27,10 @@ from billing_assets.foundation.settings import variable
 from billing_assets.operations.processes import stop_trees
 from billing_assets.operations.sample import sandbox_settings, seeded_sandbox
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets_tests.builders import create_billing_system, insert_document, open_for_writing
-from billing_assets_tests.conftest import dropped_at_the_end
+from proving.world.builders import create_billing_system, insert_document, open_for_writing
+from proving.world.chromium import CHROMIUM, FLAGS
+from proving.world.databases import dropped_at_the_end
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 BATCH = "2010-11-0001"
 GROUPS = ("billing_system", "staging", "netsuite", "close", "receivables")
 ASSETS = (
@@ -93,12 +88,11 @@ class Ui(NamedTuple):
         """NetSuite refuses these documents from now on; without any, none."""
         rule = {"fault": "refuse", "status": 400, "code": "INVALID_CONTENT", "detail": REFUSAL, "path": "item.items[1]"}
         faults = [rule | {"external_ids": list(external_ids)}] if external_ids else []
-        switches = f"{self.sandbox.base_url}/sandbox/switches"
-        requests.put(switches, json={"faults": faults}, timeout=30).raise_for_status()
+        self.sandbox.control.switch(faults=faults)
 
     def summary(self) -> dict[str, Any]:
         """What NetSuite holds."""
-        found: dict[str, Any] = requests.get(f"{self.sandbox.base_url}/sandbox/summary", timeout=30).json()
+        found: dict[str, Any] = self.sandbox.control.get("summary")
         return found
 
 

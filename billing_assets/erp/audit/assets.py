@@ -8,7 +8,10 @@ import dagster as dg
 from billing_assets.erp.audit import store
 from billing_assets.erp.audit.findings import CODES
 from billing_assets.erp.audit.queue import Audited, PendingReport, audit_month, report_pending
+from billing_assets.erp.audit.settings import AuditSettings
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.partitions import month_partitions
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.erp.staging.assets import staged_invoices
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import SHOWN_ROWS, money, typed_table
@@ -42,7 +45,12 @@ def audit_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     @explained
     def pending_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
         with billing.state() as connection:
-            report = report_pending(connection, billing.settings.source.name, context.partition_key, billing.today())
+            report = report_pending(
+                connection,
+                billing.settings.of(SourceSettings).name,
+                context.partition_key,
+                billing.settings.calendar.today(),
+            )
         return dg.MaterializeResult(
             metadata=pending_metadata(report),
             check_results=[
@@ -69,13 +77,20 @@ def audit_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     )
     @explained
     def audit_queue(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
-        period, name = context.partition_key, billing.settings.source.name
+        period, name = context.partition_key, billing.settings.of(SourceSettings).name
         with billing.state() as connection:
-            with billing.billing_system() as source:
-                audited = audit_month(connection, source, billing.queries, name, period, billing.settings.audit)
+            with billing.of(BillingSystem).connection() as source:
+                audited = audit_month(
+                    connection,
+                    source,
+                    billing.of(BillingSystem).queries,
+                    name,
+                    period,
+                    billing.settings.of(AuditSettings),
+                )
             by_code = store.queue_by_code(connection, name, period)
-            by_branch = store.queue_by_branch(connection, name, period, billing.today())
-            entries = [*store.queue_entries(connection, name, period, billing.today(), SHOWN_ROWS)]
+            by_branch = store.queue_by_branch(connection, name, period, billing.settings.calendar.today())
+            entries = [*store.queue_entries(connection, name, period, billing.settings.calendar.today(), SHOWN_ROWS)]
         return dg.MaterializeResult(metadata=queue_metadata(audited, by_code, by_branch, entries))
 
     return [pending_invoices, audit_queue]

@@ -10,12 +10,12 @@ import structlog
 
 from billing_assets.erp.audit import store
 from billing_assets.erp.audit.findings import CODES, OF_THE_CONTRACT, Found, Month, judge
+from billing_assets.erp.audit.settings import AuditSettings
 from billing_assets.erp.audit.store import Recorded
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.billing_system.services import BadService, ContractService, contract_services
 from billing_assets.foundation.calendar.business_days import Days
 from billing_assets.foundation.database.connection import Connection, lift_idle_limit, restore_idle_limit
-from billing_assets.foundation.settings_sections import AuditSettings
 
 log = structlog.get_logger(__name__)
 

@@ -8,6 +8,7 @@ import dagster as dg
 from billing_assets.erp.batches import store
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.batches.partitions import batches
+from billing_assets.erp.settings import absence_counts_after_seconds
 from billing_assets.erp.staging.assets import asked_by, staged_invoices
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import money
@@ -17,14 +18,14 @@ from billing_assets.posting.lease import Patience, take
 from billing_assets.posting.locks import Lock, LockHeldError
 
 
-class Manner(TypedDict):
+class TakeOptions(TypedDict):
     """How a run takes its batch."""
 
     retry_rejected: bool
     patience: Patience
 
 
-def manner(context: dg.AssetExecutionContext) -> Manner:
+def take_options(context: dg.AssetExecutionContext) -> TakeOptions:
     """A person's run takes up what was rejected, and waits for its turn. One that a sensor asked for is not needed
     while another lives that has the batch; it keeps its place among the parallel runs no longer than it must."""
     if asked_by(context.run):
@@ -61,14 +62,14 @@ def locked_batches(
     with billing.state() as connection:
         try:
             lock: Lock | None = take(
-                connection, DOCUMENTS, key, run_id, lease_policy(billing.settings), **manner(context)
+                connection, DOCUMENTS, key, run_id, lease_policy(billing.settings), **take_options(context)
             )
         except LockHeldError as held:
             context.log.info(f"{held} It is at work: this run is not needed.")
             lock = None
         summary = store.locked_summary(connection, key)
         if lock and summary.unfit:
-            locks.release(connection, lock, billing.settings.absence_counts_after_seconds)
+            locks.release(connection, lock, absence_counts_after_seconds(billing.settings))
     if lock:
         context.log.info(f"Locked {summary.documents} documents of batch {key} (epoch {lock.epoch}).")
     yield dg.MaterializeResult(

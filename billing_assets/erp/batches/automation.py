@@ -9,6 +9,7 @@ from pydantic import Field
 from billing_assets.erp.batches.partitions import batches, partition_of
 from billing_assets.erp.batches.planning import plan, runs_wanted
 from billing_assets.erp.batches.unlocking import requeue_and_explain, unlock_stale
+from billing_assets.erp.settings import absence_counts_after_seconds
 from billing_assets.erp.staging.assets import ASKED_BY
 from billing_assets.foundation.dagster_helpers.failing import explained, failure
 from billing_assets.foundation.dagster_helpers.presentation import table
@@ -120,13 +121,13 @@ def unlock_stale_locks(context: dg.OpExecutionContext, billing: dg.ResourceParam
     """Unlocks every batch whose lease ended longer ago than the stale-lock setting."""
     settings = billing.settings
     with billing.state() as connection:
-        unlocked = unlock_stale(connection, settings.batches.stale_lock_minutes, settings.absence_counts_after_seconds)
+        unlocked = unlock_stale(connection, settings.batches.stale_lock_minutes, absence_counts_after_seconds(settings))
     for key, documents in unlocked.items():
         context.log.warning(f"Unlocked batch {key}: {documents} documents went back to the backlog.")
 
 
 @dg.job(description="Unlock stale locks: the button of the schedule with the same name.")
-def unlock() -> None:
+def unlock_stale_batches() -> None:
     """One step: unlock what got stuck."""
     unlock_stale_locks()
 
@@ -144,7 +145,7 @@ class RequeueConfig(dg.Config):
 def requeue_rejected(context: dg.OpExecutionContext, config: RequeueConfig, billing: dg.ResourceParam[Runtime]) -> None:
     """Requeues the named documents, or every rejected one. Fails, naming them, while any stays as it is."""
     with billing.state() as connection:
-        done = requeue_and_explain(connection, config.numbers, billing.settings.absence_counts_after_seconds)
+        done = requeue_and_explain(connection, config.numbers, absence_counts_after_seconds(billing.settings))
     refused = table(({"number": number, "why": why} for number, why in done.refused.items()), ["number", "why"])
     metadata: dict[str, dg.MetadataValue | int] = {"documents_requeued": done.documents, "not_requeued": refused}
     if done.refused:
@@ -166,14 +167,14 @@ def requeue_rejected(context: dg.OpExecutionContext, config: RequeueConfig, bill
     description="Send rejected documents to the backlog again, after their cause was fixed: those whose numbers the "
     "config gives, or all."
 )
-def requeue() -> None:
+def requeue_rejected_invoices() -> None:
     """One step: requeue."""
     requeue_rejected()
 
 
 unlock_schedule = dg.ScheduleDefinition(
     name="unlock_stale_locks",
-    job=unlock,
+    job=unlock_stale_batches,
     cron_schedule="*/10 * * * *",
     execution_timezone="UTC",
     description="Gives the documents of runs that died back to the backlog, once their locks are stale.",

@@ -1,5 +1,6 @@
 """Where documents on their way to NetSuite are, and how long a run may hold a batch of them."""
 
+from billing_assets.erp.settings import absence_counts_after_seconds
 from billing_assets.foundation.settings import Settings
 from billing_assets.posting.lease import LeasePolicy
 from billing_assets.posting.ledger import Ledger
@@ -18,4 +19,4 @@ DOCUMENTS = Ledger(
 
 def lease_policy(settings: Settings) -> LeasePolicy:
     """How long a run holds a batch of documents without a sign of life."""
-    return LeasePolicy(settings.batches.lease_seconds, settings.absence_counts_after_seconds)
+    return LeasePolicy(settings.batches.lease_seconds, absence_counts_after_seconds(settings))

@@ -8,7 +8,7 @@ import structlog
 from billing_assets.erp.batches import store
 from billing_assets.erp.documents.batching import batch_sizes, partition_key, staggered
 from billing_assets.foundation.database.connection import Connection, settle_order
-from billing_assets.foundation.settings_sections import BatchSettings
+from billing_assets.foundation.sections import BatchSettings
 
 log = structlog.get_logger(__name__)
 

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from billing_assets.erp.billing_system.queries import check_columns
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.billing_system.totals import fingerprint, months, orphan_lines
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import table
@@ -20,12 +21,12 @@ from billing_assets.foundation.runtime import Runtime
 @explained
 def billing_invoices(billing: dg.ResourceParam[Runtime]) -> dg.ObserveResult:
     """Looks at the billing database without reading the documents."""
-    with billing.billing_system() as source:
-        check_columns(source, billing.queries)
-        version = fingerprint(source, billing.queries, None)
+    with billing.of(BillingSystem).connection() as source:
+        check_columns(source, billing.of(BillingSystem).queries)
+        version = fingerprint(source, billing.of(BillingSystem).queries, None)
         return dg.ObserveResult(
             data_version=dg.DataVersion(version),
-            metadata={"months": dg.MetadataValue.text(", ".join(months(source, billing.queries)))},
+            metadata={"months": dg.MetadataValue.text(", ".join(months(source, billing.of(BillingSystem).queries)))},
         )
 
 
@@ -37,8 +38,8 @@ def billing_invoices(billing: dg.ResourceParam[Runtime]) -> dg.ObserveResult:
 @explained
 def lines_have_a_header(billing: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
     """Compares all lines with all documents in the billing database."""
-    with billing.billing_system() as source:
-        orphans = orphan_lines(source, billing.queries)
+    with billing.of(BillingSystem).connection() as source:
+        orphans = orphan_lines(source, billing.of(BillingSystem).queries)
     rows = [{"document_id": document_id, "lines": lines} for document_id, lines in orphans]
     return dg.AssetCheckResult(
         passed=not orphans,

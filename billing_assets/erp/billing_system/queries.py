@@ -198,11 +198,10 @@ def no_rows(derived: Subquery) -> Statement:
     return all_columns(derived).where(false())
 
 
-def headers_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str], *, only_ids: bool = False) -> Statement:
-    """Documents with one of the ids (at most 1,000: SQL Server takes 2,100 parameters), or nothing but their ids."""
+def headers_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Statement:
+    """Documents with one of the ids (at most 1,000: SQL Server takes 2,100 parameters)."""
     documents = documents_table(queries)
-    query = select(documents.c.document_id) if only_ids else all_columns(documents)
-    return query.where(is_one_of(documents.c.document_id, dialect, ids))
+    return all_columns(documents).where(is_one_of(documents.c.document_id, dialect, ids))
 
 
 def versions_by_id(queries: Queries, dialect: Dialect, ids: Sequence[str]) -> Statement:

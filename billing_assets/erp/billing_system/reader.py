@@ -89,7 +89,6 @@ __all__ = [
     "new_document_ids",
     "open_source",
     "orphan_lines",
-    "present_ids",
     "read_documents",
     "read_in_two_queries",
     "shipped_queries",
@@ -142,14 +141,6 @@ def new_document_ids(conn: Connection, queries: Queries, since: datetime | None)
 def dated_document_ids(conn: Connection, queries: Queries, dates: Dates) -> Iterator[list[str]]:
     """The same for documents by their date, whenever they were created."""
     return _ids(conn, ids_by_date(queries, conn.dialect, dates))
-
-
-def present_ids(conn: Connection, queries: Queries, ids: Sequence[str]) -> list[str]:
-    """The ids of the documents that the database finds by these (at most 1,000), as they are spelled."""
-    if not ids:
-        return []
-    with asking(conn, DOCUMENTS_FILE):
-        return [_id(row[0]) for row in conn.execute(headers_by_id(queries, conn.dialect, ids, only_ids=True))]
 
 
 def _ids(conn: Connection, query: Statement) -> Iterator[list[str]]:

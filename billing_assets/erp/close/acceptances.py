@@ -50,8 +50,8 @@ def accept(
     ).fetchall()
     if not rows:
         raise CloseRefusedError(
-            f"Staging noted no change of {number} after it was posted. Run the job `stage`: started by hand, it "
-            "compares every document of the months that are not closed for good, however long ago it was posted."
+            f"Staging noted no change of {number} after it was posted. Run the job `stage_invoices`: started by hand, "
+            "it compares every document of the months that are not closed for good, however long ago it was posted."
         )
     if len(rows) > 1:
         raise CloseRefusedError(f"An invoice and a credit memo have the number {number}: say which with --kind.")

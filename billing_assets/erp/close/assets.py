@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close import comparison
 from billing_assets.erp.close.causes import CAUSES, Sort
 from billing_assets.erp.close.lettering import fonts_with
@@ -15,15 +16,16 @@ from billing_assets.erp.close.store import MonthFigures, Pack, closed_state, fig
 from billing_assets.erp.close.sums import Sum, add
 from billing_assets.erp.close.trend import trend_picture
 from billing_assets.erp.netsuite.assets import netsuite_invoices
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.wire import record_link
 from billing_assets.erp.partitions import month_partitions
+from billing_assets.erp.settings import CloseSettings, NetSuiteSettings, SourceSettings
 from billing_assets.erp.staging.assets import staged_invoices
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import money, plain, typed_table
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
-from billing_assets.foundation.settings_sections import NetSuiteSettings
 
 EQUALS = dg.AssetCheckSpec(
     "billing_equals_netsuite",
@@ -78,17 +80,17 @@ def month_close_asset(settings: Settings) -> dg.AssetsDefinition:
     def month_close(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
         period = context.partition_key
         with billing.state() as connection:
-            with billing.billing_system() as source:
+            with billing.of(BillingSystem).connection() as source:
                 close = close_month(
                     connection,
                     source,
-                    billing.settings.source.name,
-                    billing.queries,
-                    billing.netsuite,
-                    billing.mapping,
+                    billing.settings.of(SourceSettings).name,
+                    billing.of(BillingSystem).queries,
+                    billing.of(NetSuite).client,
+                    billing.of(NetSuite).mapping,
                     period,
                 )
-            pack = make_pack(connection, close, fonts_with(billing.settings.close.fonts))
+            pack = make_pack(connection, close, fonts_with(billing.settings.of(CloseSettings).fonts))
             trend = _trend(connection, close, billing.settings)
             found = findings(connection, period)
             state = closed_state(connection, period)
@@ -96,10 +98,10 @@ def month_close_asset(settings: Settings) -> dg.AssetsDefinition:
             "reconciled": close.reconciled,
             "complete": close.complete,
             "closed": state or "no",
-            **pack_metadata(pack, billing.settings.close.files_url),
+            **pack_metadata(pack, billing.settings.of(CloseSettings).files_url),
             **trend,
             **close_metadata(close, found),
-            "differences_in_netsuite": _differences_in_netsuite(close, billing.settings.netsuite),
+            "differences_in_netsuite": _differences_in_netsuite(close, billing.settings.of(NetSuiteSettings)),
         }
         return dg.MaterializeResult(metadata=metadata, check_results=[*_checks(close)])
 
@@ -182,7 +184,7 @@ def _trend(
     ]
     note_figures(connection, figures)
     metadata: dict[str, dg.MetadataValue | int | bool | str | float] = {
-        "days_it_used_to_take": settings.close.days_it_used_to_take
+        "days_it_used_to_take": settings.of(CloseSettings).days_it_used_to_take
     }
     for one in figures:
         for name, days in (("median", one.days_to_post_median), ("p95", one.days_to_post_p95)):
@@ -194,7 +196,9 @@ def _trend(
         main = max(figures, key=lambda one: (one.documents_posted, one.currency)).currency
         months = figures_until(connection, close.period, main, _TREND_MONTHS)
         picture = b64encode(
-            trend_picture(months, settings.close.days_it_used_to_take, fonts_with(settings.close.fonts))
+            trend_picture(
+                months, settings.of(CloseSettings).days_it_used_to_take, fonts_with(settings.of(CloseSettings).fonts)
+            )
         ).decode()
         metadata["trend"] = dg.MetadataValue.md(f"![The last months side by side](data:image/png;base64,{picture})")
     return metadata

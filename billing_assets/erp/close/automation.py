@@ -6,14 +6,18 @@ from functools import partial
 import dagster as dg
 from pydantic import Field
 
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.closing import Decision, hard_close, reopen, soft_close
 from billing_assets.erp.close.lettering import fonts_with
 from billing_assets.erp.close.pack import make_pack
 from billing_assets.erp.close.reconciliation import MonthClose, close_month
 from billing_assets.erp.close.store import Closing, months_that_moved
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.partitions import month_partitions
+from billing_assets.erp.settings import CloseSettings, SourceSettings
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.journal.files import Journal
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
@@ -26,24 +30,24 @@ def close_schedule(settings: Settings) -> dg.ScheduleDefinition:
     """A run of the close for every month in which a document moved since the night before."""
 
     @dg.schedule(
-        name="close_months_that_moved",
+        name="close_changed_months",
         job_name=CLOSE_JOB,
         cron_schedule="0 5 * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Every night: reconciles each month in which a document appeared, changed or was posted.",
     )
-    def close_months_that_moved(
+    def close_changed_months(
         context: dg.ScheduleEvaluationContext, billing: dg.ResourceParam[Runtime]
     ) -> Iterator[dg.RunRequest]:
         with billing.state() as connection:
             moved = months_that_moved(connection, _HOURS)
         for period in moved:
-            if period >= settings.close.first_month:
+            if period >= settings.of(CloseSettings).first_month:
                 day = context.scheduled_execution_time.date()
                 yield dg.RunRequest(run_key=f"{period}/{day}", partition_key=period)
 
-    return close_months_that_moved
+    return close_changed_months
 
 
 class DecisionConfig(dg.Config):
@@ -69,15 +73,15 @@ def closing_jobs(settings: Settings) -> list[dg.JobDefinition]:
     def close_for_good(
         context: dg.OpExecutionContext, config: DecisionConfig, billing: dg.ResourceParam[Runtime]
     ) -> None:
-        _close(context.partition_key, config, billing, partial(hard_close, today=billing.today()))
+        _close(context.partition_key, config, billing, partial(hard_close, today=billing.settings.calendar.today()))
 
     @dg.op(description="Opens a month again that is closed soft.")
     @explained
     def open_again(context: dg.OpExecutionContext, config: DecisionConfig, billing: dg.ResourceParam[Runtime]) -> None:
         with billing.state() as connection:
             decision = Decision(config.by, config.why)
-            journal = billing.journal(connection)
-            reopen(connection, billing.settings.source.name, context.partition_key, decision, journal)
+            journal = journal_of(connection, billing.settings)
+            reopen(connection, billing.settings.of(SourceSettings).name, context.partition_key, decision, journal)
 
     @dg.job(partitions_def=months, description="Close a month until it is reopened. Give who and why in the config.")
     def soft_close_month() -> None:
@@ -106,10 +110,18 @@ def _close(
     billing: Runtime,
     act: Callable[[Connection, str, MonthClose, Decision, Journal], Closing],
 ) -> None:
-    decision, name = Decision(config.by, config.why), billing.settings.source.name
+    decision, name = Decision(config.by, config.why), billing.settings.of(SourceSettings).name
     with billing.state() as connection:
-        journal = billing.journal(connection)
-        with billing.billing_system() as source:
-            close = close_month(connection, source, name, billing.queries, billing.netsuite, billing.mapping, period)
-        make_pack(connection, close, fonts_with(billing.settings.close.fonts))
+        journal = journal_of(connection, billing.settings)
+        with billing.of(BillingSystem).connection() as source:
+            close = close_month(
+                connection,
+                source,
+                name,
+                billing.of(BillingSystem).queries,
+                billing.of(NetSuite).client,
+                billing.of(NetSuite).mapping,
+                period,
+            )
+        make_pack(connection, close, fonts_with(billing.settings.of(CloseSettings).fonts))
         act(connection, name, close, decision, journal)

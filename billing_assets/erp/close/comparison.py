@@ -16,7 +16,7 @@ from psycopg import sql
 
 from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.erp.close.causes import SETTLED
-from billing_assets.erp.close.gathering import TABLES, CustomerKey
+from billing_assets.erp.close.month_tables import TABLES, CustomerKey
 from billing_assets.erp.documents.documents import CORRECTIONS
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.periods import first_day, following

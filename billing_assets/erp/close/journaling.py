@@ -13,6 +13,7 @@ import structlog
 
 from billing_assets.erp.close import store
 from billing_assets.erp.close.store import Closing
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.erp.staging.store import serialise
 from billing_assets.foundation.database.connection import Connection, settle_order
 from billing_assets.foundation.journal import store as journal_store
@@ -21,6 +22,7 @@ from billing_assets.foundation.journal.errors import JournalError
 from billing_assets.foundation.journal.files import Journal, Line
 from billing_assets.foundation.journal.restores import require_month
 from billing_assets.foundation.periods import first_day
+from billing_assets.foundation.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +53,11 @@ def recorded(connection: Connection, source: str, period: str, journal: Journal)
                 writer.append(_line("done", one))
         except JournalError as error:  # it was done; the next comparison adds the line
             log.warning("journal_incomplete", period=period, error=str(error))
+
+
+def kinds(settings: Settings) -> list[Kind]:
+    """What the journal keeps of the close."""
+    return [closes_of(settings.of(SourceSettings).name)]
 
 
 def closes_of(source: str) -> Kind:

@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 import dagster as dg
 import structlog
 
-from billing_assets.erp.batches.assets import locked_batches, manner
+from billing_assets.erp.batches.assets import locked_batches, take_options
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.batches.partitions import batches
 from billing_assets.erp.netsuite import reports
 from billing_assets.erp.netsuite.dry_run import write_requests
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.erp.netsuite.wire import record_link
+from billing_assets.erp.settings import CloseSettings, NetSuiteSettings
 from billing_assets.erp.staging.reports import waiting_credits
 from billing_assets.foundation.dagster_helpers.failing import explained, failure, page_of
 from billing_assets.foundation.dagster_helpers.presentation import SHOWN_ROWS, money, plain, table
@@ -23,7 +25,6 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
-from billing_assets.foundation.settings_sections import NetSuiteSettings
 from billing_assets.foundation.words import shortened
 from billing_assets.posting.lease import holding
 from billing_assets.posting.locks import LockHeldError
@@ -80,7 +81,9 @@ def netsuite_invoices(
     key = context.partition_key
     with structlog.contextvars.bound_contextvars(run=context.run.run_id, batch=key), billing.state() as connection:
         if config.dry_run:
-            path, count = write_requests(connection, billing.mapping, key, billing.settings.home / "dry_run")
+            path, count = write_requests(
+                connection, billing.of(NetSuite).mapping, key, billing.settings.home / "dry_run"
+            )
             context.log.info(f"Dry run: {count} requests of batch {key} are in {path} on {node()}; nothing was sent.")
             # Dagster wants the check's result from every run; it speaks of what was posted before.
             yield _agreement(context, reports.batch_problems(connection, key, SHOWN_ROWS))
@@ -117,14 +120,14 @@ def _post(context: dg.AssetExecutionContext, billing: Runtime, connection: Conne
     """Posts under a hold on the batch what is still as it was staged; None where another run has it and this one is not
     needed."""
     key, run_id, url, settings = context.partition_key, context.run.run_id, billing.database_url, billing.settings
-    recheck = billing.recheck()
+    recheck = billing.of(NetSuite).recheck()
     try:
         with (
             # The batch first: a run that waits for it must not keep lanes from the others.
-            holding(url, connection, DOCUMENTS, key, run_id, lease_policy(settings), **manner(context)) as lease,
-            billing.lanes() as lanes,
+            holding(url, connection, DOCUMENTS, key, run_id, lease_policy(settings), **take_options(context)) as lease,
+            billing.of(NetSuite).lanes() as lanes,
         ):
-            sink = netsuite_sink(billing.netsuite, billing.mapping, settings, recheck)
+            sink = netsuite_sink(billing.of(NetSuite).client, billing.of(NetSuite).mapping, settings, recheck)
             result = post_through_outages(url, sink, lanes, lease, run_policy(settings))
             return Posted(result.sent, result.seconds, result.stopped, tuple(recheck.sent_back))
     except LockHeldError as held:
@@ -162,8 +165,10 @@ def batch_metadata(
         "requests_sent": result.sent,
         "seconds": round(result.seconds, 1),
         "reasons": table(reports.batch_reasons(connection, partition_key), _REASON_COLUMNS),
-        "largest_in_netsuite": _links(reports.largest_posted(connection, partition_key, _LINKS), settings.netsuite),
-        **_delays(reports.batch_delays(connection, partition_key), settings.close.days_it_used_to_take),
+        "largest_in_netsuite": _links(
+            reports.largest_posted(connection, partition_key, _LINKS), settings.of(NetSuiteSettings)
+        ),
+        **_delays(reports.batch_delays(connection, partition_key), settings.of(CloseSettings).days_it_used_to_take),
     }
     for row in totals:
         metadata[f"documents_{row['state']}"] = row["documents"] + metadata.get(f"documents_{row['state']}", 0)

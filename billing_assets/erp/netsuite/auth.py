@@ -38,8 +38,8 @@ from billing_assets.erp.netsuite.wire import (
     base_url,
     variable,
 )
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.foundation.settings import readable_by_others
-from billing_assets.foundation.settings_sections import NetSuiteSettings
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 

@@ -1,16 +1,45 @@
-"""The buttons that show what would be sent: ops of their own that cannot post, whatever their run config says."""
+"""The job that posts a batch, the checks over everything, and the buttons that show what would be sent: ops of their
+own that cannot post, whatever their run config says.
+"""
 
 from platform import node
 
 import dagster as dg
 from pydantic import Field
 
+from billing_assets.erp.batches.assets import locked_batches
+from billing_assets.erp.batches.automation import POST_JOB
 from billing_assets.erp.batches.partitions import batches
+from billing_assets.erp.billing_system.assets import lines_have_a_header
+from billing_assets.erp.netsuite.assets import netsuite_invoices
+from billing_assets.erp.netsuite.checks import no_batch_left_behind
 from billing_assets.erp.netsuite.dry_run import write_preview, write_requests
 from billing_assets.erp.netsuite.preview import previews
+from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.dagster_helpers.failing import explained, failure
 from billing_assets.foundation.dagster_helpers.presentation import table
 from billing_assets.foundation.runtime import Runtime
+
+post_job = dg.define_asset_job(
+    POST_JOB,
+    # With their own checks only: a batch's run does not answer for the batches beside it.
+    selection=dg.AssetSelection.assets(locked_batches, netsuite_invoices)
+    - dg.AssetSelection.checks(no_batch_left_behind),
+    description="Lock a batch, post it, read it back. Again for a failed partition: only what is left is taken up.",
+)
+checks_job = dg.define_asset_job(
+    "check_everything",
+    selection=dg.AssetSelection.checks(lines_have_a_header, no_batch_left_behind),
+    description="The checks that look over everything: lines without a header, batches left behind.",
+)
+checks_schedule = dg.ScheduleDefinition(
+    name="check_everything_daily",
+    job=checks_job,
+    cron_schedule="30 5 * * *",
+    execution_timezone="UTC",
+    description="Every morning, over everything: lines without a header, batches left behind.",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
 
 
 @dg.op(description="Writes the requests of the batch to a file on this machine and sends nothing.")
@@ -19,7 +48,7 @@ def write_batch_requests(context: dg.OpExecutionContext, billing: dg.ResourcePar
     """Writes one line per document that is not in NetSuite yet."""
     key = context.partition_key
     with billing.state() as connection:
-        path, count = write_requests(connection, billing.mapping, key, billing.settings.home / "dry_run")
+        path, count = write_requests(connection, billing.of(NetSuite).mapping, key, billing.settings.home / "dry_run")
     context.log.info(f"Dry run: {count} requests of batch {key} are in {path} on {node()}; nothing was sent.")
 
 
@@ -41,13 +70,13 @@ def show_document(context: dg.OpExecutionContext, config: DocumentConfig, billin
     """Shows the state of the documents with a number and why one would not go; the requests go to a file."""
     number = config.number.strip()
     with billing.state() as connection:
-        found = previews(connection, billing.mapping, number) if number else []
+        found = previews(connection, billing.of(NetSuite).mapping, number) if number else []
     if not found:
         raise failure(
             f"No document {number} is staged." if number else "No number is given.",
             billing.settings.alerts,
             to_do="Write the document's number into the config, after `number:`, with quotation marks. If it is new in "
-            "the billing system, run the job `stage` first.",
+            "the billing system, run the job `stage_invoices` first.",
             chapter="dry-run",
         )
     path = write_preview(found, billing.settings.home / "dry_run")

@@ -31,7 +31,7 @@ from billing_assets.erp.netsuite.wire import (
     base_url,
     own_hosts,
 )
-from billing_assets.foundation.settings_sections import NetSuiteSettings
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.posting.answers import Answer, NotSent, Unauthorized, Unknown
 
 RecordType = Literal["invoice", "creditMemo"]

@@ -16,6 +16,7 @@ from billing_assets.erp.netsuite.mapping import NetSuiteMapping
 from billing_assets.erp.netsuite.month import MonthTransaction, transactions_by_ids
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.erp.netsuite.suiteql import amounts_unpaid
+from billing_assets.erp.settings import absence_counts_after_seconds
 from billing_assets.foundation.database.connection import Connection, settle_order
 from billing_assets.foundation.money import canonical
 from billing_assets.foundation.settings import Settings
@@ -168,7 +169,7 @@ def _decide(
             raise DifferenceError(f"A run has batch {one.batch} just now. Try again when it has ended.")
         if not store.decide(connection, one, _facts(there), decision, by.strip(), why.strip()):
             raise DifferenceError(f"Nothing of {one.number} differs in NetSuite any more.")
-        settle(connection, DOCUMENTS, one.batch, settings.absence_counts_after_seconds)
+        settle(connection, DOCUMENTS, one.batch, absence_counts_after_seconds(settings))
     log.info("difference_decided", number=one.number, decision=decision)
     return store.decisions(connection, one.id)[-1]
 

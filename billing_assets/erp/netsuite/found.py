@@ -11,6 +11,7 @@ from functools import cache
 
 import structlog
 
+from billing_assets.erp import bindings
 from billing_assets.erp.documents.documents import Kind
 from billing_assets.erp.netsuite import found_store as store
 from billing_assets.erp.netsuite.client import NetSuiteClient
@@ -18,7 +19,6 @@ from billing_assets.erp.netsuite.errors import NetSuiteAnswerUnreadable, NetSuit
 from billing_assets.erp.netsuite.found_store import Found, Row
 from billing_assets.erp.netsuite.mapping import TRANSACTION_TYPES, NetSuiteMapping
 from billing_assets.erp.netsuite.suiteql import CREDIT_MEMO, INVOICE, PAGE_ROWS, amount_of, query_page
-from billing_assets.foundation.database import bindings
 from billing_assets.foundation.database.connection import Connection, settle_order
 from billing_assets.foundation.journal.restores import note_restore
 

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.foundation.cells import read_csv
 from billing_assets.foundation.settings import Settings, SettingsError, variable
 from billing_assets.foundation.shipped import shipped
@@ -22,7 +23,7 @@ class OnlyForTheSampleError(SettingsError):
 
 def in_sample(settings: Settings) -> bool:
     """Whether NetSuite is one on this machine: the sandbox, or another stand-in. No real account is."""
-    url = settings.netsuite.base_url
+    url = settings.of(NetSuiteSettings).base_url
     return url is not None and on_this_machine(url)
 
 
@@ -60,18 +61,18 @@ def _same(ours: Path, other: Path) -> bool:
         return False
 
 
-def refuse_sample_late_fees(settings: Settings, *, same: bool) -> None:
+def refuse_sample_late_fees(settings: Settings, path: Path, *, same: bool) -> None:
     """Refuses the rules of late fees that ship, unedited, outside the sample. Raises OnlyForTheSampleError."""
     if same and not in_sample(settings):
         raise OnlyForTheSampleError(
-            f"{settings.receivables.late_fees} has the rules of the sample. Copy config/late_fees.yaml, edit the copy "
-            f"for your branches (or leave `rules: []`), and name it in {variable('receivables.late_fees')}."
+            f"{path} has the rules of the sample. Copy config/late_fees.yaml, edit the copy for your branches (or "
+            f"leave `rules: []`), and name it in {variable('receivables.late_fees')}."
         )
 
 
 def refuse_sample_elsewhere(settings: Settings, what: str) -> None:
     """Refuses to bring the sample's documents to a NetSuite that is not on this machine."""
-    if settings.netsuite.base_url is not None and not in_sample(settings):
+    if settings.of(NetSuiteSettings).base_url is not None and not in_sample(settings):
         raise OnlyForTheSampleError(
             f"{what} is for the sample, and {variable('netsuite.base_url')} names {_account(settings)}: the sample's "
             "documents would be billed there. Leave it out, or unset the settings of NetSuite: then the sample has its "
@@ -80,4 +81,4 @@ def refuse_sample_elsewhere(settings: Settings, what: str) -> None:
 
 
 def _account(settings: Settings) -> str:
-    return settings.netsuite.base_url or f"NetSuite account {settings.netsuite.account}"
+    return settings.of(NetSuiteSettings).base_url or f"NetSuite account {settings.of(NetSuiteSettings).account}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, partial
 
+from billing_assets.erp.bindings import Named, bind, compare
 from billing_assets.erp.documents.documents import Kind
 from billing_assets.erp.documents.rules import Finding, finding
 from billing_assets.erp.netsuite import found, store
@@ -26,8 +27,8 @@ from billing_assets.erp.netsuite.suiteql import (
     find_by_external_ids,
 )
 from billing_assets.erp.netsuite.wire import named
+from billing_assets.erp.settings import NetSuiteSettings, absence_counts_after_seconds
 from billing_assets.erp.staging import verbs
-from billing_assets.foundation.database.bindings import Named, bind, compare
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import canonical
 from billing_assets.foundation.settings import Settings
@@ -54,8 +55,8 @@ def _no_check(_connection: Connection, _lease: Lease) -> None:
 
 def run_policy(settings: Settings) -> RunPolicy:
     """How a run posts to NetSuite."""
-    netsuite = settings.netsuite
-    absence = AbsencePolicy(settings.absence_counts_after_seconds, netsuite.read_back_seconds)
+    netsuite = settings.of(NetSuiteSettings)
+    absence = AbsencePolicy(absence_counts_after_seconds(settings), netsuite.read_back_seconds)
     return RunPolicy(netsuite.lanes, netsuite.outage_seconds, settings.batches.lease_seconds, absence)
 
 
@@ -128,6 +129,10 @@ class NetSuiteSink:
         path = attempt.last_path
         return bool(attempt.item.credited) and (not path or about_application(path))
 
+    def send_again(self, item: Posting) -> str:
+        """Requeues the document."""
+        return f"`billing requeue --number {item.label}`"
+
     def why_not(self, connection: Connection, lease: Lease, lane: Lane) -> str | None:
         """Lets nothing be sent with a mapping whose ids are other records in NetSuite, while NetSuite has something of
         ours that our database does not know, or while that cannot be asked; nor what the billing system changed
@@ -199,7 +204,7 @@ def netsuite_sink(
 ) -> NetSuiteSink:
     """The sink of the account that the settings name."""
     ours = named(settings, mapping.file.external_id.by_kind())
-    return NetSuiteSink(client, mapping, ours, settings.netsuite.read_back_seconds, recheck)
+    return NetSuiteSink(client, mapping, ours, settings.of(NetSuiteSettings).read_back_seconds, recheck)
 
 
 def _open_amounts(

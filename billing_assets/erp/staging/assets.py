@@ -4,18 +4,22 @@ import dagster as dg
 
 from billing_assets.erp.billing_system.assets import billing_invoices
 from billing_assets.erp.billing_system.identity import identity
+from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.erp.staging import reports
 from billing_assets.erp.staging.corrections.store import corrections
 from billing_assets.erp.staging.corrections.voids import judge_held
 from billing_assets.erp.staging.reports import waiting_credits
+from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import stage
+from billing_assets.erp.staging.validating import validation
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import money, table, typed_table
 from billing_assets.foundation.runtime import Runtime
 
 ASKED_BY = "billing/asked_by"
 """Tag of runs that a sensor or schedule asked for; read it by `asked_by`."""
-OFTEN = frozenset({"newly_closed", "stage_several_times_a_day"})
+OFTEN = frozenset({"stage_when_closed", "stage_several_times_a_day"})
 """Who asks for a staging that looks only at what is new, may change or was posted lately. Any other is a whole one."""
 
 _PARENT, _RETRY = "dagster/parent_run_id", "dagster/retry_number"
@@ -95,10 +99,13 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
     """Stages what is new or changed, in one transaction with the watermark; then compares months with their source."""
     settings = billing.settings
     whole = asked_by(context.run) not in OFTEN
-    name = settings.source.name
+    name = settings.of(SourceSettings).name
     with billing.state() as connection:
-        queries, validation = billing.queries, billing.validation  # read before a transaction waits for them
-        with billing.billing_system() as source:
+        queries, judged_by = (
+            billing.of(BillingSystem).queries,
+            validation(billing),
+        )  # before a transaction waits for them
+        with billing.of(BillingSystem).connection() as source:
             database = identity(source)
             source.rollback()  # what is staged is of a moment after the watermark, not before it
             result = stage(
@@ -106,13 +113,13 @@ def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam
                 source,
                 queries,
                 name,
-                validation,
-                settings.staging,
+                judged_by,
+                settings.of(StagingSettings),
                 context.run.run_id,
                 whole=whole,
                 database=database,
             )
-        judge_held(connection, name, billing.validation)
+        judge_held(connection, name, judged_by)
         waiting = waiting_credits(connection, name)
         proposed = corrections(connection, undecided_only=True)
         totals = reports.totals_by_state(connection, name)

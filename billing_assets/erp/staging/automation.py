@@ -8,9 +8,12 @@ from typing import NamedTuple
 
 import dagster as dg
 
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.billing_system.totals import fingerprint
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.erp.staging import store
 from billing_assets.erp.staging.assets import ASKED_BY
+from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
 
@@ -43,7 +46,7 @@ class Asked(NamedTuple):
 
 
 stage_job = dg.define_asset_job(
-    "stage",
+    "stage_invoices",
     selection=dg.AssetSelection.assets("billing_invoices", "staged_invoices").materializable(),
     description="Read the billing system and bring the staging table up to date. Safe at any time. Started by hand it "
     "compares every document of the months that are not closed for good.",
@@ -55,7 +58,7 @@ def staging_schedule(settings: Settings) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
         name="stage_several_times_a_day",
         job=stage_job,
-        cron_schedule=settings.staging.cron,
+        cron_schedule=settings.of(StagingSettings).cron,
         execution_timezone="UTC",
         tags={ASKED_BY: "stage_several_times_a_day"},
         description="Stages several times a day, whether or not the sensor saw anything.",
@@ -75,28 +78,28 @@ whole_schedule = dg.ScheduleDefinition(
 )
 
 
-def newly_closed_sensor(settings: Settings) -> dg.SensorDefinition:
+def stage_when_closed_sensor(settings: Settings) -> dg.SensorDefinition:
     """Stages as soon as a document appeared or closed in the billing system."""
 
     @dg.sensor(
-        name="newly_closed",
+        name="stage_when_closed",
         job=stage_job,
-        minimum_interval_seconds=max(settings.staging.detect_seconds, 1),
+        minimum_interval_seconds=max(settings.of(StagingSettings).detect_seconds, 1),
         default_status=dg.DefaultSensorStatus.RUNNING
-        if settings.staging.detect_seconds
+        if settings.of(StagingSettings).detect_seconds
         else dg.DefaultSensorStatus.STOPPED,
         description="Looks at the billing database's counts and asks for a staging when they changed, or when "
         "documents that changed before they were sent wait for one.",
     )
-    def newly_closed(
+    def stage_when_closed(
         context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
     ) -> dg.RunRequest | dg.SkipReason:
         with billing.state() as connection:
             billing.compare(connection)
-            last_run = store.last_run(connection, billing.settings.source.name)
-            sent_back = store.sent_back(connection, billing.settings.source.name)
-        with billing.billing_system() as source:
-            seen = fingerprint(source, billing.queries, None)
+            last_run = store.last_run(connection, billing.settings.of(SourceSettings).name)
+            sent_back = store.sent_back(connection, billing.settings.of(SourceSettings).name)
+        with billing.of(BillingSystem).connection() as source:
+            seen = fingerprint(source, billing.of(BillingSystem).queries, None)
         asked = Asked.read(context.cursor)
         lately_asked = asked and 0 <= time.time() - asked.at < _ASK_AGAIN_SECONDS  # below 0: the clock was set back
         answered = asked and last_run > asked.last_run and not sent_back
@@ -108,6 +111,6 @@ def newly_closed_sensor(settings: Settings) -> dg.SensorDefinition:
         if context.instance.get_runs(running, limit=1):
             return dg.SkipReason("A staging is running; what is new is looked at again after it.")
         context.update_cursor(Asked(seen, last_run, time.time()).text())
-        return dg.RunRequest(tags={ASKED_BY: "newly_closed"})
+        return dg.RunRequest(tags={ASKED_BY: "stage_when_closed"})
 
-    return newly_closed
+    return stage_when_closed

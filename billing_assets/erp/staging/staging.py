@@ -13,17 +13,17 @@ import sqlalchemy
 import structlog
 
 from billing_assets.erp.billing_system import reader
+from billing_assets.erp.bindings import bind_source
 from billing_assets.erp.documents.documents import CONTRACT, Document, SourceStatus, State
 from billing_assets.erp.documents.rules import MappingCheck, Policy, finding, state_for, validate
-from billing_assets.erp.staging import holds, keys, months, store
+from billing_assets.erp.staging import holds, months, store
 from billing_assets.erp.staging.closed_months import closed_months
 from billing_assets.erp.staging.content import applications_json, content_hash, lines_json, only_named
 from billing_assets.erp.staging.corrections.store import propose
+from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.store import Incoming, Known
-from billing_assets.foundation.database.bindings import bind_source
 from billing_assets.foundation.database.connection import Connection, lift_idle_limit, restore_idle_limit, settle_order
 from billing_assets.foundation.periods import ClosedMonths
-from billing_assets.foundation.settings_sections import StagingSettings
 
 log = structlog.get_logger(__name__)
 
@@ -113,7 +113,6 @@ def stage(
         judging = _judging(connection, name, validation, closed_months(connection, validation.policy.closed.late))
         idle_limit = lift_idle_limit(connection)
         watermark = reader.source_now(source)
-        keys.take_along(connection, source, queries, name)
         last = store.watermark(connection, name)
         whole = whole or last is None or months.is_due(connection, name)
         marking = reader.marking(source, queries)
@@ -168,7 +167,7 @@ def _take_over(
     store.create_incoming(connection)
     missing: list[str] = []
     take = partial(_take, connection, source, queries, name, validation)
-    for looked_at, unlike in _unlike(source, queries, marks, chunks):
+    for looked_at, unlike in _changed(source, queries, marks, chunks):
         absent, bad = take(unlike)
         missing += absent
         counts["read"] += looked_at - len(absent)
@@ -181,7 +180,7 @@ def _take_over(
     counts["unreadable"] += len(without_id)
     store.drop_repeated(connection)
     beside = store.beside(connection, name, missing)
-    for _, unlike in _unlike(source, queries, marks, (({}, ids) for ids in beside)):
+    for _, unlike in _changed(source, queries, marks, (({}, ids) for ids in beside)):
         take(unlike)
     restore_idle_limit(connection, idle_limit)
     settle_order(connection, merging=True)
@@ -202,7 +201,7 @@ def _take_over(
     propose(connection, name)
 
 
-def _unlike(
+def _changed(
     source: sqlalchemy.Connection, queries: reader.Queries, marks: _Marks, chunks: _Chunks
 ) -> Iterator[tuple[int, dict[str, _Wanted]]]:
     """What must be read: documents whose mark is not the one we know. About 1,000 at a time, however few a chunk has,

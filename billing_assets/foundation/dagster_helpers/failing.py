@@ -14,7 +14,7 @@ from urllib.parse import quote
 import dagster as dg
 
 from billing_assets.foundation.dagster_helpers.presentation import Shown
-from billing_assets.foundation.settings_sections import AlertSettings
+from billing_assets.foundation.sections import AlertSettings
 from billing_assets.foundation.texts import visible
 from billing_assets.foundation.words import ask_the_doctor, shortened
 
@@ -114,7 +114,7 @@ def _of(error: Exception, settings: AlertSettings) -> dg.Failure:
     told = shortened(str(error).strip(), _LONGEST_REASON)
     kind = type(error).__name__
     return failure(
-        told if type(error).__module__.startswith(__package__) else f"{kind}: {told}",
+        told if type(error).__module__.startswith("billing_assets.") else f"{kind}: {told}",
         settings,
         to_do=ask_the_doctor(system) if system else _TO_DO,
         chapter=getattr(error, "chapter", _CHAPTER),

@@ -10,15 +10,17 @@ from billing_assets.erp.batches.store import needing_attention
 from billing_assets.erp.billing_system.errors import SourceError
 from billing_assets.erp.netsuite.errors import NetSuiteError
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.journal.compared import compared_journal
 from billing_assets.foundation.journal.errors import ForeignJournal, JournalError, JournalUnusable
 from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.sections import AlertSettings
 from billing_assets.foundation.settings import Settings
-from billing_assets.foundation.settings_sections import AlertSettings
 from billing_assets.operations.alerts import store
 from billing_assets.operations.alerts.causes import Alert, failed_check, partition_left_failed, run_failure, sum_money
 from billing_assets.operations.alerts.restores import TOLD_FOR, journal_alerts, restore_alerts
 from billing_assets.operations.alerts.send import deliver
 from billing_assets.operations.alerts.watch import look
+from billing_assets.receivables.settings import ReminderSettings
 
 
 def system_of(error: str) -> str | None:
@@ -31,7 +33,7 @@ def system_of(error: str) -> str | None:
     return None
 
 
-_PRESSED = frozenset({"preview_batch", "preview_document", "requeue"})
+_PRESSED = frozenset({"preview_batch", "preview_document", "requeue_rejected_invoices"})
 """Jobs that only a person starts, who waits for what they say: a number that was mistyped is no alert."""
 
 _JOURNAL = (JournalUnusable.__name__, ForeignJournal.__name__)
@@ -39,11 +41,11 @@ _JOURNAL = (JournalUnusable.__name__, ForeignJournal.__name__)
 
 
 @dg.run_failure_sensor(
-    name="tell_about_failed_runs",
+    name="alert_on_run_failure",
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="One message per cause when a run has failed for the last time.",
 )
-def tell_about_failed_runs(
+def alert_on_run_failure(
     context: dg.RunFailureSensorContext, billing: dg.ResourceParam[Runtime]
 ) -> dg.SkipReason | None:
     """Tells about a failed run, with what it leaves behind in documents and money."""
@@ -94,11 +96,11 @@ def _error(context: dg.RunFailureSensorContext) -> tuple[str, str]:
 
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
-    name="tell_about_failed_checks",
+    name="alert_on_failed_check",
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="One message per check that did not pass in a run that went through.",
 )
-def tell_about_failed_checks(context: dg.RunStatusSensorContext, billing: dg.ResourceParam[Runtime]) -> None:
+def alert_on_failed_check(context: dg.RunStatusSensorContext, billing: dg.ResourceParam[Runtime]) -> None:
     """Tells about failed checks that did not stop their run."""
     run = context.dagster_run
     alerts = [
@@ -124,7 +126,7 @@ def watch_sensor(settings: Settings) -> dg.SensorDefinition:
     """The watch over our own tables."""
 
     @dg.sensor(
-        name="watch",
+        name="alert_on_problems",
         minimum_interval_seconds=settings.alerts.check_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Looks for stale locks, documents that wait too long, an old watermark, batches left behind and a "
@@ -148,14 +150,14 @@ def _journal(connection: Connection, billing: Runtime) -> list[Alert]:
     """Compares database and journal, as a database is put back under a running system, too."""
     problems = []
     try:
-        journal, found = billing.compared_journal(connection)
+        journal, found = compared_journal(connection, billing.settings)
         journal.try_out()
         problems += [f"{one.name}: {one.problem}." for one in found.damaged]
         if journal.begun_again_since(datetime.now(UTC) - TOLD_FOR):
             problems.append("It was lost and was begun again from the database.")
     except JournalError as error:
         problems.append(str(error))
-    reminders, ui_url = billing.settings.reminders.enabled, billing.settings.alerts.ui_url
+    reminders, ui_url = billing.settings.of(ReminderSettings).enabled, billing.settings.alerts.ui_url
     return [
         *journal_alerts(problems, ui_url),
         *restore_alerts(connection, datetime.now(UTC), ui_url, reminders=reminders),

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.mail import QUIET
-from billing_assets.foundation.settings_sections import AlertSettings
+from billing_assets.foundation.sections import AlertSettings
 from billing_assets.operations.alerts import store
 from billing_assets.operations.alerts.causes import Alert, Severity, message
 

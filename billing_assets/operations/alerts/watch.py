@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.foundation.settings_sections import AlertSettings
+from billing_assets.foundation.sections import AlertSettings
 from billing_assets.operations.alerts import store
 from billing_assets.operations.alerts.causes import (
     Alert,

@@ -3,8 +3,8 @@
 import structlog
 
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.foundation.settings_sections import RetentionSettings
 from billing_assets.operations.retention import store
+from billing_assets.operations.retention.settings import RetentionSettings
 
 log = structlog.get_logger(__name__)
 
@@ -12,7 +12,7 @@ CHUNK = 2000
 """Documents whose log moves in one transaction: a fraction of a second, so that nothing waits for it."""
 
 
-def keep_small(connection: Connection, settings: RetentionSettings, chunk: int = CHUNK) -> int:
+def archive_documents(connection: Connection, settings: RetentionSettings, chunk: int = CHUNK) -> int:
     """Archives the log of what was posted long ago and puts the counts of posted documents together.
 
     Returns how many documents' log was moved. Safe to end anywhere, to run twice, and beside everything else.

@@ -15,8 +15,8 @@ from dagster._core.execution.backfill import BulkActionStatus
 
 from billing_assets.erp.batches.partitions import BY_BATCH, NAME, PARTITION, RANGE_START, partition_of
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.foundation.settings_sections import RetentionSettings
 from billing_assets.operations.retention import store
+from billing_assets.operations.retention.settings import RetentionSettings
 
 log = structlog.get_logger(__name__)
 

@@ -1,23 +1,33 @@
 """What customers owe: open balances, their age, and late fees as proposals."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC
 from itertools import groupby
 from typing import Any
 
 import dagster as dg
 
-from billing_assets.erp.documents.documents import Kind
-from billing_assets.erp.netsuite.assets import netsuite_invoices
-from billing_assets.foundation.calendar.business_days import Days, Zones
+from billing_assets.erp.contract import NetSuite
+from billing_assets.foundation.calendar.business_days import Days
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import SHOWN_ROWS, money, typed_table
-from billing_assets.foundation.database import bindings
 from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import Settings
 from billing_assets.receivables.balances import fee_store, store
-from billing_assets.receivables.balances.aging import AMOUNTS, BRANCH, CURRENCY, CUSTOMER, Aged, age, faults, largest
+from billing_assets.receivables.balances.aging import (
+    AMOUNTS,
+    BRANCH,
+    CURRENCY,
+    CUSTOMER,
+    Aged,
+    age,
+    business_day,
+    faults,
+    largest,
+)
+from billing_assets.receivables.balances.late_fee_rules import late_fee_rules
 from billing_assets.receivables.balances.late_fees import propose
-from billing_assets.receivables.balances.open_balances import Reading, read_from_billing_system, read_from_netsuite
+from billing_assets.receivables.balances.open_balances import Reading, read_balances
 
 _TOP = 20
 # Short, as a table in the web UI shows few columns without scrolling; the most telling ones first.
@@ -53,49 +63,44 @@ class BusinessDay(dg.Config):
     as_of: str | None = None
 
 
-def read_balances(billing: Runtime, run_id: str) -> Reading:
-    """Reads the balances from where the settings say. Raises NetSuiteError, SourceError, MappingError."""
-    with billing.state() as connection:
-        if billing.settings.receivables.balances_from == "netsuite":
-            used = [prefix for kind, prefix in bindings.prefixes(connection) if kind == Kind.INVOICE]
-            prefixes = sorted({billing.mapping.file.external_id.invoice, *used})
-            return read_from_netsuite(connection, billing.netsuite, prefixes, run_id)
-        with billing.billing_system() as source:
-            name = billing.settings.source.name
-            return read_from_billing_system(connection, source, billing.receivables_query, name, run_id)
+def open_receivables_asset(settings: Settings) -> dg.AssetsDefinition:
+    """The open balances; where the area `erp` is on, they follow what it posted."""
+    every = dg.AssetDep("netsuite_invoices", partition_mapping=dg.AllPartitionMapping())
+    posted = [every] if "erp" in settings.areas else []
 
-
-@dg.asset(
-    group_name="receivables",
-    owners=["team:finance"],
-    deps=[dg.AssetDep(netsuite_invoices, partition_mapping=dg.AllPartitionMapping())],
-    kinds={"postgres", "netsuite"},
-    metadata={"dagster/table_name": "billing.open_receivables"},
-    check_specs=[SUMS_AGREE],
-    description="Every unpaid invoice, and every credit memo and payment that is not used up, as NetSuite (or the "
-    "billing system) shows it now. Read every night and at the press of a button.",
-)
-@explained
-def open_receivables(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
-    """Replaces the open balances by what is open now."""
-    reading = read_balances(billing, context.run.run_id)
-    differences = reading.differences
-    return dg.MaterializeResult(
-        metadata=reading_metadata(reading),
-        check_results=[
-            dg.AssetCheckResult(
-                check_name=SUMS_AGREE.name,
-                passed=not differences,
-                metadata={"differences": "\n".join(differences) or "none"},
-            )
-        ],
+    @dg.asset(
+        group_name="receivables",
+        owners=["team:finance"],
+        deps=posted,
+        kinds={"postgres", "netsuite"},
+        metadata={"dagster/table_name": "billing.open_receivables"},
+        check_specs=[SUMS_AGREE],
+        description="Every unpaid invoice, and every credit memo and payment that is not used up, as NetSuite (or the "
+        "billing system) shows it now. Read every night and at the press of a button.",
     )
+    @explained
+    def open_receivables(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
+        """Replaces the open balances by what is open now."""
+        reading = read_balances(billing, context.run.run_id)
+        differences = reading.differences
+        return dg.MaterializeResult(
+            metadata=reading_metadata(reading),
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=SUMS_AGREE.name,
+                    passed=not differences,
+                    metadata={"differences": "\n".join(differences) or "none"},
+                )
+            ],
+        )
+
+    return open_receivables
 
 
 @dg.asset(
     group_name="receivables",
     owners=["team:finance"],
-    deps=[open_receivables],
+    deps=["open_receivables"],
     kinds={"postgres"},
     check_specs=[ADDS_UP],
     description="Open invoices by days past due (current, 1-30, 31-60, 61-90, over 90) per customer and branch; credit "
@@ -105,7 +110,7 @@ def open_receivables(context: dg.AssetExecutionContext, billing: dg.ResourcePara
 def aging(config: BusinessDay, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
     """Ages the balances that were read last."""
     with billing.state() as connection, store.one_moment(connection):
-        as_of = business_day(config.as_of, store.last_read_at(connection), billing.zones)
+        as_of = business_day(config.as_of, store.last_read_at(connection), billing.settings.calendar.zones)
         found = faults(age(connection, as_of, CUSTOMER), store.open_per_currency(connection))
         per_currency = list(age(connection, as_of, CURRENCY))
         per_branch = list(age(connection, as_of, BRANCH))
@@ -123,7 +128,7 @@ def aging(config: BusinessDay, billing: dg.ResourceParam[Runtime]) -> dg.Materia
 @dg.asset(
     group_name="receivables",
     owners=["team:finance"],
-    deps=[open_receivables],
+    deps=["open_receivables"],
     kinds={"postgres"},
     metadata={"dagster/table_name": "billing.late_fees"},
     description="Late fees that the rule of a branch allows, as proposals: a person approves or declines them "
@@ -132,10 +137,10 @@ def aging(config: BusinessDay, billing: dg.ResourceParam[Runtime]) -> dg.Materia
 @explained
 def late_fees(config: BusinessDay, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
     """Brings the proposals in line with the balances that were read last."""
-    digits = {code: one.minor_digits for code, one in billing.mapping.file.currencies.items()}
+    digits = {code: one.minor_digits for code, one in billing.of(NetSuite).mapping.file.currencies.items()}
     with billing.state() as connection:
-        as_of = business_day(config.as_of, store.last_read_at(connection), billing.zones)
-        proposed = propose(connection, billing.late_fee_rules, as_of, digits, billing.zones)
+        as_of = business_day(config.as_of, store.last_read_at(connection), billing.settings.calendar.zones)
+        proposed = propose(connection, late_fee_rules(billing.settings), as_of, digits, billing.settings.calendar.zones)
         totals = fee_store.fee_totals(connection)
         shown = fee_store.fees(connection, "proposed", SHOWN_ROWS)
         stopped = fee_store.stopped(connection, as_of)
@@ -150,13 +155,6 @@ def late_fees(config: BusinessDay, billing: dg.ResourceParam[Runtime]) -> dg.Mat
     for row in totals:
         metadata |= money(f"total_{row['state']}_{row['currency']}", row["total"])
     return dg.MaterializeResult(metadata=metadata)
-
-
-def business_day(asked: str | None, read_at: datetime | None, zones: Zones) -> Days:
-    """The day that was asked for, else of each branch the one on which balances were read. Raises ValueError for no
-    date.
-    """
-    return Days(date.fromisoformat(asked)) if asked else zones.days(read_at or datetime.now(UTC))
 
 
 def reading_metadata(reading: Reading) -> dict[str, dg.MetadataValue | int | str]:

@@ -3,9 +3,10 @@
 import dagster as dg
 
 from billing_assets.foundation.settings import Settings
+from billing_assets.receivables.balances.settings import ReceivablesSettings
 
 receivables_job = dg.define_asset_job(
-    "receivables",
+    "age_receivables",
     selection=dg.AssetSelection.assets("open_receivables", "aging", "late_fees"),
     description="Read what customers owe, age it, and propose late fees. Safe at any time.",
 )
@@ -14,9 +15,9 @@ receivables_job = dg.define_asset_job(
 def receivables_schedule(settings: Settings) -> dg.ScheduleDefinition:
     """The reading of every night."""
     return dg.ScheduleDefinition(
-        name="receivables_every_day",
+        name="age_receivables_daily",
         job=receivables_job,
-        cron_schedule=settings.receivables.cron,
+        cron_schedule=settings.of(ReceivablesSettings).cron,
         execution_timezone=settings.calendar.time_zone,
         description="Reads what customers owe from NetSuite (or the billing system), ages it, and proposes late fees.",
         default_status=dg.DefaultScheduleStatus.RUNNING,

@@ -9,7 +9,11 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from billing_assets.erp.contract import refuse_sample_late_fees
 from billing_assets.foundation.calendar.business_days import UnknownCalendarError, business_day_from, calendar
+from billing_assets.foundation.settings import Settings
+from billing_assets.foundation.shipped import shipped
+from billing_assets.receivables.balances.settings import ReceivablesSettings
 
 EVERY_BRANCH = "*"
 _ROUNDING = {"half_up": ROUND_HALF_UP, "down": ROUND_DOWN}
@@ -100,6 +104,16 @@ class LateFeeRules(_Part):
     def not_penalised_items(self) -> tuple[str, ...]:
         """Every item that some rule spares."""
         return tuple(sorted({item for rule in self.rules for item in rule.not_penalised_items}))
+
+
+def late_fee_rules(settings: Settings) -> LateFeeRules:
+    """The rules of late fees; none where no file is set. Raises LateFeeError, and OnlyForTheSampleError."""
+    path = settings.of(ReceivablesSettings).late_fees
+    if path is None:
+        return LateFeeRules()
+    found = load_rules(path)
+    refuse_sample_late_fees(settings, path, same=found == load_rules(shipped("config/late_fees.yaml")))
+    return found
 
 
 def load_rules(path: Path) -> LateFeeRules:

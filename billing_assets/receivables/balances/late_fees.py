@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import NamedTuple
 
-from billing_assets.erp.documents.credits import OpenCredits
+from billing_assets.erp.contract import OpenCredits
 from billing_assets.foundation.calendar.business_days import Days, Zones
 from billing_assets.foundation.cells import write_csv
 from billing_assets.foundation.database.connection import Connection

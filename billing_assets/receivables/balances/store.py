@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from billing_assets.erp.netsuite.open_items import InvoiceOf, OpenItem
+from billing_assets.erp.contract import InvoiceOf, OpenItem
 from billing_assets.foundation.calendar.branch_days import day_of, day_values
 from billing_assets.foundation.calendar.business_days import Days
 from billing_assets.foundation.database.connection import Connection

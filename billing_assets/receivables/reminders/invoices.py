@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing_assets.erp.billing_system.contacts import Contact
+from billing_assets.erp.contract import Contact
 from billing_assets.receivables.reminders.due import Next, Noted, Place
 from billing_assets.receivables.reminders.policy import Terms
 

@@ -15,7 +15,7 @@ import yaml
 from babel.core import get_global
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from billing_assets.erp.billing_system.contacts import Contact
+from billing_assets.erp.contract import Contact
 from billing_assets.foundation.calendar.business_days import Zones, has_calendar, parse_zone
 from billing_assets.foundation.settings import yaml_problem
 from billing_assets.receivables.reminders.addresses import ascii_address

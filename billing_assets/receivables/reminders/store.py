@@ -11,7 +11,7 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.receivables.reminders.due import Noted
 from billing_assets.receivables.reminders.errors import SendingElsewhere
 from billing_assets.receivables.reminders.invoices import Invoice, Reminder
-from billing_assets.receivables.reminders.smtp import Answer, Fate
+from billing_assets.receivables.reminders.smtp import Answer, Delivery
 
 _LOCK = "billing reminders"
 JOURNALED = (
@@ -304,13 +304,13 @@ def settle(
         where id = %s and (state = 'sending' or state = 'unknown' and %s)
         returning {JOURNALED}""",  # noqa: S608 - of constants
         (
-            answer.fate,
+            answer.delivery,
             answer.code,
             answer.status,
-            retry_at if answer.fate is Fate.LATER else None,
+            retry_at if answer.delivery is Delivery.LATER else None,
             now,
             reminder,
-            answer.fate in (Fate.SENT, Fate.NEVER),
+            answer.delivery in (Delivery.SENT, Delivery.NEVER),
         ),
     ).fetchone()
 

@@ -1,12 +1,12 @@
 """What every handler works with: the account's state in one place."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from billing_assets.sandbox.kit import control
 from billing_assets.sandbox.netsuite.authentication import Authentication
 from billing_assets.sandbox.netsuite.bodies import Account
 from billing_assets.sandbox.netsuite.credentials import Credentials
@@ -15,28 +15,20 @@ from billing_assets.sandbox.netsuite.store import Record, Store
 from billing_assets.sandbox.netsuite.switches import Switches
 
 
-@dataclass
-class Traffic:
-    """What was asked of the server since it started."""
-
-    in_flight: int = 0
-    most_in_flight: int = 0
-    statuses: Counter[str] = field(default_factory=Counter)
-    operations: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass
-class Sandbox:
+@dataclass(kw_only=True)
+class Sandbox(control.Sandbox[Switches]):
     """The account: what it holds, who may call, how it misbehaves."""
 
     credentials: Credentials
     store: Store
     references: References
     authentication: Authentication
-    switches: Switches
-    traffic: Traffic = field(default_factory=Traffic)
     jobs_waiting: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
     readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "suiteql"))
+
+    def reset(self) -> None:
+        """Forget all transactions, jobs and counts; references, switches and logins stay."""
+        self.store.reset()
 
     def account(self) -> Account:
         """What a body is checked against, as of now."""

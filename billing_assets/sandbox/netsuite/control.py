@@ -1,14 +1,14 @@
-"""The control plane under /sandbox: seed references, turn switches, count what is held. Only from this machine."""
+"""NetSuite's own calls of the control API: seed references, count what is held, void, load payments."""
 
 import asyncio
 import json
 from typing import Any
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from billing_assets.sandbox.netsuite import bodies, errors, switches
+from billing_assets.sandbox.kit.control import Handler, refused
+from billing_assets.sandbox.netsuite import bodies, errors
 from billing_assets.sandbox.netsuite.context import Sandbox
 from billing_assets.sandbox.netsuite.records import save_new, transaction_type
 from billing_assets.sandbox.netsuite.references import ReferenceConflictError, parse_rows
@@ -33,20 +33,6 @@ async def put_references(sandbox: Sandbox, request: Request) -> Response:
 async def get_references(sandbox: Sandbox, _request: Request) -> Response:
     """GET /sandbox/references: how many entries each list has."""
     return JSONResponse(sandbox.references.counts())
-
-
-async def get_switches(sandbox: Sandbox, _request: Request) -> Response:
-    """GET /sandbox/switches: all values as they are now, faults counted down."""
-    return JSONResponse(sandbox.switches.model_dump())
-
-
-async def put_switches(sandbox: Sandbox, request: Request) -> Response:
-    """PUT /sandbox/switches: the named switches change, the others stay; an unknown or wrong one → 400."""
-    try:
-        sandbox.switches = switches.changed(sandbox.switches, dict(json.loads(await request.body())))
-    except (ValueError, TypeError) as error:
-        return _refused(error)
-    return JSONResponse(sandbox.switches.model_dump())
 
 
 async def summary(sandbox: Sandbox, _request: Request) -> Response:
@@ -111,28 +97,6 @@ async def records(sandbox: Sandbox, request: Request) -> Response:
     return JSONResponse({"totalResults": total, "limit": limit, "offset": offset, "items": items})
 
 
-async def requests(sandbox: Sandbox, _request: Request) -> Response:
-    """GET /sandbox/requests: counters since the start of the process."""
-    traffic = sandbox.traffic
-    return JSONResponse(
-        {
-            "in_flight": traffic.in_flight,
-            "most_in_flight": traffic.most_in_flight,
-            "statuses": dict(sorted(traffic.statuses.items())),
-            "operations": dict(sorted(traffic.operations.items())),
-        }
-    )
-
-
-async def reset(sandbox: Sandbox, _request: Request) -> Response:
-    """POST /sandbox/reset: forget all transactions, jobs and counters; references, switches and logins stay."""
-    sandbox.store.reset()
-    sandbox.traffic.statuses.clear()
-    sandbox.traffic.operations.clear()
-    sandbox.traffic.most_in_flight = sandbox.traffic.in_flight
-    return Response(status_code=204)
-
-
 async def void(sandbox: Sandbox, request: Request) -> Response:
     """POST /sandbox/void: what a user does with the button Void. `{"type": …, "id": …}`; id may be `eid:EXT`."""
     try:
@@ -167,8 +131,7 @@ async def load_payments(sandbox: Sandbox, request: Request) -> Response:
             created += 1
     except (ValueError, TypeError, KeyError, errors.NetSuiteError) as error:
         await sandbox.store.committed()
-        text = f"payment {created + known + 1}: {error}; {created} before it were saved"
-        return JSONResponse({"error": text}, status_code=400)
+        return refused(f"payment {created + known + 1}: {error}; {created} before it were saved")
     await sandbox.store.committed()
     return JSONResponse({"created": created, "known": known})
 
@@ -178,9 +141,15 @@ async def _read(sandbox: Sandbox, sql: str, bound: Any = ()) -> tuple[list[str],
 
 
 def _refused(error: Exception) -> Response:
-    text = str(error)
-    if isinstance(error, ValidationError):
-        text = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-    elif isinstance(error, KeyError):
-        text = f"unknown or missing: {error}"
-    return JSONResponse({"error": text}, status_code=400)
+    return refused(f"unknown or missing: {error}" if isinstance(error, KeyError) else str(error))
+
+
+CALLS: tuple[tuple[str, str, Handler[Sandbox]], ...] = (
+    ("POST", "references", put_references),
+    ("GET", "references", get_references),
+    ("GET", "summary", summary),
+    ("GET", "records", records),
+    ("POST", "void", void),
+    ("POST", "payments", load_payments),
+)
+"""Method, path under /sandbox, handler."""

@@ -1,20 +1,13 @@
-"""What the sandbox holds, in SQLite: an answered record survives the death of the process.
+"""What the sandbox holds. Amounts are integers in ten-thousandths of the currency's unit (`_e4`)."""
 
-All writing happens on the event loop's thread; commits are grouped over a few milliseconds and every answer waits
-for its own. Other threads only read. Amounts are integers in ten-thousandths of the currency's unit (`_e4`).
-"""
-
-import asyncio
 import json
-import sqlite3
-import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from billing_assets.sandbox.kit.database import Database, Statement
 from billing_assets.sandbox.netsuite import suiteql_functions
 
 _SCHEMA = """
@@ -31,7 +24,6 @@ CREATE TABLE IF NOT EXISTS application (credit INTEGER, invoice INTEGER, amount_
     PRIMARY KEY (credit, invoice)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS application_invoice ON application (invoice);
 CREATE TABLE IF NOT EXISTS post (external_key TEXT PRIMARY KEY, times INTEGER) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS token (digest TEXT PRIMARY KEY, expires_at REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS job (id INTEGER PRIMARY KEY, idempotency_key TEXT UNIQUE, record_type TEXT,
     validation TEXT, base_url TEXT);
@@ -39,8 +31,7 @@ CREATE TABLE IF NOT EXISTS task (id INTEGER PRIMARY KEY, job INTEGER, body TEXT,
     result TEXT);
 CREATE INDEX IF NOT EXISTS task_job ON task (job);
 """
-_TRANSACTION_TABLES = ("record", "line", "application", "post", "counter", "job", "task")
-_COMMIT_EVERY_SECONDS = 0.002
+_TRANSACTION_TABLES = ("record", "line", "application", "post", "job", "task")
 _PREFIX = {"invoice": "INV", "creditMemo": "CM", "customerPayment": "PYMT"}
 # what of an invoice was settled, or what of a credit memo or payment was used: kept with the record for SuiteQL
 _RECKON = """UPDATE record SET modified_at = :now, applied_e4 =
@@ -84,19 +75,18 @@ class Record:
     voided: bool = False
 
 
-class Store:
-    """The sandbox's database. Every method but `read` belongs to the event loop's thread."""
+class Store(Database):
+    """The sandbox's database: records, what is applied to what, how often an external id was posted."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = folder / "netsuite.sqlite3"
-        self.connection = _connect(self._file)
-        self.connection.executescript(_SCHEMA)
+        super().__init__(folder / "netsuite.sqlite3", _SCHEMA, suiteql_functions.register)
         self._bring_up_to_date()
-        self._waiting: list[asyncio.Future[None]] = []
-        self._flush_due = False
-        self._local = threading.local()
-        self._load()
+        rows = self.connection.execute("SELECT external_id, id FROM record WHERE external_id IS NOT NULL")
+        self.by_external: dict[str, int] = {external.lower(): id_ for external, id_ in rows}
+        self.posted_times: dict[str, int] = dict(self.connection.execute("SELECT external_key, times FROM post"))
+        (last,) = self.connection.execute("SELECT coalesce(max(id), 0) FROM record").fetchone()
+        self._last_id = max(last, self.counters.get("last_deleted", 0))
+        self._posted: set[str] = set()
 
     def _bring_up_to_date(self) -> None:
         known = {row[1] for row in self.connection.execute("PRAGMA table_info(record)")}
@@ -111,32 +101,6 @@ class Store:
             )
             self.connection.execute("COMMIT")
 
-    def _load(self) -> None:
-        rows = self.connection.execute("SELECT external_id, id FROM record WHERE external_id IS NOT NULL")
-        self.by_external: dict[str, int] = {external.lower(): id_ for external, id_ in rows}
-        self.posted_times: dict[str, int] = dict(self.connection.execute("SELECT external_key, times FROM post"))
-        self.counters: dict[str, int] = dict(self.connection.execute("SELECT name, value FROM counter"))
-        (last,) = self.connection.execute("SELECT coalesce(max(id), 0) FROM record").fetchone()
-        self._last_id = max(last, self.counters.get("last_deleted", 0))
-        self._posted: set[str] = set()
-        self._counted: set[str] = set()
-
-    def write(self, sql: str, *rows: Sequence[Any]) -> sqlite3.Cursor:
-        """Run a statement inside the open transaction, once per row (once without parameters if there is none)."""
-        if not self.connection.in_transaction:
-            self.connection.execute("BEGIN IMMEDIATE")
-        self._schedule()
-        if len(rows) == 1:
-            return self.connection.execute(sql, rows[0])
-        return self.connection.executemany(sql, rows) if rows else self.connection.execute(sql)
-
-    def count(self, name: str) -> int:
-        """Add one to a counter that survives restarts; gives the new value."""
-        value = self.counters[name] = self.counters.get(name, 0) + 1
-        self._counted.add(name)
-        self._schedule()
-        return value
-
     def count_post(self, external_id: str | None) -> None:
         """Note that a create was received."""
         self.count("received")
@@ -145,33 +109,12 @@ class Store:
             self.posted_times[key] = self.posted_times.get(key, 0) + 1
             self._posted.add(key)
 
-    async def committed(self) -> None:
-        """Wait until everything written so far is safe from the death of this process."""
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        self._schedule()
-        await future
-
-    def commit(self) -> None:
-        """Commit now, and let everyone who waits for it go on."""
-        if not self.connection.in_transaction and (self._posted or self._counted):
-            self.connection.execute("BEGIN IMMEDIATE")
-        if self._posted:
-            self.connection.executemany(
-                "INSERT OR REPLACE INTO post VALUES (?, ?)", [(key, self.posted_times[key]) for key in self._posted]
-            )
-        if self._counted:
-            self.connection.executemany(
-                "INSERT OR REPLACE INTO counter VALUES (?, ?)", [(name, self.counters[name]) for name in self._counted]
-            )
-        if self.connection.in_transaction:
-            self.connection.execute("COMMIT")
+    def take_unwritten(self) -> list[Statement]:
+        """Also how often each external id was posted."""
+        rows = [(key, self.posted_times[key]) for key in self._posted]
         self._posted.clear()
-        self._counted.clear()
-        waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        own: list[Statement] = [("INSERT OR REPLACE INTO post VALUES (?, ?)", rows)] if rows else []
+        return [*super().take_unwritten(), *own]
 
     def insert(self, record: Record) -> int:
         """Save a new record: gives it id and number. The caller has checked that the external id is free."""
@@ -213,8 +156,7 @@ class Store:
         self.write("DELETE FROM line WHERE record = ?", (record.id,))
         self.write("DELETE FROM record WHERE id = ?", (record.id,))
         # an id is never given twice
-        self.counters["last_deleted"] = max(record.id, self.counters.get("last_deleted", 0))
-        self._counted.add("last_deleted")
+        self.set_counter("last_deleted", max(record.id, self.counters.get("last_deleted", 0)))
         if record.external_id is not None:
             self.by_external.pop(record.external_id.lower(), None)
 
@@ -266,30 +208,11 @@ class Store:
 
     def reset(self) -> None:
         """Forget every transaction, job and count; references and credentials stay."""
-        for table in _TRANSACTION_TABLES:
-            self.write(f"DELETE FROM {table}")  # noqa: S608
         self.by_external.clear()
         self.posted_times.clear()
-        self.counters.clear()
-        self._last_id = 0
         self._posted.clear()
-        self._counted.clear()
-        self.commit()
-
-    def read(
-        self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()
-    ) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Column names and rows of a query on committed data; for worker threads. Raises sqlite3.Error."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = _connect(self._file, read_only=True)
-        cursor = connection.execute(sql, parameters)
-        return [column[0] for column in cursor.description], cursor.fetchall()
-
-    def close(self) -> None:
-        """Commit and close."""
-        self.commit()
-        self.connection.close()
+        self._last_id = 0
+        self.forget(_TRANSACTION_TABLES)
 
     def _write_parts(self, record: Record) -> None:
         # NetSuite's main line, number 0, carries the total
@@ -310,19 +233,6 @@ class Store:
 
     def _reckon(self, ids: list[int]) -> None:
         self.connection.execute(_RECKON, {"now": time.time(), "ids": json.dumps(ids)})
-
-    def _schedule(self) -> None:
-        if not self._flush_due:
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:
-                return  # before the server runs, the caller commits
-            self._flush_due = True
-            loop.call_later(_COMMIT_EVERY_SECONDS, self._flush)
-
-    def _flush(self) -> None:
-        self._flush_due = False
-        self.commit()
 
 
 def money(amount_e4: int) -> str:
@@ -348,18 +258,3 @@ def _values(record: Record) -> tuple[Any, ...]:
         record.otherrefnum,
         json.dumps(record.fields, separators=(",", ":")),
     )
-
-
-def _connect(file: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    if read_only:
-        connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        suiteql_functions.register(connection)
-    else:
-        connection = sqlite3.connect(file, isolation_level=None)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(
-            "PRAGMA synchronous = OFF"
-        )  # the death of the process loses nothing, that of the machine may
-    connection.execute("PRAGMA cache_size = -65536")
-    connection.execute("PRAGMA busy_timeout = 5000")
-    return connection

@@ -1,8 +1,0 @@
-"""`python -m benchmarks`. Imports nothing before it must: processes that are measured begin by importing this file."""
-
-import sys
-
-if __name__ == "__main__":
-    from benchmarks.command import main
-
-    sys.exit(main())

@@ -1,8 +1,0 @@
-"""Every measure, in the order of the page."""
-
-from benchmarks import close, dagster_runs, history, memory, peers, posting, staging
-from benchmarks.measure import Measure
-
-_MODULES = [posting, dagster_runs, peers, staging, history, memory, close]
-
-MEASURES: dict[str, Measure] = {one.name: one for module in _MODULES for one in module.MEASURES}

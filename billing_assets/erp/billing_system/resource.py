@@ -1,0 +1,82 @@
+"""The customer's billing system as a process sees it: made from the settings, opened on first use."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import sqlalchemy
+
+from billing_assets.erp import bindings
+from billing_assets.erp.billing_system.connection import connect_source, open_source
+from billing_assets.erp.billing_system.identity import identity
+from billing_assets.erp.billing_system.queries import Queries, load_queries, shipped_queries
+from billing_assets.erp.billing_system.receivables import load_receivables_query
+from billing_assets.erp.settings import SourceSettings
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import SettingsError, variable
+
+
+class BillingSystem:
+    """The billing database and the queries that read it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._settings = runtime.settings.of(SourceSettings)
+
+    @cached_property
+    def url(self) -> str:
+        """Of the billing database. Raises SettingsError when none is set."""
+        if self._settings.url is None:
+            raise SettingsError(
+                f"{variable('source.url')} is not set: it names the billing database, e.g. "
+                "mssql+pyodbc://user:password@host/billing?driver=ODBC+Driver+18+for+SQL+Server. "
+                "`make run` sets it for the sample."
+            )
+        return self._settings.url.get_secret_value()
+
+    @cached_property
+    def engine(self) -> sqlalchemy.Engine:
+        """Read-only engine on the billing database."""
+        found = self._settings
+        return open_source(self.url, lock_seconds=found.lock_seconds, statement_seconds=found.statement_seconds)
+
+    @cached_property
+    def queries(self) -> Queries:
+        """The extraction queries: the integrator's, or those shipped for the source's engine."""
+        return load_queries(self._queries_folder)
+
+    @cached_property
+    def receivables_query(self) -> str:
+        """The integrator's query of open balances. Raises QueriesMissing where there is none."""
+        return load_receivables_query(self._queries_folder)
+
+    @property
+    def _queries_folder(self) -> Path:
+        return self._settings.queries or shipped_queries(self.url)
+
+    @contextmanager
+    def connection(self, *, unbound: bool = False) -> Iterator[sqlalchemy.Connection]:
+        """A connection to the billing database, in no transaction yet.
+
+        Raises BoundElsewhereError where it is another one than our database was staged from, unless that does not
+        matter (`unbound`).
+        """
+        with connect_source(self.engine) as connection:
+            if not unbound:
+                found = identity(connection)
+                connection.rollback()  # what is read later has its moment from then
+                with self._runtime.state() as ours:
+                    bindings.compare_source(ours, self._settings.name, found)
+            yield connection
+
+    def compare(self) -> None:
+        """Refuses a billing database that is not the one that our database was staged from. Raises
+        BoundElsewhereError, and SourceError when it cannot be asked."""
+        with self.connection():
+            pass
+
+    def close(self) -> None:
+        """Closes the engine's connections, if it was ever opened."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()

@@ -1,1 +1,0 @@
-"""The outer layers with everything behind them: Dagster, both databases and NetSuite's stand-in, all real."""

@@ -1,5 +1,0 @@
-"""The money path's fixtures."""
-
-from billing_assets_tests.netsuite.rig_fixtures import rig, sandbox, sandbox_account
-
-__all__ = ["rig", "sandbox", "sandbox_account"]

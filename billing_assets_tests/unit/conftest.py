@@ -1,0 +1,15 @@
+"""A unit test has no server."""
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def server_url() -> str:
+    """None here."""
+    pytest.fail("This test needs a database: it belongs to rooms/.")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> None:
+    """None here."""
+    pytest.fail("This test needs a sandbox: it belongs to rooms/.")

@@ -1,0 +1,1 @@
+"""A short form of every campaign and benchmark: `make proving`."""

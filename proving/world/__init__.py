@@ -1,0 +1,1 @@
+"""What tests, campaigns and benchmarks run on: databases, a billing system, a NetSuite sandbox, a whole system."""

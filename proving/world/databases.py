@@ -1,0 +1,185 @@
+"""Fixtures that all rooms share: one real PostgreSQL per test session, and fresh databases on it.
+
+The server is the embedded one, in a temporary folder, started by the first test that asks for it and stopped at the
+session's end; BILLING_TEST_DATABASE_URL names another one to use instead.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import Engine, create_engine, make_url
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+from billing_assets.foundation.database import embedded
+from billing_assets.foundation.database.connection import libpq_url
+from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.shipped import shipped
+
+_URL = "BILLING_TEST_DATABASE_URL"
+_HOME = "BILLING_TEST_HOME"  # from xdist's controller to its workers
+
+
+_ON_ONE_WORKER = ("/sample/test_data.py", "/sample/test_contracts.py", "test_every_command.py")
+"""Files whose tests share a costly fixture, or one system that they work on in turn. xdist's own mark for it no longer
+reaches the scheduler with pytest 9.2."""
+
+_WHOLE_SYSTEMS = (
+    "/browser/test_web_ui.py",
+    "/tests/test_celery.py",
+    "/system/test_daemon.py",
+    "/system/test_up.py",
+    "/tests/test_kill_points.py",
+    "/tests/test_mistakes.py",
+    "/tests/test_scenarios.py",
+    "/system/test_nothing_leaks.py",
+)
+"""Files that start Dagster or many processes, and wait for them: one after the other on a worker that begins with them,
+so that two never load the machine at once, and the other workers have the rest."""
+
+
+class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if file.endswith(_WHOLE_SYSTEMS):
+            return "whole systems"  # of all scopes the one with the most tests: xdist begins with it
+        return file if file.endswith(_ON_ONE_WORKER) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _Scheduling(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name in [name for name in os.environ if name.startswith("BILLING_") and not name.startswith("BILLING_TEST_")]:
+        del os.environ[name]  # the settings of whoever runs the tests (`make` sets some) are not the tests'
+    if not hasattr(config, "workerinput"):
+        _clear_after_killed_sessions()
+        # Spaces, for whoever forgets to quote.
+        os.environ[_HOME] = tempfile.mkdtemp(prefix=f"billing tests {os.getpid()} ")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    # Only the controller stops: workers may come and die. embedded.start() lets just one of them start it.
+    if not hasattr(config, "workerinput"):
+        _clear(Path(os.environ.pop(_HOME)))
+
+
+def _clear_after_killed_sessions() -> None:
+    for home in Path(tempfile.gettempdir()).glob("billing tests *"):
+        if not psutil.pid_exists(int(home.name.split()[2])) and os.access(home, os.W_OK):
+            _clear(home)
+
+
+def _clear(home: Path) -> None:
+    embedded.stop(home, mode="immediate")
+    shutil.rmtree(home, ignore_errors=True)  # another session may be clearing it too
+
+
+@pytest.fixture(scope="session")
+def server_url() -> str:
+    """SQLAlchemy URL of the test server's database `postgres`, as a superuser."""
+    return os.environ.get(_URL) or embedded.start(Path(os.environ[_HOME]), durable=False).url()
+
+
+@pytest.fixture(scope="session")
+def _migrated(server_url: str) -> Iterator[str]:
+    """Name of a database with all our migrations, to copy: one per worker, as copying needs it to itself."""
+    with _database(server_url, template="template0") as url:
+        migrate(url, shipped("sql/state"))
+        yield make_url(url).database or ""
+
+
+@pytest.fixture(scope="session")
+def _empty_ones(server_url: str) -> Iterator[Callable[[], str]]:
+    with _made_ahead(server_url, "template0") as next_one:
+        yield next_one
+
+
+@pytest.fixture(scope="session")
+def _migrated_ones(server_url: str, _migrated: str) -> Iterator[Callable[[], str]]:
+    with _made_ahead(server_url, _migrated) as next_one:
+        yield next_one
+
+
+@pytest.fixture
+def database(server_url: str, _empty_ones: Callable[[], str]) -> Iterator[str]:
+    """SQLAlchemy URL of an empty database of the test's own."""
+    with dropped_at_the_end(server_url, _empty_ones()) as url:
+        yield url
+
+
+@pytest.fixture
+def state_url(server_url: str, _migrated_ones: Callable[[], str]) -> Iterator[str]:
+    """SQLAlchemy URL of a database of the test's own with our whole schema, empty."""
+    with dropped_at_the_end(server_url, _migrated_ones()) as url:
+        yield url
+
+
+@pytest.fixture
+def another_state_url(server_url: str, _migrated_ones: Callable[[], str]) -> Iterator[str]:
+    """A second one, to compare with."""
+    with dropped_at_the_end(server_url, _migrated_ones()) as url:
+        yield url
+
+
+@pytest.fixture
+def state_engine(state_url: str) -> Iterator[Engine]:
+    """Engine on `state_url`."""
+    engine = create_engine(state_url)
+    yield engine
+    engine.dispose()
+
+
+@contextmanager
+def _made_ahead(server_url: str, template: str) -> Iterator[Callable[[], str]]:
+    """Gives a new database's name at each call, and makes the next one while the test works: that takes 0.1 s."""
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(_create, server_url, template)
+
+        def next_one() -> str:
+            nonlocal ahead
+            name = ahead.result()
+            ahead = pool.submit(_create, server_url, template)
+            return name
+
+        yield next_one
+        _drop(server_url, ahead.result())
+
+
+def _database(server_url: str, *, template: str) -> AbstractContextManager[str]:
+    return dropped_at_the_end(server_url, _create(server_url, template))
+
+
+@contextmanager
+def dropped_at_the_end(server_url: str, name: str) -> Iterator[str]:
+    """SQLAlchemy URL of a database of this name, which goes with the block."""
+    try:
+        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        _drop(server_url, name)
+
+
+def _create(server_url: str, template: str) -> str:
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(libpq_url(server_url), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+    return name
+
+
+def _drop(server_url: str, name: str) -> None:
+    with psycopg.connect(libpq_url(server_url), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
