@@ -22,7 +22,9 @@ from billing_assets.erp.documents.documents import TRANSITIONS, State
 from billing_assets.erp.documents.rules import RULES
 from billing_assets.erp.netsuite import mapping_file
 from billing_assets.erp.netsuite.error_codes import ERROR_CODES, Outcome
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.settings import is_secret, setting_names, variable
+from billing_assets.foundation.words import ask_the_doctor
 from billing_assets.operations.alerts import causes
 from billing_assets.operations.alerts.causes import Alert, StaleLock, Waiting, WaitingCredit
 from billing_assets.operations.cli import command_line
@@ -84,6 +86,13 @@ _OUTCOME_WORDS: dict[Outcome, str] = {
     "forbidden": "the run stops",
     "unknown": "looked up first",
 }
+
+
+class _SystemError(BillingError):
+    """Stands for every error that names its system."""
+
+    system = "<system>"
+    to_do = ask_the_doctor(system)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -194,7 +203,7 @@ def example_alerts() -> list[Alert]:
     waiting = [Waiting(state, "GBP", 3, Decimal("12.50"), then) for state in ("ready", "held")]
     found = [
         causes.run_failure(job="<job>", error="<error>", message="…", run_id="…", ui_url=""),
-        causes.run_failure(job="<job>", error="<error>", system="<system>", message="…", run_id="…", ui_url=""),
+        causes.run_failure(job="<job>", error="<error>", known=_SystemError, message="…", run_id="…", ui_url=""),
         causes.failed_check(asset="<asset>", check="<check>", message="…", run_id="…", ui_url=""),
         causes.stale_lock([lock], stale_lock_minutes=120, ui_url=""),
         *causes.unposted_too_long(waiting, limit_hours=24, ui_url=""),

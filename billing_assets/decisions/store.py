@@ -12,6 +12,7 @@ from typing import NamedTuple
 import psycopg.errors
 
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.errors import BillingError
 
 
 class Subject(StrEnum):
@@ -48,7 +49,7 @@ class Decision(NamedTuple):
     checks: int | None
 
 
-class SamePersonError(Exception):
+class SamePersonError(BillingError):
     """The person who decided must not check it, too."""
 
     def __init__(self, by: str) -> None:

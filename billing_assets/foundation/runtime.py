@@ -22,7 +22,6 @@ class BoundElsewhereError(SettingsError):
     """The settings name another account, environment, source or prefix than this database belongs to."""
 
     chapter = "what-a-database-belongs-to"
-    """Of the runbook."""
 
 
 class Resource(Protocol):

@@ -21,6 +21,7 @@ from billing_assets.erp.netsuite.found import stop_reason
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations import movement_store
 from billing_assets.operations.movement_store import Staged
@@ -53,7 +54,7 @@ LoadWave = Callable[[int, int], tuple[int, int]]
 """Loads a wave of so many (1-based) into the sample; returns how many documents appeared and closed."""
 
 
-class NoDocumentsError(Exception):
+class NoDocumentsError(BillingError):
     """The billing system has no document of the period, so that agreeing would mean nothing."""
 
 

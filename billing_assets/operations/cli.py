@@ -7,62 +7,14 @@ from collections.abc import Collection
 import typer
 
 from billing_assets.areas import verbs
-from billing_assets.erp.audit.files import FileError
-from billing_assets.erp.billing_system.errors import SourceError
-from billing_assets.erp.close.closing import CloseRefusedError
-from billing_assets.erp.netsuite.differing import DifferenceError
-from billing_assets.erp.netsuite.errors import NetSuiteError
-from billing_assets.erp.netsuite.found import FoundError
-from billing_assets.erp.netsuite.mapping_file import MappingError
-from billing_assets.erp.pack_delivery.errors import PackDeliveryError
 from billing_assets.erp.settings import SourceSettings
-from billing_assets.erp.staging.corrections.voids import NothingProposedError
-from billing_assets.foundation.database.migrations import MigrationError
-from billing_assets.foundation.database.refusals import REFUSALS, DatabaseUnfit, remedy
-from billing_assets.foundation.database.server_programs import EmbeddedServerError
+from billing_assets.foundation.database.refusals import REFUSALS, remedy
 from billing_assets.foundation.database.urls import without_secrets
-from billing_assets.foundation.files.errors import FolderError
-from billing_assets.foundation.journal.errors import JournalError
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.settings import SettingsError, load_settings, variable
 from billing_assets.foundation.texts import visible
-from billing_assets.operations.billing_run import NoDocumentsError
-from billing_assets.operations.processes import (
-    ProcessError,
-)
-from billing_assets.operations.retention.store import ArchiveError
 from billing_assets.operations.watching import DATABASE_LOST
-from billing_assets.posting.locks import LockHeldError, UnknownBatchError
-from billing_assets.receivables.balances.late_fee_rules import LateFeeError
-from billing_assets.receivables.reminders.errors import ReminderError
 from billing_assets.sandbox.kit.errors import SandboxError
-from billing_assets.sandbox.samples.loader import NotTheSampleError
-
-_ERRORS = (
-    SettingsError,
-    MappingError,
-    SourceError,
-    NetSuiteError,
-    MigrationError,
-    EmbeddedServerError,
-    SandboxError,
-    ProcessError,
-    UnknownBatchError,
-    NoDocumentsError,
-    NotTheSampleError,
-    ArchiveError,
-    CloseRefusedError,
-    PackDeliveryError,
-    FolderError,
-    DifferenceError,
-    FoundError,
-    LockHeldError,
-    LateFeeError,
-    FileError,
-    NothingProposedError,
-    ReminderError,
-    JournalError,
-    DatabaseUnfit,
-)
 
 
 def command_line(areas: Collection[str] | None = None) -> typer.Typer:
@@ -87,7 +39,7 @@ def main() -> None:
             signal.signal(number, lambda received, _frame: sys.exit(128 + received))
     try:
         command_line(_switched_on())()
-    except _ERRORS as error:
+    except (BillingError, SandboxError) as error:  # a sandbox imports nothing of ours
         _fail(str(error))
     except REFUSALS as error:
         _fail(f"Our database cannot be used. {error}")

@@ -20,6 +20,7 @@ from billing_assets.erp.documents.rules import finding
 from billing_assets.erp.staging import verbs
 from billing_assets.foundation.calendar.business_days import Days
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.journal.files import Journal
 from billing_assets.foundation.periods import first_day, following
 
@@ -28,7 +29,7 @@ log = structlog.get_logger(__name__)
 _NAMED = 3
 
 
-class CloseRefusedError(Exception):
+class CloseRefusedError(BillingError):
     """The month cannot be closed or reopened, or a change not be accepted; the message says why, and what to do."""
 
 

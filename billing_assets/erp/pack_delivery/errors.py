@@ -1,7 +1,9 @@
 """Why the pack of a month is not delivered."""
 
+from billing_assets.foundation.errors import BillingError
 
-class PackDeliveryError(Exception):
+
+class PackDeliveryError(BillingError):
     """A pack cannot be delivered; the message says why, and what to do."""
 
 

@@ -1,7 +1,9 @@
 """What goes wrong with a folder. Each message names the folder and what to do, and holds no secret."""
 
+from billing_assets.foundation.errors import BillingError
 
-class FolderError(Exception):
+
+class FolderError(BillingError):
     """A folder did not do what it was asked. `where` is its address."""
 
     system = "the SFTP server"

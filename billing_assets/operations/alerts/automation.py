@@ -7,9 +7,8 @@ import dagster as dg
 
 from billing_assets.erp.batches.partitions import partition_of
 from billing_assets.erp.batches.store import needing_attention
-from billing_assets.erp.billing_system.errors import SourceError
-from billing_assets.erp.netsuite.errors import NetSuiteError
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.errors import of_code
 from billing_assets.foundation.journal.compared import compared_journal
 from billing_assets.foundation.journal.errors import ForeignJournal, JournalError, JournalUnusable
 from billing_assets.foundation.runtime import Runtime
@@ -22,21 +21,10 @@ from billing_assets.operations.alerts.send import deliver
 from billing_assets.operations.alerts.watch import look
 from billing_assets.receivables.settings import ReminderSettings
 
-
-def system_of(error: str) -> str | None:
-    """The system that an error of ours comes from, by its type's name, which is all that Dagster keeps of it."""
-    kinds: list[type[SourceError | NetSuiteError]] = [SourceError, NetSuiteError]
-    for kind in kinds:
-        if kind.__name__ == error:
-            return kind.system
-        kinds += kind.__subclasses__()
-    return None
-
-
 _PRESSED = frozenset({"preview_batch", "preview_document", "requeue_rejected_invoices"})
 """Jobs that only a person starts, who waits for what they say: a number that was mistyped is no alert."""
 
-_JOURNAL = (JournalUnusable.__name__, ForeignJournal.__name__)
+_JOURNAL = (JournalUnusable.code, ForeignJournal.code)
 """Errors of a run that the watch finds, too: one cause, and one mail."""
 
 
@@ -68,7 +56,7 @@ def alert_on_run_failure(
             message=message,
             run_id=run.run_id,
             ui_url=billing.settings.alerts.ui_url,
-            system=system_of(error),
+            known=of_code(error),
             partition=partition,
             documents=left.documents,
             money=left.money,

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.errors import BillingError
 from billing_assets.posting.attempts import forget_archived
 
 _PARENTS = ("archived_attempts", "archived_outcomes")
@@ -21,7 +22,7 @@ class ArchivedMonth(NamedTuple):
     size: int
 
 
-class ArchiveError(Exception):
+class ArchiveError(BillingError):
     """A month cannot be taken out of the log. The message says why."""
 
 

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 from sqlalchemy import make_url
 
+from billing_assets.foundation.errors import BillingError
 from billing_assets.sandbox.samples.contacts import contact
 from billing_assets.sandbox.samples.contracts import contract_number, contract_services
 from billing_assets.sandbox.samples.data import ALL, Sample, SampleDocument, read_sample
@@ -33,7 +34,7 @@ _TERMS = "NET30"
 _ROWS_PER_WRITE = 50_000
 
 
-class NotTheSampleError(Exception):
+class NotTheSampleError(BillingError):
     """The database holds something else. Nothing was written to it."""
 
     def __init__(self, tables: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
--- What every area uses: append-only tables, runs at work, and the journal with what restored backups need.
+-- What every area uses: append-only tables, decisions, runs at work, and the journal with what restored backups need.
 -- Everything of ours is in the schema `billing`.
 
 create function billing.append_only() returns trigger language plpgsql as $$
@@ -7,6 +7,35 @@ begin
 end
 $$;
 comment on function billing.append_only is 'Trigger for tables whose rows are never changed or never deleted: refuses the statement';
+
+
+-- What people decided: who, when, from where and why. One log for all rooms; their tables name the decision.
+
+create table billing.decisions (
+    id bigint generated always as identity primary key,
+    subject text not null check (subject ~ '^[a-z_]+$'),
+    reference text not null,
+    decision text not null,
+    decided_by text not null check (decided_by ~ '\S'),
+    why text not null,
+    decided_from text not null check (decided_from ~ '\S'),
+    decided_at timestamptz not null default clock_timestamp(),
+    checks bigint unique,
+    made_by text,
+    unique (id, decided_by),
+    constraint says_why check (why ~ '\S' or subject in ('late_fee', 'collection_stop', 'audit')),
+    constraint checks_a_decision foreign key (checks, made_by) references billing.decisions (id, decided_by) match full,
+    constraint checked_by_another check (lower(btrim(made_by)) is distinct from lower(btrim(decided_by)))
+);
+comment on table billing.decisions is 'What people decided, who, when, from where and why; append-only';
+comment on column billing.decisions.subject is 'What kind of thing was decided about: month, drift, difference, …';
+comment on column billing.decisions.reference is 'Which one: a month, the kind and number of a document, …';
+comment on column billing.decisions.decided_from is 'User and machine, the file, or the journal';
+comment on column billing.decisions.checks is 'The decision that this one checks, where two people are needed';
+comment on column billing.decisions.made_by is 'Who made the decision that is checked: never the same person';
+create index decisions_reference on billing.decisions (subject, reference);
+create trigger append_only before update or delete or truncate on billing.decisions
+    for each statement execute function billing.append_only();
 
 
 -- Runs at work
@@ -60,15 +89,13 @@ create table billing.restore_confirmations (
     restore      bigint      not null references billing.restores,
     what         text        not null check (what in ('month', 'reminders', 'netsuite')),
     period       text        check (period ~ '^[0-9]{4}-(0[1-9]|1[0-2])$'),
-    confirmed_by text        not null check (confirmed_by ~ '\S'),
-    why          text        not null check (why ~ '\S'),
-    confirmed_at timestamptz not null default clock_timestamp(),
+    decision_id  bigint      not null references billing.decisions,
     sent_until   date,
     unique nulls not distinct (restore, what, period),
     constraint only_of_reminders check (sent_until is null or what = 'reminders'),
     constraint month_has_period check ((what = 'month') = (period is not null))
 );
-comment on table billing.restore_confirmations is 'What a person confirmed after a restore, who and why; append-only';
+comment on table billing.restore_confirmations is 'What a person confirmed after a restore; append-only';
 comment on column billing.restore_confirmations.sent_until is
     'The day up to which every reminder that fell due counts as sent, because a person said so';
 create trigger append_only before update or delete or truncate on billing.restore_confirmations

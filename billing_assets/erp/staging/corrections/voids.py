@@ -19,9 +19,10 @@ from billing_assets.erp.staging.staging import Validation, incoming_row
 from billing_assets.erp.staging.store import Incoming
 from billing_assets.foundation.calendar.business_days import Zones
 from billing_assets.foundation.database.connection import Connection, settle_order
+from billing_assets.foundation.errors import BillingError
 
 
-class NothingProposedError(Exception):
+class NothingProposedError(BillingError):
     """There is no credit memo to decide about for this invoice; the message says why."""
 
 

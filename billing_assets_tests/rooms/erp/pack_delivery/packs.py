@@ -14,7 +14,7 @@ from billing_assets.posting.lease import Patience
 from proving.world.sshd import Sshd
 
 LEASE_SECONDS = 1.0
-TIMEOUT_SECONDS = 1.0
+TIMEOUT_SECONDS = 3.0
 
 
 def section(sshd: Sshd, **changes: object) -> PackDeliverySettings:
