@@ -83,12 +83,6 @@ def unfinished_batches(connection: Connection, periods: Sequence[str]) -> list[s
     return [row["partition_key"] for row in rows]
 
 
-def posted_batches(connection: Connection) -> int:
-    """How many batches are done."""
-    (row,) = connection.execute("select count(*) as n from billing.locked_batches where state = 'posted'").fetchall()
-    return int(row["n"])
-
-
 def dues(connection: Connection, periods: Sequence[str]) -> dict[str, datetime]:
     """When the unknown outcomes of a batch are looked up again."""
     rows = connection.execute(

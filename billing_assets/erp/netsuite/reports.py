@@ -1,6 +1,5 @@
 """What people ask of documents and batches: where they are, what NetSuite said of them, and what is left and why."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -22,7 +21,6 @@ class Standing(NamedTuple):
     kind: str
     number: str
     state: str
-    state_since: datetime
     period: str | None
     closed: str | None
     batch: str | None
@@ -40,7 +38,7 @@ def standing(connection: Connection, number: str) -> list[Standing]:
     """The documents with a number, whatever their state, readable or not."""
     rows = connection.execute(
         f"""
-        select d.id, d.kind, d.number, d.state, d.state_since, d.period, m.state as closed, d.batch, d.external_id,
+        select d.id, d.kind, d.number, d.state, d.period, m.state as closed, d.batch, d.external_id,
                d.netsuite_id, d.transaction_number, d.findings, d.applied,
                case when o.id is not null then
                    concat_ws(' ', o.http_status, o.code, o.path) || coalesce(': ' || o.detail, '') end as refusal,

@@ -103,7 +103,6 @@ class Stop(NamedTuple):
     starts_on: date
     ends_on: date | None
     noted_by: str
-    noted_at: datetime
     note: str | None
 
     def holds(self, number: str, day: date) -> bool:
@@ -115,7 +114,7 @@ def stops(connection: Connection, ends_from: date | None = None, customer: str |
     """Stops that end on a day or later, or not at all; without a day every one there ever was."""
     rows = connection.execute(
         """select s.id, s.customer, s.number, s.reason, s.starts_on, s.ends_on, w.decided_by as noted_by,
-            w.decided_at as noted_at, nullif(concat_ws(E'\n', nullif(w.why, ''), (
+            nullif(concat_ws(E'\n', nullif(w.why, ''), (
                 select string_agg(format('ended by %%s: %%s', e.decided_by, e.why), E'\n' order by e.id)
                 from billing.decisions as e
                 where e.subject = 'collection_stop' and e.reference = 'stop ' || s.id)), '') as note

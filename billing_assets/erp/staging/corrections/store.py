@@ -45,18 +45,6 @@ def corrections(connection: Connection, *, undecided_only: bool = False) -> list
     return [Correction(**row) for row in rows]
 
 
-def corrections_of_month(connection: Connection, period: str) -> list[Correction]:
-    """The proposed, confirmed and declined corrections of a billing month (`YYYY-MM`), for its close: those whose
-    invoice or whose credit memo is of it. Withdrawn ones are of no month."""
-    rows = connection.execute(
-        """
-        select * from billing.corrections
-        where (period = %(period)s or correction_period = %(period)s) and decision <> 'withdrawn' order by id""",
-        {"period": period},
-    )
-    return [Correction(**row) for row in rows]
-
-
 def credited(connection: Connection, source: str, number: str) -> Decimal:
     """What credit memos of the billing system that were sent settle of an invoice. Reads all that ever were."""
     row = connection.execute(

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
-from billing_assets.erp.staging.corrections.store import Correction, corrections, corrections_of_month
+from billing_assets.erp.staging.corrections.store import Correction, corrections
 from billing_assets.erp.staging.corrections.voids import NothingProposedError, confirm, decline, judge_held, reversal
 from billing_assets.foundation.calendar.business_days import Zones
 from billing_assets.foundation.database.connection import connect
@@ -181,13 +181,6 @@ def test_a_correction_whose_number_is_taken_is_held(bench: Bench, voided: str) -
     bench.stage()
     judge_held(bench.state, "billing", validation())
     assert bench.by_id(f"void of {voided}")["state"] == "ready"
-
-
-def test_the_corrections_of_a_month_are_those_of_its_invoices_and_those_dated_in_it(bench: Bench, voided: str) -> None:
-    confirmed(bench)
-    assert [one.correction for one in corrections_of_month(bench.state, "2010-11")] == ["VOID-1"]
-    assert [one.number for one in corrections_of_month(bench.state, "2010-12")] == ["1"]
-    assert corrections_of_month(bench.state, "2011-01") == []
 
 
 def test_what_was_decided_never_changes(bench: Bench, voided: str) -> None:
