@@ -66,17 +66,20 @@ def holding(
     *,
     retry_rejected: bool,
     patience: Patience = Patience.ENDLESS,
+    taken: Lock | None = None,
 ) -> Iterator[Lease]:
     """Locks a batch for the block, renews its lease from a thread of its own, and releases it at the end.
 
-    While another run holds the batch, waits with `patience`: what is left then is ours to do. A process that dies
+    `taken`: the lock that this process took before for the same run; it goes on, unless it was lost meanwhile. While
+    another run holds the batch, waits with `patience`: what is left then is ours to do. A process that dies
     lets go by its lease. Raises UnknownBatchError, LockHeldError, and StaleLockError when the hold was lost before its
     end.
     """
-    lock = take(connection, ledger, partition_key, run_id, policy, retry_rejected=retry_rejected, patience=patience)
-    began = time.monotonic()
-    locks.renew(connection, lock, policy.seconds)
-    lease = Lease(lock, began + policy.seconds)
+    lease = _still(connection, taken, policy.seconds)
+    if lease is None:
+        lock = take(connection, ledger, partition_key, run_id, policy, retry_rejected=retry_rejected, patience=patience)
+        lease = _renewed(connection, lock, policy.seconds)
+    lock = lease.lock
     stop = threading.Event()
     keeper = threading.Thread(target=_keep, args=(url, lease, policy.seconds, stop), name="lease", daemon=True)
     keeper.start()
@@ -94,6 +97,22 @@ def holding(
     finally:
         stop.set()
         keeper.join(timeout=_LOOK_AGAIN_SECONDS)
+
+
+def _still(connection: Connection, taken: Lock | None, seconds: float) -> Lease | None:
+    """The hold that was taken before; None where there is none, or it was lost."""
+    if taken is None:
+        return None
+    try:
+        return _renewed(connection, taken, seconds)
+    except StaleLockError:
+        return None
+
+
+def _renewed(connection: Connection, lock: Lock, seconds: float) -> Lease:
+    began = time.monotonic()
+    locks.renew(connection, lock, seconds)
+    return Lease(lock, began + seconds)
 
 
 def take(

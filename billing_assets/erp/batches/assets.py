@@ -8,6 +8,7 @@ import dagster as dg
 from billing_assets.erp.batches import store
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.batches.partitions import batches
+from billing_assets.erp.batches.resource import TakenLocks
 from billing_assets.erp.settings import absence_counts_after_seconds
 from billing_assets.erp.staging.assets import asked_by, staged_invoices
 from billing_assets.foundation.dagster_helpers.failing import explained
@@ -70,6 +71,8 @@ def locked_batches(
         summary = store.locked_summary(connection, key)
         if lock and summary.unfit:
             locks.release(connection, lock, absence_counts_after_seconds(billing.settings))
+        elif lock:
+            billing.of(TakenLocks).note(lock)
     if lock:
         context.log.info(f"Locked {summary.documents} documents of batch {key} (epoch {lock.epoch}).")
     yield dg.MaterializeResult(

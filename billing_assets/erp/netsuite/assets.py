@@ -12,6 +12,7 @@ import structlog
 from billing_assets.erp.batches.assets import locked_batches, take_options
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.batches.partitions import batches
+from billing_assets.erp.batches.resource import TakenLocks
 from billing_assets.erp.netsuite import reports
 from billing_assets.erp.netsuite.dry_run import write_requests
 from billing_assets.erp.netsuite.resource import NetSuite
@@ -120,11 +121,12 @@ def _post(context: dg.AssetExecutionContext, billing: Runtime, connection: Conne
     """Posts under a hold on the batch what is still as it was staged; None where another run has it and this one is not
     needed."""
     key, run_id, url, settings = context.partition_key, context.run.run_id, billing.database_url, billing.settings
-    recheck = billing.of(NetSuite).recheck()
+    recheck, taken = billing.of(NetSuite).recheck(), billing.of(TakenLocks).of(key, run_id)
+    options = take_options(context)
     try:
         with (
             # The batch first: a run that waits for it must not keep lanes from the others.
-            holding(url, connection, DOCUMENTS, key, run_id, lease_policy(settings), **take_options(context)) as lease,
+            holding(url, connection, DOCUMENTS, key, run_id, lease_policy(settings), **options, taken=taken) as lease,
             billing.of(NetSuite).lanes() as lanes,
         ):
             sink = netsuite_sink(billing.of(NetSuite).client, billing.of(NetSuite).mapping, settings, recheck)
