@@ -4,7 +4,6 @@ The order is the safety: an intent is committed before its request leaves, an ou
 of the lock, and nothing is sent again before the outside system was asked for it.
 """
 
-import random
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ import structlog
 
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.posting import attempts as store
-from billing_assets.posting.answers import Landed, NotSent, Retry, Unauthorized, Unavailable, Unknown
+from billing_assets.posting.answers import Landed, NotSent, Retry, Unavailable, Unknown
 from billing_assets.posting.attempts import AnItem, Outcome
 from billing_assets.posting.dispatch import Answered, Dispatch, Request, dispatching
 from billing_assets.posting.lanes import QUESTIONS, Lanes
@@ -25,15 +24,12 @@ from billing_assets.posting.lease import Lease
 from billing_assets.posting.look_up import AbsencePolicy, one_lane, read_back, settle_open_attempts
 from billing_assets.posting.outage import wait_until_it_answers
 from billing_assets.posting.outcomes import outcome_of, reason_to_stop, sign_of_an_outage
+from billing_assets.posting.retries import pause_before_retry
 from billing_assets.posting.sink import AnUnread, Prepared, Sink
 from billing_assets.posting.states import ItemState
 
 log = structlog.get_logger(__name__)
 
-_TRIES = 8
-"""Sendings of one item in one run while the system answers that it did nothing."""
-_TRIES_UNREACHED = 3
-"""The same while no connection comes about: then asking for life is the quicker way to notice its end."""
 _PASSES = 3
 """Times that one run takes up what its own look-ups proved not to have landed."""
 _FLUSH_SECONDS = 0.5
@@ -41,7 +37,6 @@ _FLUSH_ROWS = 100
 _REFRESH_SECONDS = 0.2
 _REFRESH_CHANGING_SECONDS = 0.05
 _WAIT_SECONDS = 0.05
-_LONGEST_PAUSE_SECONDS = 60.0
 _LAST_ANSWERS_SECONDS = 5.0
 _WORKED_SECONDS = 10.0
 _RECONNECT_SECONDS = 0.5
@@ -266,12 +261,9 @@ class Pass(Generic[AnItem, AnUnread]):
         self._unknown_in_a_row = self._unknown_in_a_row + 1 if isinstance(answer, Unknown) else 0
         if isinstance(answer, Retry) and answer.throttled:
             self._lanes.throttled()
-        tries = _TRIES_UNREACHED if isinstance(answer, NotSent) else _TRIES
-        again = isinstance(answer, Retry | NotSent | Unauthorized) and request.tries + 1 < tries and not self.stopped
+        pause = None if self.stopped else pause_before_retry(answer, request.tries)
         system = self._sink.system
-        if again:
-            least = min(answer.retry_after or 0.0, _LONGEST_PAUSE_SECONDS) if isinstance(answer, Retry) else 0.0
-            pause = max(least, random.uniform(0.5, 1.0) * min(0.25 * 2**request.tries, 10.0))  # noqa: S311  jitter
+        if pause is not None:
             retry = replace(request, tries=request.tries + 1)
             heappush(self.retries, (time.monotonic() + pause, request.attempt, retry))
         elif reason := reason_to_stop(system, answer):
@@ -279,7 +271,7 @@ class Pass(Generic[AnItem, AnUnread]):
         elif reason := sign_of_an_outage(system, answer, self._unknown_in_a_row):
             self.stopped = self.stopped or reason
             self.outage = self.outage or reason
-        self._note([outcome_of(request, answer, answered.seconds, again=again)])
+        self._note([outcome_of(request, answer, answered.seconds, again=pause is not None)])
 
     def write(self, *, at_once: bool = False) -> bool:
         """Records outcomes, if there are enough or it is time; whether nothing is under way any more."""

@@ -24,7 +24,7 @@ from billing_assets.foundation.logs import configure_logs
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
 from billing_assets.operations import cli, environment
-from billing_assets.posting import run as posting_run
+from billing_assets.posting import retries
 from proving.world.raw_server import Call, raw_server
 
 
@@ -98,7 +98,7 @@ def _run_on_an_odd_netsuite(instance: dg.DagsterInstance, settings: Settings, ba
 
     for what, log_in in (("a login that is refused", refuse), ("a NetSuite that repeats everything", give)):
         # Twice tried is as good as eight times: every try says the same.
-        with raw_server(repeat, on_login=log_in) as server, patch.object(posting_run, "_TRIES", 2):
+        with raw_server(repeat, on_login=log_in) as server, patch.object(retries, "TRIES", 2):
             changed = _with(settings, "netsuite", base_url=server.base_url, outage_seconds=0, max_request_seconds=0)
             _run(instance, what, changed, "post_batch", batch)
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from billing_assets.posting import run
+from billing_assets.posting import retries
 from billing_assets_tests.rooms.posting.systems import System, until_done
 
 JUDGES = pytest.mark.parametrize("system", ["fake", "netsuite"], indirect=True)
@@ -85,7 +85,7 @@ def test_a_system_that_is_too_busy_gets_fewer_requests_at_once_and_everything_in
 def test_without_a_login_or_a_right_the_run_stops_and_says_why_and_the_next_one_goes_on(
     system: System, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "_TRIES", 2)  # a login that is refused once is tried again, with pauses
+    monkeypatch.setattr(retries, "TRIES", 2)  # a login that is refused once is tried again, with pauses
     key = system.planned(5)
     system.fault(fault, 100)
     result = system.post(key)

@@ -8,7 +8,7 @@ import pytest
 from billing_assets.erp.batches.store import wanting_a_run
 from billing_assets.erp.batches.unlocking import requeue
 from billing_assets.erp.netsuite import found
-from billing_assets.posting import run
+from billing_assets.posting import retries
 from billing_assets.sandbox.netsuite.process import start_sandbox
 from proving.world import builders
 from proving.world.rig import Rig, invoices, seeded
@@ -19,7 +19,7 @@ AFTER = 960.0
 @pytest.fixture
 def few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sendings instead of eight, for what fails for good."""
-    monkeypatch.setattr(run, "_TRIES", 2)
+    monkeypatch.setattr(retries, "TRIES", 2)
 
 
 def payload(number: str = "500000") -> bytes:
