@@ -21,5 +21,5 @@ def pause_before_retry(answer: Answer, tries: int) -> float | None:
     if tries + 1 >= (_TRIES_UNREACHED if isinstance(answer, NotSent) else TRIES):
         return None
     asked_for = min(answer.retry_after or 0.0, _LONGEST_ASKED_FOR_SECONDS) if isinstance(answer, Retry) else 0.0
-    ours = min(_FIRST_PAUSE_SECONDS * 2**tries, _LONGEST_PAUSE_SECONDS)
+    ours: float = min(_FIRST_PAUSE_SECONDS * 2**tries, _LONGEST_PAUSE_SECONDS)
     return max(asked_for, random.uniform(0.5, 1.0) * ours)  # noqa: S311  jitter, so that lanes do not come back together

@@ -12,6 +12,7 @@ from billing_assets.definitions import build_defs
 from billing_assets.foundation import settings as settings_module
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import SettingsError, load_settings, make_settings, setting_names
+from billing_assets.operations.doctor import check_up
 from proving.world.command import call, complete
 
 PACKAGE = Path(billing_assets.__file__).parent
@@ -59,6 +60,17 @@ def honk() -> None:
     """Make a noise."""
     print("Honk!")
 '''
+DOCTOR = """
+from billing_assets.foundation.doctor import Unwell, looked
+
+
+def examine(runtime):
+    yield looked("Toy", look_at_wheels, runtime)
+
+
+def look_at_wheels(runtime):
+    raise Unwell("A wheel is off.")
+"""
 
 
 def assets(areas: str | None = None) -> set[str]:
@@ -76,6 +88,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (room / "settings.py").write_text(SETTINGS)
     (room / "definitions.py").write_text(DEFINITIONS)
     (room / "commands.py").write_text(COMMANDS)
+    (room / "doctor.py").write_text(DOCTOR)
     monkeypatch.setattr(billing_assets, "__path__", [*billing_assets.__path__, str(tmp_path)])
     monkeypatch.setitem(AREAS, "toys", ("car",))
     caches = [settings_module.sections, settings_module.whole]
@@ -107,6 +120,15 @@ def test_a_room_is_a_folder_and_one_line(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_room_brings_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
     complete(call(capsys, {"BILLING_AREAS": "erp,toys"}, "honk"), 0, ["Honk!"])
     complete(call(capsys, {"BILLING_AREAS": "erp"}, "honk"), 2, ["No such command 'honk'"])
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_room_brings_what_the_doctor_looks_at() -> None:
+    runtime = Runtime(make_settings(areas="toys", database_url="sqlite://"))
+    found = {one.what: one for one in check_up(runtime)}
+    assert list(found) == ["Our database", "Journal", "Toy", "Dagster's daemon"]
+    assert not found["Our database"].well
+    assert (found["Toy"].well, found["Toy"].said) == (False, "A wheel is off.")
 
 
 def test_an_area_that_is_off_has_no_commands(capsys: pytest.CaptureFixture[str]) -> None:

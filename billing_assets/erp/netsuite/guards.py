@@ -1,7 +1,9 @@
 """Settings that name another account, environment or prefix than our database belongs to are refused."""
 
 from billing_assets.erp import bindings
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
 
@@ -9,3 +11,13 @@ from billing_assets.foundation.runtime import Runtime
 def compare(runtime: Runtime, connection: Connection) -> None:
     """Compares what settings and mapping name with what our database is bound to. Raises BoundElsewhereError."""
     bindings.compare(connection, runtime.of(NetSuite).named())
+
+
+def belongs_to(runtime: Runtime, connection: Connection) -> str:
+    """What our database is bound to, for people, and what of it is worth a second look. Raises BoundElsewhereError
+    where the source is another."""
+    said = bindings.bound_in_words(connection)
+    loud = bindings.loud(runtime.of(NetSuite).named())
+    if runtime.settings.of(SourceSettings).url is not None:
+        runtime.of(BillingSystem).compare()
+    return f"{said}. LOOK: {loud}" if loud else said

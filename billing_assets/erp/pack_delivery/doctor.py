@@ -1,13 +1,20 @@
-"""What `billing doctor` says of the folder that close packs are delivered to."""
+"""The folder that close packs are delivered to, as `billing doctor` sees it."""
+
+from collections.abc import Iterator
 
 from billing_assets.erp.pack_delivery.delivery import opener
 from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
+from billing_assets.foundation.doctor import Checked, looked
 from billing_assets.foundation.runtime import Runtime
 
-SUBJECT = "Close packs' folder"
+
+def examine(runtime: Runtime) -> Iterator[Checked]:
+    """Looks at the folder, where the settings name one."""
+    if runtime.settings.of(PackDeliverySettings).host is not None:
+        yield looked("Close packs' folder", _folder, runtime)
 
 
-def look_at_pack_folder(runtime: Runtime) -> str:
+def _folder(runtime: Runtime) -> str:
     """Connects, logs in and looks whether the folder is there and can be listed. Raises FolderError, SettingsError."""
     folder = opener(runtime.settings.of(PackDeliverySettings))()
     try:

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import prepared_runtime
-from billing_assets.operations.doctor import examine
+from billing_assets.operations.doctor import check_up
 from billing_assets.operations.environment import prepared_machine
 from billing_assets.operations.status import show_status, status
 
@@ -35,7 +35,7 @@ def doctor() -> None:
     """Check every connection, the source's columns, the login and the mapping's references, and say what to fix."""
     with prepared_machine(only_reads=True) as prepared:
         well = True
-        for checked in examine(prepared.runtime):
+        for checked in check_up(prepared.runtime):
             verdict = "[green]ok  [/]" if checked.proven else "[yellow]part[/]"
             verdict = verdict if checked.well else "[red]FAIL[/]"
             console.print(f"{verdict} {checked.what}: {escape(checked.said)}")

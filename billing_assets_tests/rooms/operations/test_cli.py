@@ -308,13 +308,18 @@ def test_doctor_tells_a_live_daemon_from_a_dead_one(
     machine: Command, system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine("init")
-    url = libpq_url(machine.variables["BILLING_DATABASE_URL"], driver="postgresql+psycopg2")
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
     for age, code, text in ((5, 0, "ok Dagster's daemon: alive"), (3600, 1, "60 minutes old")):
         system.state.execute("delete from public.daemon_heartbeats")
-        with dg.DagsterInstance.from_config(str(Path(machine.variables["BILLING_HOME"]) / "dagster")) as instance:
-            instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - age, "SENSOR", "here", []))
+        heard(monkeypatch, machine, age)
         complete(machine("doctor"), code, [text])
+
+
+def heard(monkeypatch: pytest.MonkeyPatch, machine: Command, seconds_ago: float = 5) -> None:
+    """A sign of life of the daemon of a machine that was prepared."""
+    url = libpq_url(machine.variables["BILLING_DATABASE_URL"], driver="postgresql+psycopg2")
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
+    with dg.DagsterInstance.from_config(str(Path(machine.variables["BILLING_HOME"]) / "dagster")) as instance:
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - seconds_ago, "SENSOR", "here", []))
 
 
 def test_doctor_names_an_unreachable_source_without_its_password(machine: Command) -> None:

@@ -1,11 +1,12 @@
-"""Doctor names what would be rejected or held later, and the nearest right name."""
+"""Doctor is green where all is well, and names what would be rejected or held later, and the nearest right name."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from billing_assets.foundation.shipped import shipped
-from billing_assets_tests.rooms.operations.test_cli import Command, machine
+from billing_assets_tests.rooms.operations.test_cli import Command, heard, machine
 from proving.world.builders import insert_document
 from proving.world.command import complete
 from proving.world.system import System
@@ -35,6 +36,31 @@ def queries(folder: Path, file: str, *changes: tuple[str, str], end: str = "") -
             text = text.rstrip() + end
         (folder / name).write_text(text, encoding="utf-8")
     return str(folder)
+
+
+BEFORE, AFTER = ["Our database"], ["Dagster's daemon"]
+ERP = ["Billing system", "Billing system's rows", "Mapping", "Mapping's columns"]
+ERP += ["NetSuite", "References in NetSuite", "Fields in NetSuite"]
+RECEIVABLES = ["Receivables", "Reminders"]
+
+
+@pytest.mark.parametrize(
+    ("areas", "looked_at"),
+    [
+        ("erp,receivables", [*BEFORE, "What it belongs to", "Journal", *ERP, *RECEIVABLES, *AFTER]),
+        ("erp", [*BEFORE, "What it belongs to", "Journal", *ERP, *AFTER]),
+        ("receivables", [*BEFORE, "Journal", *RECEIVABLES, *AFTER]),
+    ],
+)
+def test_each_area_alone_and_both_together_start_with_a_green_doctor(
+    machine: Command, monkeypatch: pytest.MonkeyPatch, system: System, areas: str, looked_at: list[str]
+) -> None:
+    insert_document(system.source, "500001")
+    complete(machine("init", BILLING_AREAS=areas), 0, ["Ready."])
+    heard(monkeypatch, machine)
+    said = machine("doctor", BILLING_AREAS=areas)
+    assert re.findall(r"^ok   (.*?):", said.out, re.MULTILINE) == looked_at, said.words
+    complete(said, 0, [])
 
 
 def test_wrong_currency_id_is_red_with_both_names(machine: Command, tmp_path: Path) -> None:

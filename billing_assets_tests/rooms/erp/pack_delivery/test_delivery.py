@@ -10,15 +10,14 @@ import psycopg
 import pytest
 from pydantic import ValidationError
 
-from billing_assets.erp.pack_delivery.doctor import look_at_pack_folder
+from billing_assets.erp.pack_delivery.doctor import examine
 from billing_assets.erp.pack_delivery.errors import BegunElsewhereError, NoPackError
 from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
 from billing_assets.erp.pack_delivery.store import months_to_deliver
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.foundation.files.errors import HostKeyError, LoginRefusedError
+from billing_assets.foundation.files.errors import LoginRefusedError
 from billing_assets.foundation.files.sftp import SftpFolder
 from billing_assets.foundation.settings import SettingsError
-from billing_assets.operations.doctor import examine
 from billing_assets_tests.rooms.erp.close.test_closing import bill, press
 from billing_assets_tests.rooms.erp.pack_delivery.packs import close, inbox, note_closing, pack, run, section
 from billing_assets_tests.rooms.operations.test_cli import Command
@@ -290,9 +289,11 @@ def test_the_command_delivers_and_its_exit_code_says_whether_it_is_done(
 @needs_sshd
 def test_the_doctor_looks_at_the_folder_where_one_is_set(system: System, sshd: Sshd) -> None:
     found = pointed(system, pack_delivery=section(sshd))
-    (said,) = [one for one in examine(found.runtime) if one.what == "Close packs' folder"]
+    (said,) = examine(found.runtime)
     assert said.well
     assert "answers with the host key of the settings, and has 0 files" in said.said
     wrong = pointed(system, pack_delivery=section(sshd, host_key="SHA256:x"))
-    with pytest.raises(HostKeyError, match="which the settings do not name"):
-        look_at_pack_folder(wrong.runtime)
+    (said,) = examine(wrong.runtime)
+    assert not said.well
+    assert "which the settings do not name" in said.said
+    assert [*examine(system.runtime)] == [], "no folder is set"

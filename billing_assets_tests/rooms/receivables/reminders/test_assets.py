@@ -18,10 +18,10 @@ from pydantic import SecretStr
 
 from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.doctor import Checked
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import make_settings
-from billing_assets.operations import doctor
-from billing_assets.receivables.reminders import assets, automation, commands
+from billing_assets.receivables.reminders import assets, automation, commands, doctor
 from billing_assets.receivables.reminders.automation import send_due_reminders_job, send_reminders_in_office_hours
 from billing_assets.receivables.settings import ReminderSettings
 from billing_assets_tests.rooms.receivables.reminders.mail_server import MailServer
@@ -200,10 +200,11 @@ def billing(
 
 
 def test_the_doctor_looks_whether_reminders_could_go_out(office: Office, mails: MailServer) -> None:
-    def said(**changes: Any) -> doctor.Checked:
+    def said(**changes: Any) -> Checked:
         changed = office.runtime.settings.model_copy(update={"reminders": settings(**changes)})
         with Runtime(changed).opened() as runtime:
-            return doctor._looked("Reminders", doctor._reminders, runtime)
+            (found,) = doctor.examine(runtime)
+            return found
 
     assert said(smtp_url=mails.url).well
     assert mails.connections == 1

@@ -2,9 +2,12 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from billing_assets.erp.billing_system import doctor as billing_system
+from billing_assets.erp.billing_system.queries import DOCUMENTS_FILE, LINES_FILE
+from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.netsuite.client import NetSuiteClient, RecordType
 from billing_assets.erp.netsuite.errors import (
     NetSuiteAnswerUnreadable,
@@ -12,17 +15,70 @@ from billing_assets.erp.netsuite.errors import (
     NetSuiteNotFound,
     NetSuiteQueryRefused,
 )
-from billing_assets.erp.netsuite.mapping import RECORD_TYPES
+from billing_assets.erp.netsuite.mapping import RECORD_TYPES, Field, NetSuiteMapping
+from billing_assets.erp.netsuite.mapping_file import is_document_column, is_line_column
 from billing_assets.erp.netsuite.meaning import RECORDS, Examined
 from billing_assets.erp.netsuite.proof import prove
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.suiteql import query
 from billing_assets.erp.settings import NetSuiteSettings
+from billing_assets.foundation.doctor import Checked, Unproven, Unwell, few, looked, near
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.operations.verdicts import Unproven, Unwell, few, near
 
 _SHOWN = 10
 _SCHEMA_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+
+def examine(runtime: Runtime) -> Iterator[Checked]:
+    """Looks at NetSuite, and at the mapping from both of its sides."""
+    for what, look in (
+        ("Mapping", look_at_mapping),
+        ("Mapping's columns", look_at_columns),
+        ("NetSuite", look_at_netsuite),
+        ("References in NetSuite", look_at_references),
+        ("Fields in NetSuite", look_at_fields),
+    ):
+        yield looked(what, look, runtime)
+
+
+def look_at_mapping(runtime: Runtime) -> str:
+    """Whether the mapping can be read."""
+    mapping = runtime.of(NetSuite).mapping
+    return f"{runtime.settings.mapping}: {len(mapping.file.body)} body fields, {len(mapping.file.line)} line fields"
+
+
+def look_at_columns(runtime: Runtime) -> str:
+    """Whether every column that the mapping reads is in a query. One that is not holds every document."""
+    mapping = runtime.of(NetSuite).mapping
+    with runtime.of(BillingSystem).connection(unbound=True) as source:  # also where one looks before one moves
+        found = billing_system.columns(source, runtime.of(BillingSystem).queries)
+    header, line = found[DOCUMENTS_FILE], found[LINES_FILE]
+    faults: dict[str, None] = {}
+    for section, fields in _sections(mapping):
+        for field in fields:
+            known = header if section == "body" else header | line
+            if field.column and not _is_read(field.column, known, on_line=section != "body"):
+                hint = near(difflib.get_close_matches(field.column, sorted(known), n=1))
+                where = DOCUMENTS_FILE if section == "body" else f"{LINES_FILE} or {DOCUMENTS_FILE}"
+                faults[f"{section}.{field.name}: there is no column {field.column!r} in {where}{hint}"] = None
+    if faults:
+        raise Unwell(
+            f"{'; '.join(faults)}. Correct {runtime.settings.mapping}, or add the column to the query: else what needs "
+            "it is held with FIELD_UNMAPPED, and what is `optional` is left out."
+        )
+    return "every column that the mapping reads is in a query"
+
+
+def _sections(mapping: NetSuiteMapping) -> Iterator[tuple[str, tuple[Field, ...]]]:
+    for kind in mapping.body:
+        yield "body", mapping.body[kind]
+        yield "line", mapping.line[kind]
+    yield "tax", mapping.tax
+
+
+def _is_read(name: str, known: set[str], *, on_line: bool) -> bool:
+    ours = is_document_column(name) or (on_line and is_line_column(name))
+    return ours or name in known
 
 
 def look_at_netsuite(runtime: Runtime) -> str:

@@ -1,6 +1,5 @@
 """The billing system, as `billing doctor` sees it: its queries, their columns, and what is in the first rows."""
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -12,7 +11,6 @@ from billing_assets.erp.billing_system.errors import asking
 from billing_assets.erp.billing_system.marks import Marking, marking
 from billing_assets.erp.billing_system.queries import (
     DOCUMENTS_FILE,
-    LINES_FILE,
     Queries,
     all_columns,
     check_columns,
@@ -22,11 +20,8 @@ from billing_assets.erp.billing_system.queries import (
 from billing_assets.erp.billing_system.query_text import fault_of
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.billing_system.spelling import check_keys
-from billing_assets.erp.netsuite.mapping import Field, NetSuiteMapping
-from billing_assets.erp.netsuite.mapping_file import is_document_column, is_line_column
-from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.foundation.doctor import Checked, Unproven, Unwell, looked
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.operations.verdicts import Unproven, Unwell, near
 
 _FIRST_ROWS = 200
 _AGAIN = {
@@ -34,6 +29,12 @@ _AGAIN = {
     Marking.DIGESTS: "staging again reads what has another digest",
     Marking.NONE: f"staging again reads all that may change (a column {VERSION} in {DOCUMENTS_FILE} would spare it)",
 }
+
+
+def examine(runtime: Runtime) -> Iterator[Checked]:
+    """Looks at the billing system and at what it sends."""
+    yield looked("Billing system", look_at_billing_system, runtime)
+    yield looked("Billing system's rows", look_at_first_rows, runtime)
 
 
 def look_at_billing_system(runtime: Runtime) -> str:
@@ -84,46 +85,13 @@ def _of_wrong_type(convert: Callable[[Any], Any], values: Iterable[object]) -> I
             yield str(error)
 
 
-def look_at_columns(runtime: Runtime) -> str:
-    """Whether every column that the mapping reads is in a query. One that is not holds every document."""
-    mapping = runtime.of(NetSuite).mapping
-    with runtime.of(BillingSystem).connection(unbound=True) as source:  # also where one looks before one moves
-        found = _columns(source, runtime.of(BillingSystem).queries)
-    header, line = found[DOCUMENTS_FILE], found[LINES_FILE]
-    faults: dict[str, None] = {}
-    for section, fields in _sections(mapping):
-        for field in fields:
-            known = header if section == "body" else header | line
-            if field.column and not _is_read(field.column, known, on_line=section != "body"):
-                hint = near(difflib.get_close_matches(field.column, sorted(known), n=1))
-                where = DOCUMENTS_FILE if section == "body" else f"{LINES_FILE} or {DOCUMENTS_FILE}"
-                faults[f"{section}.{field.name}: there is no column {field.column!r} in {where}{hint}"] = None
-    if faults:
-        raise Unwell(
-            f"{'; '.join(faults)}. Correct {runtime.settings.mapping}, or add the column to the query: else what needs "
-            "it is held with FIELD_UNMAPPED, and what is `optional` is left out."
-        )
-    return "every column that the mapping reads is in a query"
-
-
-def _sections(mapping: NetSuiteMapping) -> Iterator[tuple[str, tuple[Field, ...]]]:
-    for kind in mapping.body:
-        yield "body", mapping.body[kind]
-        yield "line", mapping.line[kind]
-    yield "tax", mapping.tax
-
-
-def _is_read(name: str, known: set[str], *, on_line: bool) -> bool:
-    ours = is_document_column(name) or (on_line and is_line_column(name))
-    return ours or name in known
-
-
-def _columns(source: Connection, queries: Queries) -> dict[str, set[str]]:
+def columns(source: Connection, queries: Queries) -> dict[str, set[str]]:
+    """The columns of each query by its file, without the version: it is no part of the document."""
     found = {}
     for file, table, _ in tables(queries):
         with asking(source, file):
             found[file] = set(column_names(source.execute(all_columns(table).limit(0)).keys()))
-    found[DOCUMENTS_FILE].discard(VERSION)  # no part of the document
+    found[DOCUMENTS_FILE].discard(VERSION)
     return found
 
 
