@@ -34,7 +34,6 @@ INSERTED = {
     ("posting/attempts.py", "facts"): "an assignment of our own or nothing",
     ("posting/attempts.py", "held"): "names of a ledger's tables, constants of a sink",
     ("posting/attempts.py", "ledger"): "names of a ledger's tables, constants of a sink",
-    ("posting/lanes.py", "verb"): "try or nothing",
     ("posting/locks.py", "LIVE"): "our own condition",
     ("posting/locks.py", "held"): "names of a ledger's tables, constants of a sink",
     ("posting/locks.py", "ledger"): "names of a ledger's tables, constants of a sink",
@@ -116,6 +115,9 @@ INSERTED = {
     ("erp/staging/store.py", "_COLUMNS"): "our own columns",
     ("erp/staging/fit.py", "IS_ADOPTED"): "our own condition",
     ("erp/staging/verbs.py", "fit"): "our own condition",
+    ("erp/pack_delivery/store.py", "LIVE"): "our own condition",
+    ("erp/pack_delivery/store.py", "_FILE"): "our own columns",
+    ("erp/pack_delivery/store.py", "_PACK"): "our own tables and conditions",
     ("erp/staging/store.py", "_LIKE_STAGED"): "our own query",
     ("erp/staging/store.py", "content"): "our own columns",
 }
