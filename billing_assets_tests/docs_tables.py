@@ -19,12 +19,12 @@ from billing_assets.erp.audit.findings import CODES
 from billing_assets.erp.close.causes import CAUSES
 from billing_assets.erp.documents import documents
 from billing_assets.erp.documents.documents import TRANSITIONS, State
-from billing_assets.erp.documents.rules import RULES
+from billing_assets.erp.documents.validation_rules import RULES
 from billing_assets.erp.netsuite import mapping_file
 from billing_assets.erp.netsuite.error_codes import ERROR_CODES, Outcome
 from billing_assets.foundation.errors import BillingError
+from billing_assets.foundation.phrases import ask_the_doctor
 from billing_assets.foundation.settings import is_secret, setting_names, variable
-from billing_assets.foundation.words import ask_the_doctor
 from billing_assets.operations.alerts import causes
 from billing_assets.operations.alerts.causes import Alert, StaleLock, Waiting, WaitingCredit
 from billing_assets.operations.cli import command_line

@@ -14,13 +14,13 @@ from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.identity import identity
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.bindings import Moved, Subject
-from billing_assets.erp.netsuite import found_store
+from billing_assets.erp.netsuite import found_transactions_store
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import opened_runtime, prepare_database
+from billing_assets.foundation.commands.options import said
 from billing_assets.foundation.commands.tables import simple_table
-from billing_assets.foundation.commands.words import said
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.logs import configure_logs
 from billing_assets.foundation.runtime import Runtime
@@ -56,7 +56,7 @@ def list_command() -> None:
 @move.command()
 def account(by: By, why: Why) -> None:
     """Move to the NetSuite account and host that the settings name. Refused while a document is locked or posting."""
-    moved = _move(Subject.ACCOUNT, by, why, found_store.leave_account)
+    moved = _move(Subject.ACCOUNT, by, why, found_transactions_store.leave_account)
     _say("account", moved, by)
     if moved.changed and moved.was:
         console.print(

@@ -6,7 +6,7 @@ from typing import Literal
 
 import structlog
 
-from billing_assets.foundation.texts import code, visible
+from billing_assets.foundation.outside_text import code, visible
 
 
 def configure_logs(log_format: Literal["console", "json"]) -> None:

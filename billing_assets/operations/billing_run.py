@@ -16,8 +16,8 @@ from billing_assets.erp.billing_system.totals import month_documents, month_tota
 from billing_assets.erp.close.reconciliation import MonthClose, close_month
 from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.verdict import Verdict, last_words, verdict
-from billing_assets.erp.netsuite import found_store
-from billing_assets.erp.netsuite.found import stop_reason
+from billing_assets.erp.netsuite import found_transactions_store
+from billing_assets.erp.netsuite.found_transactions import stop_reason
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import Connection
@@ -26,8 +26,8 @@ from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations import movement_store
 from billing_assets.operations.movement_store import Staged
 from billing_assets.operations.processes import Process, keep_running
+from billing_assets.operations.run_progress import Facts, Group, Memory, Step, What, next_step, still_moving, waited_for
 from billing_assets.operations.status import show_status, status
-from billing_assets.operations.waiting import Facts, Group, Memory, Step, What, next_step, still_moving, waited_for
 
 ALL = "all"
 _LOOK_SECONDS = 0.5
@@ -137,7 +137,7 @@ def bill(
             )
             memory = wait(look, processes, progress, memory, only_staging=True)
         wait(look, processes, progress, memory)
-        if ahead := found_store.unconfirmed(connection):
+        if ahead := found_transactions_store.unconfirmed(connection):
             progress.say(f"[red]{escape(stop_reason(ahead))}.[/red]")
         billed = progress.began, time.monotonic()
         closes = [_close(runtime, connection, progress, month) for month in look.periods()]

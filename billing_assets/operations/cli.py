@@ -11,9 +11,9 @@ from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.refusals import REFUSALS, remedy
 from billing_assets.foundation.database.urls import without_secrets
 from billing_assets.foundation.errors import BillingError
+from billing_assets.foundation.outside_text import visible
 from billing_assets.foundation.settings import SettingsError, load_settings, variable
-from billing_assets.foundation.texts import visible
-from billing_assets.operations.watching import DATABASE_LOST
+from billing_assets.operations.daemon_health import DATABASE_LOST
 from billing_assets.sandbox.kit.errors import SandboxError
 
 

@@ -13,7 +13,7 @@ from billing_assets.foundation.journal.compared import compared_journal
 from billing_assets.foundation.journal.restores import months_unconfirmed, restores, unconfirmed
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.shipped import shipped
-from billing_assets.operations.watching import SILENT_SECONDS, last_heartbeat
+from billing_assets.operations.daemon_health import SILENT_SECONDS, last_heartbeat
 from billing_assets.receivables.settings import ReminderSettings
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from billing_assets.erp.batches.store import counts_by_state
-from billing_assets.erp.documents.rules import RULES
+from billing_assets.erp.documents.validation_rules import RULES
 from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
 from billing_assets.erp.staging.corrections.store import corrections
 from billing_assets.erp.staging.reports import waiting_credits

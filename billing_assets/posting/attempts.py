@@ -7,8 +7,8 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from psycopg.types.json import Jsonb
 
 from billing_assets.foundation.database.connection import Connection, settle_order
+from billing_assets.posting.batch_lock import Lock, StaleLockError, is_held
 from billing_assets.posting.ledger import Ledger
-from billing_assets.posting.locks import Lock, StaleLockError, is_held
 from billing_assets.posting.states import ItemState
 
 

@@ -9,8 +9,8 @@ from functools import partial
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.posting import attempts as store
 from billing_assets.posting.attempts import AnItem, OpenAttempt, Outcome
+from billing_assets.posting.batch_lease import Lease
 from billing_assets.posting.lanes import Lanes
-from billing_assets.posting.lease import Lease
 from billing_assets.posting.sink import AnUnread, Sink
 from billing_assets.posting.states import ItemState
 

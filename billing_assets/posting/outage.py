@@ -6,8 +6,8 @@ from collections.abc import Callable
 import structlog
 
 from billing_assets.posting.answers import Unavailable
+from billing_assets.posting.batch_lease import Lease
 from billing_assets.posting.lanes import Lanes
-from billing_assets.posting.lease import Lease
 
 log = structlog.get_logger(__name__)
 

@@ -18,9 +18,9 @@ from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.posting import attempts as store
 from billing_assets.posting.answers import Landed, NotSent, Retry, Unavailable, Unknown
 from billing_assets.posting.attempts import AnItem, Outcome
+from billing_assets.posting.batch_lease import Lease
 from billing_assets.posting.dispatch import Answered, Dispatch, Request, dispatching
 from billing_assets.posting.lanes import QUESTIONS, Lanes
-from billing_assets.posting.lease import Lease
 from billing_assets.posting.look_up import AbsencePolicy, one_lane, read_back, settle_open_attempts
 from billing_assets.posting.outage import wait_until_it_answers
 from billing_assets.posting.outcomes import outcome_of, reason_to_stop, sign_of_an_outage

@@ -8,9 +8,9 @@ from typing import Protocol, TypeVar
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.posting.answers import Answer
 from billing_assets.posting.attempts import AnItem, Intent, OpenAttempt, Outcome, ReadBack
+from billing_assets.posting.batch_lease import Lease
+from billing_assets.posting.batch_lock import Lock
 from billing_assets.posting.dispatch import Request
-from billing_assets.posting.lease import Lease
-from billing_assets.posting.locks import Lock
 
 Lane = Callable[[], AbstractContextManager[None]]
 """Holds one lane for a question: the system counts it like any other request."""

@@ -23,7 +23,7 @@ from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import load_settings
-from billing_assets.posting.lease import holding
+from billing_assets.posting.batch_lease import holding
 from billing_assets.posting.run import post_through_outages
 from proving.benchmarks.measure import Place
 from proving.benchmarks.sandbox import Sandbox

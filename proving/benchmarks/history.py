@@ -36,7 +36,7 @@ from billing_assets.foundation.sections import BatchSettings
 from billing_assets.foundation.settings import Settings
 from billing_assets.operations.alerts.watch import look
 from billing_assets.operations.status import status
-from billing_assets.posting import locks
+from billing_assets.posting import batch_lock
 from proving.benchmarks.measure import Mark, Measure, Place, Round
 from proving.benchmarks.world import database
 
@@ -265,7 +265,7 @@ def _give_back(connection: Connection) -> None:
 
 def _lock(connection: Connection, key: str) -> None:
     with connection.transaction():
-        locks.lock(connection, DOCUMENTS, key, "benchmark", 600, retry_rejected=False)
+        batch_lock.lock(connection, DOCUMENTS, key, "benchmark", 600, retry_rejected=False)
 
 
 def _often(work: Callable[[], object], times: int = 7) -> float:

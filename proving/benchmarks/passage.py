@@ -17,7 +17,7 @@ from billing_assets.foundation.sections import BatchSettings
 from billing_assets.operations.retention.archive import CHUNK
 from billing_assets.operations.retention.store import archive
 from billing_assets.posting import attempts as attempts_of
-from billing_assets.posting import locks
+from billing_assets.posting import batch_lock
 from billing_assets.posting.attempts import Intent, Outcome, ReadBack
 from billing_assets.posting.states import ItemState
 from proving import measured
@@ -109,7 +109,7 @@ def _post(url: str, key: str) -> float:
     with connect(url) as connection:
         began = time.perf_counter()
         with connection.transaction():
-            held = locks.lock(connection, DOCUMENTS, key, f"run-{key}", 60, retry_rejected=False)
+            held = batch_lock.lock(connection, DOCUMENTS, key, f"run-{key}", 60, retry_rejected=False)
         locking = time.perf_counter() - began
         after = 0
         while waiting := posting.next_to_send(connection, held, _SLICE, after):
@@ -120,12 +120,12 @@ def _post(url: str, key: str) -> float:
                 for document, attempt in attempts.items()
             ]
             attempts_of.record_outcomes(connection, held, landed)
-            locks.renew(connection, held, 60)
+            batch_lock.renew(connection, held, 60)
         unread = posting.unread(connection, held)
         attempts_of.record_read_back(
             connection, held, [ReadBack(one.id, f"INV{one.id}", None, False) for one in unread]
         )
-        locks.release(connection, held, 960)
+        batch_lock.release(connection, held, 960)
     return locking
 
 

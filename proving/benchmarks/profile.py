@@ -34,7 +34,7 @@ _POSTING = {
     "erp/netsuite/auth.py": "HTTP",
     "erp/netsuite/errors.py": "HTTP",
     "erp/netsuite/mapping.py": "the request's JSON",
-    "erp/documents/rules.py": "checking it again",
+    "erp/documents/validation_rules.py": "checking it again",
     "erp/netsuite/store.py": "our log in PostgreSQL",
     "foundation/database/connection.py": "our log in PostgreSQL",
     "erp/netsuite/look_up.py": "reading it back",
@@ -46,8 +46,8 @@ _POSTING = {
     "posting/dispatch.py": "threads and queues",
     "posting/run.py": "threads and queues",
     "posting/lanes.py": "lanes, lock and lease",
-    "posting/lease.py": "lanes, lock and lease",
-    "posting/locks.py": "lanes, lock and lease",
+    "posting/batch_lease.py": "lanes, lock and lease",
+    "posting/batch_lock.py": "lanes, lock and lease",
     "erp/batches": "lanes, lock and lease",
 }
 _STAGING = {

@@ -20,7 +20,7 @@ from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.erp.staging import staging
 from billing_assets.erp.staging import store as staged
 from billing_assets.foundation.settings import Settings
-from billing_assets.posting import attempts, lease, locks, run
+from billing_assets.posting import attempts, batch_lease, batch_lock, run
 
 _LINGER_SECONDS = 0.06
 _LOOK_SECONDS = 0.005
@@ -86,12 +86,12 @@ def _any_landed(_connection: Any, _held: Any, outcomes: list[attempts.Outcome]) 
 
 def before_the_lock_commits(trap: Trap, _settings: Settings) -> None:
     """The lock's statements are done, its transaction is open."""
-    _wrap(locks, "lock", trap, before=False)
+    _wrap(batch_lock, "lock", trap, before=False)
 
 
 def after_the_lock(trap: Trap, _settings: Settings) -> None:
     """The lock is committed, nothing is sent."""
-    _wrap(lease, "take", trap, before=False)
+    _wrap(batch_lease, "take", trap, before=False)
 
 
 def after_the_intents(trap: Trap, _settings: Settings) -> None:
@@ -157,9 +157,9 @@ def before_the_batch_ends(trap: Trap, _settings: Settings) -> None:
         case 2:
             _wrap(attempts, "record_read_back", trap, before=False)
         case 3:
-            _wrap(locks, "release", trap, before=True)
+            _wrap(batch_lock, "release", trap, before=True)
         case _:
-            _wrap(locks, "settle", trap, before=False)
+            _wrap(batch_lock, "settle", trap, before=False)
 
 
 def between_planning_and_asking(trap: Trap, _settings: Settings) -> None:

@@ -29,8 +29,8 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.logs import configure_logs
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import load_settings
-from billing_assets.posting import lease
-from billing_assets.posting.locks import StaleLockError
+from billing_assets.posting import batch_lease
+from billing_assets.posting.batch_lock import StaleLockError
 from billing_assets.posting.run import post_batch
 from proving.kills.points import POINTS, SENSOR, Trap
 
@@ -121,11 +121,11 @@ def _again(runtime: Runtime, connection: Connection) -> None:
 def run(runtime: Runtime, key: str, run_id: str) -> None:
     """What Dagster's run of a batch does: the asset `locked_batches`, then `netsuite_invoices`."""
     with runtime.state() as connection:
-        lease.take(connection, DOCUMENTS, key, run_id, lease_policy(runtime.settings), retry_rejected=False)
+        batch_lease.take(connection, DOCUMENTS, key, run_id, lease_policy(runtime.settings), retry_rejected=False)
         _say(f"locked {key}")
     with (
         runtime.state() as connection,
-        lease.holding(
+        batch_lease.holding(
             runtime.database_url,
             connection,
             DOCUMENTS,

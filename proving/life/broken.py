@@ -15,14 +15,14 @@ from billing_assets.erp.batches import store as batches
 from billing_assets.erp.netsuite import store as netsuite
 from billing_assets.erp.netsuite.sink import NetSuiteSink
 from billing_assets.erp.netsuite.store import Posting
-from billing_assets.erp.staging import fit, verbs
+from billing_assets.erp.staging import may_be_posted, verbs
 from billing_assets.erp.staging import store as staging
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.posting import attempts, dispatch, locks, look_up, run
+from billing_assets.posting import attempts, batch_lock, dispatch, look_up, run
 from billing_assets.posting.answers import Answer, Unknown
 from billing_assets.posting.attempts import Intent, OpenAttempt, Outcome
+from billing_assets.posting.batch_lock import Lock
 from billing_assets.posting.ledger import Ledger
-from billing_assets.posting.locks import Lock
 from billing_assets.posting.outcomes import outcome_of
 from billing_assets.posting.states import ItemState
 from proving.life.world import SLOWEST_SECONDS, World
@@ -47,7 +47,7 @@ def no_epoch(_: World) -> Iterator[None]:
         for module, names in (
             (attempts, ("record_outcomes", "record_intents")),
             (verbs, ("hold",)),
-            (locks, ("renew", "release")),
+            (batch_lock, ("renew", "release")),
         ):
             for name in names:
                 stack.enter_context(patch.object(module, name, forgetful(getattr(module, name))))
@@ -165,7 +165,7 @@ def _finish_without_watermark(
 @contextmanager
 def unlock_forgets_what_is_open(_: World) -> Iterator[None]:
     """An unlock gives back what may be in NetSuite already, too."""
-    give_back = locks.give_back
+    give_back = batch_lock.give_back
 
     def everything(connection: Connection, ledger: Ledger, key: str) -> int:
         connection.execute(
@@ -173,14 +173,14 @@ def unlock_forgets_what_is_open(_: World) -> Iterator[None]:
         )
         return give_back(connection, ledger, key)
 
-    with patch.object(locks, "give_back", everything):
+    with patch.object(batch_lock, "give_back", everything):
         yield
 
 
 @contextmanager
 def no_lease(_: World) -> Iterator[None]:
     """A batch is given to whoever asks, another run's lease notwithstanding."""
-    lock = locks.lock
+    lock = batch_lock.lock
 
     def anybody(
         connection: Connection, ledger: Ledger, key: str, run_id: str, seconds: float, *, retry_rejected: bool
@@ -188,7 +188,7 @@ def no_lease(_: World) -> Iterator[None]:
         connection.execute("update billing.locked_batches set locked_until = null where partition_key = %s", [key])
         return lock(connection, ledger, key, run_id, seconds, retry_rejected=retry_rejected)
 
-    with patch.object(locks, "lock", anybody):
+    with patch.object(batch_lock, "lock", anybody):
         yield
 
 
@@ -255,5 +255,5 @@ def posted_is_staged_again(world: World) -> Iterator[None]:
 @contextmanager
 def credit_does_not_wait(_: World) -> Iterator[None]:
     """A credit memo is planned before its invoice is in NetSuite."""
-    with patch.object(fit, "PLANNABLE", "s.state = 'ready'"):
+    with patch.object(may_be_posted, "PLANNABLE", "s.state = 'ready'"):
         yield

@@ -15,7 +15,7 @@ from billing_assets.erp import bindings
 from billing_assets.erp.batches import planning, unlocking
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.documents.documents import Document, Kind
-from billing_assets.erp.documents.rules import finding
+from billing_assets.erp.documents.validation_rules import finding
 from billing_assets.erp.netsuite import wire
 from billing_assets.erp.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
@@ -25,10 +25,10 @@ from billing_assets.foundation.runtime import BoundElsewhereError
 from billing_assets.operations.retention.archive import archive_documents
 from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.posting import attempts as attempts_of
-from billing_assets.posting import locks
+from billing_assets.posting import batch_lock
 from billing_assets.posting.attempts import Intent, Outcome
-from billing_assets.posting.lease import holding
-from billing_assets.posting.locks import LockHeldError, StaleLockError
+from billing_assets.posting.batch_lease import holding
+from billing_assets.posting.batch_lock import LockHeldError, StaleLockError
 from billing_assets.posting.run import post_batch
 from billing_assets.posting.states import ItemState
 from proving.life import clerk, invariants
@@ -264,8 +264,8 @@ class Life:
                 run.connection, held, dict.fromkeys((row["id"] for row in rows), Intent(b"{}"))
             ),
             "hold": lambda: verbs.hold(run.connection, held, {rows[0]["id"]: late}),
-            "renew": lambda: locks.renew(run.connection, held, LEASE_SECONDS),
-            "release": lambda: locks.release(run.connection, held, ABSENCE_COUNTS_AFTER_SECONDS),
+            "renew": lambda: batch_lock.renew(run.connection, held, LEASE_SECONDS),
+            "release": lambda: batch_lock.release(run.connection, held, ABSENCE_COUNTS_AFTER_SECONDS),
         }
         if not rows and what in {"outcomes", "intents", "hold"}:
             return

@@ -16,10 +16,10 @@ from billing_assets.erp.netsuite.sink import NetSuiteSink, netsuite_sink, run_po
 from billing_assets.erp.netsuite.store import Posting, Unread
 from billing_assets.erp.settings import absence_counts_after_seconds
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.posting import dispatch, locks, look_up
+from billing_assets.posting import batch_lock, dispatch, look_up
 from billing_assets.posting.answers import NotSent
+from billing_assets.posting.batch_lease import Lease
 from billing_assets.posting.dispatch import Dispatch, Request
-from billing_assets.posting.lease import Lease
 from billing_assets.posting.run import Pass, post_batch
 from proving.life.client import KilledError
 from proving.life.view import View
@@ -115,7 +115,7 @@ class Run:
 
     def renew(self) -> None:
         """Extends its lease, as the thread beside it does."""
-        locks.renew(self.connection, self.lease.lock, LEASE_SECONDS)
+        batch_lock.renew(self.connection, self.lease.lock, LEASE_SECONDS)
         self.lease.valid_until = time.monotonic() + LEASE_SECONDS
 
     def finish(self) -> None:
@@ -128,7 +128,7 @@ class Run:
 
     def release(self) -> None:
         """Lets go."""
-        locks.release(self.connection, self.lease.lock, absence_counts_after_seconds(self.world.settings))
+        batch_lock.release(self.connection, self.lease.lock, absence_counts_after_seconds(self.world.settings))
 
     def post_all(self, dies_in: int | None = None, *, sends_before_it_dies: bool = False) -> bool:
         """The whole of `post_batch` with its threads, and the release; or its death in a create. Whether it lived."""
@@ -166,7 +166,7 @@ def start(world: World, key: str, run_id: str, *, retry_rejected: bool) -> Run:
     try:
         connection = stack.enter_context(connect(world.url))
         with connection.transaction():
-            lock = locks.lock(connection, DOCUMENTS, key, run_id, LEASE_SECONDS, retry_rejected=retry_rejected)
+            lock = batch_lock.lock(connection, DOCUMENTS, key, run_id, LEASE_SECONDS, retry_rejected=retry_rejected)
     except BaseException:
         stack.close()
         raise

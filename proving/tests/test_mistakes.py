@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from billing_assets.erp import bindings
-from billing_assets.erp.netsuite import found, look_up, sink
+from billing_assets.erp.netsuite import found_transactions, look_up, sink
 from billing_assets.erp.staging import months
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
 from proving.mistakes.play import MISTAKES, SHORT, play
@@ -73,7 +73,7 @@ def asks_for_the_external_id_only(patch: pytest.MonkeyPatch) -> None:
 
 def forgets_what_netsuite_has(patch: pytest.MonkeyPatch) -> None:
     """A database that was put back sends what it does not know."""
-    patch.setattr(found, "look", lambda *_: 0)
+    patch.setattr(found_transactions, "look", lambda *_: 0)
 
 
 def looks_behind_no_watermark(patch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from psycopg import sql
 from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.billing_system.queries import Queries, load_queries, shipped_queries
 from billing_assets.erp.documents.documents import Application, Document, Line
-from billing_assets.erp.documents.rules import Finding
+from billing_assets.erp.documents.validation_rules import Finding
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.erp.netsuite.validation import validation_of
 from billing_assets.erp.staging.settings import StagingSettings

@@ -24,8 +24,8 @@ from billing_assets.erp.staging.content import applications_json, content_hash, 
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.foundation.settings import Settings, make_settings
+from billing_assets.posting.batch_lease import Lease, holding
 from billing_assets.posting.lanes import Lanes, LaneStats
-from billing_assets.posting.lease import Lease, holding
 from billing_assets.posting.run import PostingResult, post_batch, post_through_outages
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets.sandbox.samples.tables import netsuite_references

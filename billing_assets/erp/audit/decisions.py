@@ -13,8 +13,8 @@ from billing_assets.erp.audit import files
 from billing_assets.erp.audit.decision_store import Subject
 from billing_assets.erp.audit.files import DECISIONS, FileRow
 from billing_assets.erp.documents.documents import State
-from billing_assets.erp.documents.rules import Finding, finding
-from billing_assets.erp.staging import holds
+from billing_assets.erp.documents.validation_rules import Finding, finding
+from billing_assets.erp.staging import audit_holds
 from billing_assets.foundation.cells import changed_by_spreadsheet, csv_cell
 from billing_assets.foundation.database.connection import Connection
 
@@ -216,10 +216,10 @@ def _follow(connection: Connection, decisions: Sequence[Decision], by: str, now:
         one.subject.document for one in decisions if one.decision == "approve" and one.subject.document is not None
     ]
     if approved:
-        holds.release(connection, approved)
+        audit_holds.release(connection, approved)
     if not held:
         return []
-    holds.place(connection, held)
+    audit_holds.place(connection, held)
     late = store.states(connection, list(held))
     return [
         f"{number}: a run has it just now ({state}). It is held unless it was sent already; look again in some minutes."

@@ -14,9 +14,9 @@ from billing_assets.erp.staging.assets import asked_by, staged_invoices
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import money
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.posting import locks
-from billing_assets.posting.lease import Patience, take
-from billing_assets.posting.locks import Lock, LockHeldError
+from billing_assets.posting import batch_lock
+from billing_assets.posting.batch_lease import Patience, take
+from billing_assets.posting.batch_lock import Lock, LockHeldError
 
 
 class TakeOptions(TypedDict):
@@ -70,7 +70,7 @@ def locked_batches(
             lock = None
         summary = store.locked_summary(connection, key)
         if lock and summary.unfit:
-            locks.release(connection, lock, absence_counts_after_seconds(billing.settings))
+            batch_lock.release(connection, lock, absence_counts_after_seconds(billing.settings))
         elif lock:
             billing.of(TakenLocks).note(lock)
     if lock:

@@ -2,7 +2,7 @@
 
 from billing_assets.erp.settings import absence_counts_after_seconds
 from billing_assets.foundation.settings import Settings
-from billing_assets.posting.lease import LeasePolicy
+from billing_assets.posting.batch_lease import LeasePolicy
 from billing_assets.posting.ledger import Ledger
 
 DOCUMENTS = Ledger(

@@ -1,7 +1,7 @@
 """What the run of a process has locked: its first step takes a batch, its second posts it under the same lock."""
 
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.posting.locks import Lock
+from billing_assets.posting.batch_lock import Lock
 
 
 class TakenLocks:

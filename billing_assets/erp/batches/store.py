@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from billing_assets.erp.batches.ledger import DOCUMENTS
-from billing_assets.erp.staging import fit, verbs
+from billing_assets.erp.staging import may_be_posted, verbs
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.posting.locks import LIVE, UnknownBatchError, settle
+from billing_assets.posting.batch_lock import LIVE, UnknownBatchError, settle
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def backlog(connection: Connection) -> dict[str, int]:
     rows = connection.execute(
         f"""
         select s.period, count(*) as documents from billing.staged_invoices as s
-        where {fit.PLANNABLE} group by 1 order by 1"""  # noqa: S608
+        where {may_be_posted.PLANNABLE} group by 1 order by 1"""  # noqa: S608
     )
     return {row["period"]: row["documents"] for row in rows}
 
@@ -159,7 +159,7 @@ def locked_summary(connection: Connection, partition_key: str) -> LockedSummary:
     rows = connection.execute(
         f"""
         select currency, count(*) as documents, sum(total) as total,
-               count(*) filter (where not {fit.WHOLE}) as unfit
+               count(*) filter (where not {may_be_posted.WHOLE}) as unfit
         from billing.staged_invoices as s
         where batch = %s and state in ('locked', 'posting') group by 1 order by 1""",  # noqa: S608
         [partition_key],

@@ -8,8 +8,8 @@ import structlog
 from billing_assets.erp.batches import reports, store
 from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.foundation.database.connection import Connection, settle_order
-from billing_assets.posting import locks
-from billing_assets.posting.locks import UnknownBatchError
+from billing_assets.posting import batch_lock
+from billing_assets.posting.batch_lock import UnknownBatchError
 
 log = structlog.get_logger(__name__)
 
@@ -39,10 +39,10 @@ def _give_back(
 ) -> int | None:
     with connection.transaction():
         settle_order(connection)
-        if not locks.expire(connection, DOCUMENTS, partition_key, stale_minutes):
+        if not batch_lock.expire(connection, DOCUMENTS, partition_key, stale_minutes):
             return None
-        documents = locks.give_back(connection, DOCUMENTS, partition_key)
-        state = locks.settle(connection, DOCUMENTS, partition_key, unknown_after_seconds)
+        documents = batch_lock.give_back(connection, DOCUMENTS, partition_key)
+        state = batch_lock.settle(connection, DOCUMENTS, partition_key, unknown_after_seconds)
     log.info("unlocked", batch=partition_key, documents=documents, state=state)
     return documents
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 
 from billing_assets.foundation.database.urls import address, has_unquoted, without_secrets
 from billing_assets.foundation.errors import BillingError
-from billing_assets.foundation.words import ask_the_doctor
+from billing_assets.foundation.phrases import ask_the_doctor
 
 _NO_ODBC_DRIVER = frozenset({"IM002", "IM003", "IM004"})
 _STATES = {"Timeout expired": "HYT00", "Connection timeout expired": "HYT01"}

@@ -24,9 +24,9 @@ from billing_assets.erp.staging.assets import staged_invoices
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import lasted, money, plain, typed_table
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.phrases import DAY
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
-from billing_assets.foundation.words import DAY
 
 EQUALS = dg.AssetCheckSpec(
     "billing_equals_netsuite",

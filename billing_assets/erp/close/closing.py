@@ -16,7 +16,7 @@ from billing_assets.erp.close.causes import CAUSES, Sort
 from billing_assets.erp.close.journaling import recorded
 from billing_assets.erp.close.reconciliation import MonthClose
 from billing_assets.erp.close.store import Closing
-from billing_assets.erp.documents.rules import finding
+from billing_assets.erp.documents.validation_rules import finding
 from billing_assets.erp.staging import verbs
 from billing_assets.foundation.calendar.business_days import Days
 from billing_assets.foundation.database.connection import Connection

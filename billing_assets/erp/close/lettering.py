@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 import typst
 
-from billing_assets.foundation.texts import JOINERS, code, is_control
+from billing_assets.foundation.outside_text import JOINERS, code, is_control
 
 FONTS = typst.Fonts(include_system_fonts=False)
 """Those that Typst brings, and none of the machine: another has others."""

@@ -20,8 +20,8 @@ from billing_assets.erp.close import comparison, month_tables
 from billing_assets.erp.close.balance import Balance, balances
 from billing_assets.erp.close.causes import CAUSES, WORST_FIRST, Sort
 from billing_assets.erp.close.differences import Difference, describe
-from billing_assets.erp.close.meanings import add_meanings
 from billing_assets.erp.close.sums import NOTHING, Sum, add
+from billing_assets.erp.close.wrong_ids import add_meanings
 from billing_assets.erp.documents.documents import Kind, State
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.mapping import RECORD_TYPES, NetSuiteMapping

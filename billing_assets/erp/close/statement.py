@@ -16,7 +16,7 @@ from billing_assets.erp.close.lettering import FONTS, LONGEST_CURRENCY, is_whole
 from billing_assets.erp.close.reconciliation import CauseTotal, MonthClose, Row
 from billing_assets.erp.close.sums import NOTHING, Sum, add
 from billing_assets.erp.close.workbook import label
-from billing_assets.erp.documents.rules import RULES
+from billing_assets.erp.documents.validation_rules import RULES
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.periods import first_day
 

@@ -9,7 +9,7 @@ import typst
 
 from billing_assets.erp.close.lettering import FONTS, LONGEST_CURRENCY, names
 from billing_assets.erp.close.store import MonthFigures
-from billing_assets.foundation.words import DAY, duration
+from billing_assets.foundation.phrases import DAY, duration
 
 _TEMPLATE = Path(__file__).with_name("trend.typ")
 

@@ -17,7 +17,7 @@ from billing_assets.erp.close.reconciliation import MonthClose, Row, StateRow, S
 from billing_assets.erp.close.sums import Sum, add
 from billing_assets.foundation.cells import looks_like_formula
 from billing_assets.foundation.money import amount
-from billing_assets.foundation.texts import visible
+from billing_assets.foundation.outside_text import visible
 
 _SIDES = ("billing", "moved", "staged", "netsuite")
 _SUMS = ("billing", "moved", "held", "excluded", "in_flight", "posted", "netsuite")

@@ -24,11 +24,11 @@ from billing_assets.foundation.dagster_helpers.failing import explained, failure
 from billing_assets.foundation.dagster_helpers.presentation import SHOWN_ROWS, lasted, money, plain, table
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import amount
+from billing_assets.foundation.phrases import DAY, shortened
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
-from billing_assets.foundation.words import DAY, shortened
-from billing_assets.posting.lease import holding
-from billing_assets.posting.locks import LockHeldError
+from billing_assets.posting.batch_lease import holding
+from billing_assets.posting.batch_lock import LockHeldError
 from billing_assets.posting.run import post_through_outages
 
 AGREES = dg.AssetCheckSpec(

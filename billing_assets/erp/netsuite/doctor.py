@@ -15,9 +15,9 @@ from billing_assets.erp.netsuite.errors import (
     NetSuiteNotFound,
     NetSuiteQueryRefused,
 )
+from billing_assets.erp.netsuite.id_meanings import RECORDS, Examined
 from billing_assets.erp.netsuite.mapping import RECORD_TYPES, Field, NetSuiteMapping
 from billing_assets.erp.netsuite.mapping_file import is_document_column, is_line_column
-from billing_assets.erp.netsuite.meaning import RECORDS, Examined
 from billing_assets.erp.netsuite.proof import prove
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.suiteql import query

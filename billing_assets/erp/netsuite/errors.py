@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from billing_assets.erp.netsuite.error_codes import ERROR_CODES, ErrorCode
 from billing_assets.foundation.errors import BillingError
-from billing_assets.foundation.words import ask_the_doctor
+from billing_assets.foundation.phrases import ask_the_doctor
 from billing_assets.posting.answers import (
     Answer,
     Exists,

@@ -15,7 +15,7 @@ import orjson
 
 from billing_assets.erp.documents.documents import Document, Kind, Line
 from billing_assets.erp.documents.external_id import external_id
-from billing_assets.erp.documents.rules import Finding, Policy, finding
+from billing_assets.erp.documents.validation_rules import Finding, Policy, finding
 from billing_assets.erp.netsuite.client import RecordType
 from billing_assets.erp.netsuite.mapping_file import (
     NEVER_SENT,

@@ -10,13 +10,13 @@ import orjson
 from billing_assets.erp.documents.applications import shares
 from billing_assets.erp.documents.documents import Document, Kind, SourceStatus, State
 from billing_assets.erp.netsuite import reports, store
-from billing_assets.erp.netsuite.fit import unfit
 from billing_assets.erp.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
+from billing_assets.erp.netsuite.may_be_sent import unfit
 from billing_assets.erp.netsuite.reports import Standing
 from billing_assets.erp.netsuite.store import Posting
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import amount
-from billing_assets.foundation.texts import code
+from billing_assets.foundation.outside_text import code
 
 
 class Preview(NamedTuple):

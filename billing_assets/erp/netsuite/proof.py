@@ -6,8 +6,8 @@ import structlog
 
 from billing_assets.erp.netsuite import proof_store
 from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.id_meanings import Examined, Mismatch, examine, sentence
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping
-from billing_assets.erp.netsuite.meaning import Examined, Mismatch, examine, sentence
 from billing_assets.foundation.database.connection import Connection
 
 log = structlog.get_logger(__name__)

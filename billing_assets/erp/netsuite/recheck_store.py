@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from billing_assets.erp.staging.recheck import Staged
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.posting.locks import Lock
+from billing_assets.posting.batch_lock import Lock
 
 
 class Unsent(NamedTuple):

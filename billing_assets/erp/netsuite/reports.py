@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from billing_assets.erp.batches.ledger import DOCUMENTS
-from billing_assets.erp.staging import fit
+from billing_assets.erp.staging import may_be_posted
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.posting.attempts import last_outcome
 
@@ -42,7 +42,7 @@ def standing(connection: Connection, number: str) -> list[Standing]:
                d.netsuite_id, d.transaction_number, d.findings, d.applied,
                case when o.id is not null then
                    concat_ws(' ', o.http_status, o.code, o.path) || coalesce(': ' || o.detail, '') end as refusal,
-               exists (select from billing.staged_invoices as s where s.id = d.id and {fit.GOES}) as goes,
+               exists (select from billing.staged_invoices as s where s.id = d.id and {may_be_posted.GOES}) as goes,
                coalesce(w.waits_for, '[]') as waits_for
         from billing.staged_invoices as d
         left join billing.closed_months as m on m.period = d.period

@@ -7,15 +7,15 @@ from functools import cache, partial
 
 from billing_assets.erp.bindings import Named, bind, compare
 from billing_assets.erp.documents.documents import Kind
-from billing_assets.erp.documents.rules import Finding, finding
-from billing_assets.erp.netsuite import found, store
+from billing_assets.erp.documents.validation_rules import Finding, finding
+from billing_assets.erp.netsuite import found_transactions, store
 from billing_assets.erp.netsuite.applying import apply_now
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.content import Content, compare_lines
 from billing_assets.erp.netsuite.errors import NetSuiteLoginRefused, about_application
-from billing_assets.erp.netsuite.fit import why_held
 from billing_assets.erp.netsuite.look_up import judge, read_back_row
 from billing_assets.erp.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
+from billing_assets.erp.netsuite.may_be_sent import why_held
 from billing_assets.erp.netsuite.privacy import withheld
 from billing_assets.erp.netsuite.proof import proven, why_nothing_is_sent
 from billing_assets.erp.netsuite.store import Posting, Unread
@@ -33,12 +33,12 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import canonical
 from billing_assets.foundation.settings import Settings
 from billing_assets.posting import attempts as posting
-from billing_assets.posting import locks
+from billing_assets.posting import batch_lock
 from billing_assets.posting.answers import Answer
 from billing_assets.posting.attempts import Intent, OpenAttempt, Outcome, ReadBack
+from billing_assets.posting.batch_lease import Lease
+from billing_assets.posting.batch_lock import Lock
 from billing_assets.posting.dispatch import Request
-from billing_assets.posting.lease import Lease
-from billing_assets.posting.locks import Lock
 from billing_assets.posting.look_up import AbsencePolicy
 from billing_assets.posting.run import RunPolicy
 from billing_assets.posting.sink import Lane, Prepared
@@ -143,8 +143,8 @@ class NetSuiteSink:
                     self.client.ask_for_life()  # in an outage the questions proper would take minutes
                     if reason := why_nothing_is_sent(connection, self.client, self.mapping):
                         return reason
-                if ahead := found.look(connection, self.client, self.mapping, self.lag_seconds):
-                    return found.stop_reason(ahead)
+                if ahead := found_transactions.look(connection, self.client, self.mapping, self.lag_seconds):
+                    return found_transactions.stop_reason(ahead)
         except NetSuiteLoginRefused as error:
             return f"NetSuite refused the login: {error}"
         self.recheck(connection, lease)  # after the look-up of open attempts: what it proves absent is sent, too
@@ -160,7 +160,7 @@ class NetSuiteSink:
                 verbs.hold(connection, held, {posting.id: findings})
                 return None
             if posting.waits:  # it was put into the batch before the source said so
-                locks.put_back(connection, held, posting.id)
+                batch_lock.put_back(connection, held, posting.id)
                 return None
             # What NetSuite has already is in its amounts: it takes nothing more of them.
             applied, by_id = apply_now(posting, dict(still_open) if posting.adopted else still_open)

@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from billing_assets.erp.documents.documents import Document
-from billing_assets.erp.documents.rules import Finding, finding
+from billing_assets.erp.documents.validation_rules import Finding, finding
 from billing_assets.erp.staging.content import document_of
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.posting import attempts
 from billing_assets.posting.attempts import OpenAttempt
-from billing_assets.posting.locks import Lock
+from billing_assets.posting.batch_lock import Lock
 
 
 class Credited(NamedTuple):

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 
-from billing_assets.erp.documents.rules import RULES_VERSION
+from billing_assets.erp.documents.validation_rules import RULES_VERSION
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.settings import CloseSettings

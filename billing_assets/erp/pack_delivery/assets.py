@@ -8,7 +8,7 @@ from billing_assets.foundation.dagster_helpers.failing import explained, failure
 from billing_assets.foundation.dagster_helpers.presentation import table
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
-from billing_assets.posting.lease import Patience
+from billing_assets.posting.batch_lease import Patience
 
 NAME = "close_pack_deliveries"
 _COLUMNS = ["name", "state", "size", "sha256", "where", "delivered_at", "read_back_at", "said"]

@@ -13,7 +13,7 @@ from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.groups import group
 from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.periods import month_of
-from billing_assets.posting.lease import Patience
+from billing_assets.posting.batch_lease import Patience
 
 
 def register(app: typer.Typer) -> None:

@@ -12,8 +12,8 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.files.folder import OpenFolder
 from billing_assets.foundation.settings import Settings, SettingsError, readable_by_others, variable
 from billing_assets.posting.answers import Unavailable
+from billing_assets.posting.batch_lease import LeasePolicy, Patience, holding
 from billing_assets.posting.lanes import Lanes
-from billing_assets.posting.lease import LeasePolicy, Patience, holding
 from billing_assets.posting.look_up import AbsencePolicy
 from billing_assets.posting.run import RunPolicy, post_through_outages
 

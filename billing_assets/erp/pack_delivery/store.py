@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.posting import attempts
 from billing_assets.posting.attempts import OpenAttempt
+from billing_assets.posting.batch_lock import LIVE, Lock
 from billing_assets.posting.ledger import Ledger
-from billing_assets.posting.locks import LIVE, Lock
 
 PACKS = Ledger(
     items="billing.close_pack_files",

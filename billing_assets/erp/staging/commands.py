@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from billing_assets.erp.documents.rules import RULES
+from billing_assets.erp.documents.validation_rules import RULES
 from billing_assets.erp.staging import reports
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import prepared_runtime

@@ -13,7 +13,7 @@ from billing_assets.erp.billing_system.digests import all_digests, computes_dige
 from billing_assets.erp.billing_system.errors import ValueRefused
 from billing_assets.erp.billing_system.marks import is_digest
 from billing_assets.erp.documents.documents import Document
-from billing_assets.erp.documents.rules import Finding, finding
+from billing_assets.erp.documents.validation_rules import Finding, finding
 from billing_assets.erp.staging.content import content_hash, lines_json
 
 _NEXT = "It was not sent; the next staging judges it again."

@@ -15,8 +15,8 @@ import structlog
 from billing_assets.erp.billing_system import reader
 from billing_assets.erp.bindings import bind_source
 from billing_assets.erp.documents.documents import CONTRACT, Document, SourceStatus, State
-from billing_assets.erp.documents.rules import MappingCheck, Policy, finding, state_for, validate
-from billing_assets.erp.staging import holds, months, store
+from billing_assets.erp.documents.validation_rules import MappingCheck, Policy, finding, state_for, validate
+from billing_assets.erp.staging import audit_holds, months, store
 from billing_assets.erp.staging.closed_months import closed_months
 from billing_assets.erp.staging.content import applications_json, content_hash, lines_json, only_named
 from billing_assets.erp.staging.corrections.store import propose
@@ -194,7 +194,7 @@ def _take_over(
         finding("MAY_BE_IN_NETSUITE", "number", "", "It may be what NetSuite has as "),
         finding("NUMBER_LIKE_ANOTHER", "number", "", "But for blanks, this is the number of the ids "),
     )
-    holds.add_to_incoming(connection, name)
+    audit_holds.add_to_incoming(connection, name)
     for part in (gone, store.merge(connection, name)):
         for what, count in part.items():
             counts[what] += count

@@ -9,8 +9,8 @@ from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from billing_assets.erp.documents.documents import CHANGEABLE
-from billing_assets.erp.documents.rules import Finding
-from billing_assets.erp.staging.fit import IS_ADOPTED
+from billing_assets.erp.documents.validation_rules import Finding
+from billing_assets.erp.staging.may_be_posted import IS_ADOPTED
 from billing_assets.foundation.database.connection import Connection
 
 CHUNK = 1000

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from billing_assets.erp.documents.rules import Finding
-from billing_assets.erp.staging import fit
+from billing_assets.erp.documents.validation_rules import Finding
+from billing_assets.erp.staging import may_be_posted
 from billing_assets.foundation.database.connection import Connection, settle_order
-from billing_assets.posting.locks import Lock, StaleLockError
+from billing_assets.posting.batch_lock import Lock, StaleLockError
 
 
 class Assigned(NamedTuple):
@@ -29,7 +29,7 @@ def assign(connection: Connection, partition_key: str, period: str, size: int) -
         -- materialized: as a plain subquery it may run once for every row that it is joined to, past its limit
         with chosen as materialized (
             select s.id from billing.staged_invoices as s
-            where s.period = %(period)s and {fit.PLANNABLE}
+            where s.period = %(period)s and {may_be_posted.PLANNABLE}
             order by s.id limit %(size)s for update of s skip locked),
         taken as (
             -- so written that no index of the state is looked through for every row: where the statistics were taken

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from billing_assets.foundation.texts import code, visible
+from billing_assets.foundation.outside_text import code, visible
 
 
 class Terminal(Console):

@@ -17,10 +17,10 @@ from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.journal.errors import JournalError
 from billing_assets.foundation.logs import configure_logs
+from billing_assets.foundation.outside_text import visible
 from billing_assets.foundation.runtime import BoundElsewhereError, Runtime
 from billing_assets.foundation.settings import load_settings, variable
 from billing_assets.foundation.shipped import shipped
-from billing_assets.foundation.texts import visible
 
 log = structlog.get_logger(__name__)
 

@@ -15,9 +15,9 @@ import dagster as dg
 
 from billing_assets.foundation.dagster_helpers.presentation import Shown
 from billing_assets.foundation.errors import BillingError
+from billing_assets.foundation.outside_text import visible
+from billing_assets.foundation.phrases import shortened
 from billing_assets.foundation.sections import AlertSettings
-from billing_assets.foundation.texts import visible
-from billing_assets.foundation.words import shortened
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 import dagster as dg
 
 from billing_assets.foundation.money import amount
-from billing_assets.foundation.texts import visible
-from billing_assets.foundation.words import duration
+from billing_assets.foundation.outside_text import visible
+from billing_assets.foundation.phrases import duration
 
 Shown: TypeAlias = dg.MetadataValue | int | bool | str | float
 """What an entry of metadata may be."""

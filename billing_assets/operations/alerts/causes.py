@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from billing_assets.erp.documents.documents import State
 from billing_assets.foundation.errors import BillingError
-from billing_assets.foundation.words import shortened
+from billing_assets.foundation.phrases import shortened
 
 Money = tuple[tuple[str, Decimal], ...]
 """Sums by currency, credit memos negative: (("GBP", Decimal("12.50")), …), sorted by currency."""

@@ -18,6 +18,7 @@ from billing_assets.foundation.settings import load_settings
 from billing_assets.operations import environment, sample
 from billing_assets.operations.billing_run import LoadWave, bill
 from billing_assets.operations.commands.period import Period, check_period
+from billing_assets.operations.daemon_health import keep_up
 from billing_assets.operations.environment import Prepared, prepared_machine
 from billing_assets.operations.processes import (
     Process,
@@ -30,7 +31,6 @@ from billing_assets.operations.processes import (
     webserver_command,
 )
 from billing_assets.operations.stopping import Stopped, stop_system
-from billing_assets.operations.watching import keep_up
 from billing_assets.sandbox.samples.loader import load_wave
 
 _WAVES = 4

@@ -16,9 +16,9 @@ from billing_assets.foundation.calendar.business_days import Days, Zones
 from billing_assets.foundation.cells import FOR_PEOPLE, write_csv
 from billing_assets.foundation.commands.console import Terminal, console
 from billing_assets.foundation.commands.machine import prepared_runtime
+from billing_assets.foundation.commands.options import one_of, said
 from billing_assets.foundation.commands.sample import reachable_netsuite
 from billing_assets.foundation.commands.tables import simple_table
-from billing_assets.foundation.commands.words import one_of, said
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import SettingsError, load_settings

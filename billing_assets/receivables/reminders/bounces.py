@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any, NamedTuple
 
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.foundation.texts import on_one_line
+from billing_assets.foundation.outside_text import on_one_line
 from billing_assets.receivables.reminders import store
 from billing_assets.receivables.reminders.delivery_reports import Unclear, delivery_report, read
 

@@ -16,12 +16,12 @@ from billing_assets.erp.contract import BillingSystem, NetSuite
 from billing_assets.foundation.calendar.business_days import earliest_day
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import prepared_runtime
+from billing_assets.foundation.commands.options import one_of, said
 from billing_assets.foundation.commands.tables import simple_table
-from billing_assets.foundation.commands.words import one_of, said
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.money import amount
+from billing_assets.foundation.outside_text import file_name
 from billing_assets.foundation.settings import SettingsError, variable
-from billing_assets.foundation.texts import file_name
 from billing_assets.receivables.reminders import journal_store, store
 from billing_assets.receivables.reminders.bounces import note_bounces, read_mailbox, read_stream
 from billing_assets.receivables.reminders.delivery_reports import Unclear

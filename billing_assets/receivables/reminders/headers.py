@@ -10,7 +10,7 @@ from email.header import Header
 from email.policy import EmailPolicy
 from typing import Any
 
-from billing_assets.foundation.texts import on_one_line
+from billing_assets.foundation.outside_text import on_one_line
 
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")  # a name that needs no quotes

@@ -19,8 +19,8 @@ from babel.numbers import format_currency
 
 from billing_assets.foundation.mail import QUIET
 from billing_assets.foundation.money import decimals
+from billing_assets.foundation.outside_text import on_one_line
 from billing_assets.foundation.shipped import shipped
-from billing_assets.foundation.texts import on_one_line
 from billing_assets.receivables.reminders.addresses import ascii_address
 from billing_assets.receivables.reminders.errors import MailWrong, TemplateWrong
 from billing_assets.receivables.reminders.headers import SMTP, Folded, mailbox_header, text_header

@@ -21,7 +21,7 @@ from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import BoundElsewhereError
 from billing_assets.operations import sample
-from billing_assets.posting.lease import holding
+from billing_assets.posting.batch_lease import holding
 from billing_assets.posting.run import post_through_outages
 from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbox
 from proving.world.account import Account

@@ -9,8 +9,8 @@ import dagster as dg
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.foundation.database.connection import connect
-from billing_assets.foundation.words import duration
-from billing_assets.posting.lease import holding
+from billing_assets.foundation.phrases import duration
+from billing_assets.posting.batch_lease import holding
 from proving.world.builders import change_document, insert_document, stage_now
 from proving.world.system import System, checks, exact, failure, metadata, rows
 

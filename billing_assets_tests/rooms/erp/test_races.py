@@ -23,9 +23,9 @@ from billing_assets.erp.netsuite import assets
 from billing_assets.erp.settings import absence_counts_after_seconds
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.posting import attempts, locks
+from billing_assets.posting import attempts, batch_lock
 from billing_assets.posting.attempts import Intent
-from billing_assets.posting.locks import Lock
+from billing_assets.posting.batch_lock import Lock
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from proving.kills.counting import count
 from proving.kills.victim import run
@@ -49,7 +49,7 @@ def system(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[System]:
     """A system whose batches do not rest after a run that left something, and whose runs look often for their turn."""
-    monkeypatch.setattr("billing_assets.posting.lease._LOOK_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr("billing_assets.posting.batch_lease._LOOK_AGAIN_SECONDS", 0.1)
     with open_system(state_url, database, sandbox, sandbox_account, tmp_path, lanes=6) as opened:
         settings = opened.runtime.settings
         quick = settings.batches.model_copy(update={"retry_seconds": 0.0, "lease_seconds": 2.0})
@@ -180,7 +180,7 @@ def test_a_run_whose_finished_batch_another_run_takes_up_before_it_has_reported_
     def and_then_it_is_taken(context: Any, billing: Runtime, connection: Connection) -> Any:
         result = post(context, billing, connection)
         with connection.transaction():
-            locks.lock(connection, DOCUMENTS, key, "another run", 60, retry_rejected=False)
+            batch_lock.lock(connection, DOCUMENTS, key, "another run", 60, retry_rejected=False)
         return result
 
     monkeypatch.setattr(assets, "_post", and_then_it_is_taken)
@@ -298,7 +298,7 @@ def test_a_batch_whose_run_was_deleted_in_dagster_is_asked_for_again(
     )
     if status == dg.DagsterRunStatus.STARTED:
         with connect(system.runtime.database_url) as connection, connection.transaction():
-            locks.lock(connection, DOCUMENTS, key, deleted.run_id, 0.5, retry_rejected=False)
+            batch_lock.lock(connection, DOCUMENTS, key, deleted.run_id, 0.5, retry_rejected=False)
     assert isinstance(system.look("plan_batches"), dg.SkipReason), "a run has it"
     system.instance.delete_run(deleted.run_id)
     wait_until(lambda: system.planned() == [key])

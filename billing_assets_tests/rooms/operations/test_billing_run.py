@@ -14,7 +14,7 @@ from billing_assets.erp.close.verdict import verdict
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.operations import movement_store
 from billing_assets.operations.billing_run import Look, Progress, wait
-from billing_assets.operations.waiting import Memory, Step, What, next_step
+from billing_assets.operations.run_progress import Memory, Step, What, next_step
 from proving.world.builders import (
     apply_credit,
     change_document,
@@ -137,7 +137,7 @@ def test_what_the_sensor_does_not_see_is_staged_by_the_run_itself(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A corrected amount changes no count: the run did not wait for it, and the close called it different."""
-    monkeypatch.setattr("billing_assets.operations.waiting.SENSOR_LATE", timedelta(0))
+    monkeypatch.setattr("billing_assets.operations.run_progress.SENSOR_LATE", timedelta(0))
     insert_document(system.source, "500001", status="open")
     assert system.stage().success
     one = staged(system.state, "500001")["document_id"]
@@ -153,7 +153,7 @@ def test_what_a_staging_leaves_as_it_was_is_no_longer_waited_for_and_told(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Staging that cannot work, here for a broken source of lines: the run ends, and the close names the document."""
-    monkeypatch.setattr("billing_assets.operations.waiting.SENSOR_LATE", timedelta(0))
+    monkeypatch.setattr("billing_assets.operations.run_progress.SENSOR_LATE", timedelta(0))
     insert_document(system.source, "500001")
     system.source.execute("alter table invoice_lines rename to elsewhere")
     said = waited(system)

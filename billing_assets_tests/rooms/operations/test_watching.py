@@ -11,8 +11,8 @@ from sqlalchemy import make_url
 from billing_assets.foundation.database.connection import libpq_url
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import load_settings
+from billing_assets.operations.daemon_health import keep_up
 from billing_assets.operations.environment import prepare
-from billing_assets.operations.watching import keep_up
 
 
 def test_a_database_that_takes_no_connection_does_not_end_the_watch(

@@ -25,10 +25,10 @@ from billing_assets.posting.answers import (
     Unknown,
 )
 from billing_assets.posting.attempts import Intent, OpenAttempt, Outcome, ReadBack
+from billing_assets.posting.batch_lease import Lease
+from billing_assets.posting.batch_lock import Lock
 from billing_assets.posting.dispatch import Request
-from billing_assets.posting.lease import Lease
 from billing_assets.posting.ledger import Ledger
-from billing_assets.posting.locks import Lock
 from billing_assets.posting.sink import Lane, Prepared
 from billing_assets.posting.states import ItemState
 

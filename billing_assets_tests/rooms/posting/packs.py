@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from billing_assets.erp.pack_delivery.sink import PackSink
 from billing_assets.erp.pack_delivery.store import PACKS
 from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.posting.batch_lease import holding
 from billing_assets.posting.lanes import Lanes, LaneStats
-from billing_assets.posting.lease import holding
 from billing_assets.posting.look_up import AbsencePolicy
 from billing_assets.posting.run import PostingResult, RunPolicy, post_batch
 from billing_assets_tests.rooms.posting.systems import LANES, LEASE, LONGEST_REQUEST_SECONDS

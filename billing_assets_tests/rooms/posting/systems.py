@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.posting.batch_lease import LeasePolicy, holding
 from billing_assets.posting.lanes import Lanes, LaneStats
-from billing_assets.posting.lease import LeasePolicy, holding
 from billing_assets.posting.look_up import AbsencePolicy
 from billing_assets.posting.run import PostingResult, RunPolicy, post_batch
 from billing_assets_tests.rooms.posting.fake import LEDGER, FakeSink

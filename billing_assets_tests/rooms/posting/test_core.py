@@ -9,9 +9,9 @@ from random import Random
 import pytest
 
 from billing_assets.foundation.database.connection import connect
-from billing_assets.posting import attempts, locks
+from billing_assets.posting import attempts, batch_lock
 from billing_assets.posting.attempts import Intent
-from billing_assets.posting.locks import StaleLockError
+from billing_assets.posting.batch_lock import StaleLockError
 from billing_assets_tests.rooms.posting.fake import LEDGER
 from billing_assets_tests.rooms.posting.systems import Fake, until_done
 from billing_assets_tests.rooms.posting.test_conformance import assert_each_once
@@ -74,13 +74,13 @@ def test_a_run_that_lost_its_batch_writes_nothing_more(fake: Fake) -> None:
     key = fake.planned(3)
     with connect(fake.url) as connection:
         with connection.transaction():
-            stale = locks.lock(connection, LEDGER, key, "slow", 0.0, retry_rejected=False)
+            stale = batch_lock.lock(connection, LEDGER, key, "slow", 0.0, retry_rejected=False)
         with connection.transaction():
-            locks.lock(connection, LEDGER, key, "quick", 60.0, retry_rejected=False)
+            batch_lock.lock(connection, LEDGER, key, "quick", 60.0, retry_rejected=False)
         for late in (
             lambda: attempts.record_intents(connection, stale, {1: Intent(b"late")}),
-            lambda: locks.renew(connection, stale, 60.0),
-            lambda: locks.release(connection, stale, 0.0),
+            lambda: batch_lock.renew(connection, stale, 60.0),
+            lambda: batch_lock.release(connection, stale, 0.0),
         ):
             with pytest.raises(StaleLockError):
                 late()

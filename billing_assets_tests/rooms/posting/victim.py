@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from billing_assets.foundation.database.connection import connect
-from billing_assets.posting import attempts, locks, run
+from billing_assets.posting import attempts, batch_lock, run
+from billing_assets.posting.batch_lease import holding
 from billing_assets.posting.lanes import Lanes
-from billing_assets.posting.lease import holding
 from billing_assets_tests.rooms.posting.fake import LEDGER, FakeSink
 from billing_assets_tests.rooms.posting.systems import LANES, LEASE, Fake
 
@@ -44,7 +44,7 @@ def around(module: Any, name: str, trap: Trap, when: str) -> None:
 
 POINTS: dict[str, Callable[[FakeSink, Trap], None]] = {
     "none": lambda _sink, _trap: None,
-    "the lock is taken": lambda _, trap: around(locks, "lock", trap, "after"),
+    "the lock is taken": lambda _, trap: around(batch_lock, "lock", trap, "after"),
     "intents are written and not committed": lambda _, trap: _in_transaction(attempts, "record_intents", trap),
     "intents are committed": lambda _, trap: around(attempts, "record_intents", trap, "after"),
     "a request is about to leave": lambda sink, trap: setattr(sink, "before_sending", trap),
@@ -54,8 +54,8 @@ POINTS: dict[str, Callable[[FakeSink, Trap], None]] = {
     "outcomes are committed": lambda _, trap: around(attempts, "record_outcomes", trap, "after"),
     "before the read-back": lambda _, trap: around(run, "read_back", trap, "before"),
     "the read-back is written and not committed": lambda _, trap: _in_transaction(attempts, "record_read_back", trap),
-    "before the release": lambda _, trap: around(locks, "release", trap, "before"),
-    "the release is written and not committed": lambda _, trap: around(locks, "settle", trap, "after"),
+    "before the release": lambda _, trap: around(batch_lock, "release", trap, "before"),
+    "the release is written and not committed": lambda _, trap: around(batch_lock, "settle", trap, "after"),
 }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_assets.foundation.words import duration
+from billing_assets.foundation.phrases import duration
 
 
 @pytest.mark.parametrize(

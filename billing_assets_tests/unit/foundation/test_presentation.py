@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from billing_assets.foundation.dagster_helpers.presentation import plain, table
-from billing_assets.foundation.texts import is_control, visible
+from billing_assets.foundation.outside_text import is_control, visible
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 MARKS = st.text(st.characters() | st.sampled_from("|`*_<>[]()!#&~\\-+.:\n\r\t \u202e\u2066\u200f"), max_size=40)

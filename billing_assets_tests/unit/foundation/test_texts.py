@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_assets.foundation.texts import file_name, on_one_line, visible
+from billing_assets.foundation.outside_text import file_name, on_one_line, visible
 
 
 @pytest.mark.parametrize(

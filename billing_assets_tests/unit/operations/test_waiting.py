@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing_assets.operations.waiting import (
+from billing_assets.operations.run_progress import (
     AFTER_DUE,
     SENSOR_LATE,
     STAND_STILL,

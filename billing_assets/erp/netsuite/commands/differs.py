@@ -8,8 +8,8 @@ import typer
 from rich.markup import escape
 
 from billing_assets.erp.documents.documents import Kind
-from billing_assets.erp.netsuite import differing, differing_store
-from billing_assets.erp.netsuite.differing_store import Decided, Differing
+from billing_assets.erp.netsuite import differing_transactions, differing_transactions_store
+from billing_assets.erp.netsuite.differing_transactions_store import Decided, Differing
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import prepared_runtime
@@ -35,8 +35,8 @@ def list_command(
 ) -> None:
     """What waits for a decision, and what NetSuite has instead."""
     with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
-        rows = differing_store.differing(connection)
-        decided = differing_store.decisions(connection) if every else []
+        rows = differing_transactions_store.differing(connection)
+        decided = differing_transactions_store.decisions(connection) if every else []
     _show(rows)
     if every:
         table = simple_table(f"{len(decided):,} decisions", ["Document", "Difference", "Decision", "When (UTC)", "Why"])
@@ -51,7 +51,7 @@ def list_command(
 def check_command() -> None:
     """Look all of it up in NetSuite again: what was corrected there is posted. Sends nothing."""
     with prepared_runtime() as runtime, runtime.state() as connection, runtime.of(NetSuite).lanes() as lanes:
-        corrected, left = differing.check(
+        corrected, left = differing_transactions.check(
             runtime.database_url,
             connection,
             runtime.of(NetSuite).client,
@@ -69,7 +69,7 @@ def check_command() -> None:
 def accept_command(number: Number, by: By, why: Why, kind: OfKind = None) -> None:
     """Answer for a document as NetSuite has it: it counts as posted. Holds as long as NetSuite has the same."""
     with prepared_runtime() as runtime, runtime.state() as connection:
-        one = differing.accept(
+        one = differing_transactions.accept(
             connection, runtime.of(NetSuite).client, runtime.settings, number, by=by, why=why, kind=kind
         )
     _say(one)
@@ -79,7 +79,7 @@ def accept_command(number: Number, by: By, why: Why, kind: OfKind = None) -> Non
 def credited_command(number: Number, by: By, why: Why, kind: OfKind = None) -> None:
     """Say that the transaction was credited in full or voided in NetSuite; refused while something is open on it."""
     with prepared_runtime() as runtime, runtime.state() as connection:
-        one = differing.credited(
+        one = differing_transactions.credited(
             connection, runtime.of(NetSuite).client, runtime.settings, number, by=by, why=why, kind=kind
         )
     _say(one)

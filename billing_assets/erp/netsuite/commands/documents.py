@@ -12,8 +12,8 @@ from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.commands.tables import simple_table, total_cell
+from billing_assets.foundation.outside_text import visible
 from billing_assets.foundation.settings import SettingsError
-from billing_assets.foundation.texts import visible
 
 
 def register(app: typer.Typer) -> None:

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from billing_assets.erp.netsuite import found, found_store
-from billing_assets.erp.netsuite.found_store import Found
+from billing_assets.erp.netsuite import found_transactions, found_transactions_store
+from billing_assets.erp.netsuite.found_transactions_store import Found
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.groups import group
 from billing_assets.foundation.commands.machine import prepared_runtime
@@ -33,7 +33,7 @@ def transactions(
 ) -> None:
     """What NetSuite has under our external ids although this database never sent it. Nothing is sent meanwhile."""
     with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
-        rows = found_store.found(connection, undecided_only=not every)
+        rows = found_transactions_store.found(connection, undecided_only=not every)
     columns = ["External id", "NetSuite", "Dated", "Total", "Our document", "Decision"]
     table = simple_table(f"{len(rows):,} transactions that this database never sent", columns, right=(3,))
     for one in rows:
@@ -56,7 +56,7 @@ def _decision(one: Found) -> str:
 def confirm(by: By, why: Why) -> None:
     """Say that the list is as it should be after a restored backup. Posting goes on: what is there is taken over."""
     with prepared_runtime() as runtime, runtime.state() as connection:
-        confirmed = found.confirm(connection, by=by, why=why)
+        confirmed = found_transactions.confirm(connection, by=by, why=why)
     if not confirmed:
         console.print("There was nothing to confirm.")
         raise typer.Exit(1)
@@ -71,12 +71,12 @@ def match(
 ) -> None:
     """Say which document a transaction is that no document has the name of, e.g. one that was renumbered since."""
     with prepared_runtime() as runtime, runtime.state() as connection:
-        found.match(connection, netsuite_id, number, by=by, why=why)
+        found_transactions.match(connection, netsuite_id, number, by=by, why=why)
     console.print(f"{escape(number)} is NetSuite's {netsuite_id}: it is taken over after the next staging.")
 
 
 def separate(netsuite_id: NetSuiteId, by: By, why: Why) -> None:
     """Say that a transaction is none of our documents: what looks like it may be sent."""
     with prepared_runtime() as runtime, runtime.state() as connection:
-        found.separate(connection, netsuite_id, by=by, why=why)
+        found_transactions.separate(connection, netsuite_id, by=by, why=why)
     console.print(f"NetSuite's {netsuite_id} is none of our documents. What looked like it goes at the next staging.")

@@ -14,8 +14,8 @@ from billing_assets.erp.staging.corrections import store, voids
 from billing_assets.erp.staging.corrections.store import Correction
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import prepared_runtime
+from billing_assets.foundation.commands.options import said
 from billing_assets.foundation.commands.tables import simple_table
-from billing_assets.foundation.commands.words import said
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.runtime import Runtime

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from billing_assets.erp.documents.documents import CORRECTIONS, Document, Kind, SourceStatus, State
-from billing_assets.erp.documents.rules import finding
+from billing_assets.erp.documents.validation_rules import finding
 from billing_assets.erp.staging.closed_months import closed_months
 from billing_assets.erp.staging.content import document_of
 from billing_assets.erp.staging.corrections import store

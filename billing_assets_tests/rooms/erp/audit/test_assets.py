@@ -15,7 +15,7 @@ from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.sections import CalendarSettings
 from billing_assets.foundation.settings import make_settings
-from billing_assets.posting.locks import lock, release
+from billing_assets.posting.batch_lock import lock, release
 from proving.world.builders import SOURCE, close_document, insert_document
 from proving.world.system import PERIOD, System, checks, exact, metadata, rows
 

@@ -12,7 +12,7 @@ from billing_assets.erp.audit.files import FileError
 from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.erp.batches.planning import plan
 from billing_assets.foundation.sections import BatchSettings
-from billing_assets.posting.locks import lock
+from billing_assets.posting.batch_lock import lock
 from billing_assets_tests.rooms.erp.audit.conftest import CONTRACT, Office, queued
 from proving.world.builders import change_document, close_document, insert_document
 

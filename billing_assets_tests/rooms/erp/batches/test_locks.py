@@ -12,16 +12,16 @@ from billing_assets.erp.batches import store
 from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.erp.batches.planning import plan
 from billing_assets.erp.batches.unlocking import requeue, unlock, unlock_stale
-from billing_assets.erp.documents.rules import finding
+from billing_assets.erp.documents.validation_rules import finding
 from billing_assets.erp.netsuite import store as posting
 from billing_assets.erp.staging import verbs
 from billing_assets.foundation.database.connection import Connection, connect, libpq_url
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.posting import attempts as attempts_of
-from billing_assets.posting import locks
+from billing_assets.posting import batch_lock
 from billing_assets.posting.attempts import Intent, Outcome
-from billing_assets.posting.lease import Lease, LeasePolicy, Patience, holding, take
-from billing_assets.posting.locks import Lock, LockHeldError, StaleLockError, UnknownBatchError
+from billing_assets.posting.batch_lease import Lease, LeasePolicy, Patience, holding, take
+from billing_assets.posting.batch_lock import Lock, LockHeldError, StaleLockError, UnknownBatchError
 from billing_assets.posting.states import ItemState
 from billing_assets_tests.rooms.erp.batches.documents import set_state
 from proving.world import builders, clock
@@ -41,7 +41,9 @@ class Batch:
 
     def lock(self, run_id: str = "run-1", lease_seconds: float = 60, *, retry_rejected: bool = False) -> Lock:
         with self.state.transaction():
-            return locks.lock(self.state, DOCUMENTS, self.key, run_id, lease_seconds, retry_rejected=retry_rejected)
+            return batch_lock.lock(
+                self.state, DOCUMENTS, self.key, run_id, lease_seconds, retry_rejected=retry_rejected
+            )
 
     def states(self) -> list[str]:
         return [state for _, state in sorted(builders.states(self.state).items())]
@@ -107,7 +109,7 @@ def test_two_runs_that_lock_at_once_never_both_hold_the_batch(batch: Batch) -> N
             try:
                 with connection.transaction():
                     results.append(
-                        locks.lock(connection, DOCUMENTS, batch.key, f"run-{number}", 60, retry_rejected=False)
+                        batch_lock.lock(connection, DOCUMENTS, batch.key, f"run-{number}", 60, retry_rejected=False)
                     )
             except LockHeldError as error:
                 results.append(error)
@@ -123,7 +125,7 @@ def test_two_runs_that_lock_at_once_never_both_hold_the_batch(batch: Batch) -> N
 
 def test_a_lock_of_a_batch_that_was_never_planned_says_so(batch: Batch) -> None:
     with pytest.raises(UnknownBatchError, match="no batch 2010-11-9999"), batch.state.transaction():
-        locks.lock(batch.state, DOCUMENTS, "2010-11-9999", "run-1", 60, retry_rejected=False)
+        batch_lock.lock(batch.state, DOCUMENTS, "2010-11-9999", "run-1", 60, retry_rejected=False)
 
 
 def test_an_open_attempt_stays_open_under_the_next_lock_and_rejected_ones_only_on_request(batch: Batch) -> None:
@@ -142,14 +144,14 @@ def test_a_release_lets_what_was_not_sent_wait_again(batch: Batch) -> None:
     held = batch.lock()
     set_state(batch.state, "500000", "posting", "posted")
     batch.state.execute("update billing.staged_invoices set read_back_at = now() where number = '500000'")
-    assert locks.release(batch.state, held, AFTER) == "attention"
+    assert batch_lock.release(batch.state, held, AFTER) == "attention"
     assert batch.states() == ["posted", "batched", "batched"]
     assert store.get(batch.state, batch.key).locked_until is None
 
 
 STALE_WRITES: dict[str, Callable[[Connection, Lock, list[int]], object]] = {
-    "renew": lambda connection, held, _: locks.renew(connection, held, 60),
-    "release": lambda connection, held, _: locks.release(connection, held, AFTER),
+    "renew": lambda connection, held, _: batch_lock.renew(connection, held, 60),
+    "release": lambda connection, held, _: batch_lock.release(connection, held, AFTER),
     "intents": lambda connection, held, ids: attempts_of.record_intents(
         connection, held, {ids[1]: NOTHING, ids[2]: NOTHING}
     ),
@@ -159,7 +161,7 @@ STALE_WRITES: dict[str, Callable[[Connection, Lock, list[int]], object]] = {
     "hold": lambda connection, held, ids: verbs.hold(
         connection, held, {one: [finding("ITEM_UNMAPPED", "lines[1].item", "X", "gone")] for one in ids[1:]}
     ),
-    "put back": lambda connection, held, ids: locks.put_back(connection, held, ids[1]),
+    "put back": lambda connection, held, ids: batch_lock.put_back(connection, held, ids[1]),
 }
 
 
@@ -234,19 +236,19 @@ def test_a_run_whose_connection_is_cut_lets_go_at_once_on_another(batch: Batch) 
 def test_a_clock_that_is_set_forward_ends_leases_and_one_set_back_keeps_no_dead_run_alive(batch: Batch) -> None:
     clock.make_settable(batch.url)
     with connect(batch.url) as connection:
-        locks.lock(connection, DOCUMENTS, batch.key, "dead", 6, retry_rejected=False)
+        batch_lock.lock(connection, DOCUMENTS, batch.key, "dead", 6, retry_rejected=False)
         assert store.wanting_a_run(connection) == []
         clock.set_ahead(batch.url, -3600)
         assert [one.partition_key for one in store.wanting_a_run(connection)] == [batch.key]
-        held = locks.lock(connection, DOCUMENTS, batch.key, "run-2", 6, retry_rejected=False)
+        held = batch_lock.lock(connection, DOCUMENTS, batch.key, "run-2", 6, retry_rejected=False)
         assert store.wanting_a_run(connection) == []
-        locks.release(connection, held, AFTER)
+        batch_lock.release(connection, held, AFTER)
         clock.set_ahead(batch.url, -7200)
         assert [one.partition_key for one in store.wanting_a_run(connection, 600)] == [batch.key], "nor does it rest"
-        held = locks.lock(connection, DOCUMENTS, batch.key, "run-3", 6, retry_rejected=False)
+        held = batch_lock.lock(connection, DOCUMENTS, batch.key, "run-3", 6, retry_rejected=False)
         clock.set_ahead(batch.url, 3600)
         assert [one.partition_key for one in store.wanting_a_run(connection)] == [batch.key]
-        locks.renew(connection, held, 6)
+        batch_lock.renew(connection, held, 6)
         assert store.wanting_a_run(connection) == []
 
 
@@ -315,7 +317,7 @@ def test_unlock_of_an_unknown_batch_says_so(batch: Batch) -> None:
 def test_only_locks_whose_lease_ended_long_ago_are_stale(batch: Batch) -> None:
     held = batch.lock()
     assert unlock_stale(batch.state, 0, AFTER) == {}
-    locks.renew(batch.state, held, -90)
+    batch_lock.renew(batch.state, held, -90)
     assert unlock_stale(batch.state, 2, AFTER) == {}
     assert unlock_stale(batch.state, 1, AFTER) == {batch.key: 3}
     assert batch.states() == ["ready"] * 3
@@ -332,7 +334,7 @@ def test_unlocking_stale_locks_spares_a_batch_that_a_run_takes_at_that_moment(ba
 
     thread = threading.Thread(target=schedule)
     with batch.state.transaction():
-        locks.lock(batch.state, DOCUMENTS, batch.key, "run-2", 60, retry_rejected=False)
+        batch_lock.lock(batch.state, DOCUMENTS, batch.key, "run-2", 60, retry_rejected=False)
         thread.start()  # sees the stale lock, for the new one is not committed
         time.sleep(0.3)
     thread.join(10)
@@ -345,7 +347,7 @@ def test_requeue_sends_named_rejected_documents_to_the_backlog(batch: Batch) -> 
     held = batch.lock()
     for number in ("500000", "500001"):
         set_state(batch.state, number, "posting", "rejected")
-    locks.release(batch.state, held, AFTER)
+    batch_lock.release(batch.state, held, AFTER)
     assert requeue(batch.state, ["500001", "500002"], AFTER) == 1
     assert batch.states() == ["rejected", "ready", "batched"]
     assert requeue(batch.state, None, AFTER) == 1
@@ -359,7 +361,7 @@ def test_requeue_during_a_run_leaves_the_run_its_lock(batch: Batch) -> None:
     set_state(batch.state, "500000", "posting", "rejected")
     assert requeue(batch.state, None, AFTER) == 1
     assert batch.states() == ["ready", "locked", "locked"]
-    locks.renew(batch.state, held, 60)
+    batch_lock.renew(batch.state, held, 60)
     with pytest.raises(LockHeldError):
         batch.lock("run-2")
 
@@ -368,7 +370,7 @@ def test_requeue_during_a_run_leaves_the_run_its_lock(batch: Batch) -> None:
 def test_requeue_and_a_retrying_run_never_deadlock(batch: Batch) -> None:
     held = batch.lock()
     set_state(batch.state, "500000", "posting", "rejected")
-    locks.release(batch.state, held, AFTER)
+    batch_lock.release(batch.state, held, AFTER)
     failures: list[Exception] = []
 
     def requeues() -> None:

@@ -14,7 +14,7 @@ from billing_assets.erp.close.store import set_closed
 from billing_assets.erp.netsuite import reports
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.sections import BatchSettings
-from billing_assets.posting import locks
+from billing_assets.posting import batch_lock
 from billing_assets_tests.rooms.erp.batches.documents import set_state
 from proving.world import builders
 from proving.world.rig import invoices, stage_rows
@@ -38,9 +38,9 @@ def wanted(state: Connection) -> list[str]:
     return [one.partition_key for one in runs_wanted(state, {})]
 
 
-def locked(state: Connection, key: str, lease_seconds: float = 60) -> locks.Lock:
+def locked(state: Connection, key: str, lease_seconds: float = 60) -> batch_lock.Lock:
     with state.transaction():
-        return locks.lock(state, DOCUMENTS, key, "run-1", lease_seconds, retry_rejected=False)
+        return batch_lock.lock(state, DOCUMENTS, key, "run-1", lease_seconds, retry_rejected=False)
 
 
 def test_a_small_backlog_goes_at_once_as_one_batch(state: Connection) -> None:
@@ -213,7 +213,7 @@ def test_a_held_batch_wants_no_run_until_its_lease_has_ended(state: Connection) 
     (key,) = plan(state, SETTINGS)
     held = locked(state, key)
     assert wanted(state) == []
-    locks.renew(state, held, -1)
+    batch_lock.renew(state, held, -1)
     assert wanted(state) == [key]
 
 
@@ -224,7 +224,7 @@ def test_a_run_that_died_after_its_last_document_landed_is_followed_by_one_that_
     held = locked(state, key)
     set_state(state, "500000", "posting", "posted")
     assert wanted(state) == []
-    locks.renew(state, held, -1)
+    batch_lock.renew(state, held, -1)
     assert wanted(state) == [key]
 
 
@@ -233,7 +233,7 @@ def test_a_batch_with_only_rejected_documents_waits_for_a_person(state: Connecti
     (key,) = plan(state, SETTINGS)
     held = locked(state, key)
     set_state(state, "500000", "posting", "rejected")
-    assert locks.release(state, held, AFTER) == "attention"
+    assert batch_lock.release(state, held, AFTER) == "attention"
     assert wanted(state) == []
 
 
@@ -243,9 +243,9 @@ def test_an_unknown_attempt_wants_a_run_when_its_absence_counts_and_not_before(s
     held = locked(state, key)
     set_state(state, "500000", "posting")
     note(state, "500000", "unknown")
-    locks.release(state, held, AFTER)
+    batch_lock.release(state, held, AFTER)
     assert wanted(state) == []
-    locks.settle(state, DOCUMENTS, key, -1)
+    batch_lock.settle(state, DOCUMENTS, key, -1)
     assert wanted(state) == [key]
 
 
@@ -255,7 +255,7 @@ def test_an_attempt_about_which_nothing_was_noted_is_looked_up_at_once(state: Co
     held = locked(state, key)
     set_state(state, "500000", "posting")
     note(state, "500000", "retry")
-    locks.release(state, held, AFTER)
+    batch_lock.release(state, held, AFTER)
     assert wanted(state) == [key]
 
 
@@ -264,9 +264,9 @@ def test_a_posted_document_that_did_not_show_is_looked_for_again_later(state: Co
     (key,) = plan(state, SETTINGS)
     held = locked(state, key)
     set_state(state, "500000", "posting", "posted")
-    assert locks.release(state, held, AFTER) == "attention"
+    assert batch_lock.release(state, held, AFTER) == "attention"
     assert wanted(state) == []
-    locks.settle(state, DOCUMENTS, key, -1)
+    batch_lock.settle(state, DOCUMENTS, key, -1)
     assert wanted(state) == [key]
 
 
@@ -275,7 +275,7 @@ def test_a_batch_that_staging_emptied_is_brought_to_its_end(state: Connection) -
     (key,) = plan(state, SETTINGS)
     state.execute("update billing.staged_invoices set state = 'gone', batch = null")
     assert wanted(state) == [key]
-    assert locks.release(state, locked(state, key), AFTER) == "posted"
+    assert batch_lock.release(state, locked(state, key), AFTER) == "posted"
     assert wanted(state) == []
 
 
@@ -285,7 +285,7 @@ def test_a_finished_batch_wants_no_run(state: Connection) -> None:
     held = locked(state, key)
     set_state(state, "500000", "posting", "posted")
     state.execute("update billing.staged_invoices set read_back_at = now()")
-    assert locks.release(state, held, AFTER) == "posted"
+    assert batch_lock.release(state, held, AFTER) == "posted"
     assert wanted(state) == []
 
 

@@ -23,7 +23,7 @@ from billing_assets.erp.settings import CloseSettings
 from billing_assets.foundation.calendar.business_days import Days, Zones
 from billing_assets.foundation.periods import LateDocuments
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.posting.locks import lock
+from billing_assets.posting.batch_lock import lock
 from billing_assets_tests.rooms.operations.test_cli import Command, machine
 from proving.world.builders import (
     apply_credit,

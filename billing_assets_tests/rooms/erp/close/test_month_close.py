@@ -10,8 +10,8 @@ import dagster as dg
 
 from billing_assets.erp.close import store
 from billing_assets.erp.close.causes import CAUSES
-from billing_assets.erp.netsuite import differing
-from billing_assets.erp.netsuite.differing_store import Decided
+from billing_assets.erp.netsuite import differing_transactions
+from billing_assets.erp.netsuite.differing_transactions_store import Decided
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.validation import validation
 from billing_assets.erp.staging.corrections.voids import confirm
@@ -421,7 +421,7 @@ def test_what_differs_is_named_as_ours_with_the_difference_and_no_advice_to_dele
 
 def test_an_accepted_difference_closes_the_month_until_netsuite_changes_it_again(system: System) -> None:
     lost_and_changed(system)
-    assert decide(system, differing.accept).decision == "accepted"
+    assert decide(system, differing_transactions.accept).decision == "accepted"
     shown, passed = close(system)
     assert passed["billing_equals_netsuite"]
     assert [row["cause"] for row in rows(shown["differences"].records)] == ["DIFFERENCE_ACCEPTED"]
@@ -448,7 +448,7 @@ def test_a_difference_in_its_date_is_found_in_either_month_and_accepted_in_both(
     ).raise_for_status()
     system.post(key)
     assert [one[0] for one in differences(system)] == ["DIFFERS"]
-    decide(system, differing.accept)
+    decide(system, differing_transactions.accept)
     for period in (PERIOD, "2010-12"):
         result = system.run("close_month", period)
         assert checks(result)["billing_equals_netsuite"], period

@@ -13,9 +13,9 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from billing_assets.erp.batches.unlocking import requeue
-from billing_assets.erp.netsuite import content, differing, differing_store
+from billing_assets.erp.netsuite import content, differing_transactions, differing_transactions_store
 from billing_assets.erp.netsuite.client import NetSuiteClient
-from billing_assets.erp.netsuite.differing import DifferenceError
+from billing_assets.erp.netsuite.differing_transactions import DifferenceError
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping
 from billing_assets.erp.netsuite.reports import batch_problems
 from billing_assets.erp.settings import NetSuiteSettings
@@ -77,16 +77,16 @@ def a_cent_off(rig: Rig) -> str:
     return key
 
 
-def accept(rig: Rig, by: str = "Ada", why: str = "the cent is tax") -> differing_store.Decided:
+def accept(rig: Rig, by: str = "Ada", why: str = "the cent is tax") -> differing_transactions_store.Decided:
     with client(rig) as opened:
-        return differing.accept(rig.state, opened, rig.settings, NUMBER, by=by, why=why)
+        return differing_transactions.accept(rig.state, opened, rig.settings, NUMBER, by=by, why=why)
 
 
-def check(rig: Rig) -> tuple[int, list[differing_store.Differing]]:
+def check(rig: Rig) -> tuple[int, list[differing_transactions_store.Differing]]:
     netsuite = rig.settings.of(NetSuiteSettings)
     with client(rig) as opened, Lanes(rig.url, opened.account, netsuite.lanes) as lanes:
         mapping = builders.shipped_mapping()
-        return differing.check(rig.url, rig.state, opened, lanes, mapping, rig.settings, "check")
+        return differing_transactions.check(rig.url, rig.state, opened, lanes, mapping, rig.settings, "check")
 
 
 def of_customer_1002(folder: Path) -> NetSuiteMapping:
@@ -106,7 +106,7 @@ def test_a_document_that_is_there_a_cent_off_differs_and_carries_netsuite_s_id(r
     assert rig.batch(a_cent_off)["state"] == "attention"
     (problem,) = batch_problems(rig.state, a_cent_off, 10)
     assert (problem["number"], problem["state"], problem["code"]) == (NUMBER, "differs", "EXTERNAL_ID_CONFLICT")
-    (one,) = differing_store.differing(rig.state)
+    (one,) = differing_transactions_store.differing(rig.state)
     assert (one.number, one.difference) == (NUMBER, row(rig)["difference"])
 
 
@@ -157,7 +157,7 @@ def test_a_person_accepts_it_by_name_and_the_batch_is_done(rig: Rig, a_cent_off:
     assert "2.09 instead of 2.08" in decided.difference
     assert rig.counts() == {"posted": 3}
     assert rig.batch(a_cent_off)["state"] == "posted"
-    assert differing_store.differing(rig.state) == []
+    assert differing_transactions_store.differing(rig.state) == []
     with pytest.raises(DifferenceError, match="Nothing of 500001 differs"):
         accept(rig)
 
@@ -191,9 +191,11 @@ def test_nothing_is_accepted_while_a_run_has_the_batch(rig: Rig, a_cent_off: str
 
 
 def test_what_is_credited_there_counts_once_nothing_is_open_on_it(rig: Rig, a_cent_off: str) -> None:
-    def credited() -> differing_store.Decided:
+    def credited() -> differing_transactions_store.Decided:
         with client(rig) as opened:
-            return differing.credited(rig.state, opened, rig.settings, NUMBER, by="Ada", why="wrong customer")
+            return differing_transactions.credited(
+                rig.state, opened, rig.settings, NUMBER, by="Ada", why="wrong customer"
+            )
 
     with pytest.raises(DifferenceError, match=r"2\.09 are open on it"):
         credited()
@@ -329,7 +331,9 @@ def test_what_is_there_in_another_case_and_cannot_be_proven_says_so(rig: Rig, mo
     assert (found["state"], found["unproven"], found["difference"]) == ("posted", True, content.NOT_PROVEN)
     assert rig.batch(key)["state"] == "attention"
     with client(rig) as opened:
-        differing.accept(rig.state, opened, rig.settings, document.number, by="Ada", why="compared by hand")
+        differing_transactions.accept(
+            rig.state, opened, rig.settings, document.number, by="Ada", why="compared by hand"
+        )
     assert rig.batch(key)["state"] == "posted"
 
 
@@ -373,7 +377,7 @@ def test_nobody_answers_for_an_amount_that_cannot_be_read(rig: Rig) -> None:
     with pytest.raises(DifferenceError, match=r"total of NetSuite's transaction .* cannot be read"):
         accept(rig)
     with client(rig) as opened, pytest.raises(DifferenceError, match=r"What is open on .* cannot be read"):
-        differing.credited(rig.state, opened, rig.settings, NUMBER, by="Ada", why="credited there")
+        differing_transactions.credited(rig.state, opened, rig.settings, NUMBER, by="Ada", why="credited there")
     assert check(rig)[0] == 0
     assert row(rig)["state"] == "differs"
     assert "total 2.09 instead of 2.08" in row(rig)["difference"], "the word on it stays"

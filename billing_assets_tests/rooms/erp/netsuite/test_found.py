@@ -10,8 +10,8 @@ from psycopg.types.json import Jsonb
 
 from billing_assets.erp.batches.unlocking import requeue
 from billing_assets.erp.documents.documents import Document
-from billing_assets.erp.netsuite import found, found_store
-from billing_assets.erp.netsuite.found import FoundError
+from billing_assets.erp.netsuite import found_transactions, found_transactions_store
+from billing_assets.erp.netsuite.found_transactions import FoundError
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.journal.restores import restores
 from proving.world import builders
@@ -54,7 +54,7 @@ def sent_before(rig: Rig, documents: list[Document]) -> None:
 
 
 def confirm(state: Connection) -> int:
-    return found.confirm(state, by="Ada", why="restored last night")
+    return found_transactions.confirm(state, by="Ada", why="restored last night")
 
 
 def received(rig: Rig) -> int:
@@ -72,7 +72,7 @@ def test_nothing_is_sent_before_a_person_has_confirmed_what_netsuite_has(rig: Ri
     assert "billing restore transactions" in result.stopped
     assert received(rig) == before
     assert rig.counts() == {"batched": 4}
-    listed = {one.external_id: one.number for one in found_store.found(rig.state, undecided_only=True)}
+    listed = {one.external_id: one.number for one in found_transactions_store.found(rig.state, undecided_only=True)}
     assert listed == {f"INV-{one.number}": one.number for one in documents[:3]}
 
 
@@ -98,7 +98,7 @@ def test_an_undisturbed_database_is_never_stopped(rig: Rig) -> None:
     rig.planned(invoices(40, first=600_000))
     rig.post_until_done()
     rig.assert_whole(80)
-    assert found_store.found(rig.state) == []
+    assert found_transactions_store.found(rig.state) == []
 
 
 def test_a_credit_memo_keeps_the_amount_that_netsuite_applied(rig: Rig) -> None:
@@ -157,8 +157,8 @@ def test_a_person_says_which_document_it_is_and_it_is_taken_over_under_the_name_
     rig.post(key)
     confirm(rig.state)
     rig.post(key, "run-2")
-    (there,) = found_store.found(rig.state)
-    found.match(rig.state, there.netsuite_id, "777777", by="Ada", why="renumbered by the clerk")
+    (there,) = found_transactions_store.found(rig.state)
+    found_transactions.match(rig.state, there.netsuite_id, "777777", by="Ada", why="renumbered by the clerk")
     rig.state.execute("update billing.staged_invoices set state = 'ready', findings = '[]'")  # as staging judges it
     before = received(rig)
     assert rig.post_planned() == 1
@@ -167,7 +167,7 @@ def test_a_person_says_which_document_it_is_and_it_is_taken_over_under_the_name_
     assert (row["state"], row["external_id"], row["netsuite_id"]) == ("posted", "INV-500000", there.netsuite_id)
     rig.assert_whole(1)
     with pytest.raises(FoundError):
-        found.match(rig.state, there.netsuite_id, "777777", by="Ada", why="once more")
+        found_transactions.match(rig.state, there.netsuite_id, "777777", by="Ada", why="once more")
 
 
 def test_a_person_says_that_it_is_another_and_the_document_goes(rig: Rig) -> None:
@@ -177,8 +177,8 @@ def test_a_person_says_that_it_is_another_and_the_document_goes(rig: Rig) -> Non
     rig.post(key)
     confirm(rig.state)
     rig.post(key, "run-2")
-    (there,) = found_store.found(rig.state)
-    found.separate(rig.state, there.netsuite_id, by="Ada", why="two orders of the same")
+    (there,) = found_transactions_store.found(rig.state)
+    found_transactions.separate(rig.state, there.netsuite_id, by="Ada", why="two orders of the same")
     rig.state.execute("update billing.staged_invoices set state = 'ready', findings = '[]'")  # as staging judges it
     rig.post_planned()
     assert builders.staged(rig.state, "777777")["state"] == "posted"
@@ -187,11 +187,11 @@ def test_a_person_says_that_it_is_another_and_the_document_goes(rig: Rig) -> Non
 
 def test_decisions_need_a_name_a_reason_and_something_to_decide(rig: Rig) -> None:
     with pytest.raises(FoundError, match="who decides"):
-        found.confirm(rig.state, by="", why="x")
+        found_transactions.confirm(rig.state, by="", why="x")
     with pytest.raises(FoundError, match="why"):
-        found.separate(rig.state, "1", by="Ada", why=" ")
+        found_transactions.separate(rig.state, "1", by="Ada", why=" ")
     with pytest.raises(FoundError, match="not on the list"):
-        found.separate(rig.state, "1", by="Ada", why="x")
+        found_transactions.separate(rig.state, "1", by="Ada", why="x")
 
 
 def test_a_database_that_another_one_posts_beside_is_stopped(rig: Rig) -> None:
@@ -210,7 +210,7 @@ def test_a_database_that_another_one_posts_beside_is_stopped(rig: Rig) -> None:
     )
     key = rig.planned(invoices(1, first=600_000))
     assert "never sent (1)" in str(rig.post(key).stopped)
-    (one,) = found_store.found(rig.state)
+    (one,) = found_transactions_store.found(rig.state)
     assert (one.external_id, one.total, one.number) == ("INV-900000", Decimal(5), None)
 
 
@@ -222,14 +222,14 @@ def test_what_was_found_in_one_account_says_nothing_of_another(rig: Rig) -> None
     rig.post(key)
     confirm(rig.state)
     rig.post(key, "run-2")
-    for there in found_store.found(rig.state):
-        found.separate(rig.state, there.netsuite_id, by="Ada", why="two orders of the same")
+    for there in found_transactions_store.found(rig.state):
+        found_transactions.separate(rig.state, there.netsuite_id, by="Ada", why="two orders of the same")
     with rig.state.transaction():
-        found_store.leave_account(rig.state)
-    assert found_store.found(rig.state) == []
+        found_transactions_store.leave_account(rig.state)
+    assert found_transactions_store.found(rig.state) == []
     key = rig.planned(invoices(1, first=600_000, customer="12347"))
     assert "never sent (2)" in str(rig.post(key, "run-3").stopped)
-    assert [one.decision for one in found_store.found(rig.state)] == [None, None]
+    assert [one.decision for one in found_transactions_store.found(rig.state)] == [None, None]
 
 
 def close_hard(rig: Rig) -> None:
@@ -338,7 +338,7 @@ def test_a_document_that_is_there_under_its_own_name_is_not_held_for_another_tha
     confirm(rig.state)
     rig.state.execute("update billing.staged_invoices set state = 'ready', batch = null")
     with pytest.raises(FoundError, match="under its own name"):
-        found.match(rig.state, rig.records()["INV-500001"]["id"], "500000", by="Ada", why="the wrong one")
+        found_transactions.match(rig.state, rig.records()["INV-500001"]["id"], "500000", by="Ada", why="the wrong one")
     rig.post_planned()
     assert rig.counts() == {"posted": 1}
 
@@ -355,7 +355,7 @@ def test_what_was_found_is_noted_together_with_the_restore_or_not_at_all(
     sent_before(rig, documents)
     key = rig.planned(documents)
     with monkeypatch.context() as patch:
-        patch.setattr(found, "note_restore", dies)
+        patch.setattr(found_transactions, "note_restore", dies)
         with pytest.raises(KeyboardInterrupt):
             rig.post(key)
     rig.post(key, "run-2")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.erp.netsuite.found_store import found
+from billing_assets.erp.netsuite.found_transactions_store import found
 from billing_assets.erp.netsuite.reports import batch_problems
 from proving.world import builders
 from proving.world.rig import Rig, invoices

@@ -8,8 +8,8 @@ import pytest
 
 from billing_assets.erp.netsuite import proof
 from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.id_meanings import Examined, currency_symbols, examine
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
-from billing_assets.erp.netsuite.meaning import Examined, currency_symbols, examine
 from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.foundation.shipped import shipped
 from proving.world import builders

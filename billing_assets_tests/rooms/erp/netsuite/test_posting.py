@@ -14,8 +14,8 @@ from billing_assets.erp.batches.unlocking import requeue, unlock
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.wire import account_of
 from billing_assets.erp.settings import NetSuiteSettings
+from billing_assets.posting.batch_lock import StaleLockError
 from billing_assets.posting.lanes import Lanes
-from billing_assets.posting.locks import StaleLockError
 from billing_assets_tests.rooms.erp.batches.documents import set_state
 from proving.world import builders
 from proving.world.mappings import edited

@@ -7,7 +7,7 @@ import pytest
 
 from billing_assets.erp.batches.store import wanting_a_run
 from billing_assets.erp.batches.unlocking import requeue
-from billing_assets.erp.netsuite import found
+from billing_assets.erp.netsuite import found_transactions
 from billing_assets.posting import retries
 from billing_assets.sandbox.netsuite.process import start_sandbox
 from proving.world import builders
@@ -138,7 +138,7 @@ def test_a_refusal_in_words_that_nobody_knows_is_looked_up_before_it_goes_to_the
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be `already exists` in another language; it was entered after the run had looked."""
-    monkeypatch.setattr(found, "look", lambda *_: 0)
+    monkeypatch.setattr(found_transactions, "look", lambda *_: 0)
     rig.account.created(orjson.loads(payload()))
     words = {"fault": "refuse", "detail": "Dieser Datensatz ist bereits vorhanden.", "path": "externalId"}
     rig.account.switch(faults=[words])

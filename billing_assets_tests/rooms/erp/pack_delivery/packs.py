@@ -10,7 +10,7 @@ from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.foundation.settings import Settings, make_settings
-from billing_assets.posting.lease import Patience
+from billing_assets.posting.batch_lease import Patience
 from proving.world.sshd import Sshd
 
 LEASE_SECONDS = 1.0

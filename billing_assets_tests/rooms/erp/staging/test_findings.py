@@ -10,7 +10,7 @@ import yaml
 
 from billing_assets.erp.billing_system.reader import BadDocument
 from billing_assets.erp.documents.documents import Document
-from billing_assets.erp.documents.rules import finding
+from billing_assets.erp.documents.validation_rules import finding
 from billing_assets.erp.netsuite.mapping import load_mapping
 from billing_assets.erp.staging import staging, store
 from billing_assets.erp.staging.content import content_hash, lines_json, parse_lines

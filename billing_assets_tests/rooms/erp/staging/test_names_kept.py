@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.erp.netsuite import found
+from billing_assets.erp.netsuite import found_transactions
 from billing_assets.erp.netsuite.validation import validation_of
 from billing_assets.erp.staging.corrections.store import corrections
 from billing_assets.erp.staging.corrections.voids import NothingProposedError, confirm, judge_held
@@ -156,7 +156,7 @@ def test_what_netsuite_was_found_to_have_is_ready_in_its_own_month_though_that_i
         insert into billing.found_transactions (netsuite_id, external_id, kind, type, currency, total)
         values ('647', 'INV-100', 'invoice', 'CustInvc', 'GBP', 10)"""
     )
-    assert found.confirm(bench.state, by="Ada", why="restored") == 1
+    assert found_transactions.confirm(bench.state, by="Ada", why="restored") == 1
     bench.stage()
     row = bench.row("100")
     assert (row["state"], row["period"], row["posting_date"]) == ("ready", "2010-11", None)

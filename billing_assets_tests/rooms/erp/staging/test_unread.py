@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.erp.documents.documents import Document
-from billing_assets.erp.documents.rules import finding
+from billing_assets.erp.documents.validation_rules import finding
 from billing_assets.erp.netsuite.mapping import load_mapping
 from billing_assets.erp.staging.verbs import hold
 from billing_assets.foundation.database.connection import connect, libpq_url
 from billing_assets.foundation.shipped import shipped
-from billing_assets.posting.locks import Lock
+from billing_assets.posting.batch_lock import Lock
 from billing_assets_tests.rooms.erp.staging.conftest import Bench, reading_all, versioned_queries, with_versions
 from proving.world.builders import (
     change_document,

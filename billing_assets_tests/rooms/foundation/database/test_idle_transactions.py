@@ -9,7 +9,7 @@ import pytest
 
 from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.documents.documents import Document
-from billing_assets.erp.documents.rules import Finding
+from billing_assets.erp.documents.validation_rules import Finding
 from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import stage
 from billing_assets.foundation.database.connection import connect

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from billing_assets.erp.close.store import closed_state
-from billing_assets.erp.netsuite import found
+from billing_assets.erp.netsuite import found_transactions
 from billing_assets.erp.settings import CloseSettings
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.periods import LateDocuments
@@ -48,7 +48,7 @@ def test_what_was_posted_and_closed_for_good_after_the_backup_is_taken_over_in_i
             keys = connection.execute("select partition_key from billing.locked_batches where state <> 'posted'")
             for row in keys.fetchall():
                 system.post(row["partition_key"])
-            found.confirm(connection, by="Ada", why="restored")
+            found_transactions.confirm(connection, by="Ada", why="restored")
         rows = connection.execute("select number, state, period from billing.staged_invoices").fetchall()
         assert {row["number"]: (row["state"], row["period"]) for row in rows} == {
             "500001": ("posted", "2010-11"),

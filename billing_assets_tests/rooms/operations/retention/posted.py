@@ -8,9 +8,9 @@ from billing_assets.erp.documents.documents import Document, State
 from billing_assets.erp.netsuite import store as posting
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.sections import BatchSettings
-from billing_assets.posting import attempts, locks
+from billing_assets.posting import attempts, batch_lock
 from billing_assets.posting.attempts import Intent, Outcome
-from billing_assets.posting.locks import Lock
+from billing_assets.posting.batch_lock import Lock
 from billing_assets.posting.states import ItemState
 from proving.world.rig import invoices, stage_rows
 
@@ -27,7 +27,7 @@ def landed(_: int) -> Sequence[tuple[str, State]]:
 def lock(state: Connection, key: str, run_id: str = "run-1", *, retry_rejected: bool = False) -> Lock:
     """A hold on a batch."""
     with state.transaction():
-        return locks.lock(state, DOCUMENTS, key, run_id, 60, retry_rejected=retry_rejected)
+        return batch_lock.lock(state, DOCUMENTS, key, run_id, 60, retry_rejected=retry_rejected)
 
 
 def send(state: Connection, held: Lock, became: Became = landed) -> None:
@@ -50,5 +50,5 @@ def post(state: Connection, documents: Sequence[Document] | None = None, became:
     (key,) = plan(state, BatchSettings(at_once_below=1000))
     held = lock(state, key)
     send(state, held, became)
-    locks.release(state, held, UNKNOWN_AFTER)
+    batch_lock.release(state, held, UNKNOWN_AFTER)
     return key

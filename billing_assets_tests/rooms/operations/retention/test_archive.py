@@ -22,7 +22,7 @@ from billing_assets.operations.retention import store
 from billing_assets.operations.retention.archive import archive_documents
 from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.operations.retention.store import ArchiveError
-from billing_assets.posting import locks
+from billing_assets.posting import batch_lock
 from billing_assets_tests.rooms.operations.retention.posted import UNKNOWN_AFTER, lock, post, send
 from proving.world.rig import invoices, stage_rows
 
@@ -224,7 +224,7 @@ def test_posting_does_not_notice_that_a_month_is_detached(state: Connection, sta
     held = lock(state, key)
     with connect(state_url) as connection, state.transaction():  # all that a run does, and it is not over yet
         send(state, held)
-        locks.release(state, held, UNKNOWN_AFTER)
+        batch_lock.release(state, held, UNKNOWN_AFTER)
         store.detach(connection, month.month, wait_seconds=1)
     assert [row["number"] for row in log(state)] == ["600000", "600001"]
 

@@ -19,7 +19,7 @@ from billing_assets.foundation.settings import make_settings
 from billing_assets.operations.alerts.watch import look
 from billing_assets.operations.status import status
 from billing_assets.posting import attempts as attempts_of
-from billing_assets.posting import locks
+from billing_assets.posting import batch_lock
 from billing_assets.posting.attempts import Intent, Outcome, ReadBack
 from billing_assets.posting.states import ItemState
 from billing_assets_tests.rooms.operations.retention.posted import UNKNOWN_AFTER, lock
@@ -91,7 +91,7 @@ def post_a_batch(connection: Connection) -> None:
     reports.batch_problems(connection, key, 200)
     reports.applied_less(connection, key, 200)
     staging_reports.waiting_credits(connection, invoice_batch=key)
-    locks.release(connection, held, UNKNOWN_AFTER)
+    batch_lock.release(connection, held, UNKNOWN_AFTER)
 
 
 def unlock(connection: Connection) -> None:

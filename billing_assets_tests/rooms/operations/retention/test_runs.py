@@ -15,7 +15,7 @@ from billing_assets.foundation.database.connection import Connection, libpq_url
 from billing_assets.operations.retention import runs
 from billing_assets.operations.retention.runs import Pruned, prune
 from billing_assets.operations.retention.settings import RetentionSettings
-from billing_assets.posting import locks
+from billing_assets.posting import batch_lock
 from billing_assets_tests.rooms.operations.retention.posted import UNKNOWN_AFTER, lock, post
 from proving.world.databases import _database
 from proving.world.rig import invoices
@@ -75,7 +75,7 @@ def posted(state: Connection, instance: dg.DagsterInstance, first: int = 500_000
     instance.add_dynamic_partitions(NAME, [key])
     ids = [materialize(instance, "netsuite_invoices", key, tag) for tag in ("dagster/partition", RANGE)]
     batches.requeue(state, None, UNKNOWN_AFTER)
-    locks.release(state, lock(state, key, ids[1]), UNKNOWN_AFTER)
+    batch_lock.release(state, lock(state, key, ids[1]), UNKNOWN_AFTER)
     return key, ids
 
 

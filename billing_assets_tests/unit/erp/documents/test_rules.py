@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_assets.erp.documents.documents import Document, Line, State
-from billing_assets.erp.documents.rules import RULES, Finding, Policy, finding, state_for, validate
+from billing_assets.erp.documents.validation_rules import RULES, Finding, Policy, finding, state_for, validate
 from proving.world.builders import applied, credit_memo, document, line, shipped_mapping
 
 POLICY = Policy({"GBP": 2, "JPY": 0, "BHD": 3}, closed_through=date(2010, 10, 31))

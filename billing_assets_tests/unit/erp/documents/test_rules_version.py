@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.erp.documents import rules
+from billing_assets.erp.documents import validation_rules
 from billing_assets.erp.netsuite import mapping
 
 RECORDED = {1: "81af6189d256ad2c"}
@@ -39,9 +39,9 @@ def _told(node: object) -> str:
 
 
 def test_the_version_of_the_rules_counts_up_with_the_code_that_judges() -> None:
-    texts = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in (rules, mapping)]
-    assert RECORDED.get(rules.RULES_VERSION) == what_judges(*texts), (
-        "the code that judges documents changed: count RULES_VERSION in erp/documents/rules.py up and record the digest"
+    texts = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in (validation_rules, mapping)]
+    assert RECORDED.get(validation_rules.RULES_VERSION) == what_judges(*texts), (
+        "the code that judges documents changed: count RULES_VERSION up and record the digest"
     )
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from billing_assets.foundation.outside_text import on_one_line
 from billing_assets.foundation.settings import SettingsError
-from billing_assets.foundation.texts import on_one_line
 from billing_assets.receivables.reminders.headers import SMTP, mailbox_header, text_header
 from billing_assets.receivables.reminders.message import message, usable_address
 from billing_assets.receivables.reminders.policy import load_policy, parse_mailbox

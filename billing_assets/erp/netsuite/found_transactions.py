@@ -13,10 +13,10 @@ import structlog
 
 from billing_assets.erp import bindings
 from billing_assets.erp.documents.documents import Kind
-from billing_assets.erp.netsuite import found_store as store
+from billing_assets.erp.netsuite import found_transactions_store as store
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.errors import NetSuiteAnswerUnreadable, NetSuiteQueryRefused
-from billing_assets.erp.netsuite.found_store import Found, Row
+from billing_assets.erp.netsuite.found_transactions_store import Found, Row
 from billing_assets.erp.netsuite.mapping import TRANSACTION_TYPES, NetSuiteMapping
 from billing_assets.erp.netsuite.suiteql import CREDIT_MEMO, INVOICE, PAGE_ROWS, amount_of, query_page
 from billing_assets.foundation.database.connection import Connection, settle_order

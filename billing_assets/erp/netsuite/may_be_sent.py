@@ -1,12 +1,12 @@
 """Whether a document may be sent under the mapping as it is now: one judgement for the run and for the preview.
 
-What our database says of it is `staging/fit.py`.
+What our database says of it is `staging/may_be_posted.py`.
 """
 
 from dataclasses import replace
 
 from billing_assets.erp.documents.documents import Document, State
-from billing_assets.erp.documents.rules import Finding, finding, state_for, validate
+from billing_assets.erp.documents.validation_rules import Finding, finding, state_for, validate
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping
 from billing_assets.erp.netsuite.store import Posting
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from billing_assets.erp.close import month_tables
 from billing_assets.erp.documents.documents import Kind, Line
 from billing_assets.erp.netsuite.client import NetSuiteClient
+from billing_assets.erp.netsuite.id_meanings import Mismatch, currency_symbols
 from billing_assets.erp.netsuite.mapping import Field, NetSuiteMapping
 from billing_assets.erp.netsuite.mapping_file import is_document_column, is_line_column, table_key
-from billing_assets.erp.netsuite.meaning import Mismatch, currency_symbols
 from billing_assets.erp.netsuite.proof import mismatches
 from billing_assets.foundation.database.connection import Connection
 

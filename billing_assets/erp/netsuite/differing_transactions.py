@@ -9,9 +9,9 @@ import structlog
 
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.documents.documents import Kind
-from billing_assets.erp.netsuite import differing_store as store
+from billing_assets.erp.netsuite import differing_transactions_store as store
 from billing_assets.erp.netsuite.client import NetSuiteClient
-from billing_assets.erp.netsuite.differing_store import Decided, Differing
+from billing_assets.erp.netsuite.differing_transactions_store import Decided, Differing
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping
 from billing_assets.erp.netsuite.month import MonthTransaction, transactions_by_ids
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
@@ -21,9 +21,9 @@ from billing_assets.foundation.database.connection import Connection, settle_ord
 from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.money import canonical
 from billing_assets.foundation.settings import Settings
+from billing_assets.posting.batch_lease import Patience, holding
+from billing_assets.posting.batch_lock import settle
 from billing_assets.posting.lanes import Lanes
-from billing_assets.posting.lease import Patience, holding
-from billing_assets.posting.locks import settle
 from billing_assets.posting.look_up import read_back, settle_open_attempts
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from psycopg.types.json import Jsonb
 
-from billing_assets.erp.documents.rules import Finding
+from billing_assets.erp.documents.validation_rules import Finding
 from billing_assets.foundation.database.connection import Connection, settle_order
 
 

@@ -1,5 +1,5 @@
 """Whether a staged document may go to NetSuite, as far as our database says: one judgement for the planner, the lock,
-the preview and the status. Under the mapping as it is now: `netsuite/fit.py`."""
+the preview and the status. Under the mapping as it is now: `netsuite/may_be_sent.py`."""
 
 from typing import LiteralString
 

@@ -11,9 +11,9 @@ import psycopg
 import structlog
 
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.posting import locks
+from billing_assets.posting import batch_lock
+from billing_assets.posting.batch_lock import Lock, LockHeldError, StaleLockError
 from billing_assets.posting.ledger import Ledger
-from billing_assets.posting.locks import Lock, LockHeldError, StaleLockError
 
 log = structlog.get_logger(__name__)
 
@@ -111,7 +111,7 @@ def _still(connection: Connection, taken: Lock | None, seconds: float) -> Lease 
 
 def _renewed(connection: Connection, lock: Lock, seconds: float) -> Lease:
     began = time.monotonic()
-    locks.renew(connection, lock, seconds)
+    batch_lock.renew(connection, lock, seconds)
     return Lease(lock, began + seconds)
 
 
@@ -133,7 +133,7 @@ def take(
     while True:
         try:
             with connection.transaction():
-                return locks.lock(
+                return batch_lock.lock(
                     connection, ledger, partition_key, run_id, policy.seconds, retry_rejected=retry_rejected
                 )
         except LockHeldError as error:
@@ -153,7 +153,7 @@ def _keep(url: str, lease: Lease, lease_seconds: float, stop: threading.Event) -
             with connect(url, application="billing lease") as connection:
                 while not stop.wait(lease_seconds / 3):
                     began = time.monotonic()
-                    locks.renew(connection, lease.lock, lease_seconds)
+                    batch_lock.renew(connection, lease.lock, lease_seconds)
                     lease.valid_until = began + lease_seconds
         except StaleLockError:
             lease.lost.set()
@@ -169,7 +169,7 @@ def _release(url: str, connection: Connection, lease: Lease, unknown_after: floa
     Where that fails too, the lease runs out; but the next run need not wait for it where it need not.
     """
     try:
-        locks.release(connection, lease.lock, unknown_after, rests=lease.rests)
+        batch_lock.release(connection, lease.lock, unknown_after, rests=lease.rests)
     except psycopg.OperationalError:
         while not _release_again(url, lease, unknown_after):
             if time.monotonic() > lease.valid_until:
@@ -180,7 +180,7 @@ def _release(url: str, connection: Connection, lease: Lease, unknown_after: floa
 def _release_again(url: str, lease: Lease, unknown_after: float) -> bool:
     try:
         with connect(url) as connection:
-            locks.release(connection, lease.lock, unknown_after, rests=lease.rests)
+            batch_lock.release(connection, lease.lock, unknown_after, rests=lease.rests)
     except psycopg.OperationalError:
         return False
     return True
