@@ -13,12 +13,12 @@ from rich.markup import escape
 from billing_assets.erp.batches.partitions import partition_of
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.billing_system.totals import month_documents, month_totals, months
-from billing_assets.erp.close.reconciliation import MonthClose, close_month
+from billing_assets.erp.close.noted import noting_comparisons
+from billing_assets.erp.close.reconciliation import MonthClose
 from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.verdict import Verdict, last_words, verdict
 from billing_assets.erp.netsuite import found_transactions_store
 from billing_assets.erp.netsuite.found_transactions import stop_reason
-from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
@@ -140,7 +140,7 @@ def bill(
         if ahead := found_transactions_store.unconfirmed(connection):
             progress.say(f"[red]{escape(stop_reason(ahead))}.[/red]")
         billed = progress.began, time.monotonic()
-        closes = [_close(runtime, connection, progress, month) for month in look.periods()]
+        closes = [close_period(look, progress, month) for month in look.periods()]
         show_status(
             console, status(connection, runtime.settings, None if period == ALL else period), f"Period {period}"
         )
@@ -287,23 +287,14 @@ def _span(found: Sequence[str]) -> str:
     return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
-def _close(runtime: Runtime, connection: Connection, progress: Progress, period: str) -> MonthClose:
-    """Materializes the close of a month, so that the web UI has it, and reads its result."""
+def close_period(look: Look, progress: Progress, period: str) -> MonthClose:
+    """Materializes the close of a month, so that the web UI has it, and says what it found."""
     from billing_assets.definitions import build_defs  # noqa: PLC0415  loads Dagster's whole code location
 
-    job = build_defs(runtime).resolve_job_def("close_month")
-    job.execute_in_process(instance=dg.DagsterInstance.get(), partition_key=period, run_config=_QUIET)
-    with runtime.of(BillingSystem).connection() as source:
-        name = runtime.settings.of(SourceSettings).name
-        close = close_month(
-            connection,
-            source,
-            name,
-            runtime.of(BillingSystem).queries,
-            runtime.of(NetSuite).client,
-            runtime.of(NetSuite).mapping,
-            period,
-        )
+    job = build_defs(look.runtime).resolve_job_def("close_month")
+    with noting_comparisons() as noted:
+        job.execute_in_process(instance=look.instance, partition_key=period, run_config=_QUIET)
+    close = noted[-1]
     found = verdict(close)
     color = "green" if found.done else "red"
     progress.say(f"Month {period}: billing ↔ staging ↔ NetSuite [{color}]{escape(found.words)}[/{color}]")

@@ -10,6 +10,7 @@ from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close import comparison
 from billing_assets.erp.close.causes import CAUSES, Sort
 from billing_assets.erp.close.lettering import fonts_with
+from billing_assets.erp.close.noted import note_comparison
 from billing_assets.erp.close.pack import make_pack
 from billing_assets.erp.close.reconciliation import MonthClose, Row, StateRow, close_month
 from billing_assets.erp.close.store import MonthFigures, Pack, closed_state, figures_until, findings, note_figures
@@ -91,6 +92,7 @@ def month_close_asset(settings: Settings) -> dg.AssetsDefinition:
                     billing.of(NetSuite).mapping,
                     period,
                 )
+            note_comparison(close)
             pack = make_pack(connection, close, fonts_with(billing.settings.of(CloseSettings).fonts))
             trend = _trend(connection, close, billing.settings)
             found = findings(connection, period)

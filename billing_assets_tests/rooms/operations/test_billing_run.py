@@ -8,12 +8,12 @@ from rich.console import Console
 
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.reconciliation import MonthClose, close_month
-from billing_assets.erp.close.store import set_closed
+from billing_assets.erp.close.store import pack, set_closed
 from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.verdict import verdict
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.operations import movement_store
-from billing_assets.operations.billing_run import Look, Progress, wait
+from billing_assets.operations.billing_run import Look, Progress, close_period, wait
 from billing_assets.operations.run_progress import Memory, Step, What, next_step
 from proving.world.builders import (
     apply_credit,
@@ -212,3 +212,26 @@ def test_batches_of_other_months_are_not_waited_for(system: System) -> None:
     assert system.planned()
     assert look(system).facts().unfinished == ()
     assert moving(system) == {}
+
+
+def test_a_supervised_run_compares_a_month_once_and_says_what_the_pack_has(system: System) -> None:
+    """It compared every month twice: in the run that the web UI shows, and again for what it said itself."""
+    insert_document(system.source, "500001")
+    bill(system)
+    before = queries(system)
+    assert system.run("close_month", PERIOD).success
+    once = queries(system) - before
+    text = StringIO()
+    close = close_period(look(system), Progress(Console(file=text, width=200)), PERIOD)
+    assert once > 0
+    assert queries(system) == before + 2 * once
+    assert "agrees to the cent" in text.getvalue()
+    kept = pack(system.state, PERIOD)
+    assert kept is not None
+    assert (kept.figures, close.period) == (close.figures, PERIOD)
+
+
+def queries(system: System) -> int:
+    """How many requests NetSuite got, but for logins."""
+    found = system.account.admin("requests")["operations"]
+    return sum(count for what, count in found.items() if "token" not in what)
