@@ -22,7 +22,7 @@ from billing_assets.sandbox.kit.client import Control
 from billing_assets.sandbox.kit.errors import SandboxError
 from billing_assets.sandbox.kit.home import ADDRESS_FILE, LOG_FILE
 
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 10.0
 _TAIL_BYTES = 4000
 
@@ -120,7 +120,7 @@ def start(
 
 
 def attach(kind: Kind[Credentials], folder: Path) -> Running[Credentials] | None:
-    """The sandbox that serves this folder now, whoever started it; None where none answers."""
+    """The sandbox that serves this folder now, started by any process; None where none answers."""
     with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):
         server = _address(folder)
         process = psutil.Process(server["pid"])

@@ -22,4 +22,4 @@ def system(request: pytest.FixtureRequest) -> System:
     if request.param == "fake":
         return request.getfixturevalue("fake")  # type: ignore[no-any-return]
     found: Rig = request.getfixturevalue("rig")
-    return NetSuite(found.changed(max_request_seconds=0.5, read_back_seconds=0.2))
+    return NetSuite(found.changed({"max_request_seconds": 0.5, "read_back_seconds": 0.2}))
