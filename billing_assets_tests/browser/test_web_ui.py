@@ -1,35 +1,23 @@
 """What operations see: lineage, a failed partition with its reasons, the same partition green once it was fixed; what a
 failed run says and where it leads; the buttons.
 
-`billing up` runs as it does for a person: Dagster's daemon, sensors and web server, on a database of its own, over a
-billing system and a NetSuite sandbox that refuses some documents. All tests share it, each with a month of its own.
+It is the session's running system, with a NetSuite that refuses some documents; each test has a month of its own.
 """
 
-import os
 import re
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import psutil
 import pytest
 import requests
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from billing_assets.foundation.settings import variable
-from billing_assets.operations.processes import stop_trees
-from billing_assets.operations.sample import sandbox_settings, seeded_sandbox
-from billing_assets.sandbox.netsuite.process import RunningSandbox
-from proving.world.builders import create_billing_system, insert_document, open_for_writing
+from proving.world.builders import insert_document
 from proving.world.chromium import CHROMIUM, FLAGS
-from proving.world.databases import dropped_at_the_end
+from proving.world.running import Live
+from proving.world.waiting import PATIENCE_SECONDS
 
 BATCH = "2010-11-0001"
 GROUPS = ("billing_system", "staging", "netsuite", "close", "receivables")
@@ -38,32 +26,29 @@ ASSETS = (
     *("pending_invoices", "audit_queue", "open_receivables", "aging", "late_fees", "payment_reminders"),
 )
 REFUSAL = "The item is inactive."
-PATIENCE = 90_000  # milliseconds; on an idle machine everything is there within a few seconds
+PATIENCE = 1000 * PATIENCE_SECONDS  # on an idle machine everything is there within a few seconds
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(280),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"),
 ]
 
 
 class Ui(NamedTuple):
-    """A running system, seen through a browser."""
+    """The session's running system, seen through a browser."""
 
     page: Page
-    address: str
-    sandbox: RunningSandbox
-    source: str
+    live: Live
 
     def open(self, path: str) -> None:
-        self.page.goto(f"{self.address}{path}")
+        self.page.goto(f"{self.live.up.address}{path}")
 
     def partition(self, batch: str, also: str = "") -> None:
         self.open(f"/assets/netsuite_invoices?view=partitions&partition={batch}{also}")
 
     def issue(self, number: str, **columns: Any) -> None:
         """The billing system has one more invoice."""
-        with open_for_writing(self.source) as source:
+        with self.live.billing_system() as source:
             insert_document(source, number, lines=[("10002", "1", "1234.5", "1234.5")], **columns)
 
     def job(self, name: str, config: str) -> None:
@@ -86,84 +71,19 @@ class Ui(NamedTuple):
 
     def refuse(self, *external_ids: str) -> None:
         """NetSuite refuses these documents from now on; without any, none."""
-        rule = {"fault": "refuse", "status": 400, "code": "INVALID_CONTENT", "detail": REFUSAL, "path": "item.items[1]"}
-        faults = [rule | {"external_ids": list(external_ids)}] if external_ids else []
-        self.sandbox.control.switch(faults=faults)
+        self.live.refuse(*external_ids, code="INVALID_CONTENT", detail=REFUSAL, path="item.items[1]")
 
     def summary(self) -> dict[str, Any]:
         """What NetSuite holds."""
-        found: dict[str, Any] = self.sandbox.control.get("summary")
+        found: dict[str, Any] = self.live.account.admin("summary")
         return found
 
 
 @pytest.fixture(scope="module")
-def ui(
-    server_url: str,
-    _migrated_ones: Callable[[], str],
-    _empty_ones: Callable[[], str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Ui]:
-    """The web UI of a system whose billing system is still empty, in a fresh browser."""
-    tmp_path = tmp_path_factory.mktemp("web ui")
-    with (
-        dropped_at_the_end(server_url, _migrated_ones()) as state_url,
-        dropped_at_the_end(server_url, _empty_ones()) as database,
-        seeded_sandbox(tmp_path / "sandbox") as sandbox,
-    ):
-        create_billing_system(database)
-        settings = sandbox_settings(sandbox) | {
-            "home": str(tmp_path / "a home"),
-            "database_url": state_url,
-            "source.url": database,
-            "staging.detect_seconds": "2",
-            "batches.sensor_seconds": "2",
-        }
-        with running(tmp_path, settings) as address, browser() as page:
-            yield Ui(page, address, sandbox, database)
-
-
-@contextmanager
-def running(folder: Path, settings: dict[str, str]) -> Iterator[str]:
-    """`billing up` with these settings; its address. Everything that it started ends with the block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    ours = ("BILLING_", "DAGSTER_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    environment |= {variable(setting): value for setting, value in settings.items()}
-    environment[variable("alerts.ui_url")] = address = f"http://127.0.0.1:{port}"
-    log = folder / "up.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from billing_assets.operations.cli import main; main()", "up", "--port", str(port)],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    family: list[psutil.Process] = []
-    try:
-        wait_for_line(log, "The web UI is at", process)
-        family = psutil.Process(process.pid).children(recursive=True)
-        yield address
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0, log.read_text()
-        _, alive = psutil.wait_procs(family, timeout=5)
-        assert not alive, f"`billing up` ended and left processes running: {alive}"
-    finally:
-        stop_trees([process.pid])
-        for left in family:
-            stop_trees([left.pid])
-        process.wait()
-
-
-def wait_for_line(log: Path, text: str, process: subprocess.Popen[bytes], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while text not in log.read_text():
-        assert process.poll() is None, f"`billing up` ended:\n{log.read_text()}"
-        assert time.monotonic() < deadline, f"`billing up` said nothing of {text!r} in {seconds} s:\n{log.read_text()}"
-        time.sleep(0.1)
+def ui(live: Live) -> Iterator[Ui]:
+    """Its web UI in a fresh browser."""
+    with browser() as page:
+        yield Ui(page, live)
 
 
 @contextmanager
@@ -183,7 +103,7 @@ def browser() -> Iterator[Page]:
 def test_operations_find_a_failed_batch_read_why_and_bring_it_to_green(ui: Ui) -> None:
     page = ui.page
     ui.refuse("INV-500002")
-    with open_for_writing(ui.source) as source:
+    with ui.live.billing_system() as source:
         insert_document(source, "500001")
         insert_document(source, "500002", lines=[("10002", "1", "1234.5", "1234.5")])
         insert_document(source, "C500003", kind="credit_memo")

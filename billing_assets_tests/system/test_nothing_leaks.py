@@ -4,12 +4,12 @@ Secrets may stand in the files that are there to hold them, customers in `billin
 """
 
 import json
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,13 @@ from proving.world.builders import create_billing_system, insert_document, open_
 from proving.world.command import PROGRAM, environment, netsuite_variables
 from proving.world.databases import _database
 from proving.world.raw_server import RawServer, raw_server
+from proving.world.running import Live
+from proving.world.waiting import until
 
 NAME, STREET, MAIL, ORDER = "Zyxwhold Markerson", "Quillfeather Lane 77b", "zara@markermail.test", "MARKERPO-9"
 CUSTOMER_MARKERS = ("zyxwhold", "markerson", "quillfeather", "markermail", "markerpo")
 MEMO = f"For {NAME}, {STREET}"
 PASSWORDS = {"state": "MARKER-state-password", "source": "MARKER-source-password"}
-pytestmark = pytest.mark.timeout(300)
-
 _EXTRA = f"""SELECT d.*, '{NAME}' AS customer_name, '{STREET}' AS customer_address, '{MAIL}' AS customer_mail FROM (
 {{}}
 ) AS d"""  # noqa: S608
@@ -56,12 +56,31 @@ class Wrote:
         for kind in (self.files, self.tables, self.said, {"the alerts": self.alerts}):
             yield from kind.items()
 
+    def leaked_secrets(self) -> list[Any]:
+        """Where a secret is."""
+        return [
+            (where, name) for where, text in self.places() for name, secret in self.secrets.items() if secret in text
+        ]
+
+    def leaked_logins(self) -> list[Any]:
+        """Where a signed assertion or a token is."""
+        return [where for where, text in self.places() if re.search(r"eyJ[\w-]{10,}\.eyJ|Bearer [\w-]{8,}", text)]
+
+    def leaked_customers(self) -> list[Any]:
+        """Where a customer is, but for the staging table."""
+        return [
+            (where, marker, text[max(0, text.lower().index(marker) - 200) :][:400])
+            for where, text in self.places()
+            for marker in CUSTOMER_MARKERS
+            if marker in text.lower() and where != "billing.staged_invoices"
+        ]
+
 
 @pytest.fixture(scope="module")
 def wrote(
     server_url: str, sandbox: RunningSandbox, sandbox_account: Account, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Wrote]:
-    """One month billed by the real daemon with refusals in it, the commands, and runs that fail with tracebacks."""
+    """Runs with refusals in them, the commands, and runs that fail with tracebacks."""
     folder = tmp_path_factory.mktemp("markers")
     sandbox_account.fresh()
     with (
@@ -85,15 +104,10 @@ def wrote(
             "BILLING_DATABASE_URL": state,
             "BILLING_SOURCE__URL": source,
             "BILLING_SOURCE__QUERIES": str(_queries(folder / "queries", _EXTRA)),
-            "BILLING_STAGING__DETECT_SECONDS": "1",
-            "BILLING_BATCHES__SENSOR_SECONDS": "1",
             "BILLING_ALERTS__URLS": f"json://marker-user:MARKER-alert-password@{channel.base_url[7:]}/MARKER-path",
             "BILLING_LOG_FORMAT": "json",
         }
         said = {}
-        if "BILLING_TEST_CAMPAIGN" in os.environ:  # minutes on a busy machine: the daemon, its logs and the command
-            said["billing run"] = _command(variables, PROGRAM, "run", "--period", "2010-11")
-            _more(source_url)
         orders = {"queries": str(_queries(folder / "stumbling", _STUMBLING)), "touch": "600003"}
         said["the runs"] = _command(
             variables, sys.executable, "-m", "billing_assets_tests.system.runs", orders=json.dumps(orders)
@@ -110,6 +124,29 @@ def wrote(
             _secrets(sandbox),
             {name: text for name, text in files.items() if "dry_run" in name},
         )
+
+
+@pytest.fixture(scope="module")
+def wrote_live(live: Live) -> Wrote:
+    """A month billed by the running system, the daemon and its logs, with a refusal in it that names the customer."""
+    with live.billing_system() as source:
+        for number in ("610001", "610002"):
+            insert_document(source, number, memo=MEMO, po_number=ORDER, document_date=date(2011, 6, 5))
+    live.refuse("INV-610001", code="USER_ERROR", path="memo", detail=f"{NAME} <{MAIL}>: on hold. {MEMO}. {ORDER}.")
+    until(lambda: live.documents("2011-06") == {"posted": 1, "rejected": 1})
+    live.refuse()
+    files = _files(live.up.home)
+    password = make_url(live.state_url).password
+    assert password
+    return Wrote(
+        live.up.home,
+        files,
+        _tables(live.state_url),
+        {"billing up": live.up.said()},
+        "",
+        _secrets(live.sandbox) | {"our database's password": password},
+        {},
+    )
 
 
 def _owners(state_url: str, source_url: str) -> Any:
@@ -153,13 +190,6 @@ def _plant(source_url: str) -> None:
         insert_document(source, "600010", memo=f"{MEMO} " * 50)
         insert_document(source, "600011", memo=MEMO, customer_no=None)
         source.execute("update invoice_lines set description = %s", [f"Supply at {STREET}"])
-
-
-def _more(source_url: str) -> None:
-    """Documents for a second batch: those of the first are posted or refused by now."""
-    with open_for_writing(source_url) as source:
-        for number in (600_001, 600_002):
-            source.execute("update invoices set memo = memo || ' again' where number = %s", [str(number)])
 
 
 def _queries(folder: Path, wrapped: str) -> Path:
@@ -232,25 +262,22 @@ def test_the_system_did_what_would_show_a_leak(wrote: Wrote) -> None:
 
 
 def test_no_secret_is_in_anything_that_the_system_wrote(wrote: Wrote) -> None:
-    found = [
-        (where, name) for where, text in wrote.places() for name, secret in wrote.secrets.items() if secret in text
-    ]
-    assert found == []
+    assert wrote.leaked_secrets() == []
 
 
 def test_no_signed_assertion_or_token_is_in_anything_that_the_system_wrote(wrote: Wrote) -> None:
-    found = [where for where, text in wrote.places() if re.search(r"eyJ[\w-]{10,}\.eyJ|Bearer [\w-]{8,}", text)]
-    assert found == []
+    assert wrote.leaked_logins() == []
 
 
 def test_no_customer_is_in_anything_but_the_staging_table(wrote: Wrote) -> None:
-    found = [
-        (where, marker, text[max(0, text.lower().index(marker) - 200) :][:400])
-        for where, text in wrote.places()
-        for marker in CUSTOMER_MARKERS
-        if marker in text.lower() and where != "billing.staged_invoices"
-    ]
-    assert found == []
+    assert wrote.leaked_customers() == []
+
+
+def test_a_running_system_writes_no_secret_and_no_customer_either(wrote_live: Wrote) -> None:
+    assert NAME in wrote_live.tables["billing.staged_invoices"]
+    assert "on hold" in wrote_live.tables["billing.posting_outcomes"]
+    assert [name for name in wrote_live.files if name.startswith("logs")], "the daemon's logs were searched"
+    assert wrote_live.leaked_secrets() == wrote_live.leaked_logins() == wrote_live.leaked_customers() == []
 
 
 def test_files_that_hold_secrets_are_for_their_owner_only(wrote: Wrote) -> None:

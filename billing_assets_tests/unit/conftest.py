@@ -9,7 +9,7 @@ def server_url() -> str:
     pytest.fail("This test needs a database: it belongs to rooms/.")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sandbox() -> None:
     """None here."""
     pytest.fail("This test needs a sandbox: it belongs to rooms/.")

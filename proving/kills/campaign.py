@@ -19,7 +19,7 @@ from proving.kills.points import POINTS
 from proving.kills.rounds import Round, kill_and_recover, stop_and_wake
 from proving.kills.world import World, fill, open_world
 from proving.world.account import Account
-from proving.world.rig import seeded
+from proving.world.world import seeded
 
 STOPPED = "SIGSTOP longer than the lease, then SIGCONT"
 _STOP_POINTS = [point for point in POINTS if not any(word in point for word in ("staging", "sensor", "the lock"))]

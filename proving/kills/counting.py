@@ -67,14 +67,6 @@ def expected(source: BillingSystem) -> dict[str, dict[str, Any]]:
     return found
 
 
-def held(account: Account) -> list[dict[str, Any]]:
-    """Everything that the sandbox holds."""
-    found: list[dict[str, Any]] = []
-    while page := account.admin("records", limit=1000, offset=len(found))["items"]:
-        found += page
-    return found
-
-
 def _shown(record: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": record["type"],
@@ -106,7 +98,7 @@ def compare(
     `prefixes`: other ones that a document may have there, and the shipped one that each stands for. `answered`: what a
     person changed in NetSuite and answers for; it must be there once, whatever it holds.
     """
-    records = held(account)
+    records = account.records()
     names = [_named(record["externalId"], prefixes) for record in records]
     copies = Counter(names)
     is_ = {name: _shown(record) for name, record in zip(names, records, strict=True)}

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import psutil
@@ -140,7 +140,7 @@ def dagster_on(world: World) -> Iterator[Dagster]:
     home = world.log.parent / "dagster"
     url = libpq_url(world.variables["BILLING_DATABASE_URL"], driver="postgresql+psycopg2")
     ours = {"DAGSTER_HOME": str(home), "DAGSTER_POSTGRES_URL": url}
-    world = replace(world, variables={**world.variables, **_QUICK, **ours})
+    world = world.like(variables={**world.variables, **_QUICK, **ours})
     subprocess.run([PROGRAM, "init"], env=dict(world.variables), capture_output=True, check=True, timeout=120)
     settings = home / "dagster.yaml"  # a run that is killed while it starts is waited for this long
     settings.write_text(settings.read_text().replace("start_timeout_seconds: 90", "start_timeout_seconds: 20"))

@@ -70,7 +70,7 @@ class Victim:
     def kill(self) -> None:
         """SIGKILL, and its end."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait()
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def victim(world: World, *arguments: str) -> Iterator[Victim]:
         yield Victim(process)
     finally:
         process.kill()
-        process.wait(10)
+        process.wait()
         process.stdin.close()
         process.stdout.close()
 

@@ -2,23 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.sections import BatchSettings
 from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from proving.kills.counting import Count, count
+from proving.world import world
 from proving.world.account import Account
 from proving.world.builders import (
     ITEM,
     OTHER_CUSTOMER,
     OTHER_ITEM,
     BillingSystem,
-    create_billing_system,
     insert_document,
-    open_for_writing,
 )
 from proving.world.command import environment, netsuite_variables
 
@@ -32,24 +30,16 @@ PATIENCE = {"lanes": LANES, "timeout_seconds": 5, "max_request_seconds": 0.8, "r
 """NetSuite's waiting times scaled down: the sandbox answers in milliseconds where NetSuite takes seconds."""
 
 
-@dataclass(frozen=True)
-class World:
-    """`state` and `source` are connections for looking; `variables` is the environment of every process in it and
-    `log` what they say."""
+class World(world.World):
+    """A billing system, our database and a sandbox, and processes in them that are killed: `variables` is the
+    environment of each, and `log` what they say."""
 
-    state: Connection
-    source: BillingSystem
-    account: Account
     variables: Mapping[str, str]
     log: Path
 
     def count(self) -> Count:
         """What the sandbox holds against what the billing system wants."""
         return count(self.source, self.account)
-
-    def posts(self) -> int:
-        """POSTs that reached the sandbox."""
-        return int(self.account.admin("summary")["posts"]["received"])
 
     def created(self) -> int:
         """Documents that the sandbox ever created."""
@@ -100,10 +90,8 @@ def open_world(
 
     `state_url` is a database with our schema, `source_url` an empty one.
     """
-    account.fresh()
-    account.switch(latency_median_ms=_LATENCY_MS, latency_sigma=0.4)
-    create_billing_system(source_url)
     home.mkdir(parents=True, exist_ok=True)
+    batches = BatchSettings(lease_seconds=LEASE_SECONDS, max_documents=_BATCH, retry_seconds=0)
     variables = netsuite_variables(sandbox, **PATIENCE) | {
         "BILLING_HOME": str(home),
         "BILLING_DATABASE_URL": state_url,
@@ -113,5 +101,9 @@ def open_world(
         "BILLING_BATCHES__MAX_DOCUMENTS": str(_BATCH),
         "BILLING_BATCHES__RETRY_SECONDS": "0",
     }
-    with connect(state_url) as state, open_for_writing(source_url) as source:
-        yield World(state, source, account, environment(variables), home / "victims.log")
+    with World.open(
+        state_url, source_url, sandbox, account, home=home, netsuite=PATIENCE, batches=batches, proven=False
+    ) as opened:
+        account.switch(latency_median_ms=_LATENCY_MS, latency_sigma=0.4)
+        opened.variables, opened.log = environment(variables), home / "victims.log"
+        yield opened

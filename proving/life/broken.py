@@ -132,7 +132,7 @@ def watermark_by_itself(world: World) -> Iterator[None]:
         row = world.source.execute("select now()").fetchone()
         assert row is not None
         moved_to: datetime = row[0]
-        with connect(world.url) as other:
+        with connect(world.state_url) as other:
             other.execute(
                 """
                 insert into billing.watermarks (source, last_successful_run_at) values ('billing', %(to)s)

@@ -416,8 +416,10 @@ class Life:
         world, self._asked = self.world, True
         name, settings = f"run-{next(self._names)}", self.world.settings
         with (
-            connect(world.url) as connection,
-            holding(world.url, connection, DOCUMENTS, key, name, lease_policy(settings), retry_rejected=False) as lease,
+            connect(world.state_url) as connection,
+            holding(
+                world.state_url, connection, DOCUMENTS, key, name, lease_policy(settings), retry_rejected=False
+            ) as lease,
         ):
             sink = netsuite_sink(world.client, world.mapping, settings)
             post_batch(connection, sink, world.lanes, lease, run_policy(settings))

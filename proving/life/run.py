@@ -164,7 +164,7 @@ def start(world: World, key: str, run_id: str, *, retry_rejected: bool) -> Run:
     """A new run that locks a batch. Raises LockHeldError."""
     stack = ExitStack()
     try:
-        connection = stack.enter_context(connect(world.url))
+        connection = stack.enter_context(connect(world.state_url))
         with connection.transaction():
             lock = batch_lock.lock(connection, DOCUMENTS, key, run_id, LEASE_SECONDS, retry_rejected=retry_rejected)
     except BaseException:

@@ -9,7 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,16 +31,14 @@ from billing_assets.erp.staging.staging import stage
 from billing_assets.foundation.database.connection import Connection, connect, libpq_url
 from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.sections import BatchSettings
-from billing_assets.foundation.settings import Settings
 from billing_assets.foundation.shipped import shipped
 from billing_assets.posting import dispatch, run
 from billing_assets.posting.lanes import Lanes
 from billing_assets.sandbox.netsuite.process import start_sandbox
 from proving.life.client import WatchedClient
-from proving.world import builders, clock
-from proving.world.account import Account
+from proving.world import builders, clock, world
 from proving.world.mappings import edited
-from proving.world.rig import seeded, settings_for
+from proving.world.world import seeded
 
 LEASE_SECONDS = 30.0
 SLOWEST_SECONDS = 900.0
@@ -83,15 +81,9 @@ class CutError(Exception):
     """The staging is cut off while it reads."""
 
 
-@dataclass
-class World:
+class World(world.World):
     """Both sides of one life. `state` and `source` are connections for looking and for playing the clerk."""
 
-    url: str
-    settings: Settings
-    account: Account
-    state: Connection
-    source: builders.BillingSystem
     source_engine: sqlalchemy.Engine
     client: WatchedClient
     lanes: Lanes
@@ -99,7 +91,7 @@ class World:
     mappings: tuple[NetSuiteMapping, NetSuiteMapping]
     """The shipped one, and another that names documents otherwise and lacks an item."""
     mapping: NetSuiteMapping
-    tally: Counter[str] = field(default_factory=Counter)
+    tally: Counter[str]
     """How often each step was taken, over all examples."""
 
     def reset(self) -> None:
@@ -129,7 +121,7 @@ class World:
         if fails_to_commit:
             self.state.execute("update fake.cut set armed = true")
         try:
-            with connect(self.url) as connection, connect_source(self.source_engine) as source:
+            with connect(self.state_url) as connection, connect_source(self.source_engine) as source:
                 if during:
                     check, happens = rules.check_mapping, during
 
@@ -177,44 +169,37 @@ def open_world(server_url: str, folder: Path) -> Iterator[World]:
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         url = stack.enter_context(_database(server_url))
         source_url = stack.enter_context(_database(server_url))
-        builders.create_billing_system(source_url)
         for one in (url, source_url):
             clock.make_settable(one, "now")
         migrate(url, shipped("sql/state"))
         sandbox = stack.enter_context(start_sandbox(folder))
-        account = seeded(sandbox)
-        settings = _settings(
-            settings_for(
-                sandbox,
-                lanes=2,
-                read_back_seconds=0,
-                timeout_seconds=10,
-                max_request_seconds=SLOWEST_SECONDS + LAG_SECONDS,
-            )
+        patience = {
+            "lanes": 2,
+            "read_back_seconds": 0,
+            "timeout_seconds": 10,
+            "max_request_seconds": SLOWEST_SECONDS + LAG_SECONDS,
+        }
+        batches = BatchSettings(lease_seconds=LEASE_SECONDS, max_documents=3, at_once_below=2, stale_lock_minutes=1)
+        staging = StagingSettings(overlap_minutes=1)
+        opened = stack.enter_context(
+            World.open(url, source_url, sandbox, seeded(sandbox), netsuite=patience, batches=batches, staging=staging)
         )
-        state = stack.enter_context(connect(url))
-        state.execute(_CUT)
-        source = stack.enter_context(builders.open_for_writing(source_url))
-        engine = open_source(source_url)
-        stack.callback(engine.dispose)
-        client = WatchedClient(settings.of(NetSuiteSettings))
-        stack.callback(client.close)
-        lanes = stack.enter_context(
-            Lanes(url, client.account, settings.of(NetSuiteSettings).lanes, lease_seconds=1_000_000)
-        )
-        pool = stack.enter_context(urllib3.PoolManager())
-        mappings = (builders.shipped_mapping(), _another_mapping(folder))
-        yield World(url, settings, account, state, source, engine, client, lanes, pool, mappings, mappings[0])
+        opened.state.execute(_CUT)
+        opened.source_engine = open_source(source_url)
+        stack.callback(opened.source_engine.dispose)
+        netsuite = opened.settings.of(NetSuiteSettings)
+        opened.client = WatchedClient(netsuite)
+        stack.callback(opened.client.close)
+        opened.lanes = stack.enter_context(Lanes(url, opened.client.account, netsuite.lanes, lease_seconds=1_000_000))
+        opened.pool = stack.enter_context(urllib3.PoolManager())
+        opened.mappings = (builders.shipped_mapping(), _another_mapping(folder))
+        opened.mapping, opened.tally = opened.mappings[0], Counter()
+        yield opened
 
 
 def _another_mapping(folder: Path) -> NetSuiteMapping:
     names = {"{invoice: INV-, credit_memo: CM-}": "{invoice: RE-, credit_memo: GS-}"}
     return edited(folder, replace=names, without_item=builders.OTHER_ITEM)
-
-
-def _settings(base: Settings) -> Settings:
-    batches = BatchSettings(lease_seconds=LEASE_SECONDS, max_documents=3, at_once_below=2, stale_lock_minutes=1)
-    return base.model_copy(update={"batches": batches, "staging": StagingSettings(overlap_minutes=1)})
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from proving.world.system import (
     System,
     at,
     losing_answers,
-    pointed,
     unknown_transaction,
     why,
 )
@@ -48,7 +47,7 @@ def other_account(world: World) -> str:
     key = half_posted(world)
     ours = f"belongs to NetSuite account {world.here.sandbox.credentials.account} at"
     words = [ours, f"the settings name {OTHERS} at {world.other.sandbox.base_url.partition('//')[2]}"]
-    elsewhere = pointed(world.system, netsuite=at(world.other.sandbox))
+    elsewhere = world.system.changed(netsuite=at(world.other.sandbox))
     refused_by_all_runs(world, elsewhere, key, words)
     there = netsuite_variables(world.other.sandbox, account=OTHERS)
     world.refuses(words, "run", "--period", PERIOD, **there)

@@ -17,7 +17,7 @@ from proving.mistakes.elsewhere import new_prefix, other_account
 from proving.mistakes.in_netsuite import landed_but_different, wrong_currency_id
 from proving.mistakes.in_time import late_insert, restored_backup
 from proving.mistakes.world import Place, World, open_world
-from proving.world.rig import seeded
+from proving.world.world import seeded
 
 FULL, SHORT = 1_000, 40
 """Documents of a backlog."""

@@ -4,7 +4,7 @@ count at the sandbox."""
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,17 +13,16 @@ from pydantic import SecretStr
 
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.staging.assets import ASKED_BY
-from billing_assets.foundation.database.connection import connect
-from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.sections import BatchSettings
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from proving.kills.counting import Count, compare, expected, held
+from proving.kills.counting import Count, compare, expected
 from proving.kills.world import FIRST, fill
 from proving.world.account import Account
 from proving.world.backups import restored
 from proving.world.builders import staged
 from proving.world.command import Said, complete, netsuite_variables, typed
 from proving.world.mappings import edited
-from proving.world.system import PERIOD, System, open_system, pointed, why
+from proving.world.system import PERIOD, System, why
 
 BY = ("--by", "Ada", "--why", "we looked at it together")
 _SECONDS = 300.0
@@ -165,7 +164,7 @@ class World:
         folder = self.folder / name
         folder.mkdir()
         edited(folder, **changes)
-        return pointed(self.system, mapping=folder / "config" / "mapping.yaml")
+        return self.system.changed(mapping=folder / "config" / "mapping.yaml")
 
     def closes(self, period: str = PERIOD) -> None:
         """A month is closed for good: refused while anything in it is unknown, on its way or off by a cent."""
@@ -181,8 +180,7 @@ class World:
         """The database is put back from a dump; the settings name the new one from then on."""
         url = self.stack.enter_context(restored(self.server_url, backup))
         settings = self.system.runtime.settings.model_copy(update={"database_url": SecretStr(url)})
-        state = self.stack.enter_context(connect(url))
-        self.system = replace(self.system, runtime=Runtime(settings), state=state)
+        self.system = self.system.like(settings)
 
     def sent(self) -> int:
         """POSTs that reached our NetSuite."""
@@ -190,7 +188,7 @@ class World:
 
     def held(self) -> dict[str, str]:
         """What our NetSuite holds: internal id by external id."""
-        return {one["externalId"]: one["id"] for one in held(self.here.account)}
+        return {one["externalId"]: one["id"] for one in self.here.account.records()}
 
     def count(self) -> Count:
         """What the sandbox holds against what the billing system wanted, without asking our tables."""
@@ -215,7 +213,9 @@ def open_world(
     folder.mkdir(parents=True, exist_ok=True)
     other.account.fresh()
     with ExitStack() as stack:
-        system = stack.enter_context(open_system(state_url, source_url, here.sandbox, here.account, folder / "a home"))
-        batches = system.runtime.settings.batches.model_copy(update={"retry_seconds": 0.0})
-        world = World(server_url, pointed(system, batches=batches), here, other, folder, documents, stack)
-        yield world
+        batches = BatchSettings(lease_seconds=1, stale_lock_minutes=0, retry_seconds=0)
+        home = folder / "a home"
+        system = stack.enter_context(
+            System.open(state_url, source_url, here.sandbox, here.account, home=home, batches=batches)
+        )
+        yield World(server_url, system, here, other, folder, documents, stack)

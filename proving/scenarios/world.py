@@ -27,7 +27,7 @@ from proving.world import clock
 from proving.world.account import Account
 from proving.world.builders import create_billing_system, open_for_writing
 from proving.world.command import environment, netsuite_variables
-from proving.world.rig import seeded
+from proving.world.world import seeded
 
 
 class Scale(NamedTuple):

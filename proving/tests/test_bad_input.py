@@ -256,7 +256,7 @@ ODD = [
 def test_documents_whose_first_answers_are_odd_are_posted_once_and_to_the_cent(rig: Rig, reaches: bool) -> None:
     documents = len(ODD) + 5
     with spoiling(rig, [(reaches, answer) for answer in ODD]) as server:
-        spoilt = rig.changed(base_url=server.base_url, timeout_seconds=0.5, lanes=4)
+        spoilt = rig.changed({"base_url": server.base_url, "timeout_seconds": 0.5, "lanes": 4})
         key = spoilt.planned(invoices(documents))
         spoilt.post(key)
         assert set(spoilt.counts()) <= {"posted", "posting", "locked", "batched"}, "none is refused by that"
@@ -266,7 +266,6 @@ def test_documents_whose_first_answers_are_odd_are_posted_once_and_to_the_cent(r
 
 @pytest.mark.campaign
 @pytest.mark.skipif("BILLING_TEST_CAMPAIGN" not in os.environ, reason="minutes; BILLING_TEST_CAMPAIGN=1 runs it")
-@pytest.mark.timeout(900)
 def test_minutes_of_bad_input_find_nothing() -> None:
     found = campaign.run(300)
     assert [row for row in found if row.crashes or row.documents_lost or row.unknowns_misjudged] == []

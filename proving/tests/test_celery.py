@@ -9,7 +9,6 @@ from proving.world import servers
 
 
 @pytest.mark.campaign
-@pytest.mark.timeout(240)
 def test_a_month_is_billed_by_celery_workers_although_the_machine_of_one_dies(tmp_path: Path) -> None:
     if servers.redis_program() is None:
         pytest.skip("needs redis-server, which CI installs as Debian's package")

@@ -13,8 +13,6 @@ from proving.kills.rounds import kill_and_recover
 from proving.kills.world import World
 
 __all__ = ["empty_world", "world"]
-pytestmark = pytest.mark.timeout(180)
-
 IN_THE_FLOW = [point for point in POINTS if "staging" in point] + [point for point in POINTS if "staging" not in point]
 
 
@@ -33,7 +31,6 @@ def test_the_campaign_over_all_points_fails_in_no_round() -> None:
     assert [row for row in rows if row.failed] == []
 
 
-@pytest.mark.timeout(400)  # 40 s on two idle cores
 def test_dagster_s_own_processes_are_killed_and_everything_arrives_whole(empty_world: World) -> None:
     chance = random.Random()
     with dagster_on(empty_world) as dagster:

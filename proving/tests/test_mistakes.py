@@ -17,7 +17,7 @@ from proving.mistakes.play import MISTAKES, SHORT, play
 from proving.mistakes.world import Place, World, open_world
 from proving.world.account import Account
 from proving.world.command import Said, call, typed
-from proving.world.rig import seeded
+from proving.world.world import seeded
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,6 @@ def world(
         yield opened
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", MISTAKES)
 def test_nothing_is_lost_doubled_or_a_cent_off_by(name: str, world: World) -> None:
     result = play(name, world)

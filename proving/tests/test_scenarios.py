@@ -30,7 +30,6 @@ def playing(
 
 
 @pytest.mark.campaign
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_nothing_is_lost_doubled_or_a_cent_off_in(name: str, playing: Mapping[str, Future[Result]]) -> None:
     if name not in playing:

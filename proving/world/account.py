@@ -77,6 +77,13 @@ class Account:
     def admin(self, name: str, **params: Any) -> Any:
         return self.control.get(name, **params)
 
+    def records(self) -> list[dict[str, Any]]:
+        """Everything that the sandbox holds."""
+        found: list[dict[str, Any]] = []
+        while page := self.admin("records", limit=1000, offset=len(found))["items"]:
+            found += page
+        return found
+
     def void(self, record_type: str, reference: str) -> requests.Response:
         """What a user does with the button Void; `reference` is an internal id or `eid:EXT`."""
         body = {"type": record_type, "id": reference}

@@ -16,6 +16,7 @@ import pytest
 from billing_assets.foundation.commands.console import console
 from billing_assets.operations import cli
 from billing_assets.sandbox.netsuite.process import RunningSandbox
+from proving.world.waiting import PATIENCE_SECONDS
 
 PROGRAM = str(Path(sys.executable).with_name("billing"))
 _OURS = ("BILLING_", "DAGSTER_", "COLUMNS", "PYTEST_")
@@ -59,7 +60,7 @@ def call(capsys: pytest.CaptureFixture[str], variables: Mapping[str, str], *argu
     return Said(code or 0, captured.out, captured.err)
 
 
-def typed(variables: Mapping[str, str], *arguments: str, seconds: float = 240) -> Said:
+def typed(variables: Mapping[str, str], *arguments: str, seconds: float = PATIENCE_SECONDS) -> Said:
     """Runs the command as a person types it: a process of its own, to its end."""
     done = subprocess.run(
         [PROGRAM, *arguments],
@@ -93,7 +94,7 @@ def running(log: Path, variables: Mapping[str, str], *arguments: str) -> Iterato
             family |= set(psutil.Process(process.pid).children(recursive=True))
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(30)
+                process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -6,6 +6,7 @@ session's end; BILLING_TEST_DATABASE_URL names another one to use instead.
 
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import hypothesis
 import psutil
 import psycopg
 import pytest
@@ -35,23 +37,21 @@ _ON_ONE_WORKER = ("/sample/test_data.py", "/sample/test_contracts.py", "test_eve
 reaches the scheduler with pytest 9.2."""
 
 _WHOLE_SYSTEMS = (
-    "/browser/test_web_ui.py",
+    "/browser/",
+    "/system/",
     "/tests/test_celery.py",
-    "/system/test_daemon.py",
-    "/system/test_up.py",
     "/tests/test_kill_points.py",
     "/tests/test_mistakes.py",
     "/tests/test_scenarios.py",
-    "/system/test_nothing_leaks.py",
 )
-"""Files that start Dagster or many processes, and wait for them: one after the other on a worker that begins with them,
-so that two never load the machine at once, and the other workers have the rest."""
+"""Tests that start Dagster or many processes, and wait for them, most of them on one running system: one after the
+other on a worker that begins with them, so that two never load the machine at once, and the others have the rest."""
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        if file.endswith(_WHOLE_SYSTEMS):
+        if any(part in file for part in _WHOLE_SYSTEMS):
             return "whole systems"  # of all scopes the one with the most tests: xdist begins with it
         return file if file.endswith(_ON_ONE_WORKER) else nodeid
 
@@ -62,6 +62,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell lets what it starts in the background ignore Ctrl-C, and every process started from there does, too.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # How long an example takes is up to the machine.
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=slow)
+    hypothesis.settings.load_profile("suite")
     for name in [name for name in os.environ if name.startswith("BILLING_") and not name.startswith("BILLING_TEST_")]:
         del os.environ[name]  # the settings of whoever runs the tests (`make` sets some) are not the tests'
     if not hasattr(config, "workerinput"):

@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -23,42 +22,12 @@ from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.erp.staging.content import applications_json, content_hash, lines_json
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.sections import BatchSettings
-from billing_assets.foundation.settings import Settings, make_settings
 from billing_assets.posting.batch_lease import Lease, holding
 from billing_assets.posting.lanes import Lanes, LaneStats
 from billing_assets.posting.run import PostingResult, post_batch, post_through_outages
-from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.sandbox.samples.tables import netsuite_references
 from proving.world import builders
-from proving.world.account import Account, log_in
-
-CUSTOM_FIELDS = [{"id": "custbody_billing_number"}, {"id": "custcol_billing_line"}]
-
-
-def seeded(sandbox: RunningSandbox) -> Account:
-    """The sandbox's account, with everything that the sample's mapping refers to."""
-    account = log_in(sandbox.base_url, sandbox.credentials)
-    answer = account.seed(netsuite_references() | {"customField": CUSTOM_FIELDS})
-    assert answer.status_code == 200, answer.text
-    return account
-
-
-def settings_for(sandbox: RunningSandbox, **changes: Any) -> Settings:
-    """Settings for one sandbox, with the waiting times scaled down; `changes` are settings of NetSuite."""
-    values = {
-        "base_url": sandbox.base_url,
-        "account": sandbox.credentials.account,
-        "client_id": sandbox.credentials.client_id,
-        "certificate_id": sandbox.credentials.certificate_id,
-        "private_key_file": sandbox.credentials.private_key_file,
-        "timeout_seconds": 5,
-        "max_request_seconds": 0.3,
-        "read_back_seconds": 0.2,
-        "outage_seconds": 0,
-    }
-    return make_settings(
-        netsuite=NetSuiteSettings(**(values | changes)), batches=BatchSettings(lease_seconds=1, stale_lock_minutes=0)
-    )
+from proving.world.waiting import PATIENCE_SECONDS
+from proving.world.world import World
 
 
 def stage_rows(state: Connection, documents: Iterable[Document], row_state: str = "ready") -> None:
@@ -97,20 +66,11 @@ def invoices(count: int, first: int = 500_000, **changes: Any) -> list[Document]
     ]
 
 
-@dataclass
-class Rig:
-    """Our database and the sandbox of one test. `state` is a connection for looking and staging."""
+class Rig(World):
+    """Plans and posts as runs do, without Dagster; documents are staged as rows."""
 
-    url: str
-    state: Connection
-    account: Account
-    sandbox: RunningSandbox
-    settings: Settings
-    lane_stats: LaneStats | None = None  # of the last run, at its end
-
-    def changed(self, **netsuite: Any) -> "Rig":
-        """The same with other settings of NetSuite."""
-        return Rig(self.url, self.state, self.account, self.sandbox, settings_for(self.sandbox, **netsuite))
+    lane_stats: LaneStats | None = None
+    """Of the last run, at its end."""
 
     def planned(self, documents: Iterable[Document]) -> str:
         """Stages and plans documents that fill one batch; its key."""
@@ -124,9 +84,15 @@ class Rig:
     ) -> Iterator[tuple[Connection, Lease]]:
         """A hold as a run of its own has it, on a connection of its own."""
         with (
-            connect(self.url) as connection,
+            connect(self.state_url) as connection,
             holding(
-                self.url, connection, DOCUMENTS, key, run_id, lease_policy(self.settings), retry_rejected=retry_rejected
+                self.state_url,
+                connection,
+                DOCUMENTS,
+                key,
+                run_id,
+                lease_policy(self.settings),
+                retry_rejected=retry_rejected,
             ) as lease,
         ):
             yield connection, lease
@@ -146,7 +112,7 @@ class Rig:
         try:
             with (
                 self.hold(key, run_id, retry_rejected=retry_rejected) as (connection, lease),
-                Lanes(self.url, account_of(netsuite), netsuite.lanes) as lanes,
+                Lanes(self.state_url, account_of(netsuite), netsuite.lanes) as lanes,
             ):
                 sink = netsuite_sink(client, mapping or builders.shipped_mapping(), self.settings)
                 try:
@@ -169,18 +135,18 @@ class Rig:
         try:
             with (
                 self.hold(key, run_id) as (_, lease),
-                Lanes(self.url, account_of(netsuite), netsuite.lanes, lease_seconds=2) as lanes,
+                Lanes(self.state_url, account_of(netsuite), netsuite.lanes, lease_seconds=2) as lanes,
             ):
                 sink = netsuite_sink(client, builders.shipped_mapping(), self.settings)
-                return post_through_outages(self.url, sink, lanes, lease, run_policy(self.settings))
+                return post_through_outages(self.state_url, sink, lanes, lease, run_policy(self.settings))
         finally:
             client.close()
 
-    def post_until_done(self, seconds: float = 20) -> int:
+    def post_until_done(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Runs for every batch that wants one, as the sensor asks, until all is posted; how many it took."""
         return self.post_until(self.done, seconds)
 
-    def post_until(self, condition: Callable[[], bool], seconds: float = 20) -> int:
+    def post_until(self, condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> int:
         """The same until a condition holds."""
         deadline = time.monotonic() + seconds
         runs = 0
@@ -222,15 +188,6 @@ class Rig:
     def outcomes(self, number: str) -> list[str]:
         """The same in one word each."""
         return [row["outcome"] for row in self.log(number)]
-
-    def records(self) -> dict[str, dict[str, Any]]:
-        """What the sandbox holds, by external id; each of them once."""
-        found: list[dict[str, Any]] = []
-        while page := self.account.admin("records", limit=1000, offset=len(found))["items"]:
-            found += page
-        by_id = {record["externalId"]: record for record in found}
-        assert len(by_id) == len(found), "a document was doubled"
-        return by_id
 
     def assert_whole(self, documents: int) -> None:
         """Nothing lost, doubled or a cent off: every document is posted, and NetSuite holds them and no other."""

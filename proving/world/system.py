@@ -2,49 +2,22 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from pydantic import SecretStr
 
-from billing_assets.definitions import build_defs
-from billing_assets.erp.billing_system.resource import BillingSystem as Source
-from billing_assets.erp.netsuite.proof_store import note_proven
-from billing_assets.erp.netsuite.resource import NetSuite
-from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
-from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.foundation.runtime import Runtime
-from billing_assets.foundation.sections import AlertSettings
-from billing_assets.foundation.settings import Settings, make_settings
-from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from proving.world.account import Account
-from proving.world.builders import BillingSystem, create_billing_system, open_for_writing, shipped_mapping, states
-from proving.world.rig import settings_for
+from proving.world.world import World
 
 PERIOD = "2010-11"
 """The month of documents that are built with defaults."""
 
 
-@dataclass
-class System:
-    """One test's system. `state` and `source` are open connections for looking and for playing the clerk."""
-
-    runtime: Runtime
-    state: Connection
-    source: BillingSystem
-    account: Account
-    instance: dg.DagsterInstance
-    cursors: dict[str, str | None] = field(default_factory=dict)
-
-    @cached_property
-    def defs(self) -> dg.Definitions:
-        """The code location on this system's runtime."""
-        return build_defs(self.runtime)
+class System(World):
+    """Runs jobs and evaluates sensors in this process, as Dagster's daemon does in others."""
 
     def run(
         self,
@@ -97,14 +70,6 @@ class System:
         requests_ = found.run_requests or [] if isinstance(found, dg.SensorResult) else []
         return [str(one.partition_key) for one in requests_]
 
-    def posts(self) -> int:
-        """How many documents the sandbox was asked to create since it was emptied."""
-        return int(self.account.admin("summary")["posts"]["received"])
-
-    def states(self) -> dict[str, str]:
-        """State by number of everything staged."""
-        return states(self.state)
-
     def refuse(self, *external_ids: str, detail: str = "Invalid value for the resource or sub-resource") -> None:
         """NetSuite refuses these documents from now on; without any, none."""
         rule = {
@@ -132,53 +97,8 @@ class System:
         assert self.account.void("invoice", f"eid:{external_id}").ok
 
 
-@contextmanager
-def open_system(
-    state_url: str,
-    source_url: str,
-    sandbox: RunningSandbox,
-    account: Account,
-    home: Path,
-    alerts: AlertSettings | None = None,
-    **netsuite: Any,
-) -> Iterator[System]:
-    """A system on an empty billing database and an emptied sandbox; `netsuite` are settings of that section."""
-    account.fresh()
-    create_billing_system(source_url)
-    base = settings_for(sandbox, **netsuite)
-    settings = make_settings(
-        home=home,
-        database_url=state_url,
-        source=SourceSettings(url=source_url),
-        netsuite=base.of(NetSuiteSettings),
-        batches=base.batches,
-        alerts=alerts or AlertSettings(),
-        mapping=shipped("config/mapping.yaml"),
-    )
-    runtime = Runtime(settings)
-    try:
-        with (
-            connect(state_url) as state,
-            open_for_writing(source_url) as source,
-            dg.DagsterInstance.ephemeral() as instance,
-        ):
-            note_proven(state, sandbox.base_url, shipped_mapping().digest, {})  # asking takes half a second
-            yield System(runtime, state, source, account, instance)
-    finally:
-        runtime.of(Source).close()
-        runtime.of(NetSuite).client.close()
-
-
 OTHERS = "TSTDRV7654321"
 """Another company's account."""
-
-
-def pointed(system: System, **changes: Any) -> System:
-    """The same system as another machine sees it, on which something is set otherwise; `netsuite` is a section."""
-    settings = system.runtime.settings
-    netsuite = settings.of(NetSuiteSettings).model_copy(update=changes.pop("netsuite", {}))
-    changed: Settings = settings.model_copy(update={"netsuite": netsuite, **changes})
-    return System(Runtime(changed), system.state, system.source, system.account, system.instance)
 
 
 def at(sandbox: RunningSandbox, account: str = OTHERS) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from billing_assets.sandbox.kit.client import Control
 from billing_assets.sandbox.kit.errors import SandboxError
 from billing_assets.sandbox.kit.home import ADDRESS_FILE, LOG_FILE
 
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 10.0
 _TAIL_BYTES = 4000
 

@@ -27,8 +27,8 @@ from billing_assets.sandbox.netsuite.process import RunningSandbox, start_sandbo
 from proving.world.account import Account
 from proving.world.builders import insert_document
 from proving.world.command import Said, call, complete, netsuite_variables
-from proving.world.rig import seeded
-from proving.world.system import OTHERS, System, at, losing_answers, pointed, why
+from proving.world.system import OTHERS, System, at, losing_answers, why
+from proving.world.world import seeded
 
 OURS = "TSTDRV1234567"
 
@@ -79,7 +79,7 @@ def test_in_another_account_a_lost_answer_is_not_proven_absent_and_nothing_is_se
     """The scenario `other_account`: there it was proven absent and sent again, and back home nothing re-posted it."""
     key = lost_answer(system, "500001")
     insert_document(system.source, "500002")
-    elsewhere = pointed(system, netsuite=at(other_sandbox))
+    elsewhere = system.changed(netsuite=at(other_sandbox))
     for job, partition in (
         ("stage_invoices", None),
         ("post_batch", key),
@@ -104,7 +104,7 @@ def test_another_account_or_another_address_alone_is_refused_too(
     posted(system, "500001")
     changed = at(other_sandbox)
     kept = {name: value for name, value in changed.items() if (what == "account" and name == what) or what != "account"}
-    elsewhere = pointed(system, netsuite=kept | ({"account": OURS} if what == "base_url" else {}))
+    elsewhere = system.changed(netsuite=kept | ({"account": OURS} if what == "base_url" else {}))
     insert_document(system.source, "500002")
     assert not elsewhere.stage().success
     assert untouched(other)
@@ -115,7 +115,7 @@ def test_a_run_that_is_past_its_start_still_sends_nothing_elsewhere(
 ) -> None:
     """As run processes without Dagster do it: the core itself compares."""
     key = lost_answer(system, "500001")
-    found = pointed(system, netsuite=at(other_sandbox)).runtime
+    found = system.changed(netsuite=at(other_sandbox)).runtime
     sink = netsuite_sink(found.of(NetSuite).client, found.of(NetSuite).mapping, found.settings)
     with (
         found.state() as connection,
@@ -135,7 +135,7 @@ def test_sensors_neither_plan_nor_ask_for_runs_elsewhere(system: System, other_s
     posted(system, "500001")
     insert_document(system.source, "500002")
     assert system.stage().success
-    elsewhere = pointed(system, netsuite=at(other_sandbox))
+    elsewhere = system.changed(netsuite=at(other_sandbox))
     for sensor in ("plan_batches", "stage_when_closed"):
         with pytest.raises(BoundElsewhereError, match="belongs to NetSuite account"):
             elsewhere.look(sensor)
@@ -144,7 +144,7 @@ def test_sensors_neither_plan_nor_ask_for_runs_elsewhere(system: System, other_s
 
 def test_the_first_attempt_binds_and_nothing_before_it(system: System, other_sandbox: RunningSandbox) -> None:
     insert_document(system.source, "500001")
-    assert pointed(system, netsuite=at(other_sandbox)).stage().success, "nothing was sent yet"
+    assert system.changed(netsuite=at(other_sandbox)).stage().success, "nothing was sent yet"
     (key,) = system.planned()
     assert [one.subject for one in bindings.entries(system.state)] == [Subject.SOURCE]
     assert system.post(key).success
@@ -166,13 +166,13 @@ def clerk(state: Connection) -> bindings.Decide:
 
 def test_production_settings_on_the_database_of_dev_are_refused(system: System) -> None:
     posted(system, "500001")
-    said = why(pointed(system, env="prod").stage())
+    said = why(system.changed(env="prod").stage())
     assert "belongs to the environment dev, and BILLING_ENV is prod" in said
 
 
 def test_a_production_account_outside_of_prod_needs_a_decision_before_the_first_attempt(system: System) -> None:
     insert_document(system.source, "500001")
-    production = pointed(system, netsuite={"account": "1234567"})
+    production = system.changed(netsuite={"account": "1234567"})
     assert "1234567 is a production account, and BILLING_ENV is dev" in why(production.stage())
     named = production.runtime.of(NetSuite).named()
     assert bindings.move(system.state, Subject.ENVIRONMENT, named, clerk(system.state)).changed
@@ -189,7 +189,7 @@ def test_another_billing_database_is_refused_with_both_and_what_to_do(system: Sy
     wrong = system.runtime.settings.of(SourceSettings).model_copy(
         update={"url": SecretStr(url.set(database="postgres").render_as_string(hide_password=False))}
     )
-    elsewhere = pointed(system, source=wrong)
+    elsewhere = system.changed(source=wrong)
     said = why(elsewhere.stage())
     assert f"/{url.database}, and BILLING_SOURCE__URL leads to postgresql" in said
     assert "/postgres. Nothing was staged." in said
@@ -203,13 +203,13 @@ def test_the_same_server_under_another_name_is_the_same_database(system: System)
     posted(system, "500001")
     url = make_url(system.runtime.of(BillingSystem).url).set(host="localhost").render_as_string(hide_password=False)
     source = system.runtime.settings.of(SourceSettings).model_copy(update={"url": SecretStr(url)})
-    assert pointed(system, source=source).stage().success
+    assert system.changed(source=source).stage().success
 
 
 def test_a_source_under_another_name_is_refused(system: System) -> None:
     posted(system, "500001")
     renamed = system.runtime.settings.of(SourceSettings).model_copy(update={"name": "billing2"})
-    said = why(pointed(system, source=renamed).stage())
+    said = why(system.changed(source=renamed).stage())
     assert "and BILLING_SOURCE__NAME is billing2" in said
     assert len(system.states()) == 1
 
@@ -265,7 +265,7 @@ def test_an_account_is_moved_with_a_name_and_a_reason_and_once(
     complete(billing("move", "account", *BY, **there), 0, ["It is there already", "Nothing was changed"])
     complete(billing("move", "list", **there), 0, [OURS, OTHERS, "anna", "the company moved"])
     complete(billing("requeue"), 2, [f"belongs to NetSuite account {OTHERS}"])
-    elsewhere = pointed(system, netsuite=at(other_sandbox))
+    elsewhere = system.changed(netsuite=at(other_sandbox))
     insert_document(system.source, "500002")
     posted(elsewhere)
     assert other.admin("summary")["posts"]["created"] == 1, "the new one, and not the old one again"
@@ -288,7 +288,7 @@ def test_after_a_move_what_the_other_account_has_under_our_names_is_noticed_befo
     posted(system, "500001")
     system.state.execute("update billing.netsuite_looks set seen_through = 1000000, seen = 1000000")
     complete(billing("move", "account", *BY, **netsuite_variables(other_sandbox, account=OTHERS)), 0, ["Moved"])
-    elsewhere = pointed(system, netsuite=at(other_sandbox))
+    elsewhere = system.changed(netsuite=at(other_sandbox))
     insert_document(system.source, "600000")
     assert elsewhere.stage().success
     (key,) = elsewhere.planned()
@@ -368,7 +368,7 @@ def test_without_an_account_what_needs_none_works(billing: Machine, system: Syst
     for command in (("status",), ("held",), ("requeue",)):
         complete(billing(*command), 0, [])
     complete(billing("receivables"), 2, ["BILLING_NETSUITE__ACCOUNT is not set", "There is no default"])
-    nowhere = pointed(system, netsuite={"account": None})
+    nowhere = system.changed(netsuite={"account": None})
     insert_document(system.source, "500002")
     assert nowhere.stage().success
     (key,) = system.planned()

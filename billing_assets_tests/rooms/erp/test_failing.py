@@ -8,7 +8,7 @@ import pytest
 from billing_assets.foundation.dagster_helpers.failing import runbook
 from billing_assets.foundation.sections import AlertSettings
 from proving.world.builders import insert_document
-from proving.world.system import System, failure, pointed
+from proving.world.system import System, failure
 
 FIRST = ["reason", "what_to_do", "runbook"]
 
@@ -57,7 +57,7 @@ def test_a_staging_that_cannot_read_its_source_says_why_what_to_do_and_where_to_
 
 def test_a_red_batch_says_why_before_its_tables_and_links_to_where_it_is_sent_again(system: System) -> None:
     alerts = AlertSettings(ui_url="https://dagster.example.com/", runbook_url="https://wiki.example.com/runbook")
-    key, result = red(pointed(system, alerts=alerts))
+    key, result = red(system.changed(alerts=alerts))
     found = told(result, "netsuite_invoices")
     assert list(found)[:5] == [*FIRST, "materialize_again", "left"]
     assert found["reason"].startswith(f"Batch {key}: 1 rejected by NetSuite. 500002: ")

@@ -25,7 +25,7 @@ from billing_assets_tests.rooms.erp.test_bindings import (
 from proving.world.builders import insert_document
 from proving.world.command import complete
 from proving.world.mappings import edited
-from proving.world.system import System, metadata, pointed, rows, unknown_transaction, why
+from proving.world.system import System, metadata, rows, unknown_transaction, why
 
 __all__ = ["billing"]
 
@@ -35,7 +35,7 @@ PERIOD = "2010-11"
 def renamed(system: System, folder: Path, invoice: str = "RE-", memo: str = "CM-") -> System:
     """The same system with another mapping of external ids."""
     edited(folder, replace={"invoice: INV-": f"invoice: {invoice}", "credit_memo: CM-": f"credit_memo: {memo}"})
-    return pointed(system, mapping=folder / "config" / "mapping.yaml")
+    return system.changed(mapping=folder / "config" / "mapping.yaml")
 
 
 def closed(system: System) -> tuple[bool, list[tuple[str, str]]]:

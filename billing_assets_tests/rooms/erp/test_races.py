@@ -2,13 +2,11 @@
 
 import random
 import threading
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from billing_assets.erp.netsuite import assets
 from billing_assets.erp.settings import absence_counts_after_seconds
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.sections import BatchSettings
 from billing_assets.posting import attempts, batch_lock
 from billing_assets.posting.attempts import Intent
 from billing_assets.posting.batch_lock import Lock
@@ -32,9 +31,8 @@ from proving.kills.victim import run
 from proving.kills.world import fill
 from proving.world.account import Account
 from proving.world.builders import change_document, change_line, stage_now, staged
-from proving.world.system import System, failure, open_system
-
-pytestmark = pytest.mark.timeout(120)
+from proving.world.system import System, failure
+from proving.world.waiting import PATIENCE_SECONDS, until
 
 SLOW = {"latency_median_ms": 60, "latency_sigma": 0.3}
 
@@ -50,10 +48,11 @@ def system(
 ) -> Iterator[System]:
     """A system whose batches do not rest after a run that left something, and whose runs look often for their turn."""
     monkeypatch.setattr("billing_assets.posting.batch_lease._LOOK_AGAIN_SECONDS", 0.1)
-    with open_system(state_url, database, sandbox, sandbox_account, tmp_path, lanes=6) as opened:
-        settings = opened.runtime.settings
-        quick = settings.batches.model_copy(update={"retry_seconds": 0.0, "lease_seconds": 2.0})
-        yield replace(opened, runtime=Runtime(settings.model_copy(update={"batches": quick})))
+    lanes, quick = {"lanes": 6}, BatchSettings(lease_seconds=2, stale_lock_minutes=0, retry_seconds=0)
+    with System.open(
+        state_url, database, sandbox, sandbox_account, home=tmp_path, netsuite=lanes, batches=quick
+    ) as opened:
+        yield opened
 
 
 # Helpers
@@ -64,11 +63,11 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
     barrier = threading.Barrier(len(calls))
 
     def call(one: Callable[[], Any]) -> Any:
-        barrier.wait(30)
+        barrier.wait(PATIENCE_SECONDS)
         return one()
 
     with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result(90) for future in [pool.submit(call, one) for one in calls]]
+        return [future.result(PATIENCE_SECONDS) for future in [pool.submit(call, one) for one in calls]]
 
 
 @contextmanager
@@ -76,13 +75,6 @@ def meanwhile(call: Callable[[], Any]) -> Iterator[Future[Any]]:
     """Runs a call in a thread beside the block."""
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(call)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.01)
 
 
 def ready(system: System, documents: int, **changes: Any) -> None:
@@ -95,7 +87,7 @@ def daemon_of_its_own(system: System, partitions: Sequence[str] = ()) -> Iterato
     """The same system seen by another Dagster process: an instance of its own."""
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("netsuite_batches", list(partitions))
-        yield System(system.runtime, system.state, system.source, system.account, instance)
+        yield system.like(instance=instance)
 
 
 def materialize(system: System, key: str) -> dg.ExecuteInProcessResult:
@@ -127,7 +119,7 @@ def post_until_done(system: System) -> None:
             system.post(key, by_sensor=True)
         return not {"ready", "batched", "locked", "posting"} & {*system.states().values()}
 
-    wait_until(rests)
+    until(rests)
 
 
 def assert_whole(system: System, documents: int) -> None:
@@ -193,7 +185,7 @@ def test_a_rematerialization_during_the_first_run_waits_for_it_and_sends_nothing
     (key,) = system.planned()
     system.account.switch(**SLOW)
     with meanwhile(lambda: materialize(system, key)) as first:
-        wait_until(lambda: created(system) >= 10)
+        until(lambda: created(system) >= 10)
         assert materialize(system, key).success
         assert first.result(30).success
     assert_whole(system, 60)
@@ -205,7 +197,7 @@ def test_unlocking_a_batch_whose_run_is_alive_stops_that_run_and_loses_nothing(s
     (key,) = system.planned()
     system.account.switch(**SLOW)
     with meanwhile(lambda: materialize(system, key)) as running:
-        wait_until(lambda: created(system) >= 10)
+        until(lambda: created(system) >= 10)
         given_back = unlock(system.state, key, absence_counts_after_seconds(system.runtime.settings))
         result = running.result(30)
     assert given_back > 0
@@ -223,7 +215,7 @@ def test_staging_while_posting_keeps_both_right(system: System) -> None:
     system.account.switch(latency_median_ms=150, latency_sigma=0.3)
     stagings = during = 0
     with meanwhile(lambda: materialize(system, key)) as posting:
-        wait_until(lambda: created(system) >= 5)
+        until(lambda: created(system) >= 5)
         while not posting.done():
             fill(system.source, 10, 600_000 + 10 * stagings, applied=False)
             stage_now(system.runtime.database_url, system.runtime.of(BillingSystem).url)
@@ -301,7 +293,7 @@ def test_a_batch_whose_run_was_deleted_in_dagster_is_asked_for_again(
             batch_lock.lock(connection, DOCUMENTS, key, deleted.run_id, 0.5, retry_rejected=False)
     assert isinstance(system.look("plan_batches"), dg.SkipReason), "a run has it"
     system.instance.delete_run(deleted.run_id)
-    wait_until(lambda: system.planned() == [key])
+    until(lambda: system.planned() == [key])
     assert system.post(key, by_sensor=True).success
     assert_whole(system, 10)
     assert system.posts() == 10
@@ -323,7 +315,7 @@ def test_a_partition_deleted_during_its_run_changes_nothing_in_netsuite(system: 
     (key,) = system.planned()
     system.account.switch(**SLOW)
     with meanwhile(lambda: system.post(key, by_sensor=True)) as running:
-        wait_until(lambda: created(system) >= 5)
+        until(lambda: created(system) >= 5)
         system.instance.delete_dynamic_partition("netsuite_batches", key)
         running.result(30)
     post_until_done(system)

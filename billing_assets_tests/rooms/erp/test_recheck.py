@@ -1,7 +1,6 @@
 """What changes between staging and sending is not sent: each batch is compared with the billing system once more."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,7 +25,8 @@ from proving.world.builders import (
     staged,
     void_document,
 )
-from proving.world.system import System, failure, metadata, open_system, pointed, rows
+from proving.world.system import System, failure, metadata, rows
+from proving.world.waiting import until
 
 TWO = [("10002", "1", "6.00", "6.00"), ("10080", "1", "4.00", "4.00")]
 
@@ -195,7 +195,7 @@ def test_a_credit_memo_of_our_own_is_not_looked_for_in_the_billing_system(system
 def test_what_may_be_in_netsuite_is_looked_up_and_what_is_proven_absent_is_compared_before_it_is_sent_again(
     state_url: str, database: str, sandbox: Any, sandbox_account: Any, tmp_path: Any
 ) -> None:
-    with open_system(state_url, database, sandbox, sandbox_account, tmp_path) as system:
+    with System.open(state_url, database, sandbox, sandbox_account, home=tmp_path) as system:
         key, (absent, landed, _) = planned(system, "500001", "500002", "500003")
         system.account.switch(
             faults=[
@@ -204,13 +204,13 @@ def test_what_may_be_in_netsuite_is_looked_up_and_what_is_proven_absent_is_compa
             ],
             suiteql_lag_seconds=3600,
         )
-        pointed(system, netsuite={"max_request_seconds": 900}).post(key)
+        system.changed(netsuite={"max_request_seconds": 900}).post(key)
         assert system.states() == {"500001": "posting", "500002": "posting", "500003": "posted"}
         system.account.switch(suiteql_lag_seconds=0)
         change_document(system.source, absent, status="open")
         change_document(system.source, landed, status="open")
         sent = system.posts()
-        wait_for(lambda: system.post(key, by_sensor=True) and system.states()["500001"] != "posting")
+        until(lambda: system.post(key, by_sensor=True) and system.states()["500001"] != "posting")
         assert system.states() == {"500001": "held", "500002": "posted", "500003": "posted"}
         assert system.posts() == sent
         assert system.stage().success
@@ -220,7 +220,8 @@ def test_what_may_be_in_netsuite_is_looked_up_and_what_is_proven_absent_is_compa
 def test_what_may_be_in_netsuite_is_not_compared_whatever_the_billing_system_says_of_it(
     state_url: str, database: str, sandbox: Any, sandbox_account: Any, tmp_path: Any
 ) -> None:
-    with open_system(state_url, database, sandbox, sandbox_account, tmp_path, max_request_seconds=900) as system:
+    patience = {"max_request_seconds": 900}
+    with System.open(state_url, database, sandbox, sandbox_account, home=tmp_path, netsuite=patience) as system:
         key, (unknown, *_) = planned(system, "500001", "500002", "500003")
         system.account.switch(faults=[{"fault": "drop_without_commit", "external_ids": ["INV-500001"], "next": 1}])
         system.post(key)
@@ -230,13 +231,6 @@ def test_what_may_be_in_netsuite_is_not_compared_whatever_the_billing_system_say
             result = system.post(key)
         assert "1 of unknown outcome" in str(failure(result, "netsuite_invoices").user_failure_data.description)
         assert (system.states()["500001"], queries) == ("posting", [])
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)
 
 
 # A billing system that cannot be asked
@@ -277,7 +271,8 @@ def test_while_the_billing_system_cannot_be_reached_nothing_is_sent_and_the_batc
 def test_a_run_waits_for_a_billing_system_that_is_away_for_a_moment(
     state_url: str, database: str, sandbox: Any, sandbox_account: Any, tmp_path: Any
 ) -> None:
-    with open_system(state_url, database, sandbox, sandbox_account, tmp_path, outage_seconds=60) as system:
+    patience = {"outage_seconds": 60}
+    with System.open(state_url, database, sandbox, sandbox_account, home=tmp_path, netsuite=patience) as system:
         key, _ = planned(system, "500001", "500002")
         shut(system, database)
         results: list[Any] = []
@@ -285,7 +280,7 @@ def test_a_run_waits_for_a_billing_system_that_is_away_for_a_moment(
         with capture_logs() as logs:
             run.start()
             try:
-                wait_for(lambda: any(one["event"] == "billing_system_unreachable" for one in logs))
+                until(lambda: any(one["event"] == "billing_system_unreachable" for one in logs))
             finally:
                 reopen(system, database)
                 run.join()

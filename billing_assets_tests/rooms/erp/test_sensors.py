@@ -2,9 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from dagster._core.test_utils import create_run_for_test
 
 from billing_assets.erp.staging import automation
 from billing_assets.foundation.database.presence import missed, present
-from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.sections import AlertSettings
 from billing_assets.foundation.shipped import shipped
 from billing_assets.operations.environment import end_dead_runs
@@ -23,7 +21,8 @@ from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets_tests.rooms.operations.alerts.conftest import Webhook, webhook
 from proving.world.account import Account
 from proving.world.builders import close_document, insert_document
-from proving.world.system import System, metadata, open_system
+from proving.world.system import System, metadata
+from proving.world.waiting import until
 
 __all__ = ["webhook"]
 
@@ -39,7 +38,7 @@ def told_system(
 ) -> Iterator[System]:
     """A system whose alerts go to the webhook."""
     alerts = AlertSettings(urls=webhook.url(), unposted_after_hours=1, watermark_after_hours=2)
-    with open_system(state_url, database, sandbox, sandbox_account, tmp_path, alerts) as opened:
+    with System.open(state_url, database, sandbox, sandbox_account, home=tmp_path, alerts=alerts) as opened:
         yield opened
 
 
@@ -352,13 +351,6 @@ def status_of(system: System, run_id: str) -> dg.DagsterRunStatus:
     return run.status
 
 
-def soon(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (met := condition()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return met
-
-
 def an_hour_passes(system: System) -> None:
     system.state.execute("update billing.runs_at_work set missed_since = missed_since - interval '1 hour'")
 
@@ -424,7 +416,7 @@ def test_a_run_that_comes_back_after_every_loss_of_the_database_is_left_alone(sy
 
     with present(state_url, run_id, 3):
         for _ in range(2):
-            assert soon(is_there)
+            until(is_there)
             system.state.execute(
                 "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
                 "where application_name = 'billing presence' and datname = current_database()"
@@ -432,7 +424,7 @@ def test_a_run_that_comes_back_after_every_loss_of_the_database_is_left_alone(sy
             system.planned()
             assert not is_there(), "this look found it away"
         an_hour_passes(system)
-        assert soon(is_there)
+        until(is_there)
         system.planned()
     assert status_of(system, run_id) == dg.DagsterRunStatus.STARTED
 
@@ -469,7 +461,7 @@ def test_a_changed_mapping_counts_from_the_next_run_on_also_in_a_process_that_ca
     text = shipped("config/mapping.yaml").read_text(encoding="utf-8")
     mapping.write_text(text.replace("closed_through:\n", "closed_through: 2030-01-01\n"), encoding="utf-8")
     settings = system.runtime.settings.model_copy(update={"mapping": mapping})
-    worker = replace(system, runtime=Runtime(settings))
+    worker = system.like(settings)
     insert_document(system.source, "500001")
     assert worker.stage().success
     assert system.states() == {"500001": "held"}

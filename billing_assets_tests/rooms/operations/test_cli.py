@@ -21,6 +21,7 @@ from proving.world.builders import insert_document
 from proving.world.command import PROGRAM, Said, call, complete, environment, netsuite_variables, running
 from proving.world.servers import pgbouncer, pgbouncer_program
 from proving.world.system import System
+from proving.world.waiting import PATIENCE_SECONDS, until
 
 SECRET = "hunter2secret"
 
@@ -422,14 +423,13 @@ def test_run_names_a_source_that_does_not_answer_and_stops_what_it_started(machi
 def test_the_sandbox_prints_settings_without_secrets_and_ends_with_its_starter(bare: Command, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with running(log, bare.variables, "sandbox", "--port", "0", "--switch", "concurrency_limit=3") as process:
-        while "Ctrl-C stops it." not in log.read_text(encoding="utf-8"):
-            assert process.poll() is None, log.read_text(encoding="utf-8")
-            time.sleep(0.1)
+        until(lambda: "Ctrl-C stops it." in log.read_text(encoding="utf-8") or process.poll() is not None)
+        assert process.poll() is None, log.read_text(encoding="utf-8")
         family = psutil.Process(process.pid).children(recursive=True)
         assert family
         process.terminate()  # as `kill` or a container's end does
-        assert process.wait(30) == 128 + signal.SIGTERM
-    assert psutil.wait_procs(family, timeout=10)[1] == []
+        assert process.wait(PATIENCE_SECONDS) == 128 + signal.SIGTERM
+    assert psutil.wait_procs(family, timeout=PATIENCE_SECONDS)[1] == []
     said = log.read_text(encoding="utf-8")
     assert "BILLING_NETSUITE__BASE_URL=http://127.0.0.1:" in said
     credentials = json.loads(next((tmp_path / "home").rglob("credentials.json")).read_text(encoding="utf-8"))

@@ -32,7 +32,7 @@ from proving.world.account import Account
 from proving.world.builders import apply_credit, change_document, insert_document, staged, void_document
 from proving.world.command import Said, call, complete, netsuite_variables
 from proving.world.databases import _database
-from proving.world.system import PERIOD, System, open_system
+from proving.world.system import PERIOD, System
 
 SAID = ("--by", "A. Clerk", "--why", "As agreed.")
 BLANK = ("--by", " ", "--why", "x")
@@ -400,7 +400,9 @@ def prepared(
         _database(server_url, template="template0") as source_url,
     ):
         migrate(state_url, shipped("sql/state"))
-        with open_system(state_url, source_url, sandbox, sandbox_account, tmp_path_factory.mktemp("home")) as system:
+        with System.open(
+            state_url, source_url, sandbox, sandbox_account, home=tmp_path_factory.mktemp("home")
+        ) as system:
             machine = Machine(system, sandbox, folder)
             fill(machine)
             yield machine

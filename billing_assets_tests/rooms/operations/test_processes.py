@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from billing_assets.operations.processes import (
     stop_trees,
     wait_until_answers,
 )
+from proving.world.waiting import PATIENCE_SECONDS, until
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 PARENT = [
@@ -50,10 +50,7 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait_for(log: Path, text: str) -> None:
-    deadline = time.monotonic() + 20
-    while not (log.is_file() and text in log.read_text()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: log.is_file() and text in log.read_text())
 
 
 def ended(process: psutil.Process) -> bool:
@@ -134,13 +131,13 @@ def test_what_a_killed_starter_left_is_found_and_stopped(tmp_path: Path) -> None
         "    print(*(one.handle.pid for one in found), flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    starter = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=60)
+    starter = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=PATIENCE_SECONDS)
     assert starter.returncode == -signal.SIGKILL
     left = [psutil.Process(int(pid)) for pid in starter.stdout.split()]
     assert len(left) == 2
     assert all(one.is_running() for one in left)
     assert stop_noted(tmp_path) == 2
-    gone, alive = psutil.wait_procs(left, timeout=10)
+    gone, alive = psutil.wait_procs(left, timeout=PATIENCE_SECONDS)
     assert (len(gone), alive) == (2, [])
     assert stop_noted(tmp_path) == 0
 
@@ -163,7 +160,7 @@ def test_notes_of_several_starters_of_processes_are_kept_side_by_side(
     note_process(tmp_path, sleeper.pid, "sleeper")
     with started(tmp_path, {"sleeper": SLEEPER}):
         assert stop_noted(tmp_path) == 2
-    assert sleeper.wait(10) is not None
+    assert sleeper.wait(PATIENCE_SECONDS) is not None
 
 
 def test_stopping_what_is_gone_is_harmless(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:

@@ -17,6 +17,7 @@ from billing_assets.operations.processes import note_of, note_process
 from billing_assets.operations.stopping import has_ended, stop_system
 from billing_assets_tests.rooms.operations.test_processes import SLEEPER
 from proving.world.command import call, complete
+from proving.world.waiting import PATIENCE_SECONDS
 
 SUPERVISOR = """
 import signal, sys, time
@@ -71,7 +72,7 @@ def test_a_live_supervisor_ends_with_everything_it_started_and_nothing_is_starte
             "dagster daemon",
             "billing files",
         ]
-        assert process.wait(10) == 128 + signal.SIGTERM
+        assert process.wait(PATIENCE_SECONDS) == 128 + signal.SIGTERM
         assert process.stdout
         assert process.stdout.read() == "", "nothing was started again"
     assert all(map(has_ended, family))
@@ -86,7 +87,7 @@ def test_a_supervisor_that_does_not_listen_is_made_to_end_and_what_it_started_to
         family = noted(tmp_path)
         stopped = stop_system(tmp_path)
         assert (len(stopped.ended), stopped.left) == (3, ())
-        assert process.wait(10) == -signal.SIGKILL
+        assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
     assert all(map(has_ended, family))
 
 
@@ -130,5 +131,5 @@ def test_a_system_notes_nobody_once_it_ended_by_itself(tmp_path: Path) -> None:
     with supervisor(tmp_path) as process:
         assert (tmp_path / "supervisor.json").is_file()
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_SECONDS)
     assert not (tmp_path / "supervisor.json").exists()

@@ -34,4 +34,4 @@ def system(request: pytest.FixtureRequest) -> System:
     if request.param in {"fake", "packs"}:
         return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
     found: Rig = request.getfixturevalue("rig")
-    return NetSuite(found.changed(max_request_seconds=0.5, read_back_seconds=0.2))
+    return NetSuite(found.changed({"max_request_seconds": 0.5, "read_back_seconds": 0.2}))

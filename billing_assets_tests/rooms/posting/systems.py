@@ -14,6 +14,7 @@ from billing_assets.posting.look_up import AbsencePolicy
 from billing_assets.posting.run import PostingResult, RunPolicy, post_batch
 from billing_assets_tests.rooms.posting.fake import LEDGER, FakeSink
 from proving.world.rig import Rig, invoices
+from proving.world.waiting import PATIENCE_SECONDS
 
 LONGEST_REQUEST_SECONDS = 1.0
 LEASE = LeasePolicy(1.0, 1.0 + LONGEST_REQUEST_SECONDS)
@@ -52,9 +53,9 @@ class System(Protocol):
         ...
 
 
-def until_done(system: System, key: str, seconds: float = 30) -> int:
+def until_done(system: System, key: str) -> int:
     """Runs the batch until nothing is on its way; how often."""
-    deadline, runs = time.monotonic() + seconds, 0
+    deadline, runs = time.monotonic() + PATIENCE_SECONDS, 0
     while {"batched", "locked", "posting"} & system.states().keys():
         assert time.monotonic() < deadline, f"not done in time: {system.states()}"
         runs += 1

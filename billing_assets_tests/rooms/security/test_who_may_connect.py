@@ -24,6 +24,7 @@ from billing_assets.sandbox.netsuite.__main__ import main as sandbox_main
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from proving.world.command import environment
 from proving.world.raw_server import write_key
+from proving.world.waiting import PATIENCE_SECONDS
 
 SECRETS = sorted(name for name, field in setting_names().items() if is_secret(field))
 
@@ -137,7 +138,7 @@ def test_the_web_server_for_finance_refuses_every_change(options: list[str], all
         process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
     try:
         found: Any = None
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while found is None:
             assert time.monotonic() < deadline, (tmp_path / "log").read_text(encoding="utf-8")
             with suppress(requests.ConnectionError):
@@ -150,4 +151,4 @@ def test_the_web_server_for_finance_refuses_every_change(options: list[str], all
         assert on_loopback(listening(psutil.Process(process.pid)))
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE_SECONDS)

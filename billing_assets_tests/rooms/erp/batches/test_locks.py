@@ -26,9 +26,9 @@ from billing_assets.posting.states import ItemState
 from billing_assets_tests.rooms.erp.batches.documents import set_state
 from proving.world import builders, clock
 from proving.world.rig import invoices, stage_rows
+from proving.world.waiting import PATIENCE_SECONDS, until
 
 AFTER = 960.0
-DONE = pytest.mark.timeout(60)
 
 
 @dataclass
@@ -195,8 +195,9 @@ def test_an_intent_for_a_document_that_left_the_batch_writes_none_of_the_slice(b
 
 def test_the_keeper_renews_the_lease_for_as_long_as_the_work_takes(batch: Batch) -> None:
     with connect(batch.url) as connection:
-        with holding(batch.url, connection, DOCUMENTS, batch.key, "run-1", policy(0.6), retry_rejected=False) as lease:
-            time.sleep(1.5)
+        with holding(batch.url, connection, DOCUMENTS, batch.key, "run-1", policy(1.5), retry_rejected=False) as lease:
+            first = lease.valid_until
+            until(lambda: lease.valid_until > first + 1.5)
             lease.check()
             assert lease.valid_until > time.monotonic()
             with pytest.raises(LockHeldError):
@@ -209,11 +210,9 @@ def test_the_keeper_survives_a_cut_connection(batch: Batch) -> None:
         connect(batch.url) as connection,
         holding(batch.url, connection, DOCUMENTS, batch.key, "run-1", policy(1.5), retry_rejected=False) as lease,
     ):
-        deadline = time.monotonic() + 10
-        while not terminate(batch.url, "billing lease"):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        time.sleep(2.5)
+        until(lambda: terminate(batch.url, "billing lease"))
+        cut = lease.valid_until
+        until(lambda: lease.valid_until > cut + 1.5)
         lease.check()
         assert lease.valid_until > time.monotonic()
 
@@ -259,7 +258,7 @@ def test_a_hold_that_was_unlocked_is_noticed_without_writing(batch: Batch) -> No
             holding(batch.url, connection, DOCUMENTS, batch.key, "run-1", policy(0.6), retry_rejected=False) as lease,
         ):
             unlock(batch.state, batch.key, AFTER)
-            assert lease.lost.wait(5)
+            assert lease.lost.wait(PATIENCE_SECONDS)
             lease.check()
 
     with pytest.raises(StaleLockError):
@@ -285,7 +284,7 @@ def test_a_second_run_waits_for_the_first_and_does_what_is_left(batch: Batch) ->
         time.sleep(0.3)
         assert seen == []
         set_state(batch.state, "500000", "posting", "posted")
-    thread.join(10)
+    thread.join()
     assert seen == [["500001", "500002"]]
 
 
@@ -337,7 +336,7 @@ def test_unlocking_stale_locks_spares_a_batch_that_a_run_takes_at_that_moment(ba
         batch_lock.lock(batch.state, DOCUMENTS, batch.key, "run-2", 60, retry_rejected=False)
         thread.start()  # sees the stale lock, for the new one is not committed
         time.sleep(0.3)
-    thread.join(10)
+    thread.join()
     assert found == [{}]
     assert batch.states() == ["locked"] * 3
     assert store.get(batch.state, batch.key).run_id == "run-2"
@@ -366,7 +365,6 @@ def test_requeue_during_a_run_leaves_the_run_its_lock(batch: Batch) -> None:
         batch.lock("run-2")
 
 
-@DONE
 def test_requeue_and_a_retrying_run_never_deadlock(batch: Batch) -> None:
     held = batch.lock()
     set_state(batch.state, "500000", "posting", "rejected")
@@ -386,7 +384,7 @@ def test_requeue_and_a_retrying_run_never_deadlock(batch: Batch) -> None:
         thread.start()
         time.sleep(0.3)
         batch.state.execute("update billing.staged_invoices set state = 'locked' where state = 'rejected'")
-    thread.join(10)
+    thread.join()
     assert failures == []
     assert batch.states() == ["locked", "batched", "batched"]
 
@@ -456,7 +454,7 @@ def test_a_run_that_is_not_needed_leaves_as_soon_as_the_holder_shows_that_it_liv
     """Waiting out a whole lease, it kept its place among the parallel runs from a batch that had nobody."""
     with (
         connect(batch.url) as connection,
-        holding(batch.url, connection, DOCUMENTS, batch.key, "run-1", policy(3), retry_rejected=False),
+        holding(batch.url, connection, DOCUMENTS, batch.key, "run-1", policy(6), retry_rejected=False),
     ):
         began = time.monotonic()
         with pytest.raises(LockHeldError):
@@ -465,11 +463,11 @@ def test_a_run_that_is_not_needed_leaves_as_soon_as_the_holder_shows_that_it_liv
                 DOCUMENTS,
                 batch.key,
                 "run-2",
-                policy(3),
+                policy(6),
                 retry_rejected=False,
                 patience=Patience.UNTIL_RENEWED,
             )
-        assert time.monotonic() - began < 2.9
+        assert time.monotonic() - began < 5.9
 
 
 def test_a_run_takes_over_from_one_that_died_as_soon_as_its_lease_ends(batch: Batch) -> None:

@@ -22,7 +22,6 @@ from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.settings import CloseSettings
 from billing_assets.foundation.calendar.business_days import Days, Zones
 from billing_assets.foundation.periods import LateDocuments
-from billing_assets.foundation.runtime import Runtime
 from billing_assets.posting.batch_lock import lock
 from billing_assets_tests.rooms.operations.test_cli import Command, machine
 from proving.world.builders import (
@@ -88,8 +87,7 @@ def late(system: System, policy: LateDocuments) -> System:
     """The same system under another setting for late documents."""
     settings = system.runtime.settings
     close = settings.of(CloseSettings).model_copy(update={"late_documents": policy})
-    system.runtime = Runtime(settings.model_copy(update={"close": close}))
-    system.__dict__.pop("defs", None)
+    system.settings = settings.model_copy(update={"close": close})
     return system
 
 

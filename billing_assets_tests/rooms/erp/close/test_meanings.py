@@ -6,7 +6,6 @@ from typing import Any
 from billing_assets.erp.netsuite.mapping import load_mapping
 from billing_assets.erp.netsuite.proof_store import note_proven
 from billing_assets.erp.netsuite.resource import NetSuite
-from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.shipped import shipped
 from proving.world.builders import insert_document
 from proving.world.system import PERIOD, System, metadata, rows
@@ -24,8 +23,7 @@ def under(system: System, folder: Path, replace: dict[str, str], tables: dict[st
         text = text.replace(f"sample/{name}", name)
     path = folder / "mapping.yaml"
     path.write_text(text.replace("sample/", f"{shipped('config/sample')}/"), encoding="utf-8")
-    system.runtime = Runtime(system.runtime.settings.model_copy(update={"mapping": path}))
-    system.__dict__.pop("defs", None)
+    system.settings = system.runtime.settings.model_copy(update={"mapping": path})
 
 
 def posted_before_it_was_compared(system: System) -> None:

@@ -2,7 +2,6 @@
 
 import io
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from billing_assets.erp.close.store import Pack
 from billing_assets.erp.netsuite.resource import NetSuite
 from proving.world.builders import insert_document
 from proving.world.system import PERIOD, System, metadata, unknown_transaction
+from proving.world.waiting import until
 
 
 def bill(system: System) -> None:
@@ -227,9 +227,7 @@ def served(url: str) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(application(url), host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: server.started)
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:

@@ -19,6 +19,7 @@ from billing_assets.erp.netsuite.errors import NetSuiteAnswerUnreadable, NetSuit
 from billing_assets.erp.netsuite.wire import NetSuiteSettingsError
 from billing_assets.erp.settings import NetSuiteSettings
 from proving.world.raw_server import Call, certificate_settings, raw_server, write_key
+from proving.world.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_a_login_that_fails_fails_once_for_all_who_wait_and_is_tried_again_later
         barrier = threading.Barrier(8)
 
         def attempt(_: int) -> str:
-            barrier.wait(5)
+            barrier.wait(PATIENCE_SECONDS)
             with pytest.raises(NetSuiteUnavailable):
                 signed(auth)
             return "failed"

@@ -84,9 +84,9 @@ def accept(rig: Rig, by: str = "Ada", why: str = "the cent is tax") -> differing
 
 def check(rig: Rig) -> tuple[int, list[differing_transactions_store.Differing]]:
     netsuite = rig.settings.of(NetSuiteSettings)
-    with client(rig) as opened, Lanes(rig.url, opened.account, netsuite.lanes) as lanes:
+    with client(rig) as opened, Lanes(rig.state_url, opened.account, netsuite.lanes) as lanes:
         mapping = builders.shipped_mapping()
-        return differing_transactions.check(rig.url, rig.state, opened, lanes, mapping, rig.settings, "check")
+        return differing_transactions.check(rig.state_url, rig.state, opened, lanes, mapping, rig.settings, "check")
 
 
 def of_customer_1002(folder: Path) -> NetSuiteMapping:

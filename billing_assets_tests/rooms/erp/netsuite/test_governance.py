@@ -1,7 +1,6 @@
 """NetSuite's own word on its lanes: heeded where it is lower than the settings, and never a reason to stop."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from billing_assets.foundation.database.connection import connect
 from billing_assets.posting.lanes import QUESTIONS, Lanes, lanes_in_use
 from proving.world.raw_server import Call, certificate_settings, raw_server, write_key
 from proving.world.rig import Rig
+from proving.world.waiting import until
 
 ACCOUNT = {"accountConcurrencyLimit": 25, "accountUnallocatedConcurrencyLimit": 8}
 ANSWERS = {
@@ -59,7 +59,7 @@ def heeding(rig: Rig, limit: int = 15) -> Iterator[Lanes]:
     """The lanes of a run that NetSuite has told what it allows."""
     client = NetSuiteClient(rig.settings.of(NetSuiteSettings))
     account = account_of(rig.settings.of(NetSuiteSettings))
-    with Lanes(rig.url, account, limit, at_first=QUESTIONS) as lanes:
+    with Lanes(rig.state_url, account, limit, at_first=QUESTIONS) as lanes:
         with heeding_governance(client, lanes):
             lanes.refresh()
         lanes.refresh()
@@ -68,7 +68,7 @@ def heeding(rig: Rig, limit: int = 15) -> Iterator[Lanes]:
 
 
 def in_use(rig: Rig) -> int:
-    with connect(rig.url) as connection:
+    with connect(rig.state_url) as connection:
         return lanes_in_use(connection, account_of(rig.settings.of(NetSuiteSettings)))
 
 
@@ -82,10 +82,7 @@ def test_runs_share_the_fewer_lanes_that_netsuite_allows(rig: Rig) -> None:
                 other.refresh()
             assert (one.held, other.held) == (2, 2)
             assert in_use(rig) == 4
-        deadline = time.monotonic() + 10  # the server notices the end of the other's connection by itself
-        while one.held < 4 and time.monotonic() < deadline:
-            one.refresh()
-        assert one.held == 4
+        until(lambda: one.refresh() == 4)  # the server notices the end of the other's connection itself
 
 
 def test_the_settings_stay_the_most_so_that_other_integrations_keep_their_share(rig: Rig) -> None:
@@ -98,7 +95,7 @@ def test_until_netsuite_has_said_what_it_allows_a_run_asks_and_does_not_send(rig
     rig.account.switch(governance="integrationSpecific", concurrency_limit=4, latency_median_ms=500)
     client = NetSuiteClient(rig.settings.of(NetSuiteSettings))
     account = account_of(rig.settings.of(NetSuiteSettings))
-    with Lanes(rig.url, account, 15, at_first=QUESTIONS) as lanes:
+    with Lanes(rig.state_url, account, 15, at_first=QUESTIONS) as lanes:
         with heeding_governance(client, lanes):
             assert lanes.refresh() == QUESTIONS  # what it may send on is not known
             assert lanes.acquire(1)  # and its own questions do not wait for the answer
@@ -115,6 +112,6 @@ def test_a_role_that_may_not_know_works_with_the_settings(rig: Rig) -> None:
 
 
 def test_a_netsuite_that_is_down_is_no_reason_not_to_begin(rig: Rig) -> None:
-    rig = rig.changed(base_url="http://127.0.0.1:9")
+    rig = rig.changed({"base_url": "http://127.0.0.1:9"})
     with heeding(rig) as lanes:
         assert lanes.held == 15

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
@@ -17,6 +17,7 @@ from sqlalchemy import make_url
 
 from billing_assets.foundation.database.connection import connect, libpq_url
 from billing_assets.posting.lanes import Lanes, lanes_in_use
+from proving.world.waiting import PATIENCE_SECONDS, until
 
 ACCOUNT = "1234567_SB1"
 
@@ -32,13 +33,6 @@ def settle(*runs: Lanes) -> list[int]:
         for run in runs:
             run.refresh()
     return [run.held for run in runs]
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -60,7 +54,7 @@ def holder(url: str, limit: int = 15) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.kill()
-        process.wait(10)
+        process.wait()
 
 
 class Clock:
@@ -76,7 +70,7 @@ class Clock:
 def test_a_run_that_is_alone_takes_all_lanes_and_frees_them_at_its_end(database: str) -> None:
     with Lanes(database, ACCOUNT, 15) as lanes:
         assert lanes.held == in_use(database) == 15
-    eventually(lambda: in_use(database) == 0)
+    until(lambda: in_use(database) == 0)
 
 
 def test_runs_share_fairly_as_they_come_and_go(database: str) -> None:
@@ -153,9 +147,9 @@ def test_runs_that_are_busy_all_the_time_still_give_a_newcomer_its_share(databas
         for worker in workers:
             worker.start()
         try:
-            eventually(lambda: settle(*runs) == [3, 3])
+            until(lambda: settle(*runs) == [3, 3])
             newcomer = stack.enter_context(Lanes(database, ACCOUNT, 6))
-            eventually(lambda: settle(*runs, newcomer) == [2, 2, 2])
+            until(lambda: settle(*runs, newcomer) == [2, 2, 2])
         finally:
             stop.set()
             for worker in workers:
@@ -184,14 +178,14 @@ def test_a_run_with_a_question_gets_a_lane_and_leaves_the_others_all_that_it_doe
 
 def test_a_killed_run_frees_its_lanes_by_dying(database: str) -> None:
     with Lanes(database, ACCOUNT, 15) as lanes, holder(database) as other:
-        eventually(lambda: lanes.refresh() == 8 and in_use(database) == 15)
+        until(lambda: lanes.refresh() == 8 and in_use(database) == 15)
         os.kill(other.pid, signal.SIGKILL)
-        eventually(lambda: lanes.refresh() == 15)
+        until(lambda: lanes.refresh() == 15)
 
 
 def test_a_stopped_process_keeps_its_lanes_and_nobody_takes_them(database: str) -> None:
     with Lanes(database, ACCOUNT, 15) as lanes, holder(database) as other:
-        eventually(lambda: lanes.refresh() == 8 and in_use(database) == 15)
+        until(lambda: lanes.refresh() == 8 and in_use(database) == 15)
         os.kill(other.pid, signal.SIGSTOP)
         for _ in range(10):
             assert lanes.refresh() == 8
@@ -220,10 +214,7 @@ def test_a_lost_connection_loses_the_lanes_and_the_run_regains_them(database: st
             assert settle(other, lanes) == [8, 7]
         lanes.release()
         assert lanes.stats().losses == 1
-        deadline = time.monotonic() + 10  # PostgreSQL ends the other's session a moment after it closed
-        while settle(lanes) != [15] and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert settle(lanes) == [15]
+        until(lambda: settle(lanes) == [15])  # PostgreSQL ends the other's session a moment after it closed
 
 
 def test_without_a_database_no_lane_is_held_and_the_run_goes_on_when_it_is_back(database: str) -> None:
@@ -250,21 +241,21 @@ def test_entering_without_a_database_fails_with_its_cause() -> None:
 
 
 def test_over_all_runs_never_more_than_the_limit_is_held_or_in_flight(database: str) -> None:
-    """Runs come, go, want more or less, and are throttled, in threads of their own, for two seconds."""
-    limit, seconds = 6, 2.0
-    deadline = time.monotonic() + seconds
+    """Runs come, go, want more or less, and are throttled, in threads of their own, until all of that was seen."""
+    limit = 6
+    over = threading.Event()
     lock = threading.Lock()
     flying = [0, 0]  # now, at most
     sent = [0] * 4
 
     def run(index: int) -> None:
         chance = random.Random(index)
-        while time.monotonic() < deadline:
+        while not over.is_set():
             with Lanes(database, ACCOUNT, limit) as lanes, ThreadPoolExecutor(limit) as workers:
                 life = time.monotonic() + chance.uniform(0.1, 0.6)
 
                 def work(lanes: Lanes, life: float) -> None:
-                    while time.monotonic() < min(life, deadline):
+                    while time.monotonic() < life and not over.is_set():
                         if lanes.acquire(0.05):
                             with lock:
                                 flying[0] += 1
@@ -277,7 +268,7 @@ def test_over_all_runs_never_more_than_the_limit_is_held_or_in_flight(database: 
 
                 for _ in range(limit):
                     workers.submit(work, lanes, life)
-                while time.monotonic() < min(life, deadline):
+                while time.monotonic() < life and not over.is_set():
                     lanes.refresh(want=chance.choice([None, 0, 1, 3, limit, 1000]))
                     if chance.random() < 0.1:
                         lanes.throttled()
@@ -287,16 +278,20 @@ def test_over_all_runs_never_more_than_the_limit_is_held_or_in_flight(database: 
     looks = []
     with ThreadPoolExecutor(4) as pool, connect(database) as watcher:
         runs = [pool.submit(run, index) for index in range(4)]
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+
+        def enough() -> bool:
             looks.append(lanes_in_use(watcher, ACCOUNT))
-            time.sleep(0.002)
+            was_used = max(looks) == limit and flying[1] >= limit - 2 and all(sent)
+            return was_used and time.monotonic() - began > 2
+
+        until(enough, "it was a test of nothing")
+        over.set()
         for finished in runs:
-            finished.result(10)
+            finished.result(PATIENCE_SECONDS)
     assert max(looks) == limit
     assert flying[1] <= limit
-    assert flying[1] >= limit - 2  # it was a test of something
-    assert all(sent)
-    eventually(lambda: in_use(database) == 0)
+    until(lambda: in_use(database) == 0)
 
 
 def test_a_429_halves_what_is_used_at_most_once_a_second_and_it_grows_back_when_quiet(database: str) -> None:
@@ -343,12 +338,12 @@ def test_workers_are_woken_as_lanes_become_free_and_no_more_than_there_are(datab
         time.sleep(0.05)
         assert not any(future.done() for future in waiting)
         lanes.release()
-        eventually(lambda: sum(future.done() for future in waiting) == 1)
+        until(lambda: sum(future.done() for future in waiting) == 1)
         time.sleep(0.05)
         assert sum(future.done() for future in waiting) == 1
         for _ in range(2):
             lanes.release()
-        eventually(lambda: all(future.done() for future in waiting))
+        until(lambda: all(future.done() for future in waiting))
         assert all(future.result() for future in waiting)
         assert lanes.stats().in_use == 2
         lanes.release()

@@ -106,7 +106,7 @@ def test_an_open_attempt_whose_row_cannot_be_read_stays_open_and_the_others_are_
     """Nothing is sent again for it, however long it stays so."""
     lost = {"fault": "commit_then_500", "external_ids": ["INV-500000", "INV-500001"], "next": 2}
     rig.account.switch(faults=[lost], suiteql_exponents=["INV-500001"])
-    impatient = rig.changed(max_request_seconds=0, read_back_seconds=0)
+    impatient = rig.changed({"max_request_seconds": 0, "read_back_seconds": 0})
     key = impatient.planned(invoices(3))
     for run in ("run-1", "run-2", "run-3"):
         impatient.post(key, run)

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +13,7 @@ from billing_assets.erp.netsuite.errors import NetSuiteUnavailable
 from billing_assets.foundation.database.connection import libpq_url
 from billing_assets.foundation.sections import BatchSettings
 from proving.world.rig import Rig, invoices
+from proving.world.waiting import PATIENCE_SECONDS, until
 
 EVERYTHING = ["create", "suiteql"]
 DOWN: dict[str, dict[str, Any]] = {
@@ -32,17 +32,17 @@ def asks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("asks_often")
 @pytest.mark.parametrize("how", DOWN)
 def test_a_run_waits_through_an_outage_and_posts_the_rest_when_it_is_over(rig: Rig, how: str) -> None:
-    rig = rig.changed(outage_seconds=30, max_request_seconds=0.2, read_back_seconds=0.2)
+    rig = rig.changed({"outage_seconds": 30, "max_request_seconds": 0.2, "read_back_seconds": 0.2})
     rig.account.switch(latency_median_ms=60)
     key = rig.planned(invoices(150))
     with ThreadPoolExecutor() as pool:
         running = pool.submit(rig.post, key)
-        wait_until(lambda: received(rig) > 10)
+        until(lambda: received(rig) > 10)
         rig.account.switch(faults=[DOWN[how]])
         time.sleep(1.5)
         assert not running.done(), "it waits"
         rig.account.switch(faults=[])
-        result = running.result(60)
+        result = running.result(PATIENCE_SECONDS)
     assert result.stopped is None, "one run came through"
     assert result.seconds > 1.5
     rig.post_until_done()
@@ -51,14 +51,14 @@ def test_a_run_waits_through_an_outage_and_posts_the_rest_when_it_is_over(rig: R
 
 @pytest.mark.usefixtures("asks_often")
 def test_an_outage_that_lasts_ends_the_run_and_the_next_one_comes_without_a_rest(rig: Rig) -> None:
-    rig = rig.changed(outage_seconds=1, timeout_seconds=1)
+    rig = rig.changed({"outage_seconds": 1, "timeout_seconds": 1})
     rig.account.switch(latency_median_ms=60)
     key = rig.planned(invoices(60))
     with ThreadPoolExecutor() as pool:
         running = pool.submit(rig.post, key)
-        wait_until(lambda: received(rig) > 0)
+        until(lambda: received(rig) > 0)
         rig.account.switch(faults=[DOWN["a gateway's page"]])
-        result = running.result(60)
+        result = running.result(PATIENCE_SECONDS)
     assert result.stopped is not None
     assert "answers in a row had no outcome" in result.stopped
     assert [batch.partition_key for batch in wanting_a_run(rig.state, pause_seconds=600)] == [key]
@@ -71,14 +71,14 @@ def test_an_outage_that_lasts_ends_the_run_and_the_next_one_comes_without_a_rest
 
 
 def test_a_run_whose_connections_are_cut_again_and_again_goes_on_and_knows_what_it_sent(rig: Rig) -> None:
-    rig = rig.changed(outage_seconds=30, max_request_seconds=900)
+    rig = rig.changed({"outage_seconds": 30, "max_request_seconds": 900})
     rig.account.switch(latency_median_ms=40)
     documents = 300
     key = rig.planned(invoices(documents))
     stop = threading.Event()
 
     def cut() -> None:
-        with psycopg.connect(libpq_url(rig.url), autocommit=True) as connection:
+        with psycopg.connect(libpq_url(rig.state_url), autocommit=True) as connection:
             while not stop.wait(0.25):
                 connection.execute(
                     """
@@ -106,17 +106,17 @@ def test_a_run_that_cannot_renew_its_lease_sends_nothing_until_it_can_and_then_t
     key = rig.planned(invoices(200))
     with (
         ThreadPoolExecutor() as pool,
-        psycopg.connect(libpq_url(rig.url)) as blocker,
+        psycopg.connect(libpq_url(rig.state_url)) as blocker,
     ):
         running = pool.submit(rig.post, key)
-        wait_until(lambda: received(rig) > 20)
+        until(lambda: received(rig) > 20)
         blocker.execute("select from billing.locked_batches for update")
         time.sleep(1.5)
         quiet = received(rig)
         time.sleep(1)
         assert received(rig) == quiet < 200
         blocker.rollback()
-        result = running.result(30)
+        result = running.result(PATIENCE_SECONDS)
     assert (result.sent, result.stopped) == (200, None)
     rig.assert_whole(200)
 
@@ -124,10 +124,3 @@ def test_a_run_that_cannot_renew_its_lease_sends_nothing_until_it_can_and_then_t
 def received(rig: Rig) -> int:
     """Requests to create that the sandbox has seen."""
     return int(rig.account.admin("summary")["posts"]["received"])
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+from pydantic import SecretStr
 
 from billing_assets.erp.batches.store import wanting_a_run
 from billing_assets.erp.batches.unlocking import requeue
@@ -11,7 +12,8 @@ from billing_assets.erp.netsuite import found_transactions
 from billing_assets.posting import retries
 from billing_assets.sandbox.netsuite.process import start_sandbox
 from proving.world import builders
-from proving.world.rig import Rig, invoices, seeded
+from proving.world.rig import Rig, invoices
+from proving.world.world import netsuite_settings, seeded
 
 AFTER = 960.0
 
@@ -171,7 +173,6 @@ def test_what_netsuite_did_nothing_about_is_sent_again_in_the_same_run(rig: Rig,
     rig.assert_whole(10)
 
 
-@pytest.mark.timeout(30)
 @pytest.mark.usefixtures("few_tries")
 def test_a_document_that_netsuite_puts_off_again_and_again_is_left_for_the_next_run_and_stops_nobody(rig: Rig) -> None:
     rig.account.switch(faults=[{"fault": "refuse_record_changed", "external_ids": ["INV-500003"]}])
@@ -240,7 +241,7 @@ def test_what_no_document_of_the_run_survives_stops_the_run_and_loses_nothing(
 @pytest.mark.usefixtures("few_tries")
 def test_wrong_credentials_stop_the_run_with_the_setting_named(rig: Rig) -> None:
     key = rig.planned(invoices(20))
-    result = rig.changed(client_id="nobody-known").post(key)
+    result = rig.changed({"client_id": SecretStr("nobody-known")}).post(key)
     assert result.stopped is not None
     assert "refused the login" in result.stopped
     assert "BILLING_NETSUITE__CLIENT_ID" in result.stopped
@@ -259,8 +260,8 @@ def test_while_netsuite_is_down_the_run_fails_with_the_cause_and_the_next_one_go
     with start_sandbox(folder) as sandbox:
         seeded(sandbox)
         port = sandbox.port
-        down = Rig(rig.url, rig.state, rig.account, sandbox, rig.changed().settings)
-        down = down.changed()
+        netsuite = netsuite_settings(sandbox)
+        down = rig.like(rig.settings.model_copy(update={"netsuite": netsuite}), sandbox=sandbox)
         key = down.planned(invoices(300))
         sandbox.kill()
         result = down.post(key)
@@ -270,6 +271,6 @@ def test_while_netsuite_is_down_the_run_fails_with_the_cause_and_the_next_one_go
     attempts = down.state.execute("select count(*) as n from billing.posting_attempts").fetchone()
     assert attempts == {"n": 0}, "NetSuite is asked what it has before anything is begun"
     with start_sandbox(folder, port=port) as again:
-        up = Rig(rig.url, rig.state, seeded(again), again, down.settings)
+        up = down.like(sandbox=again, account=seeded(again))
         assert up.post_until_done() == 1
         up.assert_whole(300)

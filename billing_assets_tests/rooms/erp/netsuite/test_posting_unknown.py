@@ -34,7 +34,7 @@ def test_what_landed_without_an_answer_is_found_in_the_same_run(rig: Rig, fault:
 
 def test_what_did_not_land_is_sent_again_only_after_its_absence_counts(rig: Rig) -> None:
     """One document for each way in which a request goes astray, as all of them wait equally long."""
-    rig = rig.changed(max_request_seconds=1.5, read_back_seconds=0.1)
+    rig = rig.changed({"max_request_seconds": 1.5, "read_back_seconds": 0.1})
     astray = {str(500_001 + n): fault for n, fault in enumerate(NEVER_LANDED.values())}
     rig.account.switch(
         faults=[{**fault, "external_ids": [f"INV-{number}"], "next": 1} for number, fault in astray.items()]
@@ -55,7 +55,7 @@ def test_what_did_not_land_is_sent_again_only_after_its_absence_counts(rig: Rig)
 
 
 def test_a_document_that_lands_after_we_gave_up_waiting_is_found_and_never_sent_again(rig: Rig) -> None:
-    rig = rig.changed(timeout_seconds=0.5, max_request_seconds=3, read_back_seconds=0.2)
+    rig = rig.changed({"timeout_seconds": 0.5, "max_request_seconds": 3, "read_back_seconds": 0.2})
     rig.account.switch(faults=[{"fault": "late_commit", "seconds": 1.5, "external_ids": ["INV-500001"]}])
     key = rig.planned(invoices(5))
     rig.post(key)
@@ -69,7 +69,7 @@ def test_a_document_that_lands_after_we_gave_up_waiting_is_found_and_never_sent_
 
 
 def test_while_suiteql_lags_an_unknown_document_is_not_taken_for_absent(rig: Rig) -> None:
-    rig = rig.changed(max_request_seconds=0.5, read_back_seconds=1.5)
+    rig = rig.changed({"max_request_seconds": 0.5, "read_back_seconds": 1.5})
     rig.account.switch(suiteql_lag_seconds=1, faults=[{"fault": "commit_then_drop", "external_ids": ["INV-500001"]}])
     key = rig.planned(invoices(5))
     rig.post(key)
@@ -79,7 +79,7 @@ def test_while_suiteql_lags_an_unknown_document_is_not_taken_for_absent(rig: Rig
 
 
 def test_posted_documents_that_suiteql_does_not_show_in_time_are_read_back_by_a_later_run(rig: Rig) -> None:
-    rig = rig.changed(max_request_seconds=0.2, read_back_seconds=0.3)
+    rig = rig.changed({"max_request_seconds": 0.2, "read_back_seconds": 0.3})
     rig.account.switch(suiteql_lag_seconds=1.2)
     key = rig.planned(invoices(5))
     rig.post(key)
@@ -116,18 +116,18 @@ def test_a_storm_of_every_unknown_ends_with_every_document_once(rig: Rig) -> Non
         {"fault": "refuse_concurrency", "probability": 0.1},
         {"fault": "refuse_record_changed", "probability": 0.1},
     ]
-    rig = rig.changed(timeout_seconds=0.4, max_request_seconds=0.9, read_back_seconds=0.4)
+    rig = rig.changed({"timeout_seconds": 0.4, "max_request_seconds": 0.9, "read_back_seconds": 0.4})
     rig.account.switch(suiteql_lag_seconds=0.2, faults=faults)
     key = rig.planned(invoices(200))
     rig.post(key)
-    rig.post_until_done(40)
+    rig.post_until_done()
     rig.assert_whole(200)
     assert rig.account.admin("summary")["posts"]["refused_duplicate"] == 0
 
 
 def test_an_attempt_whose_run_ended_without_a_word_counts_from_when_the_next_run_noted_it(rig: Rig) -> None:
     """The run may have sent it long after the intent, at any time until it lost its hold."""
-    rig = rig.changed(max_request_seconds=1, read_back_seconds=0.1)
+    rig = rig.changed({"max_request_seconds": 1, "read_back_seconds": 0.1})
     key = rig.planned(invoices(1))
     with rig.hold(key) as (connection, lease):
         (one,) = posting.next_to_send(connection, lease.lock, 1)
@@ -150,7 +150,7 @@ def test_when_netsuite_cannot_be_asked_about_an_open_attempt_nothing_is_sent(rig
     key = rig.planned(invoices(1))
     rig.post(key)
     rig.account.switch(faults=[{"fault": "html_502", "operations": ["suiteql"]}])
-    deaf = rig.changed(timeout_seconds=0.4)
+    deaf = rig.changed({"timeout_seconds": 0.4})
     time.sleep(0.6)
     with pytest.raises(NetSuiteUnavailable):
         deaf.post(key, "run-2")

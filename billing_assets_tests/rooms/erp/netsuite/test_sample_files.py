@@ -150,8 +150,7 @@ def test_a_run_stages_and_posts_nothing_with_the_samples_mapping_elsewhere(syste
     (key,) = system.planned()
     settings = system.runtime.settings
     netsuite = settings.of(NetSuiteSettings).model_copy(update={"base_url": "https://127.0.0.1.invalid"})
-    system.runtime = Runtime(settings.model_copy(update={"netsuite": netsuite}))
-    system.__dict__.pop("defs", None)
+    system.settings = settings.model_copy(update={"netsuite": netsuite})
     assert not system.stage().success
     assert not system.post(key).success
     assert system.states() == {"500001": "batched"}

@@ -25,7 +25,7 @@ from proving.world.builders import insert_document
 from proving.world.command import complete
 from proving.world.sshd import Sshd
 from proving.world.sshd_fixtures import needs_sshd
-from proving.world.system import PERIOD, System, metadata, pointed, rows
+from proving.world.system import PERIOD, System, metadata, rows
 
 WORKBOOK = f"month-close-{PERIOD}.xlsx"
 STATEMENT = f"month-close-{PERIOD}.pdf"
@@ -224,7 +224,7 @@ def delivering(system: System, sshd: Sshd) -> System:
     """The system with a folder in its settings, and a month that was billed in it."""
     insert_document(system.source, "500001")
     bill(system)
-    return pointed(system, pack_delivery=section(sshd, timeout_seconds=10.0))
+    return system.changed(pack_delivery=section(sshd, timeout_seconds=10.0))
 
 
 @needs_sshd
@@ -288,11 +288,11 @@ def test_the_command_delivers_and_its_exit_code_says_whether_it_is_done(
 
 @needs_sshd
 def test_the_doctor_looks_at_the_folder_where_one_is_set(system: System, sshd: Sshd) -> None:
-    found = pointed(system, pack_delivery=section(sshd))
+    found = system.changed(pack_delivery=section(sshd))
     (said,) = examine(found.runtime)
     assert said.well
     assert "answers with the host key of the settings, and has 0 files" in said.said
-    wrong = pointed(system, pack_delivery=section(sshd, host_key="SHA256:x"))
+    wrong = system.changed(pack_delivery=section(sshd, host_key="SHA256:x"))
     (said,) = examine(wrong.runtime)
     assert not said.well
     assert "which the settings do not name" in said.said

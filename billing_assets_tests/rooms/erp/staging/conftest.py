@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,45 +10,22 @@ import pytest
 from billing_assets.erp.billing_system import reader
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.staging.staging import StagingResult
-from billing_assets.foundation.database.connection import Connection, connect
 from proving.world.builders import (
     BillingSystem,
-    codes,
-    create_billing_system,
-    open_for_writing,
     shipped_sample_queries,
     stage_now,
-    staged,
-    states,
 )
+from proving.world.world import World
 
 _WAY = ["ready", "batched", "locked", "posting", "posted"]
 
 
-@dataclass
-class Bench:
-    """The two databases. `source` and `state` are open connections in autocommit mode."""
-
-    state_url: str
-    source_url: str
-    state: Connection
-    source: BillingSystem
+class Bench(World):
+    """A billing system and our database, and staging between them."""
 
     def stage(self, **options: Any) -> StagingResult:
         """One staging; `options` are those of `stage_now`."""
         return stage_now(self.state_url, self.source_url, **options)
-
-    def row(self, number: str) -> dict[str, Any]:
-        """The staged row of a number."""
-        return staged(self.state, number)
-
-    def codes(self, number: str) -> list[str]:
-        """Codes of the findings of a staged document."""
-        return codes(self.row(number))
-
-    def states(self) -> dict[str, str]:
-        """State by number."""
-        return states(self.state)
 
     def by_id(self, document_id: str) -> dict[str, Any]:
         """The staged row of a document of the source."""
@@ -132,6 +109,5 @@ def read_all() -> Iterator[None]:
 @pytest.fixture
 def bench(state_url: str, database: str) -> Iterator[Bench]:
     """An empty sample billing system and an empty state database."""
-    create_billing_system(database)
-    with open_for_writing(database) as source, connect(state_url) as state:
-        yield Bench(state_url, database, state, source)
+    with Bench.open(state_url, database) as opened:
+        yield opened

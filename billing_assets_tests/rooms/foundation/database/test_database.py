@@ -25,8 +25,8 @@ from billing_assets.foundation.database.refusals import DatabaseUnfit
 from billing_assets.foundation.database.server_programs import run_program
 from billing_assets.foundation.shipped import shipped
 from billing_assets.posting.lanes import Lanes
-from billing_assets_tests.rooms.foundation.database.test_presence import soon
 from proving.world.servers import pgbouncer, pgbouncer_program
+from proving.world.waiting import until
 
 ODD = {
     "default_transaction_isolation": "serializable",
@@ -131,7 +131,7 @@ def test_migrations_lanes_and_signs_of_life_work_there_as_well(database: str) ->
     migrate(database, shipped("sql/state"))
     with Lanes(database, "1234567", 3) as lanes, present(database, "run", 5), connect(database) as connection:
         assert lanes.held == 3
-        assert soon(lambda: connection.execute("select from billing.runs_at_work").fetchall() != [])
+        until(lambda: connection.execute("select from billing.runs_at_work").fetchall() != [])
 
 
 needs_pgbouncer = pytest.mark.skipif(pgbouncer_program() is None, reason="needs pgbouncer, which CI installs")

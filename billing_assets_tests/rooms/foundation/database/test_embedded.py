@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +21,7 @@ import pytest
 
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.embedded import EmbeddedServer, EmbeddedServerError, create_database
+from proving.world.waiting import PATIENCE_SECONDS, until
 
 IS_ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not IS_ROOT, reason="says what happens as root")
@@ -74,13 +75,13 @@ def script(body: str, home: Path, *, user: str = "", prefix: tuple[str, ...] = (
 
 
 def output(process: subprocess.Popen[str]) -> str:
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, said
     return said.strip()
 
 
 def query(server: EmbeddedServer, statement: str) -> object:
-    with psycopg.connect(server.libpq_url(), autocommit=True, connect_timeout=10) as connection:
+    with psycopg.connect(server.libpq_url(), autocommit=True, connect_timeout=60) as connection:
         cursor = connection.execute(statement.encode())
         row = cursor.fetchone() if cursor.description else None
         return row[0] if row else None
@@ -95,7 +96,7 @@ def kill_hard(server: EmbeddedServer) -> None:
     process = postmaster(server)
     children = process.children()
     process.kill()
-    wait_until(lambda: all(is_dead(one) for one in [process, *children]))
+    until(lambda: all(is_dead(one) for one in [process, *children]))
 
 
 def is_dead(process: psutil.Process) -> bool:
@@ -103,13 +104,6 @@ def is_dead(process: psutil.Process) -> bool:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
-
-
-def wait_until(true: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 @contextmanager
@@ -194,7 +188,7 @@ def test_a_failed_statement_leaves_no_customer_data_in_the_servers_log(home: Pat
     def log() -> str:
         return "".join(path.read_text() for path in (server.folder / "data" / "log").glob("*.log"))
 
-    wait_until(lambda: "duplicate key" in log())
+    until(lambda: "duplicate key" in log())
     assert "Jane" not in log()
 
 
@@ -298,7 +292,7 @@ def test_the_server_outlives_its_starter_and_ctrl_c_on_the_starters_terminal(hom
     assert starter.stdout
     assert starter.stdout.readline() == "up\n"
     os.killpg(starter.pid, signal.SIGINT)
-    starter.communicate(timeout=20)
+    starter.communicate(timeout=PATIENCE_SECONDS)
     server = embedded.running(home)
     assert server
     assert os.getsid(postmaster(server).pid) != starter.pid
@@ -325,11 +319,11 @@ def test_a_start_waits_for_backends_that_outlive_a_killed_server(home: Path) -> 
         BEGIN WHILE clock_timestamp() < began + interval '2 s' LOOP END LOOP; END $$"""
     with ThreadPoolExecutor(1) as pool:
         busy = pool.submit(query, server, compute)
-        wait_until(lambda: query(server, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %'"))
+        until(lambda: query(server, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %'"))
         pid = query(server, "SELECT pid FROM pg_stat_activity WHERE query LIKE 'DO %'")
         backend, process = psutil.Process(int(str(pid))), postmaster(server)
         process.kill()
-        wait_until(lambda: is_dead(process))
+        until(lambda: is_dead(process))
         assert not is_dead(backend)
         again = embedded.start(home, durable=False)
         assert is_dead(backend), "two servers on the same files"
@@ -403,9 +397,9 @@ def test_a_second_server_never_starts_on_files_that_a_first_one_still_uses(
 def test_a_starter_killed_in_the_middle_of_initdb_leaves_nothing_that_matters(home: Path) -> None:
     starter = script("embedded.start(home)", home)
     folder = home / "postgres"
-    wait_until(lambda: list(folder.glob("initdb-*/base")))
+    until(lambda: list(folder.glob("initdb-*/base")))
     starter.kill()
-    starter.communicate(timeout=20)
+    starter.communicate(timeout=PATIENCE_SECONDS)
     assert not (folder / "data").exists()
     assert query(embedded.start(home, durable=False), "SELECT 1") == 1
     embedded.stop(home)

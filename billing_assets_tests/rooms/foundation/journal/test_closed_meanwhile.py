@@ -10,7 +10,6 @@ from billing_assets.erp.netsuite import found_transactions
 from billing_assets.erp.settings import CloseSettings
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.periods import LateDocuments
-from billing_assets.foundation.runtime import Runtime
 from billing_assets_tests.rooms.erp.close.test_closing import bill
 from billing_assets_tests.rooms.foundation.journal.test_drill import WHO, after_the_restore
 from billing_assets_tests.rooms.operations.test_cli import Command, machine
@@ -38,7 +37,7 @@ def test_what_was_posted_and_closed_for_good_after_the_backup_is_taken_over_in_i
     with after_the_restore(server_url, path, system, machine) as connection:
         settings = system.runtime.settings
         close = settings.of(CloseSettings).model_copy(update={"late_documents": late})
-        system.runtime = Runtime(settings.model_copy(update={"close": close}))
+        system.settings = settings.model_copy(update={"close": close})
         journal_of(connection, system.runtime.settings)
         assert closed_state(connection, "2010-11") == "hard"
         insert_document(system.source, "600001", document_date=date(2010, 12, 5))

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -50,8 +49,7 @@ def after_the_restore(server_url: str, path: Path, system: System, machine: Comm
     """The machine and the system on a database of its own, into which the dump was restored."""
     with restored(server_url, path) as url:
         settings = system.runtime.settings.model_copy(update={"database_url": SecretStr(url)})
-        system.runtime = Runtime(settings)
-        system.__dict__.pop("defs", None)
+        system.settings = settings
         machine.variables["BILLING_DATABASE_URL"] = url
         with connect(url) as connection:
             system.state = connection
@@ -239,7 +237,7 @@ def test_a_folder_that_cannot_be_written_to_refuses_closing_and_mailing_before_a
     machine.variables["BILLING_JOURNAL"] = folder
     complete(machine("close", "hard", "2010-11", *WHO), 2, [folder, "No month is closed and no reminder is sent"])
     settings = system.runtime.settings.model_copy(update={"journal": Path(folder)})
-    system.runtime = replace(system.runtime, settings=settings)
+    system.settings = settings
     with pytest.raises(Exception, match="No month is closed and no reminder is sent"):
         remind(system.runtime, mails)
     assert closings(system.state) == []

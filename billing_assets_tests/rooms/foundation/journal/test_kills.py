@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,10 +29,9 @@ from proving.world.builders import insert_document
 from proving.world.command import complete
 from proving.world.journals import compared_journal
 from proving.world.system import PERIOD, System
+from proving.world.waiting import until
 
 __all__ = ["machine"]
-pytestmark = pytest.mark.timeout(240)
-
 WHO = ("--by", "A. Clerk", "--why", "Again.")
 
 CLOSE_POINTS = {
@@ -166,9 +164,7 @@ def test_several_processes_that_start_at_once_on_a_database_that_was_put_back_no
             with again.transaction():  # all four have begun before the first of them may go on
                 journal_store.lock(again)
                 started = [pool.submit(start, number) for number in range(4)]
-                until = time.monotonic() + 30
-                while waiting(again) < len(started):
-                    assert time.monotonic() < until, "they do not wait for one another"
+                until(lambda: waiting(again) == len(started), "they do not wait for one another")
             for each in started:
                 each.result()
         [found] = restores(again)

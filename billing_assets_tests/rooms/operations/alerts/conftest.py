@@ -99,4 +99,4 @@ def webhook() -> Iterator[Webhook]:
     yield hook
     server.shutdown()
     server.server_close()
-    thread.join(timeout=10)
+    thread.join()

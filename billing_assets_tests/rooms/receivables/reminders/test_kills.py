@@ -26,7 +26,6 @@ from billing_assets_tests.rooms.receivables.reminders.victim import POINTS, SURE
 KILLED = -9
 NOON = datetime(2010, 12, 20, 12, tzinfo=UTC)
 CAMPAIGN = os.environ.get("BILLING_TEST_CAMPAIGN") == "1"
-pytestmark = pytest.mark.timeout(120)
 
 
 def rows(connection: Connection) -> dict[tuple[str, str], dict[str, str]]:
