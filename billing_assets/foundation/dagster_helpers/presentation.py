@@ -36,7 +36,7 @@ def lasted(name: str, seconds: float) -> dict[str, dg.MetadataValue]:
     """How long something took, twice: `name` to read and `name_seconds` to plot."""
     return {
         name: dg.MetadataValue.text(duration(seconds)),
-        f"{name}_seconds": dg.MetadataValue.float(round(seconds, 1)),
+        f"{name}_seconds": dg.MetadataValue.float(round(float(seconds), 1)),
     }
 
 

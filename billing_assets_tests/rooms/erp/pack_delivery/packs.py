@@ -5,6 +5,7 @@ from random import Random
 
 from pydantic import SecretStr
 
+from billing_assets.decisions.store import Subject, record
 from billing_assets.erp.pack_delivery.delivery import Delivered, deliver
 from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
 from billing_assets.foundation.database.connection import Connection, connect
@@ -58,10 +59,11 @@ def note_closing(state: Connection, month: str, how: str, of: str) -> None:
         "values (%s, %s, now(), %s, %s)",
         [month, figures, content(of, "xlsx"), content(of, "pdf")],
     )
+    action = f"{how}_close"
+    decided = record(state, Subject.MONTH, month, action, "A. Clerk", "x")
     state.execute(
-        "insert into billing.month_closings (period, action, acted_by, why, figures) "
-        "values (%s, %s, 'A. Clerk', 'x', %s)",
-        [month, f"{how}_close", figures],
+        "insert into billing.month_closings (period, action, decision_id, figures) values (%s, %s, %s, %s)",
+        [month, action, decided.id, figures],
     )
 
 
