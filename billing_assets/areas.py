@@ -5,6 +5,7 @@ A room is a folder. What it has for the whole it puts into modules of these name
 - `settings`: its sections of the settings, and `check(settings)` where they must fit together
 - `definitions`: `build(settings)`, its part of Dagster's definitions
 - `commands`: `register(app)`, its commands of `billing`
+- `causes`: `alerts(connection, settings, now)`, what went wrong in it that people must be told
 - `doctor`: `examine(runtime)`, what `billing doctor` looks at in it
 - `guards`: `compare(runtime, connection)`, which refuses settings that do not fit our database, and
   `belongs_to(runtime, connection)`, which says what it is bound to

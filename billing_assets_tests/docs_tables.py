@@ -16,17 +16,21 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from billing_assets.erp.audit.findings import CODES
+from billing_assets.erp.batches import causes as batches_causes
+from billing_assets.erp.batches.cause_store import StaleLock
 from billing_assets.erp.close.causes import CAUSES
 from billing_assets.erp.documents import documents
 from billing_assets.erp.documents.documents import TRANSITIONS, State
 from billing_assets.erp.documents.validation_rules import RULES
 from billing_assets.erp.netsuite import mapping_file
 from billing_assets.erp.netsuite.error_codes import ERROR_CODES, Outcome
+from billing_assets.erp.staging import causes as staging_causes
+from billing_assets.erp.staging.cause_store import Waiting, WaitingCredit
+from billing_assets.foundation.alerts import Alert
 from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.phrases import ask_the_doctor
 from billing_assets.foundation.settings import is_secret, setting_names, variable
 from billing_assets.operations.alerts import causes
-from billing_assets.operations.alerts.causes import Alert, StaleLock, Waiting, WaitingCredit
 from billing_assets.operations.cli import command_line
 from billing_assets.receivables.balances import late_fee_rules
 from billing_assets.receivables.reminders import plan, policy
@@ -205,14 +209,14 @@ def example_alerts() -> list[Alert]:
         causes.run_failure(job="<job>", error="<error>", message="…", run_id="…", ui_url=""),
         causes.run_failure(job="<job>", error="<error>", known=_SystemError, message="…", run_id="…", ui_url=""),
         causes.failed_check(asset="<asset>", check="<check>", message="…", run_id="…", ui_url=""),
-        causes.stale_lock([lock], stale_lock_minutes=120, ui_url=""),
-        *causes.unposted_too_long(waiting, limit_hours=24, ui_url=""),
-        causes.credits_wait_too_long([credit], limit_hours=24, ui_url=""),
-        causes.voids_undecided(["536365"], (("GBP", Decimal("-12.50")),), then, ui_url=""),
-        causes.watermark_too_old(
+        batches_causes.stale_lock([lock], stale_lock_minutes=120, ui_url=""),
+        *staging_causes.unposted_too_long(waiting, limit_hours=24, ui_url=""),
+        staging_causes.credits_wait_too_long([credit], limit_hours=24, ui_url=""),
+        staging_causes.voids_undecided(["536365"], (("GBP", Decimal("-12.50")),), then, ui_url=""),
+        staging_causes.watermark_too_old(
             source="<source>", succeeded_at=then, watermark=then, now=now, limit_hours=12, ui_url=""
         ),
-        causes.partition_left_failed(asset="netsuite_invoices", partitions=["2010-11-0042"], ui_url=""),
+        batches_causes.partition_left_failed(asset="netsuite_invoices", partitions=["2010-11-0042"], ui_url=""),
         causes.put_back(then, "netsuite", covered=False, months=["2010-11"], reminders=True, ui_url=""),
         causes.journal_unusable("…", ui_url=""),
         causes.daemon_silent(then, now, 180, ui_url=""),

@@ -2,7 +2,9 @@
 
 import ast
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -10,8 +12,10 @@ import billing_assets
 from billing_assets.areas import AREAS
 from billing_assets.definitions import build_defs
 from billing_assets.foundation import settings as settings_module
+from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import SettingsError, load_settings, make_settings, setting_names
+from billing_assets.operations.alerts.watch import look
 from billing_assets.operations.doctor import check_up
 from proving.world.command import call, complete
 
@@ -71,6 +75,13 @@ def examine(runtime):
 def look_at_wheels(runtime):
     raise Unwell("A wheel is off.")
 """
+CAUSES = """
+from billing_assets.foundation.alerts import Alert, Severity
+
+
+def alerts(connection, settings, now):
+    yield Alert("toy_broken", "A toy is broken", "It fell.", 0, (), "Glue it.", "", Severity.WARNING)
+"""
 
 
 def assets(areas: str | None = None) -> set[str]:
@@ -89,6 +100,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (room / "definitions.py").write_text(DEFINITIONS)
     (room / "commands.py").write_text(COMMANDS)
     (room / "doctor.py").write_text(DOCTOR)
+    (room / "causes.py").write_text(CAUSES)
     monkeypatch.setattr(billing_assets, "__path__", [*billing_assets.__path__, str(tmp_path)])
     monkeypatch.setitem(AREAS, "toys", ("car",))
     caches = [settings_module.sections, settings_module.whole]
@@ -129,6 +141,15 @@ def test_a_room_brings_what_the_doctor_looks_at() -> None:
     assert list(found) == ["Our database", "Journal", "Toy", "Dagster's daemon"]
     assert not found["Our database"].well
     assert (found["Toy"].well, found["Toy"].said) == (False, "A wheel is off.")
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_room_brings_what_can_go_wrong_in_it() -> None:
+    def told(areas: str) -> list[str]:
+        return [one.cause for one in look(cast("Connection", None), make_settings(areas=areas), datetime.now(UTC))]
+
+    assert told("toys") == ["toy_broken"]
+    assert told("receivables") == []
 
 
 def test_an_area_that_is_off_has_no_commands(capsys: pytest.CaptureFixture[str]) -> None:

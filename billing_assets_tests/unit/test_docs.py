@@ -11,12 +11,12 @@ import click
 import pytest
 import yaml
 
+from billing_assets.areas import brought
 from billing_assets.definitions import build_defs
 from billing_assets.erp.documents.documents import TRANSITIONS, State
 from billing_assets.erp.netsuite import error_codes, look_up
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import is_secret, load_settings, setting_names, variable
-from billing_assets.operations.alerts import causes
 from billing_assets.posting import look_up as core_look_up
 from billing_assets_tests import docs_tables
 from billing_assets_tests.docs_tables import ROOT
@@ -155,8 +155,11 @@ def test_the_state_diagram_shows_every_move_and_no_other() -> None:
 def test_every_cause_of_an_alert_is_in_the_table() -> None:
     makers = {
         name
-        for name, function in inspect.getmembers(causes, inspect.isfunction)
-        if not name.startswith("_") and "Alert" in str(inspect.signature(function).return_annotation)
+        for module in brought("causes")
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if not name.startswith("_")
+        and name != "alerts"
+        and "Alert" in str(inspect.signature(function).return_annotation)
     }
     used = {name for name in makers if f"causes.{name}(" in inspect.getsource(docs_tables.example_alerts)}
     assert used == makers

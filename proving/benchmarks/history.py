@@ -220,7 +220,7 @@ def watch(history: History) -> float:
     with connect(history.url) as connection:
 
         def once() -> None:
-            look(connection, settings.alerts, settings.batches.stale_lock_minutes, datetime.now(UTC))
+            look(connection, settings, datetime.now(UTC))
             store.needing_attention(connection)
 
         return _often(once)

@@ -1,21 +1,19 @@
 """When alerts go out: a run failed for good, a check failed, or the watch found something that waits for a person."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from billing_assets.erp.batches.partitions import partition_of
-from billing_assets.erp.batches.store import needing_attention
+from billing_assets.foundation.alerts import Alert
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import of_code
 from billing_assets.foundation.journal.compared import compared_journal
 from billing_assets.foundation.journal.errors import ForeignJournal, JournalError, JournalUnusable
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.foundation.sections import AlertSettings
 from billing_assets.foundation.settings import Settings
 from billing_assets.operations.alerts import store
-from billing_assets.operations.alerts.causes import Alert, failed_check, partition_left_failed, run_failure, sum_money
+from billing_assets.operations.alerts.causes import failed_check, run_failure
 from billing_assets.operations.alerts.restores import TOLD_FOR, journal_alerts, restore_alerts
 from billing_assets.operations.alerts.send import deliver
 from billing_assets.operations.alerts.watch import look
@@ -124,8 +122,7 @@ def watch_sensor(settings: Settings) -> dg.SensorDefinition:
         now = datetime.now(UTC)
         with billing.state() as connection:
             alerts = [
-                *look(connection, billing.settings.alerts, billing.settings.batches.stale_lock_minutes, now),
-                *_left_behind(needing_attention(connection), billing.settings.alerts, now),
+                *look(connection, billing.settings, now),
                 *_journal(connection, billing),
             ]
             report = deliver(connection, alerts, billing.settings.alerts, billing.settings.env)
@@ -150,18 +147,3 @@ def _journal(connection: Connection, billing: Runtime) -> list[Alert]:
         *journal_alerts(problems, ui_url),
         *restore_alerts(connection, datetime.now(UTC), ui_url, reminders=reminders),
     ]
-
-
-def _left_behind(rows: list[dict[str, Any]], settings: AlertSettings, now: datetime) -> list[Alert]:
-    """Batches that were left for longer than a window: of a newer one its failed run has told."""
-    told = now - timedelta(minutes=settings.window_minutes)
-    rows = [row for row in rows if row["since"] is None or row["since"] <= told]
-    keys = list(dict.fromkeys(str(row["partition_key"]) for row in rows))
-    alert = partition_left_failed(
-        asset="netsuite_invoices",
-        partitions=keys,
-        ui_url=settings.ui_url,
-        documents=sum(row["documents"] for row in rows),
-        money=sum_money((row["currency"], row["total"]) for row in rows),
-    )
-    return [alert] if alert else []

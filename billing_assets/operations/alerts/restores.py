@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from billing_assets.foundation.alerts import Alert
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.journal.restores import months_unconfirmed, restores, unconfirmed
-from billing_assets.operations.alerts.causes import Alert, journal_unusable, put_back
+from billing_assets.operations.alerts.causes import journal_unusable, put_back
 
 TOLD_FOR = timedelta(hours=2)
 """For how long something that is over is still reported: a watch that was not running then may run by now."""

@@ -16,12 +16,13 @@ import structlog
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 from pydantic import SecretStr
 
+from billing_assets.foundation.alerts import Alert, Severity
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.mail import QUIET
 from billing_assets.foundation.sections import AlertSettings
 from billing_assets.operations.alerts import store
-from billing_assets.operations.alerts.causes import Alert, Severity, message
+from billing_assets.operations.alerts.causes import message
 
 SEND_SECONDS = 20
 """Longest wait for one channel, whatever the timeouts in its URL."""

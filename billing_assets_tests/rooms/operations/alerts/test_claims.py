@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from billing_assets.foundation.alerts import Alert, Severity
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.operations.alerts import store
-from billing_assets.operations.alerts.causes import Alert, Severity
 
 NOW = datetime(2010, 12, 1, 12, 0, tzinfo=UTC)
 WINDOW = 60.0

@@ -15,10 +15,11 @@ import pytest
 import structlog
 from apprise.plugins.smtp2go import NotifySMTP2Go
 
+from billing_assets.foundation.alerts import Alert, Severity
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.mail import QUIET
 from billing_assets.foundation.sections import AlertSettings
-from billing_assets.operations.alerts.causes import Alert, Severity, run_failure
+from billing_assets.operations.alerts.causes import run_failure
 from billing_assets.operations.alerts.send import AlertDeliveryError, deliver, masked
 from billing_assets_tests.rooms.operations.alerts.conftest import Mailbox, Webhook
 

@@ -5,15 +5,19 @@ from decimal import Decimal
 
 import pytest
 
+from billing_assets.erp.batches import cause_store as batches
+from billing_assets.erp.staging import cause_store as staging
+from billing_assets.foundation.alerts import Alert
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.foundation.sections import AlertSettings
+from billing_assets.foundation.sections import AlertSettings, BatchSettings
+from billing_assets.foundation.settings import make_settings
 from billing_assets.operations.alerts import store
-from billing_assets.operations.alerts.causes import Alert
 from billing_assets.operations.alerts.watch import look
 from billing_assets_tests.rooms.operations.alerts.rows import attempt, batch, document, staged
 
 NOW = datetime(2010, 12, 1, 12, 0, tzinfo=UTC)
-SETTINGS = AlertSettings(ui_url="http://ui", unposted_after_hours=24, watermark_after_hours=12)
+ALERTS = AlertSettings(ui_url="http://ui", unposted_after_hours=24, watermark_after_hours=12)
+SETTINGS = make_settings(alerts=ALERTS, batches=BatchSettings(stale_lock_minutes=120))
 
 
 def hours(number: float) -> datetime:
@@ -21,7 +25,7 @@ def hours(number: float) -> datetime:
 
 
 def seen(connection: Connection) -> dict[str, Alert]:
-    return {alert.cause: alert for alert in look(connection, SETTINGS, 120, NOW)}
+    return {alert.cause: alert for alert in look(connection, SETTINGS, NOW)}
 
 
 def test_an_empty_system_and_a_healthy_one_are_quiet(connection: Connection) -> None:
@@ -143,7 +147,7 @@ def test_a_look_does_not_read_what_was_ever_posted(connection: Connection) -> No
     )
     document(connection, "held", since=hours(1))
     connection.execute("analyze billing.staged_invoices")
-    queries = (store._UNPOSTED, store._STALE_LOCKS, store._LEFT)
+    queries = (staging._UNPOSTED, batches._STALE_LOCKS, store._LEFT)
     arguments: tuple[tuple[object], ...] = ((NOW,), (NOW,), (["2010-11-0009"],))
     for query, argument in zip(queries, arguments, strict=True):
         plan = connection.execute("explain " + query, argument).fetchall()

@@ -14,7 +14,7 @@ from billing_assets.erp.staging import reports as staging_reports
 from billing_assets.erp.staging import store as staging
 from billing_assets.erp.staging.corrections import store as corrections
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.foundation.sections import AlertSettings, BatchSettings
+from billing_assets.foundation.sections import BatchSettings
 from billing_assets.foundation.settings import make_settings
 from billing_assets.operations.alerts.watch import look
 from billing_assets.operations.status import status
@@ -112,7 +112,7 @@ WORK: dict[str, Work] = {
     "unlocking": unlock,
     "requeuing": lambda connection: unlocking.requeue(connection, None, UNKNOWN_AFTER),
     "status": lambda connection: status(connection, make_settings()),
-    "the watch": lambda connection: look(connection, AlertSettings(), 120, datetime.now(UTC)),
+    "the watch": lambda connection: look(connection, make_settings(), datetime.now(UTC)),
     "what needs people": lambda connection: [batches.needing_attention(connection), reports.rejected(connection)],
     "polling": poll,
     "what is held": lambda connection: [

@@ -5,8 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from billing_assets.erp.batches import causes as batches
 from billing_assets.erp.billing_system.errors import SourceError
 from billing_assets.erp.netsuite.errors import NetSuiteUnavailable
+from billing_assets.foundation.alerts import Alert
 from billing_assets.foundation.errors import of_code
 from billing_assets.operations.alerts import causes
 
@@ -14,7 +16,7 @@ NOW = datetime(2010, 12, 1, 12, 0, tzinfo=UTC)
 UI = "http://dagster.example.com/"
 
 
-def failure(error: str = "ItemUnknown", **changes: object) -> causes.Alert:
+def failure(error: str = "ItemUnknown", **changes: object) -> Alert:
     facts: dict[str, object] = {
         "job": "netsuite_invoices",
         "error": error,
@@ -123,12 +125,12 @@ def test_all_partitions_in_which_one_check_fails_share_a_cause() -> None:
 
 def test_partitions_left_failed_are_counted_with_a_few_named() -> None:
     keys = [f"2010-11-{n:04}" for n in range(1, 13)]
-    alert = causes.partition_left_failed(asset="netsuite_invoices", partitions=keys, ui_url=UI)
+    alert = batches.partition_left_failed(asset="netsuite_invoices", partitions=keys, ui_url=UI)
     assert alert is not None
     assert alert.title == "12 partitions of netsuite_invoices left failed"
     assert "2010-11-0001, " in alert.what_happened
     assert "and 7 more" in alert.what_happened
-    assert causes.partition_left_failed(asset="netsuite_invoices", partitions=[], ui_url=UI) is None
+    assert batches.partition_left_failed(asset="netsuite_invoices", partitions=[], ui_url=UI) is None
 
 
 def test_a_daemon_that_is_heard_is_no_alert_and_a_silent_one_is() -> None:
