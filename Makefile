@@ -8,7 +8,7 @@ export BILLING_HOME ?= $(CURDIR)/.billing
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run ui test browser redis pgbouncer mssql audit lint format docs proving bench faults celery clean
+.PHONY: help setup run ui test browser redis pgbouncer mssql sshd audit lint format docs proving bench faults celery clean
 
 help: ## what can be done here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,7 +28,7 @@ run: setup ## bill a month of the sample: PERIOD=2010-11 (default), another mont
 ui: setup ## the same system with the web UI on 127.0.0.1:3000, until Ctrl-C
 	@$(BIN)/billing up --sample --period $(PERIOD)
 
-test: setup browser pgbouncer mssql ## the whole test suite
+test: setup browser pgbouncer mssql sshd ## the whole test suite
 	$(BIN)/pytest
 
 proving: setup redis ## a short form of every campaign and benchmark (faults, bench and celery are the full ones)
@@ -54,6 +54,11 @@ mssql: # the system's libraries that Microsoft's driver for SQL Server needs
 	@ldconfig -p 2>/dev/null | grep -q libltdl.so.7 || { [ "$$CI" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  apt-get update -qq && apt-get install -qq -y --no-install-recommends libltdl7 libkrb5-3 libgssapi-krb5-2 >/dev/null; } || \
 	  echo "No libltdl here: the tests that load Microsoft's driver for SQL Server will be left out."
+
+sshd: # an SFTP server
+	@[ -x /usr/sbin/sshd ] || { [ "$$CI" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -qq -y --no-install-recommends openssh-server >/dev/null; } || \
+	  echo "No OpenSSH server here: the tests of SFTP will be left out."
 
 audit: setup ## known weaknesses of what is installed, asked at PyPI (needs the internet, so `lint` does without)
 	@$(BIN)/python -m venv $(VENV)/audit

@@ -4,6 +4,7 @@ A room is a folder. What it has for the whole it puts into modules of these name
 
 - `settings`: its sections of the settings, and `check(settings)` where they must fit together
 - `definitions`: `build(settings)`, its part of Dagster's definitions
+- `commands`: `register(app)`, its commands of `billing`
 - `guards`: `compare(runtime, connection)`, which refuses settings that do not fit our database
 - `validation`: `validation(runtime)`, what staging judges documents by
 - `journaling`: `kinds(settings)`, what of it the journal keeps, and `owner(settings)`, whose it is
@@ -18,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 AREAS: dict[str, tuple[str, ...]] = {
-    "erp": ("billing_system", "staging", "batches", "netsuite", "close", "audit"),
+    "erp": ("billing_system", "staging", "batches", "netsuite", "close", "pack_delivery", "audit"),
     "receivables": ("balances", "reminders"),
 }
 """The areas that `BILLING_AREAS` switches, each with its rooms in the order of the flow."""

@@ -22,12 +22,15 @@ from billing_assets.erp.documents.documents import TRANSITIONS, State
 from billing_assets.erp.documents.rules import RULES
 from billing_assets.erp.netsuite import mapping_file
 from billing_assets.erp.netsuite.error_codes import ERROR_CODES, Outcome
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.settings import is_secret, setting_names, variable
+from billing_assets.foundation.words import ask_the_doctor
 from billing_assets.operations.alerts import causes
 from billing_assets.operations.alerts.causes import Alert, StaleLock, Waiting, WaitingCredit
-from billing_assets.operations.cli import app
+from billing_assets.operations.cli import command_line
 from billing_assets.receivables.balances import late_fee_rules
 from billing_assets.receivables.reminders import plan, policy
+from billing_assets_tests import diagrams
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKED = re.compile(r"(<!-- generated: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -83,6 +86,13 @@ _OUTCOME_WORDS: dict[Outcome, str] = {
     "forbidden": "the run stops",
     "unknown": "looked up first",
 }
+
+
+class _SystemError(BillingError):
+    """Stands for every error that names its system."""
+
+    system = "<system>"
+    to_do = ask_the_doctor(system)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -193,7 +203,7 @@ def example_alerts() -> list[Alert]:
     waiting = [Waiting(state, "GBP", 3, Decimal("12.50"), then) for state in ("ready", "held")]
     found = [
         causes.run_failure(job="<job>", error="<error>", message="…", run_id="…", ui_url=""),
-        causes.run_failure(job="<job>", error="<error>", system="<system>", message="…", run_id="…", ui_url=""),
+        causes.run_failure(job="<job>", error="<error>", known=_SystemError, message="…", run_id="…", ui_url=""),
         causes.failed_check(asset="<asset>", check="<check>", message="…", run_id="…", ui_url=""),
         causes.stale_lock([lock], stale_lock_minutes=120, ui_url=""),
         *causes.unposted_too_long(waiting, limit_hours=24, ui_url=""),
@@ -218,7 +228,7 @@ def alerts() -> str:
 
 def commands() -> dict[str, click.Command]:
     """The subcommands of `billing` by name; those of a group as `group name`."""
-    return dict(_flat(typer.main.get_command(app), ""))
+    return dict(_flat(typer.main.get_command(command_line()), ""))
 
 
 def _flat(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
@@ -381,6 +391,8 @@ GENERATED = {
     "commands": command_table,
     "states": states,
     "state_diagram": state_diagram,
+    "areas_diagram": diagrams.areas,
+    "sinks": diagrams.sinks,
     "mapping_keys": mapping_keys,
     "late_fee_keys": late_fee_keys,
 }

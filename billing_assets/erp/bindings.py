@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from billing_assets.erp import accounts
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.runtime import BoundElsewhereError
 from billing_assets.foundation.settings import SettingsError, variable
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('billing bindings', 0))"
@@ -32,11 +33,8 @@ class Subject(StrEnum):
     PREFIX = "prefix"
 
 
-class BoundElsewhereError(SettingsError):
-    """The settings name another account, environment, source or prefix than this database belongs to."""
-
-    chapter = "what-a-database-belongs-to"
-    """Of the runbook."""
+Decide = Callable[[str, str], int]
+"""Writes down what a person decided (what about, what); its row in `billing.decisions`."""
 
 
 class MoveRefusedError(SettingsError):
@@ -138,7 +136,9 @@ def prefixes(connection: Connection) -> list[tuple[str, str]]:
 def entries(connection: Connection) -> list[Entry]:
     """Everything that was ever bound, in its order."""
     rows = connection.execute(
-        "select subject, name, value, decided_by, why, bound_at from billing.bindings order by id"
+        """
+        select b.subject, b.name, b.value, w.decided_by, w.why, b.bound_at
+        from billing.bindings as b left join billing.decisions as w on w.id = b.decision_id order by b.id"""
     ).fetchall()
     return [Entry(**row | {"subject": Subject(row["subject"])}) for row in rows]
 
@@ -165,8 +165,7 @@ def move(
     connection: Connection,
     subject: Subject,
     named: Named,
-    by: str,
-    why: str,
+    decide: Decide,
     leave: Callable[[Connection], None] = lambda _: None,
 ) -> Moved:
     """Moves the binding to what the settings name now: `account` (with its host), `environment` or `prefix`.
@@ -187,13 +186,14 @@ def move(
         _nothing_out(connection)
         if subject is Subject.PREFIX:
             _apart(bound, named.prefixes)
+        decision = decide(subject.value, f"moved to {now}")
         for one, name, value in steps:
-            _add(connection, one, name, value, None, by, why)
+            _add(connection, one, name, value, decision=decision)
         leave(connection)
         return Moved(was, now, changed=True)
 
 
-def move_source(connection: Connection, name: str, identity: str, by: str, why: str) -> Moved:
+def move_source(connection: Connection, name: str, identity: str, decide: Decide) -> Moved:
     """Confirms another database as the one of a source, or a source's first one. One that was ever confirmed stays so.
 
     Allowed while documents are on their way: staging touches none of those.
@@ -202,11 +202,13 @@ def move_source(connection: Connection, name: str, identity: str, by: str, why: 
     was = bound.of(Subject.SOURCE, name) or ", ".join(f"{one}: {value}" for one, value in bound.ever(Subject.SOURCE))
     if (name, identity) in bound.ever(Subject.SOURCE):
         return Moved(was or None, identity, changed=False)
-    _add(connection, Subject.SOURCE, name, identity, None, by, why)
+    with connection.transaction():
+        decision = decide(f"source {name}", f"confirmed {identity}")
+        _add(connection, Subject.SOURCE, name, identity, decision=decision)
     return Moved(was or None, identity, changed=True)
 
 
-def follow_sandbox(connection: Connection, account: str, host: str) -> None:
+def follow_sandbox(connection: Connection, account: str, host: str, decide: Decide) -> None:
     """Notes where the sample's own sandbox listens now: it is the same one, whatever its port.
 
     Nothing where our database is bound to no account, or to another one.
@@ -219,8 +221,7 @@ def follow_sandbox(connection: Connection, account: str, host: str) -> None:
             and _is_loopback(bound.of(Subject.HOST))
             and bound.of(Subject.HOST) != host
         ):
-            why = "The sample's sandbox listens on another port."
-            _add(connection, Subject.HOST, "", host, None, "billing --sample", why)
+            _add(connection, Subject.HOST, "", host, decision=decide(Subject.HOST.value, f"moved to {host}"))
 
 
 def _is_loopback(host: str | None) -> bool:
@@ -245,15 +246,15 @@ def _add(
     subject: Subject,
     name: str,
     value: str,
-    run_id: str | None,
-    by: str | None = None,
-    why: str | None = None,
+    run_id: str | None = None,
+    *,
+    decision: int | None = None,
 ) -> None:
     connection.execute(
         """
-        insert into billing.bindings (subject, name, value, run_id, decided_by, why) values (%s, %s, %s, %s, %s, %s)
+        insert into billing.bindings (subject, name, value, run_id, decision_id) values (%s, %s, %s, %s, %s)
         on conflict (subject, name, value) where subject = 'source' do nothing""",
-        [subject, name, value, run_id, by, why],
+        [subject, name, value, run_id, decision],
     )
 
 

@@ -18,6 +18,12 @@ DATABASE = "billing"
 """Name of our database on the embedded server."""
 
 
+class BoundElsewhereError(SettingsError):
+    """The settings name another account, environment, source or prefix than this database belongs to."""
+
+    chapter = "what-a-database-belongs-to"
+
+
 class Resource(Protocol):
     """A room's outside world (a client, a database of the customer's): made from a runtime on first use, closed with
     it."""
@@ -85,7 +91,7 @@ class Runtime:
     def compare(self, connection: Connection) -> None:
         """Refuses settings that do not fit our database: called before anything is sent or looked up.
 
-        Raises SettingsError, e.g. where they name another account, environment or prefix than it is bound to.
+        Raises BoundElsewhereError, e.g. where they name another account, environment or prefix than it is bound to.
         """
         for compare in verbs("guards", "compare", self.settings.areas):
             compare(self, connection)

@@ -27,6 +27,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as PydanticSettingsError
 
 from billing_assets.areas import AREAS, brought, verbs
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.sections import AlertSettings, BatchSettings, CalendarSettings, Section
 from billing_assets.foundation.shipped import shipped
 
@@ -42,7 +43,7 @@ _NOT_OURS = re.compile(
 )
 
 
-class SettingsError(Exception):
+class SettingsError(BillingError):
     """A setting is missing or wrong. The message names the setting, its value's place and what to do."""
 
 

@@ -14,15 +14,16 @@ from billing_assets.erp.batches.partitions import partition_of
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.billing_system.totals import month_documents, month_totals, months
 from billing_assets.erp.close.reconciliation import MonthClose, close_month
+from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.verdict import Verdict, last_words, verdict
 from billing_assets.erp.netsuite import found_store
 from billing_assets.erp.netsuite.found import stop_reason
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations import movement_store
-from billing_assets.operations.closes import show_closes
 from billing_assets.operations.movement_store import Staged
 from billing_assets.operations.processes import Process, keep_running
 from billing_assets.operations.status import show_status, status
@@ -32,7 +33,7 @@ ALL = "all"
 _LOOK_SECONDS = 0.5
 _SAY_SECONDS = 15.0
 _DOCUMENTS_SECONDS = 5.0
-_STAGE_JOB = "stage"
+_STAGE_JOB = "stage_invoices"
 _STAGING = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -53,7 +54,7 @@ LoadWave = Callable[[int, int], tuple[int, int]]
 """Loads a wave of so many (1-based) into the sample; returns how many documents appeared and closed."""
 
 
-class NoDocumentsError(Exception):
+class NoDocumentsError(BillingError):
     """The billing system has no document of the period, so that agreeing would mean nothing."""
 
 

@@ -9,35 +9,32 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from billing_assets.erp import bindings
-from billing_assets.erp.billing_system.errors import SourceError
 from billing_assets.erp.billing_system.receivables import sums
 from billing_assets.erp.billing_system.resource import BillingSystem
-from billing_assets.erp.netsuite.errors import NetSuiteError
-from billing_assets.erp.netsuite.mapping_file import MappingError
 from billing_assets.erp.netsuite.open_items import open_sums
 from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.pack_delivery.doctor import SUBJECT, look_at_pack_folder
+from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
 from billing_assets.erp.settings import SourceSettings
-from billing_assets.foundation.database.migrations import MigrationError, migrate
-from billing_assets.foundation.database.refusals import DatabaseUnfit
+from billing_assets.foundation.commands.machine import check_database
+from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.database.urls import without_secrets
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.journal.compared import compared_journal
-from billing_assets.foundation.journal.errors import JournalError
 from billing_assets.foundation.journal.restores import months_unconfirmed, restores, unconfirmed
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.foundation.settings import SettingsError, variable
+from billing_assets.foundation.settings import variable
 from billing_assets.foundation.shipped import shipped
 from billing_assets.operations.doctor_netsuite import look_at_fields, look_at_netsuite, look_at_references
 from billing_assets.operations.doctor_source import look_at_billing_system, look_at_columns, look_at_first_rows
-from billing_assets.operations.environment import check_database
 from billing_assets.operations.verdicts import Unproven, Unwell, few
 from billing_assets.operations.watching import SILENT_SECONDS, last_heartbeat
 from billing_assets.receivables.balances.fee_store import branches
-from billing_assets.receivables.balances.late_fee_rules import LateFeeError, late_fee_rules
+from billing_assets.receivables.balances.late_fee_rules import late_fee_rules
 from billing_assets.receivables.balances.settings import ReceivablesSettings
-from billing_assets.receivables.reminders.desk import open_desk
-from billing_assets.receivables.reminders.errors import ReminderError
-from billing_assets.receivables.reminders.settings import ReminderSettings
+from billing_assets.receivables.reminders.materials import load_materials
 from billing_assets.receivables.reminders.smtp import Mailer, parse_server
+from billing_assets.receivables.settings import ReminderSettings
 
 
 class Checked(NamedTuple):
@@ -52,21 +49,7 @@ class Checked(NamedTuple):
     proven: bool = True
 
 
-_Faults = (
-    SettingsError,
-    SourceError,
-    MappingError,
-    LateFeeError,
-    MigrationError,
-    NetSuiteError,
-    ReminderError,
-    JournalError,
-    DatabaseUnfit,
-    Unwell,
-    psycopg.Error,
-    dg.DagsterError,
-    OSError,
-)
+_FAULTS = (BillingError, Unwell, psycopg.Error, dg.DagsterError, OSError)
 
 
 def examine(runtime: Runtime) -> Iterator[Checked]:
@@ -84,6 +67,7 @@ def examine(runtime: Runtime) -> Iterator[Checked]:
         ("Fields in NetSuite", look_at_fields),
         ("Receivables", _receivables),
         ("Reminders", _reminders),
+        *([(SUBJECT, look_at_pack_folder)] if runtime.settings.of(PackDeliverySettings).host else []),
         ("Dagster's daemon", _daemon),
     ):
         yield _looked(what, look, runtime)
@@ -94,7 +78,7 @@ def _looked(what: str, look: Callable[[Runtime], str], runtime: Runtime) -> Chec
         return Checked(what, True, look(runtime))
     except Unproven as error:
         return Checked(what, True, str(error), proven=False)
-    except _Faults as error:
+    except _FAULTS as error:
         return Checked(what, False, str(error))
     except SQLAlchemyError as error:
         reason = getattr(error, "orig", None) or type(error).__name__  # its own text has the statement in it
@@ -175,16 +159,16 @@ def _reminders(runtime: Runtime) -> str:
     settings = runtime.settings.of(ReminderSettings)
     if not settings.enabled:
         return "switched off; nothing is sent"
-    desk = open_desk(
+    materials = load_materials(
         settings,
         runtime.of(BillingSystem).engine,
         runtime.of(BillingSystem).queries,
         runtime.settings.calendar.zones,
         in_sample=runtime.of(NetSuite).in_sample,
     )
-    desk.templates.check(desk.policy)
+    materials.templates.check(materials.policy)
     server = parse_server(settings.smtp_url)
-    with Mailer(server, desk.policy.domain) as mailer:
+    with Mailer(server, materials.policy.domain) as mailer:
         mailer.greet()
     return f"ladder and templates are whole; the mail server {server.host} answers and takes the login, if it wants one"
 

@@ -1,31 +1,31 @@
-"""Preparing this machine: our database migrated, Dagster's instance made, the sample's stand-ins started.
+"""Preparing this machine: our database migrated, Dagster's instance made.
 
 What is found out here goes into the environment of this process, so that every process started from it sees the same.
 """
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
-import structlog
 from filelock import FileLock, Timeout
 
-from billing_assets.erp.bindings import BoundElsewhereError
-from billing_assets.foundation.database import embedded, refusals
-from billing_assets.foundation.database.connection import connect, storage_url
-from billing_assets.foundation.database.migrations import migrate
-from billing_assets.foundation.journal.compared import journal_of
-from billing_assets.foundation.journal.errors import JournalError
+from billing_assets.foundation.commands.machine import (
+    SYSTEM_LOCK,
+    MayDiffer,
+    opened_runtime,
+    prepare_database,
+    say_difference,
+)
+from billing_assets.foundation.database.connection import storage_url
+from billing_assets.foundation.logs import configure_logs
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import SettingsError, load_settings, variable
 from billing_assets.foundation.shipped import shipped
-from billing_assets.operations.stopping import SYSTEM_LOCK, supervising
-
-log = structlog.get_logger(__name__)
+from billing_assets.operations.stopping import supervising
 
 POOL = "netsuite_batches"
 _IN_PROGRESS = [
@@ -47,52 +47,25 @@ class Prepared:
     embedded: bool
 
 
-def set_default(setting: str, value: str) -> None:
-    """Gives a setting a value through the environment, unless somebody set it already."""
-    os.environ.setdefault(variable(setting), value)
-
-
 @contextmanager
-def runtime(*, keep_server: bool = False) -> Iterator[Runtime]:
-    """The runtime of this process's settings.
+def prepared_machine(*, keep_server: bool = False, only_reads: bool = False) -> Iterator[Prepared]:
+    """A prepared machine; an embedded database that was started for it stops at the end, unless it is to be kept.
 
-    An embedded server that was not running before is stopped at the end, unless it is to be kept or a system that was
-    started meanwhile works with it.
+    Settings that name another account, environment or prefix than the database is bound to are refused; a command that
+    `only_reads` our own tables says it and goes on.
     """
-    settings = load_settings()
-    home = settings.home.absolute()
-    home.mkdir(parents=True, exist_ok=True)
-    os.environ[variable("home")] = str(home)
-    keep_server = keep_server or not settings.embedded or embedded.running(home) is not None
-    try:
-        yield Runtime(load_settings())
-    finally:
-        if not keep_server:
-            try:
-                with FileLock(home / SYSTEM_LOCK, timeout=0):
-                    embedded.stop(home)
-            except Timeout:
-                log.info("the embedded server is kept: another command works with it", home=str(home))
+    with opened_runtime(keep_server=keep_server) as runtime:
+        configure_logs(runtime.settings.log_format)
+        yield prepare(runtime, may_differ=say_difference if only_reads else None)
 
 
-def prepare(found: Runtime, *, may_differ: Callable[[BoundElsewhereError], None] | None = None) -> Prepared:
-    """Migrates our database and makes Dagster's instance. Safe again and again, also from several starters at once.
+def prepare(found: Runtime, *, may_differ: MayDiffer = None) -> Prepared:
+    """Prepares our database and makes Dagster's instance. Safe again and again, also from several starters at once.
 
-    Raises BoundElsewhereError where the settings name another account, environment or prefix than the database is bound
-    to; with `may_differ` it is called instead, and all else is prepared. Raises DatabaseUnfit.
+    Raises BoundElsewhereError and DatabaseUnfit, as `prepare_database` does.
     """
     home, is_embedded = found.settings.home, found.settings.embedded
-    os.environ[variable("database_url")] = found.database_url
-    pooled = check_database(found.database_url)
-    migrate(found.database_url, shipped("sql/state"))
-    try:
-        with found.state() as connection:
-            found.compare(connection)
-    except BoundElsewhereError as error:
-        if may_differ is None:
-            raise
-        may_differ(error)
-    _compare_with_journal(found)
+    pooled = prepare_database(found, may_differ=may_differ)
     dagster_home = home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
     if not (dagster_home / "dagster.yaml").exists():  # an operator may have given it another launcher
@@ -103,22 +76,6 @@ def prepare(found: Runtime, *, may_differ: Callable[[BoundElsewhereError], None]
     instance.upgrade()
     instance.event_log_storage.set_concurrency_slots(POOL, found.settings.batches.parallel_runs)
     return Prepared(Runtime(load_settings()), home, instance, is_embedded)
-
-
-def check_database(url: str) -> bool:
-    """Whether a pooler is between us and our database. Raises DatabaseUnfit where we cannot work with it: behind a
-    pooler that shares sessions, a read replica, read-only."""
-    with connect(url) as one, connect(url) as another:
-        return refusals.check(one, another)
-
-
-def _compare_with_journal(found: Runtime) -> None:
-    """Notices a database that was put back. Without a journal posting goes on: closing and mailing ask for it again."""
-    try:
-        with found.state() as connection:
-            journal_of(connection, found.settings)
-    except JournalError as error:
-        log.warning("journal_unusable", reason=str(error))
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> int:

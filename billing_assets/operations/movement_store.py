@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from billing_assets.erp.billing_system.totals import MonthDocument
-from billing_assets.erp.close import gathering
+from billing_assets.erp.close import month_tables
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.periods import first_day, following
 
@@ -118,9 +118,9 @@ def staged_otherwise(
 
     What was posted is not among them, nor what a run has: staging does not change it any more.
     """
-    gathering.create_tables(connection)
+    month_tables.create_tables(connection)
     for some in documents:
-        gathering.add_billing(connection, some)
+        month_tables.add_billing(connection, some)
     connection.execute("analyze month_billing")
     (row,) = connection.execute(
         """

@@ -17,6 +17,7 @@ import psutil
 import requests
 import structlog
 
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.shipped import shipped
 
 log = structlog.get_logger(__name__)
@@ -28,7 +29,7 @@ _OFTEN_WITHIN_SECONDS = 600.0
 _NOTES = "processes.json"
 
 
-class ProcessError(Exception):
+class ProcessError(BillingError):
     """A process of the system ended unexpectedly. The message ends with its log's last lines."""
 
 

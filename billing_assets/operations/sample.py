@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 import psycopg
 from sqlalchemy.engine import make_url
 
+from billing_assets.decisions.store import Subject, recorder
 from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.errors import CannotConnect, QueryFailed, source_url
 from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
+from billing_assets.foundation.commands.machine import set_default
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.database.migrations import migrate
@@ -21,13 +23,12 @@ from billing_assets.foundation.database.urls import without_secrets
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import load_settings, variable
 from billing_assets.foundation.shipped import shipped
-from billing_assets.operations.environment import set_default
 from billing_assets.operations.processes import note_process
 from billing_assets.sandbox.kit.client import Control
 from billing_assets.sandbox.netsuite.process import RunningSandbox, SandboxError, running_sandbox, start_sandbox
-from billing_assets.sandbox.sample.loader import create_sample_schema, load_contracts, load_customers
-from billing_assets.sandbox.sample.payments import payment_body, payment_of
-from billing_assets.sandbox.sample.tables import netsuite_references
+from billing_assets.sandbox.samples.loader import create_sample_schema, load_contracts, load_customers
+from billing_assets.sandbox.samples.payments import payment_body, payment_of
+from billing_assets.sandbox.samples.tables import netsuite_references
 
 SAMPLE_DATABASE = "sample_billing_system"
 _QUICK = {"staging.detect_seconds": "2", "batches.sensor_seconds": "2", "alerts.check_seconds": "30"}
@@ -93,7 +94,9 @@ def follow_sandbox(found: Runtime, sandbox: RunningSandbox) -> None:
     """Keeps a database that is bound to the sample's own sandbox with it: it listens on another port at each start."""
     migrate(found.database_url, shipped("sql/state"))
     with found.state() as connection:
-        bindings.follow_sandbox(connection, sandbox.credentials.account, urlsplit(sandbox.base_url).netloc)
+        host, why = urlsplit(sandbox.base_url).netloc, "The sample's sandbox listens on another port."
+        decide = recorder(connection, Subject.BINDING, "billing --sample", why)
+        bindings.follow_sandbox(connection, sandbox.credentials.account, host, decide)
 
 
 @contextmanager

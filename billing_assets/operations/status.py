@@ -4,9 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from billing_assets.erp.batches.store import counts_by_state
 from billing_assets.erp.documents.rules import RULES
@@ -14,6 +12,7 @@ from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
 from billing_assets.erp.staging.corrections.store import corrections
 from billing_assets.erp.staging.reports import waiting_credits
 from billing_assets.erp.staging.store import watermark
+from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.settings import Settings
@@ -88,19 +87,6 @@ def show_status(console: Console, found: dict[str, Any], title: str) -> None:
     if proposed := found["credit_memos_proposed"]:
         console.print(f"Credit memos proposed for voided invoices: {proposed:,} (`billing voids list`).")
     console.print(f"Watermark: {found['watermark'] or 'never staged'}.")
-
-
-def simple_table(title: str, columns: Iterable[str], right: Iterable[int] | None = None) -> Table:
-    """A plain table whose last two columns, or the named ones, are numbers."""
-    names = list(columns)
-    numbers = set(right) if right is not None else {len(names) - 2, len(names) - 1}
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
-    )
-    for index, name in enumerate(names):
-        # Folded where the terminal is too narrow: an amount that ends in three dots is none.
-        table.add_column(name, justify="right" if index in numbers else "left", overflow="fold")
-    return table
 
 
 def _sum(rows: Iterable[dict[str, Any]]) -> str:

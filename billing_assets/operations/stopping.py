@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import psutil
 from filelock import FileLock, Timeout
 
+from billing_assets.foundation.commands.machine import SYSTEM_LOCK
 from billing_assets.foundation.database import embedded
 from billing_assets.operations.processes import alive_notes, note_of, stop_noted, written_whole
 
-SYSTEM_LOCK = "system.lock"
 _SUPERVISOR = "supervisor.json"
 _SUPERVISOR_SECONDS = 90.0  # what it started may take eight seconds to end, and the embedded database a minute
 _LOCK_SECONDS = 5.0

@@ -6,6 +6,8 @@ answers included, is `Unknown`, and is looked up before anything else happens to
 
 from dataclasses import dataclass, field
 
+from billing_assets.foundation.errors import BillingError
+
 
 @dataclass(frozen=True, slots=True)
 class Landed:
@@ -17,10 +19,13 @@ class Landed:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """The system has something with this external id. Look it up and compare before believing it is ours."""
+    """The system has something with this external id. Look it up and compare before believing it is ours.
+
+    `code`: its own, where it may have what it does not show; None where a look-up shows all that it has.
+    """
 
     http_status: int | None
-    code: str
+    code: str | None
     detail: str
 
 
@@ -90,5 +95,7 @@ class Unknown:
 Answer = Landed | Exists | Refused | Retry | Unauthorized | Forbidden | NotSent | Unknown
 
 
-class Unavailable(Exception):  # noqa: N818  says what is so
+class Unavailable(BillingError):  # noqa: N818  says what is so
     """The outside system cannot be reached, is down or too busy. Later it may work; the message names it."""
+
+    retryable = True

@@ -1,6 +1,5 @@
 """The SQL of posting: items to send, intents, outcomes, read-back. Every write carries the epoch of the lock."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -8,6 +7,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from psycopg.types.json import Jsonb
 
 from billing_assets.foundation.database.connection import Connection, settle_order
+from billing_assets.posting.ledger import Ledger
 from billing_assets.posting.locks import Lock, StaleLockError, is_held
 from billing_assets.posting.states import ItemState
 
@@ -40,14 +40,15 @@ class OpenAttempt(Generic[AnItem]):
 
     `due`: its absence from the system counts by now. While nothing was noted that ends its sending, it is never due:
     the run that began it may have sent it at any time until it lost its hold. `payload`: the body that was sent; None
-    for an attempt of an earlier version. `may_have_landed`: an attempt of ours explains that the system has it with
-    this body.
+    where it was not kept. `payload_hash`: its SHA-256. `may_have_landed`: an attempt of ours explains that the system
+    has it with this body.
     """
 
     item: AnItem
     attempt: int
     state: ItemState
     payload: bytes | None
+    payload_hash: bytes
     may_have_landed: bool
     due: bool
     last_outcome: str | None
@@ -119,35 +120,34 @@ def anything_to_send(connection: Connection, held: Lock) -> bool:
 
 
 def record_intents(connection: Connection, held: Lock, intents: Mapping[int, Intent]) -> dict[int, int]:
-    """Commits the intent to send these items (by their row), and keeps each body for a later look-up. Attempt by item.
+    """Commits the intent to send these items (by their row), and keeps each body, or its hash, for a later look-up.
+    Attempt by item.
 
     Raises StaleLockError, writing nothing, when any of them is not ours any more.
     """
     ledger = held.ledger
-    bodies = [intent.body for intent in intents.values()]
     columns = {
         "documents": [*intents],
-        "hashes": [hashlib.sha256(body).digest() for body in bodies],
-        "payloads": bodies,
+        "payloads": [intent.body for intent in intents.values()],
         "facts": [None if one.facts is None else Jsonb(one.facts) for one in intents.values()],
     }
     facts = f", {ledger.facts} = r.facts" if ledger.facts else ""
+    kept = "m.payload" if ledger.keeps_bodies else "null"
     with connection.transaction():
         attempts = connection.execute(
             f"""
             with r as (
-                select * from unnest(
-                    %(documents)b::bigint[], %(hashes)b::bytea[], %(payloads)b::bytea[], %(facts)s::jsonb[]
-                ) as r (document, payload_hash, payload, facts)),
+                select * from unnest(%(documents)b::bigint[], %(payloads)b::bytea[], %(facts)s::jsonb[])
+                    as r (document, payload, facts)),
             moved as (
                 update {ledger.items} as d set state = 'posting'{facts}
                 from r where d.id = r.document and d.batch = %(key)s and d.epoch = %(epoch)s and d.state = 'locked'
-                returning d.id, d.external_id, r.payload_hash, r.payload)
+                returning d.id, d.external_id, r.payload)
             insert into {ledger.attempts}
                 (document, batch, run_id, epoch, attempt, external_id, payload_hash, payload)
             select m.id, %(key)s, %(run)s, %(epoch)s,
                    coalesce((select max(a.attempt) from {ledger.attempts} as a where a.document = m.id), 0) + 1,
-                   m.external_id, m.payload_hash, m.payload
+                   m.external_id, sha256(m.payload), {kept}
             from moved as m
             returning document, id""",
             columns | {"key": held.partition_key, "run": held.run_id, "epoch": held.epoch},
@@ -223,7 +223,7 @@ def open_attempts(
     ledger = held.ledger
     rows = connection.execute(
         f"""
-        select {columns}, d.state, a.id as attempt, a.payload,
+        select {columns}, d.state, a.id as attempt, a.payload, a.payload_hash,
                (  -- unless the system said each time that it did nothing, or nothing left; or another content did
                    select coalesce(bool_and(t.payload_hash = a.payload_hash), false)
                    from {ledger.attempts} as t
@@ -250,6 +250,7 @@ def open_attempts(
             row["attempt"],
             ItemState(row["state"]),
             row["payload"],
+            row["payload_hash"],
             row["may_have_landed"],
             row["due"],
             row["outcome"],
@@ -260,6 +261,14 @@ def open_attempts(
         )
         for row in rows
     ]
+
+
+def last_outcome(ledger: Ledger, item: str) -> str:
+    """SQL of a subquery to be joined laterally: the last outcome that was noted about an item, one row or none. `item`:
+    SQL of the item's row."""
+    return f"""(
+            select o.* from {ledger.attempts} as a join {ledger.outcomes} as o on o.attempt = a.id
+            where a.document = {item} order by o.id desc limit 1)"""
 
 
 def payloads(connection: Connection, held: Lock, documents: Sequence[int]) -> dict[int, bytes]:
@@ -289,3 +298,15 @@ def record_read_back(connection: Connection, held: Lock, rows: Sequence[ReadBack
             where d.id = r.document and d.state || '' = 'posted'  -- never by an index of all that is posted""",
             [Jsonb([row._asdict() for row in rows])],
         )
+
+
+def forget_archived(connection: Connection, ledger: Ledger, items: Sequence[int]) -> None:
+    """Takes the attempts and outcomes of items (their rows) out of the log; call in the transaction that copied them to
+    the archive. Triggers let go only what the archive has, unchanged."""
+    connection.execute(
+        f"""
+        delete from {ledger.outcomes} as o using {ledger.attempts} as a
+        where a.id = o.attempt and a.document = any(%s)""",
+        [list(items)],
+    )
+    connection.execute(f"delete from {ledger.attempts} where document = any(%s)", [list(items)])

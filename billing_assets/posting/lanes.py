@@ -28,7 +28,10 @@ _HALVE_EVERY_SECONDS = 1.0
 _QUIET_SECONDS = 5.0
 _GROW_EVERY_SECONDS = 0.9  # a little under the caller's second
 
-_PRESENT, _WAITING = 0, 1
+# What a run says of itself: that it is there, that it waits for its share, or for a lane or two to ask questions on.
+_PRESENT, _WAITING, _ASKING = 0, 1, 2
+QUESTIONS = 2
+"""Questions that a run asks at once before it sends: what the system allows, and what it has of ours."""
 _log = structlog.get_logger(__name__)
 
 _LOCKS = """
@@ -69,13 +72,15 @@ class _View(NamedTuple):
     taken: set[int]
     participants: int
     others_wait: bool
+    others_ask: bool
 
 
 class Lanes:
     """One run's lanes, as a context manager. `refresh` belongs to one thread; the rest may be called by any.
 
     `url` is our PostgreSQL's (SQLAlchemy form), `account` that of the outside system, `limit` the most lanes over all
-    runs. Who does not refresh for `lease_seconds` loses its lanes.
+    runs, `at_first` the most that this run takes until `heed` says what the system allows. Who does not refresh for
+    `lease_seconds` loses its lanes.
     Entering raises psycopg.OperationalError if the database cannot be reached.
     """
 
@@ -85,16 +90,18 @@ class Lanes:
         account: str,
         limit: int,
         *,
+        at_first: int | None = None,
         lease_seconds: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
         self._lane_class, self._run_class = _classes(account)
         self._limit = limit
+        self._at_first = at_first
         self._idle = f"{round(1000 * lease_seconds)}ms"
         self._clock = clock
         self._connection: psycopg.Connection[TupleRow] | None = None
-        self._waiting = False
+        self._waits_for: int | None = None
         self._condition = threading.Condition()  # guards everything below
         self._held = 0
         self._entitled = limit
@@ -116,18 +123,21 @@ class Lanes:
         self._drop()
 
     def refresh(self, want: int | None = None) -> int:
-        """Take free lanes, give back what others need; returns how many are held. Call it about once a second.
+        """Take free lanes, give back what others need; returns how many are held. Call it about once a second, and
+        more often while lanes change hands (`changing`): until then some of them lie idle.
 
         `want` is the most that this run can use, e.g. the number of documents left. A lost connection means that all
         lanes are lost: they are taken again on a new connection, or, while there is none, 0 are held.
         """
         self._grow()
+        most = self._limit if self._at_first is None else min(self._at_first, self._limit)
+        wanted = most if want is None else max(0, min(want, most))
         while True:
             fresh = self._connection is None
             try:
                 if self._connection is None:
                     self._connection = self._connect()
-                self._rebalance(self._connection, self._limit if want is None else max(0, min(want, self._limit)))
+                self._rebalance(self._connection, wanted)
             except psycopg.OperationalError as error:
                 _log.warning("lanes_lost", lanes=self._held, error=str(error).strip().splitlines()[:1])
                 self._losses += 1
@@ -137,9 +147,13 @@ class Lanes:
             else:
                 return self._held
 
-    def lower_limit(self, limit: int) -> None:
-        """The system allows fewer lanes than were configured; the next `refresh` gives the rest back."""
+    def heed(self, limit: int | None) -> None:
+        """The system allows so many lanes, or does not say (None). What is above it the next `refresh` gives back; what
+        is above the configured limit does not count."""
         with self._condition:
+            self._at_first = None
+            if limit is None:
+                return
             self._limit = min(self._limit, max(1, limit))
             self._allowance = min(self._allowance, self._limit)
 
@@ -173,6 +187,12 @@ class Lanes:
     def held(self) -> int:
         """Lanes held by this run."""
         return self._held
+
+    @property
+    def changing(self) -> bool:
+        """Whether this run waits for lanes, or for `heed`, or is about to give some back."""
+        with self._condition:
+            return self._at_first is not None or self._waits_for is not None or self._held > self._entitled
 
     @property
     def usable(self) -> int:
@@ -215,8 +235,7 @@ class Lanes:
         with self._condition:
             self._participants = view.participants
             share = self._share()
-            borrowing = not view.others_wait and self._allowance == self._limit
-            target = want if borrowing else min(want, share)
+            target = self._target(view, want, share)
             below = sum(lane < self._limit for lane in view.mine)
             # A lane with a request in flight is not given back, as the system still counts that request; but no new one
             # begins on it, else a busy run would never give back any.
@@ -234,7 +253,15 @@ class Lanes:
             with self._condition:
                 self._held += taken
                 self._condition.notify_all()
-        self._say_waiting(connection, waiting=self._held < enough)
+        waits_for = None if self._held >= enough else _ASKING if want <= QUESTIONS else _WAITING
+        self._say_waiting(connection, waits_for)
+
+    def _target(self, view: _View, want: int, share: int) -> int:
+        """How many lanes the run should have. Beyond its share it borrows what no other run waits for; to one that only
+        has a question it gives one after the other, as the rest would lie idle."""
+        if view.others_wait or self._allowance < self._limit:
+            return min(want, share)
+        return min(want, max(share, len(view.mine) - 1)) if view.others_ask else want
 
     def _look(self, connection: psycopg.Connection[TupleRow]) -> _View:
         rows = connection.execute(_LOCKS, ([self._lane_class, self._run_class],)).fetchall()
@@ -245,6 +272,7 @@ class Lanes:
             taken={lane for lane, _ in lanes},
             participants=sum(mark == _PRESENT for mark, _ in runs),
             others_wait=any(mark == _WAITING and not mine for mark, mine in runs),
+            others_ask=any(mark == _ASKING and not mine for mark, mine in runs),
         )
 
     def _lock(self, connection: psycopg.Connection[TupleRow], lanes: Sequence[int]) -> int:
@@ -256,11 +284,15 @@ class Lanes:
         statement = "select pg_advisory_unlock(%s, lane) from unnest(%s::int[]) lane"
         connection.execute(statement, (self._lane_class, list(lanes)))
 
-    def _say_waiting(self, connection: psycopg.Connection[TupleRow], *, waiting: bool) -> None:
-        if waiting != self._waiting:
-            verb = "pg_try_advisory_lock_shared" if waiting else "pg_advisory_unlock_shared"
-            connection.execute(f"select {verb}(%s, %s)", (self._run_class, _WAITING))
-            self._waiting = waiting
+    def _say_waiting(self, connection: psycopg.Connection[TupleRow], waits_for: int | None) -> None:
+        if waits_for == self._waits_for:
+            return
+        if self._waits_for is not None:
+            connection.execute("select pg_advisory_unlock_shared(%s, %s)", (self._run_class, self._waits_for))
+            self._waits_for = None
+        if waits_for is not None:
+            connection.execute("select pg_try_advisory_lock_shared(%s, %s)", (self._run_class, waits_for))
+            self._waits_for = waits_for
 
     def _connect(self) -> psycopg.Connection[TupleRow]:
         connection = open_connection(
@@ -285,7 +317,7 @@ class Lanes:
         with self._condition:
             self._held = 0
             self._participants = 0
-        self._waiting = False
+        self._waits_for = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -19,6 +19,7 @@ class Ledger:
 
     `facts`: the items' jsonb column that an intent fills and an outcome may correct, where there is one. `may_retry`:
     SQL, whether a rejected item (a row of `items`, by that name) may be sent again when a run takes its batch.
+    `keeps_bodies`: attempts keep the body that they sent, not only its hash.
     """
 
     items: str
@@ -29,3 +30,4 @@ class Ledger:
     remote_number: str
     facts: str | None = None
     may_retry: str = "true"
+    keeps_bodies: bool = True

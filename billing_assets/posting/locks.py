@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from billing_assets.foundation.database.connection import Connection, settle_order
+from billing_assets.foundation.errors import BillingError
 from billing_assets.posting.ledger import Ledger
 
 
@@ -17,15 +18,17 @@ class Lock:
     ledger: Ledger = field(repr=False)
 
 
-class LockHeldError(Exception):
+class LockHeldError(BillingError):
     """Another run holds the batch. `run_id` and `locked_until` (UTC) say who and how long at least."""
+
+    retryable = True
 
     def __init__(self, partition_key: str, run_id: str, locked_until: datetime) -> None:
         super().__init__(f"Batch {partition_key} is held by run {run_id} until {locked_until:%H:%M:%S} UTC.")
         self.partition_key, self.run_id, self.locked_until = partition_key, run_id, locked_until
 
 
-class StaleLockError(Exception):
+class StaleLockError(BillingError):
     """The hold is lost: another run took the batch, or an operator unlocked it. Nothing was written; stop."""
 
     def __init__(self, lock: Lock) -> None:
@@ -36,7 +39,7 @@ class StaleLockError(Exception):
         self.lock = lock
 
 
-class UnknownBatchError(Exception):
+class UnknownBatchError(BillingError):
     """There is no batch of this partition key."""
 
     def __init__(self, partition_key: str) -> None:
@@ -212,3 +215,15 @@ def give_back(connection: Connection, ledger: Ledger, partition_key: str) -> int
         f"update {ledger.items} set state = 'ready', batch = null where batch = %s and state in ('locked', 'batched')",
         [partition_key],
     ).rowcount
+
+
+def put_back(connection: Connection, held: Lock, item: int) -> None:
+    """Gives an item (its row) that this run holds and must not send now back to the backlog. Raises StaleLockError."""
+    moved = connection.execute(
+        f"""
+        update {held.ledger.items} set state = 'ready', batch = null
+        where id = %s and batch = %s and epoch = %s and state = 'locked'""",
+        [item, held.partition_key, held.epoch],
+    ).rowcount
+    if not moved:
+        raise StaleLockError(held)

@@ -16,7 +16,7 @@ from billing_assets.posting.states import ItemState
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
-_LANE_SECONDS = 0.5
+_LANE_SECONDS = 0.05
 
 HIDDEN = "EXTERNAL_ID_HIDDEN"
 """Code of an item of which the system says that it has it, and shows nothing."""
@@ -83,7 +83,7 @@ def _absent(sink: Sink[AnItem, AnUnread], attempt: OpenAttempt[AnItem], *, send_
     item = attempt.item.id
     again = Outcome(item, attempt.attempt, "absent", ItemState.LOCKED)
     if attempt.state == ItemState.DIFFERS:
-        return _no_longer_there(sink.system, attempt)
+        return _no_longer_there(sink, attempt)
     if attempt.last_outcome == "refused" and send_refused_again and sink.worth_sending_again(attempt):
         return again
     if attempt.last_outcome == "refused":
@@ -103,22 +103,23 @@ def _absent(sink: Sink[AnItem, AnUnread], attempt: OpenAttempt[AnItem], *, send_
     if not attempt.due:
         return None
     if attempt.last_outcome == "exists" and attempt.last_code is None:
-        return _no_longer_there(sink.system, attempt)  # it was taken over, and never sent: the system said nothing
+        return _no_longer_there(sink, attempt)  # it was there, and a look-up shows all that is
     if attempt.last_outcome == "exists":
         detail = (
             f"{sink.system} says that the record exists, but shows it to no query of this role. When nothing has its "
-            f"external id any more: `billing requeue --number {attempt.item.label}`."
+            f"external id any more: {sink.send_again(attempt.item)}."
         )
         return Outcome(item, attempt.attempt, "conflict", ItemState.DIFFERS, code=HIDDEN, detail=detail)
     return again
 
 
-def _no_longer_there(system: str, attempt: OpenAttempt[AnItem]) -> Outcome | None:
+def _no_longer_there(sink: Sink[AnItem, AnUnread], attempt: OpenAttempt[AnItem]) -> Outcome | None:
     """What differed, or was found, was deleted in the system: a person decides whether the item is sent again. What was
     hidden may only be hidden still."""
     if attempt.last_code == HIDDEN:
         return None
-    detail = f"What {system} had under its external id was deleted there; `billing requeue` sends it again."
+    system, again = sink.system, sink.send_again(attempt.item)
+    detail = f"What {system} had under its external id was deleted there; {again} sends it again."
     code = f"DELETED_IN_{system.upper()}"
     return Outcome(attempt.item.id, attempt.attempt, "absent", ItemState.REJECTED, code=code, detail=detail)
 

@@ -53,7 +53,7 @@ def reason_to_stop(system: str, answer: Answer) -> str | None:
         case Unauthorized(detail):
             return f"{system} refused the login: {detail}"
         case Forbidden(code, detail):
-            return f"{system}'s role lacks a permission ({code}): {detail}"
+            return f"Our login to {system} lacks a permission ({code}): {detail}"
         case _:
             return None
 

@@ -20,7 +20,7 @@ from billing_assets.posting import attempts as store
 from billing_assets.posting.answers import Landed, NotSent, Retry, Unauthorized, Unavailable, Unknown
 from billing_assets.posting.attempts import AnItem, Outcome
 from billing_assets.posting.dispatch import Answered, Dispatch, Request, dispatching
-from billing_assets.posting.lanes import Lanes
+from billing_assets.posting.lanes import QUESTIONS, Lanes
 from billing_assets.posting.lease import Lease
 from billing_assets.posting.look_up import AbsencePolicy, one_lane, read_back, settle_open_attempts
 from billing_assets.posting.outage import wait_until_it_answers
@@ -39,6 +39,7 @@ _PASSES = 3
 _FLUSH_SECONDS = 0.5
 _FLUSH_ROWS = 100
 _REFRESH_SECONDS = 0.2
+_REFRESH_CHANGING_SECONDS = 0.05
 _WAIT_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 60.0
 _LAST_ANSWERS_SECONDS = 5.0
@@ -171,7 +172,7 @@ class Pass(Generic[AnItem, AnUnread]):
     def post(self, unwritten: list[Outcome]) -> None:
         """Settles, sends, settles what that left open, and reads back. After psycopg.OperationalError `unwritten` has
         what could not be written down."""
-        self._lanes.refresh(1)  # for the look-up; a run with little to do takes no more than it needs
+        self._lanes.refresh(QUESTIONS)  # for the look-up; a run with little to do takes no more than it needs
         self._settle()
         self._look_before_sending()
         sender = dispatching(self._sink.send, self._lanes, self._policy.lanes, self._lease)
@@ -209,19 +210,24 @@ class Pass(Generic[AnItem, AnUnread]):
             now = time.monotonic()
             while self.retries and self.retries[0][0] <= now:
                 self.dispatch.submit(heappop(self.retries)[2])
+            if now >= self._refresh_at:
+                self._refresh_lanes(now)
             # No more intents than are soon sent: each that a dying run leaves costs the system's longest request time.
             size = 2 * max(1, self._lanes.usable)
             waiting = self.dispatch.requests.qsize() + len(self.retries)
             if not self.exhausted and not self.stopped and waiting < size:
                 self.intend(size)
-            if now >= self._refresh_at:
-                self._lanes.refresh(self.dispatch.in_flight + len(self.retries) if self.exhausted else None)
-                self._refresh_at = now + _REFRESH_SECONDS
             for answered in self.dispatch.collect(timeout=_WAIT_SECONDS):
                 self.take(answered)
             idle = self.write()
             if idle and (self.exhausted or self.stopped):
                 return
+
+    def _refresh_lanes(self, now: float) -> None:
+        """Looks again soon while a lane that some run needs lies idle until it is passed on."""
+        self._lanes.refresh(self.dispatch.in_flight + len(self.retries) if self.exhausted else None)
+        soon = self.exhausted or self._lanes.changing
+        self._refresh_at = now + (_REFRESH_CHANGING_SECONDS if soon else _REFRESH_SECONDS)
 
     def intend(self, limit: int) -> None:
         """Commits the intents of the next items, up to `limit`, and queues their requests."""

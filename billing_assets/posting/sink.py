@@ -73,6 +73,10 @@ class Sink(Protocol[AnItem, AnUnread]):
         """Whether what an attempt was refused for may have changed since, so that it is worth another request."""
         ...
 
+    def send_again(self, item: AnItem) -> str:
+        """The command by which a person has a rejected item sent again."""
+        ...
+
     def why_not(self, connection: Connection, lease: Lease, lane: Lane) -> str | None:
         """Why nothing of the batch may be sent now, or None. Called once before each sending, after the look-up of the
         open attempts; may take items out of the batch."""

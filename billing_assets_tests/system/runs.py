@@ -18,6 +18,7 @@ from sqlalchemy import make_url
 
 from billing_assets.definitions import build_defs
 from billing_assets.erp.settings import SourceSettings
+from billing_assets.foundation.commands.machine import opened_runtime
 from billing_assets.foundation.database.connection import connect
 from billing_assets.foundation.logs import configure_logs
 from billing_assets.foundation.runtime import Runtime
@@ -30,7 +31,7 @@ from proving.world.raw_server import Call, raw_server
 def main() -> None:
     """Bills what the source has, then fails; says of each run how it ended."""
     orders = json.loads(sys.stdin.read())
-    with environment.runtime() as found:
+    with opened_runtime() as found:
         configure_logs("json")
         prepared = environment.prepare(found)
         environment.write_environment_file(prepared.home)
@@ -43,7 +44,7 @@ def main() -> None:
         _run(instance, "a dry run", settings, "preview_batch", batch)
     for command in (["status"], ["status", "--json"], ["held"], ["rejected"], ["doctor"]):
         with contextlib.suppress(typer.Exit):
-            cli.app(command, standalone_mode=False)
+            cli.command_line()(command, standalone_mode=False)
 
 
 def _bill(instance: dg.DagsterInstance, runtime: Runtime) -> str:
@@ -114,13 +115,13 @@ def _run(instance: dg.DagsterInstance, what: str, settings: Settings, job: str, 
     failures = [one for one in result.all_events if one.event_type_value == "PIPELINE_FAILURE"]
     if run and failures and settings.database_url and make_url(_text(settings.database_url)).port != 1:
         context = dg.build_run_status_sensor_context(
-            sensor_name="tell_about_failed_runs",
+            sensor_name="alert_on_run_failure",
             dagster_instance=instance,
             dagster_run=run,
             dagster_event=failures[0],
             resources={"billing": runtime},
         ).for_run_failure()
-        defs.resolve_sensor_def("tell_about_failed_runs")(context)
+        defs.resolve_sensor_def("alert_on_run_failure")(context)
 
 
 def _with(settings: Settings, section: str, **values: Any) -> Settings:

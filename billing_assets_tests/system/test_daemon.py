@@ -122,7 +122,7 @@ def test_a_month_is_billed_by_the_daemon_although_its_run_is_killed_and_a_second
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", libpq_url(database, driver="postgresql+psycopg2"))
     with dg.DagsterInstance.from_config(str(tmp_path / "a home" / "dagster")) as instance:
         keys = instance.get_materialized_partitions(dg.AssetKey("netsuite_invoices"))
-        assert keys == set(instance.get_dynamic_partitions("batches"))
+        assert keys == set(instance.get_dynamic_partitions("netsuite_batches"))
         assert len(keys) == 2, "the credit memo that applies to an invoice went after it"
         assert instance.get_materialized_partitions(dg.AssetKey("month_close")) == {"2010-11"}
         runs = instance.get_runs(dg.RunsFilter(job_name="post_batch"))

@@ -12,6 +12,7 @@ from billing_assets.definitions import build_defs
 from billing_assets.foundation import settings as settings_module
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import SettingsError, load_settings, make_settings, setting_names
+from proving.world.command import call, complete
 
 PACKAGE = Path(billing_assets.__file__).parent
 
@@ -46,6 +47,18 @@ def build(settings):
 
     return dg.Definitions(assets=[toy_car])
 '''
+COMMANDS = '''
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(honk)
+
+
+def honk() -> None:
+    """Make a noise."""
+    print("Honk!")
+'''
 
 
 def assets(areas: str | None = None) -> set[str]:
@@ -62,6 +75,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     room.mkdir(parents=True)
     (room / "settings.py").write_text(SETTINGS)
     (room / "definitions.py").write_text(DEFINITIONS)
+    (room / "commands.py").write_text(COMMANDS)
     monkeypatch.setattr(billing_assets, "__path__", [*billing_assets.__path__, str(tmp_path)])
     monkeypatch.setitem(AREAS, "toys", ("car",))
     caches = [settings_module.sections, settings_module.whole]
@@ -87,6 +101,23 @@ def test_a_room_is_a_folder_and_one_line(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("BILLING_AREAS", "erp")
     assert load_settings(), "nothing is asked of what is off"
     assert "toy_car" not in assets()
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_room_brings_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    complete(call(capsys, {"BILLING_AREAS": "erp,toys"}, "honk"), 0, ["Honk!"])
+    complete(call(capsys, {"BILLING_AREAS": "erp"}, "honk"), 2, ["No such command 'honk'"])
+
+
+def test_an_area_that_is_off_has_no_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    said = call(capsys, {"BILLING_AREAS": "erp"}, "--help")
+    complete(said, 0, ["doctor", "restore", "close", "differs"])
+    assert not {"aging", "late-fees", "reminders", "stops"} & set(said.words.split())
+    said = call(capsys, {"BILLING_AREAS": "receivables"}, "restore", "--help")
+    complete(said, 0, ["confirm-month"])
+    assert "confirm-transactions" not in said.words
+    wrong = call(capsys, {"BILLING_AREAS": "recievables"}, "aging", "--help")
+    complete(wrong, 0, ["Open invoices by days past due"])  # wrong settings hide no command and no help
 
 
 def test_an_area_that_is_off_has_nothing_to_see() -> None:

@@ -49,7 +49,7 @@ def test_a_process_of_dagster_without_our_databases_address_starts_none_of_its_o
 ) -> None:
     monkeypatch.setenv("BILLING_HOME", str(tmp_path / "home"))
     with dg.DagsterInstance.ephemeral() as instance:
-        job = build_defs().resolve_job_def("unlock")
+        job = build_defs().resolve_job_def("unlock_stale_batches")
         with pytest.raises(dg.DagsterError, match="resource") as caught:
             job.execute_in_process(instance=instance)
     assert isinstance(caught.value.__cause__, SettingsError)
@@ -152,7 +152,7 @@ def test_settings_decide_how_often_the_sensors_look(tmp_path: Path) -> None:
     )
     defs = build_defs(Runtime(settings))
     assert defs.resolve_schedule_def("stage_several_times_a_day").cron_schedule == "7 7 * * *"
-    assert defs.resolve_sensor_def("newly_closed").default_status is dg.DefaultSensorStatus.STOPPED
+    assert defs.resolve_sensor_def("stage_when_closed").default_status is dg.DefaultSensorStatus.STOPPED
     assert defs.resolve_sensor_def("plan_batches").minimum_interval_seconds == 11
 
 

@@ -23,7 +23,7 @@ INSTEAD = {
 """What to avoid, and what to write instead."""
 
 _HOLDS = re.compile("|".join(rf"\b({word})\b" for word in INSTEAD), re.IGNORECASE)
-_FOLDERS = ("billing_assets", "proving/benchmarks", "config", "deploy", "docs", "sql/source")
+_FOLDERS = ("billing_assets", "proving/benchmarks", "config", "deploy", "docs", "sql")
 _ENDINGS = {".md", ".py", ".yaml", ".j2", ".typ", ".sql"}
 _USER = "foundation/database/server_programs.py"  # `nobody` is a user of the system
 

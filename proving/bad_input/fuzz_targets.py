@@ -139,6 +139,7 @@ def _judge(status: int, data: bytes) -> None:
         attempt=1,
         state=ItemState.POSTING,
         payload=builders.body(mapping, document) if status % 5 else None,
+        payload_hash=b"",
         may_have_landed=status % 3 == 0,
         due=status % 2 == 0,
         last_outcome=last,

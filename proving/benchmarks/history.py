@@ -215,7 +215,7 @@ def look_at_status(history: History) -> float:
 
 
 def watch(history: History) -> float:
-    """A look of the sensor `watch`: stale locks, what waits for too long, watermarks, batches left behind."""
+    """One evaluation of `alert_on_problems`: stale locks, what waits for too long, watermarks, batches left behind."""
     settings = history.runtime.settings
     with connect(history.url) as connection:
 

@@ -78,7 +78,7 @@ def sandbox(folder: Path, **switches: object) -> Iterator[Sandbox]:
     """A sandbox that knows what the sample's mapping names. `switches` are those of its README."""
     # They bring Dagster and pyarrow: not into every process that is measured.
     from billing_assets.operations.sample import sandbox_settings  # noqa: PLC0415
-    from billing_assets.sandbox.sample.tables import netsuite_references  # noqa: PLC0415
+    from billing_assets.sandbox.samples.tables import netsuite_references  # noqa: PLC0415
 
     with process.start(_RECORDING, folder, switches=switches, references=netsuite_references()) as running:
         yield Sandbox(running, folder, sandbox_settings(running))

@@ -62,7 +62,7 @@ def database(here: Place, *, migrated: bool = False) -> Iterator[str]:
 @contextmanager
 def source(here: Place, period: str = ALL, documents: int | None = None) -> Iterator[str]:
     """URL of a billing database with a period of the sample, all of it closed, or only its first so many documents."""
-    from billing_assets.sandbox.sample.loader import load_sample  # noqa: PLC0415  brings pyarrow: not into every process
+    from billing_assets.sandbox.samples.loader import load_sample  # noqa: PLC0415  brings pyarrow: not into every process
 
     with database(here) as url:
         load_sample(url, period)

@@ -13,8 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import requests
-
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.reconciliation import close_month
 from billing_assets.erp.netsuite.resource import NetSuite
@@ -25,7 +23,7 @@ from billing_assets.foundation.runtime import DATABASE, Runtime
 from billing_assets.foundation.settings import load_settings, variable
 from billing_assets.operations.sample import sandbox_settings, seeded_sandbox
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.sandbox.sample.loader import load_sample
+from billing_assets.sandbox.samples.loader import load_sample
 from proving.celery.machines import Machine
 from proving.scenarios.world import can_mount
 from proving.world.builders import open_for_writing
@@ -112,8 +110,7 @@ class System:
 
     def created(self) -> int:
         """Documents that the sandbox has."""
-        answer = requests.get(f"{self.sandbox.base_url}/sandbox/summary", timeout=30)
-        return int(answer.json()["posts"]["created"])
+        return int(self.sandbox.control.get("summary")["posts"]["created"])
 
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
         """From our database."""
@@ -277,7 +274,7 @@ def count(found: System, stood: float | None, slots: float | None, seconds: floa
         total_of[record["externalId"]] += abs(Decimal(record["total"]))
     off = sum((abs(total - total_of[one]) for one, total in should.items() if one in copies), Decimal(0))
     months = _closes(found)
-    summary = requests.get(f"{found.sandbox.base_url}/sandbox/summary", timeout=30).json()
+    summary = found.sandbox.control.get("summary")
     return Result(
         documents=len(rows),
         posted=len(copies),
@@ -297,9 +294,7 @@ def count(found: System, stood: float | None, slots: float | None, seconds: floa
 
 def _records(sandbox: RunningSandbox) -> Iterator[dict[str, Any]]:
     offset = 0
-    while page := requests.get(
-        f"{sandbox.base_url}/sandbox/records", params={"limit": 500, "offset": offset}, timeout=60
-    ).json()["items"]:
+    while page := sandbox.control.get("records", limit=500, offset=offset)["items"]:
         yield from page
         offset += len(page)
 

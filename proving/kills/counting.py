@@ -10,7 +10,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from billing_assets.sandbox.sample.tables import netsuite_references
+from billing_assets.sandbox.samples.tables import netsuite_references
 from proving.world.account import Account
 from proving.world.builders import BillingSystem
 

@@ -101,19 +101,16 @@ def after_the_intents(trap: Trap, _settings: Settings) -> None:
 
 def during_the_post(trap: Trap, _settings: Settings) -> None:
     """Of a request, nothing, the half, or all has left this machine, and NetSuite may be at work on it."""
-    creating = threading.local()
-    send = wire._Connection.send
+    transmit = wire._Connection.transmit
 
-    def watched(connection: Any, data: Any) -> None:
-        is_create = data.startswith(b"POST") and b"/record/v1/" in data  # the head; the body comes in a second call
-        counts, creating.body = is_create or getattr(creating, "body", False), is_create
-        if not counts or not trap.passes():
-            send(connection, data)
+    def watched(connection: Any, data: bytes) -> None:
+        if not (data.startswith(b"POST") and b"/record/v1/" in data) or not trap.passes():
+            transmit(connection, data)
             return
-        send(connection, data[: round(len(data) * trap.chance.choice([0, 0.5, 1, 1]))])
+        transmit(connection, data[: round(len(data) * trap.chance.choice([0, 0.5, 1, 1]))])
         trap.strike()
 
-    setattr(wire._Connection, "send", watched)  # noqa: B010
+    setattr(wire._Connection, "transmit", watched)  # noqa: B010
 
 
 def after_the_commit_before_the_answer(trap: Trap, settings: Settings) -> None:
@@ -208,7 +205,7 @@ PASSINGS: dict[str, int] = {
     "before the lock commits": 2,
     "after the lock": 2,
     "after the intents": 3,
-    "during the POST": 20,
+    "during the POST": 10,
     COMMITTED: 3,
     "after the answer, before the outcome is written": 2,
 }

@@ -15,6 +15,7 @@ from billing_assets.erp.batches import store as batches
 from billing_assets.erp.netsuite import store as netsuite
 from billing_assets.erp.netsuite.sink import NetSuiteSink
 from billing_assets.erp.netsuite.store import Posting
+from billing_assets.erp.staging import fit, verbs
 from billing_assets.erp.staging import store as staging
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.posting import attempts, dispatch, locks, look_up, run
@@ -45,7 +46,7 @@ def no_epoch(_: World) -> Iterator[None]:
     with ExitStack() as stack:
         for module, names in (
             (attempts, ("record_outcomes", "record_intents")),
-            (netsuite, ("hold",)),
+            (verbs, ("hold",)),
             (locks, ("renew", "release")),
         ):
             for name in names:
@@ -254,5 +255,5 @@ def posted_is_staged_again(world: World) -> Iterator[None]:
 @contextmanager
 def credit_does_not_wait(_: World) -> Iterator[None]:
     """A credit memo is planned before its invoice is in NetSuite."""
-    with patch.object(batches, "PLANNABLE", "s.state = 'ready'"):
+    with patch.object(fit, "PLANNABLE", "s.state = 'ready'"):
         yield

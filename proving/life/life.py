@@ -10,17 +10,19 @@ from typing import NamedTuple
 
 import psycopg
 
+from billing_assets.decisions.store import Subject, recorder
 from billing_assets.erp import bindings
 from billing_assets.erp.batches import planning, unlocking
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.documents.documents import Document, Kind
 from billing_assets.erp.documents.rules import finding
-from billing_assets.erp.netsuite import store as netsuite
 from billing_assets.erp.netsuite import wire
 from billing_assets.erp.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
+from billing_assets.erp.staging import verbs
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.operations.retention.archive import keep_small
+from billing_assets.foundation.runtime import BoundElsewhereError
+from billing_assets.operations.retention.archive import archive_documents
 from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.posting import attempts as attempts_of
 from billing_assets.posting import locks
@@ -261,7 +263,7 @@ class Life:
             "intents": lambda: attempts_of.record_intents(
                 run.connection, held, dict.fromkeys((row["id"] for row in rows), Intent(b"{}"))
             ),
-            "hold": lambda: netsuite.hold(run.connection, held, rows[0]["id"], late),
+            "hold": lambda: verbs.hold(run.connection, held, {rows[0]["id"]: late}),
             "renew": lambda: locks.renew(run.connection, held, LEASE_SECONDS),
             "release": lambda: locks.release(run.connection, held, ABSENCE_COUNTS_AFTER_SECONDS),
         }
@@ -291,7 +293,7 @@ class Life:
         except StaleLockError:
             assert stale, "a run was told that it lost its batch, and it had not"
             self._forget(run)
-        except bindings.BoundElsewhereError:
+        except BoundElsewhereError:
             assert run.mapping is not self.world.mapping, "a run was told that its prefixes are not ours, and they were"
             self._forget(run)
         if stale:
@@ -332,7 +334,8 @@ class Life:
     def _take_mapping(self, mapping: NetSuiteMapping) -> None:
         named = wire.named(self.world.settings, mapping.file.external_id.by_kind())
         try:
-            bindings.move(self.world.state, bindings.Subject.PREFIX, named, "a clerk", "new numbering")
+            decide = recorder(self.world.state, Subject.BINDING, "a clerk", "new numbering")
+            bindings.move(self.world.state, bindings.Subject.PREFIX, named, decide)
         except bindings.MoveRefusedError:
             assert any(row["state"] in {"locked", "posting"} for row in self.view.ours.documents.values())
         else:
@@ -341,7 +344,7 @@ class Life:
     def archive(self) -> None:
         """The log of what is posted, read back and equal moves aside."""
         self.begin("archive")
-        keep_small(self.world.state, RetentionSettings.model_construct(attempts_days=0), chunk=2)
+        archive_documents(self.world.state, RetentionSettings.model_construct(attempts_days=0), chunk=2)
 
     def save_late(self, slow: Slow) -> None:
         """NetSuite saves a request of which its client has heard nothing for a while."""
@@ -414,7 +417,9 @@ class Life:
         name, settings = f"run-{next(self._names)}", self.world.settings
         with (
             connect(world.state_url) as connection,
-            holding(world.state_url, connection, DOCUMENTS, key, name, lease_policy(settings), retry_rejected=False) as lease,
+            holding(
+                world.state_url, connection, DOCUMENTS, key, name, lease_policy(settings), retry_rejected=False
+            ) as lease,
         ):
             sink = netsuite_sink(world.client, world.mapping, settings)
             post_batch(connection, sink, world.lanes, lease, run_policy(settings))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_assets.erp.bindings import BoundElsewhereError
+from billing_assets.foundation.runtime import BoundElsewhereError
 from proving.mistakes.world import World
 from proving.world.command import netsuite_variables
 from proving.world.system import (
@@ -32,10 +32,10 @@ def half_posted(world: World) -> str:
 def refused_by_all_runs(world: World, system: System, key: str, words: list[str]) -> None:
     """Neither a run nor a sensor works under these settings, and each says why in these words."""
     before = world.sent()
-    for job, partition in (("stage", None), ("post_batch", key), ("close_month", PERIOD)):
+    for job, partition in (("stage_invoices", None), ("post_batch", key), ("close_month", PERIOD)):
         said = why(system.run(job, partition))
         assert all(one in said for one in words), (job, said)
-    for sensor in ("plan_batches", "newly_closed"):
+    for sensor in ("plan_batches", "stage_when_closed"):
         with pytest.raises(BoundElsewhereError) as refused:
             system.look(sensor)
         assert all(one in str(refused.value) for one in words), sensor

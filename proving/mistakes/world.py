@@ -76,7 +76,7 @@ class World:
     def stage(self, system: System | None = None, *, by_itself: bool = True) -> None:
         """One staging, as it runs several times a day, or the whole one of a person or of the night."""
         tags = {ASKED_BY: "stage_several_times_a_day"} if by_itself else {}
-        result = (system or self.system).run("stage", tags=tags)
+        result = (system or self.system).run("stage_invoices", tags=tags)
         assert result.success, why(result)
 
     def round(self, system: System | None = None) -> list[dg.ExecuteInProcessResult]:

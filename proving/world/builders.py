@@ -26,7 +26,7 @@ from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import StagingResult, Validation, stage
 from billing_assets.foundation.database.connection import Connection, connect, libpq_url
 from billing_assets.foundation.shipped import shipped
-from billing_assets.sandbox.sample.loader import create_sample_schema
+from billing_assets.sandbox.samples.loader import create_sample_schema
 
 SOURCE = "billing"
 CUSTOMER, OTHER_CUSTOMER, BRANCH, ITEM, OTHER_ITEM = "12346", "12347", "United Kingdom", "10002", "10080"

@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
+from billing_assets.foundation.commands.console import console
 from billing_assets.operations import cli
-from billing_assets.operations.commands.console import console
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from proving.world.waiting import PATIENCE_SECONDS
 

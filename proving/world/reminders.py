@@ -1,4 +1,4 @@
-"""Open invoices, contacts and a desk for tests; built with defaults only, an invoice is reminded of on DUE."""
+"""Open invoices, contacts and a materials for tests; built with defaults only, an invoice is reminded of on DUE."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,12 +11,12 @@ from billing_assets.erp.billing_system.contacts import Contact
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.journal.files import Journal
 from billing_assets.foundation.shipped import shipped
-from billing_assets.receivables.reminders.desk import Desk
+from billing_assets.receivables.reminders.materials import Materials
 from billing_assets.receivables.reminders.message import Templates
 from billing_assets.receivables.reminders.policy import Policy, load_policy
 from billing_assets.receivables.reminders.sending import Report, send_due
-from billing_assets.receivables.reminders.settings import ReminderSettings
 from billing_assets.receivables.reminders.smtp import Server
+from billing_assets.receivables.settings import ReminderSettings
 from proving.world.journals import new_journal
 
 DUE = date(2026, 11, 4)
@@ -51,18 +51,18 @@ def contact(customer: str, **changes: Any) -> Contact:
     return Contact(**{"customer": customer, "name": f"Customer {customer}", "email": email, "country": "GB"} | changes)
 
 
-def desk(*contacts: Contact, reminders: ReminderSettings | None = None, policy: Policy | None = None) -> Desk:
+def materials(*contacts: Contact, reminders: ReminderSettings | None = None, policy: Policy | None = None) -> Materials:
     """The shipped ladder; contacts are those named, any other customer has `contact`."""
     named = {one.customer: one for one in contacts}
 
     def read(customers: Sequence[str]) -> dict[str, Contact | None]:
         return {number: named.get(number) or contact(number) for number in customers}
 
-    return Desk(reminders or settings(), policy or shipped_policy(), shipped_templates(), read)
+    return Materials(reminders or settings(), policy or shipped_policy(), shipped_templates(), read)
 
 
-def without(found: Desk, *customers: str) -> Desk:
-    """A desk on which these customers have no contact."""
+def without(found: Materials, *customers: str) -> Materials:
+    """A materials on which these customers have no contact."""
 
     def read(wanted: Sequence[str]) -> dict[str, Contact | None]:
         return found.read_contacts([one for one in wanted if one not in customers])
@@ -103,11 +103,11 @@ def send(
     connection: Connection,
     server: Server,
     now: datetime = NOON,
-    at: Desk | None = None,
+    at: Materials | None = None,
     journal: Journal | None = None,
 ) -> Report:
     """One run that stands at a moment."""
-    return send_due(connection, at or desk(), server, "a run", lambda: now, journal or new_journal())
+    return send_due(connection, at or materials(), server, "a run", lambda: now, journal or new_journal())
 
 
 def steps(connection: Connection, number: str = "536365") -> dict[str, str]:

@@ -44,7 +44,7 @@ def redis(folder: Path) -> Iterator[str]:
             [redis_program() or "redis-server", str(settings)], cwd=folder, stdout=log, stderr=subprocess.STDOUT
         )
     try:
-        _wait_for_port(port)
+        wait_for_port(port)
         yield f"redis://:{password}@127.0.0.1:{port}"
     finally:
         stop_trees([server.pid])
@@ -81,7 +81,7 @@ def pgbouncer(url: str, mode: str, **settings: str) -> Iterator[str]:
                 [pgbouncer_program() or "pgbouncer", str(file)], stdout=log, stderr=subprocess.STDOUT, user=user
             )
         try:
-            _wait_for_port(port)
+            wait_for_port(port)
             yield to.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
         finally:
             stop_trees([pool.pid])
@@ -137,7 +137,7 @@ def _server(programs: Path, folder: Path) -> Iterator[str]:
         run("pg_ctl", "-D", data, "-m", "immediate", "-w", "-s", "stop")
 
 
-def _wait_for_port(port: int) -> None:
+def wait_for_port(port: int) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:

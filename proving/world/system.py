@@ -41,7 +41,7 @@ class System(World):
 
     def stage(self) -> dg.ExecuteInProcessResult:
         """One staging."""
-        return self.run("stage")
+        return self.run("stage_invoices")
 
     def post(self, partition: str, *, assets: list[str] | None = None, by_sensor: bool = False) -> Any:
         """One run of a batch, as a person starts it or as the sensor does."""

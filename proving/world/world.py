@@ -23,7 +23,7 @@ from billing_assets.foundation.sections import BatchSettings
 from billing_assets.foundation.settings import Settings, make_settings
 from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets.sandbox.sample.tables import netsuite_references
+from billing_assets.sandbox.samples.tables import netsuite_references
 from proving.world.account import Account, log_in
 from proving.world.builders import (
     BillingSystem,

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from billing_assets.decisions.store import Subject as Decided
+from billing_assets.decisions.store import here, record_each
 from billing_assets.erp.audit.store import CONTENT, serialise
 from billing_assets.foundation.database.connection import Connection
 
@@ -48,7 +50,8 @@ def subjects(connection: Connection, source: str, references: Sequence[str]) -> 
         from named as n
         left join billing.staged_invoices as d on d.id = n.document
         left join lateral (
-            select a.id, a.decision, a.comment, a.decided_by, a.decided_at from billing.audit_decisions as a
+            select a.id, a.decision, w.why as comment, w.decided_by, w.decided_at
+            from billing.audit_decisions as a join billing.decisions as w on w.id = a.decision_id
             where a.source = %(source)s and a.reference = n.reference order by a.id desc limit 1) as l on true""",  # noqa: S608  a constant
         {"source": source, "documents": documents, "references": list(references)},
     )
@@ -65,13 +68,24 @@ def append(
     connection: Connection, source: str, by: str, digest: bytes, decisions: Sequence[tuple[int, Subject, str, str]]
 ) -> None:
     """Adds decisions to the log: row of the file, what it is about, decision and comment."""
+    names = [
+        f"document {subject.number}" if subject.number else f"contract {subject.contract} in {subject.period}"
+        for _, subject, _, _ in decisions
+    ]
+    decided = record_each(
+        connection,
+        Decided.AUDIT,
+        [(name, decision, comment) for name, (_, _, decision, comment) in zip(names, decisions, strict=True)],
+        by,
+        where=f"file {digest.hex()[:16]}, {here()}",
+    )
     with connection.cursor().copy(
-        "copy billing.audit_decisions (document, source, period, contract, decision, comment, decided_by, file_digest,"
+        "copy billing.audit_decisions (document, source, period, contract, decision, decision_id, file_digest,"
         " file_row) from stdin"
     ) as copy:
-        for row, subject, decision, comment in decisions:
+        for (row, subject, decision, _), decision_id in zip(decisions, decided, strict=True):
             copy.write_row(
-                (subject.document, source, subject.period, subject.contract, decision, comment, by, digest, row)
+                (subject.document, source, subject.period, subject.contract, decision, decision_id, digest, row)
             )
 
 

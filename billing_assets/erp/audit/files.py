@@ -19,6 +19,7 @@ from xlsxwriter.worksheet import Worksheet
 from billing_assets.erp.audit.findings import CODES
 from billing_assets.erp.audit.workbook import Place, Sheet, Unseen, WorkbookError, read_sheets
 from billing_assets.foundation.cells import FOR_PEOPLE, looks_like_formula, read_csv, write_csv
+from billing_assets.foundation.errors import BillingError
 
 DECISIONS = ("approve", "hold", "comment")
 """What an auditor may decide."""
@@ -29,7 +30,7 @@ _LONGEST_CELL = 32_000  # Excel takes 32,767 characters
 _LAST_ROW = 1_048_575
 
 
-class FileError(Exception):
+class FileError(BillingError):
     """A file cannot be taken for an auditor's; the message says what to do."""
 
 

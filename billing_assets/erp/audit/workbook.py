@@ -17,6 +17,8 @@ from zipfile import BadZipFile, ZipFile
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
+from billing_assets.foundation.errors import BillingError
+
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _LARGEST = 2**30  # bytes, unpacked
 _UNREADABLE = (BadZipFile, CalamineError, ParseError, LookupError, ValueError, RuntimeError, EOFError, zlib.error)
@@ -27,7 +29,7 @@ Place = tuple[int, int]
 """Row and column of a cell, from 0 on."""
 
 
-class WorkbookError(Exception):
+class WorkbookError(BillingError):
     """A file cannot be read as a workbook; the message says what to do, without the file's name."""
 
 

@@ -18,14 +18,14 @@ from billing_assets.posting.lease import Patience, take
 from billing_assets.posting.locks import Lock, LockHeldError
 
 
-class Manner(TypedDict):
+class TakeOptions(TypedDict):
     """How a run takes its batch."""
 
     retry_rejected: bool
     patience: Patience
 
 
-def manner(context: dg.AssetExecutionContext) -> Manner:
+def take_options(context: dg.AssetExecutionContext) -> TakeOptions:
     """A person's run takes up what was rejected, and waits for its turn. One that a sensor asked for is not needed
     while another lives that has the batch; it keeps its place among the parallel runs no longer than it must."""
     if asked_by(context.run):
@@ -62,7 +62,7 @@ def locked_batches(
     with billing.state() as connection:
         try:
             lock: Lock | None = take(
-                connection, DOCUMENTS, key, run_id, lease_policy(billing.settings), **manner(context)
+                connection, DOCUMENTS, key, run_id, lease_policy(billing.settings), **take_options(context)
             )
         except LockHeldError as held:
             context.log.info(f"{held} It is at work: this run is not needed.")

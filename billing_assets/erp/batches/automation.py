@@ -127,7 +127,7 @@ def unlock_stale_locks(context: dg.OpExecutionContext, billing: dg.ResourceParam
 
 
 @dg.job(description="Unlock stale locks: the button of the schedule with the same name.")
-def unlock() -> None:
+def unlock_stale_batches() -> None:
     """One step: unlock what got stuck."""
     unlock_stale_locks()
 
@@ -167,14 +167,14 @@ def requeue_rejected(context: dg.OpExecutionContext, config: RequeueConfig, bill
     description="Send rejected documents to the backlog again, after their cause was fixed: those whose numbers the "
     "config gives, or all."
 )
-def requeue() -> None:
+def requeue_rejected_invoices() -> None:
     """One step: requeue."""
     requeue_rejected()
 
 
 unlock_schedule = dg.ScheduleDefinition(
     name="unlock_stale_locks",
-    job=unlock,
+    job=unlock_stale_batches,
     cron_schedule="*/10 * * * *",
     execution_timezone="UTC",
     description="Gives the documents of runs that died back to the backlog, once their locks are stale.",

@@ -3,7 +3,12 @@
 import dagster as dg
 
 from billing_assets.erp.batches.assets import locked_batches
-from billing_assets.erp.batches.automation import plan_batches_sensor, requeue, unlock, unlock_schedule
+from billing_assets.erp.batches.automation import (
+    plan_batches_sensor,
+    requeue_rejected_invoices,
+    unlock_schedule,
+    unlock_stale_batches,
+)
 from billing_assets.foundation.settings import Settings
 
 
@@ -11,7 +16,7 @@ def build(settings: Settings) -> dg.Definitions:
     """The locked batches, their planner, and the buttons that give documents back to it."""
     return dg.Definitions(
         assets=[locked_batches],
-        jobs=[requeue, unlock],
+        jobs=[requeue_rejected_invoices, unlock_stale_batches],
         sensors=[plan_batches_sensor(settings)],
         schedules=[unlock_schedule],
     )

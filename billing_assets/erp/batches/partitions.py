@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-NAME = "batches"
+NAME = "netsuite_batches"
 BY_BATCH = ("locked_batches", "netsuite_invoices")
 """The assets that are partitioned by batch."""
 

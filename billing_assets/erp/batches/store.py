@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing_assets.erp.batches.ledger import DOCUMENTS
-from billing_assets.erp.staging.store import IS_ADOPTED
+from billing_assets.erp.staging import fit, verbs
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.posting.locks import LIVE, UnknownBatchError, settle
 
@@ -25,23 +25,6 @@ class Batch:
     locked_until: datetime | None
 
 
-# A credit memo waits until every invoice that it is applied to is in NetSuite: the application needs its internal id.
-# One look at the index of numbers for each, never a join with all that is posted. What a version of ours staged that
-# knew only `applies_to` waits for its next staging. In a month that is closed nothing starts but what NetSuite has
-# already, after a restored backup: it is taken over.
-PLANNABLE = f"""
-    s.state = 'ready' and (s.period not in (select period from billing.closed_months) or exists (
-        select from billing.found_here as f where f.external_id = s.external_id and {IS_ADOPTED})) and case
-        when s.applications is null then s.applies_to is null or s.kind <> 'credit_memo'
-        else not exists (
-            select from jsonb_array_elements(s.applications) as a
-            where not coalesce((
-                select true from billing.staged_invoices as t
-                where t.source = billing.credited_source(s.source) and t.kind = 'invoice' and t.number = a.value ->> 0
-                  and t.state || '' = 'posted' limit 1), false))
-        end"""  # noqa: S608  a constant
-
-
 def serialise_planning(connection: Connection) -> None:
     """Waits until no other planner is at work; held to the end of the transaction."""
     connection.execute("select pg_advisory_xact_lock(hashtextextended('billing planning', 0))")
@@ -52,7 +35,7 @@ def backlog(connection: Connection) -> dict[str, int]:
     rows = connection.execute(
         f"""
         select s.period, count(*) as documents from billing.staged_invoices as s
-        where {PLANNABLE} group by 1 order by 1"""  # noqa: S608
+        where {fit.PLANNABLE} group by 1 order by 1"""  # noqa: S608
     )
     return {row["period"]: row["documents"] for row in rows}
 
@@ -73,30 +56,15 @@ def add_batch(connection: Connection, partition_key: str, period: str, sequence:
         values (%s, %s, %s, 0, 0)""",
         [partition_key, period, sequence],
     )
-    row = connection.execute(
-        f"""
-        -- materialized: as a plain subquery it may run once for every row that it is joined to, past its limit
-        with chosen as materialized (
-            select s.id from billing.staged_invoices as s
-            where s.period = %(period)s and {PLANNABLE}
-            order by s.id limit %(size)s for update of s skip locked),
-        taken as (
-            -- so written that no index of the state is looked through for every row: where the statistics were taken
-            -- before a month was closed, the whole backlog would be, for a thousand documents at a time
-            update billing.staged_invoices as d set state = 'batched', batch = %(key)s
-            from chosen as c where d.id = c.id and d.state || '' = 'ready'
-            returning d.total)
-        update billing.locked_batches
-        set documents = t.documents, total = t.total
-        from (select count(*) as documents, coalesce(sum(total), 0) as total from taken) as t
-        where partition_key = %(key)s
-        returning t.documents""",  # noqa: S608
-        {"key": partition_key, "period": period, "size": size},
-    ).fetchone()
-    if not row or not row["documents"]:
+    taken = verbs.assign(connection, partition_key, period, size)
+    if not taken.documents:
         connection.execute("delete from billing.locked_batches where partition_key = %s", [partition_key])
         return 0
-    return int(row["documents"])
+    connection.execute(
+        "update billing.locked_batches set documents = %s, total = %s where partition_key = %s",
+        [taken.documents, taken.total, partition_key],
+    )
+    return taken.documents
 
 
 def wanting_a_run(connection: Connection, pause_seconds: float = 0.0) -> list[Batch]:
@@ -189,13 +157,11 @@ class LockedSummary:
 def locked_summary(connection: Connection, partition_key: str) -> LockedSummary:
     """The locked documents of a batch, and those among them that validation should never have let through."""
     rows = connection.execute(
-        """
+        f"""
         select currency, count(*) as documents, sum(total) as total,
-               count(*) filter (where status <> 'closed' or line_count = 0
-                                or findings @> '[{"severity": "error"}]' or kind not in ('invoice', 'credit_memo')
-                               ) as unfit
-        from billing.staged_invoices
-        where batch = %s and state in ('locked', 'posting') group by 1 order by 1""",
+               count(*) filter (where not {fit.WHOLE}) as unfit
+        from billing.staged_invoices as s
+        where batch = %s and state in ('locked', 'posting') group by 1 order by 1""",  # noqa: S608
         [partition_key],
     ).fetchall()
     return LockedSummary(
@@ -239,23 +205,29 @@ def requeue(connection: Connection, numbers: list[str] | None, unknown_after_sec
         order by partition_key for update""",
         {"numbers": numbers},
     ).fetchall()
-    connection.execute(
-        """
-        update billing.staged_invoices set state = 'rejected'
-        where state = 'differs' and netsuite_id is null and number = any(%s) and batch = any(%s)""",
-        [numbers, [batch["partition_key"] for batch in batches if not batch["held"]]],
+    moved = verbs.requeue(
+        connection,
+        numbers,
+        [batch["partition_key"] for batch in batches],
+        [batch["partition_key"] for batch in batches if not batch["held"]],
     )
-    moved = connection.execute(
-        """
-        update billing.staged_invoices set state = 'ready', batch = null
-        where state = 'rejected' and batch = any(%(batches)s)
-          and (%(numbers)s::text[] is null or number = any(%(numbers)s))""",
-        {"numbers": numbers, "batches": [batch["partition_key"] for batch in batches]},
-    ).rowcount
     for batch in batches:
         if not batch["held"]:
             settle(connection, DOCUMENTS, batch["partition_key"], unknown_after_seconds)
     return moved
+
+
+def end_emptied(connection: Connection, period: str) -> None:
+    """Batches of a month in which nothing is left but what NetSuite has are done."""
+    connection.execute(
+        """
+        update billing.locked_batches as b set state = 'posted', finished_at = clock_timestamp()
+        where b.period = %s and b.state = 'attention' and not exists (
+            select from billing.staged_invoices as d
+            where d.batch = b.partition_key
+              and (d.state <> 'posted' or d.read_back_at is null or d.difference is not null))""",
+        [period],
+    )
 
 
 def counts_by_state(connection: Connection) -> dict[str, int]:

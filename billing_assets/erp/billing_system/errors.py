@@ -8,6 +8,8 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 
 from billing_assets.foundation.database.urls import address, has_unquoted, without_secrets
+from billing_assets.foundation.errors import BillingError
+from billing_assets.foundation.words import ask_the_doctor
 
 _NO_ODBC_DRIVER = frozenset({"IM002", "IM003", "IM004"})
 _STATES = {"Timeout expired": "HYT00", "Connection timeout expired": "HYT01"}
@@ -23,11 +25,11 @@ _CODE = re.compile(r"Error code (0x[0-9A-F]+)")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
-class SourceError(Exception):
+class SourceError(BillingError):
     """The billing database cannot be read; the message says what to do."""
 
     system = "the billing database"
-    """Where it comes from, for messages."""
+    to_do = ask_the_doctor(system)
 
 
 class SourceUrlInvalid(SourceError):  # noqa: N818  (an error by its base class)
@@ -79,6 +81,8 @@ class DriverMissing(SourceError):  # noqa: N818
 
 class CannotConnect(SourceError):  # noqa: N818
     """No connection to the billing database."""
+
+    retryable = True
 
     def __init__(self, url: URL, problem: str) -> None:
         self.address = f"{url.drivername} {address(url)}"
@@ -162,6 +166,8 @@ class ValueRefused(QueryFailed):
 class SourceBusy(SourceError):  # noqa: N818
     """What is to be read is locked by somebody else in the billing database."""
 
+    retryable = True
+
     def __init__(self, what: str, problem: str) -> None:
         self.what = what
         self.problem = problem
@@ -174,6 +180,8 @@ class SourceBusy(SourceError):  # noqa: N818
 
 class SourceSlow(SourceError):  # noqa: N818
     """A query took longer than it may."""
+
+    retryable = True
 
     def __init__(self, what: str, problem: str) -> None:
         self.what = what

@@ -7,6 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from psycopg.types.json import Jsonb
+
+from billing_assets.decisions.store import Subject, record
 from billing_assets.erp.close.closing import CloseRefusedError, Decision
 from billing_assets.erp.documents.documents import Kind, SourceStatus
 from billing_assets.foundation.database.connection import Connection
@@ -47,8 +50,8 @@ def accept(
     ).fetchall()
     if not rows:
         raise CloseRefusedError(
-            f"Staging noted no change of {number} after it was posted. Run the job `stage`: started by hand, it "
-            "compares every document of the months that are not closed for good, however long ago it was posted."
+            f"Staging noted no change of {number} after it was posted. Run the job `stage_invoices`: started by hand, "
+            "it compares every document of the months that are not closed for good, however long ago it was posted."
         )
     if len(rows) > 1:
         raise CloseRefusedError(f"An invoice and a credit memo have the number {number}: say which with --kind.")
@@ -56,14 +59,22 @@ def accept(
         raise CloseRefusedError(
             f"Invoice {number} was voided: `billing voids confirm` or `billing voids decline` its credit memo."
         )
-    connection.execute(
-        """
-        insert into billing.accepted_drifts (document, drift, accepted_by, why)
-        select d.id, d.drift, %s, %s from billing.staged_invoices as d
-        where d.id = %s and d.drift is not null and not exists (
-            select from billing.accepted_drifts as a where a.document = d.id and a.drift = d.drift)""",
-        [decision.by.strip(), decision.why.strip(), rows[0]["id"]],
-    )
+    with connection.transaction():
+        found = connection.execute(
+            """
+            select d.drift from billing.staged_invoices as d
+            where d.id = %s and d.drift is not null and not exists (
+                select from billing.accepted_drifts as a where a.document = d.id and a.drift = d.drift)
+            for update of d""",
+            [rows[0]["id"]],
+        ).fetchone()
+        if found is not None:
+            about = f"{rows[0]['kind']} {number}"
+            decided = record(connection, Subject.DRIFT, about, "accepted", decision.by, decision.why)
+            connection.execute(
+                "insert into billing.accepted_drifts (document, drift, decision_id) values (%s, %s, %s)",
+                [rows[0]["id"], Jsonb(found["drift"]), decided.id],
+            )
     return acceptances(connection, rows[0]["id"])[-1]
 
 
@@ -72,9 +83,10 @@ def acceptances(connection: Connection, document: int | None = None) -> list[Acc
     rows = connection.execute(
         """
         select d.kind, d.number, d.period, d.currency, d.total, (a.drift ->> 'source_total')::numeric as total_now,
-               a.drift ->> 'source_status' as status_now, a.accepted_by, a.why, a.accepted_at,
-               d.drift is not distinct from a.drift as counts
+               a.drift ->> 'source_status' as status_now, w.decided_by as accepted_by, w.why,
+               w.decided_at as accepted_at, d.drift is not distinct from a.drift as counts
         from billing.accepted_drifts as a join billing.staged_invoices as d on d.id = a.document
+        join billing.decisions as w on w.id = a.decision_id
         where %(document)s::bigint is null or a.document = %(document)s order by a.id""",
         {"document": document},
     )

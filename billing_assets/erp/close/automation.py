@@ -30,14 +30,14 @@ def close_schedule(settings: Settings) -> dg.ScheduleDefinition:
     """A run of the close for every month in which a document moved since the night before."""
 
     @dg.schedule(
-        name="close_months_that_moved",
+        name="close_changed_months",
         job_name=CLOSE_JOB,
         cron_schedule="0 5 * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Every night: reconciles each month in which a document appeared, changed or was posted.",
     )
-    def close_months_that_moved(
+    def close_changed_months(
         context: dg.ScheduleEvaluationContext, billing: dg.ResourceParam[Runtime]
     ) -> Iterator[dg.RunRequest]:
         with billing.state() as connection:
@@ -47,7 +47,7 @@ def close_schedule(settings: Settings) -> dg.ScheduleDefinition:
                 day = context.scheduled_execution_time.date()
                 yield dg.RunRequest(run_key=f"{period}/{day}", partition_key=period)
 
-    return close_months_that_moved
+    return close_changed_months
 
 
 class DecisionConfig(dg.Config):

@@ -28,15 +28,15 @@ class Cause(NamedTuple):
 
 
 _DRIFTED = (
-    "Undo the change in the billing system and run `stage`; or correct it by a credit memo and a new invoice, and "
-    "answer for it: `billing close accept`."
+    "Undo the change in the billing system and run `stage_invoices`; or correct it by a credit memo and a new invoice, "
+    "and answer for it: `billing close accept`."
 )
 _RESTORE = "NetSuite's system notes say who did it: correct it there."
 _WRONG_ID = (
     "correct the mapping first, then the transaction in NetSuite. What NetSuite does not let you correct, void there "
     "and in the billing system, issue it again in the billing system, and decline the credit memo that is proposed."
 )
-_STAGE = "Run the job `stage`, then close again."
+_STAGE = "Run the job `stage_invoices`, then close again."
 
 CAUSES: dict[str, Cause] = {
     "EXCLUDED": Cause(Sort.EXPLAINED, "Nothing to bill: its total is zero, or a policy takes it out.", "Nothing."),

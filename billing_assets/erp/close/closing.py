@@ -10,13 +10,17 @@ from datetime import date
 
 import structlog
 
+from billing_assets.erp.batches.store import end_emptied
 from billing_assets.erp.close import store
 from billing_assets.erp.close.causes import CAUSES, Sort
 from billing_assets.erp.close.journaling import recorded
 from billing_assets.erp.close.reconciliation import MonthClose
 from billing_assets.erp.close.store import Closing
+from billing_assets.erp.documents.rules import finding
+from billing_assets.erp.staging import verbs
 from billing_assets.foundation.calendar.business_days import Days
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.journal.files import Journal
 from billing_assets.foundation.periods import first_day, following
 
@@ -25,7 +29,7 @@ log = structlog.get_logger(__name__)
 _NAMED = 3
 
 
-class CloseRefusedError(Exception):
+class CloseRefusedError(BillingError):
     """The month cannot be closed or reopened, or a change not be accepted; the message says why, and what to do."""
 
 
@@ -72,7 +76,7 @@ def hard_close(
             raise CloseRefusedError(f"{close.period} is closed for good already.")
         if reason := _in_the_way(connection, close, today.first):
             raise CloseRefusedError(f"{close.period} cannot be closed for good: {reason}")
-        late = store.hold_rejected(connection, close.period) + store.hold_waiting(connection, close.period)
+        late = _hold_late(connection, close.period)
         store.set_closed(connection, close.period, "hard")
         done.append(_note(connection, close, "hard_close", decision))
     if late:
@@ -93,6 +97,19 @@ def reopen(connection: Connection, source: str, period: str, decision: Decision,
         store.set_open(connection, period)
         done.append(store.note(connection, period, "reopen", decision.by, decision.why, figures))
     return done[0]
+
+
+def _hold_late(connection: Connection, period: str) -> int:
+    """Holds what NetSuite refused in a month that closes, and the credit memos that wait for an invoice that is not on
+    its way: else they would go out in it as soon as the invoice does. The next staging judges them again, as what comes
+    late. How many."""
+    refused = finding(
+        "PERIOD_CLOSED", "document_date", period, f"NetSuite had refused it, and {period} is closed for good."
+    )
+    waited = finding("PERIOD_CLOSED", "document_date", period, f"It waited for its invoice, and {period} is closed.")
+    late = verbs.hold_rejected(connection, period, refused)
+    end_emptied(connection, period)
+    return late + verbs.hold_waiting(connection, period, waited)
 
 
 def _in_the_way(connection: Connection, close: MonthClose, today: date) -> str | None:

@@ -14,17 +14,21 @@ from typing import Any, LiteralString
 import orjson
 from psycopg import sql
 
+from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.erp.close.causes import SETTLED
-from billing_assets.erp.close.gathering import TABLES, CustomerKey
+from billing_assets.erp.close.month_tables import TABLES, CustomerKey
 from billing_assets.erp.documents.documents import CORRECTIONS
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.periods import first_day, following
+from billing_assets.posting.attempts import last_outcome
 
 _SHOWN_AT_A_TIME = 5_000
 
 
 UNREADABLE = "a total that cannot be read"
 """`detail` of what NetSuite has with such a total; it counts as nothing."""
+
+_LAST_OUTCOME = last_outcome(DOCUMENTS, "case when j.state in ('rejected', 'posting') then j.id end")
 
 _COMPARE = """
     create temporary table month_documents as
@@ -54,17 +58,20 @@ _COMPARE = """
         where not exists (select from by_external_id as e where e.netsuite_id = n.netsuite_id)
           and not exists (select from by_external_id as e where e.id = s.id)
     ), decided as (  -- the last word on an invoice that was voided after posting
-        select distinct on (p.document) p.document, p.decision, p.decided_by, k.state = 'posted' as credited
+        select distinct on (p.document) p.document, p.decision, w.decided_by, k.state = 'posted' as credited
         from billing.proposed_credit_memos as p left join billing.staged_invoices as k on k.id = p.correction
+        left join billing.decisions as w on w.id = p.decision_id
         order by p.document, p.id desc
     ), accepted as (
-        select distinct on (document, drift) document, drift, accepted_by
-        from billing.accepted_drifts order by document, drift, id desc
+        select distinct on (a.document, a.drift) a.document, a.drift, w.decided_by as accepted_by
+        from billing.accepted_drifts as a join billing.decisions as w on w.id = a.decision_id
+        order by a.document, a.drift, a.id desc
     ), answered_for as (  -- counts as long as NetSuite has what was accepted
-        select distinct on (document) document, netsuite_id, decided_by, found ->> 'type' as type,
-            found ->> 'entity' as entity, found ->> 'currency' as currency, (found ->> 'total')::numeric as total,
-            found ->> 'tran_date' as tran_date, found ->> 'voided' as voided
-        from billing.accepted_differences order by document, id desc
+        select distinct on (c.document) c.document, c.netsuite_id, w.decided_by, c.found ->> 'type' as type,
+            c.found ->> 'entity' as entity, c.found ->> 'currency' as currency, (c.found ->> 'total')::numeric as total,
+            c.found ->> 'tran_date' as tran_date, c.found ->> 'voided' as voided
+        from billing.accepted_differences as c join billing.decisions as w on w.id = c.decision_id
+        order by c.document, c.id desc
     ), side_by_side as (
         select
             s.id, coalesce(s.kind, b.kind) as kind, coalesce(s.number, b.number) as number,
@@ -207,10 +214,7 @@ _COMPARE = """
         from (select * from month_netsuite union all select * from month_elsewhere) as either
         where j.cause = 'DELETED_IN_NETSUITE' and e.cause is null and netsuite_id = j.netsuite_id limit 1
     ) as o on true
-    left join lateral (
-        select o.code, o.detail
-        from billing.posting_attempts as a join billing.posting_outcomes as o on o.attempt = a.id
-        where j.state in ('rejected', 'posting') and a.document = j.id order by o.id desc limit 1) as r on true
+    left join lateral {last_outcome} as r on true
     left join lateral (  -- what holds it, without what an auditor commented
         select string_agg(distinct f ->> 'code', ', ') as reason,
             (array_agg(case f ->> 'code' when 'AUDIT_HOLD' then split_part(f ->> 'message', ': ', 1)
@@ -236,7 +240,10 @@ _COMPARE = """
         select coalesce(case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end, 0) as netsuite
     ) as t
     left join month_codes as c on c.netsuite_id = n.currency
-    left join billing.found_here as x on x.netsuite_id = n.netsuite_id and x.decision = 'separate'
+    left join (
+        select f.netsuite_id, w.decided_by from billing.found_here as f
+        join billing.decisions as w on w.id = f.decision_id where f.decision = 'separate') as x
+        on x.netsuite_id = n.netsuite_id
     left join lateral (
         select s.number, s.branch, s.state, s.period, s.document_date, s.netsuite_id, t.decided_by,
             (t.netsuite_id, t.type, t.entity, t.currency, t.total, t.tran_date, t.voided) is not distinct from
@@ -270,6 +277,7 @@ def compare(
         unreadable=UNREADABLE,
         first=first_day(period),
         end=first_day(following(period)),
+        last_outcome=sql.SQL(_LAST_OUTCOME),
     )
     for name in TABLES:
         connection.execute(f"analyze {name}")

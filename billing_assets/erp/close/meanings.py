@@ -6,7 +6,7 @@ The comparison by ids is circular: posting and close read the same mapping. What
 from collections import defaultdict
 from collections.abc import Iterable
 
-from billing_assets.erp.close import gathering
+from billing_assets.erp.close import month_tables
 from billing_assets.erp.documents.documents import Kind, Line
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.mapping import Field, NetSuiteMapping
@@ -19,7 +19,7 @@ from billing_assets.foundation.database.connection import Connection
 def add_meanings(connection: Connection, client: NetSuiteClient, mapping: NetSuiteMapping, period: str) -> None:
     """Gathers NetSuite's currencies by their codes, and the month's documents that use an id which means another
     record. Raises NetSuiteError."""
-    gathering.add_symbols(connection, currency_symbols(client))
+    month_tables.add_symbols(connection, currency_symbols(client))
     wrong: dict[str, list[Mismatch]] = defaultdict(list)
     for one in mismatches(connection, client, mapping):
         wrong[one.field].append(one)
@@ -39,7 +39,7 @@ def _add(
     if table is None:
         constant = "; ".join(one.sentence for one in found if one.id == str(field.source.constant))
         if constant:
-            gathering.add_meanings(connection, period, kind, None, {"": constant}, ignore_case=False)
+            month_tables.add_meanings(connection, period, kind, None, {"": constant}, ignore_case=False)
         return
     keys = {
         table_key(one.key, ignore_case=field.ignore_case): one.sentence
@@ -48,5 +48,5 @@ def _add(
         and row[field.source.take or ""] == one.id
     }
     place = Line._fields.index(field.column) if on_line and is_line_column(field.column) else None
-    column = gathering.Column(field.column, is_document_column(field.column), place)
-    gathering.add_meanings(connection, period, kind, column, keys, ignore_case=field.ignore_case)
+    column = month_tables.Column(field.column, is_document_column(field.column), place)
+    month_tables.add_meanings(connection, period, kind, column, keys, ignore_case=field.ignore_case)

@@ -16,7 +16,7 @@ import sqlalchemy
 from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.billing_system.totals import month_documents
-from billing_assets.erp.close import comparison, gathering
+from billing_assets.erp.close import comparison, month_tables
 from billing_assets.erp.close.balance import Balance, balances
 from billing_assets.erp.close.causes import CAUSES, WORST_FIRST, Sort
 from billing_assets.erp.close.differences import Difference, describe
@@ -161,18 +161,18 @@ def close_month(
     began = _now(connection)
     # What we ever called ours, and not only what today's mapping does.
     ours = {*mapping.file.external_id.by_kind().values(), *(prefix for _, prefix in bindings.prefixes(connection))}
-    gathering.create_tables(connection)
+    month_tables.create_tables(connection)
     for documents in month_documents(source, queries, period):
-        gathering.add_billing(connection, documents)
+        month_tables.add_billing(connection, documents)
     for transactions in month_transactions(client, period):
-        gathering.add_netsuite(connection, transactions, ours)
-    gathering.mark_what_we_sent(connection)
-    missing = gathering.missing_in_netsuite(connection, period, began)
+        month_tables.add_netsuite(connection, transactions, ours)
+    month_tables.mark_what_we_sent(connection)
+    missing = month_tables.missing_in_netsuite(connection, period, began)
     for transactions in transactions_by_ids(client, missing):
-        gathering.add_netsuite(connection, transactions, ours, of_month=False)
+        month_tables.add_netsuite(connection, transactions, ours, of_month=False)
     by = {str(kind): _customer_key(mapping, kind) for kind in RECORD_TYPES}
     customers = _customers(connection, client, mapping, period, by)
-    gathering.add_references(
+    month_tables.add_references(
         connection, customers, {code: currency.id for code, currency in mapping.file.currencies.items()}
     )
     add_meanings(connection, client, mapping, period)
@@ -273,9 +273,9 @@ def _causes(sums: Iterable[Mapping[str, Any]]) -> Iterator[CauseTotal]:
         yield CauseTotal(*key, *found[key])
 
 
-def _customer_key(mapping: NetSuiteMapping, kind: Kind) -> gathering.CustomerKey:
+def _customer_key(mapping: NetSuiteMapping, kind: Kind) -> month_tables.CustomerKey:
     column = mapping.customer_field(kind).column
-    return gathering.CustomerKey(column, is_document_column(column))
+    return month_tables.CustomerKey(column, is_document_column(column))
 
 
 def _customers(
@@ -283,13 +283,13 @@ def _customers(
     client: NetSuiteClient,
     mapping: NetSuiteMapping,
     period: str,
-    by: Mapping[str, gathering.CustomerKey],
+    by: Mapping[str, month_tables.CustomerKey],
 ) -> dict[tuple[str, str], str]:
     """NetSuite's internal id of every customer to whom something was posted, by kind and key, as the mapping is now."""
     found: dict[tuple[str, str], str] = {}
     for kind in RECORD_TYPES:
         field = mapping.customer_field(kind)
-        keys = gathering.customer_keys(connection, period, kind, by[kind])
+        keys = month_tables.customer_keys(connection, period, kind, by[kind])
         constant = field.source.constant
         values = {
             key: value

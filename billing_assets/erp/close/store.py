@@ -5,9 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from psycopg.types.json import Jsonb
-
-from billing_assets.erp.documents.rules import RULES, finding
+from billing_assets.decisions.store import Subject, record
 from billing_assets.foundation.database.connection import Connection
 
 
@@ -110,38 +108,46 @@ def set_open(connection: Connection, period: str) -> None:
     connection.execute("delete from billing.closed_months where period = %s", [period])
 
 
+_CLOSING = """
+    select c.period, c.action, d.decided_by as acted_by, d.why, d.decided_at as acted_at, c.figures,
+           c.taken_from_journal_at
+    from billing.month_closings as c join billing.decisions as d on d.id = c.decision_id"""
+
+
 def note(connection: Connection, period: str, action: str, by: str, why: str, figures: bytes) -> Closing:
     """Writes down for good what was done to a month."""
-    (row,) = connection.execute(
-        """
-        insert into billing.month_closings (period, action, acted_by, why, figures) values (%s, %s, %s, %s, %s)
-        returning period, action, acted_by, why, acted_at, figures""",
-        [period, action, by.strip(), why.strip(), figures],
-    ).fetchall()
-    return Closing(**row)
+    decided = record(connection, Subject.MONTH, period, action, by, why)
+    connection.execute(
+        "insert into billing.month_closings (period, action, figures, decision_id) values (%s, %s, %s, %s)",
+        [period, action, figures, decided.id],
+    )
+    return Closing(period, action, decided.decided_by, decided.why, decided.decided_at, figures)
 
 
 def take_in(connection: Connection, one: Closing) -> bool:
-    """Writes down again, as the journal has it, what was done to a month; False where that is written down already."""
-    noted = connection.execute(
-        """
-        insert into billing.month_closings (period, action, acted_by, why, acted_at, figures, taken_from_journal_at)
-        select %(period)s, %(action)s, %(acted_by)s, %(why)s, %(acted_at)s, %(figures)s, clock_timestamp()
-        where not exists (
-            select from billing.month_closings
-            where (period, action, acted_at) = (%(period)s, %(action)s, %(acted_at)s))""",
-        one._asdict(),
+    """Writes down again, as the journal has it, what was done to a month; False where that is written down already.
+    Call in a transaction."""
+    known = connection.execute(
+        f"{_CLOSING} where (c.period, c.action, d.decided_at) = (%s, %s, %s)", [one.period, one.action, one.acted_at]
+    ).fetchone()
+    if known is not None:
+        return False
+    decided = record(
+        connection, Subject.MONTH, one.period, one.action, one.acted_by, one.why, at=one.acted_at, where="the journal"
     )
-    return noted.rowcount > 0
+    connection.execute(
+        """
+        insert into billing.month_closings (period, action, figures, taken_from_journal_at, decision_id)
+        values (%s, %s, %s, clock_timestamp(), %s)""",
+        [one.period, one.action, one.figures, decided.id],
+    )
+    return True
 
 
 def closings(connection: Connection, period: str | None = None) -> list[Closing]:
     """What was done to a month, or to all of them, in its order."""
     rows = connection.execute(
-        """
-        select period, action, acted_by, why, acted_at, figures, taken_from_journal_at from billing.month_closings
-        where %(period)s::text is null or period = %(period)s order by id""",
-        {"period": period},
+        f"{_CLOSING} where %(period)s::text is null or c.period = %(period)s order by c.id", {"period": period}
     )
     return [Closing(**row) for row in rows]
 
@@ -196,49 +202,9 @@ def moved_since(connection: Connection, period: str, moment: datetime) -> bool:
     return bool(row and row["moved"])
 
 
-def hold_rejected(connection: Connection, period: str) -> int:
-    """Holds what NetSuite refused in a month that closes: the next staging judges it again, as what comes late. Returns
-    how many. Batches in which nothing else was left are done."""
-    found = {
-        "code": "PERIOD_CLOSED",
-        "severity": RULES["PERIOD_CLOSED"].severity,
-        "path": "document_date",
-        "value": period,
-        "message": f"NetSuite had refused it, and {period} is closed for good.",
-    }
-    held = connection.execute(
-        """
-        update billing.staged_invoices set state = 'held', batch = null, findings = %s, judged_under = null
-        where period = %s and state = 'rejected'""",
-        [Jsonb([found]), period],
-    ).rowcount
-    connection.execute(
-        """
-        update billing.locked_batches as b set state = 'posted', finished_at = clock_timestamp()
-        where b.period = %s and b.state = 'attention' and not exists (
-            select from billing.staged_invoices as d
-            where d.batch = b.partition_key
-              and (d.state <> 'posted' or d.read_back_at is null or d.difference is not null))""",
-        [period],
-    )
-    return held
-
-
 def serialise_packs(connection: Connection, period: str) -> None:
     """Waits until no other process keeps or clears packs of a month; held to the end of the transaction."""
     connection.execute("select pg_advisory_xact_lock(hashtextextended('close packs ' || %s, 0))", [period])
-
-
-def hold_waiting(connection: Connection, period: str) -> int:
-    """Holds, in a month that closes, the credit memos that wait for an invoice that is not on its way: else they would
-    go out in it as soon as the invoice does. The next staging judges them again, as what comes late."""
-    found = finding("PERIOD_CLOSED", "document_date", period, f"It waited for its invoice, and {period} is closed.")
-    return connection.execute(
-        """
-        update billing.staged_invoices set state = 'held', findings = %s, judged_under = null
-        where id in (select id from billing.kept_back_credits where period = %s) and state = 'ready'""",
-        [Jsonb([found._asdict()]), period],
-    ).rowcount
 
 
 def keep_pack(connection: Connection, pack: Pack) -> None:

@@ -17,6 +17,10 @@ from billing_assets.erp.documents.documents import Document, Kind, Line, SourceS
 from billing_assets.foundation.money import canonical, decimals
 from billing_assets.foundation.periods import ClosedMonths
 
+RULES_VERSION = 1
+"""Counts the changes of what judges a document, here and in the mapping (`netsuite/mapping.py`): an upgrade with another
+one judges every document again. A test says when it must be counted up."""
+
 
 class Severity(StrEnum):
     """`error` holds the document, `exclude` takes it out of billing by policy, `gone` as if it were not there any more,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 import structlog
 
-from billing_assets.erp.batches.assets import locked_batches, manner
+from billing_assets.erp.batches.assets import locked_batches, take_options
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.batches.partitions import batches
 from billing_assets.erp.netsuite import reports
@@ -124,7 +124,7 @@ def _post(context: dg.AssetExecutionContext, billing: Runtime, connection: Conne
     try:
         with (
             # The batch first: a run that waits for it must not keep lanes from the others.
-            holding(url, connection, DOCUMENTS, key, run_id, lease_policy(settings), **manner(context)) as lease,
+            holding(url, connection, DOCUMENTS, key, run_id, lease_policy(settings), **take_options(context)) as lease,
             billing.of(NetSuite).lanes() as lanes,
         ):
             sink = netsuite_sink(billing.of(NetSuite).client, billing.of(NetSuite).mapping, settings, recheck)

@@ -28,12 +28,12 @@ post_job = dg.define_asset_job(
     description="Lock a batch, post it, read it back. Again for a failed partition: only what is left is taken up.",
 )
 checks_job = dg.define_asset_job(
-    "look_over",
+    "check_everything",
     selection=dg.AssetSelection.checks(lines_have_a_header, no_batch_left_behind),
     description="The checks that look over everything: lines without a header, batches left behind.",
 )
 checks_schedule = dg.ScheduleDefinition(
-    name="look_over_every_day",
+    name="check_everything_daily",
     job=checks_job,
     cron_schedule="30 5 * * *",
     execution_timezone="UTC",
@@ -76,7 +76,7 @@ def show_document(context: dg.OpExecutionContext, config: DocumentConfig, billin
             f"No document {number} is staged." if number else "No number is given.",
             billing.settings.alerts,
             to_do="Write the document's number into the config, after `number:`, with quotation marks. If it is new in "
-            "the billing system, run the job `stage` first.",
+            "the billing system, run the job `stage_invoices` first.",
             chapter="dry-run",
         )
     path = write_preview(found, billing.settings.home / "dry_run")

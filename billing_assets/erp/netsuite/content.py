@@ -68,7 +68,7 @@ def compare_lines(client: NetSuiteClient, sent: Mapping[str, bytes]) -> dict[str
         try:
             rows, unreadable = _lines(client, chunk)
         except (NetSuiteForbidden, NetSuiteQueryRefused, NetSuiteAnswerUnreadable) as error:
-            log.warning("lines_not_readable", http_status=error.http_status, code=error.code)
+            log.warning("lines_not_readable", http_status=error.http_status, code=error.netsuite_code)
             return found | dict.fromkeys(ids[start:], Content.UNREAD)
         for one in unreadable:
             log.warning("line_not_readable", netsuite_id=one)

@@ -18,6 +18,7 @@ from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.erp.netsuite.suiteql import amounts_unpaid
 from billing_assets.erp.settings import absence_counts_after_seconds
 from billing_assets.foundation.database.connection import Connection, settle_order
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.money import canonical
 from billing_assets.foundation.settings import Settings
 from billing_assets.posting.lanes import Lanes
@@ -28,7 +29,7 @@ from billing_assets.posting.look_up import read_back, settle_open_attempts
 log = structlog.get_logger(__name__)
 
 
-class DifferenceError(Exception):
+class DifferenceError(BillingError):
     """The decision cannot be taken; the message says why, and what to do."""
 
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from psycopg.types.json import Jsonb
 
+from billing_assets.decisions.store import Subject, record
+from billing_assets.erp.staging import verbs
 from billing_assets.foundation.database.connection import Connection
 
 
@@ -68,9 +70,10 @@ def decisions(connection: Connection, document: int | None = None) -> list[Decid
     """What was decided, about all documents or one, in its order."""
     rows = connection.execute(
         """
-        select d.kind, d.number, d.currency, d.total, c.netsuite_id, c.difference, c.decision, c.decided_by, c.why,
-               c.decided_at
+        select d.kind, d.number, d.currency, d.total, c.netsuite_id, c.difference, c.decision, w.decided_by, w.why,
+               w.decided_at
         from billing.accepted_differences as c join billing.staged_invoices as d on d.id = c.document
+        join billing.decisions as w on w.id = c.decision_id
         where %(document)s::bigint is null or c.document = %(document)s order by c.id""",
         {"document": document},
     )
@@ -91,21 +94,15 @@ def lock_batch(connection: Connection, partition_key: str) -> bool:
 def decide(
     connection: Connection, one: Differing, found: Mapping[str, str | None], decision: str, by: str, why: str
 ) -> bool:
-    """Notes the decision and makes the document posted as NetSuite has it. Whether it still differed."""
-    moved = connection.execute(
-        """
-        update billing.staged_invoices
-        set state = 'posted', posted_at = coalesce(posted_at, clock_timestamp()), difference = null,
-            read_back_at = clock_timestamp(), transaction_number = coalesce(%s, transaction_number)
-        where id = %s and (state = 'differs' or state = 'posted' and difference is not null)""",
-        [found.get("tranid"), one.id],
-    ).rowcount
-    if not moved:
+    """Notes the decision and makes the document posted as NetSuite has it. Whether it still differed.
+    Call in a transaction."""
+    if not verbs.accept(connection, one.id, found.get("tranid")):
         return False
+    decided = record(connection, Subject.DIFFERENCE, f"{one.kind} {one.number}", decision, by, why)
     connection.execute(
         """
-        insert into billing.accepted_differences (document, netsuite_id, difference, found, decision, decided_by, why)
-        values (%s, %s, %s, %s, %s, %s, %s)""",
-        [one.id, one.netsuite_id, one.difference, Jsonb(dict(found)), decision, by, why],
+        insert into billing.accepted_differences (document, netsuite_id, difference, found, decision, decision_id)
+        values (%s, %s, %s, %s, %s, %s)""",
+        [one.id, one.netsuite_id, one.difference, Jsonb(dict(found)), decision, decided.id],
     )
     return True

@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from billing_assets.erp.netsuite.error_codes import ERROR_CODES, ErrorCode
+from billing_assets.foundation.errors import BillingError
+from billing_assets.foundation.words import ask_the_doctor
 from billing_assets.posting.answers import (
     Answer,
     Exists,
@@ -237,16 +239,17 @@ def _describe(
     return f"HTTP {status} without NetSuite's error envelope"
 
 
-class NetSuiteError(Exception):
-    """A read or the login failed. `detail` is for people, `http_status` is None where there was no answer."""
+class NetSuiteError(BillingError):
+    """A read or the login failed. `detail` is for people, `http_status` is None where there was no answer;
+    `netsuite_code` is what NetSuite calls the problem."""
 
     system = "NetSuite"
-    """Where it comes from, for messages."""
+    to_do = ask_the_doctor(system)
 
     def __init__(self, message: str, *, http_status: int | None = None, code: str = "", detail: str = "") -> None:
         super().__init__(message)
         self.http_status = http_status
-        self.code = code
+        self.netsuite_code = code
         self.detail = detail
 
 

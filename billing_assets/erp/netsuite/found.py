@@ -20,6 +20,7 @@ from billing_assets.erp.netsuite.found_store import Found, Row
 from billing_assets.erp.netsuite.mapping import TRANSACTION_TYPES, NetSuiteMapping
 from billing_assets.erp.netsuite.suiteql import CREDIT_MEMO, INVOICE, PAGE_ROWS, amount_of, query_page
 from billing_assets.foundation.database.connection import Connection, settle_order
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.journal.restores import note_restore
 
 log = structlog.get_logger(__name__)
@@ -28,7 +29,7 @@ _ByEntity = Callable[[str], list[str]]
 _KINDS = {type_: kind for kind, type_ in TRANSACTION_TYPES.items()}
 
 
-class FoundError(Exception):
+class FoundError(BillingError):
     """The decision about a found transaction cannot be taken; the message says why."""
 
 

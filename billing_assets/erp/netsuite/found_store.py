@@ -5,6 +5,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from billing_assets.decisions.store import Subject, record, record_each
+from billing_assets.erp.staging import verbs
 from billing_assets.erp.staging.store import KEEPS_ITS_NAME, MAY_HAVE_LEFT
 from billing_assets.foundation.database.connection import Connection
 
@@ -110,8 +112,9 @@ def found(connection: Connection, *, undecided_only: bool = False) -> list[Found
     rows = connection.execute(
         """
         select f.netsuite_id, f.external_id, f.kind, f.type, f.transaction_number, f.currency, f.total, f.tran_date,
-               f.found_at, f.decision, f.decided_by, d.number, d.state
+               f.found_at, f.decision, w.decided_by, d.number, d.state
         from billing.found_here as f
+        left join billing.decisions as w on w.id = f.decision_id
         left join lateral (
             select s.number, s.state from billing.staged_invoices as s
             where s.external_id = f.external_id order by s.state = 'gone', s.id desc limit 1) as d on true
@@ -128,34 +131,27 @@ def confirm(connection: Connection, by: str, why: str) -> int:
 
     Call in a transaction.
     """
-    confirmed = connection.execute(
+    found = connection.execute(
         """
-        update billing.found_here
-        set decision = 'confirmed', decided_by = %s, why = %s, decided_at = clock_timestamp()
-        where decision is null""",
-        [by, why],
-    ).rowcount
+        select netsuite_id, external_id from billing.found_here where decision is null
+        order by netsuite_id::bigint for update"""
+    ).fetchall()
+    decided = record_each(connection, Subject.FOUND, [(one["external_id"], "confirmed", why) for one in found], by)
     connection.execute(
         """
-        update billing.staged_invoices as s set judged_under = null
-        from billing.found_here as f
-        where s.external_id = f.external_id and f.decision = 'confirmed'
-          and s.state in ('open', 'held', 'excluded', 'ready', 'batched')"""
+        update billing.found_here as f set decision = 'confirmed', decision_id = d.decision_id
+        from unnest(%s::text[], %s::bigint[]) as d (netsuite_id, decision_id) where f.netsuite_id = d.netsuite_id""",
+        [[one["netsuite_id"] for one in found], decided],
     )
-    return confirmed
+    rows = connection.execute("select external_id from billing.found_here where decision = 'confirmed'")
+    verbs.judge_again(connection, [row["external_id"] for row in rows])
+    return len(found)
 
 
 def separate(connection: Connection, netsuite_id: str, by: str, why: str) -> bool:
     """A person says that a transaction is none of our documents; whether it was among those without one."""
-    return bool(
-        connection.execute(
-            """
-            update billing.found_here
-            set decision = 'separate', decided_by = %s, why = %s, decided_at = clock_timestamp()
-            where netsuite_id = %s and netsuite_id in (select netsuite_id from billing.found_without_document)""",
-            [by, why, netsuite_id],
-        ).rowcount
-    )
+    with connection.transaction():
+        return _decide(connection, netsuite_id, "separate", by, why) is not None
 
 
 def match(connection: Connection, netsuite_id: str, document: int, by: str, why: str) -> bool:
@@ -163,24 +159,32 @@ def match(connection: Connection, netsuite_id: str, document: int, by: str, why:
 
     Call in a transaction. The document is judged again by the next staging.
     """
-    matched = connection.execute(
-        """
-        update billing.found_here
-        set decision = 'matched', document = %(document)s, decided_by = %(by)s, why = %(why)s,
-            decided_at = clock_timestamp()
-        where netsuite_id = %(id)s and netsuite_id in (select netsuite_id from billing.found_without_document)
-        returning external_id""",
-        {"id": netsuite_id, "document": document, "by": by, "why": why},
-    ).fetchone()
-    if matched is None:
+    external_id = _decide(connection, netsuite_id, "matched", by, why, document)
+    if external_id is None:
         return False
-    renamed = connection.execute(
+    return verbs.rename(connection, document, external_id)
+
+
+def _decide(
+    connection: Connection, netsuite_id: str, decision: str, by: str, why: str, document: int | None = None
+) -> str | None:
+    """Notes what a person says of a transaction that no document has the name of; its external id. None where there is
+    no such transaction."""
+    found = connection.execute(
         """
-        update billing.staged_invoices set external_id = %s, judged_under = null, source_digest = null
-        where id = %s and state in ('open', 'held', 'excluded', 'ready')""",
-        [matched["external_id"], document],
-    ).rowcount
-    return bool(renamed)
+        select external_id from billing.found_here
+        where netsuite_id = %s and netsuite_id in (select netsuite_id from billing.found_without_document)
+        for update""",
+        [netsuite_id],
+    ).fetchone()
+    if found is None:
+        return None
+    decided = record(connection, Subject.FOUND, found["external_id"], decision, by, why)
+    connection.execute(
+        "update billing.found_here set decision = %s, decision_id = %s, document = %s where netsuite_id = %s",
+        [decision, decided.id, document, netsuite_id],
+    )
+    return str(found["external_id"])
 
 
 def documents(connection: Connection, number: str, kind: str) -> list[int]:

@@ -15,9 +15,10 @@ from pydantic_core import ErrorDetails
 from billing_assets.erp.documents.documents import Document, Kind, Line
 from billing_assets.erp.documents.external_id import is_external_id
 from billing_assets.foundation.cells import read_csv, spoiled
+from billing_assets.foundation.errors import BillingError
 
 
-class MappingError(Exception):
+class MappingError(BillingError):
     """The mapping cannot be used. The message names the file, the key and the value of every fault."""
 
 

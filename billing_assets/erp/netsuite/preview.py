@@ -9,16 +9,14 @@ import orjson
 
 from billing_assets.erp.documents.applications import shares
 from billing_assets.erp.documents.documents import Document, Kind, SourceStatus, State
-from billing_assets.erp.documents.rules import Finding, state_for, validate
 from billing_assets.erp.netsuite import reports, store
+from billing_assets.erp.netsuite.fit import unfit
 from billing_assets.erp.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.erp.netsuite.reports import Standing
 from billing_assets.erp.netsuite.store import Posting
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import amount
 from billing_assets.foundation.texts import code
-
-_GO = frozenset({State.READY, State.BATCHED, State.LOCKED, State.POSTING})
 
 
 class Preview(NamedTuple):
@@ -51,7 +49,7 @@ def _preview(mapping: NetSuiteMapping, one: Standing, posting: Posting | None) -
         return Preview(one.id, (*comments, f"Kind {one.kind} is never sent."), None, goes=False)
     if posting is None:
         return Preview(one.id, (*comments, "No request can be made of it: a field cannot be read."), None, goes=False)
-    if found := unfit(mapping, posting.document):
+    if found := unfit(_as_if_closed(posting.document), mapping):
         faults = [f"{fault.code} {fault.path}: {fault.message}" for fault in found]
         news = [fault for fault in faults if fault not in comments]
         return Preview(
@@ -62,18 +60,14 @@ def _preview(mapping: NetSuiteMapping, one: Standing, posting: Posting | None) -
         comments += [f"Applied to invoice {invoice}: {amount(value)}." for invoice, value in one.applied]
     else:
         comments += [*_application(one, posting, settles)]
-    goes = one.state in _GO and not one.waits_for and not (one.state == State.READY and one.closed)
-    if not goes:
+    if not one.goes:
         comments.append("Nothing is sent of it now. The request, as the mapping is now:")
-    return Preview(one.id, (*comments,), _request(mapping, posting, settles), goes)
+    return Preview(one.id, (*comments,), _request(mapping, posting, settles), one.goes)
 
 
-def unfit(mapping: NetSuiteMapping, document: Document) -> list[Finding]:
-    """Why a document is held or excluded under the mapping as it is now, closed or not."""
-    if document.status == SourceStatus.OPEN:
-        document = replace(document, status=SourceStatus.CLOSED)
-    found = validate(document, mapping.policy, mapping.check)
-    return found if state_for(SourceStatus.CLOSED, found) != State.READY else []
+def _as_if_closed(document: Document) -> Document:
+    """What would be sent of it once it is closed in the billing system."""
+    return replace(document, status=SourceStatus.CLOSED) if document.status == SourceStatus.OPEN else document
 
 
 def _state(one: Standing) -> str:

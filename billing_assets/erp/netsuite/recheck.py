@@ -16,6 +16,7 @@ from billing_assets.erp.billing_system.errors import CannotConnect, SourceBusy
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.documents.rules import Finding
 from billing_assets.erp.netsuite import recheck_store
+from billing_assets.erp.staging import verbs
 from billing_assets.erp.staging.recheck import Staged, differing
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.posting.lease import Lease
@@ -52,7 +53,7 @@ class Recheck:
         found = self._differing([one.staged for one in new], lease)
         back = {one.id: found[one.staged.document_id] for one in new if one.staged.document_id in found}
         if back:
-            recheck_store.send_back(connection, lease.lock, back)
+            verbs.hold(connection, lease.lock, {document: [one] for document, one in back.items()})
             self.sent_back += [one.number for one in new if one.id in back]
             log.warning("changed_since_staging", batch=lease.lock.partition_key, documents=len(back))
         self._compared.update(one.id for one in new)

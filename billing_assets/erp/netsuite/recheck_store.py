@@ -1,14 +1,10 @@
-"""The SQL of the comparison before sending: what the run holds as it was staged, and what goes back."""
+"""The SQL of the comparison before sending: what the run holds, as it was staged."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
-from psycopg.types.json import Jsonb
-
-from billing_assets.erp.documents.rules import Finding
 from billing_assets.erp.staging.recheck import Staged
-from billing_assets.foundation.database.connection import Connection, settle_order
-from billing_assets.posting.locks import Lock, StaleLockError
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.posting.locks import Lock
 
 
 class Unsent(NamedTuple):
@@ -34,23 +30,3 @@ def unsent(connection: Connection, held: Lock, source: str) -> list[Unsent]:
         Unsent(row["id"], row["number"], Staged(row["document_id"], row["content_hash"], row["source_digest"]))
         for row in rows
     ]
-
-
-def send_back(connection: Connection, held: Lock, found: Mapping[int, Finding]) -> None:
-    """Takes documents (rows of `staged_invoices`) out of the batch; each is held until staging has judged it again.
-
-    Raises StaleLockError, writing nothing, when any of them is not ours any more.
-    """
-    rows = [{"id": document, "findings": [one._asdict()]} for document, one in found.items()]
-    with connection.transaction():
-        settle_order(connection)
-        moved = connection.execute(
-            """
-            update billing.staged_invoices as d
-            set state = 'held', batch = null, findings = r.findings, judged_under = null
-            from jsonb_to_recordset(%s) as r (id bigint, findings jsonb)
-            where d.id = r.id and d.batch = %s and d.epoch = %s and d.state = 'locked'""",
-            [Jsonb(rows), held.partition_key, held.epoch],
-        ).rowcount
-        if moved != len(rows):
-            raise StaleLockError(held)

@@ -4,12 +4,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from billing_assets.erp.batches.ledger import DOCUMENTS
+from billing_assets.erp.staging import fit
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.posting.attempts import last_outcome
+
+_LAST_OUTCOME = last_outcome(DOCUMENTS, "d.id")
 
 
 class Standing(NamedTuple):
     """Where a document is. `applied`: what of a credit memo was sent to settle invoices, by number. `waits_for`: the
     invoices that a credit memo waits for, why, and their total (None where none is staged). `closed`: how its month is.
+    `goes`: it is in a batch, or the next plan takes it.
     """
 
     id: int
@@ -25,6 +31,7 @@ class Standing(NamedTuple):
     transaction_number: str | None
     findings: list[dict[str, Any]]
     refusal: str | None
+    goes: bool
     applied: list[list[str]] | None
     waits_for: list[dict[str, Any]]
 
@@ -32,16 +39,16 @@ class Standing(NamedTuple):
 def standing(connection: Connection, number: str) -> list[Standing]:
     """The documents with a number, whatever their state, readable or not."""
     rows = connection.execute(
-        """
+        f"""
         select d.id, d.kind, d.number, d.state, d.state_since, d.period, m.state as closed, d.batch, d.external_id,
-               d.netsuite_id, d.transaction_number, d.findings, d.applied, o.refusal,
+               d.netsuite_id, d.transaction_number, d.findings, d.applied,
+               case when o.id is not null then
+                   concat_ws(' ', o.http_status, o.code, o.path) || coalesce(': ' || o.detail, '') end as refusal,
+               exists (select from billing.staged_invoices as s where s.id = d.id and {fit.GOES}) as goes,
                coalesce(w.waits_for, '[]') as waits_for
         from billing.staged_invoices as d
         left join billing.closed_months as m on m.period = d.period
-        left join lateral (
-            select concat_ws(' ', o.http_status, o.code, o.path) || coalesce(': ' || o.detail, '') as refusal
-            from billing.posting_attempts as a join billing.posting_outcomes as o on o.attempt = a.id
-            where a.document = d.id and d.state = 'rejected' order by o.id desc limit 1) as o on true
+        left join lateral {_LAST_OUTCOME} as o on d.state = 'rejected'
         left join lateral (
             select jsonb_agg(jsonb_build_object('invoice', c.invoice, 'why', c.why, 'total', t.total::text)
                              order by c.invoice) as waits_for
@@ -51,7 +58,7 @@ def standing(connection: Connection, number: str) -> list[Standing]:
                 where s.source = billing.credited_source(d.source) and s.kind = 'invoice' and s.number = c.invoice
                 order by s.state = 'posted' desc, s.state in ('gone', 'excluded'), s.id desc limit 1) as t on true
             where d.state in ('ready', 'held') and c.id = d.id) as w on true
-        where d.number = %s order by d.id""",
+        where d.number = %s order by d.id""",  # noqa: S608  constants
         [number],
     )
     return [Standing(**row) for row in rows]
@@ -90,14 +97,11 @@ def batch_delays(connection: Connection, partition_key: str) -> dict[str, Any]:
 def batch_reasons(connection: Connection, partition_key: str) -> list[dict[str, Any]]:
     """Why documents of a batch are not posted: NetSuite's code, how many and what they add up to, the most first."""
     return connection.execute(
-        """
+        f"""
         select coalesce(o.code, d.state) as reason, d.currency, count(*) as documents, sum(d.total) as total
         from billing.staged_invoices as d
-        left join lateral (
-            select o.code
-            from billing.posting_attempts as a join billing.posting_outcomes as o on o.attempt = a.id
-            where a.document = d.id order by o.id desc limit 1) as o on true
-        where d.batch = %s and d.state <> 'posted' group by 1, 2 order by 3 desc, 1, 2""",
+        left join lateral {_LAST_OUTCOME} as o on true
+        where d.batch = %s and d.state <> 'posted' group by 1, 2 order by 3 desc, 1, 2""",  # noqa: S608  a constant
         [partition_key],
     ).fetchall()
 
@@ -115,17 +119,14 @@ def largest_posted(connection: Connection, partition_key: str, limit: int) -> li
 def batch_problems(connection: Connection, partition_key: str, limit: int) -> list[dict[str, Any]]:
     """The documents of a batch that are not in NetSuite as they should be, with the last word on each."""
     return connection.execute(
-        """
+        f"""
         select d.kind, d.number, d.state, d.currency, d.total, o.http_status, o.code, o.path,
                coalesce(d.difference, o.detail, case d.state when 'posted' then 'not read back yet' end) as detail
         from billing.staged_invoices as d
-        left join lateral (
-            select o.http_status, o.code, o.path, o.detail
-            from billing.posting_attempts as a join billing.posting_outcomes as o on o.attempt = a.id
-            where a.document = d.id order by o.id desc limit 1) as o on true
+        left join lateral {_LAST_OUTCOME} as o on true
         where d.batch = %s
           and (d.state <> 'posted' or d.read_back_at is null or d.difference is not null)
-        order by d.id limit %s""",
+        order by d.id limit %s""",  # noqa: S608  a constant
         [partition_key, limit],
     ).fetchall()
 
@@ -151,12 +152,9 @@ def applied_less(connection: Connection, partition_key: str, limit: int) -> list
 def rejected(connection: Connection) -> list[dict[str, Any]]:
     """The dead letters: rejected documents with NetSuite's last words on each."""
     return connection.execute(
-        """
+        f"""
         select d.kind, d.number, d.batch, d.currency, d.total, o.http_status, o.code, o.path, o.detail
         from billing.staged_invoices as d
-        left join lateral (
-            select o.http_status, o.code, o.path, o.detail
-            from billing.posting_attempts as a join billing.posting_outcomes as o on o.attempt = a.id
-            where a.document = d.id order by o.id desc limit 1) as o on true
-        where d.state = 'rejected' order by d.id"""
+        left join lateral {_LAST_OUTCOME} as o on true
+        where d.state = 'rejected' order by d.id"""  # noqa: S608  a constant
     ).fetchall()

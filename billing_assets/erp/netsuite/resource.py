@@ -8,14 +8,14 @@ from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.bindings import Named
 from billing_assets.erp.netsuite import sample_files
 from billing_assets.erp.netsuite.client import NetSuiteClient
-from billing_assets.erp.netsuite.governance import heed_governance
+from billing_assets.erp.netsuite.governance import heeding_governance
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.erp.netsuite.mapping_file import MappingError, read_prefixes
 from billing_assets.erp.netsuite.recheck import Recheck
 from billing_assets.erp.netsuite.wire import named
 from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.posting.lanes import Lanes
+from billing_assets.posting.lanes import QUESTIONS, Lanes
 
 
 class NetSuite:
@@ -58,8 +58,10 @@ class NetSuite:
         """This run's share of the account's concurrency, as far as settings and NetSuite allow."""
         lease_seconds = self._runtime.settings.batches.lease_seconds
         url, account = self._runtime.database_url, self.client.account
-        with Lanes(url, account, self._settings.lanes, lease_seconds=lease_seconds) as lanes:
-            heed_governance(self.client, lanes)
+        with (
+            Lanes(url, account, self._settings.lanes, at_first=QUESTIONS, lease_seconds=lease_seconds) as lanes,
+            heeding_governance(self.client, lanes),
+        ):
             yield lanes
 
     def recheck(self) -> Recheck:

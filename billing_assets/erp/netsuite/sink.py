@@ -1,18 +1,19 @@
 """NetSuite as a sink of the posting core: what is particular about sending a document to it and finding it there."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, partial
 
 from billing_assets.erp.bindings import Named, bind, compare
 from billing_assets.erp.documents.documents import Kind
-from billing_assets.erp.documents.rules import Finding, finding, state_for, validate
+from billing_assets.erp.documents.rules import Finding, finding
 from billing_assets.erp.netsuite import found, store
 from billing_assets.erp.netsuite.applying import apply_now
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.content import Content, compare_lines
 from billing_assets.erp.netsuite.errors import NetSuiteLoginRefused, about_application
+from billing_assets.erp.netsuite.fit import why_held
 from billing_assets.erp.netsuite.look_up import judge, read_back_row
 from billing_assets.erp.netsuite.mapping import RECORD_TYPES, NetSuiteMapping
 from billing_assets.erp.netsuite.privacy import withheld
@@ -27,10 +28,12 @@ from billing_assets.erp.netsuite.suiteql import (
 )
 from billing_assets.erp.netsuite.wire import named
 from billing_assets.erp.settings import NetSuiteSettings, absence_counts_after_seconds
+from billing_assets.erp.staging import verbs
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import canonical
 from billing_assets.foundation.settings import Settings
 from billing_assets.posting import attempts as posting
+from billing_assets.posting import locks
 from billing_assets.posting.answers import Answer
 from billing_assets.posting.attempts import Intent, OpenAttempt, Outcome, ReadBack
 from billing_assets.posting.dispatch import Request
@@ -126,6 +129,10 @@ class NetSuiteSink:
         path = attempt.last_path
         return bool(attempt.item.credited) and (not path or about_application(path))
 
+    def send_again(self, item: Posting) -> str:
+        """Requeues the document."""
+        return f"`billing requeue --number {item.label}`"
+
     def why_not(self, connection: Connection, lease: Lease, lane: Lane) -> str | None:
         """Lets nothing be sent with a mapping whose ids are other records in NetSuite, while NetSuite has something of
         ours that our database does not know, or while that cannot be asked; nor what the billing system changed
@@ -149,18 +156,17 @@ class NetSuiteSink:
 
         def prepare(posting: Posting) -> Prepared | None:
             still_open, given_away = open_amounts() if posting.credited else ({}, set())
-            if findings := _unfit(posting, self.mapping) or _without_its_invoice(posting, given_away):
-                store.hold(connection, held, posting.id, findings)
+            if findings := why_held(posting, self.mapping) or _without_its_invoice(posting, given_away):
+                verbs.hold(connection, held, {posting.id: findings})
                 return None
             if posting.waits:  # it was put into the batch before the source said so
-                store.put_back(connection, held, posting.id)
+                locks.put_back(connection, held, posting.id)
                 return None
             # What NetSuite has already is in its amounts: it takes nothing more of them.
-            adopted = posting.found and not posting.attempted
-            applied, by_id = apply_now(posting, dict(still_open) if adopted else still_open)
+            applied, by_id = apply_now(posting, dict(still_open) if posting.adopted else still_open)
             body = self.mapping.payload(posting.document, posting.external_id, by_id)
             facts = None if applied is None else [(number, canonical(amount)) for number, amount in applied.items()]
-            return Prepared(Intent(body, facts), _FOUND if adopted else None)
+            return Prepared(Intent(body, facts), _FOUND if posting.adopted else None)
 
         return prepare
 
@@ -214,27 +220,6 @@ def _open_amounts(
         return {}, set()
     with lane():
         return amounts_unpaid(client, credited)
-
-
-def _unfit(posting: Posting, mapping: NetSuiteMapping) -> list[Finding]:
-    """Why a document cannot be sent: an auditor holds it, or the mapping as it is now, which may be newer than its
-    staging."""
-    if posting.hold:
-        return [posting.hold]
-    document, policy = posting.document, mapping.policy
-    if posting.found and not posting.attempted:
-        if document.posting_date:
-            message = "NetSuite has it in its own month; the next staging takes it back there."
-            return [finding("PERIOD_CLOSED", "document_date", document.document_date, message)]
-        policy = replace(policy, closed_through=None)  # it is taken over, and not sent
-    findings = validate(document, policy, mapping.check)
-    if state_for(document.status, findings) != "ready":
-        return findings
-    name = mapping.external_id(document.kind, document.number)
-    if name != posting.external_id and not (posting.attempted or posting.found):  # its name is in NetSuite
-        message = f"The mapping names it {name}, it was staged as {posting.external_id}; the next staging renames it."
-        return [finding("FIELD_UNMAPPED", "number", document.number, message)]
-    return []
 
 
 def _without_its_invoice(posting: Posting, given_away: set[str]) -> list[Finding]:

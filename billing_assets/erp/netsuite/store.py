@@ -1,11 +1,9 @@
 """The SQL of documents on their way to NetSuite: which go next, what is taken out of a batch, what is not read back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
-
-from psycopg.types.json import Jsonb
 
 from billing_assets.erp.documents.documents import Document
 from billing_assets.erp.documents.rules import Finding, finding
@@ -13,7 +11,7 @@ from billing_assets.erp.staging.content import document_of
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.posting import attempts
 from billing_assets.posting.attempts import OpenAttempt
-from billing_assets.posting.locks import Lock, StaleLockError
+from billing_assets.posting.locks import Lock
 
 
 class Credited(NamedTuple):
@@ -43,6 +41,11 @@ class Posting:
     def label(self) -> str:
         """How people name it."""
         return self.document.number
+
+    @property
+    def adopted(self) -> bool:
+        """Whether it is taken over from NetSuite, and not sent."""
+        return self.found and not self.attempted
 
     @property
     def waits(self) -> bool:
@@ -148,33 +151,6 @@ def credited_invoices(connection: Connection, held: Lock) -> dict[str, str]:
         [held.partition_key, held.epoch],
     )
     return {row["netsuite_id"]: row["external_id"] for row in rows}
-
-
-def put_back(connection: Connection, held: Lock, document: int) -> None:
-    """Gives a document that must wait for another one back to the backlog. Raises StaleLockError."""
-    moved = connection.execute(
-        """
-        update billing.staged_invoices set state = 'ready', batch = null
-        where id = %s and batch = %s and epoch = %s and state = 'locked'""",
-        [document, held.partition_key, held.epoch],
-    ).rowcount
-    if not moved:
-        raise StaleLockError(held)
-
-
-def hold(connection: Connection, held: Lock, document: int, findings: Sequence[Finding]) -> None:
-    """Holds a document that the mapping, as it is now, cannot carry, or an auditor holds, until staging judges it.
-
-    Raises StaleLockError.
-    """
-    moved = connection.execute(
-        """
-        update billing.staged_invoices set state = 'held', batch = null, findings = %s, judged_under = null
-        where id = %s and batch = %s and epoch = %s and state = 'locked'""",
-        [Jsonb([found._asdict() for found in findings]), document, held.partition_key, held.epoch],
-    ).rowcount
-    if not moved:
-        raise StaleLockError(held)
 
 
 def open_attempts(connection: Connection, held: Lock, absence_counts_after: float) -> list[OpenAttempt[Posting]]:

@@ -1,7 +1,7 @@
 """One HTTP exchange with NetSuite: sent once, never redirected, never repeated, and honest about whether it left.
 
-requests' adapters are used without its sessions: on the way of a POST that may happen once there is no place for
-redirects, cookies, `.netrc` or hooks.
+requests says how to reach a server (proxies, certificates), urllib3 sends: on the way of a POST that may happen once
+there is no place for redirects, cookies, `.netrc` or hooks.
 """
 
 import re
@@ -141,39 +141,67 @@ class Wire:
     def __init__(self, url: str, timeout_seconds: float) -> None:
         self._adapter = _Adapter(max_retries=0, pool_connections=1, pool_maxsize=1)
         with requests.Session() as session:
-            self._environment: dict[str, Any] = dict(session.merge_environment_settings(url, {}, True, None, None))
-        self._timeout = (min(timeout_seconds, _CONNECT_SECONDS), timeout_seconds)
+            environment = session.merge_environment_settings(url, {}, True, None, None)
+        self._proxies: Any = environment["proxies"]
+        self._verify, self._certificate = environment["verify"], environment["cert"]
+        self._seconds = timeout_seconds
+        self._timeout = urllib3.Timeout(connect=min(timeout_seconds, _CONNECT_SECONDS), read=timeout_seconds)
+        self._pool: Any = None  # of urllib3, once the first request names the server
 
     def exchange(self, request: requests.PreparedRequest, limit_bytes: int) -> Exchange:
         """Send `request` once and read its answer, at most `limit_bytes` of the body.
 
         Raises NotSentError or BrokenExchangeError. The timeout holds for each wait, and for the body as a whole.
         """
-        deadline = time.monotonic() + self._timeout[1]
+        deadline = time.monotonic() + self._seconds
         _thread.sent = False
         try:
-            response = self._adapter.send(request, timeout=self._timeout, **self._environment)
+            response = self._send(request)
         except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
             if _thread.sent:
                 raise BrokenExchangeError(_reason(error)) from error
             raise NotSentError(_reason(error)) from error
-        if response.status_code < 200:
+        if response.status < 200:
             # 100 is skipped below us, but not 102 and 103: the answer proper would be taken for the next request's.
-            response.raw.close()
-            raise BrokenExchangeError(f"HTTP {response.status_code}, and no answer was waited for")
+            response.close()
+            raise BrokenExchangeError(f"HTTP {response.status}, and no answer was waited for")
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding not in {"identity", "gzip"}:  # never asked for
-            response.raw.close()
-            return Exchange(response.status_code, response.headers, b"", False)
-        body, complete = _read(response.raw, limit_bytes, deadline)
-        return Exchange(response.status_code, response.headers, body, complete)
+            response.close()
+            return Exchange(response.status, response.headers, b"", False)
+        body, complete = _read(response, limit_bytes, deadline)
+        return Exchange(response.status, response.headers, body, complete)
+
+    def _send(self, request: requests.PreparedRequest) -> urllib3.BaseHTTPResponse:
+        """What `HTTPAdapter.send` does, with what is the same for all requests to one server done once: it costs as
+        much as the request itself."""
+        pool = self._pool
+        if pool is None:
+            verify, certificate = self._verify, self._certificate
+            pool = self._adapter.get_connection_with_tls_context(request, verify, self._proxies, certificate)
+            self._adapter.cert_verify(pool, request.url, verify, certificate)  # type: ignore[no-untyped-call]
+            self._pool = pool
+        found: urllib3.BaseHTTPResponse = pool.urlopen(
+            request.method or "",
+            self._adapter.request_url(request, self._proxies) if self._proxies else request.path_url,
+            request.body,
+            dict(request.headers),
+            self._adapter.max_retries,
+            redirect=False,
+            assert_same_host=False,
+            timeout=self._timeout,
+            preload_content=False,
+            decode_content=False,
+        )
+        return found
 
     def close(self) -> None:
         """Close the connections."""
+        self._pool = None
         self._adapter.close()
 
 
-def _read(raw: urllib3.HTTPResponse, limit: int, deadline: float) -> tuple[bytes, bool]:
+def _read(raw: urllib3.BaseHTTPResponse, limit: int, deadline: float) -> tuple[bytes, bool]:
     """The body and whether it is whole. A body that is not whole costs its connection."""
     chunks: list[bytes] = []
     size = 0
@@ -212,6 +240,18 @@ _thread = threading.local()
 
 
 class _Connection(HTTPConnection):
+    _parts: list[bytes] | None = None
+
+    def request(self, *arguments: Any, **named: Any) -> None:
+        """Sends head and body together: one call to the operating system, one packet where they fit."""
+        parts: list[bytes] = []
+        self._parts = parts
+        try:
+            super().request(*arguments, **named)
+        finally:
+            self._parts = None
+        self.transmit(b"".join(parts))
+
     def connect(self) -> None:
         try:
             super().connect()
@@ -219,6 +259,14 @@ class _Connection(HTTPConnection):
             _thread.sent = False  # a proxy's CONNECT is no part of the request
 
     def send(self, data: Any) -> None:
+        """Collects what `request` says; all else, a proxy's CONNECT, leaves at once."""
+        if self._parts is None:
+            self.transmit(data)
+        else:
+            self._parts.append(data)
+
+    def transmit(self, data: bytes) -> None:
+        """Bytes leave this machine here and nowhere else."""
         if self.sock is None:
             self.connect()
         _thread.sent = True

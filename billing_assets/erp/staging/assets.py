@@ -19,7 +19,7 @@ from billing_assets.foundation.runtime import Runtime
 
 ASKED_BY = "billing/asked_by"
 """Tag of runs that a sensor or schedule asked for; read it by `asked_by`."""
-OFTEN = frozenset({"newly_closed", "stage_several_times_a_day"})
+OFTEN = frozenset({"stage_when_closed", "stage_several_times_a_day"})
 """Who asks for a staging that looks only at what is new, may change or was posted lately. Any other is a whole one."""
 
 _PARENT, _RETRY = "dagster/parent_run_id", "dagster/retry_number"

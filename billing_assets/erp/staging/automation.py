@@ -46,7 +46,7 @@ class Asked(NamedTuple):
 
 
 stage_job = dg.define_asset_job(
-    "stage",
+    "stage_invoices",
     selection=dg.AssetSelection.assets("billing_invoices", "staged_invoices").materializable(),
     description="Read the billing system and bring the staging table up to date. Safe at any time. Started by hand it "
     "compares every document of the months that are not closed for good.",
@@ -78,11 +78,11 @@ whole_schedule = dg.ScheduleDefinition(
 )
 
 
-def newly_closed_sensor(settings: Settings) -> dg.SensorDefinition:
+def stage_when_closed_sensor(settings: Settings) -> dg.SensorDefinition:
     """Stages as soon as a document appeared or closed in the billing system."""
 
     @dg.sensor(
-        name="newly_closed",
+        name="stage_when_closed",
         job=stage_job,
         minimum_interval_seconds=max(settings.of(StagingSettings).detect_seconds, 1),
         default_status=dg.DefaultSensorStatus.RUNNING
@@ -91,7 +91,7 @@ def newly_closed_sensor(settings: Settings) -> dg.SensorDefinition:
         description="Looks at the billing database's counts and asks for a staging when they changed, or when "
         "documents that changed before they were sent wait for one.",
     )
-    def newly_closed(
+    def stage_when_closed(
         context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
     ) -> dg.RunRequest | dg.SkipReason:
         with billing.state() as connection:
@@ -111,6 +111,6 @@ def newly_closed_sensor(settings: Settings) -> dg.SensorDefinition:
         if context.instance.get_runs(running, limit=1):
             return dg.SkipReason("A staging is running; what is new is looked at again after it.")
         context.update_cursor(Asked(seen, last_run, time.time()).text())
-        return dg.RunRequest(tags={ASKED_BY: "newly_closed"})
+        return dg.RunRequest(tags={ASKED_BY: "stage_when_closed"})
 
-    return newly_closed
+    return stage_when_closed

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from billing_assets.erp.staging.assets import staged_invoices
-from billing_assets.erp.staging.automation import newly_closed_sensor, stage_job, staging_schedule, whole_schedule
+from billing_assets.erp.staging.automation import stage_job, stage_when_closed_sensor, staging_schedule, whole_schedule
 from billing_assets.foundation.settings import Settings
 
 
@@ -12,6 +12,6 @@ def build(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[staged_invoices],
         jobs=[stage_job],
-        sensors=[newly_closed_sensor(settings)],
+        sensors=[stage_when_closed_sensor(settings)],
         schedules=[staging_schedule(settings), whole_schedule],
     )

@@ -167,7 +167,7 @@ def _take_over(
     store.create_incoming(connection)
     missing: list[str] = []
     take = partial(_take, connection, source, queries, name, validation)
-    for looked_at, unlike in _unlike(source, queries, marks, chunks):
+    for looked_at, unlike in _changed(source, queries, marks, chunks):
         absent, bad = take(unlike)
         missing += absent
         counts["read"] += looked_at - len(absent)
@@ -180,7 +180,7 @@ def _take_over(
     counts["unreadable"] += len(without_id)
     store.drop_repeated(connection)
     beside = store.beside(connection, name, missing)
-    for _, unlike in _unlike(source, queries, marks, (({}, ids) for ids in beside)):
+    for _, unlike in _changed(source, queries, marks, (({}, ids) for ids in beside)):
         take(unlike)
     restore_idle_limit(connection, idle_limit)
     settle_order(connection, merging=True)
@@ -201,7 +201,7 @@ def _take_over(
     propose(connection, name)
 
 
-def _unlike(
+def _changed(
     source: sqlalchemy.Connection, queries: reader.Queries, marks: _Marks, chunks: _Chunks
 ) -> Iterator[tuple[int, dict[str, _Wanted]]]:
     """What must be read: documents whose mark is not the one we know. About 1,000 at a time, however few a chunk has,

@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from billing_assets.erp.documents.documents import CHANGEABLE
 from billing_assets.erp.documents.rules import Finding
+from billing_assets.erp.staging.fit import IS_ADOPTED
 from billing_assets.foundation.database.connection import Connection
 
 CHUNK = 1000
@@ -70,11 +71,6 @@ MAY_HAVE_LEFT: LiteralString = """exists (
 KEEPS_ITS_NAME: LiteralString = f"""({MAY_HAVE_LEFT}
     or exists (select from billing.found_transactions as f where f.external_id = s.external_id))"""
 """Whether a document `s` keeps its external id for ever: under another one it would be sent a second time."""
-
-IS_ADOPTED: LiteralString = """(
-    f.decision in ('confirmed', 'matched')
-    and not exists (select from billing.posting_attempts as a where a.document = s.id))"""
-"""Whether nothing is sent for a document `s`, as a person confirmed that NetSuite has it (`f`)."""
 
 _COLUMNS = ", ".join(Incoming._fields)
 _CONTENT = [name for name in Incoming._fields if name not in {"document_id", "outcome", "findings", "lines"}]

@@ -13,12 +13,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
 
+from billing_assets.foundation.errors import BillingError
+
 _SATURDAY = 5
 _UTC = ZoneInfo("UTC")
 _BEHIND_ALL = timezone(timedelta(hours=-12))
 
 
-class UnknownCalendarError(ValueError):
+class UnknownCalendarError(BillingError, ValueError):
     """There is no such country or subdivision in the library."""
 
 

@@ -14,9 +14,10 @@ from urllib.parse import quote
 import dagster as dg
 
 from billing_assets.foundation.dagster_helpers.presentation import Shown
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.sections import AlertSettings
 from billing_assets.foundation.texts import visible
-from billing_assets.foundation.words import ask_the_doctor, shortened
+from billing_assets.foundation.words import shortened
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -110,13 +111,14 @@ def _on_its_page(told: dg.Failure) -> Iterator[dg.AssetObservation]:
 def _of(error: Exception, settings: AlertSettings) -> dg.Failure:
     """What is known of an error by its type: the system it came from, and the chapter that is about it. Only errors of
     our own are sentences."""
-    system = getattr(error, "system", None)
     told = shortened(str(error).strip(), _LONGEST_REASON)
     kind = type(error).__name__
+    if not isinstance(error, BillingError):
+        return failure(f"{kind}: {told}", settings, to_do=_TO_DO, metadata={"error": kind})
     return failure(
-        told if type(error).__module__.startswith(__package__) else f"{kind}: {told}",
+        told,
         settings,
-        to_do=ask_the_doctor(system) if system else _TO_DO,
-        chapter=getattr(error, "chapter", _CHAPTER),
-        metadata={"error": kind} | ({"system": system} if system else {}),
+        to_do=error.to_do or _TO_DO,
+        chapter=error.chapter or _CHAPTER,
+        metadata={"error": error.code} | ({"system": error.system} if error.system else {}),
     )

@@ -15,8 +15,9 @@ from sqlalchemy import Engine
 
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.database.refusals import DatabaseUnfit, remedy
+from billing_assets.foundation.errors import BillingError
 
-AREAS = ("foundation", "erp", "receivables")
+AREAS = ("foundation", "erp", "receivables", "operations")
 """Areas with tables of their own, in the order in which they are made: each needs none but those before it. All of them
 are made always, also those of an area that is switched off."""
 
@@ -45,7 +46,7 @@ SELECT to_regclass('billing.schema_migrations') IS NOT NULL AND NOT EXISTS (
 """
 
 
-class MigrationError(Exception):
+class MigrationError(BillingError):
     """The schema cannot be brought up to date. The message names the file and says what to do."""
 
     def __init__(self, file: str, message: str) -> None:

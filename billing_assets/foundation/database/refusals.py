@@ -6,6 +6,8 @@ import psycopg
 from psycopg.errors import DiskFull, InsufficientPrivilege, ReadOnlySqlTransaction
 from psycopg.rows import scalar_row
 
+from billing_assets.foundation.errors import BillingError
+
 REFUSALS = (DiskFull, InsufficientPrivilege, ReadOnlySqlTransaction)
 """Errors with a remedy: no disk space, a missing right, a database that takes no writes."""
 
@@ -21,7 +23,7 @@ _REMEDIES: dict[str | None, str] = {
 }
 
 
-class DatabaseUnfit(Exception):  # noqa: N818  says what is so
+class DatabaseUnfit(BillingError):  # noqa: N818  says what is so
     """Our database cannot be worked with as it is reached or set up; the message says what to do."""
 
 

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from billing_assets.foundation.errors import BillingError
+
 if sys.platform != "win32":
     import pwd
 
@@ -21,7 +23,7 @@ TIMEOUT_SECONDS = 400  # above every time that pg_ctl itself waits
 _ENTER_ANY_FOLDER = (("dac_read_search", 2), ("dac_override", 1))
 
 
-class EmbeddedServerError(Exception):
+class EmbeddedServerError(BillingError):
     """The embedded PostgreSQL could not be made, started or stopped. The message has its last log lines."""
 
 

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from billing_assets.foundation.errors import BillingError
 
-class JournalError(Exception):
+
+class JournalError(BillingError):
     """The journal cannot be used, or a restore is not confirmed; the message says what to do."""
 
     chapter = "a-restored-backup"
-    """Of the runbook."""
 
 
 class JournalUnusable(JournalError):  # noqa: N818  (an error by its base class)

@@ -4,7 +4,7 @@ Where the journal covers the lost time nothing has to be confirmed: what it know
 no month up to that day is closed and no reminder is sent until a person says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
 
@@ -91,8 +91,9 @@ def confirmations(connection: Connection) -> list[Confirmation]:
     """Everything that was ever confirmed, the oldest first."""
     rows = connection.execute(
         """
-        select restore, what, period, confirmed_by, why, confirmed_at, sent_until from billing.restore_confirmations
-        order by id"""
+        select c.restore, c.what, c.period, w.decided_by as confirmed_by, w.why, w.decided_at as confirmed_at,
+               c.sent_until
+        from billing.restore_confirmations as c join billing.decisions as w on w.id = c.decision_id order by c.id"""
     )
     return [Confirmation(**row) for row in rows]
 
@@ -160,30 +161,38 @@ def sent_until(connection: Connection) -> datetime | None:
     said so after a restore.
     """
     row = connection.execute(
-        "select max(confirmed_at) as moment from billing.restore_confirmations where sent_until is not null"
+        """
+        select max(w.decided_at) as moment
+        from billing.restore_confirmations as c join billing.decisions as w on w.id = c.decision_id
+        where c.sent_until is not null"""
     ).fetchone()
     return row["moment"] if row else None
 
 
 def confirm(
-    connection: Connection, what: What, period: str | None, by: str, why: str, sent_until: date | None = None
+    connection: Connection,
+    what: What,
+    period: str | None,
+    decide: Callable[[str, str], int],
+    sent_until: date | None = None,
 ) -> list[Restore]:
     """Notes for good that a person answers for this after every restore that waits for it; returns those restores.
 
-    `sent_until`, of reminders: up to which day all that fell due counts as sent, where it has begun by now. Raises
-    NothingToConfirm.
+    `decide` writes the decision down (what about, what) and gives its row. `sent_until`, of reminders: up to which day
+    all that fell due counts as sent, where it has begun by now. Raises NothingToConfirm.
     """
     with connection.transaction():
         store.lock(connection)
         found = unconfirmed(connection, what, period)
         if not found:
             raise NothingToConfirm(period or what)
+        decision = decide(period or what, "confirmed")
         for one in found:
             connection.execute(
                 """
-                insert into billing.restore_confirmations (restore, what, period, confirmed_by, why, sent_until)
-                values (%s, %s, %s, %s, %s, %s)""",
-                [one.id, what, period, by.strip(), why.strip(), sent_until],
+                insert into billing.restore_confirmations (restore, what, period, decision_id, sent_until)
+                values (%s, %s, %s, %s, %s)""",
+                [one.id, what, period, decision, sent_until],
             )
     log.info("restore_confirmed", what=what, period=period, restores=[one.id for one in found])
     return found

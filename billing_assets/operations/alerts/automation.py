@@ -7,9 +7,8 @@ import dagster as dg
 
 from billing_assets.erp.batches.partitions import partition_of
 from billing_assets.erp.batches.store import needing_attention
-from billing_assets.erp.billing_system.errors import SourceError
-from billing_assets.erp.netsuite.errors import NetSuiteError
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.errors import of_code
 from billing_assets.foundation.journal.compared import compared_journal
 from billing_assets.foundation.journal.errors import ForeignJournal, JournalError, JournalUnusable
 from billing_assets.foundation.runtime import Runtime
@@ -20,32 +19,21 @@ from billing_assets.operations.alerts.causes import Alert, failed_check, partiti
 from billing_assets.operations.alerts.restores import TOLD_FOR, journal_alerts, restore_alerts
 from billing_assets.operations.alerts.send import deliver
 from billing_assets.operations.alerts.watch import look
-from billing_assets.receivables.reminders.settings import ReminderSettings
+from billing_assets.receivables.settings import ReminderSettings
 
-
-def system_of(error: str) -> str | None:
-    """The system that an error of ours comes from, by its type's name, which is all that Dagster keeps of it."""
-    kinds: list[type[SourceError | NetSuiteError]] = [SourceError, NetSuiteError]
-    for kind in kinds:
-        if kind.__name__ == error:
-            return kind.system
-        kinds += kind.__subclasses__()
-    return None
-
-
-_PRESSED = frozenset({"preview_batch", "preview_document", "requeue"})
+_PRESSED = frozenset({"preview_batch", "preview_document", "requeue_rejected_invoices"})
 """Jobs that only a person starts, who waits for what they say: a number that was mistyped is no alert."""
 
-_JOURNAL = (JournalUnusable.__name__, ForeignJournal.__name__)
+_JOURNAL = (JournalUnusable.code, ForeignJournal.code)
 """Errors of a run that the watch finds, too: one cause, and one mail."""
 
 
 @dg.run_failure_sensor(
-    name="tell_about_failed_runs",
+    name="alert_on_run_failure",
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="One message per cause when a run has failed for the last time.",
 )
-def tell_about_failed_runs(
+def alert_on_run_failure(
     context: dg.RunFailureSensorContext, billing: dg.ResourceParam[Runtime]
 ) -> dg.SkipReason | None:
     """Tells about a failed run, with what it leaves behind in documents and money."""
@@ -68,7 +56,7 @@ def tell_about_failed_runs(
             message=message,
             run_id=run.run_id,
             ui_url=billing.settings.alerts.ui_url,
-            system=system_of(error),
+            known=of_code(error),
             partition=partition,
             documents=left.documents,
             money=left.money,
@@ -96,11 +84,11 @@ def _error(context: dg.RunFailureSensorContext) -> tuple[str, str]:
 
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
-    name="tell_about_failed_checks",
+    name="alert_on_failed_check",
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="One message per check that did not pass in a run that went through.",
 )
-def tell_about_failed_checks(context: dg.RunStatusSensorContext, billing: dg.ResourceParam[Runtime]) -> None:
+def alert_on_failed_check(context: dg.RunStatusSensorContext, billing: dg.ResourceParam[Runtime]) -> None:
     """Tells about failed checks that did not stop their run."""
     run = context.dagster_run
     alerts = [
@@ -126,7 +114,7 @@ def watch_sensor(settings: Settings) -> dg.SensorDefinition:
     """The watch over our own tables."""
 
     @dg.sensor(
-        name="watch",
+        name="alert_on_problems",
         minimum_interval_seconds=settings.alerts.check_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Looks for stale locks, documents that wait too long, an old watermark, batches left behind and a "

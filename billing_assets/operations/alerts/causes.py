@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from billing_assets.erp.documents.documents import State
-from billing_assets.foundation.words import ask_the_doctor, shortened
+from billing_assets.foundation.errors import BillingError
+from billing_assets.foundation.words import shortened
 
 Money = tuple[tuple[str, Decimal], ...]
 """Sums by currency, credit memos negative: (("GBP", Decimal("12.50")), …), sorted by currency."""
@@ -97,7 +98,7 @@ def run_failure(
     message: str,
     run_id: str,
     ui_url: str,
-    system: str | None = None,
+    known: type[BillingError] | None = None,
     partition: str | None = None,
     documents: int = 0,
     money: Money = (),
@@ -105,19 +106,16 @@ def run_failure(
     """A run ended with an error and will not be retried.
 
     `error` is the stable name of the problem (the error's type, or NetSuite's code), `message` its text, of which one
-    line is told. Give `system` ("NetSuite", "the billing database") where the error is that system's and not the job's
-    own: then all jobs and batches that meet it share one cause.
+    line is told. `known` is its type where it is one of ours: where that names a system, the error is the system's and
+    not the job's own, and all jobs and batches that meet it share one cause.
     """
     what = f"{job} for {partition}" if partition else job
-    if system:
-        title = f"{_capital(system)} stopped a run: {error}"
-        to_do = ask_the_doctor(system)
-    else:
-        title = f"{what} failed: {error}"
-        to_do = (
-            "Open the run and fix the cause that it names. Then materialize the partition again: it takes up only "
-            "what is left and sends nothing twice."
-        )
+    system = known.system if known else None
+    title = f"{_capital(system)} stopped a run: {error}" if system else f"{what} failed: {error}"
+    to_do = (known.to_do if known else None) or (
+        "Open the run and fix the cause that it names. Then materialize the partition again: it takes up only what is "
+        "left and sends nothing twice."
+    )
     return Alert(
         cause=f"run_failed:{system or job}:{error}",
         title=_one_line(title, _LONGEST_TITLE),

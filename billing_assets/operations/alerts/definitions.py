@@ -3,9 +3,9 @@
 import dagster as dg
 
 from billing_assets.foundation.settings import Settings
-from billing_assets.operations.alerts.automation import tell_about_failed_checks, tell_about_failed_runs, watch_sensor
+from billing_assets.operations.alerts.automation import alert_on_failed_check, alert_on_run_failure, watch_sensor
 
 
 def build(settings: Settings) -> dg.Definitions:
     """The sensors that see what people must be told."""
-    return dg.Definitions(sensors=[tell_about_failed_runs, tell_about_failed_checks, watch_sensor(settings)])
+    return dg.Definitions(sensors=[alert_on_run_failure, alert_on_failed_check, watch_sensor(settings)])

@@ -17,6 +17,7 @@ from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 from pydantic import SecretStr
 
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.mail import QUIET
 from billing_assets.foundation.sections import AlertSettings
 from billing_assets.operations.alerts import store
@@ -57,8 +58,10 @@ class DeliveryReport:
     failures: tuple[ChannelFailure, ...]
 
 
-class AlertDeliveryError(Exception):
+class AlertDeliveryError(BillingError):
     """No channel took some alerts. They stay due: the next look sends them."""
+
+    retryable = True
 
     def __init__(self, causes: Sequence[str], failures: Sequence[ChannelFailure]) -> None:
         self.causes = tuple(causes)

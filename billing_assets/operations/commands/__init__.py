@@ -1,1 +1,11 @@
-"""The parts of the `billing` command: one module for each group of subcommands."""
+"""The commands of no room: the running system, the sample, and looking at the whole."""
+
+import typer
+
+from billing_assets.operations.commands import looking, restore, sample, system
+
+
+def register(app: typer.Typer) -> None:
+    """Adds these commands."""
+    for one in (system, looking, sample, restore):
+        one.register(app)

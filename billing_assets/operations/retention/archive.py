@@ -12,7 +12,7 @@ CHUNK = 2000
 """Documents whose log moves in one transaction: a fraction of a second, so that nothing waits for it."""
 
 
-def keep_small(connection: Connection, settings: RetentionSettings, chunk: int = CHUNK) -> int:
+def archive_documents(connection: Connection, settings: RetentionSettings, chunk: int = CHUNK) -> int:
     """Archives the log of what was posted long ago and puts the counts of posted documents together.
 
     Returns how many documents' log was moved. Safe to end anywhere, to run twice, and beside everything else.

@@ -7,7 +7,10 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
+from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.errors import BillingError
+from billing_assets.posting.attempts import forget_archived
 
 _PARENTS = ("archived_attempts", "archived_outcomes")
 
@@ -19,7 +22,7 @@ class ArchivedMonth(NamedTuple):
     size: int
 
 
-class ArchiveError(Exception):
+class ArchiveError(BillingError):
     """A month cannot be taken out of the log. The message says why."""
 
 
@@ -64,14 +67,7 @@ def archive(connection: Connection, older_than_days: float, limit: int) -> int:
             where a.document = any(%s)""",
             [documents],
         )
-        # Triggers let go only what the archive has, unchanged.
-        connection.execute(
-            """
-            delete from billing.posting_outcomes as o using billing.posting_attempts as a
-            where a.id = o.attempt and a.document = any(%s)""",
-            [documents],
-        )
-        connection.execute("delete from billing.posting_attempts where document = any(%s)", [documents])
+        forget_archived(connection, DOCUMENTS, documents)
     return len(documents)
 
 

@@ -5,10 +5,11 @@ The balances are those that were read last; `as_of` only says from which day the
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing_assets.foundation.calendar.business_days import Days
+from billing_assets.foundation.calendar.business_days import Days, Zones
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.receivables.balances import store
 
@@ -81,3 +82,10 @@ def faults(aged: Iterable[Aged], receivables: dict[str, Decimal]) -> list[str]:
         if parts != total:
             found.append(f"{currency}: the buckets add up to {parts}, receivables are {total}")
     return found
+
+
+def business_day(asked: str | None, read_at: datetime | None, zones: Zones) -> Days:
+    """The day that was asked for, else of each branch the one on which balances were read. Raises ValueError for no
+    date.
+    """
+    return Days(date.fromisoformat(asked)) if asked else zones.days(read_at or datetime.now(UTC))

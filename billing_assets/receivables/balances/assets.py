@@ -1,24 +1,33 @@
 """What customers owe: open balances, their age, and late fees as proposals."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC
 from itertools import groupby
 from typing import Any
 
 import dagster as dg
 
-from billing_assets.erp.contract import BillingSystem, Kind, NetSuite, SourceSettings, bindings
-from billing_assets.foundation.calendar.business_days import Days, Zones
+from billing_assets.erp.contract import NetSuite
+from billing_assets.foundation.calendar.business_days import Days
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import SHOWN_ROWS, money, typed_table
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
 from billing_assets.receivables.balances import fee_store, store
-from billing_assets.receivables.balances.aging import AMOUNTS, BRANCH, CURRENCY, CUSTOMER, Aged, age, faults, largest
+from billing_assets.receivables.balances.aging import (
+    AMOUNTS,
+    BRANCH,
+    CURRENCY,
+    CUSTOMER,
+    Aged,
+    age,
+    business_day,
+    faults,
+    largest,
+)
 from billing_assets.receivables.balances.late_fee_rules import late_fee_rules
 from billing_assets.receivables.balances.late_fees import propose
-from billing_assets.receivables.balances.open_balances import Reading, read_from_billing_system, read_from_netsuite
-from billing_assets.receivables.balances.settings import ReceivablesSettings
+from billing_assets.receivables.balances.open_balances import Reading, read_balances
 
 _TOP = 20
 # Short, as a table in the web UI shows few columns without scrolling; the most telling ones first.
@@ -52,20 +61,6 @@ class BusinessDay(dg.Config):
     """The day from which ages are counted, YYYY-MM-DD; default: of each branch the one on which balances were read."""
 
     as_of: str | None = None
-
-
-def read_balances(billing: Runtime, run_id: str) -> Reading:
-    """Reads the balances from where the settings say. Raises NetSuiteError, SourceError, MappingError."""
-    with billing.state() as connection:
-        if billing.settings.of(ReceivablesSettings).balances_from == "netsuite":
-            used = [prefix for kind, prefix in bindings.prefixes(connection) if kind == Kind.INVOICE]
-            prefixes = sorted({billing.of(NetSuite).mapping.file.external_id.invoice, *used})
-            return read_from_netsuite(connection, billing.of(NetSuite).client, prefixes, run_id)
-        with billing.of(BillingSystem).connection() as source:
-            name = billing.settings.of(SourceSettings).name
-            return read_from_billing_system(
-                connection, source, billing.of(BillingSystem).receivables_query, name, run_id
-            )
 
 
 def open_receivables_asset(settings: Settings) -> dg.AssetsDefinition:
@@ -160,13 +155,6 @@ def late_fees(config: BusinessDay, billing: dg.ResourceParam[Runtime]) -> dg.Mat
     for row in totals:
         metadata |= money(f"total_{row['state']}_{row['currency']}", row["total"])
     return dg.MaterializeResult(metadata=metadata)
-
-
-def business_day(asked: str | None, read_at: datetime | None, zones: Zones) -> Days:
-    """The day that was asked for, else of each branch the one on which balances were read. Raises ValueError for no
-    date.
-    """
-    return Days(date.fromisoformat(asked)) if asked else zones.days(read_at or datetime.now(UTC))
 
 
 def reading_metadata(reading: Reading) -> dict[str, dg.MetadataValue | int | str]:

@@ -6,7 +6,7 @@ from billing_assets.foundation.settings import Settings
 from billing_assets.receivables.balances.settings import ReceivablesSettings
 
 receivables_job = dg.define_asset_job(
-    "receivables",
+    "age_receivables",
     selection=dg.AssetSelection.assets("open_receivables", "aging", "late_fees"),
     description="Read what customers owe, age it, and propose late fees. Safe at any time.",
 )
@@ -15,7 +15,7 @@ receivables_job = dg.define_asset_job(
 def receivables_schedule(settings: Settings) -> dg.ScheduleDefinition:
     """The reading of every night."""
     return dg.ScheduleDefinition(
-        name="receivables_every_day",
+        name="age_receivables_daily",
         job=receivables_job,
         cron_schedule=settings.of(ReceivablesSettings).cron,
         execution_timezone=settings.calendar.time_zone,

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
+from billing_assets.decisions.store import Subject, record_each
 from billing_assets.foundation.calendar.branch_days import day_of, day_values
 from billing_assets.foundation.calendar.business_days import Days
 from billing_assets.foundation.database.connection import Connection
@@ -100,6 +101,9 @@ class LateFee(NamedTuple):
 
 _CANDIDATE = ", ".join(Candidate._fields)
 _FEE = ", ".join(LateFee._fields)
+_FEES = """(
+    select f.*, w.decided_by, w.decided_at, nullif(w.why, '') as why
+    from billing.late_fees as f left join billing.decisions as w on w.id = f.decision_id) as f"""
 
 
 def alone(connection: Connection) -> None:
@@ -256,25 +260,36 @@ def decide(
     except_for: Sequence[str],
 ) -> list[LateFee]:
     """Decides the undecided proposals on these invoices (or all), in order of their number."""
-    rows = connection.execute(
-        f"update billing.late_fees set state = %(state)s, decided_by = %(by)s, decided_at = clock_timestamp(), "  # noqa: S608
-        "why = nullif(%(why)s, '') where state = 'proposed' and (%(numbers)s::text[] is null or "
-        f"number = any(%(numbers)s)) and number <> all(%(except_for)s) returning {_FEE}",
-        {
-            "state": state,
-            "by": by,
-            "why": why,
-            "numbers": None if numbers is None else list(numbers),
-            "except_for": list(except_for),
-        },
-    )
+    with connection.transaction():
+        proposed = connection.execute(
+            """
+            select id, number from billing.late_fees
+            where state = 'proposed' and (%(numbers)s::text[] is null or number = any(%(numbers)s))
+              and number <> all(%(except_for)s)
+            order by number, id for update""",
+            {"numbers": None if numbers is None else list(numbers), "except_for": list(except_for)},
+        ).fetchall()
+        ids = [one["id"] for one in proposed]
+        decided = record_each(
+            connection, Subject.LATE_FEE, [(f"invoice {one['number']}", state, why) for one in proposed], by
+        )
+        connection.execute(
+            """
+            update billing.late_fees as f set state = %s, decision_id = d.decision_id
+            from unnest(%s::bigint[], %s::bigint[]) as d (id, decision_id) where f.id = d.id""",
+            [state, ids, decided],
+        )
+        rows = connection.execute(
+            f"select {_FEE} from {_FEES} where id = any(%s)",  # noqa: S608  constants
+            [ids],
+        ).fetchall()
     return sorted((LateFee(**row) for row in rows), key=lambda one: (one.number, one.id))
 
 
 def fees(connection: Connection, state: str | None = None, limit: int | None = None) -> list[LateFee]:
     """Late fees in a state, or all, the largest first."""
     rows = connection.execute(
-        f"select {_FEE} from billing.late_fees where %(state)s::text is null or state = %(state)s "  # noqa: S608
+        f"select {_FEE} from {_FEES} where %(state)s::text is null or state = %(state)s "  # noqa: S608
         "order by fee desc, id limit %(limit)s",
         {"state": state, "limit": limit},
     )
@@ -284,7 +299,7 @@ def fees(connection: Connection, state: str | None = None, limit: int | None = N
 def to_export(connection: Connection, *, again: bool) -> list[LateFee]:
     """Approved fees that were not exported yet, or all of them, in the order of their approval."""
     rows = connection.execute(
-        f"select {_FEE} from billing.late_fees where state = 'approved' "  # noqa: S608  constants
+        f"select {_FEE} from {_FEES} where state = 'approved' "  # noqa: S608  constants
         "and (%s or exported_at is null) order by decided_at, id",
         [again],
     )

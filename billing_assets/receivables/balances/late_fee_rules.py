@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from billing_assets.erp.contract import refuse_sample_late_fees
 from billing_assets.foundation.calendar.business_days import UnknownCalendarError, business_day_from, calendar
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.settings import Settings
 from billing_assets.foundation.shipped import shipped
 from billing_assets.receivables.balances.settings import ReceivablesSettings
@@ -19,7 +20,7 @@ EVERY_BRANCH = "*"
 _ROUNDING = {"half_up": ROUND_HALF_UP, "down": ROUND_DOWN}
 
 
-class LateFeeError(Exception):
+class LateFeeError(BillingError):
     """Late fees cannot be worked out or decided. The message names what is wrong and what to do."""
 
 

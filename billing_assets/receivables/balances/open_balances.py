@@ -8,11 +8,25 @@ from decimal import Decimal
 import sqlalchemy
 import structlog
 
-from billing_assets.erp.contract import PAGE_ROWS, InvoiceOf, NetSuiteClient, OpenItem, OpenSum, UnreadableItem
+from billing_assets.erp.contract import (
+    PAGE_ROWS,
+    BillingSystem,
+    InvoiceOf,
+    Kind,
+    NetSuite,
+    NetSuiteClient,
+    OpenItem,
+    OpenSum,
+    SourceSettings,
+    UnreadableItem,
+    bindings,
+)
 from billing_assets.erp.contract import open_items as netsuite
 from billing_assets.erp.contract import receivables as source_receivables
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.runtime import Runtime
 from billing_assets.receivables.balances import store
+from billing_assets.receivables.balances.settings import ReceivablesSettings
 from billing_assets.receivables.balances.store import NETSUITE, OpenTotal, Receivable
 
 log = structlog.get_logger(__name__)
@@ -54,6 +68,20 @@ class Reading:
                     f"{self.source} counts {theirs[0]:,} over {theirs[1]}"
                 )
         return found
+
+
+def read_balances(billing: Runtime, run_id: str) -> Reading:
+    """Reads the balances from where the settings say. Raises NetSuiteError, SourceError, MappingError."""
+    with billing.state() as connection:
+        if billing.settings.of(ReceivablesSettings).balances_from == "netsuite":
+            used = [prefix for kind, prefix in bindings.prefixes(connection) if kind == Kind.INVOICE]
+            prefixes = sorted({billing.of(NetSuite).mapping.file.external_id.invoice, *used})
+            return read_from_netsuite(connection, billing.of(NetSuite).client, prefixes, run_id)
+        with billing.of(BillingSystem).connection() as source:
+            name = billing.settings.of(SourceSettings).name
+            return read_from_billing_system(
+                connection, source, billing.of(BillingSystem).receivables_query, name, run_id
+            )
 
 
 def read_from_netsuite(

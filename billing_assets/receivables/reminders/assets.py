@@ -15,10 +15,10 @@ from billing_assets.foundation.dagster_helpers.presentation import money, typed_
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.receivables.reminders import store
-from billing_assets.receivables.reminders.desk import open_desk
+from billing_assets.receivables.reminders.materials import load_materials
 from billing_assets.receivables.reminders.sending import Report, send_due, utc_now
-from billing_assets.receivables.reminders.settings import ReminderSettings
-from billing_assets.receivables.reminders.smtp import Fate, parse_server
+from billing_assets.receivables.reminders.smtp import Delivery, parse_server
+from billing_assets.receivables.settings import ReminderSettings
 
 ARRIVE = dg.AssetCheckSpec(
     "reminders_arrive",
@@ -63,7 +63,7 @@ def payment_reminders(
     with billing.state() as connection:
         if settings.enabled:
             billing.of(BillingSystem).compare()
-            desk = open_desk(
+            materials = load_materials(
                 settings,
                 billing.of(BillingSystem).engine,
                 billing.of(BillingSystem).queries,
@@ -71,7 +71,9 @@ def payment_reminders(
                 in_sample=billing.of(NetSuite).in_sample,
             )
             journal = journal_of(connection, billing.settings)
-            report = send_due(connection, desk, parse_server(settings.smtp_url), context.run.run_id, utc_now, journal)
+            report = send_due(
+                connection, materials, parse_server(settings.smtp_url), context.run.run_id, utc_now, journal
+            )
         unreachable = store.unreachable(connection)
         unknown = store.listed(connection, ["unknown"])
     metadata = {"enabled": settings.enabled, **report_metadata(report)}
@@ -115,10 +117,10 @@ def payment_reminders(
 def report_metadata(report: Report) -> dict[str, dg.MetadataValue | int | bool]:
     """A run's report as finance reads it: counts by step, amounts per currency, what did not go out and why."""
     metadata: dict[str, dg.MetadataValue | int | bool] = {
-        "sent": report.count(Fate.SENT),
-        "deferred": report.count(Fate.LATER),
-        "bounced": report.count(Fate.NEVER),
-        "unknown": report.count(Fate.UNKNOWN) + report.orphans,
+        "sent": report.count(Delivery.SENT),
+        "deferred": report.count(Delivery.LATER),
+        "bounced": report.count(Delivery.NEVER),
+        "unknown": report.count(Delivery.UNKNOWN) + report.orphans,
         "skipped_steps": report.passed_over,
         "kept_back": len(report.kept),
         "by_step": typed_table(
@@ -129,8 +131,12 @@ def report_metadata(report: Report) -> dict[str, dg.MetadataValue | int | bool]:
             ["reason", "invoices"],
         ),
         "not_taken": typed_table(
-            (one._asdict() | {"fate": one.fate.value} for one in report.tried if one.fate is not Fate.SENT),
-            ["number", "fate", "code", "status", *_SHOWN[1:]],
+            (
+                one._asdict() | {"delivery": one.delivery.value}
+                for one in report.tried
+                if one.delivery is not Delivery.SENT
+            ),
+            ["number", "delivery", "code", "status", *_SHOWN[1:]],
         ),
     }
     for currency, total in sorted(report.sent_amounts.items()):

@@ -1,7 +1,9 @@
 """What stops reminders. No message carries an address, a name or a password."""
 
+from billing_assets.foundation.errors import BillingError
 
-class ReminderError(Exception):
+
+class ReminderError(BillingError):
     """Reminders cannot go on; the message says what to do."""
 
 
@@ -46,6 +48,8 @@ class MailWrong(ReminderError):  # noqa: N818
 class MailServerError(ReminderError):
     """The mail server cannot be reached, or refuses us rather than an address. What was not sent stays due."""
 
+    retryable = True
+
     def __init__(self, problem: str) -> None:
         self.problem = problem
         super().__init__(f"The mail server {problem} What was not sent stays due and is sent at the next look.")
@@ -53,6 +57,8 @@ class MailServerError(ReminderError):
 
 class SendingElsewhere(ReminderError):  # noqa: N818
     """Another run sends reminders just now."""
+
+    retryable = True
 
     def __init__(self) -> None:
         super().__init__("Another run sends reminders just now; it sends whatever is due. Nothing was done.")

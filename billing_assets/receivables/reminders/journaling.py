@@ -15,13 +15,13 @@ from billing_assets.foundation.journal.comparing import Kind, Taken
 from billing_assets.foundation.journal.files import Journal, Line
 from billing_assets.foundation.settings import Settings
 from billing_assets.receivables.reminders import journal_store as store
-from billing_assets.receivables.reminders.smtp import Fate
+from billing_assets.receivables.reminders.smtp import Delivery
 from billing_assets.receivables.reminders.store import JOURNALED
 
 REMINDERS = "reminders"
 _CHUNK = 2_000
-_FINAL = (Fate.SENT, Fate.NEVER)
-_STATES = ("sending", *Fate)
+_FINAL = (Delivery.SENT, Delivery.NEVER)
+_STATES = ("sending", *Delivery)
 
 
 def event(row: dict[str, Any]) -> Line:
@@ -69,7 +69,7 @@ def _take_in(connection: Connection, lines: Sequence[Line]) -> Taken:
         key = line["invoice"], line["step"]
         if key not in last or _rank(line) >= _rank(last[key]):
             last[key] = line
-    taken, counts = Taken(), {f"reminders_{fate}": 0 for fate in Fate}
+    taken, counts = Taken(), {f"reminders_{delivery}": 0 for delivery in Delivery}
     events = list(last.values())
     for start in range(0, len(events), _CHUNK):
         chunk = events[start : start + _CHUNK]
@@ -82,7 +82,7 @@ def _take_in(connection: Connection, lines: Sequence[Line]) -> Taken:
                 if one["state"] not in _FINAL and row["state"] in _FINAL:
                     taken.append.append(event(row))
                 continue
-            state = one["state"] if one["state"] in (*_FINAL, Fate.LATER) else Fate.UNKNOWN
+            state = one["state"] if one["state"] in (*_FINAL, Delivery.LATER) else Delivery.UNKNOWN
             if store.take_in(connection, one | {"state": str(state)}, row):
                 counts[f"reminders_{state}"] += 1
     taken.behind = taken.behind or any(counts.values())
@@ -92,12 +92,15 @@ def _take_in(connection: Connection, lines: Sequence[Line]) -> Taken:
 
 def _rank(line: Line) -> tuple[int, int]:
     """Later attempts, and of one attempt what is known for good, win."""
-    return line["attempts"], 1 if line["state"] in ("sending", Fate.UNKNOWN) else 2
+    return line["attempts"], 1 if line["state"] in ("sending", Delivery.UNKNOWN) else 2
 
 
 def _later(before: str, after: str) -> bool:
     """Whether the journal knows more of an attempt than the database."""
-    return (after in _FINAL and before in ("sending", Fate.UNKNOWN)) or (before, after) == (Fate.SENT, Fate.NEVER)
+    return (after in _FINAL and before in ("sending", Delivery.UNKNOWN)) or (before, after) == (
+        Delivery.SENT,
+        Delivery.NEVER,
+    )
 
 
 REMINDERS_SENT = Kind(REMINDERS, whole=False, check=_check, take_in=_take_in, everything=_everything)

@@ -11,9 +11,9 @@ from billing_assets.foundation.calendar.business_days import Days, earliest_day
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.journal.restores import sent_until
 from billing_assets.receivables.reminders import store
-from billing_assets.receivables.reminders.desk import CHUNK, Desk
 from billing_assets.receivables.reminders.due import MARGIN, might_be_due, next_reminder
 from billing_assets.receivables.reminders.invoices import Invoice, Kept, Reminder
+from billing_assets.receivables.reminders.materials import CHUNK, Materials
 from billing_assets.receivables.reminders.message import usable_address
 from billing_assets.receivables.reminders.policy import Terms
 
@@ -41,13 +41,13 @@ _NONE = store.Account(Decimal(0), Decimal(0))  # of an invoice that was read a m
 
 
 def plan(
-    connection: Connection, desk: Desk, now: datetime, until: datetime, customer: str | None = None
+    connection: Connection, materials: Materials, now: datetime, until: datetime, customer: str | None = None
 ) -> Iterator[Reminder | Kept]:
     """The next reminder of each open invoice if it goes out up to `until`, customer by customer; and what is kept back.
 
     `until` equal to `now`: what may be sent this moment. Nothing is written.
     """
-    policy, not_before = desk.policy, desk.settings.not_before
+    policy, not_before = materials.policy, materials.settings.not_before
     sent, began = sent_until(connection), not_before
     if sent is not None:
         began = max(not_before or date.min, earliest_day(sent))
@@ -62,9 +62,9 @@ def plan(
         one for one in found if might_be_due(policy.terms(one.branch).ladder, one.due_date, one.noted, last_day, began)
     ]
     covered = _covered(found, accounts, stops, policy.zones.days(now))
-    read_since = desk.balances_since(now)
+    read_since = materials.balances_since(now)
     for invoices in _by_customers(candidates):
-        contacts = desk.read_contacts(list({one.customer: None for one in invoices}))
+        contacts = materials.read_contacts(list({one.customer: None for one in invoices}))
         for invoice in invoices:
             terms = policy.terms(invoice.branch)
             contact = contacts.get(invoice.customer)

@@ -19,15 +19,15 @@ from billing_assets.foundation.journal.errors import JournalError
 from billing_assets.foundation.journal.files import Journal, Writer
 from billing_assets.foundation.journal.restores import require_reminders
 from billing_assets.receivables.reminders import store
-from billing_assets.receivables.reminders.desk import Desk
 from billing_assets.receivables.reminders.due import next_opening
 from billing_assets.receivables.reminders.errors import MailServerError, MailWrong, PutBack, TemplateWrong
 from billing_assets.receivables.reminders.invoices import Kept, Reminder
 from billing_assets.receivables.reminders.journaling import REMINDERS, event
+from billing_assets.receivables.reminders.materials import Materials
 from billing_assets.receivables.reminders.message import message_id, written
 from billing_assets.receivables.reminders.plan import plan
 from billing_assets.receivables.reminders.policy import parse_mailbox
-from billing_assets.receivables.reminders.smtp import Answer, Fate, Mailer, Server
+from billing_assets.receivables.reminders.smtp import Answer, Delivery, Mailer, Server
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ class Tried(NamedTuple):
     step: str
     currency: str
     open_amount: Decimal
-    fate: Fate
+    delivery: Delivery
     code: int | None
     status: str | None
 
@@ -70,21 +70,21 @@ class Report:
     stopped_by: str | None = None
     left: bool = False
 
-    def count(self, fate: Fate) -> int:
-        """How many reminders met a fate."""
-        return sum(one.fate is fate for one in self.tried)
+    def count(self, delivery: Delivery) -> int:
+        """How many reminders had this delivery."""
+        return sum(one.delivery is delivery for one in self.tried)
 
     @property
     def sent_by_step(self) -> Counter[str]:
         """How many were sent, by step."""
-        return Counter(one.step for one in self.tried if one.fate is Fate.SENT)
+        return Counter(one.step for one in self.tried if one.delivery is Delivery.SENT)
 
     @property
     def sent_amounts(self) -> dict[str, Decimal]:
         """What was asked for, by currency."""
         sums: dict[str, Decimal] = {}
         for one in self.tried:
-            if one.fate is Fate.SENT:
+            if one.delivery is Delivery.SENT:
                 sums[one.currency] = sums.get(one.currency, Decimal(0)) + one.open_amount
         return sums
 
@@ -96,7 +96,7 @@ def utc_now() -> datetime:
 
 def send_due(
     connection: Connection,
-    desk: Desk,
+    materials: Materials,
     server: Server,
     run_id: str,
     clock: Callable[[], datetime],
@@ -108,20 +108,20 @@ def send_due(
     not sent stays due. Before anything is sent it raises SendingElsewhere, TemplateWrong if the language of last resort
     lacks a template, and JournalError where there is no journal or a restore is not confirmed.
     """
-    desk.templates.check(desk.policy)
+    materials.templates.check(materials.policy)
     report = Report()
     with (
         store.sending_alone(connection),
         journal.writer(REMINDERS) as writer,
-        Mailer(server, desk.policy.domain) as mailer,
+        Mailer(server, materials.policy.domain) as mailer,
     ):
         require_reminders(connection)
         now = clock()
         report.orphans = store.note_unknown(connection, now)
-        run = _Run(connection, mailer, desk, run_id, clock, report, writer)
+        run = _Run(connection, mailer, materials, run_id, clock, report, writer)
         failures = 0
         try:
-            for one in _first_attempts_first(plan(connection, desk, now, now)):
+            for one in _first_attempts_first(plan(connection, materials, now, now)):
                 if isinstance(one, Kept):
                     report.kept.append(one)
                     continue
@@ -131,7 +131,7 @@ def send_due(
                 tried = run.send(one)
                 if one.put_off or tried is None:
                     continue  # that one was put off before says nothing of the server
-                failures = 0 if tried.fate is Fate.SENT else failures + 1
+                failures = 0 if tried.delivery is Delivery.SENT else failures + 1
                 if failures == _FAILURES_IN_A_ROW:
                     report.stopped_by = str(MailServerError(f"refused or lost {failures} mails in a row."))
                     break
@@ -139,7 +139,7 @@ def send_due(
             report.stopped_by = str(error)
     log.info(
         "reminders sent" if report.stopped_by is None else "reminders stopped",
-        **{fate.name.lower(): report.count(fate) for fate in Fate},
+        **{delivery.name.lower(): report.count(delivery) for delivery in Delivery},
         kept=len(report.kept),
         left=report.left,
     )
@@ -164,7 +164,7 @@ class _Run:
         self,
         connection: Connection,
         mailer: Mailer,
-        desk: Desk,
+        materials: Materials,
         run_id: str,
         clock: Callable[[], datetime],
         report: Report,
@@ -172,13 +172,13 @@ class _Run:
     ) -> None:
         self._connection = connection
         self._mailer = mailer
-        self._desk = desk
+        self._materials = materials
         self._run_id = run_id
         self._clock = clock
         self._report = report
         self._writer = writer
         self._last: int | None = None
-        self._rate = _Rate(desk.settings.per_minute)
+        self._rate = _Rate(materials.settings.per_minute)
 
     def send(self, reminder: Reminder) -> Tried | None:
         """One reminder; None where it cannot be written, or must not be sent any more."""
@@ -189,7 +189,7 @@ class _Run:
         self._rate.goes()
         invoice, step = reminder.invoice, reminder.next.step
         try:
-            content = written(reminder, self._desk.templates, now)
+            content = written(reminder, self._materials.templates, now)
         except (MailWrong, TemplateWrong) as error:
             self._report.kept.append(Kept(invoice, step.name, "bad_mail", str(error)))
             return None
@@ -203,7 +203,7 @@ class _Run:
             run_id=self._run_id,
             today=reminder.place.day(now),
             now=now,
-            read_since=self._desk.balances_since(now),
+            read_since=self._materials.balances_since(now),
         )
         if claim is None:
             if refusal is None:
@@ -215,14 +215,14 @@ class _Run:
         except JournalError:
             if refusal is None:
                 self._mailer.withdraw()
-            answer = Answer(Fate.LATER)
+            answer = Answer(Delivery.LATER)
             store.settle(self._connection, claim.id, answer, now + RETRY, self._clock())
             raise
         answer = refusal or self._mailer.hand_over(content)
-        too_long = answer.fate is Fate.LATER and claim.first_at < now - GIVE_UP
+        too_long = answer.delivery is Delivery.LATER and claim.first_at < now - GIVE_UP
         # A server that took nothing since then may say nothing about this address.
         if too_long and store.taken_since(self._connection, claim.first_at):
-            answer = answer._replace(fate=Fate.NEVER)
+            answer = answer._replace(delivery=Delivery.NEVER)
         settled = store.settle(self._connection, claim.id, answer, now + RETRY, self._clock())
         self._report.passed_over += len(reminder.next.passed_over)
         tried = Tried(invoice.number, invoice.customer, step.name, invoice.currency, reminder.asked, *answer)

@@ -30,7 +30,7 @@ _OF_THE_ADDRESS_BY_CODE = (550, 551, 552, 553)  # where the server gives no stat
 _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
-class Fate(StrEnum):
+class Delivery(StrEnum):
     SENT = "sent"  # the server took it
     LATER = "deferred"  # surely not taken, may be taken later
     NEVER = "bounced"  # refused for good, for the address
@@ -40,7 +40,7 @@ class Fate(StrEnum):
 class Answer(NamedTuple):
     """What became of a mail: the server's code (550) and enhanced status (5.1.1), where it gave them."""
 
-    fate: Fate
+    delivery: Delivery
     code: int | None = None
     status: str | None = None
 
@@ -123,12 +123,12 @@ class Mailer:
             code, said = smtp.rcpt(recipient)
         except (OSError, smtplib.SMTPException):
             self._drop()
-            return Answer(Fate.LATER)
+            return Answer(Delivery.LATER)
         if code in (250, 251):
             return None
         answer = _answer(code, said)
         self._drop() if code == 421 else self.withdraw()
-        return answer if answer.fate in (Fate.LATER, Fate.NEVER) else Answer(Fate.LATER, code)
+        return answer if answer.delivery in (Delivery.LATER, Delivery.NEVER) else Answer(Delivery.LATER, code)
 
     def withdraw(self) -> None:
         """Takes an offer back."""
@@ -142,16 +142,16 @@ class Mailer:
         """Sends the mail that was offered, and waits for what the server says to it. Never raises."""
         smtp = self._smtp
         if smtp is None or smtp.sock is None:
-            return Answer(Fate.LATER)
+            return Answer(Delivery.LATER)
         try:
             code, said = smtp.docmd("DATA")
         except (OSError, smtplib.SMTPException):
             self._drop()
-            return Answer(Fate.LATER)  # without its text no server has a mail
+            return Answer(Delivery.LATER)  # without its text no server has a mail
         if code != 354:
             answer = _answer(code, said)
             self.withdraw()
-            return answer if answer.fate in (Fate.LATER, Fate.NEVER) else Answer(Fate.LATER, code)
+            return answer if answer.delivery in (Delivery.LATER, Delivery.NEVER) else Answer(Delivery.LATER, code)
         try:
             smtp.sock.settimeout(_ANSWER_SECONDS)
             smtp.send(_LEADING_DOT.sub(b"..", content).removesuffix(b"\r\n") + b"\r\n.\r\n")
@@ -159,9 +159,9 @@ class Mailer:
             smtp.sock.settimeout(_COMMAND_SECONDS)
         except (OSError, smtplib.SMTPException):
             self._drop()
-            return Answer(Fate.UNKNOWN)
+            return Answer(Delivery.UNKNOWN)
         answer = _answer(code, said)
-        if code == 421 or answer.fate is Fate.UNKNOWN:
+        if code == 421 or answer.delivery is Delivery.UNKNOWN:
             self._drop()
         return answer
 
@@ -236,14 +236,14 @@ def _answer(code: int, said: bytes) -> Answer:
     status = found[1].decode() if found else None
     match code // 100:
         case 2:
-            return Answer(Fate.SENT, code, status)
+            return Answer(Delivery.SENT, code, status)
         case 4:
-            return Answer(Fate.LATER, code, status)
+            return Answer(Delivery.LATER, code, status)
         case 5:
             # "554 5.7.1 relay access denied" goes to a sender without a login, or on a block list: it may be fixed.
             of_the_address = _OF_THE_ADDRESS.fullmatch(status) if status else code in _OF_THE_ADDRESS_BY_CODE
-            return Answer(Fate.NEVER if of_the_address else Fate.LATER, code, status)
-    return Answer(Fate.UNKNOWN, code, status)
+            return Answer(Delivery.NEVER if of_the_address else Delivery.LATER, code, status)
+    return Answer(Delivery.UNKNOWN, code, status)
 
 
 def _codes(code: int, said: bytes) -> str:

@@ -6,11 +6,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from billing_assets.decisions.store import Subject, record
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.receivables.reminders.due import Noted
 from billing_assets.receivables.reminders.errors import SendingElsewhere
 from billing_assets.receivables.reminders.invoices import Invoice, Reminder
-from billing_assets.receivables.reminders.smtp import Answer, Fate
+from billing_assets.receivables.reminders.smtp import Answer, Delivery
 
 _LOCK = "billing reminders"
 JOURNALED = (
@@ -113,8 +114,12 @@ class Stop(NamedTuple):
 def stops(connection: Connection, ends_from: date | None = None, customer: str | None = None) -> list[Stop]:
     """Stops that end on a day or later, or not at all; without a day every one there ever was."""
     rows = connection.execute(
-        """select id, customer, number, reason, starts_on, ends_on, noted_by, noted_at, note
-        from billing.collection_stops
+        """select s.id, s.customer, s.number, s.reason, s.starts_on, s.ends_on, w.decided_by as noted_by,
+            w.decided_at as noted_at, nullif(concat_ws(E'\n', nullif(w.why, ''), (
+                select string_agg(format('ended by %%s: %%s', e.decided_by, e.why), E'\n' order by e.id)
+                from billing.decisions as e
+                where e.subject = 'collection_stop' and e.reference = 'stop ' || s.id)), '') as note
+        from billing.collection_stops as s join billing.decisions as w on w.id = s.decision_id
         where (%(day)s::date is null or ends_on is null or ends_on >= %(day)s)
           and (%(who)s::text is null or customer = %(who)s)
         order by customer, starts_on, id""",
@@ -137,19 +142,25 @@ def add_stop(
     """Notes a stop; returns its id, and whether it is new: the same one again is noted once."""
     with connection.transaction():
         connection.execute("lock table billing.collection_stops in share row exclusive mode")
-        values = (customer, number, reason, starts_on, ends_on, noted_by, note)
+        about = (customer, number, reason, starts_on, ends_on)
         known = connection.execute(
-            """select id from billing.collection_stops
-            where (customer, number, reason, starts_on, ends_on, noted_by, note)
-                is not distinct from (%s, %s, %s, %s::date, %s::date, %s, %s) order by id limit 1""",
-            values,
+            """select s.id from billing.collection_stops as s join billing.decisions as w on w.id = s.decision_id
+            where (s.customer, s.number, s.reason, s.starts_on, s.ends_on, w.decided_by, w.why)
+                is not distinct from (%s, %s, %s, %s::date, %s::date, %s, %s)
+              and not exists (
+                  select from billing.decisions as e
+                  where e.subject = 'collection_stop' and e.reference = 'stop ' || s.id)
+            order by s.id limit 1""",
+            (*about, noted_by.strip(), note.strip()),
         ).fetchone()
         if known is not None:
             return int(known["id"]), False
+        what = f"customer {customer}" if number is None else f"invoice {number} of customer {customer}"
+        decided = record(connection, Subject.STOP, what, "stopped", noted_by, note)
         row = connection.execute(
-            """insert into billing.collection_stops (customer, number, reason, starts_on, ends_on, noted_by, note)
-            values (%s, %s, %s, %s, %s, %s, %s) returning id""",
-            values,
+            """insert into billing.collection_stops (customer, number, reason, starts_on, ends_on, decision_id)
+            values (%s, %s, %s, %s, %s, %s) returning id""",
+            (*about, decided.id),
         ).fetchone()
     assert row is not None  # noqa: S101 - an insert returns its row
     return int(row["id"]), True
@@ -162,19 +173,22 @@ def last_day(connection: Connection, stop: int) -> date | None:
 
 
 def end_stop(connection: Connection, stop: int, ends_on: date, noted_by: str, note: str) -> date | None:
-    """Ends a stop with a day, or with its first one if that is later, and adds who and why to its note.
+    """Ends a stop with a day, or with its first one if that is later; its note says who did and why.
 
     Returns its last day, or None if no such stop runs longer than that.
     """
-    row = connection.execute(
-        """update billing.collection_stops
-        set ends_on = greatest(%(day)s, starts_on),
-            note = concat_ws(E'\n', note, format('ended by %%s: %%s', %(who)s::text, %(why)s::text))
-        where id = %(id)s and (ends_on is null or ends_on > greatest(%(day)s, starts_on))
-        returning ends_on""",
-        {"day": ends_on, "who": noted_by, "why": note, "id": stop},
-    ).fetchone()
-    return row["ends_on"] if row else None
+    with connection.transaction():
+        row = connection.execute(
+            """update billing.collection_stops set ends_on = greatest(%(day)s, starts_on)
+            where id = %(id)s and (ends_on is null or ends_on > greatest(%(day)s, starts_on))
+            returning ends_on""",
+            {"day": ends_on, "id": stop},
+        ).fetchone()
+        if row is None:
+            return None
+        record(connection, Subject.STOP, f"stop {stop}", "ended", noted_by, note)
+    ended: date = row["ends_on"]
+    return ended
 
 
 @contextmanager
@@ -291,13 +305,13 @@ def settle(
         where id = %s and (state = 'sending' or state = 'unknown' and %s)
         returning {JOURNALED}""",  # noqa: S608 - of constants
         (
-            answer.fate,
+            answer.delivery,
             answer.code,
             answer.status,
-            retry_at if answer.fate is Fate.LATER else None,
+            retry_at if answer.delivery is Delivery.LATER else None,
             now,
             reminder,
-            answer.fate in (Fate.SENT, Fate.NEVER),
+            answer.delivery in (Delivery.SENT, Delivery.NEVER),
         ),
     ).fetchone()
 
@@ -346,18 +360,22 @@ def resolve(
 
     False where there is none, or where a later step of the invoice was sent: an earlier one is not sent after it.
     """
-    resolved = connection.execute(
-        """update billing.reminders as r
-        set state = case when %(again)s then 'deferred' else 'sent' end,
-            retry_at = case when %(again)s then %(now)s end,
-            first_claimed_at = case when %(again)s then %(now)s else first_claimed_at end,
-            settled_at = %(now)s, resolved_by = %(by)s, resolved_at = %(now)s, why = %(why)s
-        where number = %(number)s and step = %(step)s and (state = 'unknown' or state = 'bounced' and %(again)s)
-          and not (%(again)s and exists (
-            select from billing.reminders as later
-            where later.invoice = r.invoice and later.claimed_at > r.claimed_at and later.state <> 'skipped'))""",
-        {"again": send_again, "now": now, "by": by, "why": why, "number": number, "step": step},
-    )
+    with connection.transaction():
+        resolved = connection.execute(
+            """update billing.reminders as r
+            set state = case when %(again)s then 'deferred' else 'sent' end,
+                retry_at = case when %(again)s then %(now)s end,
+                first_claimed_at = case when %(again)s then %(now)s else first_claimed_at end,
+                settled_at = %(now)s, resolved_by = %(by)s, resolved_at = %(now)s, why = %(why)s
+            where number = %(number)s and step = %(step)s and (state = 'unknown' or state = 'bounced' and %(again)s)
+              and not (%(again)s and exists (
+                select from billing.reminders as later
+                where later.invoice = r.invoice and later.claimed_at > r.claimed_at and later.state <> 'skipped'))""",
+            {"again": send_again, "now": now, "by": by, "why": why, "number": number, "step": step},
+        )
+        if resolved.rowcount:
+            what = "send again" if send_again else "sent"
+            record(connection, Subject.REMINDER, f"invoice {number}, step {step}", what, by, why)
     return resolved.rowcount > 0
 
 

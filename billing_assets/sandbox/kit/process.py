@@ -120,7 +120,7 @@ def start(
 
 
 def attach(kind: Kind[Credentials], folder: Path) -> Running[Credentials] | None:
-    """The sandbox that serves this folder now, started by any process; None where none answers."""
+    """The sandbox that serves this folder now, also one that another process started; None where none answers."""
     with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):
         server = _address(folder)
         process = psutil.Process(server["pid"])

@@ -9,14 +9,17 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from billing_assets.decisions.store import Subject as Decided
+from billing_assets.decisions.store import recorder
 from billing_assets.erp import bindings
 from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.billing_system.resource import BillingSystem
-from billing_assets.erp.bindings import BoundElsewhereError, MoveRefusedError, Subject
+from billing_assets.erp.bindings import MoveRefusedError, Subject
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.sink import netsuite_sink, run_policy
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.runtime import BoundElsewhereError
 from billing_assets.operations import sample
 from billing_assets.posting.lease import holding
 from billing_assets.posting.run import post_through_outages
@@ -77,7 +80,12 @@ def test_in_another_account_a_lost_answer_is_not_proven_absent_and_nothing_is_se
     key = lost_answer(system, "500001")
     insert_document(system.source, "500002")
     elsewhere = system.changed(netsuite=at(other_sandbox))
-    for job, partition in (("stage", None), ("post_batch", key), ("close_month", "2010-11"), ("receivables", None)):
+    for job, partition in (
+        ("stage_invoices", None),
+        ("post_batch", key),
+        ("close_month", "2010-11"),
+        ("age_receivables", None),
+    ):
         said = why(elsewhere.run(job, partition))
         assert f"belongs to NetSuite account {OURS} at 127.0.0.1:" in said, job
         assert f"the settings name {OTHERS} at {other_sandbox.base_url.partition('//')[2]}" in said, job
@@ -128,7 +136,7 @@ def test_sensors_neither_plan_nor_ask_for_runs_elsewhere(system: System, other_s
     insert_document(system.source, "500002")
     assert system.stage().success
     elsewhere = system.changed(netsuite=at(other_sandbox))
-    for sensor in ("plan_batches", "newly_closed"):
+    for sensor in ("plan_batches", "stage_when_closed"):
         with pytest.raises(BoundElsewhereError, match="belongs to NetSuite account"):
             elsewhere.look(sensor)
     assert system.states() == {"500001": "posted", "500002": "ready"}
@@ -151,6 +159,11 @@ def test_the_first_attempt_binds_and_nothing_before_it(system: System, other_san
     }
 
 
+def clerk(state: Connection) -> bindings.Decide:
+    """A person who decides."""
+    return recorder(state, Decided.BINDING, "anna", "moved")
+
+
 def test_production_settings_on_the_database_of_dev_are_refused(system: System) -> None:
     posted(system, "500001")
     said = why(system.changed(env="prod").stage())
@@ -162,7 +175,7 @@ def test_a_production_account_outside_of_prod_needs_a_decision_before_the_first_
     production = system.changed(netsuite={"account": "1234567"})
     assert "1234567 is a production account, and BILLING_ENV is dev" in why(production.stage())
     named = production.runtime.of(NetSuite).named()
-    assert bindings.move(system.state, Subject.ENVIRONMENT, named, "anna", "rehearsal").changed
+    assert bindings.move(system.state, Subject.ENVIRONMENT, named, clerk(system.state)).changed
     assert production.stage().success
     assert "production account" in (bindings.loud(named) or ""), "and the doctor goes on saying it"
 
@@ -183,7 +196,7 @@ def test_another_billing_database_is_refused_with_both_and_what_to_do(system: Sy
     assert str(url.password) not in said
     assert system.states() == {"500001": "posted"}, "nothing is gone"
     with pytest.raises(BoundElsewhereError):
-        elsewhere.look("newly_closed")
+        elsewhere.look("stage_when_closed")
 
 
 def test_the_same_server_under_another_name_is_the_same_database(system: System) -> None:
@@ -206,10 +219,10 @@ def test_a_confirmed_database_needs_no_second_confirmation(system: System) -> No
     bindings.bind_source(system.state, "billing", one, "run-1")
     with pytest.raises(BoundElsewhereError, match=r"postgresql 1/billing, and .* leads to postgresql 2/billing"):
         bindings.compare_source(system.state, "billing", two)
-    assert bindings.move_source(system.state, "billing", two, "anna", "fail-over") == (one, two, True)
+    assert bindings.move_source(system.state, "billing", two, clerk(system.state)) == (one, two, True)
     for back in (one, two, one):
         bindings.compare_source(system.state, "billing", back)
-        assert not bindings.move_source(system.state, "billing", back, "anna", "again").changed
+        assert not bindings.move_source(system.state, "billing", back, clerk(system.state)).changed
     assert len(bindings.entries(system.state)) == 2
 
 
@@ -290,7 +303,7 @@ def test_a_move_that_cannot_leave_the_old_account_moves_nothing(system: System) 
     posted(system, "500001")
     named = replace(system.runtime.of(NetSuite).named(), account=OTHERS, host="127.0.0.1:1")
     with pytest.raises(LookupError):
-        bindings.move(system.state, Subject.ACCOUNT, named, "anna", "moved", leave=fails)
+        bindings.move(system.state, Subject.ACCOUNT, named, clerk(system.state), leave=fails)
     bindings.compare(system.state, system.runtime.of(NetSuite).named())
 
 
@@ -313,9 +326,9 @@ def test_a_run_that_has_its_batch_keeps_a_move_away_and_one_that_comes_later_see
     moved = bindings.Named(OTHERS, "127.0.0.1:1", "dev", named.prefixes)
     assert system.post(key, assets=["locked_batches"]).success
     with pytest.raises(MoveRefusedError, match="1 locked documents"):
-        bindings.move(system.state, Subject.ACCOUNT, moved, "anna", "too early")
+        bindings.move(system.state, Subject.ACCOUNT, moved, clerk(system.state))
     assert system.post(key).success
-    bindings.move(system.state, Subject.ACCOUNT, moved, "anna", "now")
+    bindings.move(system.state, Subject.ACCOUNT, moved, clerk(system.state))
     with pytest.raises(BoundElsewhereError, match=OTHERS):
         bindings.bind(system.state, named, "run-2")
 
@@ -378,7 +391,7 @@ def test_the_samples_own_sandbox_is_the_same_one_whatever_its_port(system: Syste
         address,
     ]
     real = replace(named, account="TSTDRV7654321", host="tstdrv7654321.suitetalk.api.netsuite.com")
-    bindings.move(system.state, Subject.ACCOUNT, real, "anna", "a real one")
+    bindings.move(system.state, Subject.ACCOUNT, real, clerk(system.state))
     sample.follow_sandbox(found, sandbox)
     with pytest.raises(BoundElsewhereError, match="tstdrv7654321"):
         bindings.compare(system.state, named)

@@ -72,7 +72,7 @@ def test_a_red_batch_says_why_before_its_tables_and_links_to_where_it_is_sent_ag
 
 def test_netsuite_away_is_told_on_every_step_that_meets_it_in_the_same_way(system: System) -> None:
     system.account.switch(faults=[{"fault": "refuse_permission", "operations": ["suiteql"]}])
-    for job, step, period in (("receivables", "open_receivables", None), ("close_month", "month_close", "2010-11")):
+    for job, step, period in (("age_receivables", "open_receivables", None), ("close_month", "month_close", "2010-11")):
         found = told(system.run(job, period), step)
         assert list(found) == [*FIRST, "error", "system"]
         assert found["system"] == "NetSuite"
@@ -82,7 +82,7 @@ def test_an_error_that_is_none_of_ours_is_named_with_its_kind_and_how_to_go_on(
     system: System,
 ) -> None:
     system.state.execute("alter table billing.open_receivables rename to elsewhere")
-    found = told(system.run("receivables"), "open_receivables")
+    found = told(system.run("age_receivables"), "open_receivables")
     assert found["reason"].startswith('UndefinedTable: relation "billing.open_receivables" does not exist')
     assert "report it" in found["what_to_do"]
 

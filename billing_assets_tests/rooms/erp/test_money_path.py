@@ -213,7 +213,9 @@ def looked_at(system: System, number: str) -> dg.ExecuteInProcessResult:
 
 
 def requeued(system: System, *numbers: str) -> dg.ExecuteInProcessResult:
-    return system.run("requeue", config={"ops": {"requeue_rejected": {"config": {"numbers": [*numbers]}}}})
+    return system.run(
+        "requeue_rejected_invoices", config={"ops": {"requeue_rejected": {"config": {"numbers": [*numbers]}}}}
+    )
 
 
 def test_the_button_for_one_document_shows_what_billing_preview_prints_and_sends_nothing(system: System) -> None:
@@ -299,7 +301,7 @@ def test_the_source_is_observed_without_reading_it(system: System) -> None:
 def test_lines_without_a_header_are_reported(system: System) -> None:
     insert_document(system.source, "500001")
     system.source.execute("insert into invoice_lines values (999, 1, '10002', 'A thing', 1, 1, 1)")
-    result = system.run("look_over")
+    result = system.run("check_everything")
     assert checks(result) == {"lines_have_a_header": False, "no_batch_left_behind": True}
     found = {one.check_name: one.metadata for one in result.get_asset_check_evaluations()}
     assert rows(table_of(found["lines_have_a_header"]["found"])) == [{"document_id": "999", "lines": 1}]
@@ -307,7 +309,7 @@ def test_lines_without_a_header_are_reported(system: System) -> None:
 
 def test_a_batch_that_was_left_behind_fails_its_check(system: System) -> None:
     key, _ = red_batch(system)
-    result = system.run("look_over")
+    result = system.run("check_everything")
     assert checks(result)["no_batch_left_behind"] is False
     found = {one.check_name: one.metadata for one in result.get_asset_check_evaluations()}
     (left,) = rows(table_of(found["no_batch_left_behind"]["left"]))
@@ -326,7 +328,7 @@ def test_the_unlock_job_gives_back_what_a_dead_run_held(system: System) -> None:
         "locked_until = clock_timestamp() - interval '1 minute' where partition_key = %s",
         [key],
     )
-    assert system.run("unlock").success
+    assert system.run("unlock_stale_batches").success
     assert set(system.states().values()) == {"ready"}
 
 

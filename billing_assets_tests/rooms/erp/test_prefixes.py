@@ -7,14 +7,21 @@ from typing import Any
 
 import psycopg
 import pytest
-import requests
 
 from billing_assets.erp import bindings
 from billing_assets.erp.bindings import Subject
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.foundation.database.connection import connect
-from billing_assets.receivables.balances.assets import read_balances
-from billing_assets_tests.rooms.erp.test_bindings import BY, Machine, billing, lost_answer, posted
+from billing_assets.foundation.runtime import BoundElsewhereError
+from billing_assets.receivables.balances.open_balances import read_balances
+from billing_assets_tests.rooms.erp.test_bindings import (
+    BY,
+    Machine,
+    billing,
+    clerk,
+    lost_answer,
+    posted,
+)
 from proving.world.builders import insert_document
 from proving.world.command import complete
 from proving.world.mappings import edited
@@ -44,10 +51,10 @@ def test_a_prefix_that_was_used_cannot_change_while_documents_are_out(
     key = lost_answer(system, "500001")
     insert_document(system.source, "500002")
     other = renamed(system, tmp_path)
-    for job, partition in (("stage", None), ("post_batch", key), ("close_month", PERIOD)):
+    for job, partition in (("stage_invoices", None), ("post_batch", key), ("close_month", PERIOD)):
         said = why(other.run(job, partition))
         assert "External ids of kind invoice begin with INV- here, and the mapping says RE-" in said, job
-    with pytest.raises(bindings.BoundElsewhereError, match="INV- here"):
+    with pytest.raises(BoundElsewhereError, match="INV- here"):
         other.look("plan_batches")
     mapping = str(other.runtime.settings.mapping)
     complete(billing("doctor", BILLING_MAPPING=mapping), 1, ["FAIL What it belongs to: External ids of kind invoice"])
@@ -115,10 +122,9 @@ def test_whose_a_payment_is_is_told_by_invoices_under_an_earlier_prefix_too(syst
         "payment": "12.00",
         "apply": {"items": [{"doc": {"externalId": "INV-500001"}, "apply": True}]},
     }
-    url = f"{system.account.base_url}/sandbox/payments"
-    assert requests.post(url, json={"payments": [body]}, timeout=30).status_code == 200
+    system.account.control.post("payments", {"payments": [body]})
     other = renamed(system, tmp_path)
-    bindings.move(system.state, Subject.PREFIX, other.runtime.of(NetSuite).named(), "anna", "new")
+    bindings.move(system.state, Subject.PREFIX, other.runtime.of(NetSuite).named(), clerk(system.state))
     reading = read_balances(other.runtime, "run-1")
     assert [(one.whose, one.kind, one.open_amount) for one in reading.totals] == [("ours", "payment", Decimal(-2))]
 

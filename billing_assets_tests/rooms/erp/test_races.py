@@ -86,7 +86,7 @@ def ready(system: System, documents: int, **changes: Any) -> None:
 def daemon_of_its_own(system: System, partitions: Sequence[str] = ()) -> Iterator[System]:
     """The same system seen by another Dagster process: an instance of its own."""
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions("batches", list(partitions))
+        instance.add_dynamic_partitions("netsuite_batches", list(partitions))
         yield system.like(instance=instance)
 
 
@@ -302,9 +302,9 @@ def test_a_batch_whose_run_was_deleted_in_dagster_is_asked_for_again(
 def test_a_partition_deleted_by_hand_comes_back_with_the_next_look(system: System) -> None:
     ready(system, 10, applied=False)
     (key,) = system.planned()
-    system.instance.delete_dynamic_partition("batches", key)
+    system.instance.delete_dynamic_partition("netsuite_batches", key)
     assert system.planned() == [key]
-    assert system.instance.get_dynamic_partitions("batches") == [key]
+    assert system.instance.get_dynamic_partitions("netsuite_batches") == [key]
     assert system.post(key, by_sensor=True).success
     assert_whole(system, 10)
     assert system.posts() == 10
@@ -316,7 +316,7 @@ def test_a_partition_deleted_during_its_run_changes_nothing_in_netsuite(system: 
     system.account.switch(**SLOW)
     with meanwhile(lambda: system.post(key, by_sensor=True)) as running:
         until(lambda: created(system) >= 5)
-        system.instance.delete_dynamic_partition("batches", key)
+        system.instance.delete_dynamic_partition("netsuite_batches", key)
         running.result(30)
     post_until_done(system)
     assert_whole(system, 40)

@@ -116,19 +116,19 @@ def test_it_is_compared_however_its_run_was_started_and_again_when_what_is_left_
 
 def test_a_staging_is_asked_for_once_for_what_was_sent_back(system: System) -> None:
     key, (one, _) = planned(system, "500001", "500002")
-    system.look("newly_closed")
-    system.run("stage", tags={"billing/asked_by": "newly_closed"})
-    assert isinstance(system.look("newly_closed"), dg.SkipReason)
+    system.look("stage_when_closed")
+    system.run("stage_invoices", tags={"billing/asked_by": "stage_when_closed"})
+    assert isinstance(system.look("stage_when_closed"), dg.SkipReason)
     change_document(system.source, one, memo="changed")  # no count of the billing system shows it
     assert system.post(key).success
-    cursor: Any = system.cursors["newly_closed"]
-    system.cursors["newly_closed"] = cursor.replace(cursor.rsplit(",", 1)[1], " 0]")  # it was asked for long ago
-    asked_for = system.look("newly_closed")
+    cursor: Any = system.cursors["stage_when_closed"]
+    system.cursors["stage_when_closed"] = cursor.replace(cursor.rsplit(",", 1)[1], " 0]")  # it was asked for long ago
+    asked_for = system.look("stage_when_closed")
     assert isinstance(asked_for, dg.RunRequest)
-    assert isinstance(system.look("newly_closed"), dg.SkipReason)
-    system.run("stage", tags=asked_for.tags)
+    assert isinstance(system.look("stage_when_closed"), dg.SkipReason)
+    system.run("stage_invoices", tags=asked_for.tags)
     assert system.states() == {"500001": "ready", "500002": "posted"}
-    assert isinstance(system.look("newly_closed"), dg.SkipReason)
+    assert isinstance(system.look("stage_when_closed"), dg.SkipReason)
     (again,) = system.planned()
     assert system.post(again).success
     assert set(system.states().values()) == {"posted"}

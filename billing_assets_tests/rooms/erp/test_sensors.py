@@ -58,7 +58,7 @@ def test_the_planner_makes_partitions_and_asks_for_their_runs(system: System) ->
     (request,) = found.run_requests or []
     assert request.partition_key == "2010-11-0001"
     assert request.tags["billing/asked_by"] == "plan_batches"
-    assert system.instance.get_dynamic_partitions("batches") == ["2010-11-0001"]
+    assert system.instance.get_dynamic_partitions("netsuite_batches") == ["2010-11-0001"]
     assert set(system.states().values()) == {"batched"}
 
 
@@ -71,7 +71,7 @@ def test_a_planner_that_died_before_its_request_was_taken_asks_again_with_a_new_
         keys += [request.run_key for request in found.run_requests or []]
         assert [request.partition_key for request in found.run_requests or []] == ["2010-11-0001"]
     assert len(set(keys)) == 2, "Dagster remembers run keys for ever"
-    assert system.instance.get_dynamic_partitions("batches") == ["2010-11-0001"]
+    assert system.instance.get_dynamic_partitions("netsuite_batches") == ["2010-11-0001"]
     assert set(system.states().values()) == {"batched"}
 
 
@@ -114,22 +114,22 @@ def test_a_credit_memo_is_planned_after_the_invoice_that_it_applies_to(system: S
 
 def test_a_newly_closed_document_is_asked_for_once(system: System) -> None:
     number = insert_document(system.source, "500001", status="open")
-    assert isinstance(system.look("newly_closed"), dg.RunRequest)
-    assert isinstance(system.look("newly_closed"), dg.SkipReason)
+    assert isinstance(system.look("stage_when_closed"), dg.RunRequest)
+    assert isinstance(system.look("stage_when_closed"), dg.SkipReason)
     assert system.stage().success
-    assert isinstance(system.look("newly_closed"), dg.SkipReason)
+    assert isinstance(system.look("stage_when_closed"), dg.SkipReason)
     close_document(system.source, number)
-    assert isinstance(system.look("newly_closed"), dg.RunRequest)
-    assert isinstance(system.look("newly_closed"), dg.SkipReason)
+    assert isinstance(system.look("stage_when_closed"), dg.RunRequest)
+    assert isinstance(system.look("stage_when_closed"), dg.SkipReason)
 
 
 def test_a_document_that_is_imported_with_an_old_creation_date_is_noticed_and_staged(system: System) -> None:
     ready(system, "500001")
-    system.look("newly_closed")
+    system.look("stage_when_closed")
     insert_document(system.source, "500002", created_at=datetime(2010, 11, 5, tzinfo=UTC))
-    asked = system.look("newly_closed")
+    asked = system.look("stage_when_closed")
     assert isinstance(asked, dg.RunRequest)
-    assert system.run("stage", tags=asked.tags).success
+    assert system.run("stage_invoices", tags=asked.tags).success
     assert system.states() == {"500001": "ready", "500002": "ready"}
 
 
@@ -144,7 +144,7 @@ def test_a_staging_at_night_or_by_hand_compares_all_open_months_and_one_of_the_d
             context = dg.build_schedule_context(instance=system.instance)
             (asked_for,) = system.defs.resolve_schedule_def(schedule).evaluate_tick(context).run_requests or []
             tags = dict(asked_for.tags)
-        compared[schedule] = metadata(system.run("stage", tags=tags), "staged_invoices")["months_compared"]
+        compared[schedule] = metadata(system.run("stage_invoices", tags=tags), "staged_invoices")["months_compared"]
     assert compared == {
         None: "all that are not closed for good",
         "compare_open_months_every_night": "all that are not closed for good",
@@ -156,24 +156,24 @@ def test_a_staging_that_failed_is_asked_for_again_after_a_while(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     insert_document(system.source, "500001")
-    assert isinstance(system.look("newly_closed"), dg.RunRequest)
+    assert isinstance(system.look("stage_when_closed"), dg.RunRequest)
     system.source.execute("alter table invoice_lines rename to elsewhere")
     assert not system.stage().success
     system.source.execute("alter table elsewhere rename to invoice_lines")
-    assert isinstance(system.look("newly_closed"), dg.SkipReason), "not at every look"
+    assert isinstance(system.look("stage_when_closed"), dg.SkipReason), "not at every look"
     monkeypatch.setattr(automation, "_ASK_AGAIN_SECONDS", 0.05)
     time.sleep(0.1)
-    assert isinstance(system.look("newly_closed"), dg.RunRequest)
+    assert isinstance(system.look("stage_when_closed"), dg.RunRequest)
     assert system.stage().success
-    assert isinstance(system.look("newly_closed"), dg.SkipReason)
+    assert isinstance(system.look("stage_when_closed"), dg.SkipReason)
 
 
 def test_nothing_is_asked_for_while_a_staging_runs_and_nothing_is_forgotten(system: System) -> None:
     insert_document(system.source, "500001")
-    running = system.instance.add_run(dg.DagsterRun(job_name="stage", status=dg.DagsterRunStatus.STARTED))
-    assert isinstance(system.look("newly_closed"), dg.SkipReason)
+    running = system.instance.add_run(dg.DagsterRun(job_name="stage_invoices", status=dg.DagsterRunStatus.STARTED))
+    assert isinstance(system.look("stage_when_closed"), dg.SkipReason)
     system.instance.delete_run(running.run_id)
-    assert isinstance(system.look("newly_closed"), dg.RunRequest)
+    assert isinstance(system.look("stage_when_closed"), dg.RunRequest)
 
 
 # alerts
@@ -184,7 +184,7 @@ def failure_context(system: System, result: dg.ExecuteInProcessResult) -> Any:
     assert run is not None
     (event,) = [one for one in result.all_events if one.event_type_value == "PIPELINE_FAILURE"]
     return dg.build_run_status_sensor_context(
-        sensor_name="tell_about_failed_runs",
+        sensor_name="alert_on_run_failure",
         dagster_instance=system.instance,
         dagster_run=run,
         dagster_event=event,
@@ -193,7 +193,7 @@ def failure_context(system: System, result: dg.ExecuteInProcessResult) -> Any:
 
 
 def tell(system: System, result: dg.ExecuteInProcessResult) -> Any:
-    return system.defs.resolve_sensor_def("tell_about_failed_runs")(failure_context(system, result))
+    return system.defs.resolve_sensor_def("alert_on_run_failure")(failure_context(system, result))
 
 
 def test_a_red_batch_is_told_once_with_money_and_what_to_do(told_system: System, webhook: Webhook) -> None:
@@ -203,7 +203,7 @@ def test_a_red_batch_is_told_once_with_money_and_what_to_do(told_system: System,
     system.refuse("INV-500002")
     for _ in range(2):
         tell(system, system.post(key, by_sensor=True))
-        system.look("watch")
+        system.look("alert_on_problems")
     (post,) = webhook.posts  # the watch does not tell the same again, as a partition left behind
     text = post["title"] + post["message"]
     assert "1 rejected by NetSuite" in text
@@ -222,7 +222,7 @@ def test_a_journal_that_cannot_be_used_is_told_once_by_the_run_and_the_watch(
     folder.write_text("a file in its place")
     config = {"ops": {"open_again": {"config": {"by": "anna", "why": "a late invoice"}}}}
     tell(system, system.run("reopen_month", "2010-11", config=config))
-    system.look("watch")
+    system.look("alert_on_problems")
     (post,) = webhook.posts
     assert post["title"] == "[dev] The journal of closes and reminders needs somebody"
     assert str(folder) in post["message"]
@@ -275,15 +275,15 @@ def test_a_failed_check_of_a_run_that_went_through_is_told(told_system: System, 
     system = told_system
     insert_document(system.source, "500001")
     system.source.execute("insert into invoice_lines values (999, 1, '10002', 'A thing', 1, 1, 1)")
-    result = system.run("look_over")
+    result = system.run("check_everything")
     assert result.success
     run = system.instance.get_run_by_id(result.run_id)
     assert run is not None
     (event,) = [one for one in result.all_events if one.event_type_value == "PIPELINE_SUCCESS"]
     context = dg.build_run_status_sensor_context(
-        "tell_about_failed_checks", event, system.instance, run, resources={"billing": system.runtime}
+        "alert_on_failed_check", event, system.instance, run, resources={"billing": system.runtime}
     )
-    system.defs.resolve_sensor_def("tell_about_failed_checks")(context)
+    system.defs.resolve_sensor_def("alert_on_failed_check")(context)
     (post,) = webhook.posts
     assert "lines_have_a_header" in post["title"]
     assert "missing headers" in post["message"]
@@ -303,7 +303,7 @@ def test_the_watch_tells_what_waits_too_long_and_what_was_left_behind(told_syste
     system.state.execute("update billing.staging_runs set finished_at = %s", [old])
     system.state.execute("update billing.locked_batches set finished_at = %s", [old])
     for _ in range(2):
-        found = system.look("watch")
+        found = system.look("alert_on_problems")
         assert isinstance(found, dg.SkipReason)
     titles = sorted(post["title"] for post in webhook.posts)
     assert len(titles) == 3, titles
@@ -317,7 +317,7 @@ def test_a_quiet_system_tells_nobody(told_system: System, webhook: Webhook) -> N
     ready(told_system, "500001")
     (key,) = told_system.planned()
     assert told_system.post(key).success
-    told_system.look("watch")
+    told_system.look("alert_on_problems")
     assert webhook.posts == []
 
 

@@ -9,11 +9,11 @@ from rich.console import Console
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.reconciliation import MonthClose, close_month
 from billing_assets.erp.close.store import set_closed
+from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.verdict import verdict
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.operations import movement_store
 from billing_assets.operations.billing_run import Look, Progress, wait
-from billing_assets.operations.closes import show_closes
 from billing_assets.operations.waiting import Memory, Step, What, next_step
 from proving.world.builders import (
     apply_credit,
@@ -161,7 +161,7 @@ def test_what_a_staging_leaves_as_it_was_is_no_longer_waited_for_and_told(
     assert moving(system) == {What.TO_STAGE: ("500001",)}
     close = closed(system)
     assert "1 not staged" in verdict(close).words
-    assert "Run the job `stage`" in shown(close)
+    assert "Run the job `stage_invoices`" in shown(close)
 
 
 def test_a_credit_memo_is_waited_for_only_while_its_invoice_is_on_its_way(system: System) -> None:

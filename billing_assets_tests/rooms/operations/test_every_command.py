@@ -25,7 +25,7 @@ from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.shipped import shipped
 from billing_assets.operations import cli
-from billing_assets.receivables.balances.assets import read_balances
+from billing_assets.receivables.balances.open_balances import read_balances
 from billing_assets.receivables.reminders import store as reminders
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from proving.world.account import Account
@@ -164,6 +164,12 @@ CASES = {
         told(0, "month-close-2010-09.xlsx"),
         told(0, "month-close-2010-09.pdf"),
         (("close", "pack", "2011-03"), told(2, "2011-03 has no pack yet")),
+    ),
+    "close deliver": Case(
+        ("close", "deliver", "2010-09"),
+        told(2, "BILLING_PACK_DELIVERY__HOST is not set"),
+        told(2, "BILLING_PACK_DELIVERY__HOST is not set"),
+        (("close", "deliver", "2010-9x"), told(2)),
     ),
     "close pack to a file": Case(
         ("close", "pack", "2010-09", "--to", "{folder}/file"), told(2, "file: File exists."), told(2, "File exists.")
@@ -497,7 +503,7 @@ def test_a_second_export_of_late_fees_leaves_the_first_ones_file(
 
 
 def test_every_command_is_in_the_table_and_has_help(prepared: Machine, capsys: pytest.CaptureFixture[str]) -> None:
-    commands = [*_commands(typer.main.get_command(cli.app))]
+    commands = [*_commands(typer.main.get_command(cli.command_line()))]
     for path in commands:
         complete(prepared(capsys, *path, "--help"), 0, ["Usage: "])
     tried = {case.arguments[: len(path)] for case in CASES.values() for path in commands}

@@ -7,17 +7,18 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.database.connection import connect
 from billing_assets.foundation.money import amount
-from billing_assets.foundation.settings import Settings
-from billing_assets.operations.status import show_status, simple_table, status
+from billing_assets.foundation.settings import make_settings
+from billing_assets.operations.status import show_status, status
 from proving.world.builders import credit_memo, document, line
 from proving.world.rig import stage_rows
 
 
 def test_status_of_an_empty_database_has_all_keys(state_url: str) -> None:
     with connect(state_url) as connection:
-        assert status(connection, Settings()) == {
+        assert status(connection, make_settings()) == {
             "documents": [],
             "findings": {},
             "batches": {},
@@ -37,8 +38,8 @@ def test_totals_are_exact_decimal_texts_and_credit_memos_negative(state_url: str
         stage_rows(
             connection, [document("9", line(amount="5"), document_date=document().document_date.replace(year=2012))]
         )
-        found = status(connection, Settings(), "2010-11")
-        everything = status(connection, Settings())
+        found = status(connection, make_settings(), "2010-11")
+        everything = status(connection, make_settings())
     found = json.loads(json.dumps(found))
     assert [set(row) for row in found["documents"]] == [{"state", "kind", "currency", "count", "total"}] * 2
     assert [(row["kind"], row["count"], row["total"]) for row in found["documents"]] == [

@@ -12,8 +12,9 @@ import psutil
 import pytest
 from filelock import FileLock
 
+from billing_assets.foundation.commands.machine import SYSTEM_LOCK
 from billing_assets.operations.processes import note_of, note_process
-from billing_assets.operations.stopping import SYSTEM_LOCK, has_ended, stop_system
+from billing_assets.operations.stopping import has_ended, stop_system
 from billing_assets_tests.rooms.operations.test_processes import SLEEPER
 from proving.world.command import call, complete
 from proving.world.waiting import PATIENCE_SECONDS

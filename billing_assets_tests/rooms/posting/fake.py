@@ -121,6 +121,10 @@ class FakeSink:
         """A refusal is one."""
         return False
 
+    def send_again(self, item: Thing) -> str:
+        """There is none."""
+        return f"requeue {item.label}"
+
     def why_not(self, connection: Connection, lease: Lease, lane: Lane) -> str | None:
         """Nothing is in the way."""
         with lane():

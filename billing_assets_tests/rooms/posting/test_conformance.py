@@ -7,6 +7,9 @@ import pytest
 from billing_assets.posting import run
 from billing_assets_tests.rooms.posting.systems import System, until_done
 
+JUDGES = pytest.mark.parametrize("system", ["fake", "netsuite"], indirect=True)
+"""For systems that refuse an item for what it is, or say that they are too busy; a folder does neither."""
+
 
 def assert_each_once(system: System, items: int) -> None:
     """Nothing lost, nothing doubled."""
@@ -40,6 +43,7 @@ def test_what_was_lost_before_it_landed_is_sent_again_once_its_absence_is_proven
     assert system.outcomes()["absent"] == 3
 
 
+@JUDGES
 def test_what_the_system_refuses_is_rejected_and_the_others_go(system: System) -> None:
     key = system.planned(6)
     system.fault("refused", 2)
@@ -49,6 +53,7 @@ def test_what_the_system_refuses_is_rejected_and_the_others_go(system: System) -
     assert len(system.copies()) == 4
 
 
+@JUDGES
 def test_a_refusal_in_words_that_are_not_known_is_looked_up_before_it_counts(system: System) -> None:
     key = system.planned(3)
     system.fault("refused in unknown words")
@@ -65,6 +70,7 @@ def test_where_the_system_did_nothing_the_same_attempt_is_sent_again(system: Sys
     assert system.outcomes()["retry"] == 3
 
 
+@JUDGES
 def test_a_system_that_is_too_busy_gets_fewer_requests_at_once_and_everything_in_the_end(system: System) -> None:
     key = system.planned(12)
     system.fault("busy", 2)

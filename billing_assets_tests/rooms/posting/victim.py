@@ -27,7 +27,8 @@ class Trap:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _around(module: Any, name: str, trap: Trap, when: str) -> None:
+def around(module: Any, name: str, trap: Trap, when: str) -> None:
+    """Sets the trap before or after each call of a function."""
     original = getattr(module, name)
 
     def wrapped(*arguments: Any, **named: Any) -> Any:
@@ -43,18 +44,18 @@ def _around(module: Any, name: str, trap: Trap, when: str) -> None:
 
 POINTS: dict[str, Callable[[FakeSink, Trap], None]] = {
     "none": lambda _sink, _trap: None,
-    "the lock is taken": lambda _, trap: _around(locks, "lock", trap, "after"),
+    "the lock is taken": lambda _, trap: around(locks, "lock", trap, "after"),
     "intents are written and not committed": lambda _, trap: _in_transaction(attempts, "record_intents", trap),
-    "intents are committed": lambda _, trap: _around(attempts, "record_intents", trap, "after"),
+    "intents are committed": lambda _, trap: around(attempts, "record_intents", trap, "after"),
     "a request is about to leave": lambda sink, trap: setattr(sink, "before_sending", trap),
     "a request has landed": lambda sink, trap: setattr(sink, "after_sending", trap),
-    "answers are known and not written": lambda _, trap: _around(attempts, "record_outcomes", trap, "before"),
+    "answers are known and not written": lambda _, trap: around(attempts, "record_outcomes", trap, "before"),
     "outcomes are written and not committed": lambda _, trap: _in_transaction(attempts, "record_outcomes", trap),
-    "outcomes are committed": lambda _, trap: _around(attempts, "record_outcomes", trap, "after"),
-    "before the read-back": lambda _, trap: _around(run, "read_back", trap, "before"),
+    "outcomes are committed": lambda _, trap: around(attempts, "record_outcomes", trap, "after"),
+    "before the read-back": lambda _, trap: around(run, "read_back", trap, "before"),
     "the read-back is written and not committed": lambda _, trap: _in_transaction(attempts, "record_read_back", trap),
-    "before the release": lambda _, trap: _around(locks, "release", trap, "before"),
-    "the release is written and not committed": lambda _, trap: _around(locks, "settle", trap, "after"),
+    "before the release": lambda _, trap: around(locks, "release", trap, "before"),
+    "the release is written and not committed": lambda _, trap: around(locks, "settle", trap, "after"),
 }
 
 

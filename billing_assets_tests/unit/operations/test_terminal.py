@@ -5,9 +5,9 @@ from io import StringIO
 import pytest
 import structlog
 
+from billing_assets.foundation.commands.console import Terminal
+from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.logs import configure_logs
-from billing_assets.operations.commands.console import Terminal
-from billing_assets.operations.status import simple_table
 
 NAME = "\x1b[31mPeel\u202e\x9b2J & Co\nPosted: 3 documents"
 SHOWN = "[U+001B][31mPeel[U+202E][U+009B]2J & Co"

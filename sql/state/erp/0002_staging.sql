@@ -75,7 +75,7 @@ cross join lateral jsonb_array_elements(c.applications) as a
 left join lateral (  -- of several with one number, the one that may yet be posted
     select s.state, s.status, s.batch,
            coalesce((select string_agg(distinct f ->> 'code', ', ') from jsonb_array_elements(s.findings) as f),
-                    'nobody says why') as codes
+                    'no finding says why') as codes
     from billing.staged_invoices as s
     where s.source = billing.credited_source(c.source) and s.kind = 'invoice' and s.number = a.value ->> 0
     order by s.state = 'posted' desc, s.state in ('gone', 'excluded'), s.id desc limit 1) as t on true
@@ -94,18 +94,17 @@ comment on view billing.kept_back_credits is
     'Credit memos that are ready and wait for an invoice that is not on its way itself, and for which';
 
 create table billing.proposed_credit_memos (
-    id          bigint      generated always as identity primary key,
-    document    bigint      not null references billing.staged_invoices,
-    total       numeric     not null,
-    proposed_at timestamptz not null default clock_timestamp(),
-    decision    text        check (decision in ('confirmed', 'declined', 'withdrawn')),
-    decided_by  text,
-    decided_at  timestamptz,
-    why         text,
-    correction  bigint      references billing.staged_invoices,
-    constraint decided_by_somebody check (
-        (decision is null) = (decided_at is null) and (decision is null) = (decided_by is null)
-        and (decision is null) = (why is null)),
+    id           bigint      generated always as identity primary key,
+    document     bigint      not null references billing.staged_invoices,
+    total        numeric     not null,
+    proposed_at  timestamptz not null default clock_timestamp(),
+    decision     text        check (decision in ('confirmed', 'declined', 'withdrawn')),
+    decision_id  bigint      references billing.decisions,
+    withdrawn_at timestamptz,
+    correction   bigint      references billing.staged_invoices,
+    constraint decided_by_a_person check (
+        coalesce(decision in ('confirmed', 'declined'), false) = (decision_id is not null)),
+    constraint withdrawn_by_staging check ((decision is not distinct from 'withdrawn') = (withdrawn_at is not null)),
     constraint confirmed_with_its_document check ((decision is not distinct from 'confirmed') = (correction is not null))
 );
 comment on table billing.proposed_credit_memos is
@@ -113,6 +112,7 @@ comment on table billing.proposed_credit_memos is
 comment on column billing.proposed_credit_memos.total is 'Of the credit memo: the whole invoice with its sign turned';
 comment on column billing.proposed_credit_memos.decision is
     'Null: a person has still to decide. Withdrawn: the void was taken back first';
+comment on column billing.proposed_credit_memos.withdrawn_at is 'When staging saw that the void was taken back';
 comment on column billing.proposed_credit_memos.correction is 'The credit memo that was made, once confirmed';
 create unique index proposed_once on billing.proposed_credit_memos (document) where decision is null;
 create unique index confirmed_once on billing.proposed_credit_memos (document) where decision = 'confirmed';
@@ -131,9 +131,13 @@ create trigger never_dropped before delete or truncate on billing.proposed_credi
 create view billing.corrections as
 select
     p.id, d.source, d.number, d.period, d.branch, d.currency, p.total, p.proposed_at,
-    coalesce(p.decision, 'proposed') as decision, p.decided_by, p.decided_at, p.why,
+    coalesce(p.decision, 'proposed') as decision,
+    coalesce(w.decided_by, case when p.withdrawn_at is not null then 'staging' end) as decided_by,
+    coalesce(w.decided_at, p.withdrawn_at) as decided_at,
+    coalesce(w.why, case when p.withdrawn_at is not null then 'The void was taken back in the billing system.' end) as why,
     c.number as correction, c.state as correction_state, c.period as correction_period
 from billing.proposed_credit_memos as p
 join billing.staged_invoices as d on d.id = p.document
+left join billing.decisions as w on w.id = p.decision_id
 left join billing.staged_invoices as c on c.id = p.correction;
 comment on view billing.corrections is 'Proposed credit memos for invoices voided after posting, with what became of each';

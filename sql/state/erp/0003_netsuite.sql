@@ -173,9 +173,7 @@ create table billing.accepted_differences (
     difference  text        not null,
     found       jsonb       not null,
     decision    text        not null check (decision in ('accepted', 'credited')),
-    decided_by  text        not null check (decided_by ~ '\S'),
-    why         text        not null check (why ~ '\S'),
-    decided_at  timestamptz not null default clock_timestamp()
+    decision_id bigint      not null references billing.decisions
 );
 comment on table billing.accepted_differences is
     'Transactions in NetSuite that a person answers for although they are not as they were sent; append-only';
@@ -214,13 +212,9 @@ create table billing.found_transactions (
     found_at           timestamptz not null default clock_timestamp(),
     left_at            timestamptz,
     decision           text        check (decision in ('confirmed', 'matched', 'separate')),
-    decided_by         text        check (decided_by ~ '\S'),
-    why                text        check (why ~ '\S'),
-    decided_at         timestamptz,
+    decision_id        bigint      references billing.decisions,
     document           bigint      references billing.staged_invoices,
-    constraint decided_by_a_person check (
-        (decision is null) = (decided_by is null) and (decision is null) = (why is null)
-        and (decision is null) = (decided_at is null)),
+    constraint decided_by_a_person check ((decision is null) = (decision_id is null)),
     constraint matched_with_its_document check ((decision is not distinct from 'matched') = (document is not null))
 );
 comment on table billing.found_transactions is
@@ -243,7 +237,7 @@ create trigger never_dropped before delete or truncate on billing.found_transact
 
 create view billing.found_here as
 select netsuite_id, external_id, kind, type, transaction_number, entity, customers, currency, total, tran_date, found_at,
-    decision, decided_by, why, decided_at, document
+    decision, decision_id, document
 from billing.found_transactions where left_at is null;
 comment on view billing.found_here is 'What was found in the account that the database belongs to now';
 

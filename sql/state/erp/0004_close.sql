@@ -1,19 +1,18 @@
--- Closing a month: soft (may be reopened) and hard (for good), who did it and why, and the pack that was signed.
+-- Closing a month: soft (may be reopened) and hard (for good), and the pack that was signed.
 
 create table billing.month_closings (
     id                    bigint      generated always as identity primary key,
     period                text        not null check (period ~ '^[0-9]{4}-(0[1-9]|1[0-2])$'),
     action                text        not null check (action in ('soft_close', 'reopen', 'hard_close')),
-    acted_by              text        not null check (acted_by ~ '\S'),
-    why                   text        not null check (why ~ '\S'),
-    acted_at              timestamptz not null default clock_timestamp(),
+    decision_id           bigint      not null references billing.decisions,
     figures               bytea       not null,
     taken_from_journal_at timestamptz
 );
-comment on table billing.month_closings is 'Who closed or reopened a month, when and why; append-only';
+comment on table billing.month_closings is 'What was done to a month, on which figures; append-only';
+comment on column billing.month_closings.decision_id is 'Who did it, when and why';
 comment on column billing.month_closings.figures is 'SHA-256 of the comparison that it was done on; its pack is in close_packs';
 comment on column billing.month_closings.taken_from_journal_at is
-    'When the row was taken in again from the journal, after an earlier database had been put back; acted_at is its own time';
+    'When the row was taken in again from the journal, after an earlier database had been put back; the decision has its own time';
 create trigger append_only before update or delete or truncate on billing.month_closings
     for each statement execute function billing.append_only();
 
@@ -91,9 +90,7 @@ create table billing.accepted_drifts (
     id          bigint      generated always as identity primary key,
     document    bigint      not null references billing.staged_invoices,
     drift       jsonb       not null,
-    accepted_by text        not null check (accepted_by ~ '\S'),
-    why         text        not null check (why ~ '\S'),
-    accepted_at timestamptz not null default clock_timestamp()
+    decision_id bigint      not null references billing.decisions
 );
 comment on table billing.accepted_drifts is
     'Changes after posting that a person answers for, so that a month can be closed; append-only';

@@ -65,9 +65,7 @@ create table billing.audit_decisions (
     contract    text,
     reference   text        not null generated always as (coalesce(document::text, period || '/' || contract)) stored,
     decision    text        not null check (decision in ('approve', 'hold', 'comment')),
-    comment     text        not null,
-    decided_by  text        not null,
-    decided_at  timestamptz not null default clock_timestamp(),
+    decision_id bigint      not null references billing.decisions,
     file_digest bytea       not null,
     file_row    integer     not null,
     unique (file_digest, file_row),
@@ -98,7 +96,8 @@ select
 from billing.audit_queue as q
 left join billing.staged_invoices as d on d.id = q.document
 left join lateral (
-    select a.comment, a.decided_by, a.decided_at from billing.audit_decisions as a
+    select w.why as comment, w.decided_by, w.decided_at
+    from billing.audit_decisions as a join billing.decisions as w on w.id = a.decision_id
     where a.source = q.source and a.reference = q.reference order by a.id desc limit 1) as l on true
 left join lateral (
     select a.decision from billing.audit_decisions as a

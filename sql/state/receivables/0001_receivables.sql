@@ -37,15 +37,13 @@ comment on table billing.receivables_runs is 'Each reading of the balances: what
 comment on column billing.receivables_runs.proposed_as_of is 'The day for which late fees were proposed from this reading, the latest one';
 
 create table billing.collection_stops (
-    id        bigint      generated always as identity primary key,
-    customer  text        not null,
-    number    text,
-    reason    text        not null check (reason in ('dispute', 'payment_plan', 'other')),
-    starts_on date        not null,
-    ends_on   date        check (ends_on >= starts_on),
-    noted_by  text        not null,
-    noted_at  timestamptz not null default clock_timestamp(),
-    note      text
+    id          bigint generated always as identity primary key,
+    customer    text   not null,
+    number      text,
+    reason      text   not null check (reason in ('dispute', 'payment_plan', 'other')),
+    starts_on   date   not null,
+    ends_on     date   check (ends_on >= starts_on),
+    decision_id bigint not null references billing.decisions
 );
 comment on table billing.collection_stops is
     'No reminder and no late fee while one is in force, for one invoice or (number is null) all of a customer';
@@ -68,11 +66,9 @@ create table billing.late_fees (
     as_of             date        not null,
     state             text        not null default 'proposed' check (state in ('proposed', 'approved', 'declined')),
     proposed_at       timestamptz not null default clock_timestamp(),
-    decided_by        text,
-    decided_at        timestamptz,
-    why               text,
+    decision_id       bigint      references billing.decisions,
     exported_at       timestamptz,
-    constraint decided_by_somebody check ((state = 'proposed') = (decided_at is null and decided_by is null)),
+    constraint decided_by_somebody check ((state = 'proposed') = (decision_id is null)),
     constraint exported_when_approved check (exported_at is null or state = 'approved')
 );
 comment on table billing.late_fees is 'Proposed penalties for late payment: one per invoice for ever, never posted by us';

@@ -4,11 +4,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from billing_assets.decisions.store import Subject, record
 from billing_assets.erp.documents.documents import CORRECTIONS
 from billing_assets.erp.staging.store import KEEPS_ITS_NAME, Incoming
 from billing_assets.foundation.database.connection import Connection
 
-_TAKEN_BACK = "The void was taken back in the billing system."
 _LAST_DECISION = """(
     select coalesce(p.decision, 'proposed') from billing.proposed_credit_memos as p
     where p.document = s.id order by p.id desc limit 1)"""
@@ -78,22 +78,22 @@ def propose(connection: Connection, source: str) -> None:
     connection.execute(
         """
         update billing.proposed_credit_memos as p
-        set decision = 'withdrawn', decided_by = 'staging', decided_at = clock_timestamp(), why = %(why)s
+        set decision = 'withdrawn', withdrawn_at = clock_timestamp()
         from billing.staged_invoices as s, incoming as i
         where p.decision is null and s.id = p.document and s.source = %(source)s
           and i.document_id = s.document_id and i.status <> 'void'""",
-        {"source": source, "why": _TAKEN_BACK},
+        {"source": source},
     )
     connection.execute(
         f"""
-        insert into billing.proposed_credit_memos (document, total, decision, decided_by, decided_at, why)
-        select s.id, -s.total, 'withdrawn', 'staging', clock_timestamp(), %(why)s
+        insert into billing.proposed_credit_memos (document, total, decision, withdrawn_at)
+        select s.id, -s.total, 'withdrawn', clock_timestamp()
         from incoming as i
         join billing.staged_invoices as s on s.source = %(source)s and s.document_id = i.document_id
         where i.status <> 'void' and s.kind = 'invoice' and s.state || '' in ('posted', 'differs')
           and {_LAST_DECISION} = 'declined'
         order by s.id""",  # noqa: S608  a constant
-        {"source": source, "why": _TAKEN_BACK},
+        {"source": source},
     )
     connection.execute(
         f"""
@@ -164,14 +164,19 @@ def add(connection: Connection, source: str, row: Incoming) -> int:
 
 
 def decide(
-    connection: Connection, proposal: int, decision: str, by: str, why: str, correction: int | None = None
+    connection: Connection,
+    proposal: int,
+    number: str,
+    decision: str,
+    by: str,
+    why: str,
+    correction: int | None = None,
 ) -> None:
-    """Notes what somebody decided about an undecided proposal."""
+    """Notes what somebody decided about an undecided proposal for the invoice of that number."""
+    decided = record(connection, Subject.VOID, f"invoice {number}", decision, by, why)
     connection.execute(
-        """
-        update billing.proposed_credit_memos
-        set decision = %s, decided_by = %s, decided_at = clock_timestamp(), why = %s, correction = %s where id = %s""",
-        [decision, by, why, correction, proposal],
+        "update billing.proposed_credit_memos set decision = %s, decision_id = %s, correction = %s where id = %s",
+        [decision, decided.id, correction, proposal],
     )
 
 

@@ -19,9 +19,10 @@ from billing_assets.erp.staging.staging import Validation, incoming_row
 from billing_assets.erp.staging.store import Incoming
 from billing_assets.foundation.calendar.business_days import Zones
 from billing_assets.foundation.database.connection import Connection, settle_order
+from billing_assets.foundation.errors import BillingError
 
 
-class NothingProposedError(Exception):
+class NothingProposedError(BillingError):
     """There is no credit memo to decide about for this invoice; the message says why."""
 
 
@@ -79,7 +80,7 @@ def confirm(
             made = store.add(connection, credit.source, row)
             undecided = proposal["decision"] is None
             proposal_id = proposal["id"] if undecided else store.propose_again(connection, proposal["document"])
-            store.decide(connection, proposal_id, "confirmed", by, why, made)
+            store.decide(connection, proposal_id, number, "confirmed", by, why, made)
     return _last(connection, number)
 
 
@@ -95,7 +96,7 @@ def decline(connection: Connection, number: str, *, by: str, why: str) -> store.
                 f"The credit memo for invoice {number} is confirmed already: it cannot be declined."
             )
         if proposal["decision"] is None:
-            store.decide(connection, proposal["id"], "declined", by, why)
+            store.decide(connection, proposal["id"], number, "declined", by, why)
     return _last(connection, number)
 
 

@@ -93,7 +93,7 @@ def test_a_month_is_over_where_the_branches_are(zone: str, utc: str, tmp_path: P
     defs = build_defs(Runtime(make_settings(home=tmp_path, calendar=CalendarSettings(time_zone=zone))))
     schedule, repository = defs.resolve_schedule_def("audit_last_month"), defs.get_repository_def()
     assert schedule.execution_timezone == zone
-    assert defs.resolve_schedule_def("receivables_every_day").execution_timezone == zone
+    assert defs.resolve_schedule_def("age_receivables_daily").execution_timezone == zone
     when = datetime.fromisoformat(utc).replace(tzinfo=UTC)
     context = dg.build_schedule_context(scheduled_execution_time=when, repository_def=repository)
     (request,) = schedule.evaluate_tick(context).run_requests or []

@@ -21,7 +21,8 @@ HEAT = {"service": "HEAT", "charged": "monthly"}
 
 def decisions(office: Office) -> list[tuple[str, str, str]]:
     rows: list[dict[str, Any]] = office.bench.state.execute(
-        "select decision, comment, decided_by from billing.audit_decisions order by id"
+        "select a.decision, w.why as comment, w.decided_by from billing.audit_decisions as a "
+        "join billing.decisions as w on w.id = a.decision_id order by a.id"
     ).fetchall()
     return [(row["decision"], row["comment"], row["decided_by"]) for row in rows]
 
@@ -202,7 +203,7 @@ def fill_in(path: Path, decision: str) -> None:
 def test_decisions_are_kept_for_ever(office: Office) -> None:
     queued(office, "1")
     office.decide(("1", "hold", "why?"))
-    for statement in ("delete from billing.audit_decisions", "update billing.audit_decisions set comment = ''"):
+    for statement in ("delete from billing.audit_decisions", "update billing.audit_decisions set decision = 'hold'"):
         with pytest.raises(psycopg.errors.CheckViolation, match="append-only"):
             office.bench.state.execute(statement)
 

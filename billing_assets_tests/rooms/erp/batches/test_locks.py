@@ -14,6 +14,7 @@ from billing_assets.erp.batches.planning import plan
 from billing_assets.erp.batches.unlocking import requeue, unlock, unlock_stale
 from billing_assets.erp.documents.rules import finding
 from billing_assets.erp.netsuite import store as posting
+from billing_assets.erp.staging import verbs
 from billing_assets.foundation.database.connection import Connection, connect, libpq_url
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.posting import attempts as attempts_of
@@ -155,9 +156,10 @@ STALE_WRITES: dict[str, Callable[[Connection, Lock, list[int]], object]] = {
     "outcomes": lambda connection, held, ids: attempts_of.record_outcomes(
         connection, held, [Outcome(ids[0], 1, "landed", ItemState.POSTED, remote_id="7")]
     ),
-    "hold": lambda connection, held, ids: posting.hold(
-        connection, held, ids[1], [finding("ITEM_UNMAPPED", "lines[1].item", "X", "gone")]
+    "hold": lambda connection, held, ids: verbs.hold(
+        connection, held, {one: [finding("ITEM_UNMAPPED", "lines[1].item", "X", "gone")] for one in ids[1:]}
     ),
+    "put back": lambda connection, held, ids: locks.put_back(connection, held, ids[1]),
 }
 
 

@@ -10,6 +10,8 @@ import pytest
 from billing_assets.erp.batches import store
 from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.erp.batches.planning import plan, runs_wanted
+from billing_assets.erp.close.store import set_closed
+from billing_assets.erp.netsuite import reports
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.posting import locks
@@ -67,6 +69,19 @@ def test_of_more_batches_than_run_side_by_side_the_first_ones_grow_so_that_runs_
     sizes = batches(state)
     assert [size for key, size in sizes.items() if key.startswith("2010-11")] == [3, 6, 10, 6, 5]
     assert [size for key, size in sizes.items() if key.startswith("2010-12")] == [7, 7, 6]
+
+
+def test_what_the_preview_says_would_go_is_what_the_planner_takes(state: Connection) -> None:
+    november, december = invoices(3), invoices(1, 600_000, document_date=date(2010, 12, 1))
+    stage_rows(state, [*november, *december])
+    set_state(state, november[0].number, "held")
+    set_closed(state, "2010-12", "soft")
+    numbers = [one.number for one in (*november, *december)]
+    goes = [number for number in numbers if reports.standing(state, number)[0].goes]
+    plan(state, SETTINGS)
+    assert goes == [number for number, now in builders.states(state).items() if now == "batched"]
+    assert goes == [one.number for one in november[1:]]
+    assert [reports.standing(state, number)[0].goes for number in numbers] == [False, True, True, False]
 
 
 def test_a_batch_holds_documents_of_one_month_only(state: Connection) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from billing_assets.erp.billing_system import reader
 from billing_assets.foundation.database.connection import libpq_url
-from billing_assets.sandbox.sample.loader import create_sample_schema
+from billing_assets.sandbox.samples.loader import create_sample_schema
 
 Execute = Callable[..., list[tuple[Any, ...]]]
 

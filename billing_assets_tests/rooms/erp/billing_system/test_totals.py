@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection
 
 from billing_assets.erp.billing_system import reader
-from billing_assets.sandbox.sample.loader import load_sample
+from billing_assets.sandbox.samples.loader import load_sample
 from billing_assets_tests.rooms.erp.billing_system.conftest import Execute, insert
 
 

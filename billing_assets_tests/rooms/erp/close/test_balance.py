@@ -15,10 +15,10 @@ from billing_assets.erp.close.balance import Balance, balances
 from billing_assets.erp.close.causes import CAUSES, Sort
 from billing_assets.erp.close.reconciliation import CauseTotal, MonthClose, summed
 from billing_assets.erp.close.sums import NOTHING, Sum, add
+from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.verdict import last_words, verdict
 from billing_assets.erp.documents.documents import State
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.operations.closes import show_closes
 from billing_assets_tests.rooms.erp.close.test_comparison import KEYS, MONTH, SAME, Planted, amount, plant, planted
 
 BETWEEN = ("nothing_to_bill", "kept_back", "decided", "not_posted", "posted")

@@ -101,7 +101,7 @@ def test_a_month_that_agrees_is_closed_for_good_and_it_is_kept_who_did_it_and_wh
     assert done.figures == compared(system).figures, "its pack can be found again"
     for job in ("hard_close_month", "soft_close_month", "reopen_month"):
         assert "closed" in refusal(press(system, job))
-    for statement in ("delete from billing.closed_months", "update billing.month_closings set why = 'x'"):
+    for statement in ("delete from billing.closed_months", "update billing.month_closings set figures = ''"):
         with pytest.raises(psycopg.errors.CheckViolation):
             system.state.execute(statement)
 

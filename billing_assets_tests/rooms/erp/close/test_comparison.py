@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
+from billing_assets.decisions.store import Subject, record
 from billing_assets.erp.billing_system.totals import MonthDocument
-from billing_assets.erp.close import comparison, gathering
+from billing_assets.erp.close import comparison, month_tables
 from billing_assets.erp.close.causes import CAUSES
 from billing_assets.erp.close.differences import describe
 from billing_assets.erp.close.reconciliation import summed
@@ -17,7 +18,7 @@ from billing_assets.erp.documents.documents import State
 from billing_assets.erp.netsuite.month import MonthTransaction
 from billing_assets.foundation.database.connection import Connection, connect
 
-KEYS = {kind: gathering.CustomerKey("customer", True) for kind in ("invoice", "credit_memo")}
+KEYS = {kind: month_tables.CustomerKey("customer", True) for kind in ("invoice", "credit_memo")}
 MONTH, BEFORE, FIRST, NEXT = "2010-11", date(2010, 10, 5), date(2010, 11, 5), date(2010, 12, 1)
 POSTED_AT = datetime(2010, 11, 6, tzinfo=UTC)
 
@@ -79,7 +80,7 @@ def goes_later(document: Planted) -> bool:
 
 
 def plant(connection: Connection, documents: list[Planted]) -> None:
-    gathering.create_tables(connection)
+    month_tables.create_tables(connection)
     for table in ("accepted_drifts", "proposed_credit_memos", "staged_invoices"):
         connection.execute(f"alter table billing.{table} disable trigger user")
         connection.execute(f"delete from billing.{table}")  # noqa: S608
@@ -103,9 +104,9 @@ def plant(connection: Connection, documents: list[Planted]) -> None:
             )
         if one.state is not None:
             stage(connection, place, one, status)
-    gathering.add_billing(connection, billing)
-    gathering.add_netsuite(connection, netsuite, ("X-",))
-    gathering.add_references(connection, {(kind, "12346"): "1001" for kind in KEYS}, {"GBP": "1"})
+    month_tables.add_billing(connection, billing)
+    month_tables.add_netsuite(connection, netsuite, ("X-",))
+    month_tables.add_references(connection, {(kind, "12346"): "1001" for kind in KEYS}, {"GBP": "1"})
 
 
 def stage(connection: Connection, place: int, one: Planted, status: str) -> None:
@@ -141,16 +142,21 @@ def stage(connection: Connection, place: int, one: Planted, status: str) -> None
     ).fetchall()
     if posted and one.decided == "accepted":
         connection.execute(
-            "insert into billing.accepted_drifts (document, drift, accepted_by, why) values (%s, %s, 'x', 'y')",
-            [row["id"], Jsonb(drift)],
+            "insert into billing.accepted_drifts (document, drift, decision_id) values (%s, %s, %s)",
+            [row["id"], Jsonb(drift), record(connection, Subject.DRIFT, "N", "accepted", "x", "y").id],
         )
     elif posted and one.decided:
         connection.execute(
             """
             insert into billing.proposed_credit_memos
-                (document, total, decision, decided_by, decided_at, why, correction)
-            values (%s, 1, %s, 'x', now(), 'y', %s)""",
-            [row["id"], one.decided, row["id"] if one.decided == "confirmed" else None],
+                (document, total, decision, decision_id, correction)
+            values (%s, 1, %s, %s, %s)""",
+            [
+                row["id"],
+                one.decided,
+                record(connection, Subject.VOID, "N", one.decided, "x", "y").id,
+                row["id"] if one.decided == "confirmed" else None,
+            ],
         )
 
 
@@ -254,7 +260,7 @@ def test_a_second_transaction_under_our_external_id_is_not_ours(state_url: str) 
     with connect(state_url) as connection:
         plant(connection, [SAME])
         copy = MonthTransaction("77", "X-N0", "CustInvc", None, "1001", "1", Decimal("0.01"), False, str(FIRST))
-        gathering.add_netsuite(connection, [copy], ("X-",))
+        month_tables.add_netsuite(connection, [copy], ("X-",))
         comparison.compare(connection, "billing", MONTH, KEYS, datetime.now(UTC))
         ((cause, said),) = [(row["cause"], describe(row).what) for row in named(connection)]
     assert (cause, said) == ("NOT_IN_BILLING", "NetSuite has X-N0 once more, as internal id 77: not by us.")

@@ -330,7 +330,7 @@ def closed_tonight(system: System) -> list[str]:
         resources={"billing": system.runtime},
         repository_def=system.defs.get_repository_def(),
     )
-    found = system.defs.resolve_schedule_def("close_months_that_moved").evaluate_tick(context)
+    found = system.defs.resolve_schedule_def("close_changed_months").evaluate_tick(context)
     return [str(request.partition_key) for request in found.run_requests or []]
 
 

@@ -144,7 +144,7 @@ def test_a_refused_login_names_what_to_check_and_no_secret(key_file: Path) -> No
         with pytest.raises(NetSuiteLoginRefused, match="certificate expired") as refused:
             signed(auth)
     assert refused.value.http_status == 401
-    assert refused.value.code == "invalid_client"
+    assert refused.value.netsuite_code == "invalid_client"
     assert "BILLING_NETSUITE__PRIVATE_KEY_FILE" in str(refused.value)
     assert "the-client-id" not in str(refused.value)
 

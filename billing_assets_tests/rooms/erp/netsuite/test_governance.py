@@ -9,11 +9,11 @@ import pytest
 
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.errors import NetSuiteAnswerUnreadable
-from billing_assets.erp.netsuite.governance import heed_governance
+from billing_assets.erp.netsuite.governance import heeding_governance
 from billing_assets.erp.netsuite.wire import account_of
 from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.foundation.database.connection import connect
-from billing_assets.posting.lanes import Lanes, lanes_in_use
+from billing_assets.posting.lanes import QUESTIONS, Lanes, lanes_in_use
 from proving.world.raw_server import Call, certificate_settings, raw_server, write_key
 from proving.world.rig import Rig
 from proving.world.waiting import until
@@ -56,9 +56,12 @@ def test_a_limit_that_is_no_number_is_none_that_lanes_could_be_set_by(limit: obj
 
 @contextmanager
 def heeding(rig: Rig, limit: int = 15) -> Iterator[Lanes]:
+    """The lanes of a run that NetSuite has told what it allows."""
     client = NetSuiteClient(rig.settings.of(NetSuiteSettings))
-    with Lanes(rig.state_url, account_of(rig.settings.of(NetSuiteSettings)), limit) as lanes:
-        heed_governance(client, lanes)
+    account = account_of(rig.settings.of(NetSuiteSettings))
+    with Lanes(rig.state_url, account, limit, at_first=QUESTIONS) as lanes:
+        with heeding_governance(client, lanes):
+            lanes.refresh()
         lanes.refresh()
         yield lanes
     client.close()
@@ -86,6 +89,19 @@ def test_the_settings_stay_the_most_so_that_other_integrations_keep_their_share(
     rig.account.switch(governance="integrationSpecific", concurrency_limit=40)
     with heeding(rig, limit=10) as lanes:
         assert lanes.held == 10
+
+
+def test_until_netsuite_has_said_what_it_allows_a_run_asks_and_does_not_send(rig: Rig) -> None:
+    rig.account.switch(governance="integrationSpecific", concurrency_limit=4, latency_median_ms=500)
+    client = NetSuiteClient(rig.settings.of(NetSuiteSettings))
+    account = account_of(rig.settings.of(NetSuiteSettings))
+    with Lanes(rig.state_url, account, 15, at_first=QUESTIONS) as lanes:
+        with heeding_governance(client, lanes):
+            assert lanes.refresh() == QUESTIONS  # what it may send on is not known
+            assert lanes.acquire(1)  # and its own questions do not wait for the answer
+            lanes.release()
+        assert lanes.refresh() == 4
+    client.close()
 
 
 def test_a_role_that_may_not_know_works_with_the_settings(rig: Rig) -> None:

@@ -156,6 +156,26 @@ def test_runs_that_are_busy_all_the_time_still_give_a_newcomer_its_share(databas
                 worker.join()
 
 
+def test_a_run_with_a_question_gets_a_lane_and_leaves_the_others_all_that_it_does_not_need(database: str) -> None:
+    with Lanes(database, ACCOUNT, 15) as busy, ExitStack() as requests:
+        for _ in range(15):
+            assert busy.acquire(1)
+            requests.callback(busy.release)
+        with Lanes(database, ACCOUNT, 15, at_first=1) as asking:
+            assert asking.held == 0
+            assert (asking.changing, busy.changing) == (True, False)
+            busy.refresh()
+            assert busy.changing
+            assert busy.usable == 14
+            requests.pop_all().close()
+            busy.refresh()
+            assert asking.refresh(1) == 1
+            busy.refresh()
+            assert (busy.held, busy.usable) == (14, 14)
+            asking.heed(None)
+            assert (asking.changing, busy.changing) == (False, False)
+
+
 def test_a_killed_run_frees_its_lanes_by_dying(database: str) -> None:
     with Lanes(database, ACCOUNT, 15) as lanes, holder(database) as other:
         until(lambda: lanes.refresh() == 8 and in_use(database) == 15)

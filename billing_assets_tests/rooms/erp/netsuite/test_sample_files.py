@@ -14,10 +14,10 @@ from billing_assets.foundation.settings import load_settings, make_settings
 from billing_assets.foundation.shipped import shipped
 from billing_assets.receivables.balances.late_fee_rules import late_fee_rules
 from billing_assets.receivables.balances.settings import ReceivablesSettings
-from billing_assets.receivables.reminders.desk import open_desk
 from billing_assets.receivables.reminders.errors import ExampleLadder
+from billing_assets.receivables.reminders.materials import load_materials
 from billing_assets.receivables.reminders.policy import load_policy
-from billing_assets.receivables.reminders.settings import ReminderSettings
+from billing_assets.receivables.settings import ReminderSettings
 from billing_assets_tests.rooms.operations.test_cli import Command, machine
 from proving.world.builders import insert_document
 from proving.world.command import complete
@@ -110,7 +110,7 @@ def test_letters_never_go_out_with_the_example_ladder(
     assert load_policy(path).example == named
     found = system.runtime
     settings = found.settings.of(ReminderSettings).model_copy(update={"ladder": path})
-    assert open_desk(
+    assert load_materials(
         settings,
         found.of(BillingSystem).engine,
         found.of(BillingSystem).queries,
@@ -118,12 +118,12 @@ def test_letters_never_go_out_with_the_example_ladder(
         in_sample=True,
     )
     if named is None:
-        assert open_desk(
+        assert load_materials(
             settings, found.of(BillingSystem).engine, found.of(BillingSystem).queries, found.settings.calendar.zones
         )
     else:
         with pytest.raises(ExampleLadder, match="BILLING_REMINDERS__LADDER"):
-            open_desk(
+            load_materials(
                 settings, found.of(BillingSystem).engine, found.of(BillingSystem).queries, found.settings.calendar.zones
             )
 

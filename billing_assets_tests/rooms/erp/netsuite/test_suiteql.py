@@ -249,5 +249,5 @@ def test_a_result_beyond_netsuites_last_row_is_refused_instead_of_cut_off(tmp_pa
         client = NetSuiteClient(certificate_settings(server.base_url, write_key(tmp_path / "key.pem")))
         with pytest.raises(NetSuiteQueryRefused) as refused:
             list(query(client, "SELECT id FROM transaction ORDER BY id"))
-    assert refused.value.code == "TOO_MANY_ROWS"
+    assert refused.value.netsuite_code == "TOO_MANY_ROWS"
     assert len(server.calls) == 100

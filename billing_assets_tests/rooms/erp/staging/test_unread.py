@@ -13,7 +13,7 @@ from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.erp.documents.documents import Document
 from billing_assets.erp.documents.rules import finding
 from billing_assets.erp.netsuite.mapping import load_mapping
-from billing_assets.erp.netsuite.store import hold
+from billing_assets.erp.staging.verbs import hold
 from billing_assets.foundation.database.connection import connect, libpq_url
 from billing_assets.foundation.shipped import shipped
 from billing_assets.posting.locks import Lock
@@ -100,7 +100,7 @@ def test_what_a_run_held_under_a_newer_mapping_is_judged_anew_when_the_mapping_i
     bench.advance("1", "locked")
     bench.state.execute("update billing.staged_invoices set epoch = 1")
     found = finding("CUSTOMER_UNMAPPED", "customer", "", "Not in the table of that moment.")
-    hold(bench.state, Lock("2010-11-0001", 1, "a run", DOCUMENTS), bench.row("1")["id"], [found])
+    hold(bench.state, Lock("2010-11-0001", 1, "a run", DOCUMENTS), {bench.row("1")["id"]: [found]})
     assert bench.states() == {"1": "held"}
     bench.stage()
     assert bench.states() == {"1": "ready"}

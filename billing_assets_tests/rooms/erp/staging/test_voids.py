@@ -193,9 +193,8 @@ def test_the_corrections_of_a_month_are_those_of_its_invoices_and_those_dated_in
 def test_what_was_decided_never_changes(bench: Bench, voided: str) -> None:
     confirmed(bench)
     for statement in (
-        "update billing.proposed_credit_memos set decision = null, decided_by = null, decided_at = null, why = null,"
-        " correction = null",
-        "update billing.proposed_credit_memos set why = 'something else'",
+        "update billing.proposed_credit_memos set decision = null, decision_id = null, correction = null",
+        "update billing.proposed_credit_memos set decision_id = null",
         "delete from billing.proposed_credit_memos",
     ):
         with pytest.raises(psycopg.errors.CheckViolation):

@@ -16,6 +16,7 @@ from psycopg.errors import DiskFull, InsufficientPrivilege, ReadOnlySqlTransacti
 from sqlalchemy import NullPool, create_engine, make_url
 
 import billing_assets
+from billing_assets.foundation.commands.machine import check_database
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import SESSION, STORAGE, Connection, connect, libpq_url, storage_url
 from billing_assets.foundation.database.migrations import AREAS, MigrationError, migrate
@@ -23,7 +24,6 @@ from billing_assets.foundation.database.presence import present
 from billing_assets.foundation.database.refusals import DatabaseUnfit
 from billing_assets.foundation.database.server_programs import run_program
 from billing_assets.foundation.shipped import shipped
-from billing_assets.operations.environment import check_database
 from billing_assets.posting.lanes import Lanes
 from proving.world.servers import pgbouncer, pgbouncer_program
 from proving.world.waiting import until
@@ -110,7 +110,11 @@ def test_no_room_connects_past_what_every_connection_needs() -> None:
         for path in code.rglob("*.py")
         if re.search(r"psycopg2?\.connect\(|Connection\.connect\(|create_engine\(", path.read_text(encoding="utf-8"))
     }
-    assert past == {"foundation/database/connection.py", "erp/billing_system/connection.py", "sandbox/sample/loader.py"}
+    assert past == {
+        "foundation/database/connection.py",
+        "erp/billing_system/connection.py",
+        "sandbox/samples/loader.py",
+    }
 
 
 def test_dagsters_storage_does_not_take_isolation_and_time_outs_from_the_database(odd_url: str) -> None:

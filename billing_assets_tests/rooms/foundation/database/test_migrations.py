@@ -76,7 +76,9 @@ def test_areas_are_applied_one_after_the_other_each_with_numbers_of_its_own(data
     assert migrate(database, empty) == [f"{area}/0001_first.sql" for area in ("foundation", "erp", "receivables")]
     write(empty, "0002_second.sql", "INSERT INTO billing.a VALUES (1);", "foundation")
     assert migrate(database, empty) == ["foundation/0002_second.sql"]
-    assert numbers(database) == [1, 2, 3]
+    write(empty, "0002_another.sql", "INSERT INTO billing.a VALUES (4);", "erp")
+    assert migrate(database, empty) == ["erp/0002_another.sql"], "an area's numbers are compared with its own only"
+    assert numbers(database) == [1, 2, 3, 4]
 
 
 def test_a_file_outside_of_the_areas_is_refused_with_where_it_belongs(database: str, folder: Path) -> None:

@@ -11,7 +11,7 @@ from billing_assets.foundation.database.refusals import DatabaseUnfit
 from billing_assets.foundation.shipped import shipped
 from proving.world.command import call, complete
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 TO_DO = "make a new, empty database"
 # Of each command group one. `billing files` goes on: it only shows the packs that are there.
 COMMANDS = (

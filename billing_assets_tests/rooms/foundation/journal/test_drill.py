@@ -17,17 +17,17 @@ from billing_assets.foundation.journal.errors import RestoreUnconfirmed
 from billing_assets.foundation.journal.restores import note_restore, restores, unconfirmed
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations.alerts.restores import restore_alerts
-from billing_assets.receivables.reminders.automation import office_hours
+from billing_assets.receivables.reminders.automation import send_reminders_in_office_hours
 from billing_assets.receivables.reminders.sending import Report, send_due
-from billing_assets.receivables.reminders.settings import ReminderSettings
-from billing_assets.receivables.reminders.smtp import Fate
+from billing_assets.receivables.reminders.smtp import Delivery
+from billing_assets.receivables.settings import ReminderSettings
 from billing_assets_tests.rooms.erp.close.test_closing import bill, press
 from billing_assets_tests.rooms.operations.test_cli import Command, machine
 from billing_assets_tests.rooms.receivables.reminders.mail_server import MailServer
 from proving.world.backups import dump, restored
 from proving.world.builders import insert_document
 from proving.world.command import complete
-from proving.world.reminders import NOON, desk, open_item, steps
+from proving.world.reminders import NOON, materials, open_item, steps
 from proving.world.system import System
 
 __all__ = ["machine"]
@@ -39,7 +39,9 @@ INVOICES = "12345"
 def remind(found: Runtime, mails: MailServer) -> Report:
     """A run as the sensor and the command do it."""
     with found.state() as connection:
-        return send_due(connection, desk(), mails.server, "a run", lambda: NOON, journal_of(connection, found.settings))
+        return send_due(
+            connection, materials(), mails.server, "a run", lambda: NOON, journal_of(connection, found.settings)
+        )
 
 
 @contextmanager
@@ -62,18 +64,18 @@ def worked_on(system: System, machine: Command, mails: MailServer, tmp_path: Pat
     bill(system)
     for number in INVOICES:
         open_item(system.state, number, customer=number, due_date=NOON.date() if number == "1" else date(2027, 1, 1))
-    assert remind(system.runtime, mails).count(Fate.SENT) == 1
+    assert remind(system.runtime, mails).count(Delivery.SENT) == 1
     path = dump(system.runtime.database_url, tmp_path / "billing.dump")
     complete(machine("close", "hard", "2010-10", *WHO), 0, ["2010-10 is closed for good"])
     complete(machine("close", "hard", "2010-11", *WHO), 0, ["2010-11 is closed for good"])
     system.state.execute("update billing.open_receivables set due_date = %s", [NOON.date()])
-    assert remind(system.runtime, mails).count(Fate.SENT) == 4
+    assert remind(system.runtime, mails).count(Delivery.SENT) == 4
     return path
 
 
 def told(system: System) -> set[str]:
     """The causes that the watch finds."""
-    assert isinstance(system.look("watch"), dg.SkipReason)
+    assert isinstance(system.look("alert_on_problems"), dg.SkipReason)
     return {row["cause"] for row in system.state.execute("select cause from billing.alerts").fetchall()}
 
 
@@ -124,7 +126,9 @@ def test_without_the_journal_nothing_is_closed_or_mailed_until_a_person_confirms
         assert told(system) >= {"database_put_back", "journal_unusable"}
         reminding = system.runtime.settings.of(ReminderSettings).model_copy(update={"enabled": True})
         on = Runtime(system.runtime.settings.model_copy(update={"reminders": reminding}))
-        asleep = office_hours(dg.build_sensor_context(instance=system.instance, resources={"billing": on}))
+        asleep = send_reminders_in_office_hours(
+            dg.build_sensor_context(instance=system.instance, resources={"billing": on})
+        )
         assert isinstance(asleep, dg.SkipReason)
         assert "billing restore confirm-reminders" in str(asleep.skip_message)
         for action in ("soft", "hard", "reopen"):
@@ -143,7 +147,7 @@ def test_without_the_journal_nothing_is_closed_or_mailed_until_a_person_confirms
         complete(machine("restore", "confirm-month", "2010-11", *WHO), 0, [])
         complete(machine("close", "hard", "2010-11", *WHO), 0, ["2010-11 is closed for good"])
         complete(machine("restore", "confirm-reminders", "--as", "again", *WHO), 0, ["goes out at the next look"])
-        assert remind(system.runtime, mails).count(Fate.SENT) == 4
+        assert remind(system.runtime, mails).count(Delivery.SENT) == 4
         complete(machine("restore", "list"), 0, ["Nothing waits", "A. Clerk", "2010-11"])
 
 

@@ -6,20 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from billing_assets.decisions.store import Subject, record
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.journal.restores import note_restore, restores, unconfirmed
 from billing_assets.receivables.reminders import journal_store
 from billing_assets.receivables.reminders.journaling import note
 from billing_assets.receivables.reminders.sending import RETRY
-from billing_assets.receivables.reminders.smtp import Fate
+from billing_assets.receivables.reminders.smtp import Delivery
 from billing_assets_tests.rooms.foundation.journal.test_files import largest_file
 from billing_assets_tests.rooms.operations.test_cli import Command, machine
 from billing_assets_tests.rooms.receivables.reminders.mail_server import MailServer
 from billing_assets_tests.rooms.receivables.reminders.test_bounces import report as delivery_report
 from proving.world.command import complete
 from proving.world.journals import compared_journal
-from proving.world.reminders import NOON, contact, desk, open_item, reminder, send, steps
+from proving.world.reminders import NOON, contact, materials, open_item, reminder, send, steps
 from proving.world.system import System
 
 __all__ = ["machine"]
@@ -77,7 +78,7 @@ def test_a_mail_that_was_put_off_is_tried_again_after_a_restore_and_its_attempts
     assert (row["state"], row["attempts"]) == ("deferred", 2)
     mails.happens = lambda _verb, _who: None
     connection.execute("update billing.reminders set retry_at = %s", [NOON])
-    assert send(connection, mails.server, NOON + 2 * RETRY, journal=journal).count(Fate.SENT) == 1
+    assert send(connection, mails.server, NOON + 2 * RETRY, journal=journal).count(Delivery.SENT) == 1
     forget(connection)
     journal = compared_journal(connection, tmp_path / "journal")
     assert steps(connection, "1") == {"due": "sent"}
@@ -199,16 +200,17 @@ def test_what_counts_as_sent_after_a_restore_ends_with_the_day_where_the_custome
     """09:30 in Sydney on the 4th: what went out there since nine is not sent twice; London's 4th is still to come."""
     confirmed = datetime(2026, 11, 3, 22, 30, tzinfo=UTC)
     connection.execute("insert into billing.restores (how, covered, facts) values ('netsuite', false, '{}')")
+    decided = record(connection, Subject.RESTORE, "reminders", "confirmed", "anna", "the log", at=confirmed)
     connection.execute(
-        "insert into billing.restore_confirmations (restore, what, confirmed_by, why, sent_until, confirmed_at) "
-        "select id, 'reminders', 'anna', 'the log', '2026-11-03', %s from billing.restores",
-        [confirmed],
+        "insert into billing.restore_confirmations (restore, what, decision_id, sent_until) "
+        "select id, 'reminders', %s, '2026-11-03' from billing.restores",
+        [decided.id],
     )
     there = contact("1", country="AU", timezone="Australia/Sydney")
     for customer in "12":
         open_item(connection, customer, customer=customer)
     for moment in (confirmed, NOON, NOON + timedelta(days=1)):
-        send(connection, mails.server, moment, at=desk(there))
+        send(connection, mails.server, moment, at=materials(there))
     assert (steps(connection, "1"), steps(connection, "2")) == ({}, {"due": "sent"})
 
 

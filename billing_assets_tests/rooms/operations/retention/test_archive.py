@@ -19,7 +19,7 @@ from billing_assets.erp.netsuite import store as posting
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.operations.retention import store
-from billing_assets.operations.retention.archive import keep_small
+from billing_assets.operations.retention.archive import archive_documents
 from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.operations.retention.store import ArchiveError
 from billing_assets.posting import locks
@@ -59,15 +59,15 @@ def test_the_log_says_the_same_after_it_was_archived(state: Connection) -> None:
     before = log(state)
     assert (len(before), live(state)) == (8, (8, 8))
     days_later(state, SETTINGS.attempts_days - 40.5)
-    assert keep_small(state, SETTINGS) == 0
+    assert archive_documents(state, SETTINGS) == 0
     days_later(state, 1)
-    assert keep_small(state, SETTINGS) == 3
+    assert archive_documents(state, SETTINGS) == 3
     assert (log(state), live(state)) == (before, (2, 2))
     days_later(state, 40)
-    assert keep_small(state, SETTINGS) == 2
+    assert archive_documents(state, SETTINGS) == 2
     assert (log(state), live(state)) == (before, (0, 0))
     assert len(store.archived_months(state)) == 2
-    assert keep_small(state, SETTINGS) == 0, "the second time there is nothing to do"
+    assert archive_documents(state, SETTINGS) == 0, "the second time there is nothing to do"
     assert log(state) == before
 
 
@@ -79,7 +79,7 @@ def test_what_is_not_at_its_end_stays_where_posting_finds_it(state: Connection) 
         state.execute(f"update billing.staged_invoices set {change} where number = %s", [number])  # noqa: S608
     days_later(state, SETTINGS.attempts_days + 1)
     before = log(state)
-    assert keep_small(state, SETTINGS) == 1
+    assert archive_documents(state, SETTINGS) == 1
     assert (log(state), live(state)) == (before, (4, 4))
 
     held = lock(state, key, retry_rejected=True)
@@ -94,13 +94,13 @@ def test_a_document_that_came_back_takes_its_first_attempts_along(state: Connect
     """Refused in one batch and requeued, posted in another: its whole log goes, by the day on which it was posted."""
     post(state, invoices(1), lambda _: [("refused", State.REJECTED)])
     days_later(state, SETTINGS.attempts_days + 1)
-    assert keep_small(state, SETTINGS) == 0
+    assert archive_documents(state, SETTINGS) == 0
     assert batches.requeue(state, None, UNKNOWN_AFTER) == 1
     post(state, invoices(1, first=600_000))
     before = log(state)
-    assert keep_small(state, SETTINGS) == 0
+    assert archive_documents(state, SETTINGS) == 0
     days_later(state, SETTINGS.attempts_days + 1)
-    assert keep_small(state, SETTINGS) == 2
+    assert archive_documents(state, SETTINGS) == 2
     assert (log(state), live(state)) == (before, (0, 0))
 
 
@@ -133,7 +133,7 @@ def test_a_copy_that_is_not_the_same_lets_nothing_go(change: dict[str, str | Non
 def test_the_archive_takes_no_change(parent: str, state: Connection) -> None:
     post(state)
     days_later(state, SETTINGS.attempts_days + 1)
-    assert keep_small(state, SETTINGS) == 3
+    assert archive_documents(state, SETTINGS) == 3
     (month,) = store.archived_months(state)
     for table in (parent, f"{parent}_{month.month:%Y_%m}"):
         for statement in ("update {} set run_id = 'x'", "delete from {}", "truncate {}"):
@@ -143,13 +143,13 @@ def test_the_archive_takes_no_change(parent: str, state: Connection) -> None:
 
 _KEEP = """
 import sys
-from billing_assets.operations.retention.archive import keep_small
+from billing_assets.operations.retention.archive import archive_documents
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.operations.retention.settings import RetentionSettings
 from billing_assets.foundation.database.connection import connect
 with connect(sys.argv[1]) as connection:
     print("begins", flush=True)
-    keep_small(connection, RetentionSettings(), chunk=1)
+    archive_documents(connection, RetentionSettings(), chunk=1)
 """
 
 
@@ -166,7 +166,7 @@ def test_a_kill_in_the_middle_loses_nothing_and_the_next_time_goes_on(state: Con
     left = live(state)
     assert 0 < left[0] == left[1] < 200, "the kill was to come in the middle"
     assert log(state) == before
-    assert keep_small(state, SETTINGS) == left[0]
+    assert archive_documents(state, SETTINGS) == left[0]
     assert (log(state), live(state)) == (before, (0, 0))
 
 
@@ -180,7 +180,7 @@ def test_posting_goes_on_beside_two_of_them(state: Connection, state_url: str) -
     def keep() -> None:
         try:
             with connect(state_url) as connection:
-                keep_small(connection, SETTINGS, chunk=2)
+                archive_documents(connection, SETTINGS, chunk=2)
         except BaseException as error:
             failures.append(error)
             raise
@@ -201,7 +201,7 @@ def test_a_month_is_detached_with_one_command_and_its_documents_stay(state: Conn
     days_later(state, 31)
     post(state, invoices(1, first=600_000))
     days_later(state, SETTINGS.attempts_days + 1)
-    assert keep_small(state, SETTINGS) == 3
+    assert archive_documents(state, SETTINGS) == 3
     first, second = store.archived_months(state)
     names = store.detach(state, first.month)
     assert [one.month for one in store.archived_months(state)] == [second.month]
@@ -217,7 +217,7 @@ def test_a_month_is_detached_with_one_command_and_its_documents_stay(state: Conn
 def test_posting_does_not_notice_that_a_month_is_detached(state: Connection, state_url: str) -> None:
     post(state, invoices(1))
     days_later(state, SETTINGS.attempts_days + 1)
-    assert keep_small(state, SETTINGS) == 1
+    assert archive_documents(state, SETTINGS) == 1
     (month,) = store.archived_months(state)
     stage_rows(state, invoices(2, first=600_000))
     (key,) = plan(state, BatchSettings())
@@ -234,7 +234,7 @@ def test_a_month_is_not_detached_under_a_reader_and_those_behind_do_not_wait_for
 ) -> None:
     post(state, invoices(1))
     days_later(state, SETTINGS.attempts_days + 1)
-    assert keep_small(state, SETTINGS) == 1
+    assert archive_documents(state, SETTINGS) == 1
     (month,) = store.archived_months(state)
     with connect(state_url) as connection:
         with state.transaction():
@@ -249,11 +249,11 @@ def test_what_was_read_back_late_follows_into_a_month_that_was_detached(state: C
     post(state, invoices(2))
     state.execute("update billing.staged_invoices set difference = 'total 2' where number = '500001'")
     days_later(state, SETTINGS.attempts_days + 1)
-    assert keep_small(state, SETTINGS) == 1
+    assert archive_documents(state, SETTINGS) == 1
     (month,) = store.archived_months(state)
     names = store.detach(state, month.month)
     state.execute("update billing.staged_invoices set difference = null")
-    assert keep_small(state, SETTINGS) == 1
+    assert archive_documents(state, SETTINGS) == 1
     assert [row["number"] for row in log(state)] == ["500001"]
     with pytest.raises(ArchiveError, match="still there"):
         store.detach(state, month.month)
@@ -270,5 +270,5 @@ def test_a_month_begins_and_ends_by_utc(state: Connection) -> None:
     days_later(state, (datetime(2031, 1, 31, 23, tzinfo=UTC) - row["now"]).total_seconds() / DAY)
     post(state, invoices(1))
     days_later(state, SETTINGS.attempts_days + 1)
-    assert keep_small(state, SETTINGS) == 1
+    assert archive_documents(state, SETTINGS) == 1
     assert [one.month for one in store.archived_months(state)] == [date(2031, 1, 1)]

@@ -12,7 +12,7 @@ def test_the_nightly_run_keeps_what_is_new_and_a_batch_can_be_posted_after_it(sy
     (key,) = system.planned()
     assert not system.post(key).success
     runs = {run.run_id for run in system.instance.get_runs()}
-    assert system.run("retention").success
+    assert system.run("archive_old_runs").success
     assert runs <= {run.run_id for run in system.instance.get_runs()}
     system.refuse()
     assert system.post(key).success

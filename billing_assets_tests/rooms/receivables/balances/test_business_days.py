@@ -9,8 +9,7 @@ import pytest
 from billing_assets.foundation.calendar.business_days import Days, Zones
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.receivables.balances import fee_store, store
-from billing_assets.receivables.balances.aging import BRANCH, age
-from billing_assets.receivables.balances.assets import business_day
+from billing_assets.receivables.balances.aging import BRANCH, age, business_day
 from billing_assets.receivables.balances.late_fee_rules import LateFeeError, LateFeeRules, Rule
 from billing_assets.receivables.balances.late_fees import Decided, Proposed, approve, propose
 from billing_assets_tests.rooms.receivables.balances.balances import read, receivable

@@ -1,8 +1,6 @@
-"""The job `receivables` as Dagster runs it: read, age, propose."""
+"""The job `age_receivables` as Dagster runs it: read, age, propose."""
 
 from decimal import Decimal
-
-import requests
 
 from billing_assets.foundation.shipped import shipped
 from billing_assets.receivables.balances.settings import ReceivablesSettings
@@ -35,8 +33,7 @@ def posted(system: System) -> None:
             ("2", "12346", "6.00", []),
         )
     ]
-    url = f"{system.account.base_url}/sandbox/payments"
-    requests.post(url, json={"payments": payments}, timeout=30).raise_for_status()
+    system.account.control.post("payments", {"payments": payments})
 
 
 def with_rules(system: System) -> System:
@@ -52,7 +49,7 @@ def test_balances_are_read_aged_and_late_fees_proposed_and_shown_to_finance(syst
     posted(system)
     as_of = {"config": {"as_of": "2011-01-31"}}
     config = {"ops": {"aging": as_of, "late_fees": as_of}}
-    result = with_rules(system).run("receivables", config=config)
+    result = with_rules(system).run("age_receivables", config=config)
     assert result.success
     assert checks(result) == {"open_balances_equal_their_source": True, "buckets_add_up_to_receivables": True}
 
@@ -80,14 +77,14 @@ def test_balances_are_read_aged_and_late_fees_proposed_and_shown_to_finance(syst
 def test_nothing_is_aged_or_proposed_when_the_balances_could_not_be_read(system: System) -> None:
     posted(system)
     system.account.switch(faults=[{"fault": "refuse_permission", "operations": ["suiteql"]}])
-    result = system.run("receivables")
+    result = system.run("age_receivables")
     assert not result.success
     assert "permission" in str(failure(result, "open_receivables").error).lower()
     assert result.asset_materializations_for_node("aging") == []
 
 
 def test_a_month_in_which_nothing_was_billed_shows_zeros_and_no_fault(system: System) -> None:
-    result = system.run("receivables")
+    result = system.run("age_receivables")
     assert result.success
     assert metadata(result, "open_receivables")["dagster/row_count"] == 0
     assert metadata(result, "late_fees")["proposals_waiting"] == 0, "without rules there are none"

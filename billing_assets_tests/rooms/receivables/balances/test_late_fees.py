@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billing_assets.decisions.store import Subject, record
 from billing_assets.foundation.calendar.business_days import Days, Zones
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.shipped import shipped
@@ -42,10 +43,11 @@ def fees(state: Connection) -> dict[str, tuple[str, Decimal, Decimal]]:
 
 def stop(state: Connection, number: str | None, **changes: Any) -> None:
     values = {"starts_on": date(2011, 1, 1), "ends_on": None, "reason": "dispute", "customer": "12346"} | changes
+    decided = record(state, Subject.STOP, "customer", "stopped", "clerk", "").id
     state.execute(
-        "insert into billing.collection_stops (customer, number, reason, starts_on, ends_on, noted_by) "
-        "values (%(customer)s, %(number)s, %(reason)s, %(starts_on)s, %(ends_on)s, 'clerk')",
-        values | {"number": number},
+        "insert into billing.collection_stops (customer, number, reason, starts_on, ends_on, decision_id) "
+        "values (%(customer)s, %(number)s, %(reason)s, %(starts_on)s, %(ends_on)s, %(decided)s)",
+        values | {"number": number, "decided": decided},
     )
 
 
@@ -216,11 +218,13 @@ def test_an_invoice_that_was_voided_bears_no_fee_though_it_is_open_until_its_cre
     numbers = ["1", "2", "3", "4"]
     rig.post(rig.planned([document(number, branch="USA") for number in numbers]))
     read(rig.state, [receivable(number) for number in numbers])
+    declined = record(rig.state, Subject.VOID, "invoice 3", "declined", "anna", "why").id
     rig.state.execute(
-        "insert into billing.proposed_credit_memos (document, total, decision, decided_by, decided_at, why) "
-        "select id, -total, decision, decision, case when decision is not null then now() end, decision "
-        "from billing.staged_invoices "
-        "join (values ('2', null), ('3', 'declined')) as v (number, decision) using (number)"
+        "insert into billing.proposed_credit_memos (document, total, decision, decision_id) "
+        "select id, -total, decision, decision_id from billing.staged_invoices "
+        "join (values ('2', null, null), ('3', 'declined', %s::bigint)) as v (number, decision, decision_id) "
+        "using (number)",
+        [declined],
     )
     assert proposed(rig.state).new == 3
     assert set(fees(rig.state)) == {"1", "3", "4"}

@@ -22,6 +22,7 @@ def state_url(_shared: str) -> str:
         connection.execute("set local session_replication_role = replica")  # else no reminder may be deleted
         for table in ("reminders", "open_receivables", "collection_stops", "proposed_credit_memos", "staged_invoices"):
             connection.execute(f"delete from billing.{table}")  # noqa: S608
+        connection.execute("delete from billing.decisions")
     return _shared
 
 

@@ -16,10 +16,10 @@ from typing import Any
 
 from billing_assets.erp.billing_system.contacts import Contact
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.receivables.reminders.desk import Desk
-from billing_assets.sandbox.sample.contacts import contact
-from billing_assets.sandbox.sample.data import read_sample
-from billing_assets.sandbox.sample.tables import customer_name, customers
+from billing_assets.receivables.reminders.materials import Materials
+from billing_assets.sandbox.samples.contacts import contact
+from billing_assets.sandbox.samples.data import read_sample
+from billing_assets.sandbox.samples.tables import customer_name, customers
 from billing_assets_tests.rooms.receivables.reminders.mail_server import MailServer
 from proving.world.reminders import settings, shipped_policy, shipped_templates
 
@@ -35,7 +35,7 @@ _COLUMNS = (
 )
 
 
-def sample_desk() -> Desk:
+def sample_desk() -> Materials:
     """The shipped ladder and the sample's customers."""
     countries = dict(customers())
 
@@ -46,7 +46,7 @@ def sample_desk() -> Desk:
             found[number] = Contact(number, customer_name(number), made.email, made.language, made.country_code)
         return found
 
-    return Desk(settings(), shipped_policy(), shipped_templates(), read)
+    return Materials(settings(), shipped_policy(), shipped_templates(), read)
 
 
 def open_month(connection: Connection, every: int = 1) -> int:

@@ -13,10 +13,10 @@ from billing_assets.foundation.settings import SettingsError
 from billing_assets.receivables.reminders import store
 from billing_assets.receivables.reminders.message import Templates
 from billing_assets.receivables.reminders.sending import GIVE_UP, RETRY
-from billing_assets.receivables.reminders.smtp import Fate, Server, parse_server
+from billing_assets.receivables.reminders.smtp import Delivery, Server, parse_server
 from billing_assets_tests.rooms.receivables.reminders.mail_server import MailServer, mail_server
 from billing_assets_tests.rooms.security.test_tls import Authority
-from proving.world.reminders import DUE, NOON, desk, open_item, reminder, send, steps
+from proving.world.reminders import DUE, NOON, materials, open_item, reminder, send, steps
 
 
 def test_one_bad_address_stops_nobody_else(connection: Connection, mails: MailServer) -> None:
@@ -28,7 +28,7 @@ def test_one_bad_address_stops_nobody_else(connection: Connection, mails: MailSe
     bounced = reminder(connection, number="2")
     assert (bounced["state"], bounced["smtp_code"], bounced["smtp_status"]) == ("bounced", 550, "5.1.1")
     assert "example.com" not in str([value for name, value in bounced.items() if name != "message_id"])
-    assert report.count(Fate.NEVER) == 1
+    assert report.count(Delivery.NEVER) == 1
     assert [row["customer"] for row in store.unreachable(connection)] == ["2"]
     mails.happens = lambda _verb, _who: None
     assert send(connection, mails.server).tried == [], "a person fixes the address first"
@@ -40,12 +40,12 @@ def test_what_is_refused_for_now_is_tried_again_later_and_sent_once(
 ) -> None:
     open_item(connection)
     mails.happens = lambda at, _who: "451 4.7.1 greylisted" if at == verb else None
-    assert send(connection, mails.server).count(Fate.LATER) == 1
+    assert send(connection, mails.server).count(Delivery.LATER) == 1
     assert reminder(connection)["state"] == "deferred"
     mails.happens = lambda _verb, _who: None
     assert send(connection, mails.server, NOON + RETRY / 2).tried == []
     next_look = NOON + timedelta(minutes=25)  # if its turn came five minutes into the run
-    assert send(connection, mails.server, next_look).count(Fate.SENT) == 1
+    assert send(connection, mails.server, next_look).count(Delivery.SENT) == 1
     assert send(connection, mails.server, NOON + 3 * RETRY).tried == []
     assert len(mails.mails) == 1
     assert reminder(connection)["attempts"] == 2
@@ -69,8 +69,8 @@ def test_a_connection_that_breaks_after_the_text_leaves_an_unknown_that_is_never
         open_item(connection, number, customer=number)
     mails.happens = lambda verb, who: "drop" if (verb, who) == ("DATA", "c1@example.com") else None
     report = send(connection, mails.server)
-    assert report.count(Fate.UNKNOWN) == 1
-    assert report.count(Fate.SENT) == 1, "the next one goes over a new connection"
+    assert report.count(Delivery.UNKNOWN) == 1
+    assert report.count(Delivery.SENT) == 1, "the next one goes over a new connection"
     mails.happens = lambda _verb, _who: None
     for days in (0, 1, 2):
         send(connection, mails.server, NOON + timedelta(days=days, hours=1))
@@ -98,7 +98,7 @@ def test_a_server_that_ends_a_connection_after_a_few_mails_gets_another_one(
         open_item(connection, str(number), customer=str(number))
     asked = iter(range(100))
     mails.happens = lambda verb, _who: "421 4.7.0 enough" if verb == "MAIL" and next(asked) % 3 == 2 else None
-    assert send(connection, mails.server).count(Fate.SENT) == 6
+    assert send(connection, mails.server).count(Delivery.SENT) == 6
     assert mails.connections > 1
 
 
@@ -140,7 +140,9 @@ def test_a_server_that_refuses_everybody_is_not_asked_for_all_of_them_and_bounce
         assert len(report.tried) == 10
     mails.happens = lambda verb, who: answer if (verb, who) == ("RCPT", "c0@example.com") else None
     report = send(connection, mails.server, NOON + GIVE_UP + timedelta(days=1, hours=2))
-    assert (report.count(Fate.SENT), report.count(Fate.NEVER)) == (29, 0), "it was fixed: all of them get theirs"
+    assert (report.count(Delivery.SENT), report.count(Delivery.NEVER)) == (29, 0), (
+        "it was fixed: all of them get theirs"
+    )
     send(connection, mails.server, NOON + GIVE_UP + timedelta(days=1, hours=3))
     assert reminder(connection, number="0")["state"] == "bounced", "and what it still does not take is of the address"
 
@@ -155,7 +157,7 @@ def test_a_dozen_that_are_put_off_again_and_again_keep_nobody_else_waiting(
     assert send(connection, mails.server).stopped_by is not None
     assert send(connection, mails.server, NOON + RETRY).stopped_by is None
     report = send(connection, mails.server, NOON + timedelta(days=1))
-    assert (report.count(Fate.SENT), report.count(Fate.LATER), report.stopped_by) == (1, 12, None)
+    assert (report.count(Delivery.SENT), report.count(Delivery.LATER), report.stopped_by) == (1, 12, None)
 
 
 def test_starttls_is_used_where_it_is_offered_and_the_login_goes_through_it(
@@ -168,7 +170,7 @@ def test_starttls_is_used_where_it_is_offered_and_the_login_goes_through_it(
         assert "not trusted" in (report.stopped_by or "")
         assert mails.mails == []
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-        assert send(connection, mails.server).count(Fate.SENT) == 1
+        assert send(connection, mails.server).count(Delivery.SENT) == 1
         assert mails.secured == [True]
 
 
@@ -201,7 +203,9 @@ def test_a_line_that_begins_with_a_dot_arrives_as_it_is(
     (tmp_path / "en").mkdir()
     (tmp_path / "en" / "due.txt.j2").write_text("Subject: x\n\nabove\n.\n..below\n")
     open_item(connection)
-    assert send(connection, mails.server, at=replace(desk(), templates=Templates(tmp_path))).count(Fate.SENT) == 1
+    assert (
+        send(connection, mails.server, at=replace(materials(), templates=Templates(tmp_path))).count(Delivery.SENT) == 1
+    )
     [(_, mail)] = mails.mails
     plain = mail.get_body(("plain",))
     assert plain is not None

@@ -21,10 +21,9 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import make_settings
 from billing_assets.operations import doctor
-from billing_assets.operations.commands import reminders as commands
-from billing_assets.receivables.reminders import assets, automation
-from billing_assets.receivables.reminders.automation import office_hours, remind_job
-from billing_assets.receivables.reminders.settings import ReminderSettings
+from billing_assets.receivables.reminders import assets, automation, commands
+from billing_assets.receivables.reminders.automation import send_due_reminders_job, send_reminders_in_office_hours
+from billing_assets.receivables.settings import ReminderSettings
 from billing_assets_tests.rooms.receivables.reminders.mail_server import MailServer
 from proving.world.builders import create_billing_system, open_for_writing
 from proving.world.command import Said, call
@@ -72,7 +71,7 @@ class Office:
 
     def look(self) -> Any:
         context = dg.build_sensor_context(instance=self.instance, resources={"billing": self.runtime})
-        return office_hours(context)
+        return send_reminders_in_office_hours(context)
 
 
 @pytest.fixture
@@ -174,7 +173,7 @@ def test_a_run_that_the_mail_server_stops_is_red_and_what_came_back_is_a_failed_
 
 
 def test_the_job_has_the_asset_and_its_checks() -> None:
-    assert remind_job.name == "remind"
+    assert send_due_reminders_job.name == "send_due_reminders"
     assert {spec.name for spec in assets.payment_reminders.check_specs} == set(CHECKS)
 
 

@@ -19,7 +19,7 @@ from billing_assets.receivables.reminders.delivery_reports import Unclear, deliv
 from billing_assets.receivables.reminders.sending import send_due
 from billing_assets_tests.rooms.receivables.reminders.mail_server import MailServer
 from proving.world.journals import new_journal
-from proving.world.reminders import NOON, desk, open_item, reminder, steps
+from proving.world.reminders import NOON, materials, open_item, reminder, steps
 
 POSTFIX = """\
 Return-Path: <>
@@ -228,7 +228,7 @@ def test_a_reminder_that_came_back_is_marked_once_and_its_customer_named_by_numb
 ) -> None:
     for number in "12":
         open_item(connection, number, customer=number)
-    send_due(connection, desk(), mails.server, "a run", lambda: NOON, new_journal())
+    send_due(connection, materials(), mails.server, "a run", lambda: NOON, new_journal())
     message_id = str(reminder(connection, number="1")["message_id"])
     box = mailbox.mbox(tmp_path / "mbox")
     for mail in (report(message_id), report(), message_from_string("Subject: hello\n\nhello"), report(message_id)):
@@ -246,12 +246,12 @@ def test_a_reminder_that_came_back_is_marked_once_and_its_customer_named_by_numb
     assert (len(again.noted), again.known, again.unknown) == (0, 2, 1), "a report that was noted before is no news"
     assert reminder(connection, number="1")["settled_at"] == later
     assert store.resolve(connection, "1", "due", send_again=True, by="anna", why="address fixed", now=later)
-    send_due(connection, desk(), mails.server, "a run", lambda: later, new_journal())
+    send_due(connection, materials(), mails.server, "a run", lambda: later, new_journal())
     note_bounces(connection, read_mailbox(tmp_path / "mbox"), later + timedelta(hours=2))
     assert steps(connection, "1")["due"] == "sent", "a report about the first mail says nothing of the second"
     note_bounces(connection, iter([report(mails.message_ids()[-1])]), later + timedelta(hours=3))
     assert steps(connection, "1")["due"] == "bounced"
-    send_due(connection, desk(), mails.server, "a run", lambda: NOON + timedelta(days=7), new_journal())
+    send_due(connection, materials(), mails.server, "a run", lambda: NOON + timedelta(days=7), new_journal())
     assert store.unreachable(connection) == [], "a later reminder got through"
 
 

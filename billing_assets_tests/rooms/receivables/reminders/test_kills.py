@@ -36,13 +36,13 @@ def rows(connection: Connection) -> dict[tuple[str, str], dict[str, str]]:
 
 def expected(connection: Connection, looked: set[date]) -> Iterator[tuple[str, str]]:
     """Invoice and step of everything that is to be noted in the end, sent or skipped; `looked`: days with a look."""
-    desk = sample_desk()
+    materials = sample_desk()
     for row in connection.execute("select * from billing.open_receivables").fetchall():
-        contact = desk.read_contacts([row["customer"]])[row["customer"]]
+        contact = materials.read_contacts([row["customer"]])[row["customer"]]
         if contact is None or contact.email is None or row["total"] < 2:
             continue
-        terms = desk.policy.terms(row["branch"])
-        place = desk.policy.place(contact, terms)
+        terms = materials.policy.terms(row["branch"])
+        place = materials.policy.place(contact, terms)
         for step in terms.ladder:
             day, paid = step_day(step, row["due_date"], place), row["due_date"] + PAID_AFTER
             if row["open_amount"] or any(day <= one < paid for one in looked):

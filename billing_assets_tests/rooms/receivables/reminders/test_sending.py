@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from billing_assets.decisions.store import Subject, history, record
 from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.billing_system.contacts import read_contacts
 from billing_assets.foundation.database.connection import Connection, connect
@@ -21,11 +22,11 @@ from billing_assets.receivables.reminders.invoices import Reminder
 from billing_assets.receivables.reminders.message import Templates
 from billing_assets.receivables.reminders.plan import plan
 from billing_assets.receivables.reminders.sending import LONGEST, RETRY, Report, send_due
-from billing_assets.receivables.reminders.smtp import Fate
+from billing_assets.receivables.reminders.smtp import Delivery
 from billing_assets_tests.rooms.operations.alerts.rows import document
 from billing_assets_tests.rooms.receivables.reminders.mail_server import MailServer
 from proving.world.journals import new_journal
-from proving.world.reminders import DUE, NOON, contact, desk, open_item, reminder, send, settings, steps, without
+from proving.world.reminders import DUE, NOON, contact, materials, open_item, reminder, send, settings, steps, without
 
 
 def reasons(report: Report) -> dict[str, str]:
@@ -35,7 +36,7 @@ def reasons(report: Report) -> dict[str, str]:
 def test_what_is_due_goes_out_once_however_often_it_is_run(connection: Connection, mails: MailServer) -> None:
     open_item(connection)
     report = send(connection, mails.server)
-    assert report.count(Fate.SENT) == 1
+    assert report.count(Delivery.SENT) == 1
     assert report.sent_amounts == {"GBP": Decimal("120.00")}
     for minutes in (0, 30, 60):
         assert send(connection, mails.server, NOON + timedelta(minutes=minutes)).tried == []
@@ -145,11 +146,13 @@ def test_who_cannot_or_must_not_be_written_to_is_named_with_the_reason(
     )
     day = DUE.isoformat()
     connection.execute(
-        f"""insert into billing.collection_stops (customer, number, reason, starts_on, ends_on, noted_by) values
-        ('2', null, 'dispute', '2026-01-01', null, 'x'), ('3', '3', 'payment_plan', '{day}', '{day}', 'x'),
-        ('4', 'another', 'other', '2026-01-01', null, 'x'), ('4', '4', 'other', '2026-01-01', '2026-11-03', 'x')"""  # noqa: S608
+        f"""insert into billing.collection_stops (customer, number, reason, starts_on, ends_on, decision_id) values
+        ('2', null, 'dispute', '2026-01-01', null, %(by)s), ('3', '3', 'payment_plan', '{day}', '{day}', %(by)s),
+        ('4', 'another', 'other', '2026-01-01', null, %(by)s),
+        ('4', '4', 'other', '2026-01-01', '2026-11-03', %(by)s)""",  # noqa: S608
+        {"by": record(connection, Subject.STOP, "some", "stopped", "x", "").id},
     )
-    at = desk(
+    at = materials(
         contact("6", email=None),
         contact("7", email="two@example.com, three@example.com"),
         reminders=settings(balances_max_age_hours=24),
@@ -187,7 +190,7 @@ def test_a_customer_whom_only_the_billing_database_finds_is_named_as_spelled_oth
         open_item(connection, number, customer=customer)
     engine = open_source(f"sqlite:///{tmp_path / 'billing.sqlite'}")
     with connect_source(engine) as source:
-        at = replace(desk(), read_contacts=lambda customers: read_contacts(source, query, customers))
+        at = replace(materials(), read_contacts=lambda customers: read_contacts(source, query, customers))
         report = send(connection, mails.server, at=at)
     engine.dispose()
     assert reasons(report) == {"1": "contact_spelled_otherwise", "3": "no_contact"}
@@ -198,12 +201,11 @@ def voided(connection: Connection, external_id: str, decision: str | None = None
     """A document that was voided after it had been posted, and what was decided about its credit memo."""
     posted, correction = (document(connection, "held", since=NOON) for _ in range(2))
     connection.execute("update billing.staged_invoices set external_id = %s where id = %s", [external_id, posted])
-    who = None if decision is None else "anna"
+    decided = None if decision is None else record(connection, Subject.VOID, external_id, decision, "anna", "why").id
     connection.execute(
-        """insert into billing.proposed_credit_memos
-            (document, total, decision, decided_by, decided_at, why, correction)
-        values (%s, -50, %s, %s, %s, %s, %s)""",
-        [posted, decision, who, who and NOON, who, correction if decision == "confirmed" else None],
+        """insert into billing.proposed_credit_memos (document, total, decision, decision_id, correction)
+        values (%s, -50, %s, %s, %s)""",
+        [posted, decision, decided, correction if decision == "confirmed" else None],
     )
 
 
@@ -224,7 +226,7 @@ def test_what_no_mail_can_be_made_of_is_named_and_stops_nobody_else(
         (tmp_path / "es" / f"due.{kind}.j2").write_text(text)
     for number in "1234":
         open_item(connection, number, customer=number)
-    at = desk(contact("1", name="Evil \ud800"), contact("2", language="nl"), contact("3", language="es"))
+    at = materials(contact("1", name="Evil \ud800"), contact("2", language="nl"), contact("3", language="es"))
     report = send(connection, mails.server, at=replace(at, templates=Templates(tmp_path)))
     assert reasons(report) == dict.fromkeys("123", "bad_mail")
     problems = [one.problem or "" for one in report.kept]
@@ -243,9 +245,9 @@ def test_a_run_ends_by_itself_before_it_is_ended_and_the_next_one_sends_the_rest
         open_item(connection, number, customer=number)
     mails.happens = lambda verb, _who: times.append(times[-1] + LONGEST / 2) if verb == "DATA" else None
     times = [NOON]
-    report = send_due(connection, desk(), mails.server, "a run", lambda: times[-1], new_journal())
-    assert (report.count(Fate.SENT), report.left, report.stopped_by) == (2, True, None)
-    assert (send(connection, mails.server, times[-1]).count(Fate.SENT)) == 1
+    report = send_due(connection, materials(), mails.server, "a run", lambda: times[-1], new_journal())
+    assert (report.count(Delivery.SENT), report.left, report.stopped_by) == (2, True, None)
+    assert (send(connection, mails.server, times[-1]).count(Delivery.SENT)) == 1
 
 
 def test_an_invoice_whose_external_id_becomes_known_is_not_reminded_again(
@@ -256,10 +258,10 @@ def test_an_invoice_whose_external_id_becomes_known_is_not_reminded_again(
     mails.happens = lambda verb, who: "450 4.2.2 full" if (verb, who) == ("RCPT", "c2@example.com") else None
     send(connection, mails.server)
     planned = store.open_invoices(connection, DUE)
-    [late] = (one for one in plan(connection, desk(), NOON, NOON + RETRY) if isinstance(one, Reminder))
+    [late] = (one for one in plan(connection, materials(), NOON, NOON + RETRY) if isinstance(one, Reminder))
     connection.execute("update billing.open_receivables set external_id = 'INV-' || number")
     mails.happens = lambda _verb, _who: None
-    assert send(connection, mails.server, NOON + RETRY).count(Fate.SENT) == 1
+    assert send(connection, mails.server, NOON + RETRY).count(Delivery.SENT) == 1
     assert [one.key for one in store.open_invoices(connection, DUE)] == [one.key for one in planned]
     again = late._replace(invoice=planned[0]._replace(key="INV-1"))
     taken = store.claim(connection, again, message_id="<1@x>", run_id="r", today=DUE, now=NOON, read_since=NOON)
@@ -272,10 +274,10 @@ def test_an_invoice_that_has_another_ones_internal_id_by_now_is_reminded_of_for_
 ) -> None:
     """A refreshed sandbox account gives its internal ids out again."""
     open_item(connection, "500001", transaction_id="7")
-    assert send(connection, mails.server).count(Fate.SENT) == 1
+    assert send(connection, mails.server).count(Delivery.SENT) == 1
     connection.execute("delete from billing.open_receivables")
     open_item(connection, "500002", transaction_id="7")
-    assert send(connection, mails.server).count(Fate.SENT) == 1
+    assert send(connection, mails.server).count(Delivery.SENT) == 1
     assert steps(connection, "500002") == {"due": "sent", "before_due": "skipped"}
 
 
@@ -284,7 +286,7 @@ def test_a_second_run_beside_the_first_is_turned_away(state_url: str, mails: Mai
         open_item(connection)
         with store.sending_alone(connection), pytest.raises(SendingElsewhere):
             send(other, mails.server)
-        assert send(other, mails.server).count(Fate.SENT) == 1
+        assert send(other, mails.server).count(Delivery.SENT) == 1
 
 
 def test_senders_side_by_side_send_each_reminder_once_by_their_claims_alone(
@@ -299,7 +301,7 @@ def test_senders_side_by_side_send_each_reminder_once_by_their_claims_alone(
 
     def sender(_: int) -> int:
         with connect(state_url) as own:
-            return send(own, mails.server).count(Fate.SENT)
+            return send(own, mails.server).count(Delivery.SENT)
 
     with ThreadPoolExecutor(3) as pool:
         sent = sum(pool.map(sender, range(3)))
@@ -314,7 +316,7 @@ def test_a_claim_is_not_given_for_what_was_paid_stopped_voided_or_held_or_grew_o
         open_item(connection, number, customer=number)
     open_item(connection, "3", customer="3", read_at=NOON - timedelta(hours=1))
     open_item(connection, "5", customer="5", source="billing", transaction_id="5")
-    found = [one for one in plan(connection, desk(), NOON, NOON) if isinstance(one, Reminder)]
+    found = [one for one in plan(connection, materials(), NOON, NOON) if isinstance(one, Reminder)]
     assert len(found) == 6
     open_item(connection, "C6", "-20.00", kind="credit_memo", customer="6")
     voided(connection, "INV-4")
@@ -348,7 +350,7 @@ def test_what_a_dead_process_had_claimed_is_unknown_until_a_person_decides(
     connection: Connection, mails: MailServer
 ) -> None:
     open_item(connection)
-    [planned] = plan(connection, desk(), NOON, NOON)
+    [planned] = plan(connection, materials(), NOON, NOON)
     assert isinstance(planned, Reminder)
     claim = store.claim(connection, planned, message_id="<1@x>", run_id="r", today=DUE, now=NOON, read_since=NOON)
     assert claim is not None
@@ -361,11 +363,14 @@ def test_what_a_dead_process_had_claimed_is_unknown_until_a_person_decides(
 
     assert again()
     connection.execute("update billing.open_receivables set customer = '2', due_date = due_date - 1, currency = 'EUR'")
-    assert send(connection, mails.server).count(Fate.SENT) == 1
+    assert send(connection, mails.server).count(Delivery.SENT) == 1
     assert not again(), "it was sent"
     row = reminder(connection)
     assert (row["customer"], row["due_date"], row["currency"]) == ("2", DUE - timedelta(days=1), "EUR")
     assert [row["message_id"]] == mails.arrived
+    (decided,) = history(connection, Subject.REMINDER)
+    assert (decided.reference, decided.decision) == ("invoice 536365, step due", "send again")
+    assert (decided.decided_by, decided.why) == ("anna", "it is not there")
 
 
 @pytest.mark.parametrize(
@@ -397,7 +402,12 @@ def test_who_closes_while_a_long_run_goes_on_is_left_for_the_next_day(
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
     send_due(
-        connection, desk(reminders=settings(per_minute=20)), mails.server, "a run", lambda: times[-1], new_journal()
+        connection,
+        materials(reminders=settings(per_minute=20)),
+        mails.server,
+        "a run",
+        lambda: times[-1],
+        new_journal(),
     )
     assert mails.recipients() == ["c1@example.com"]
     assert steps(connection, "2") == {}
@@ -408,5 +418,5 @@ def test_not_more_than_so_many_a_minute(connection: Connection, mails: MailServe
     for number in range(4):
         open_item(connection, str(number), customer=str(number))
     began = datetime.now()  # noqa: DTZ005
-    send(connection, mails.server, at=desk(reminders=settings(per_minute=600)))
+    send(connection, mails.server, at=materials(reminders=settings(per_minute=600)))
     assert datetime.now() - began >= timedelta(seconds=0.3)  # noqa: DTZ005

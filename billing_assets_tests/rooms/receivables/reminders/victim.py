@@ -19,9 +19,9 @@ from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.journal.files import Journal
 from billing_assets.foundation.logs import configure_logs
 from billing_assets.receivables.reminders import store
-from billing_assets.receivables.reminders.desk import Desk
 from billing_assets.receivables.reminders.due import Step, step_day
 from billing_assets.receivables.reminders.invoices import Reminder
+from billing_assets.receivables.reminders.materials import Materials
 from billing_assets.receivables.reminders.message import message
 from billing_assets.receivables.reminders.plan import plan
 from billing_assets.receivables.reminders.sending import send_due
@@ -47,33 +47,33 @@ def main() -> None:
     """Serves lines until the end of the input."""
     url, server = sys.argv[1], parse_server(SecretStr(sys.argv[2]))
     configure_logs("json")
-    desk = sample_desk()
-    _warm_up(url, desk)
+    materials = sample_desk()
+    _warm_up(url, materials)
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()
         if child == 0:
-            os._exit(_send(url, server, desk, order))
+            os._exit(_send(url, server, materials, order))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _warm_up(url: str, desk: Desk) -> None:
+def _warm_up(url: str, materials: Materials) -> None:
     """Calendars and templates are loaded once, not in every child."""
     began = datetime(2010, 12, 1, tzinfo=UTC)
     with connect(url) as connection:
-        for one in list(plan(connection, desk, began, began + timedelta(days=60))):
+        for one in list(plan(connection, materials, began, began + timedelta(days=60))):
             if isinstance(one, Reminder):
-                message(one, desk.templates.text(one, one.next.day), began).as_bytes()
+                message(one, materials.templates.text(one, one.next.day), began).as_bytes()
                 step_day(Step("", 40, ""), one.invoice.due_date, one.place)
 
 
-def _send(url: str, server: Server, desk: Desk, order: dict[str, Any]) -> int:
+def _send(url: str, server: Server, materials: Materials, order: dict[str, Any]) -> int:
     if order.get("point"):
         owner, name, before = POINTS[order["point"]]
         _trap(owner, name, before=before, nth=order["nth"])
     now = datetime.fromisoformat(order["now"])
     with connect(url) as connection:
-        report = send_due(connection, desk, server, "a run", lambda: now, _journal(connection))
+        report = send_due(connection, materials, server, "a run", lambda: now, _journal(connection))
     return 0 if report.stopped_by is None else 1
 
 

@@ -5,8 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from billing_assets.erp.billing_system.errors import SourceError
+from billing_assets.erp.netsuite.errors import NetSuiteUnavailable
+from billing_assets.foundation.errors import of_code
 from billing_assets.operations.alerts import causes
-from billing_assets.operations.alerts.automation import system_of
 
 NOW = datetime(2010, 12, 1, 12, 0, tzinfo=UTC)
 UI = "http://dagster.example.com/"
@@ -25,7 +27,7 @@ def failure(error: str = "ItemUnknown", **changes: object) -> causes.Alert:
 
 def test_netsuite_being_down_is_one_cause_for_all_batches_and_jobs() -> None:
     alerts = {
-        failure("NetSuiteUnavailable", system="NetSuite", job=job, partition=partition, run_id=partition).cause
+        failure("NetSuiteUnavailable", known=NetSuiteUnavailable, job=job, partition=partition, run_id=partition).cause
         for job in ("netsuite_invoices", "month_close")
         for partition in ("2010-11-0001", "2010-11-0002")
     }
@@ -147,11 +149,12 @@ def test_a_daemon_that_is_heard_is_no_alert_and_a_silent_one_is() -> None:
         ("CannotConnect", "the billing database"),
         ("QueryFailed", "the billing database"),
         ("ColumnsWrong", "the billing database"),
-        ("SourceBusy", "the billing database"),
+        ("SourceBusy", SourceError.system),
         ("NetSuiteError", "NetSuite"),
         ("OperationalError", None),
         ("SourceOfAnotherKindError", None),
     ],
 )
 def test_an_error_says_itself_which_system_it_comes_from(error: str, system: str | None) -> None:
-    assert system_of(error) == system
+    known = of_code(error)
+    assert (known and known.system) == system

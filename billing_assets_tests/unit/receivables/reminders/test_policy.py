@@ -12,7 +12,7 @@ from billing_assets.foundation.shipped import shipped
 from billing_assets.receivables.reminders.due import Hours
 from billing_assets.receivables.reminders.errors import PolicyError, TemplateWrong
 from billing_assets.receivables.reminders.policy import load_policy
-from billing_assets.sandbox.sample.contacts import _COUNTRIES
+from billing_assets.sandbox.samples.contacts import _COUNTRIES
 from proving.world.reminders import contact, shipped_policy, shipped_templates
 
 

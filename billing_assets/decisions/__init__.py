@@ -1,0 +1,1 @@
+"""Who decided what, when, from where and why."""
