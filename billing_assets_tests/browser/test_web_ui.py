@@ -216,7 +216,7 @@ def test_the_audit_queue_is_made_on_its_own_without_being_asked_whether_one_is_s
     [
         ("preview_document", "ops: {show_document: {config: {number: '999'}}}", "No document 999 is staged."),
         (
-            "requeue",
+            "requeue_rejected_invoices",
             "ops: {requeue_rejected: {config: {numbers: ['999']}}}",
             "0 documents wait for a batch again. 999 no document with this number",
         ),

@@ -38,7 +38,7 @@ def main() -> None:
         settings, instance = prepared.runtime.settings, prepared.instance
         batch = _bill(instance, prepared.runtime)
         for what, changed in _broken(settings, Path(orders["queries"])).items():
-            _run(instance, what, changed, "stage")
+            _run(instance, what, changed, "stage_invoices")
         _run_on_a_table_that_refuses(instance, settings, orders["touch"])
         _run_on_an_odd_netsuite(instance, settings, batch)
         _run(instance, "a dry run", settings, "preview_batch", batch)
@@ -49,7 +49,7 @@ def main() -> None:
 
 def _bill(instance: dg.DagsterInstance, runtime: Runtime) -> str:
     """Stages, plans and posts as the sensors ask; the batch that NetSuite refused some documents of."""
-    _run(instance, "a staging", runtime.settings, "stage")
+    _run(instance, "a staging", runtime.settings, "stage_invoices")
     defs = build_defs(runtime)
     with dg.build_sensor_context(instance=instance, resources={"billing": runtime}) as context:
         planned: Any = defs.resolve_sensor_def("plan_batches")(context)
@@ -78,7 +78,7 @@ def _run_on_a_table_that_refuses(instance: dg.DagsterInstance, settings: Setting
     with connect(_text(settings.database_url)) as state:
         state.execute("alter table billing.staged_invoices add constraint planted check (memo is null) not valid")
         try:
-            _run(instance, "a row that our own database refuses", settings, "stage")
+            _run(instance, "a row that our own database refuses", settings, "stage_invoices")
         finally:
             state.execute("alter table billing.staged_invoices drop constraint planted")
 

@@ -15,7 +15,7 @@ from billing_assets.foundation import settings as settings_module
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import SettingsError, load_settings, make_settings, setting_names
-from billing_assets.operations.alerts.watch import look
+from billing_assets.operations.alerts.detection import detect
 from billing_assets.operations.doctor import check_up
 from proving.world.command import call, complete
 
@@ -146,7 +146,7 @@ def test_a_room_brings_what_the_doctor_looks_at() -> None:
 @pytest.mark.usefixtures("toy")
 def test_a_room_brings_what_can_go_wrong_in_it() -> None:
     def told(areas: str) -> list[str]:
-        return [one.cause for one in look(cast("Connection", None), make_settings(areas=areas), datetime.now(UTC))]
+        return [one.cause for one in detect(cast("Connection", None), make_settings(areas=areas), datetime.now(UTC))]
 
     assert told("toys") == ["toy_broken"]
     assert told("receivables") == []

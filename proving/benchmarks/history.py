@@ -34,7 +34,7 @@ from billing_assets.foundation.periods import first_day
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.foundation.settings import Settings
-from billing_assets.operations.alerts.watch import look
+from billing_assets.operations.alerts.detection import detect
 from billing_assets.operations.status import status
 from billing_assets.posting import batch_lock
 from proving.benchmarks.measure import Mark, Measure, Place, Round
@@ -220,7 +220,7 @@ def watch(history: History) -> float:
     with connect(history.url) as connection:
 
         def once() -> None:
-            look(connection, settings, datetime.now(UTC))
+            detect(connection, settings, datetime.now(UTC))
             store.needing_attention(connection)
 
         return _often(once)

@@ -14,9 +14,9 @@ from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
 from billing_assets.operations.alerts import store
 from billing_assets.operations.alerts.causes import failed_check, run_failure
+from billing_assets.operations.alerts.detection import detect
 from billing_assets.operations.alerts.restores import TOLD_FOR, journal_alerts, restore_alerts
 from billing_assets.operations.alerts.send import deliver
-from billing_assets.operations.alerts.watch import look
 from billing_assets.receivables.settings import ReminderSettings
 
 _PRESSED = frozenset({"preview_batch", "preview_document", "requeue_rejected_invoices"})
@@ -122,7 +122,7 @@ def watch_sensor(settings: Settings) -> dg.SensorDefinition:
         now = datetime.now(UTC)
         with billing.state() as connection:
             alerts = [
-                *look(connection, billing.settings, now),
+                *detect(connection, billing.settings, now),
                 *_journal(connection, billing),
             ]
             report = deliver(connection, alerts, billing.settings.alerts, billing.settings.env)

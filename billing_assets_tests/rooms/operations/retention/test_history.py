@@ -16,7 +16,7 @@ from billing_assets.erp.staging.corrections import store as corrections
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.foundation.settings import make_settings
-from billing_assets.operations.alerts.watch import look
+from billing_assets.operations.alerts.detection import detect
 from billing_assets.operations.status import status
 from billing_assets.posting import attempts as attempts_of
 from billing_assets.posting import batch_lock
@@ -112,7 +112,7 @@ WORK: dict[str, Work] = {
     "unlocking": unlock,
     "requeuing": lambda connection: unlocking.requeue(connection, None, UNKNOWN_AFTER),
     "status": lambda connection: status(connection, make_settings()),
-    "the watch": lambda connection: look(connection, make_settings(), datetime.now(UTC)),
+    "the watch": lambda connection: detect(connection, make_settings(), datetime.now(UTC)),
     "what needs people": lambda connection: [batches.needing_attention(connection), reports.rejected(connection)],
     "polling": poll,
     "what is held": lambda connection: [

@@ -1,4 +1,4 @@
-"""The watch: what people should be told about. Errors of runs come from Dagster, not from here."""
+"""What people should be told about now. Errors of runs come from Dagster, not from here."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.settings import Settings
 
 
-def look(connection: Connection, settings: Settings, now: datetime) -> list[Alert]:
+def detect(connection: Connection, settings: Settings, now: datetime) -> list[Alert]:
     """What the rooms that are switched on see go wrong, at `now` (UTC-aware)."""
     return [
         alert for alerts in verbs("causes", "alerts", settings.areas) for alert in alerts(connection, settings, now)

@@ -12,7 +12,7 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.sections import AlertSettings, BatchSettings
 from billing_assets.foundation.settings import make_settings
 from billing_assets.operations.alerts import store
-from billing_assets.operations.alerts.watch import look
+from billing_assets.operations.alerts.detection import detect
 from billing_assets_tests.rooms.operations.alerts.rows import attempt, batch, document, staged
 
 NOW = datetime(2010, 12, 1, 12, 0, tzinfo=UTC)
@@ -25,7 +25,7 @@ def hours(number: float) -> datetime:
 
 
 def seen(connection: Connection) -> dict[str, Alert]:
-    return {alert.cause: alert for alert in look(connection, SETTINGS, NOW)}
+    return {alert.cause: alert for alert in detect(connection, SETTINGS, NOW)}
 
 
 def test_an_empty_system_and_a_healthy_one_are_quiet(connection: Connection) -> None:
