@@ -20,7 +20,7 @@ from proving.world.running import Live
 from proving.world.waiting import PATIENCE_SECONDS
 
 BATCH = "2010-11-0001"
-GROUPS = ("billing_system", "staging", "netsuite", "close", "receivables")
+GROUPS = ("billing_system", "staging", "batches", "netsuite", "close", "audit", "balances", "reminders")
 ASSETS = (
     *("billing_invoices", "staged_invoices", "locked_batches", "netsuite_invoices", "month_close"),
     *("pending_invoices", "audit_queue", "open_receivables", "aging", "late_fees", "payment_reminders"),

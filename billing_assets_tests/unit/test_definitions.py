@@ -19,15 +19,15 @@ from billing_assets.foundation.shipped import shipped
 GROUPS = {
     "billing_invoices": "billing_system",
     "staged_invoices": "staging",
-    "locked_batches": "staging",
+    "locked_batches": "batches",
     "netsuite_invoices": "netsuite",
     "month_close": "close",
-    "open_receivables": "receivables",
-    "aging": "receivables",
-    "late_fees": "receivables",
-    "pending_invoices": "receivables",
-    "audit_queue": "receivables",
-    "payment_reminders": "receivables",
+    "open_receivables": "balances",
+    "aging": "balances",
+    "late_fees": "balances",
+    "pending_invoices": "audit",
+    "audit_queue": "audit",
+    "payment_reminders": "reminders",
 }
 
 

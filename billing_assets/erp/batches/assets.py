@@ -45,7 +45,7 @@ WHOLE = dg.AssetCheckSpec(
 @dg.asset(
     partitions_def=batches,
     deps=[staged_invoices],
-    group_name="staging",
+    group_name="batches",
     kinds={"postgres"},
     owners=["team:billing"],
     pool="netsuite_batches",

@@ -21,7 +21,7 @@ def close_pack_deliveries_asset(settings: Settings) -> dg.AssetsDefinition:
         name=NAME,
         partitions_def=month_partitions(settings),
         deps=["month_close"],
-        group_name="close",
+        group_name="pack_delivery",
         kinds={"file"},
         owners=["team:finance"],
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),

@@ -69,7 +69,7 @@ def open_receivables_asset(settings: Settings) -> dg.AssetsDefinition:
     posted = [every] if "erp" in settings.areas else []
 
     @dg.asset(
-        group_name="receivables",
+        group_name="balances",
         owners=["team:finance"],
         deps=posted,
         kinds={"postgres", "netsuite"},
@@ -98,7 +98,7 @@ def open_receivables_asset(settings: Settings) -> dg.AssetsDefinition:
 
 
 @dg.asset(
-    group_name="receivables",
+    group_name="balances",
     owners=["team:finance"],
     deps=["open_receivables"],
     kinds={"postgres"},
@@ -126,7 +126,7 @@ def aging(config: BusinessDay, billing: dg.ResourceParam[Runtime]) -> dg.Materia
 
 
 @dg.asset(
-    group_name="receivables",
+    group_name="balances",
     owners=["team:finance"],
     deps=["open_receivables"],
     kinds={"postgres"},

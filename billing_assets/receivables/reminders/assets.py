@@ -45,7 +45,7 @@ _SHOWN = ["number", "open_amount", "customer", "step", "currency"]
 @dg.asset(
     metadata={"dagster/table_name": "billing.reminders"},
     deps=["open_receivables"],
-    group_name="receivables",
+    group_name="reminders",
     kinds={"postgres", "email"},
     owners=["team:finance"],
     check_specs=[ARRIVE, KNOWN, WRITTEN],
