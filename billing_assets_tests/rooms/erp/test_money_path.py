@@ -34,6 +34,17 @@ def planned_after_staging(system: System) -> str:
     return key
 
 
+def test_a_run_locks_its_batch_once_and_posts_it_under_that_lock(system: System) -> None:
+    insert_document(system.source, "500001")
+    assert system.stage().success
+    (key,) = system.planned()
+    result = system.post(key)
+    assert result.success
+    assert metadata(result, "locked_batches")["epoch"] == 1
+    epochs = "select b.epoch as batch, a.epoch as attempt from billing.locked_batches b, billing.posting_attempts a"
+    assert system.state.execute(epochs).fetchall() == [{"batch": 1, "attempt": 1}]
+
+
 def test_staging_reports_counts_exact_totals_and_findings(system: System) -> None:
     three_documents(system)
     insert_document(system.source, "500004", customer_no=None)
