@@ -2,6 +2,7 @@
 failed run says and where it leads; the buttons.
 
 It is the session's running system, with a NetSuite that refuses some documents; each test has a month of its own.
+They come before the tests of system/, as pytest collects them: the counts of failed partitions are theirs.
 """
 
 import re
