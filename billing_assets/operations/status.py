@@ -10,8 +10,8 @@ from billing_assets.erp.batches.store import counts_by_state
 from billing_assets.erp.documents.validation_rules import RULES
 from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
 from billing_assets.erp.staging.corrections.store import corrections
+from billing_assets.erp.staging.polling import watermark
 from billing_assets.erp.staging.reports import waiting_credits
-from billing_assets.erp.staging.store import watermark
 from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import amount

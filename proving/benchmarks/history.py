@@ -26,8 +26,7 @@ from billing_assets.erp.batches.automation import plan_batches_sensor
 from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.erp.batches.planning import plan
 from billing_assets.erp.billing_system.queries import Dates
-from billing_assets.erp.staging import months
-from billing_assets.erp.staging import store as staging
+from billing_assets.erp.staging import months, polling
 from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.foundation.database.connection import Connection, connect, libpq_url
 from billing_assets.foundation.periods import first_day
@@ -230,7 +229,7 @@ def poll(history: History) -> float:
     """What staging reads of our own table: all that may still change, and what was posted in the last weeks."""
     with connect(history.url) as connection:
         days = history.runtime.settings.of(StagingSettings).drift_days
-        return _milliseconds(lambda: deque(staging.polled(connection, "billing", b"", days), maxlen=0))
+        return _milliseconds(lambda: deque(polling.polled(connection, "billing", b"", days), maxlen=0))
 
 
 def night(history: History) -> float:
@@ -242,7 +241,7 @@ def night(history: History) -> float:
 
     def once() -> None:
         for chunk in months.posted_long_ago(connection, "billing", comparison, 0):
-            staging.unknown(connection, "billing", [one.document_id for one in chunk], 0)
+            polling.unknown(connection, "billing", [one.document_id for one in chunk], 0)
         months.held_tallies(connection, "billing", comparison.changed)
 
     with connect(history.url) as connection, connection.transaction():

@@ -57,6 +57,8 @@ _STAGING = {
     "erp/staging/content.py": "hash and JSON",
     "erp/staging/staging.py:_copy": "COPY into PostgreSQL",
     "erp/staging/staging.py": "making rows",
+    "erp/staging/incoming.py": "making rows",
+    "erp/staging/polling.py": "comparing and merging in PostgreSQL",
     "erp/staging/store.py": "comparing and merging in PostgreSQL",
 }
 _OTHER = "the rest"

@@ -15,7 +15,7 @@ from billing_assets.erp.batches import store as batches
 from billing_assets.erp.netsuite import store as netsuite
 from billing_assets.erp.netsuite.sink import NetSuiteSink
 from billing_assets.erp.netsuite.store import Posting
-from billing_assets.erp.staging import may_be_posted, verbs
+from billing_assets.erp.staging import may_be_posted, polling, verbs
 from billing_assets.erp.staging import store as staging
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.posting import attempts, batch_lock, dispatch, look_up, run
@@ -246,7 +246,11 @@ def posted_is_staged_again(world: World) -> Iterator[None]:
     """Staging takes over what the source says of posted documents, too, and nothing in the database minds."""
     world.state.execute("alter table billing.staged_invoices disable trigger guard_document")
     try:
-        with patch.object(staging, "_CHANGEABLE", [*staging._CHANGEABLE, "posted"]):
+        too_many = [*staging.CHANGEABLE_STATES, "posted"]
+        with (
+            patch.object(staging, "CHANGEABLE_STATES", too_many),
+            patch.object(polling, "CHANGEABLE_STATES", too_many),
+        ):
             yield
     finally:
         world.state.execute("alter table billing.staged_invoices enable trigger guard_document")

@@ -22,8 +22,9 @@ from billing_assets.erp.documents.documents import Application, Document, Line
 from billing_assets.erp.documents.validation_rules import Finding
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.erp.netsuite.validation import validation_of
+from billing_assets.erp.staging.incoming import Validation
 from billing_assets.erp.staging.settings import StagingSettings
-from billing_assets.erp.staging.staging import StagingResult, Validation, stage
+from billing_assets.erp.staging.staging import StagingResult, stage
 from billing_assets.foundation.database.connection import Connection, connect, libpq_url
 from billing_assets.foundation.shipped import shipped
 from billing_assets.sandbox.samples.loader import create_sample_schema

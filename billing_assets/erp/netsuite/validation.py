@@ -7,7 +7,7 @@ from billing_assets.erp.documents.validation_rules import RULES_VERSION
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.settings import CloseSettings
-from billing_assets.erp.staging.staging import Validation
+from billing_assets.erp.staging.incoming import Validation
 from billing_assets.foundation.periods import ClosedMonths, LateDocuments
 from billing_assets.foundation.runtime import Runtime
 

@@ -11,7 +11,7 @@ import dagster as dg
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.billing_system.totals import fingerprint
 from billing_assets.erp.settings import SourceSettings
-from billing_assets.erp.staging import store
+from billing_assets.erp.staging import polling, store
 from billing_assets.erp.staging.assets import ASKED_BY
 from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.foundation.runtime import Runtime
@@ -96,7 +96,7 @@ def stage_when_closed_sensor(settings: Settings) -> dg.SensorDefinition:
     ) -> dg.RunRequest | dg.SkipReason:
         with billing.state() as connection:
             billing.compare(connection)
-            last_run = store.last_run(connection, billing.settings.of(SourceSettings).name)
+            last_run = polling.last_run(connection, billing.settings.of(SourceSettings).name)
             sent_back = store.sent_back(connection, billing.settings.of(SourceSettings).name)
         with billing.of(BillingSystem).connection() as source:
             seen = fingerprint(source, billing.of(BillingSystem).queries, None)

@@ -20,7 +20,8 @@ from psycopg.types.json import Jsonb
 from billing_assets.erp.billing_system import reader
 from billing_assets.erp.billing_system.errors import QueryFailed
 from billing_assets.erp.billing_system.totals import UNDATED
-from billing_assets.erp.staging.store import CHUNK, Known
+from billing_assets.erp.staging.polling import Known
+from billing_assets.erp.staging.store import CHUNK
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import canonical
 from billing_assets.foundation.periods import first_day, following

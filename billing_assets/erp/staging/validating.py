@@ -1,7 +1,7 @@
 """Who judges documents: the room that posts them, as it alone knows its mapping. It brings a module `validation`."""
 
 from billing_assets.areas import verbs
-from billing_assets.erp.staging.staging import Validation
+from billing_assets.erp.staging.incoming import Validation
 from billing_assets.foundation.runtime import Runtime
 
 

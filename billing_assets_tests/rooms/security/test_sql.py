@@ -109,7 +109,7 @@ INSERTED = {
     ("erp/staging/corrections/store.py", "columns"): "our own columns",
     ("erp/staging/corrections/store.py", "values"): "placeholders",
     ("erp/staging/corrections/store.py", "where"): "our own condition or nothing",
-    ("erp/staging/store.py", "IS_ADOPTED"): "our own condition",
+    ("erp/staging/polling.py", "IS_ADOPTED"): "our own condition",
     ("erp/staging/store.py", "KEEPS_ITS_NAME"): "our own condition",
     ("erp/staging/store.py", "MAY_HAVE_LEFT"): "our own condition",
     ("erp/staging/store.py", "_COLUMNS"): "our own columns",

@@ -15,7 +15,7 @@ from billing_assets.erp.documents.validation_rules import finding
 from billing_assets.erp.staging.closed_months import closed_months
 from billing_assets.erp.staging.content import document_of
 from billing_assets.erp.staging.corrections import store
-from billing_assets.erp.staging.staging import Validation, incoming_row
+from billing_assets.erp.staging.incoming import Validation, incoming_row
 from billing_assets.erp.staging.store import Incoming
 from billing_assets.foundation.calendar.business_days import Zones
 from billing_assets.foundation.database.connection import Connection, settle_order

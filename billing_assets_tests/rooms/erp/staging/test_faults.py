@@ -14,7 +14,7 @@ import pytest
 from billing_assets.erp.billing_system import reader
 from billing_assets.erp.billing_system.errors import SourceError
 from billing_assets.erp.documents.documents import Document
-from billing_assets.erp.staging import store
+from billing_assets.erp.staging import polling, store
 from billing_assets_tests.rooms.erp.staging.conftest import Bench
 from proving.world.builders import change_document, delete_document, insert_document, open_for_writing, stage_now
 
@@ -27,6 +27,7 @@ class Cut(Exception):  # noqa: N818
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of two documents, so that a few make several."""
     monkeypatch.setattr(store, "CHUNK", 2)
+    monkeypatch.setattr(polling, "CHUNK", 2)
     monkeypatch.setattr(reader, "CHUNK", 2)
 
 

@@ -12,7 +12,7 @@ from billing_assets.erp.billing_system.reader import BadDocument
 from billing_assets.erp.documents.documents import Document
 from billing_assets.erp.documents.validation_rules import finding
 from billing_assets.erp.netsuite.mapping import load_mapping
-from billing_assets.erp.staging import staging, store
+from billing_assets.erp.staging import incoming, store
 from billing_assets.erp.staging.content import content_hash, lines_json, parse_lines
 from billing_assets.foundation.shipped import shipped
 from billing_assets_tests.rooms.erp.staging.conftest import Bench
@@ -31,11 +31,11 @@ from proving.world.builders import (
 def take_over(bench: Bench, documents: Iterable[Document], bad: Iterable[BadDocument] = ()) -> None:
     """The second half of a staging, for what no PostgreSQL source can hold."""
     rules = validation()
-    rows = [staging.incoming_row(one, None, None, rules) for one in documents]
+    rows = [incoming.incoming_row(one, None, None, rules) for one in documents]
     with bench.state.transaction():
         store.create_incoming(bench.state)
         with store.copy_incoming(bench.state) as copy:
-            for row in [*rows, *(staging._unreadable(one, rules) for one in bad)]:
+            for row in [*rows, *(incoming.unreadable_row(one, rules) for one in bad)]:
                 assert row is not None
                 copy.write_row(row)
         of = ("DUPLICATE_NUMBER", "CREDIT_TARGET_UNKNOWN", "MAY_BE_IN_NETSUITE", "NUMBER_LIKE_ANOTHER")

@@ -10,6 +10,7 @@ from billing_assets.erp.batches import store as batches
 from billing_assets.erp.close import store as close
 from billing_assets.erp.netsuite import reports
 from billing_assets.erp.netsuite import store as posting
+from billing_assets.erp.staging import polling
 from billing_assets.erp.staging import reports as staging_reports
 from billing_assets.erp.staging import store as staging
 from billing_assets.erp.staging.corrections import store as corrections
@@ -101,8 +102,8 @@ def unlock(connection: Connection) -> None:
 
 
 def poll(connection: Connection) -> None:
-    list(staging.polled(connection, "billing", b"", 45))
-    staging.unknown(connection, "billing", ["1", "never seen"], 45)
+    list(polling.polled(connection, "billing", b"", 45))
+    polling.unknown(connection, "billing", ["1", "never seen"], 45)
 
 
 WORK: dict[str, Work] = {
