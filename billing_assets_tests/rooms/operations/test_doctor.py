@@ -109,10 +109,10 @@ def test_what_netsuite_does_not_show_is_neither_green_nor_red(machine: Command, 
 
 def test_tax_types_and_codes_that_netsuite_lacks_are_named(machine: Command, tmp_path: Path) -> None:
     path = mapping(tmp_path)
-    tax = "\ntax:\n  type: {constant: '5', reference: id}\n  code: {constant: '-77', reference: id}\n"
+    tax = "\ntax:\n  type: {constant: '-78', reference: id}\n  code: {constant: '-77', reference: id}\n"
     Path(path).write_text(Path(path).read_text() + tax)
     said = machine("doctor", BILLING_MAPPING=path)
-    complete(said, 1, ["1 ids for taxCode (salestaxitem): -77", "1 ids for taxType (taxtype): 5"])
+    complete(said, 1, ["1 ids for taxCode (salestaxitem): -77", "1 ids for taxType (taxtype): -78"])
 
 
 def test_columns_that_are_in_no_query_are_named_with_the_nearest(machine: Command, tmp_path: Path) -> None:

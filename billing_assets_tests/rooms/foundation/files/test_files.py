@@ -254,7 +254,7 @@ def test_a_full_disk_is_no_file(sshd: Sshd) -> None:
 
 CUT_OFF = """
 import os, signal, sys
-from billing_assets_tests.foundation import test_files as t
+from billing_assets_tests.rooms.foundation.files import test_files as t
 import paramiko
 from billing_assets.foundation.files.sftp import SftpFolder, SftpServer
 from pathlib import Path
