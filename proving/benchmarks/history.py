@@ -32,7 +32,7 @@ from billing_assets.foundation.database.connection import Connection, connect, l
 from billing_assets.foundation.periods import first_day
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.sections import BatchSettings
-from billing_assets.foundation.settings import Settings
+from billing_assets.foundation.settings import make_settings
 from billing_assets.operations.alerts.detection import detect
 from billing_assets.operations.status import status
 from billing_assets.posting import batch_lock
@@ -125,7 +125,7 @@ def make(url: str, folder: Path, months: int, month: int = MONTH) -> History:
         connection.execute(_RUNS, [run.run_id])
         connection.execute("vacuum analyze")
         connection.execute("checkpoint")  # all that was filled in; later it would hold up a commit for half a minute
-    return History(url, Runtime(Settings(home=folder, database_url=url)), instance)
+    return History(url, Runtime(make_settings(home=folder, database_url=url)), instance)
 
 
 def fill(connection: psycopg.Connection[Any], months: int, month: int = MONTH, present: int = 5_250) -> None:
