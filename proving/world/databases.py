@@ -29,8 +29,6 @@ from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.shipped import shipped
 
 _URL = "BILLING_TEST_DATABASE_URL"
-_DROPPED_AT_ONCE = 20
-_to_drop: list[str] = []
 _HOME = "BILLING_TEST_HOME"  # from xdist's controller to its workers
 
 
@@ -97,11 +95,9 @@ def _clear(home: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def server_url() -> Iterator[str]:
+def server_url() -> str:
     """SQLAlchemy URL of the test server's database `postgres`, as a superuser."""
-    url = os.environ.get(_URL) or embedded.start(Path(os.environ[_HOME]), durable=False).url()
-    yield url
-    _drop_all(url)
+    return os.environ.get(_URL) or embedded.start(Path(os.environ[_HOME]), durable=False).url()
 
 
 @pytest.fixture(scope="session")
@@ -192,14 +188,5 @@ def _create(server_url: str, template: str) -> str:
 
 
 def _drop(server_url: str, name: str) -> None:
-    """Drops a database, soon: each drop is a checkpoint of the whole server, and several in a row cost little more."""
-    _to_drop.append(name)
-    if len(_to_drop) >= _DROPPED_AT_ONCE:
-        _drop_all(server_url)
-
-
-def _drop_all(server_url: str) -> None:
     with psycopg.connect(libpq_url(server_url), autocommit=True) as connection:
-        while _to_drop:
-            name = sql.Identifier(_to_drop.pop())
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -1,7 +1,6 @@
 """A NetSuite sandbox, the money path, a whole system and a running one, for every test that asks for one."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -46,12 +45,8 @@ def system(
         yield opened
 
 
-_LIVE = pytest.StashKey[ExitStack]()
-
-
 @pytest.fixture(scope="session")
 def live(
-    request: pytest.FixtureRequest,
     server_url: str,
     _migrated_ones: Callable[[], str],
     _empty_ones: Callable[[], str],
@@ -59,25 +54,10 @@ def live(
 ) -> Iterator[Live]:
     """A running system that all observations of the session share: its tests are on one worker."""
     folder = tmp_path_factory.mktemp("live")
-    with ExitStack() as stack:
-        state_url = stack.enter_context(dropped_at_the_end(server_url, _migrated_ones()))
-        source_url = stack.enter_context(dropped_at_the_end(server_url, _empty_ones()))
-        sandbox = stack.enter_context(start_sandbox(folder / "netsuite"))
-        opened = stack.enter_context(running_system(state_url, source_url, sandbox, seeded(sandbox), folder))
-        request.config.stash[_LIVE] = stack
+    with (
+        dropped_at_the_end(server_url, _migrated_ones()) as state_url,
+        dropped_at_the_end(server_url, _empty_ones()) as source_url,
+        start_sandbox(folder / "netsuite") as sandbox,
+        running_system(state_url, source_url, sandbox, seeded(sandbox), folder) as opened,
+    ):
         yield opened
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Ends the running system with the last test that shares it: its sensors would slow all others down."""
-    if not _uses_live(item) or _uses_live(nextitem) or _LIVE not in item.config.stash:
-        return
-    items = item.session.items
-    in_turn = hasattr(item.config, "workerinput")  # xdist gives a worker all of them in a row
-    if in_turn or not any(_uses_live(one) for one in items[items.index(item) + 1 :]):
-        item.config.stash[_LIVE].close()
-
-
-def _uses_live(item: pytest.Item | None) -> bool:
-    return "live" in getattr(item, "fixturenames", ())
