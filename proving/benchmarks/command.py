@@ -1,6 +1,6 @@
 """`make bench`: speed and memory as ratios, on a quiet machine, and the tables and the picture of docs/performance.md.
 
-Each measure is written when it is through; one can be played again: `python -m benchmarks --only staging_first`.
+Each measure is written when it is through; one can be played again: `python -m proving.benchmarks --only staging_first`.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from proving.benchmarks.world import only_warnings, place
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Plays the measures that are named, or all. Ends with 1 when one fails or is not at its mark."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m proving.benchmarks", description=__doc__)
     parser.add_argument("--only", action="append", choices=MEASURES, metavar="NAME", help="; ".join(MEASURES))
     parser.add_argument("--small", action="store_true", help="only see that it works: prints, writes no page")
     options = parser.parse_args(arguments)
