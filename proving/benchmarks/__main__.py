@@ -1,4 +1,4 @@
-"""`python -m proving.benchmarks`. Imports nothing before it must: processes that are measured begin by importing this file."""
+"""`python -m proving.benchmarks`. Imports nothing before it must: measured processes begin by importing this file."""
 
 import sys
 

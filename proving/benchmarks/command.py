@@ -1,6 +1,7 @@
 """`make bench`: speed and memory as ratios, on a quiet machine, and the tables and the picture of docs/performance.md.
 
-Each measure is written when it is through; one can be played again: `python -m proving.benchmarks --only staging_first`.
+Each measure is written when it is through; one can be played again:
+`python -m proving.benchmarks --only staging_first`.
 """
 
 import argparse
