@@ -1,0 +1,1 @@
+"""Files in: taken, stored raw, read. `messages.py` has what every reader makes; a reader knows no database."""
