@@ -1,8 +1,8 @@
 """What a reader makes of a file: messages as it goes, and a report of the whole at the end. Plain data, no database.
 
-A reader is a generator: `read(source, options, report)` yields messages in the file's order, in bounded memory, and notes in
-`report` what it finds. It never raises for what is in the file. Only after the last message is it known whether the file is
-accepted: of a refused one nothing counts, and the caller drops what it was given.
+A reader is a generator: `read(source, options, report)` yields messages in the file's order, in bounded memory, and
+notes in `report` what it finds. It never raises for what is in the file. Only after the last message is it known
+whether the file is accepted: of a refused one nothing counts, and the caller drops what it was given.
 """
 
 from collections import Counter
@@ -89,7 +89,8 @@ class IntervalBlock:
 
 @dataclass(slots=True)
 class RegisterRead:
-    """Two reads of a register and the quantity between them. Reads are text as on the dials: leading zeros count them."""
+    """Two reads of a register and the quantity between them. Reads are text as on the dials: leading zeros count
+    them."""
 
     stream: Stream
     line: int
@@ -104,7 +105,9 @@ class RegisterRead:
     explained: str = ""  # how the reads explain the quantity: equal, sign, multiplier 10, rollover, decimals
     updated_at: datetime | None = None
     loaded_at: datetime | None = None
-    facts: dict[str, str] = field(default_factory=dict)  # the other fields of the record, by their names in the standard
+    facts: dict[str, str] = field(
+        default_factory=dict
+    )  # the other fields of the record, by their names in the standard
 
 
 @dataclass(slots=True)
