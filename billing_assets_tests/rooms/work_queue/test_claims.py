@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -289,6 +290,6 @@ class Queued(RuleBasedStateMachine):
 
 
 def test_in_any_order_each_item_is_done_once(state: Connection) -> None:
-    machine = type("Machine", (Queued,), {"state": state})
+    machine: Any = type("Machine", (Queued,), {"state": state})
     machine.TestCase.settings = hypothesis_settings(max_examples=40, stateful_step_count=25, deadline=None)
     machine.TestCase().runTest()
