@@ -55,7 +55,7 @@ class QueueCounts(NamedTuple):
 
 def claim(connection: Connection, queue: Queue, worker: str, lease_seconds: float) -> Claim | None:
     """Takes the item that has been due longest; None where none is due. Items that other workers claim at this moment
-    are passed over. One that was claimed too often is parked instead: it ends whoever takes it."""
+    are passed over. One that was claimed too often is parked instead: workers do not survive it."""
     row = connection.execute(
         f"""
         with next as (
