@@ -92,12 +92,7 @@ class IntervalBlock:
 
 @dataclass(slots=True)
 class RegisterRead:
-<<<<<<< HEAD
-    """Two reads of a register and the quantity between them. Reads are text as on the dials: leading zeros count
-    them."""
-=======
     """Two reads of a register and the quantity between them. Reads are text as on the dials: leading zeros count."""
->>>>>>> wt-nem
 
     stream: Stream
     line: int
