@@ -111,6 +111,7 @@ def sets() -> None:
         "§4 point 8: bad content passes the 997; the sum is held, the form is accepted.",
         pt(usage(loops=[summary("1200"), meter()])),
         sets=[u(verdict="hold", codes=["SUM_CHECK"], quantities={"KH": "1200"})],
+        advice="A13",
     )
 
     case(

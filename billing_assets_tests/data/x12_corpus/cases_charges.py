@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from billing_assets_tests.data.x12_corpus.expecting import c, case, held_c, merged, not_accepted
 from billing_assets_tests.data.x12_corpus.x12_text import END, START, Set, bills, charge, charges, item, period, seg
 
@@ -59,6 +61,7 @@ def header() -> None:
         "§7: zero days is BAD_PERIOD.",
         bills(charges(end=START)),
         sets=[held_c("BAD_PERIOD", keys={"end": "2026-06-03"})],
+        advice="A13",
     )
     case(
         407,
@@ -66,6 +69,17 @@ def header() -> None:
         "§7: a start after the end is BAD_PERIOD.",
         bills(charges(start=END, end=START)),
         sets=[held_c("BAD_PERIOD", keys={"start": "2026-07-02", "end": "2026-06-03"})],
+    )
+
+    moved = charges()
+    moved = replace(moved, body=[line.replace("***U77001**ME", "****U77001*ME") for line in moved.body])
+    case(
+        408,
+        "cross-reference-in-big06",
+        row + "the cross reference is in BIG05 or, by setting, in BIG06.",
+        bills(moved),
+        sets=[c()],
+        given={"cross_reference": "BIG06"},
     )
 
 
@@ -77,6 +91,7 @@ def sums() -> None:
         row + "4322 against 4321.",
         bills(charges(total="4322")),
         sets=[held_c("CHARGES_NOT_TOTAL", total="43.22")],
+        advice="A13",
     )
     case(
         411,

@@ -374,6 +374,7 @@ def registers() -> None:
         row + "zero days is BAD_PERIOD.",
         pt(usage(end=START, value="1000")),
         sets=[held_u("BAD_PERIOD", keys={"end": "2026-06-03"}, quantities=None)],
+        advice="A13",
     )
     case(
         259,

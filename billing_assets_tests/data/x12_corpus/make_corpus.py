@@ -20,6 +20,7 @@ from billing_assets_tests.data.x12_corpus import (
     cases_sets,
     cases_usage,
     sequences_pairing,
+    sequences_pairs,
     sequences_versions,
 )
 from billing_assets_tests.data.x12_corpus.expecting import CASES, SEQUENCES, Case, Expected
@@ -74,6 +75,7 @@ def main() -> None:
         cases_sets,
         sequences_pairing,
         sequences_versions,
+        sequences_pairs,
     ):
         module.add()
     wanted = files()
@@ -91,6 +93,8 @@ def main() -> None:
         raise SystemExit("\n".join(["differs from the generator:", *wrong]) if wrong else 0)
     for name in there.keys() - wanted.keys():
         there[name].unlink()
+        if there[name].parent != HERE and not any(there[name].parent.iterdir()):
+            there[name].parent.rmdir()
     for name, data in wanted.items():
         (HERE / name).parent.mkdir(exist_ok=True)
         (HERE / name).write_bytes(data)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from billing_assets_tests.data.x12_corpus.cases_charges import ldc
+from billing_assets_tests.data.x12_corpus.cases_eastern import detail, eastern
 from billing_assets_tests.data.x12_corpus.expecting import SEQUENCES, Sequence
 from billing_assets_tests.data.x12_corpus.x12_text import (
     END,
@@ -13,8 +15,10 @@ from billing_assets_tests.data.x12_corpus.x12_text import (
     Group,
     Wire,
     bills,
+    charge,
     charges,
     meter,
+    period,
     pt,
     summary,
     usage,
@@ -242,6 +246,28 @@ def unpaired() -> None:
         charges={"I88001": READY},
         bill_ready=PAIR,
         supply_closed=["10032780000000042"],
+    )
+
+    sequence(
+        "usage-alone-ages",
+        "§7: what is unpaired is listed and alerted at 3, 5 and 10 days and never billed.",
+        [pt(usage())],
+        given={"days_without_charges": 11},
+        usage={"U77001": WAIT},
+        charges={},
+        listed_at_days=[3, 5, 10],
+    )
+    monthly = eastern(summary("640"), detail("640", ("01200", "01840")))
+    lines = ("IT1*1*****SV*ELECTRIC*C3*ACCOUNT", *period(), "SLN*1**A", charge("DIS001", "3871"))
+    sequence(
+        "eastern-pair",
+        "§5.2, §6.2 and §7: an 867MU and an 810 of the utility for one account and one period.",
+        [pt(monthly)],
+        [bills(ldc(*lines, total="3871"))],
+        any_order=True,
+        usage={"M55001": READY},
+        charges={"L66001": READY},
+        bill_ready=[["M55001", "L66001"]],
     )
 
 
