@@ -12,12 +12,12 @@ from billing_assets.foundation.settings import Settings
 def status(connection: Connection, settings: Settings, period: str | None = None) -> dict[str, Any]:
     """One object of what the areas that are on say: of a month, or of all."""
     found: dict[str, Any] = {}
-    for part in brought("status", settings.areas):
+    for part in brought("status_report", settings.areas):
         found |= part.status(connection, settings, period)
     return found
 
 
 def show_status(console: Console, settings: Settings, found: dict[str, Any], title: str) -> None:
     """Prints it as tables, area by area."""
-    for part in brought("status", settings.areas):
+    for part in brought("status_report", settings.areas):
         part.show(console, found, title)
