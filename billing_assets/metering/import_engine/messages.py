@@ -104,7 +104,9 @@ class RegisterRead:
     explained: str = ""  # how the reads explain the quantity: equal, sign, multiplier 10, rollover, decimals
     updated_at: datetime | None = None
     loaded_at: datetime | None = None
-    facts: dict[str, str] = field(default_factory=dict)  # the other fields of the record, by their names in the standard
+    facts: dict[str, str] = field(
+        default_factory=dict
+    )  # the other fields of the record, by their names in the standard
 
 
 @dataclass(slots=True)
