@@ -85,6 +85,7 @@ class IntervalBlock:
     loaded_at: datetime | None = None  # UTC: when the market's system had it; breaks ties
     costs: NDArray[np.int64] | None = None  # in 1/100,000 of `currency`, where the file has them
     currency: str = ""
+    hold: str = ""  # the code that holds this block, such as `H-GAP`; the others of a held file pass
 
 
 @dataclass(slots=True)
@@ -104,7 +105,9 @@ class RegisterRead:
     explained: str = ""  # how the reads explain the quantity: equal, sign, multiplier 10, rollover, decimals
     updated_at: datetime | None = None
     loaded_at: datetime | None = None
-    facts: dict[str, str] = field(default_factory=dict)  # the other fields of the record, by their names in the standard
+    facts: dict[str, str] = field(
+        default_factory=dict
+    )  # the other fields of the record, by their names in the standard
 
 
 @dataclass(slots=True)
@@ -127,13 +130,19 @@ Message = IntervalBlock | RegisterRead | SetMessage
 
 
 class StreamTotals:
-    """What a file has of a stream. `sum` is exact."""
+    """What a file has of a stream. `sum` is exact.
 
-    __slots__ = ("first", "last", "readings", "sum")
+    `repeated`: those of its readings that say the same as another of the same start; they count in `readings` and `sum`
+    (`repeated_sum` of it), and are in no message.
+    """
+
+    __slots__ = ("first", "last", "readings", "repeated", "repeated_sum", "sum")
 
     def __init__(self) -> None:
         self.readings = 0
         self.sum = Decimal(0)
+        self.repeated = 0
+        self.repeated_sum = Decimal(0)
         self.first: date | None = None
         self.last: date | None = None
 
