@@ -11,6 +11,8 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from billing_assets.metering.import_engine.findings import note
+from billing_assets.metering.import_engine.interval_codes import INTERVALS
 from billing_assets.metering.import_engine.interval_rows import (
     LATEST,
     NO_DURATION,
@@ -21,7 +23,7 @@ from billing_assets.metering.import_engine.interval_rows import (
     RowSpool,
 )
 from billing_assets.metering.import_engine.local_days import DAY, LocalDays, utc
-from billing_assets.metering.import_engine.messages import FileReport, IntervalBlock, QualityRun, Severity, Stream
+from billing_assets.metering.import_engine.messages import EXACT, FileReport, IntervalBlock, QualityRun, Stream
 
 _WINDOW = 20_000
 _LONGEST_DAY = 500_000
@@ -133,10 +135,8 @@ def _timed(rows: Rows, sweep: _Sweep) -> Rows:
     counted = (rows["ordinal"] >= 0) & (rows["start"] != NO_START)
     if counted.any():
         rows["start"][counted] += rows["ordinal"][counted] * shape.length
-        for line in rows["line"][rows["start"] > LATEST]:
-            sweep.report.add(
-                "R-START", int(line), f"{shape}: a row lies after the year 2200, by its place in the block."
-            )
+        for line in rows["line"][rows["start"] > LATEST].tolist():
+            note(sweep.report, INTERVALS["R-RANGE"], line, stream=shape, what="a row lies after the year 2200")
         rows["start"][rows["start"] > LATEST] = NO_START
     unsaid = rows["quality"] == Qualities.NOT_SAID
     if unsaid.any():
@@ -146,13 +146,13 @@ def _timed(rows: Rows, sweep: _Sweep) -> Rows:
         for row in rows[lost]:
             totals = sweep.report.totals(shape.stream(int(row["duration"])))
             totals.readings += 1
-            totals.sum += _quantity(int(row["value"]), shape)
+            totals.sum = EXACT.add(totals.sum, _quantity(int(row["value"]), shape))
         rows = rows[~lost]
     return rows
 
 
 def _quantity(value: int, shape: Shape) -> Decimal:
-    return Decimal(value * shape.scale).scaleb(-shape.decimals)
+    return Decimal(value * shape.scale).scaleb(-shape.decimals, EXACT)
 
 
 def _blocks_of(rows: Rows, days: NDArray[np.int64], ready: int, sweep: _Sweep) -> Iterator[IntervalBlock]:
@@ -164,8 +164,8 @@ def _blocks_of(rows: Rows, days: NDArray[np.int64], ready: int, sweep: _Sweep) -
     timed = np.flatnonzero(first & (lengths > 0))
     _gaps(rows, days, timed, ready, sweep)
     for at in np.flatnonzero(first[:ready] & (lengths[:ready] == 0)).tolist():
-        sentence = f"{sweep.shape}: the row of {_at(int(starts[at]))} lasts 0 seconds; its quantity counts."
-        sweep.report.add("W-ZERO-DURATION", int(rows["line"][at]), sentence, Severity.WARN)
+        begin, line = _at(starts[at]), int(rows["line"][at])
+        note(sweep.report, INTERVALS["W-ZERO-DURATION"], line, stream=sweep.shape, begin=begin)
     if sweep.mixed_costs:
         _costs(rows, days, ready, sweep)
     for at in dropped:
@@ -188,18 +188,16 @@ def _repeated(
     bases = np.maximum.accumulate(np.where(first, np.arange(len(rows)), 0))
     for at in again.tolist():
         one, other = rows[bases[at]], rows[at]
-        start = _at(int(one["start"]))
+        facts = {"stream": sweep.shape, "begin": _at(one["start"]), "other": one["line"]}
         if all(one[name] == other[name] for name in ("value", "costs", "cost", "quality")):
             if at < ready:
                 dropped.append(int(at))
-                sentence = f"{sweep.shape}: the row of {start} is there before with the same value; it counts once."
-                sweep.report.add("W-REPEATED-ROW", int(other["line"]), sentence, Severity.WARN)
+                note(sweep.report, INTERVALS["W-REPEATED-ROW"], int(other["line"]), **facts)
             continue
         sweep.hold(int(days[at]), "H-REPEATED-START")
         if at < ready:
             conflicting.append(int(at))
-            sentence = f"{sweep.shape}: {start} has another row on line {one['line']}, with another value or cost."
-            sweep.report.add("H-REPEATED-START", int(other["line"]), sentence, Severity.HOLD)
+            note(sweep.report, INTERVALS["H-REPEATED-START"], int(other["line"]), **facts)
     return dropped, conflicting
 
 
@@ -225,15 +223,9 @@ def _gaps(rows: Rows, days: NDArray[np.int64], timed: NDArray[np.int64], ready: 
                 sweep.hold(shape.days.ordinal(int(before[at])) if gap else left_day, code)
                 sweep.hold(shape.days.ordinal(int(starts[at]) - 1) if gap else int(days[timed[at]]), code)
             if timed[at] < ready:
-                start, end = _at(int(starts[at])), _at(int(before[at]))
-                said = (
-                    f"nothing between {end} and {start}"
-                    if gap
-                    else f"the row of {start} begins before {end}, the end of another"
-                )
-                severity = Severity.WARN if at_clock_change else Severity.HOLD
-                code = f"{'W' if at_clock_change else 'H'}-{kind}"
-                sweep.report.add(code, int(lines[at]), f"{shape}: {said}.", severity)
+                found = INTERVALS[f"{'W' if at_clock_change else 'H'}-{kind}"]
+                begin, end = (before[at], starts[at]) if gap else (starts[at], before[at])
+                note(sweep.report, found, int(lines[at]), stream=shape, begin=_at(begin), end=_at(end))
     done = int(np.searchsorted(timed, ready))
     if done:
         sweep.end = int(ends[done])
@@ -247,8 +239,8 @@ def _costs(rows: Rows, days: NDArray[np.int64], ready: int, sweep: _Sweep) -> No
     if len(without) and not sweep.cost_told:
         sweep.cost_told = True
         at = int(without[0])
-        sentence = f"{sweep.shape}: the row of {_at(int(rows['start'][at]))} has no cost, and others have."
-        sweep.report.add("H-COST-PART", int(rows["line"][at]), sentence, Severity.HOLD)
+        begin, line = _at(rows["start"][at]), int(rows["line"][at])
+        note(sweep.report, INTERVALS["H-COST-PART"], line, stream=sweep.shape, begin=begin)
 
 
 def _count_repeated(row: Rows, day: int, sweep: _Sweep) -> None:
@@ -257,7 +249,7 @@ def _count_repeated(row: Rows, day: int, sweep: _Sweep) -> None:
     quantity = _quantity(int(row["value"]), shape)
     totals.add(1, quantity, date.fromordinal(day))
     totals.repeated += 1
-    totals.repeated_sum += quantity
+    totals.repeated_sum = EXACT.add(totals.repeated_sum, quantity)
     sweep.report.quality[sweep.qualities.all[int(row["quality"])][0]] += 1
 
 
@@ -280,12 +272,12 @@ def _block(rows: Rows, day: int, sweep: _Sweep) -> IntervalBlock:
     if shape.scale != 1:
         most = max(abs(int(values.max())), abs(int(values.min()))) * shape.scale
         if most >= _INT64:
-            sentence = f"{shape}: a value times {shape.scale} is larger than any meter counts."
-            report.add("R-VALUE", int(rows["line"][0]), sentence)
+            what = f"a value times {shape.scale} is larger than any meter counts"
+            note(report, INTERVALS["R-RANGE"], int(rows["line"][0]), stream=shape, what=what)
             values = np.zeros_like(values)
         values *= shape.scale
     on = date.fromordinal(day)
-    report.totals(stream).add(len(rows), Decimal(_sum(values)).scaleb(-shape.decimals), on)
+    report.totals(stream).add(len(rows), Decimal(_sum(values)).scaleb(-shape.decimals, EXACT), on)
     quality, reason, runs = _quality(rows["quality"], sweep)
     updated = int(rows["updated"][0])
     return IntervalBlock(
@@ -324,4 +316,4 @@ def _quality(numbers: NDArray[np.uint16], sweep: _Sweep) -> tuple[str, str, list
 
 
 def _at(seconds: int) -> str:
-    return f"{utc(seconds):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{utc(int(seconds)):%Y-%m-%d %H:%M:%S} UTC"

@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing_assets.metering.import_engine.espi import EspiOptions, read, recognises
+from billing_assets.metering.import_engine.espi import read, recognises
+from billing_assets.metering.import_engine.formats import read_file
 from billing_assets.metering.import_engine.messages import FileReport, IntervalBlock, Verdict
+from billing_assets.metering.import_engine.options import ReadOptions
 from billing_assets_tests.unit.metering.espi_writer import Reading, Row, Style, entries, feed
 
 _FOLDER = Path(__file__).parents[2] / "data" / "green-button"
@@ -42,7 +44,7 @@ def _content(name: str) -> bytes:
 
 def _read(content: bytes, zone: str | None = None) -> tuple[list[IntervalBlock], FileReport]:
     report = FileReport()
-    found = list(read(BytesIO(content), EspiOptions(ZoneInfo(zone) if zone else None), report))
+    found = list(read(BytesIO(content), ReadOptions(zone=ZoneInfo(zone) if zone else None), report))
     assert all(isinstance(block, IntervalBlock) for block in found)
     return [block for block in found if isinstance(block, IntervalBlock)], report
 
@@ -185,7 +187,7 @@ def _hours(values: list[int], start: int = 1_700_006_400) -> list[Row]:
         (_one(_hours([1])).replace(b"<e:value>1<", b"<e:value><"), {"R-VALUE"}),
         (_one(_hours([1])).replace(b"<e:value>1</e:value>", b""), {"R-VALUE"}),
         (_one(_hours([2**47])), {"R-VALUE"}),
-        (_one(_hours([10**12]), power=12), {"R-VALUE"}),
+        (_one(_hours([10**12]), power=12), {"R-RANGE"}),
         (_one([(1_700_000_000, _HOUR, 1, None, None)]).replace(b"1700000000", b"1700000000.5"), {"R-START"}),
         (_one([(99_999_999_999_999, _HOUR, 1, None, None)]), {"R-START"}),
         (_one([(1_700_000_000, -1, 1, None, None)]), {"R-DURATION"}),
@@ -254,6 +256,12 @@ def test_blocks_that_no_link_joins_are_held_and_two_points_of_one_account_too() 
     blocks, report = _read(feed([entry.replace("RetailCustomer/9", "BillingAccount/9") for entry in made]))
     assert report.counts == {"H-TWO-POINTS": 1}
     assert {block.hold for block in blocks} == {"H-TWO-POINTS"}
+
+
+def test_a_feed_is_found_by_its_content_and_read_through_the_registry_too() -> None:
+    report = FileReport()
+    messages = list(read_file(BytesIO(_content("test_usage_data_01.xml")), report))
+    assert (report.format, report.worst, len(messages)) == ("ESPI", "accept", 1)
 
 
 def test_a_feed_is_recognised_by_its_head() -> None:

@@ -19,7 +19,9 @@ from billing_assets.metering.import_engine.espi.entries import (
     links_of,
     name_of,
 )
+from billing_assets.metering.import_engine.espi.espi_codes import ESPI
 from billing_assets.metering.import_engine.espi.row_reader import BlockReader, version
+from billing_assets.metering.import_engine.findings import note
 from billing_assets.metering.import_engine.interval_rows import Qualities, RowSpool
 from billing_assets.metering.import_engine.messages import FileReport
 
@@ -66,11 +68,11 @@ def parse(source: BinaryIO, spool: RowSpool, qualities: Qualities, report: FileR
             raise _NotAFeedError("a DTD is not allowed in a feed")  # noqa: TRY301
     except etree.XMLSyntaxError as error:
         line = error.position[0] or None
-        reason = shortened(on_one_line(str(error.msg)), 200)
-        report.add("R-XML", line, f"Line {line}: not well-formed XML, cut off, or more than one document: {reason}.")
+        why = f"not well-formed XML, cut off, or more than one document: {shortened(on_one_line(str(error.msg)), 200)}"
+        note(report, ESPI["R-XML"], line, why=why)
         return None
     except _NotAFeedError as error:
-        report.add("R-XML", reading.line, f"Line {reading.line}: {error}.")
+        note(report, ESPI["R-XML"], reading.line, why=error)
         return None
     return reading.feed
 

@@ -6,38 +6,29 @@ its readings, and an entry may come in any order. Memory does not grow with the 
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
-from zoneinfo import ZoneInfo
 
 from billing_assets.metering.import_engine.espi.entries import Entry, Feed
+from billing_assets.metering.import_engine.espi.espi_codes import ESPI
 from billing_assets.metering.import_engine.espi.feed import parse
 from billing_assets.metering.import_engine.espi.streams import Linked, days_of, linked, measure
 from billing_assets.metering.import_engine.espi.summaries import Summaries
+from billing_assets.metering.import_engine.findings import note
 from billing_assets.metering.import_engine.interval_blocks import Shape, blocks
 from billing_assets.metering.import_engine.interval_rows import NO_START, Qualities, RowSpool
-from billing_assets.metering.import_engine.messages import FileReport, Message, Severity
+from billing_assets.metering.import_engine.messages import FileReport, Message
+from billing_assets.metering.import_engine.options import ReadOptions
 
-FORMAT = "espi"
+FORMAT = "ESPI"
 _ROWS_LOST = ("R-VALUE", "R-START", "R-DURATION")
-
-
-@dataclass(frozen=True, slots=True)
-class EspiOptions:
-    """How a sender's feeds are read. `zone`: of its points; None: the clock that the feed describes, else UTC."""
-
-    zone: ZoneInfo | None = None
 
 
 def recognises(head: bytes) -> bool:
     """Whether a file that begins so is a Green Button feed: XML with the namespace of Atom or of ESPI."""
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    return start.startswith((b"<", b"\xff\xfe", b"\xfe\xff")) and (
-        b"http://naesb.org/espi" in head or b"http://www.w3.org/2005/Atom" in head
-    )
+    return head.startswith(b"<") and (b"http://naesb.org/espi" in head or b"http://www.w3.org/2005/Atom" in head)
 
 
-def read(source: BinaryIO, options: EspiOptions, report: FileReport) -> Iterator[Message]:
+def read(source: BinaryIO, options: ReadOptions, report: FileReport) -> Iterator[Message]:
     """Yields the interval blocks of a feed, stream by stream, each rising by time; notes all findings in `report`.
 
     A quantity is `value` times ten to the type's power, in its unit; a cost is in 1/100,000 of its currency. Raises
@@ -51,14 +42,9 @@ def read(source: BinaryIO, options: EspiOptions, report: FileReport) -> Iterator
             return
         _describe(feed, report)
         if not feed.points:
-            report.add("R-NO-POINT", None, "The file has no UsagePoint: it does not say what was measured.")
+            note(report, ESPI["R-NO-POINT"])
         elif not feed.interval_blocks:
-            report.add(
-                "W-NO-INTERVALS",
-                feed.points[0].line,
-                "The file has no IntervalBlock: there is nothing to bill.",
-                Severity.WARN,
-            )
+            note(report, ESPI["W-NO-INTERVALS"], feed.points[0].line)
         whole = not any(report.counts[code] for code in _ROWS_LOST)
         shared = _shared_accounts(feed, report)
         summaries = Summaries(feed)
@@ -83,20 +69,18 @@ def _describe(feed: Feed, report: FileReport) -> None:
 
 
 def _shape(
-    one: Linked, options: EspiOptions, spool: RowSpool, whole: bool, shared: set[str], report: FileReport
+    one: Linked, options: ReadOptions, spool: RowSpool, whole: bool, shared: set[str], report: FileReport
 ) -> Shape:
     found = measure(one, report)
     first = next((batch.low for batch in spool.batches(one.keys) if batch.low != NO_START), None)
     hold = ""
     if one.type is None or one.point is None:
         hold = "H-UNLINKED"
-        sentence = f"No link leads from the interval blocks of “{one.reading}” to a reading type and a usage point."
-        report.add(hold, _first_line(one, spool), sentence, Severity.HOLD)
+        note(report, ESPI[hold], _first_line(one, spool), path=one.reading)
     elif one.point.self in shared:
         hold = "H-TWO-POINTS"
     if not found.length and spool.lacks_duration(one.keys):
-        sentence = f"The rows of “{one.reading}” have no duration, and their reading type has no intervalLength."
-        report.add("R-DURATION", _first_line(one, spool), sentence)
+        note(report, ESPI["R-DURATION"], _first_line(one, spool), text="")
     return Shape(
         point=one.point.self if one.point else one.reading,
         suffix=one.suffix,
@@ -128,8 +112,8 @@ def _shared_accounts(feed: Feed, report: FileReport) -> set[str]:
     shared: set[str] = set()
     for account, points in accounts.items():
         if len(points) > 1:
-            sentence = f"Usage points on lines {points[0].line} and {points[1].line} are both under account {account}."
-            report.add("H-TWO-POINTS", points[1].line, sentence, Severity.HOLD)
+            one, other = points[:2]
+            note(report, ESPI["H-TWO-POINTS"], other.line, other=one.line, account=account)
             shared |= {point.self for point in points}
     return shared
 

@@ -11,6 +11,8 @@ from billing_assets.foundation.outside_text import on_one_line
 from billing_assets.foundation.phrases import shortened
 from billing_assets.metering.import_engine.espi.code_lists import QUALITIES, RANKS
 from billing_assets.metering.import_engine.espi.entries import Element, text_of, whole_number
+from billing_assets.metering.import_engine.espi.espi_codes import ESPI
+from billing_assets.metering.import_engine.findings import note
 from billing_assets.metering.import_engine.interval_rows import (
     LATEST,
     LONGEST,
@@ -21,7 +23,7 @@ from billing_assets.metering.import_engine.interval_rows import (
     Qualities,
     Rows,
 )
-from billing_assets.metering.import_engine.messages import FileReport, Severity
+from billing_assets.metering.import_engine.messages import FileReport
 
 _MOST = 2**47
 
@@ -66,11 +68,11 @@ class BlockReader:
             self._ordinal += 1
             value = _number(value_text)
             if value is None or not -_MOST <= value < _MOST:
-                self._refuse("R-VALUE", line, "value", value_text)
+                note(self._report, ESPI["R-VALUE"], line, what="value", text=value_text or "")
                 continue
             cost = 0 if cost_text is None else _number(cost_text)
             if cost is None or not -_MOST <= cost < _MOST:
-                self._refuse("R-VALUE", line, "cost", cost_text)
+                note(self._report, ESPI["R-VALUE"], line, what="cost", text=cost_text or "")
                 cost = 0
             quality = self._quality(codes, line) if codes else Qualities.NOT_SAID
             start, duration, ordinal = self._time(timed, start_text, duration_text, ordinal, line)
@@ -106,16 +108,16 @@ class BlockReader:
         """Start, duration and place of a row; NO_START where it has a start that is none."""
         duration = _number(duration_text) if duration_text is not None else NO_DURATION
         if duration is None or not NO_DURATION <= duration <= LONGEST or (duration < 0 and duration_text is not None):
-            self._refuse("R-DURATION", line, "duration", duration_text)
+            note(self._report, ESPI["R-DURATION"], line, text=duration_text or "")
             return NO_START, 0, -1
         if timed and start_text is not None:
             start = _number(start_text)
             if start is None or not 0 <= start <= LATEST:
-                self._refuse("R-START", line, "start", start_text)
+                note(self._report, ESPI["R-START"], line, text=start_text)
                 return NO_START, duration if duration >= 0 else 0, -1
             return start, duration, -1
         if timed or self._start is None:
-            self._refuse("R-START", line, "start", None)
+            note(self._report, ESPI["R-START"], line, text="")
             return NO_START, max(duration, 0), -1
         return self._start, NO_DURATION, ordinal
 
@@ -126,20 +128,10 @@ class BlockReader:
             number = whole_number(code)
             quality = QUALITIES.get(number, "") if number is not None else ""
             if not quality:
-                sentence = (
-                    f"Line {line}: quality {_shown(code)} is not known; the row is not billed unless a person says so."
-                )
-                self._report.add("W-QUALITY", line, sentence, Severity.WARN)
+                note(self._report, ESPI["W-QUALITY"], line, text=code)
             ranked.append((RANKS.index(quality or "N"), shortened(on_one_line(code), 20)))
         rank, _ = min(ranked)
         return self._qualities.number(RANKS[rank], " ".join(code for _, code in ranked))
-
-    def _refuse(self, code: str, line: int, what: str, text: str | None) -> None:
-        said = "has none" if text is None else f"is {_shown(text)}"
-        want = "a whole number of seconds since 1970" if what == "start" else "a whole number"
-        if what == "duration":
-            want = "a whole number of seconds"
-        self._report.add(code, line, f"Line {line}: the {what} of an interval reading {said}, not {want}.")
 
 
 def _number(text: str | None) -> int | None:
@@ -156,7 +148,3 @@ def _seconds(text: str | None, least: int, most: int) -> int | None:
 def _child(element: Element, name: str) -> str | None:
     found = element.find(name)
     return None if found is None else found.text
-
-
-def _shown(text: str | None) -> str:
-    return f"“{shortened(on_one_line(text or ''), 40)}”"

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 
 from billing_assets.metering.import_engine.espi.code_lists import CURRENCIES, DELTA, POWERS_OF_TEN, QUALITIES, UNITS
 from billing_assets.metering.import_engine.espi.entries import Entry, Feed
+from billing_assets.metering.import_engine.espi.espi_codes import ESPI
+from billing_assets.metering.import_engine.findings import note
 from billing_assets.metering.import_engine.interval_rows import LONGEST
 from billing_assets.metering.import_engine.local_days import ClockRules, LocalDays
-from billing_assets.metering.import_engine.messages import FileReport, Severity
+from billing_assets.metering.import_engine.messages import FileReport
 
 
 @dataclass(slots=True)
@@ -134,10 +136,7 @@ def days_of(one: Linked, zone: ZoneInfo | None, first: int | None, report: FileR
     if rules and one.clock and first is not None:
         day = days.ordinal(first)
         if LocalDays.of_rules(rules).midnight(day) != days.midnight(day):
-            sentence = (
-                f"The feed's clock ({rules.offset} s from UTC) is not that of {zone.key}; the days are of {zone.key}."
-            )
-            report.add("W-ZONE", one.clock.line, sentence, Severity.WARN)
+            note(report, ESPI["W-ZONE"], one.clock.line, seconds=rules.offset, zone=zone.key)
     return days
 
 
@@ -182,14 +181,12 @@ def measure(one: Linked, report: FileReport) -> Measure:
     if not unit and (kind.number("accumulationBehaviour") or DELTA) == DELTA:
         if uom:
             unit = f"uom {uom}"
-            report.add(
-                "W-UOM", kind.line, f"Line {kind.line}: unit {uom} is not known; the quantity is kept.", Severity.WARN
-            )
+            note(report, ESPI["W-UOM"], kind.line, text=uom)
         else:
-            report.add("R-NO-UOM", kind.line, f"Line {kind.line}: the reading type has no unit of measure (uom).")
+            note(report, ESPI["R-NO-UOM"], kind.line)
     power = kind.number("powerOfTenMultiplier") if kind.fields.get("powerOfTenMultiplier") else 0
     if power not in POWERS_OF_TEN:
-        report.add("R-POWER", kind.line, f"Line {kind.line}: the power of ten is not one of the standard's.")
+        note(report, ESPI["R-POWER"], kind.line, text=kind.fields.get("powerOfTenMultiplier", ""))
         power = 0
     currency = kind.number("currency") or 0
     length = kind.number("intervalLength") or 0

@@ -8,8 +8,10 @@ from decimal import Decimal
 
 from billing_assets.metering.import_engine.espi.code_lists import DELTA, FORWARD, UNITS
 from billing_assets.metering.import_engine.espi.entries import Entry, Feed
+from billing_assets.metering.import_engine.espi.espi_codes import ESPI
 from billing_assets.metering.import_engine.espi.streams import Linked
-from billing_assets.metering.import_engine.messages import FileReport, IntervalBlock, Severity
+from billing_assets.metering.import_engine.findings import note
+from billing_assets.metering.import_engine.messages import EXACT, FileReport, IntervalBlock
 
 _TOLERANCE = Decimal("0.01")
 _MOST_KEPT = 50
@@ -56,7 +58,8 @@ class Summaries:
                 period.ambiguous = True
             part = block.values[rows[0] : rows[-1] + 1]
             period.covered += length * len(rows)
-            period.quantity += Decimal(sum(part.tolist())).scaleb(-block.decimals)
+            quantity = Decimal(sum(part.tolist())).scaleb(-block.decimals, EXACT)
+            period.quantity = EXACT.add(period.quantity, quantity)
             period.unit = block.stream.unit
             if block.costs is None:
                 period.costs = False
@@ -74,18 +77,13 @@ class Summaries:
                 continue  # the intervals are not those of the bill
             billed = _quantity(entry, "overallConsumptionLastPeriod", period.unit)
             if billed is not None and _differ(billed, period.quantity):
-                sentence = (
-                    f"The utility's summary has {billed} {period.unit}, its intervals add up to {period.quantity}."
-                )
-                report.add("W-SUMMARY", entry.line, sentence, Severity.WARN)
+                theirs, ours = f"{billed} {period.unit}", f"{period.quantity} {period.unit}"
+                note(report, ESPI["W-SUMMARY"], entry.line, theirs=theirs, ours=ours)
             bill = entry.number("billLastPeriod")
             if bill is not None and period.costs:
                 cost = period.cost + (entry.number("costAdditionalLastPeriod") or 0)
                 if _differ(Decimal(bill), Decimal(cost)):
-                    sentence = (
-                        f"The utility's bill is {_money(bill)}, the costs of its intervals add up to {_money(cost)}."
-                    )
-                    report.add("W-SUMMARY", entry.line, sentence, Severity.WARN)
+                    note(report, ESPI["W-SUMMARY"], entry.line, theirs=_money(bill), ours=_money(cost))
 
 
 _KEPT = frozenset(
