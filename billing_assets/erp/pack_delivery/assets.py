@@ -2,8 +2,9 @@
 
 import dagster as dg
 
-from billing_assets.erp.pack_delivery.delivery import Delivered, deliver
+from billing_assets.erp.pack_delivery.delivery import deliver
 from billing_assets.erp.partitions import month_partitions
+from billing_assets.file_exchange.delivery import Delivered
 from billing_assets.foundation.dagster_helpers.failing import explained, failure, page_of
 from billing_assets.foundation.dagster_helpers.presentation import table
 from billing_assets.foundation.runtime import Runtime
