@@ -5,6 +5,7 @@ envelope only. A breach of a rule refuses the set in the 997 (AK5*R*5); what a s
 plausible, is judged elsewhere and later. So ask here only for what no set of the type can do without.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -21,7 +22,8 @@ class ElementKind(StrEnum):
     AN = "AN"  # text
 
 
-class ElementRule(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ElementRule:
     """An element that is checked. `index`: its place in the standard, from 1 (SAC05: 5)."""
 
     index: int

@@ -6,6 +6,7 @@ whether the file is accepted: of a refused one nothing counts, and the caller dr
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Context, Decimal, Inexact
@@ -88,6 +89,8 @@ class IntervalBlock:
     loaded_at: datetime | None = None  # UTC: when the market's system had it; breaks ties
     costs: NDArray[np.int64] | None = None  # in 1/100,000 of `currency`, where the file has them
     currency: str = ""
+    facts: Mapping[str, str] | None = None  # of the record that names the stream, by the standard's names
+    visits: tuple[dict[str, str], ...] = ()  # what people did at the meter that day (500 of NEM12), the same way
 
 
 @dataclass(slots=True)
@@ -107,9 +110,8 @@ class RegisterRead:
     explained: str = ""  # how the reads explain the quantity: equal, sign, multiplier 10, rollover, decimals
     updated_at: datetime | None = None
     loaded_at: datetime | None = None
-    facts: dict[str, str] = field(
-        default_factory=dict
-    )  # the other fields of the record, by their names in the standard
+    facts: dict[str, str] = field(default_factory=dict)  # the record's fields, by the standard's names
+    held: str = ""  # code of the finding that holds this read alone, although its file is accepted
 
 
 @dataclass(slots=True)
