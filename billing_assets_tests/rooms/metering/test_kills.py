@@ -40,3 +40,5 @@ def test_wherever_runs_are_killed_the_tables_are_those_of_a_run_in_peace(
         supply(other, *SUPPLIED)
         run(another_state_url, source(fill(tmp_path / "peace", everything)))
         assert tables(state) == tables(other)
+        many = "select count(*) as many from billing.raw_messages"
+        assert state.execute(many).fetchall() == other.execute(many).fetchall(), "none is in twice, as a duplicate even"
