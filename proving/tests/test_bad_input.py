@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from billing_assets.erp.billing_system import reader
-from billing_assets.erp.billing_system.errors import ValueRefused, asking
 from billing_assets.erp.staging.incoming import incoming_row
+from billing_assets.foundation.source_database.errors import ValueRefused, asking
 from proving.bad_input import campaign, fuzz, fuzz_targets, rows, wire_inputs
 from proving.bad_input.netsuite_inputs import Answering, answering
 from proving.bad_input.rows import Case, Row
