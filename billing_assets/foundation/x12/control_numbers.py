@@ -31,9 +31,9 @@ class ControlNumbersEndError(BillingError):
 def take(connection: Connection, partner: str, kind: Kind, count: int = 1) -> range:
     """The next numbers of a partner, for the caller's transaction to store with what they are for.
 
-    Whoever asks for the same partner and kind waits until that transaction has ended. Take the interchange's number
-    before its groups'; in a transaction for several partners go by their names. Raises ControlNumbersEndError, and
-    RuntimeError outside of a transaction, where a number would be lost at the next fault.
+    Another transaction that wants the same partner and kind waits until the caller's has ended. Take the number of
+    the interchange before those of its groups; in a transaction for several partners go by their names. Raises
+    ControlNumbersEndError, and RuntimeError outside of a transaction, where a number would be lost at the next fault.
     """
     if connection.info.transaction_status is not TransactionStatus.INTRANS:
         raise RuntimeError("A control number is taken in the transaction that stores what it is for.")

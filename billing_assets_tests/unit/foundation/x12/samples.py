@@ -77,8 +77,10 @@ class Found(NamedTuple):
     @property
     def codes(self) -> list[str]:
         """Of all findings, those of the sets first, then of the groups, the interchanges and the file."""
-        units = [one.findings for one in (*self.sets, *self.groups, *self.interchanges)]
-        return [one.code for findings in (*units, self.end.findings) for one in findings]
+        of_sets = [one.code for unit in self.sets for one in unit.findings]
+        of_groups = [one.code for unit in self.groups for one in unit.findings]
+        of_interchanges = [one.code for unit in self.interchanges for one in unit.findings]
+        return [*of_sets, *of_groups, *of_interchanges, *(one.code for one in self.end.findings)]
 
     @property
     def whole(self) -> bool:

@@ -180,7 +180,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
         assert last == sets * 20 + 4
         return most
 
-    assert peak(3_000) < peak(600) * 1.3
+    assert peak(1_500) < peak(600) * 1.3
 
 
 def test_a_group_that_is_shifted_in_by_an_editor_is_read() -> None:
