@@ -10,9 +10,7 @@ from psycopg.pq import TransactionStatus
 
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
-
-LAST = 999_999_999
-"""The largest number that ISA13 can have."""
+from billing_assets.foundation.x12.writer import LAST_CONTROL
 
 
 class Kind(StrEnum):
@@ -45,7 +43,7 @@ def take(connection: Connection, partner: str, kind: Kind, count: int = 1) -> ra
         [partner, kind, count],
     ).fetchone()
     last = int(row["last"]) if row else 0
-    if last > LAST:
+    if last > LAST_CONTROL:
         raise ControlNumbersEndError(f"The {kind} numbers of {partner} have come to their end.")
     return range(last - count + 1, last + 1)
 
@@ -62,7 +60,7 @@ def go_on_after(connection: Connection, partner: str, kind: Kind, last: int) -> 
     """Goes on behind a number that the partner has seen (another system sent it, or a backup was put back), and
     returns the last one as it is now: never a smaller one than before. Raises ControlNumbersEndError.
     """
-    if not 0 < last < LAST:
+    if not 0 < last < LAST_CONTROL:
         raise ControlNumbersEndError(f"{last} is not a control number after which {partner} can go on.")
     row = connection.execute(
         """

@@ -11,13 +11,13 @@ from psycopg.errors import CheckViolation
 
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.x12.control_numbers import (
-    LAST,
     ControlNumbersEndError,
     Kind,
     go_on_after,
     last_taken,
     take,
 )
+from billing_assets.foundation.x12.writer import LAST_CONTROL
 
 _ISA, _GS = Kind.INTERCHANGE, Kind.GROUP
 
@@ -124,12 +124,12 @@ def test_numbers_go_on_behind_what_another_system_sent_and_never_go_back(connect
 
 
 def test_after_the_last_number_nothing_is_sent_under_a_wrong_one(connection: Connection) -> None:
-    go_on_after(connection, "wires", _ISA, LAST - 1)
+    go_on_after(connection, "wires", _ISA, LAST_CONTROL - 1)
     with connection.transaction():
-        assert _send(connection, "wires") == LAST
+        assert _send(connection, "wires") == LAST_CONTROL
     with pytest.raises(ControlNumbersEndError), connection.transaction():
         _send(connection, "wires")
-    assert last_taken(connection, "wires", _ISA) == LAST
-    for odd in (0, -1, LAST):
+    assert last_taken(connection, "wires", _ISA) == LAST_CONTROL
+    for odd in (0, -1, LAST_CONTROL):
         with pytest.raises(ControlNumbersEndError):
             go_on_after(connection, "wires", _ISA, odd)
