@@ -9,6 +9,7 @@ from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.x12.delimiters import Delimiters, Isa
 from billing_assets.foundation.x12.envelope import Problem
 from billing_assets.foundation.x12.findings import quoted
+from billing_assets.foundation.x12.writer import IN_VALUES
 
 _Qualifier = Annotated[str, Field(pattern=r"^[A-Z0-9]{2}$")]
 _Identifier = Annotated[str, Field(pattern=r"^[!-~](?:[ -~]{0,13}[!-~])?$")]
@@ -45,8 +46,10 @@ class Partner(BaseModel):
 
     @model_validator(mode="after")
     def _delimiters_differ(self) -> "Partner":
-        if not self.delimiters.usable:
-            raise ValueError("the delimiters must be three different characters, and no letters, digits or blanks")
+        if not self.delimiters.usable or set(self.delimiters) & set(IN_VALUES):
+            raise ValueError(
+                "the delimiters must be three different characters, and none that numbers, dates and names have"
+            )
         return self
 
     @field_validator("advice_codes")

@@ -11,6 +11,9 @@ from billing_assets.foundation.x12.findings import quoted
 USUAL = Delimiters("*", ">", "~")
 """The delimiters of nearly everyone."""
 
+IN_VALUES = " .,-/"
+"""What numbers, dates and names have in them: never a delimiter of ours."""
+
 LAST_CONTROL = 999_999_999
 
 Elements = tuple[str, ...]

@@ -66,6 +66,7 @@ _INTERCHANGE = [
     ("~REF*Q5", "~5EF*Q5", "R-SEGMENT-ID"),
     ("~REF*Q5", "~RE *Q5", "R-SEGMENT-ID"),
     ("WIRES", "WI\0RES", "R-CHARACTER"),
+    ("829000001      *", "829000001\0     *", "R-CHARACTER"),
     ("~ST*867*0001~", "~", "R-ORDER"),
     ("~GE*1*4711~", "~N1*8S~GE*1*4711~", "R-ORDER"),
     ("~GE*1*4711~", "~GE*1*4711~GE*1*4711~", "R-ORDER"),

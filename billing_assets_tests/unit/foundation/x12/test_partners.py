@@ -86,6 +86,7 @@ def test_partners_that_cannot_be_told_apart_are_refused() -> None:
         {"environment": "I"},
         {"segment_terminator": "*"},
         {"element_separator": "A"},
+        {"element_separator": "-"},
         {"component_separator": ""},
         {"cross_reference": "BIG07"},
         {"acknowledge_within_hours": 0},
