@@ -107,8 +107,8 @@ class Days:
             found.append(("W-PADDING", {}))
         refused = note_all(self._report, number, found) or not complete
         if when is not None and (other := channel.days.setdefault(when[0], number)) != number:
-            facts = {"nmi": channel.stream.point, "suffix": channel.stream.suffix, "day": when[0], "other": other}
-            note(self._report, NEM["R-DUP-DAY"], number, **facts)
+            same = {"nmi": channel.stream.point, "suffix": channel.stream.suffix, "day": when[0], "other": other}
+            note(self._report, NEM["R-DUP-DAY"], number, **same)
             refused = True
         if refused or when is None or numbers is None or tail is None:
             return Day(number, count, tail.quality if tail else "", channel, None)
@@ -125,13 +125,13 @@ class Days:
         found: list[Found] = []
         if checks.quality(quality, may_vary=False, found=found):
             checks.reason(reason, words, quality[:1], found)
-        numbers = [int(text) if text.isdecimal() and text.isascii() and len(text) <= 4 else 0 for text in (first, last)]
-        if not 1 <= numbers[0] <= numbers[1] <= day.count:
+        begin, end = _place(first), _place(last)
+        if not 1 <= begin <= end <= day.count:
             found.append(("R-400-RANGE", {"first": first, "last": last, "count": day.count}))
             day.unclear = True
         note_all(self._report, number, found)
         if not day.unclear:
-            day.events.append(_Event(QualityRun(*numbers, quality, reason, words), number))
+            day.events.append(_Event(QualityRun(begin, end, quality, reason, words), number))
 
     def close(self, day: Day) -> IntervalBlock | None:
         """The block of a day with the qualities of its intervals; None where it is refused."""
@@ -234,3 +234,8 @@ class Days:
                 self._tails.clear()
             self._tails[tuple(one.encode() for one in fields)] = tail
         return tail
+
+
+def _place(text: str) -> int:
+    """The number of an interval; 0 for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 4 else 0
