@@ -67,11 +67,12 @@ class Days:
         self._dates: dict[bytes, tuple[date, datetime]] = {}
 
     def quick(self, number: int, line: bytes, channel: Channel) -> Day | None:
-        """The day of a line that is right in every way that was seen before; None: look closer."""
+        """The day of a line that is plainly right; None: look closer."""
         fields = line.split(b",")
         end = channel.count + 2
-        tail = self._tails.get(tuple(fields[end:]))
-        when = self._dates.get(fields[1])
+        key = tuple(fields[end:])
+        tail = self._tails.get(key) or self._plain_tail(key)
+        when = self._dates.get(fields[1]) or self._when(fields[1].decode(), [])
         if tail is None or when is None or line.translate(None, values.NUMERIC) != tail.letters:
             return None
         day, start = when
@@ -93,6 +94,8 @@ class Days:
         end = count + 2
         got = len(fields)
         complete = end + 4 <= got and not any(fields[end + 5 :])
+        if got == end + 4 and fields[end - 1][:1].isalpha():  # rather a value is missing than the last field
+            complete = False
         if not complete:
             want = end + 5
             facts = {"got": got, "want": want, "count": count, "minutes": channel.minutes}
@@ -120,7 +123,7 @@ class Days:
         _, first, last, quality, reason, words = fit(fields, 4, 6, self._report, number)
         if day.events is None:
             day.events = []
-            if day.quality != "V":
+            if day.quality not in {"V", ""}:
                 note(self._report, NEM["W-400-WITHOUT-V"], number, quality=day.quality)
         found: list[Found] = []
         if checks.quality(quality, may_vary=False, found=found):
@@ -213,6 +216,13 @@ class Days:
             self._dates.clear()
         start = datetime(day.year, day.month, day.day, tzinfo=UTC) - self._offset
         return self._dates.setdefault(text.encode(), (day, start))
+
+    def _plain_tail(self, key: tuple[bytes, ...]) -> _Tail | None:
+        """What follows the values, where nothing of it is refused and no blanks are around it."""
+        fields = [one.decode() for one in key]
+        if 4 <= len(key) <= 5 and all(one == one.strip() for one in fields):
+            self._tail(fields, [])
+        return self._tails.get(key)
 
     def _tail(self, fields: list[str], found: list[Found]) -> _Tail:
         quality, reason, words, updated, loaded = [*fields, *[""] * (5 - len(fields))]
