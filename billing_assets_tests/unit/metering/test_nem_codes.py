@@ -306,9 +306,10 @@ def test_the_facts_of_the_records_are_kept() -> None:
         ("N", "S1", "20050316000001", "001234.5"),
         ("O", "", "", ""),
     ]
-    (one,), _ = read(nem13(READ, "550,N,S1,A,S2"))
+    (one,), _ = read(nem13(READ, "550,N,S1,A,S2", "550,O,,,"))
     assert isinstance(one, RegisterRead)
-    assert (one.facts["RegisterID"], one.facts["CurrTransCode"], one.facts["PrevRetServiceOrder"]) == ("1", "A", "S1")
+    assert one.facts["RegisterID"] == "1"
+    assert [tuple(visit.values()) for visit in one.visits] == [("N", "S1", "A", "S2"), ("O", "", "", "")]
 
 
 @pytest.mark.parametrize(
