@@ -347,7 +347,7 @@ def test_the_reads_explain_the_quantity_or_the_read_is_held(
     (one,), report = read(nem13(",".join(record)))
     assert isinstance(one, RegisterRead)
     assert (str(one.quantity), one.explained) == (quantity, explained)
-    assert one.held == ("" if explained else "QTY_NOT_READS")
+    assert one.hold == ("" if explained else "QTY_NOT_READS")
     assert report.worst is Verdict.ACCEPT, "the file is taken; the read alone is held"
     assert bool(explained) != ("QTY_NOT_READS" in report.counts)
 

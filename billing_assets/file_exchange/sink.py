@@ -1,4 +1,4 @@
-"""The SFTP folder as a sink of the posting core: a close pack's files, each under its name, once."""
+"""A folder, here or on an SFTP server, as a sink of the posting core: files, each under its name, once."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from billing_assets.erp.pack_delivery import store
-from billing_assets.erp.pack_delivery.errors import BegunElsewhereError
-from billing_assets.erp.pack_delivery.store import PackFile
+from billing_assets.file_exchange import outbox
+from billing_assets.file_exchange.errors import BegunElsewhereError
+from billing_assets.file_exchange.outbox import Outbox, OutFile
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.files.errors import (
     AlreadyThereError,
@@ -42,16 +42,16 @@ OTHER_CONTENT = "OTHER_CONTENT"
 """Code of a file whose name is taken by another content."""
 
 
-class PackSink:
-    """Delivers the pack of one month; a context manager, as each thread has a connection of its own to the folder.
+class FolderSink:
+    """Delivers one batch of files; a context manager, as each thread has a connection of its own to the folder.
 
     A file that the folder has already is never overwritten: its hash says whether it is ours.
     """
 
-    system = "SFTP"
+    system = "the folder"
 
-    def __init__(self, period: str, open_folder: OpenFolder) -> None:
-        self._period, self._open = period, open_folder
+    def __init__(self, files: Outbox, batch: str, open_folder: OpenFolder) -> None:
+        self._files, self._batch, self._open = files, batch, open_folder
         self._mine = threading.local()
         self._opened: list[Folder] = []
 
@@ -67,12 +67,12 @@ class PackSink:
     def compare(self, connection: Connection) -> None:
         """Raises BegunElsewhereError."""
         ours = self._folder().address
-        if other := store.open_elsewhere(connection, self._period, ours):
-            raise BegunElsewhereError(self._period, other, ours)
+        if other := outbox.open_elsewhere(connection, self._files.ledger, self._batch, ours):
+            raise BegunElsewhereError(self._batch, self._files.settings, other, ours)
 
     def bind(self, connection: Connection, run_id: str) -> None:
-        """Notes where the pack goes."""
-        store.set_destination(connection, self._period, self._folder().address)
+        """Notes where the batch goes."""
+        outbox.set_destination(connection, self._files.ledger, self._batch, self._folder().address)
 
     def ask_for_life(self) -> None:
         """Raises FolderError."""
@@ -81,25 +81,25 @@ class PackSink:
 
     def open_attempts(
         self, connection: Connection, held: Lock, absence_counts_after: float
-    ) -> Sequence[OpenAttempt[PackFile]]:
+    ) -> Sequence[OpenAttempt[OutFile]]:
         """Files whose upload has no known end, or that differ where they are."""
-        return store.open_attempts(connection, held, absence_counts_after)
+        return outbox.open_attempts(connection, held, absence_counts_after)
 
     def look_up(
-        self, connection: Connection, attempts: Sequence[OpenAttempt[PackFile]], lane: Lane
+        self, connection: Connection, attempts: Sequence[OpenAttempt[OutFile]], lane: Lane
     ) -> Mapping[int, Outcome | None]:
         """Reads what is there under their names, and compares it with what was sent."""
         with lane():
             found = {one.attempt: self._digest(one.item.external_id) for one in attempts}
         return {one.attempt: self._judge(one, there) for one in attempts if (there := found[one.attempt])}
 
-    def worth_sending_again(self, attempt: OpenAttempt[PackFile]) -> bool:
+    def worth_sending_again(self, attempt: OpenAttempt[OutFile]) -> bool:
         """The folder refuses no file for what it is."""
         return False
 
-    def send_again(self, item: PackFile) -> str:
+    def send_again(self, item: OutFile) -> str:
         """A run that a person starts sends what was deleted again."""
-        return f"`billing close deliver {item.period}`"
+        return self._files.again(item.batch)
 
     def why_not(self, connection: Connection, lease: Lease, lane: Lane) -> str | None:
         """Lets nothing be sent without a login, or to a folder that is not there."""
@@ -110,15 +110,15 @@ class PackSink:
             return str(error)
         return None
 
-    def preparing(self, connection: Connection, held: Lock, lane: Lane) -> Callable[[PackFile], Prepared | None]:
-        """The file as the close made it."""
-        return lambda item: Prepared(Intent(store.content(connection, item.id)))
+    def preparing(self, connection: Connection, held: Lock, lane: Lane) -> Callable[[OutFile], Prepared | None]:
+        """The file as the room has it."""
+        return lambda item: Prepared(Intent(self._files.content(connection, item.id)))
 
-    def next_to_send(self, connection: Connection, held: Lock, limit: int, after: int) -> Sequence[PackFile]:
+    def next_to_send(self, connection: Connection, held: Lock, limit: int, after: int) -> Sequence[OutFile]:
         """Files that the run holds and has not sent."""
-        return store.next_to_send(connection, held, limit, after)
+        return outbox.next_to_send(connection, held, limit, after)
 
-    def send(self, request: Request[PackFile]) -> Answer:
+    def send(self, request: Request[OutFile]) -> Answer:
         """Uploads it under another name and renames it."""
         folder, name = self._folder(), request.item.external_id
         try:
@@ -137,11 +137,11 @@ class PackSink:
             return Retry(None, "NOT_DONE", str(error), throttled=False)
         return Landed(f"{folder.address}/{name}")
 
-    def unread(self, connection: Connection, held: Lock) -> Sequence[PackFile]:
+    def unread(self, connection: Connection, held: Lock) -> Sequence[OutFile]:
         """Delivered files that were not read back, or differed when they were."""
-        return store.unread(connection, held)
+        return outbox.unread(connection, held)
 
-    def read_back(self, connection: Connection, held: Lock, waiting: Sequence[PackFile], lane: Lane) -> list[ReadBack]:
+    def read_back(self, connection: Connection, held: Lock, waiting: Sequence[OutFile], lane: Lane) -> list[ReadBack]:
         """Compares the hash of what is there with what was sent."""
         with lane():
             found = {one.id: self._digest(one.external_id) for one in waiting}
@@ -156,7 +156,7 @@ class PackSink:
             if (there := found[one.id])
         ]
 
-    def _judge(self, attempt: OpenAttempt[PackFile], there: Digest) -> Outcome | None:
+    def _judge(self, attempt: OpenAttempt[OutFile], there: Digest) -> Outcome | None:
         item, name = attempt.item.id, attempt.item.external_id
         place, shown = f"{self._folder().address}/{name}", there.sha256.hex()
         if there.sha256 == attempt.payload_hash:
@@ -178,7 +178,7 @@ class PackSink:
             ItemState.DIFFERS,
             code=OTHER_CONTENT,
             detail=f"{self._difference(name, there)} It was left as it is. Ask who put it there; once it is moved "
-            f"away, run `billing close deliver {self._period}` twice: the first run sees that, the second delivers.",
+            f"away, run {self._files.again(self._batch)} twice: the first run sees that, the second delivers.",
             remote_id=place,
             remote_number=shown,
         )
