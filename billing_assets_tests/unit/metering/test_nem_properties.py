@@ -15,6 +15,7 @@ from nemreader import NEMFile
 
 from billing_assets.metering.import_engine.messages import IntervalBlock, Message, Verdict
 from billing_assets.metering.import_engine.nem import values
+from billing_assets.metering.import_engine.nem.day_lines import DayLines
 from billing_assets_tests.unit.metering.nem_files import FOLDER, STREAM, accepted, day, nem12, read
 from billing_assets_tests.unit.metering.nem_writer import write
 
@@ -39,7 +40,7 @@ def said(messages: list[Message]) -> list[dict[str, object]]:
     for one in found:
         del one["line"]
         if "values" in one:
-            one["values"] = list(one["values"])  # type: ignore[call-overload]
+            one["values"] = list(one["values"])
     return found
 
 
@@ -196,3 +197,13 @@ def test_nothing_in_a_file_raises(lines: list[str], junk: bytes, start: bytes) -
     if report.worst is Verdict.ACCEPT:
         days = [one for one in messages if isinstance(one, IntervalBlock)]
         assert all(len(one.values) * one.stream.length_seconds == 86_400 for one in days)
+
+
+@given(st.lists(st.one_of(st.integers(700_000, 700_120), st.integers(1, 3_000_000)), max_size=60))
+@EXAMPLES
+def test_a_day_is_known_again_whatever_days_were_between(days: list[int]) -> None:
+    known: dict[int, int] = {}
+    lines = DayLines()
+    for line, one in enumerate(days, 1):
+        assert lines.put(one, line) == known.get(one, 0)
+        known.setdefault(one, line)

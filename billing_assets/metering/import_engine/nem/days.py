@@ -34,6 +34,14 @@ class _Tail(NamedTuple):
     found: list[Found]
 
 
+class _When(NamedTuple):
+    """A day, its ordinal, and when it begins in UTC."""
+
+    day: date
+    ordinal: int
+    start: datetime
+
+
 class _Event(NamedTuple):
     run: QualityRun
     line: int
@@ -64,7 +72,7 @@ class Days:
         self._offset = options.nem_offset
         self._report = report
         self._tails: dict[tuple[bytes, ...], _Tail] = {}
-        self._dates: dict[bytes, tuple[date, datetime]] = {}
+        self._dates: dict[bytes, _When] = {}
 
     def quick(self, number: int, line: bytes, channel: Channel) -> Day | None:
         """The day of a line that is plainly right; None: look closer."""
@@ -75,15 +83,12 @@ class Days:
         when = self._dates.get(fields[1]) or self._when(fields[1].decode(), [])
         if tail is None or when is None or line.translate(None, values.NUMERIC) != tail.letters:
             return None
-        day, start = when
-        if day in channel.days:
-            return None
         found = values.fast(fields[2:end], line, _VALUES_AT, len(line) - tail.size, channel.places)
-        if found is None:
+        if found is None or channel.days.put(when.ordinal, number):
             return None
         note_all(self._report, number, tail.found)
         channel.places = found[1]
-        return self._day(number, channel, day, start, found, tail)
+        return self._day(number, channel, when, found, tail)
 
     def checked(self, number: int, fields: list[str], line: bytes, channel: Channel) -> Day:
         """The day of any 300 record. Whatever is wrong with it is noted, and it has no block then.
@@ -109,14 +114,13 @@ class Days:
         elif got > end + 5:
             found.append(("W-PADDING", {}))
         refused = note_all(self._report, number, found) or not complete
-        if when is not None and (other := channel.days.setdefault(when[0], number)) != number:
-            same = {"nmi": channel.stream.point, "suffix": channel.stream.suffix, "day": when[0], "other": other}
+        if when is not None and (other := channel.days.put(when.ordinal, number)):
+            same = {"nmi": channel.stream.point, "suffix": channel.stream.suffix, "day": when.day, "other": other}
             note(self._report, NEM["R-DUP-DAY"], number, **same)
             refused = True
         if refused or when is None or numbers is None or tail is None:
             return Day(number, count, tail.quality if tail else "", channel, None)
-        del channel.days[when[0]]  # `_day` puts it there
-        return self._day(number, channel, *when, numbers, tail)
+        return self._day(number, channel, when, numbers, tail)
 
     def event(self, number: int, fields: list[str], day: Day) -> None:
         """Takes a 400 record of a day."""
@@ -175,13 +179,12 @@ class Days:
         self,
         number: int,
         channel: Channel,
-        day: date,
-        start: datetime,
+        when: _When,
         found: tuple[NDArray[np.int64], int, int],
         tail: _Tail,
     ) -> Day:
         numbers, places, total = found
-        channel.days[day] = number
+        day = when.day
         sums = channel.sums
         sums.readings += channel.count
         sums.totals[places] = sums.totals.get(places, 0) + total
@@ -190,7 +193,7 @@ class Days:
         block = IntervalBlock(
             channel.stream,
             day,
-            start,
+            when.start,
             numbers,
             places,
             tail.quality,
@@ -206,7 +209,7 @@ class Days:
         )
         return Day(number, channel.count, tail.quality, channel, block)
 
-    def _when(self, text: str, found: list[Found]) -> tuple[date, datetime] | None:
+    def _when(self, text: str, found: list[Found]) -> _When | None:
         """A day, and when it begins in UTC."""
         day = checks.day_of(text)
         if day is None:
@@ -215,7 +218,7 @@ class Days:
         if len(self._dates) >= _MOST_REMEMBERED:
             self._dates.clear()
         start = datetime(day.year, day.month, day.day, tzinfo=UTC) - self._offset
-        return self._dates.setdefault(text.encode(), (day, start))
+        return self._dates.setdefault(text.encode(), _When(day, day.toordinal(), start))
 
     def _plain_tail(self, key: tuple[bytes, ...]) -> _Tail | None:
         """What follows the values, where nothing of it is refused and no blanks are around it."""
