@@ -113,6 +113,7 @@ class RegisterRead:
     loaded_at: datetime | None = None
     facts: dict[str, str] = field(default_factory=dict)  # the record's fields, by the standard's names
     hold: str = ""  # code of the finding that holds this read alone, although its file is accepted
+    visits: tuple[dict[str, str], ...] = ()  # what people did at the meter (550 of NEM13)
 
 
 @dataclass(slots=True)
