@@ -20,6 +20,7 @@ from billing_assets.metering.import_engine.messages import FileReport, Message, 
 
 FORMAT = "CSV"
 _AT_ONCE = 20_000
+_LONGEST_LINE = 1_000_000
 _MOST_STREAMS = 100_000
 _ROWS_LOST = ("R-VALUE", "R-TIME", "R-FIELDS", "R-QUALITY", "R-LENGTH", "R-NEGATIVE")
 
@@ -107,7 +108,7 @@ class _Reader:
         """Reads all rows."""
         encoding = "utf-8-sig" if self._mapping.encoding == "utf-8" else self._mapping.encoding
         text = io.TextIOWrapper(source, encoding=encoding, newline="")
-        lines = csv.reader(text, delimiter=self._mapping.delimiter, strict=True)
+        lines = csv.reader(_lines(text), delimiter=self._mapping.delimiter, strict=True)
         try:
             self._take(lines)
         except UnicodeDecodeError:
@@ -392,3 +393,11 @@ class _Reader:
             self._spool.add(key, np.array(rows, ROW))
         self._rows = {}
         self._size = 0
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """The lines of a text; raises csv.Error for one that is longer than any row."""
+    while line := text.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise csv.Error(f"a line of more than {_LONGEST_LINE:,} characters")
+        yield line

@@ -234,6 +234,7 @@ _HEAD = "meter,time,kwh\n"
         (_HEAD + "m,2025-01-01T00:00,1\n", {"quality": {"fixed": "X"}}, "R-QUALITY", 2),
         (_HEAD + 'm,2025-01-01T00:00,"1\n', {}, "R-CSV", 2),
         (_HEAD + "m,2025-01-01T00:00,1\udcff\n", {}, "R-ENCODING", 1),
+        (_HEAD + "m,2025-01-01T00:00," + "1" * 1_000_000 + "\n", {}, "R-CSV", 1),
     ],
 )
 def test_what_a_mapping_does_not_allow_is_refused_with_its_line(
