@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
+from billing_assets.metering.import_engine import x12_reader
 from billing_assets.metering.import_engine.findings import note
 from billing_assets.metering.import_engine.messages import FileReport, Message, Verdict
 from billing_assets.metering.import_engine.opening import HEAD_BYTES, LIMITS, Content, Limits, open_content
@@ -22,7 +23,7 @@ class Format(NamedTuple):
     read: Callable[[BinaryIO, ReadOptions, FileReport], Iterator[Message]]
 
 
-FORMATS: tuple[Format, ...] = ()
+FORMATS: tuple[Format, ...] = (Format("X12", x12_reader.recognises, x12_reader.read),)
 """Every format that is read, in the order of asking."""
 
 _OTHERS = (

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from billing_assets.foundation.x12.envelope import Checks
+from billing_assets.metering.import_engine.x12_sets.options import SetOptions
+
+SETS = SetOptions()
 EMPTY_UNIT = "empty_unit"
 
 LENIENT = {EMPTY_UNIT: "NEM12: a 200 record may leave its unit empty."}
@@ -11,10 +15,13 @@ LENIENT = {EMPTY_UNIT: "NEM12: a 200 record may leave its unit empty."}
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """Options of a sender. `nem_offset`: its market's clock against UTC, all year. `lenient`: names of `LENIENT`."""
+    """Options of a sender. `nem_offset`: its market's clock against UTC, all year. `lenient`: names of `LENIENT`.
+    `sets`: of X12 sets. `x12_checks`: partners and control numbers, where there is a database to know them."""
 
     nem_offset: timedelta = timedelta(hours=10)
     lenient: frozenset[str] = frozenset()
+    sets: SetOptions = SETS
+    x12_checks: Checks | None = None
 
     def __post_init__(self) -> None:
         if unknown := self.lenient - LENIENT.keys():

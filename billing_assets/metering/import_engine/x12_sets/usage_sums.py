@@ -187,8 +187,9 @@ def _quantities(usage: Usage, loops: _Sorted, options: SetOptions, line: int | N
                 "The summary is estimated (KA); REF*5I with the reason is missing.",
             )
         )
-    detail = loops.registers or loops.intervals or loops.account
-    if chosen != loops.unmetered and not detail and usage.report_type not in options.summary_only_types:
+    intervals = loops.intervals or loops.account
+    is_bare = not intervals if loops.net else not intervals and not loops.registers
+    if is_bare and chosen != loops.unmetered and usage.report_type not in options.summary_only_types:
         found.append(finding("NO_DETAIL", chosen[0].position, "The set has a summary and no meter or interval detail."))
 
 
