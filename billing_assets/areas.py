@@ -7,6 +7,7 @@ A room is a folder. What it has for the whole it puts into modules of these name
 - `commands`: `register(app)`, its commands of `billing`
 - `offline_commands`: the same for commands that need no database and no settings: they are there also where it is off
 - `causes`: `alerts(connection, settings, now)`, what went wrong in it that people must be told
+- `status_report`: `status(connection, settings, period)`, where it stands, and `show(console, found, title)`
 - `doctor`: `examine(runtime)`, what `billing doctor` looks at in it
 - `guards`: `compare(runtime, connection)`, which refuses settings that do not fit our database, and
   `belongs_to(runtime, connection)`, which says what it is bound to
@@ -25,7 +26,7 @@ from typing import Any
 AREAS: dict[str, tuple[str, ...]] = {
     "erp": ("billing_system", "staging", "batches", "netsuite", "close", "pack_delivery", "audit"),
     "receivables": ("balances", "reminders"),
-    "metering": ("import_engine",),
+    "metering": ("import_engine", "outbound"),
 }
 """The areas that `BILLING_AREAS` switches, each with its rooms in the order of the flow."""
 

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 from billing_assets.file_exchange import outbox
 from billing_assets.file_exchange.outbox import FileReport, Outbox
-from billing_assets.file_exchange.settings import SftpFolderSettings
+from billing_assets.file_exchange.settings import FolderSettings, SftpFolderSettings
 from billing_assets.file_exchange.sink import FolderSink
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.files.folder import OpenFolder
+from billing_assets.foundation.files.local import LocalFolder
 from billing_assets.foundation.settings import SettingsError, readable_by_others, variable
 from billing_assets.posting.answers import Unavailable
 from billing_assets.posting.batch_lease import LeasePolicy, Patience, holding
@@ -57,11 +58,18 @@ def run_policy(timeout_seconds: float, lease_seconds: float) -> RunPolicy:
     return RunPolicy(_LANES, _OUTAGE_SECONDS, lease_seconds, absence)
 
 
-def sftp_place(settings: SftpFolderSettings) -> Place:
-    """The folder that a section of the settings names. Raises SettingsError where it names none, or the key file is
-    open to others."""
+def place(settings: FolderSettings, setting: str) -> Place:
+    """The folder that a setting (by its name) names, here or on a server. Raises SettingsError."""
+    if (path := settings.path) is None:
+        return sftp_place(settings, setting)
+    return Place(lambda: LocalFolder(path), f"folder {path}", 0.0)
+
+
+def sftp_place(settings: SftpFolderSettings, setting: str) -> Place:
+    """The folder on a server that a setting (by its name) names. Raises SettingsError where it names none, or the key
+    file is open to others."""
     if settings.host is None or settings.user is None:
-        host = variable(f"{settings.section}.host")
+        host = variable(f"{setting}.host")
         raise SettingsError(f"{host} is not set: it names the SFTP server that files are delivered to.")
     key = settings.key_file
     if key is not None:
@@ -69,7 +77,7 @@ def sftp_place(settings: SftpFolderSettings) -> Place:
             if readable_by_others(key.stat()):
                 raise SettingsError(f"{key} holds a private key and others can read it. Run: chmod 600 {key}")
         except OSError as error:
-            raise SettingsError(f"{variable(f'{settings.section}.key_file')}: {key}: {error.strerror}.") from None
+            raise SettingsError(f"{variable(f'{setting}.key_file')}: {key}: {error.strerror}.") from None
     # Imported here: paramiko would add a quarter of a second to every command and every run.
     from billing_assets.foundation.files.sftp import SftpFolder, SftpServer  # noqa: PLC0415
 

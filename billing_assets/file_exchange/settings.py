@@ -1,4 +1,4 @@
-"""The settings of a folder on an SFTP server, for the sections of rooms that deliver files to one."""
+"""The settings of a folder, here or on an SFTP server, for the sections of rooms that exchange files by one."""
 
 from pathlib import Path
 from typing import Self
@@ -45,3 +45,15 @@ class SftpFolderSettings(Section):
     def host_keys(self) -> tuple[str, ...]:
         """The fingerprints of which the server must show one."""
         return tuple((self.host_key or "").split())
+
+
+class FolderSettings(SftpFolderSettings):
+    """A folder on this machine (`path`) or on an SFTP server (`host`): one of the two."""
+
+    path: Path | None = Field(None, description="Folder on this machine; or else `host` names an SFTP server")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.path is None) == (self.host is None):
+            raise ValueError("name either a path on this machine or the host of an SFTP server")
+        return self

@@ -31,7 +31,8 @@ def deliver_command(
     """
     with prepared_runtime() as runtime, runtime.state() as connection:
         settings = runtime.settings
-        sftp_place(settings.of(PackDeliverySettings))  # what is wrong there is said before anything is done
+        # What is wrong there is said before anything is done.
+        sftp_place(settings.of(PackDeliverySettings), PackDeliverySettings.section)
         run_id = f"billing close deliver {uuid4()}"
         url = runtime.database_url
         result = deliver(url, connection, settings, month_of(month), run_id, Patience.UNTIL_RENEWED)

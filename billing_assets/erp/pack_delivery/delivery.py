@@ -19,7 +19,7 @@ def deliver(
 
     Raises SettingsError, NoPackError, and what `file_exchange.delivery.deliver` raises.
     """
-    place = sftp_place(settings.of(PackDeliverySettings))
+    place = sftp_place(settings.of(PackDeliverySettings), PackDeliverySettings.section)
     if not store.register(connection, period):
         raise NoPackError(_why_no_pack(connection, period))
     return delivery.deliver(url, connection, PACKS, period, place, settings.batches.lease_seconds, run_id, patience)

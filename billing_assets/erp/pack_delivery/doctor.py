@@ -16,7 +16,7 @@ def examine(runtime: Runtime) -> Iterator[Checked]:
 
 def _folder(runtime: Runtime) -> str:
     """Connects, logs in and looks whether the folder is there and can be listed. Raises FolderError, SettingsError."""
-    folder = sftp_place(runtime.settings.of(PackDeliverySettings)).open_folder()
+    folder = sftp_place(runtime.settings.of(PackDeliverySettings), PackDeliverySettings.section).open_folder()
     try:
         folder.check()
         files = len(folder.names())

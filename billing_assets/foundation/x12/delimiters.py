@@ -15,6 +15,9 @@ LONGEST_ISA = 400
 """Characters in which a badly padded ISA must end."""
 
 
+_NEVER = " \t\x1a\0"
+
+
 class Delimiters(NamedTuple):
     """What divides elements, components of elements, and segments: one character each."""
 
@@ -24,8 +27,9 @@ class Delimiters(NamedTuple):
 
     @property
     def usable(self) -> bool:
-        """Whether they can be told from one another, and from text."""
-        return len(set(self)) == len(self) and not any(one.isalnum() or one in " \0" for one in self)
+        """Whether they can be told from one another, from text, and from what may stand between segments."""
+        between = any(one in "\r\n" for one in (self.element, self.component))
+        return len(set(self)) == len(self) and not between and not any(one.isalnum() or one in _NEVER for one in self)
 
 
 class Isa(NamedTuple):
@@ -69,9 +73,9 @@ def read_isa(text: str) -> Isa | None:
     elements = (*text[4 : end - 1].split(separator), text[end])
     return Isa(
         elements[4],
-        elements[5].strip(),
+        elements[5].strip(" "),
         elements[6],
-        elements[7].strip(),
+        elements[7].strip(" "),
         elements[8],
         elements[9],
         elements[11],

@@ -33,7 +33,7 @@ class Note(NamedTuple):
 
 
 class Form(NamedTuple):
-    """Rules by segment, for `check`. `checked`: with elements that have rules; `counted`: that must come, or not often."""
+    """Rules by segment, for `check`. `checked`: whose elements have rules; `counted`: whose number matters."""
 
     rules: SetRules
     checked: dict[str, tuple[ElementRule, ...]]

@@ -46,7 +46,8 @@ class Tokenizer:
         """The rest of the file cannot be read."""
         self._source = source
         self._text = ""
-        self._before = ""  # blank lines before the next segment
+        self._before: list[str] = []  # blank lines before the next segment
+        self._blanks = 0  # their characters
         self._at_end = False
         self._number = 0
         self._known: set[str] = set()
@@ -113,7 +114,7 @@ class Tokenizer:
                     continue
                 self._end()
                 return
-            elif len(self._text) + len(self._before) > LONGEST_SEGMENT:
+            if len(self._text) + self._blanks > LONGEST_SEGMENT:
                 at = self.position + 1
                 self._stop("R-TOO-LONG", at, f"Segment {at} has more than {LONGEST_SEGMENT:,} characters.")
                 return
@@ -135,7 +136,8 @@ class Tokenizer:
             name, _, rest = text.partition(separator)
             if name not in known or len(piece) - len(text) > 2:
                 if by_lines and not text.strip(_BLANK):
-                    self._before += piece + delimiters.segment
+                    self._before.append(piece + delimiters.segment)
+                    self._blanks += len(piece) + 1
                     self._warn_of_blanks(position + 1)
                     continue
                 name = self._name(name, position + 1, len(piece) - len(text))
@@ -151,8 +153,8 @@ class Tokenizer:
                 rest = rest.rstrip(separator)
             add_segment(_new(Segment, (name, tuple(rest.split(separator)) if rest else (), number, position)))
             if self._before:
-                add_text(self._before + piece)
-                self._before = ""
+                add_text("".join(self._before) + piece)
+                self._before, self._blanks = [], 0
             else:
                 add_text(piece)
             if name == "SE":

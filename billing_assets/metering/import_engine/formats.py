@@ -5,9 +5,10 @@ import io
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from billing_assets.metering.import_engine import x12_reader
+from billing_assets.metering.import_engine import espi, x12_reader
 from billing_assets.metering.import_engine.findings import note
 from billing_assets.metering.import_engine.messages import FileReport, Message, Verdict
+from billing_assets.metering.import_engine.nem import nem12, nem13
 from billing_assets.metering.import_engine.opening import HEAD_BYTES, LIMITS, Content, Limits, open_content
 from billing_assets.metering.import_engine.opening_codes import OPENING
 from billing_assets.metering.import_engine.options import DEFAULT, ReadOptions
@@ -23,7 +24,12 @@ class Format(NamedTuple):
     read: Callable[[BinaryIO, ReadOptions, FileReport], Iterator[Message]]
 
 
-FORMATS: tuple[Format, ...] = (Format("X12", x12_reader.recognises, x12_reader.read),)
+FORMATS: tuple[Format, ...] = (
+    Format("NEM12", nem12.recognises, nem12.read),
+    Format("NEM13", nem13.recognises, nem13.read),
+    Format(espi.FORMAT, espi.recognises, espi.read),
+    Format("X12", x12_reader.recognises, x12_reader.read),
+)
 """Every format that is read, in the order of asking."""
 
 _OTHERS = (

@@ -6,6 +6,7 @@ whether the file is accepted: of a refused one nothing counts, and the caller dr
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Context, Decimal, Inexact
@@ -88,6 +89,9 @@ class IntervalBlock:
     loaded_at: datetime | None = None  # UTC: when the market's system had it; breaks ties
     costs: NDArray[np.int64] | None = None  # in 1/100,000 of `currency`, where the file has them
     currency: str = ""
+    facts: Mapping[str, str] | None = None  # of the record that names the stream, by the standard's names
+    visits: tuple[dict[str, str], ...] = ()  # what people did at the meter that day (500 of NEM12), the same way
+    hold: str = ""  # the code that holds this block, such as `H-GAP`; the others of a held file pass
 
 
 @dataclass(slots=True)
@@ -107,9 +111,8 @@ class RegisterRead:
     explained: str = ""  # how the reads explain the quantity: equal, sign, multiplier 10, rollover, decimals
     updated_at: datetime | None = None
     loaded_at: datetime | None = None
-    facts: dict[str, str] = field(
-        default_factory=dict
-    )  # the other fields of the record, by their names in the standard
+    facts: dict[str, str] = field(default_factory=dict)  # the record's fields, by the standard's names
+    hold: str = ""  # code of the finding that holds this read alone, although its file is accepted
 
 
 @dataclass(slots=True)
@@ -135,13 +138,19 @@ Message = IntervalBlock | RegisterRead | SetMessage
 
 
 class StreamTotals:
-    """What a file has of a stream. `sum` is exact."""
+    """What a file has of a stream. `sum` is exact.
 
-    __slots__ = ("first", "last", "readings", "sum")
+    `repeated`: those of its readings that say the same as another of the same start; they count in `readings` and `sum`
+    (`repeated_sum` of it), and are in no message.
+    """
+
+    __slots__ = ("first", "last", "readings", "repeated", "repeated_sum", "sum")
 
     def __init__(self) -> None:
         self.readings = 0
         self.sum = Decimal(0)
+        self.repeated = 0
+        self.repeated_sum = Decimal(0)
         self.first: date | None = None
         self.last: date | None = None
 

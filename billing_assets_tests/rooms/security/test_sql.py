@@ -41,6 +41,7 @@ INSERTED = {
     ("file_exchange/outbox.py", "attempts.last_outcome(ledger, 'd.id')"): "our own subquery",
     ("file_exchange/outbox.py", "held"): "names of a ledger's tables, constants of an outbox",
     ("file_exchange/outbox.py", "ledger"): "names of a ledger's tables, constants of an outbox",
+    ("metering/outbound/store.py", "may_go(_LEDGER)"): "our own condition",
     ("work_queue/claims.py", "queue"): "names of a queue's table, constants of a room",
     ("work_queue/claims.py", "claim"): "names of a queue's table, constants of a room",
     ("work_queue/claims.py", "change"): "our own assignments",

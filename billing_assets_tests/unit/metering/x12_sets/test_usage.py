@@ -228,8 +228,8 @@ def test_the_usage_is_the_sum_of_its_meters_whatever_their_dials_show(
 ) -> None:
     """Registers roll over; the summary may be one unit off and no more."""
     loops, total = "", 0
-    for number, (begin, moved, multiplier) in enumerate(meters):
-        moved = min(moved, 99_999 - begin) if begin < 90_000 else moved % 14_500
+    for number, (begin, units, multiplier) in enumerate(meters):
+        moved = min(units, 99_999 - begin) if begin < 90_000 else units % 14_500
         quantity, end = moved * multiplier, (begin + moved) % 100_000
         total += quantity
         loops += f"PTD*PL***MG*M{number}~ {DATES} QTY*QD*{quantity}~ "
