@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -226,7 +227,9 @@ def test_summaries_by_meter_are_the_usage_where_no_other_is_and_each_is_compared
     st.randoms(use_true_random=False),
     st.sampled_from(["whole", "cut", "doubled"]),
 )
-def test_any_days_of_any_year_are_whole_or_named(start: date, days: int, values: list[int], order, fault: str) -> None:
+def test_any_days_of_any_year_are_whole_or_named(
+    start: date, days: int, values: list[int], order: Random, fault: str
+) -> None:
     """Order of the rows never matters; a row less or twice is found, also at clock changes."""
     rows = [
         (f"{Decimal(value).scaleb(-3)}", *row[1:]) for value, row in zip(values, rows_of(start, days), strict=False)
