@@ -86,6 +86,16 @@ def test_sets_beyond_the_limit_of_memory_come_back_as_they_were(monkeypatch: pyt
     assert in_file.report.counts == in_memory.report.counts
 
 
+@pytest.mark.parametrize("terminator", ["~", "\n", "~\r\n", "'"])
+def test_a_set_is_read_the_same_whatever_ends_its_segments(terminator: str) -> None:
+    plain = an_interchange(a_group("PT", sets_of("U1")))
+    other = plain.replace(b">~", b">" + terminator.encode()).replace(b"~", terminator.encode())
+    found = read(other.replace(b"PTD", b"\n\n PTD"))
+    assert (found.codes, found.report.worst) == ([], "accept")
+    expected, got = read(plain).content, found.content
+    assert got == expected
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.permutations(range(6)), st.sets(st.integers(0, 5)))
 def test_the_order_of_sets_changes_nothing_about_each(order: list[int], broken: set[int]) -> None:
