@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import IO, BinaryIO, NamedTuple
 
 from billing_assets.foundation.x12 import findings as x12_findings
+from billing_assets.foundation.x12.acknowledgement import GROUP as ACKNOWLEDGEMENTS
 from billing_assets.foundation.x12.envelope import read as read_envelope
 from billing_assets.foundation.x12.interchange import Acknowledgement, FileEnd, Interchange, TransactionSet
 from billing_assets.foundation.x12.syntax import segments_of
@@ -34,7 +35,9 @@ def recognises(head: bytes) -> bool:
 
 
 def read(source: BinaryIO, options: ReadOptions, report: FileReport) -> Iterator[SetMessage]:
-    """The sets of a file. `report.interchanges` has the interchanges, with what the 997 says of each group."""
+    """The sets of a file. `report.interchanges` has the interchanges, with what the 997 says of each group: none of a
+    file that is refused as a whole.
+    """
     total = _Total()
     with _Kept() as kept:
         for event in read_envelope(source, set_rules(options.sets), options.x12_checks):
@@ -48,8 +51,10 @@ def read(source: BinaryIO, options: ReadOptions, report: FileReport) -> Iterator
             elif isinstance(event, FileEnd):
                 _note_all(report, event.findings)
                 total.refused = total.refused or event.refused
+    if total.refused:
+        report.interchanges.clear()
     report.acknowledgement = total.acknowledgement()
-    if total.refused or report.acknowledgement == Acknowledgement.REJECTED:
+    if total.is_refused():
         report.worst = Verdict.REFUSE
     elif total.held and report.worst is Verdict.ACCEPT:
         report.worst = Verdict.HOLD
@@ -116,17 +121,27 @@ class _Total:
     """What came of a file so far."""
 
     def __init__(self) -> None:
-        self.refused = False
+        self.refused = False  # as a whole
         self.held = False
-        self.said: set[Acknowledgement] = set()
+        self.interchanges = 0  # that are not refused
+        self.sets = 0
+        self.live_sets = 0  # that are not refused
+        self.said: set[Acknowledgement] = set()  # of groups that are answered
 
-    def acknowledgement(self) -> Acknowledgement:
-        """All interchanges in one word."""
-        if self.refused or not self.said or self.said == {Acknowledgement.REJECTED}:
+    def acknowledgement(self) -> Acknowledgement | None:
+        """All answers in one word; None where none goes back."""
+        said = self.said
+        if self.refused or not said:
+            return None
+        if said == {Acknowledgement.REJECTED}:
             return Acknowledgement.REJECTED
-        if self.said & {Acknowledgement.REJECTED, Acknowledgement.PARTLY}:
+        if said & {Acknowledgement.REJECTED, Acknowledgement.PARTLY}:
             return Acknowledgement.PARTLY
-        return Acknowledgement.WITH_ERRORS if Acknowledgement.WITH_ERRORS in self.said else Acknowledgement.ACCEPTED
+        return Acknowledgement.WITH_ERRORS if Acknowledgement.WITH_ERRORS in said else Acknowledgement.ACCEPTED
+
+    def is_refused(self) -> bool:
+        """Whether nothing of the file counts."""
+        return self.refused or not self.interchanges or (self.sets > 0 and not self.live_sets)
 
 
 def _settle(
@@ -136,15 +151,17 @@ def _settle(
     if interchange.duplicate and not interchange.refused:
         sentence = f"The interchange {interchange.isa.control} was read before; it has no second effect."
         _add(report, finding("DUPLICATE_INTERCHANGE", interchange.position, sentence))
-        total.said.add(Acknowledgement.ACCEPTED)
+        total.interchanges += 1
         return
-    total.said.add(interchange.acknowledgement)
+    total.interchanges += not interchange.refused
     _note_all(report, interchange.findings)
     controls: dict[int, str] = {}
     refused: dict[int, list[str]] = {}
     for group in interchange.groups:
         controls[group.position] = group.control
         _note_all(report, group.findings)
+        if not interchange.refused and group.type != ACKNOWLEDGEMENTS:
+            total.said.add(group.acknowledgement)
         if interchange.refused or group.findings.refused:
             refused[group.position] = _refusing(interchange.findings) + _refusing(group.findings)
     for found, text in kept:
@@ -152,6 +169,8 @@ def _settle(
         message.group = controls[found.group]
         if found.group in refused:
             _refuse(message, refused[found.group])
+        total.sets += 1
+        total.live_sets += message.verdict is not Verdict.REFUSE
         total.held = total.held or message.verdict is Verdict.HOLD
         if isinstance(message.content, Usage) and message.content.intervals:
             _count_intervals(message.content, report)

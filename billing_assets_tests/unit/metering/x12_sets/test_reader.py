@@ -47,9 +47,9 @@ def test_a_refused_interchange_refuses_all_its_sets_and_leaves_the_next_one() ->
     bad = an_interchange(a_group("PT", sets_of("U1"))).replace(b"IEA*1*", b"IEA*2*")
     good = an_interchange(a_group("PT", sets_of("U2")), control="000004712")
     found = read(bad)
-    assert (verdicts(found), found.report.worst, found.report.acknowledgement) == (["refuse"], "refuse", "R")
+    assert (verdicts(found), found.report.worst, found.report.acknowledgement) == (["refuse"], "refuse", None)
     found = read(bad + good)
-    assert (verdicts(found), found.report.worst, found.report.acknowledgement) == (["refuse", "accept"], "accept", "P")
+    assert (verdicts(found), found.report.worst, found.report.acknowledgement) == (["refuse", "accept"], "accept", "A")
 
 
 def test_a_file_that_is_cut_is_refused_wherever_it_is_cut() -> None:
