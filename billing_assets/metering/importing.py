@@ -17,7 +17,10 @@ from billing_assets.metering.import_engine.options import DEFAULT, ReadOptions
 from billing_assets.metering.import_engine.settings import MeteringSettings
 from billing_assets.metering.import_engine.store import RawFile
 from billing_assets.metering.import_engine.taking import Source
+from billing_assets.metering.readings import master_store
 from billing_assets.metering.readings.intake import Intake, free_waiting
+from billing_assets.metering.readings.master_data import read_folder
+from billing_assets.metering.readings.master_store import Loaded
 from billing_assets.work_queue.working import WorkPolicy
 
 _IDLE_TRANSACTION_SECONDS = 600.0
@@ -84,3 +87,11 @@ def settle(connection: Connection) -> int:
         states = free_waiting(connection)
         message_store.set_states(connection, states)
     return len(states)
+
+
+def load_master_data(connection: Connection, folder: Path) -> tuple[list[Loaded], int]:
+    """Loads the master data of a folder, all or none, and frees what waited for it; how many messages changed. Raises
+    MasterDataError."""
+    with connection.transaction():
+        loaded = master_store.load(connection, read_folder(folder))
+    return loaded, settle(connection)
