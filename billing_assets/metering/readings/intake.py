@@ -188,7 +188,7 @@ def _said_of(label: str, key: _Key, outcome: Outcome) -> str:
         return ""
     return {
         NO_SERVICE_POINT: f"{label}, {key.day}: master data has no such service point on that day. Load it; what waits "
-        "for it is freed by itself.",
+        "for it is freed at once.",
         NO_PERIOD: f"{label}: the register read has no end.",
         VERSION_CONFLICT: f"{label}, {key.day}: there are other values under the same version stamp. Ask the sender "
         "which of them are right.",
