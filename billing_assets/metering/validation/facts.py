@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from billing_assets.metering.validation.local_days import Grid
+from billing_assets.metering.validation.grids import Grid
 
 
 class Kind(StrEnum):

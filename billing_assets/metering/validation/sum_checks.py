@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from billing_assets.metering.validation.cases import Case, Seen, interval_text, registered, say
 from billing_assets.metering.validation.facts import Direction
-from billing_assets.metering.validation.local_days import midnight
+from billing_assets.metering.validation.grids import midnight
 
 
 def rollover(case: Case) -> Iterator[Seen]:

@@ -17,7 +17,7 @@ from billing_assets.metering.validation.facts import (
     RegisterFacts,
     StreamFacts,
 )
-from billing_assets.metering.validation.local_days import grid_of
+from billing_assets.metering.validation.grids import grid_of
 from billing_assets.metering.validation.parameters import Setting
 from billing_assets.metering.validation.rules import RuleFinding, judge, parameter_table
 
