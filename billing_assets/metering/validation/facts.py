@@ -229,7 +229,7 @@ class PeriodFacts:
     serials: tuple[str, ...] = ()
     devices: tuple[DeviceFacts, ...] = ()
     copies: int = 0  # values that came again, the same
-    conflicts: int = 0  # values that came again with another number; the rank chose
+    conflicts: int = 0  # versions that others took the place of; the rank chose
     clock_seconds: int | None = None  # by which the meter's clock differs
     previous_end: date | None = None
     history: tuple[HistoryPeriod, ...] = ()
