@@ -5,7 +5,9 @@ A room is a folder. What it has for the whole it puts into modules of these name
 - `settings`: its sections of the settings, and `check(settings)` where they must fit together
 - `definitions`: `build(settings)`, its part of Dagster's definitions
 - `commands`: `register(app)`, its commands of `billing`
+- `offline_commands`: the same for commands that need no database and no settings: they are there also where it is off
 - `causes`: `alerts(connection, settings, now)`, what went wrong in it that people must be told
+- `status_report`: `status(connection, settings, period)`, where it stands as one object, and `show(console, found, title)`
 - `doctor`: `examine(runtime)`, what `billing doctor` looks at in it
 - `guards`: `compare(runtime, connection)`, which refuses settings that do not fit our database, and
   `belongs_to(runtime, connection)`, which says what it is bound to
@@ -24,8 +26,12 @@ from typing import Any
 AREAS: dict[str, tuple[str, ...]] = {
     "erp": ("billing_system", "staging", "batches", "netsuite", "close", "pack_delivery", "audit"),
     "receivables": ("balances", "reminders"),
+    "metering": ("import_engine", "outbound"),
 }
 """The areas that `BILLING_AREAS` switches, each with its rooms in the order of the flow."""
+
+ON_BY_DEFAULT = ("erp", "receivables")
+"""The areas that are on where `BILLING_AREAS` says nothing."""
 
 ALWAYS: dict[str, tuple[str, ...]] = {"operations": ("alerts", "retention")}
 """What no deployment can do without."""

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import billing_assets
 from billing_assets.areas import ALWAYS, AREAS
+from billing_assets.file_exchange.outbox import Outbox
+from billing_assets.file_exchange.sink import FolderSink
 from billing_assets.posting.ledger import Ledger
 
 PACKAGE = Path(billing_assets.__file__).parent
-SHARED = ("foundation", "decisions", "posting")
+SHARED = ("foundation", "decisions", "work_queue", "posting", "file_exchange")
 """What stands below all areas."""
 
 Edges = Mapping[str, set[str]]
@@ -48,13 +50,18 @@ def sinks() -> str:
 
 
 def _sinks() -> Iterator[tuple[str, str, Ledger]]:
-    """Every sink in the code: its class, its system's name, and the ledger that its room has at hand."""
+    """Every sink in the code: its class, its system's name, and the ledger that its room has at hand; and for each room
+    with an outbox the one that all of these share."""
     for path in sorted(PACKAGE.glob("*/*/sink.py")):
         module = import_module(".".join(("billing_assets", *path.relative_to(PACKAGE).with_suffix("").parts)))
         (name,) = (one for one in vars(module) if one.endswith("Sink") and one != "Sink")
         ledgers = {id(found): found for found in _reachable(module.__name__) if isinstance(found, Ledger)}
         (ledger,) = ledgers.values()
         yield name, getattr(module, name).system, ledger
+    for path in sorted(PACKAGE.glob("*/*/store.py")):
+        module = import_module(".".join(("billing_assets", *path.relative_to(PACKAGE).with_suffix("").parts)))
+        for outbox in (one for one in vars(module).values() if isinstance(one, Outbox)):
+            yield FolderSink.__name__, FolderSink.system, outbox.ledger
 
 
 def _reachable(module: str) -> Iterator[object]:

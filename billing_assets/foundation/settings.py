@@ -26,7 +26,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as PydanticSettingsError
 
-from billing_assets.areas import AREAS, brought, verbs
+from billing_assets.areas import AREAS, ON_BY_DEFAULT, brought, verbs
 from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.sections import AlertSettings, BatchSettings, CalendarSettings, Section
 from billing_assets.foundation.shipped import shipped
@@ -72,7 +72,7 @@ class Settings(BaseSettings):
         description="PostgreSQL 15 or newer for our state and Dagster's; default: the embedded one under home",
     )
     areas: Annotated[tuple[str, ...], NoDecode] = Field(
-        tuple(AREAS), description=f"Areas that are switched on, separated by commas: {', '.join(AREAS)}"
+        ON_BY_DEFAULT, description=f"Areas that are switched on, separated by commas: {', '.join(AREAS)}"
     )
     batches: BatchSettings = BatchSettings()
     calendar: CalendarSettings = CalendarSettings()

@@ -142,7 +142,10 @@ def bill(
         billed = progress.began, time.monotonic()
         closes = [close_period(look, progress, month) for month in look.periods()]
         show_status(
-            console, status(connection, runtime.settings, None if period == ALL else period), f"Period {period}"
+            console,
+            runtime.settings,
+            status(connection, runtime.settings, None if period == ALL else period),
+            f"Period {period}",
         )
         sent = movement_store.sent_within(connection, time.monotonic() - progress.began)
     show_closes(console, closes)

@@ -18,14 +18,15 @@ from billing_assets.sandbox.kit.errors import SandboxError
 
 
 def command_line(areas: Collection[str] | None = None) -> typer.Typer:
-    """The commands of these areas (default: of all), after those that are always there."""
+    """The commands of these areas (default: of all), after those that are always there: ours, and the offline ones."""
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         help="Month-end billing from a SQL billing system into NetSuite.",
     )
-    for register in dict.fromkeys([*verbs("commands", "register", ()), *verbs("commands", "register", areas)]):
+    always = [*verbs("commands", "register", ()), *verbs("offline_commands", "register")]
+    for register in dict.fromkeys([*always, *verbs("commands", "register", areas)]):
         register(app)
     return app
 

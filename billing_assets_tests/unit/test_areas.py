@@ -64,6 +64,7 @@ def honk() -> None:
     """Make a noise."""
     print("Honk!")
 '''
+OFFLINE_COMMANDS = COMMANDS.replace("honk", "ring").replace("Honk!", "Ring!")
 DOCTOR = """
 from billing_assets.foundation.doctor import Unwell, looked
 
@@ -99,6 +100,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (room / "settings.py").write_text(SETTINGS)
     (room / "definitions.py").write_text(DEFINITIONS)
     (room / "commands.py").write_text(COMMANDS)
+    (room / "offline_commands.py").write_text(OFFLINE_COMMANDS)
     (room / "doctor.py").write_text(DOCTOR)
     (room / "causes.py").write_text(CAUSES)
     monkeypatch.setattr(billing_assets, "__path__", [*billing_assets.__path__, str(tmp_path)])
@@ -132,6 +134,19 @@ def test_a_room_is_a_folder_and_one_line(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_room_brings_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
     complete(call(capsys, {"BILLING_AREAS": "erp,toys"}, "honk"), 0, ["Honk!"])
     complete(call(capsys, {"BILLING_AREAS": "erp"}, "honk"), 2, ["No such command 'honk'"])
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_command_that_needs_no_database_is_there_although_its_area_is_off(capsys: pytest.CaptureFixture[str]) -> None:
+    complete(call(capsys, {"BILLING_AREAS": "erp"}, "ring"), 0, ["Ring!"])
+    complete(call(capsys, {"BILLING_AREAS": "erp,toys"}, "ring"), 0, ["Ring!"])
+
+
+def test_metering_is_on_only_where_a_company_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BILLING_AREAS", raising=False)
+    assert load_settings().areas == ("erp", "receivables")
+    monkeypatch.setenv("BILLING_AREAS", "erp,metering")
+    assert load_settings().areas == ("erp", "metering")
 
 
 @pytest.mark.usefixtures("toy")

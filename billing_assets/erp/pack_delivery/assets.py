@@ -2,16 +2,15 @@
 
 import dagster as dg
 
-from billing_assets.erp.pack_delivery.delivery import Delivered, deliver
+from billing_assets.erp.pack_delivery.delivery import deliver
 from billing_assets.erp.partitions import month_partitions
+from billing_assets.file_exchange.assets import delivery_metadata
 from billing_assets.foundation.dagster_helpers.failing import explained, failure, page_of
-from billing_assets.foundation.dagster_helpers.presentation import table
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
 from billing_assets.posting.batch_lease import Patience
 
 NAME = "close_pack_deliveries"
-_COLUMNS = ["name", "state", "size", "sha256", "where", "delivered_at", "read_back_at", "said"]
 
 
 def close_pack_deliveries_asset(settings: Settings) -> dg.AssetsDefinition:
@@ -37,7 +36,7 @@ def close_pack_deliveries_asset(settings: Settings) -> dg.AssetsDefinition:
         with billing.state() as connection:
             result = deliver(url, connection, billing.settings, period, context.run.run_id, Patience.ENDLESS)
         if result.is_done:
-            return dg.MaterializeResult(metadata=delivery_metadata(result))
+            return dg.MaterializeResult(metadata=delivery_metadata([result]))
         alerts = billing.settings.alerts
         raise failure(
             f"The pack of {period} is not delivered. {result.what_is_left()}",
@@ -46,20 +45,7 @@ def close_pack_deliveries_asset(settings: Settings) -> dg.AssetsDefinition:
             "if it is not there, sent again by the sensor; for the rest fix the cause, then press Materialize… on "
             "`materialize_again`.",
             chapter="close-packs-to-an-sftp-folder",
-            metadata={"materialize_again": page_of(NAME, period, alerts), **delivery_metadata(result)},
+            metadata={"materialize_again": page_of(NAME, period, alerts), **delivery_metadata([result])},
         )
 
     return close_pack_deliveries
-
-
-def delivery_metadata(result: Delivered) -> dict[str, dg.MetadataValue | int | str]:
-    """Which files are where, since when, and by what hash."""
-    metadata: dict[str, dg.MetadataValue | int | str] = {
-        "files": table((one._asdict() for one in result.files), _COLUMNS),
-        "files_sent": result.sent,
-        "bytes": sum(one.size for one in result.files),
-        "dagster/row_count": sum(one.is_done for one in result.files),
-    }
-    if delivered := [one.delivered_at for one in result.files if one.delivered_at]:
-        metadata["delivered_at"] = dg.MetadataValue.timestamp(max(delivered))
-    return metadata

@@ -7,8 +7,9 @@ from uuid import uuid4
 import typer
 from rich.markup import escape
 
-from billing_assets.erp.pack_delivery.delivery import deliver, opener
+from billing_assets.erp.pack_delivery.delivery import deliver
 from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
+from billing_assets.file_exchange.delivery import sftp_place
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.groups import group
 from billing_assets.foundation.commands.machine import prepared_runtime
@@ -30,7 +31,8 @@ def deliver_command(
     """
     with prepared_runtime() as runtime, runtime.state() as connection:
         settings = runtime.settings
-        opener(settings.of(PackDeliverySettings))  # what is wrong there is said before anything is done
+        # What is wrong there is said before anything is done.
+        sftp_place(settings.of(PackDeliverySettings), PackDeliverySettings.section)
         run_id = f"billing close deliver {uuid4()}"
         url = runtime.database_url
         result = deliver(url, connection, settings, month_of(month), run_id, Patience.UNTIL_RENEWED)
@@ -38,7 +40,7 @@ def deliver_command(
         where = one.where if one.is_done and one.where else f"{one.name}: not delivered"
         console.print(f"{escape(where)}  {one.size:,} bytes  SHA-256 {one.sha256}", soft_wrap=True)
     if result.is_done:
-        console.print(f"The pack of {result.period} is delivered; {result.sent} files were sent now.")
+        console.print(f"The pack of {result.batch} is delivered; {result.sent} files were sent now.")
         return
     console.print(escape(result.what_is_left()), style="red", soft_wrap=True)
     raise typer.Exit(1)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from billing_assets.erp.pack_delivery.delivery import opener
 from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
+from billing_assets.file_exchange.delivery import sftp_place
 from billing_assets.foundation.doctor import Checked, looked
 from billing_assets.foundation.runtime import Runtime
 
@@ -16,7 +16,7 @@ def examine(runtime: Runtime) -> Iterator[Checked]:
 
 def _folder(runtime: Runtime) -> str:
     """Connects, logs in and looks whether the folder is there and can be listed. Raises FolderError, SettingsError."""
-    folder = opener(runtime.settings.of(PackDeliverySettings))()
+    folder = sftp_place(runtime.settings.of(PackDeliverySettings), PackDeliverySettings.section).open_folder()
     try:
         folder.check()
         files = len(folder.names())

@@ -1,14 +1,13 @@
 """The SFTP folder that close packs are delivered to."""
 
-from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from pydantic import Field, PositiveFloat, SecretStr, model_validator
+from pydantic import Field
 
-from billing_assets.foundation.sections import Section
+from billing_assets.file_exchange.settings import SftpFolderSettings
 
 
-class PackDeliverySettings(Section):
+class PackDeliverySettings(SftpFolderSettings):
     """Where the packs of months that were closed for good go. Without a host nothing is delivered."""
 
     section: ClassVar[str] = "pack_delivery"
@@ -16,36 +15,3 @@ class PackDeliverySettings(Section):
     host: str | None = Field(
         None, description="SFTP server that the pack of each month closed for good is delivered to; default: none"
     )
-    port: int = Field(22, ge=1, le=65535, description="Its port")
-    user: str | None = Field(None, description="Login: user")
-    key_file: Path | None = Field(
-        None, description="Login: file of the private key, without a passphrase and readable by its owner only"
-    )
-    password: SecretStr | None = Field(None, description="Login: password, where the server takes no key")
-    host_key: str | None = Field(
-        None,
-        description="Fingerprint of the server's host key, as its owner gives it: SHA256:…; several (while it changes) "
-        "separated by spaces",
-    )
-    folder: str = Field(
-        ".", description="Folder there; the login must be allowed to list and read it and to write and rename in it"
-    )
-    timeout_seconds: PositiveFloat = Field(30, description="How long we wait for one answer")
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        """What a delivery needs is there, and the host key is pinned."""
-        if self.host is None:
-            return self
-        missing = [name for name in ("user", "host_key") if not getattr(self, name)]
-        if missing or not (self.key_file or self.password):
-            missing += [] if self.key_file or self.password else ["key_file or password"]
-            raise ValueError(f"host is set, and {', '.join(missing)} is not; set it, too")
-        if strange := [one for one in self.host_keys if not one.startswith("SHA256:")]:
-            raise ValueError(f"host_key: {strange[0]!r} is no fingerprint; one begins with SHA256:")
-        return self
-
-    @property
-    def host_keys(self) -> tuple[str, ...]:
-        """The fingerprints of which the server must show one."""
-        return tuple((self.host_key or "").split())

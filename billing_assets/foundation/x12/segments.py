@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 
 class Segment(NamedTuple):
-    """`id`: `BIG`. `elements`: from BIG01 on, trailing empty ones dropped. `number`: in its set, ST is 1. `position`: in the file,
-    ISA is 1."""
+    """`id`: `BIG`. `elements`: from BIG01 on, trailing empty ones dropped. `number`: in its set, ST is 1; 0 outside of
+    a set. `position`: in the file, ISA is 1.
+    """
 
     id: str
     elements: tuple[str, ...]

@@ -1,19 +1,23 @@
 """What a reader makes of a file: messages as it goes, and a report of the whole at the end. Plain data, no database.
 
-A reader is a generator: `read(source, options, report)` yields messages in the file's order, in bounded memory, and notes in
-`report` what it finds. It never raises for what is in the file. Only after the last message is it known whether the file is
-accepted: of a refused one nothing counts, and the caller drops what it was given.
+A reader is a generator: `read(source, options, report)` yields messages in the file's order, in bounded memory, and
+notes in `report` what it finds. It never raises for what is in the file. Only after the last message is it known
+whether the file is accepted: of a refused one nothing counts, and the caller drops what it was given.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+EXACT = Context(prec=10_000, traps=[Inexact])
+"""Sums of quantities: the usual context would round them at 28 digits."""
 
 FINDINGS_KEPT = 100
 """Findings of a file that are kept with their sentences; of the rest only the code is counted."""
@@ -85,11 +89,13 @@ class IntervalBlock:
     loaded_at: datetime | None = None  # UTC: when the market's system had it; breaks ties
     costs: NDArray[np.int64] | None = None  # in 1/100,000 of `currency`, where the file has them
     currency: str = ""
+    facts: Mapping[str, str] | None = None  # of the record that names the stream, by the standard's names
+    visits: tuple[dict[str, str], ...] = ()  # what people did at the meter that day (500 of NEM12), the same way
 
 
 @dataclass(slots=True)
 class RegisterRead:
-    """Two reads of a register and the quantity between them. Reads are text as on the dials: leading zeros count them."""
+    """Two reads of a register and the quantity between them. Reads are text as on the dials: leading zeros count."""
 
     stream: Stream
     line: int
@@ -104,7 +110,8 @@ class RegisterRead:
     explained: str = ""  # how the reads explain the quantity: equal, sign, multiplier 10, rollover, decimals
     updated_at: datetime | None = None
     loaded_at: datetime | None = None
-    facts: dict[str, str] = field(default_factory=dict)  # the other fields of the record, by their names in the standard
+    facts: dict[str, str] = field(default_factory=dict)  # the record's fields, by the standard's names
+    held: str = ""  # code of the finding that holds this read alone, although its file is accepted
 
 
 @dataclass(slots=True)
@@ -140,7 +147,7 @@ class StreamTotals:
     def add(self, readings: int, quantity: Decimal, day: date) -> None:
         """Counts readings of a day."""
         self.readings += readings
-        self.sum += quantity
+        self.sum = EXACT.add(self.sum, quantity)
         self.first = day if self.first is None or day < self.first else self.first
         self.last = day if self.last is None or day > self.last else self.last
 
@@ -158,11 +165,22 @@ class FileReport:
     quality: Counter[str] = field(default_factory=Counter)
     acknowledgement: str | None = None  # of X12: A, E, P or R
 
-    def add(self, code: str, line: int | None, sentence: str, severity: Severity = Severity.REFUSE) -> None:
-        """Notes a finding; only the first hundred keep their sentences."""
+    def add(
+        self,
+        code: str,
+        line: int | None,
+        sentence: str,
+        severity: Severity = Severity.REFUSE,
+        *,
+        whole: bool = True,
+    ) -> None:
+        """Notes a finding; only the first hundred keep their sentences. One that is not of the whole file leaves its
+        verdict: it holds one message, which says so itself."""
         self.counts[code] += 1
         if len(self.findings) < FINDINGS_KEPT:
             self.findings.append(Finding(code, line, sentence, severity))
+        if not whole:
+            return
         if severity is Severity.REFUSE:
             self.worst = Verdict.REFUSE
         elif severity is Severity.HOLD and self.worst is Verdict.ACCEPT:

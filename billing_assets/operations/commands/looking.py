@@ -28,7 +28,7 @@ def status_command(
     if as_json:
         print(json.dumps(found))
     else:
-        show_status(console, found, "Documents")
+        show_status(console, runtime.settings, found, "Documents")
 
 
 def doctor() -> None:

@@ -29,6 +29,15 @@ def test_status_of_an_empty_database_has_all_keys(state_url: str) -> None:
         }
 
 
+def test_an_area_that_is_off_has_no_status(state_url: str) -> None:
+    off = make_settings(areas="metering")
+    with connect(state_url) as connection:
+        found = status(connection, off)
+    assert "documents" not in found
+    console = Console(file=StringIO(), width=120)
+    show_status(console, off, found, "Documents")
+
+
 def test_totals_are_exact_decimal_texts_and_credit_memos_negative(state_url: str) -> None:
     with connect(state_url) as connection:
         stage_rows(
@@ -77,7 +86,7 @@ def test_no_amount_is_ever_cut_off(width: int) -> None:
         "watermark": None,
         "lanes": {"limit": 15, "in_use": 0},
     }
-    show_status(console, found, "Documents")
+    show_status(console, make_settings(), found, "Documents")
     assert "…" not in text.getvalue()
     if width >= 80:
         assert "-123,456,789,012.345" in text.getvalue()

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from billing_assets.erp.pack_delivery.sink import PackSink
 from billing_assets.erp.pack_delivery.store import PACKS
+from billing_assets.file_exchange.sink import FolderSink
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.posting.batch_lease import holding
 from billing_assets.posting.lanes import Lanes, LaneStats
@@ -66,9 +66,9 @@ class Packs:
         policy = RunPolicy(LANES, 0.0, 1.0, AbsencePolicy(LONGEST_REQUEST_SECONDS, 0.2))
         with (
             connect(self.url) as connection,
-            holding(self.url, connection, PACKS, key, run_id, LEASE, retry_rejected=True) as lease,
+            holding(self.url, connection, PACKS.ledger, key, run_id, LEASE, retry_rejected=True) as lease,
             Lanes(self.url, "sftp", LANES) as lanes,
-            PackSink(key, self.sshd.opened) as sink,
+            FolderSink(PACKS, key, self.sshd.opened) as sink,
         ):
             try:
                 return post_batch(connection, sink, lanes, lease, policy)

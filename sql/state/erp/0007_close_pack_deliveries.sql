@@ -83,25 +83,5 @@ create trigger never_dropped before delete or truncate on billing.close_pack_del
 create trigger never_dropped before delete or truncate on billing.close_pack_files
     for each statement execute function billing.append_only();
 
-create function billing.guard_close_pack_file() returns trigger language plpgsql as $$
-begin
-    if old.state <> new.state and (old.state, new.state) not in (
-        ('batched', 'locked'), ('locked', 'batched'), ('locked', 'posting'), ('posting', 'locked'),
-        ('posting', 'posted'), ('posting', 'rejected'), ('posting', 'differs'), ('differs', 'posted'),
-        ('differs', 'rejected'), ('rejected', 'locked')
-    ) then
-        raise exception 'file % may not go from % to %', old.external_id, old.state, new.state
-            using errcode = 'check_violation';
-    end if;
-    if (new.batch, new.pack, new.part, new.external_id, new.sha256, new.size)
-        is distinct from (old.batch, old.pack, old.part, old.external_id, old.sha256, old.size)
-        or old.state = 'posted' and (new.remote_path, new.posted_at, new.epoch)
-            is distinct from (old.remote_path, old.posted_at, old.epoch)
-    then
-        raise exception 'file % never changes', old.external_id using errcode = 'check_violation';
-    end if;
-    return new;
-end
-$$;
-create trigger guard_close_pack_file before update on billing.close_pack_files
-    for each row execute function billing.guard_close_pack_file();
+create trigger guard_outbox_file before update on billing.close_pack_files
+    for each row execute function billing.guard_outbox_file();

@@ -6,8 +6,9 @@ from random import Random
 from pydantic import SecretStr
 
 from billing_assets.decisions.store import Subject, record
-from billing_assets.erp.pack_delivery.delivery import Delivered, deliver
+from billing_assets.erp.pack_delivery.delivery import deliver
 from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
+from billing_assets.file_exchange.delivery import Delivered
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.foundation.settings import Settings, make_settings

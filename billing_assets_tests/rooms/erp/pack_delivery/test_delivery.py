@@ -11,9 +11,10 @@ import pytest
 from pydantic import ValidationError
 
 from billing_assets.erp.pack_delivery.doctor import examine
-from billing_assets.erp.pack_delivery.errors import BegunElsewhereError, NoPackError
+from billing_assets.erp.pack_delivery.errors import NoPackError
 from billing_assets.erp.pack_delivery.settings import PackDeliverySettings
 from billing_assets.erp.pack_delivery.store import months_to_deliver
+from billing_assets.file_exchange.errors import BegunElsewhereError
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.files.errors import LoginRefusedError
 from billing_assets.foundation.files.sftp import SftpFolder
@@ -157,7 +158,7 @@ def test_while_an_upload_is_unknown_the_month_stays_with_its_folder(
     close(state, PERIOD)
     sshd.fault("nothing done", 2)
     run(state_url, section(sshd), PERIOD)
-    with pytest.raises(BegunElsewhereError, match=r"delivery of the pack of 2010-11 began at sftp://.*in box"):
+    with pytest.raises(BegunElsewhereError, match=r"delivery of 2010-11 began at sftp://.*in box"):
         run(state_url, section(sshd, folder="/elsewhere"), PERIOD)
 
 

@@ -37,6 +37,6 @@ def test_wherever_a_delivery_is_killed_each_file_is_there_once_and_whole(state_u
     with ThreadPoolExecutor(4) as pool:
         while left:
             assert time.monotonic() < deadline, {month: KILLED_AT[month] for month in left}
-            left -= {one.period for one in pool.map(lambda month: run(state_url, to, month), left) if one.is_done}
+            left -= {one.batch for one in pool.map(lambda month: run(state_url, to, month), left) if one.is_done}
         assert inbox(sshd) == whole
         assert {one.sent for one in pool.map(lambda month: run(state_url, to, month), KILLED_AT)} == {0}

@@ -1,0 +1,137 @@
+"""A set against the rules of its type: what is missing, and what is not of its type. Nothing about what it means."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
+
+from billing_assets.foundation.x12.findings import FINDINGS_KEPT, Findings, Scope, quoted
+from billing_assets.foundation.x12.rules import ElementKind, ElementRule, SetRules
+from billing_assets.foundation.x12.segments import Segment
+
+_DIGITS = 18
+"""The most that a number may have; the standard has fewer."""
+
+_WHOLE = re.compile(rf"[0-9]{{1,{_DIGITS}}}")
+_SIGNED = re.compile(rf"-?[0-9]{{1,{_DIGITS}}}")
+_DECIMAL = re.compile(r"-?(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?")
+_TIME = re.compile(r"(?:(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9](?:[0-9]{1,2})?)?|2400(?:00(?:00?)?)?)")
+_DATE = re.compile(r"[0-9]{8}")
+
+
+class Note(NamedTuple):
+    """A place of a set that is in error, as the 997 names it (AK3, AK4). Without `element`: the segment itself."""
+
+    segment: str
+    number: int  # AK302: in its set, ST is 1
+    segment_error: str  # AK304
+    element: int | None = None  # AK401
+    element_error: str = ""  # AK403
+    value: str = ""  # AK404
+
+
+class Form(NamedTuple):
+    """Rules by segment, for `check`. `checked`: whose elements have rules; `counted`: whose number matters."""
+
+    rules: SetRules
+    checked: dict[str, tuple[ElementRule, ...]]
+    counted: frozenset[str]
+
+
+def form_of(rules: SetRules) -> Form:
+    """The rules as `check` takes them."""
+    checked = {rule.id: rule.elements for rule in rules.segments if rule.elements}
+    counted = (rule.id for rule in rules.segments if rule.mandatory or rule.at_most is not None)
+    return Form(rules, checked, frozenset(counted))
+
+
+def check(segments: Sequence[Segment], form: Form, findings: Findings) -> list[Note]:
+    """The breaches of the rules in a set, as notes for its 997 (at most a hundred) and as findings."""
+    notes: list[Note] = []
+    counts = Counter[str]()
+    for segment in segments:
+        if segment.id in form.counted:
+            counts[segment.id] += 1
+        for rule in form.checked.get(segment.id, ()):
+            value = segment.at(rule.index)
+            if (code := _fault(rule, value)) is not None:
+                findings.note(code, segment.position, _sentence(segment, rule, value), _scope(rule))
+                notes.append(Note(segment.id, segment.number, "8", rule.index, _ELEMENT_ERRORS[code], value))
+    last, rules = segments[-1], form.rules
+    for wanted in rules.segments:
+        if wanted.mandatory and not counts[wanted.id]:
+            sentence = f"Segment {last.position}: the {rules.type} ends without the segment {wanted.id}."
+            findings.note("R-SEGMENT-MISSING", last.position, sentence)
+            notes.append(Note(wanted.id, last.number, "3"))
+        elif wanted.at_most is not None and counts[wanted.id] > wanted.at_most:
+            sentence = (
+                f"The {rules.type} has {counts[wanted.id]} segments {wanted.id}, and {wanted.at_most} are allowed."
+            )
+            findings.note("R-SEGMENT-TWICE", last.position, sentence)
+            notes.append(Note(wanted.id, last.number, "5"))
+    return notes[:FINDINGS_KEPT]
+
+
+_ELEMENT_ERRORS = {"R-ELEMENT-MISSING": "1", "R-NUMBER": "6", "R-CODE": "7", "R-DATE": "8", "R-TIME": "9"}
+"""AK403 of each code."""
+
+_WANTED = {
+    ElementKind.N0: "a whole number: digits only",
+    ElementKind.N2: "a number with two implied decimals: digits only",
+    ElementKind.R: "a decimal number",
+    ElementKind.DT: "a date (CCYYMMDD)",
+    ElementKind.TM: "a time of day (HHMM)",
+    ElementKind.ID: "one of its codes",
+}
+
+
+def _fault(rule: ElementRule, value: str) -> str | None:
+    if not value:
+        return "R-ELEMENT-MISSING" if rule.mandatory else None
+    code, good = _KINDS[rule.kind]
+    return None if good(rule, value) else code
+
+
+def _is_number(rule: ElementRule, value: str) -> bool:
+    return (_SIGNED if rule.signed else _WHOLE).fullmatch(value) is not None
+
+
+def _is_decimal(rule: ElementRule, value: str) -> bool:
+    found = _DECIMAL.fullmatch(value)
+    return found is not None and len(found[1]) + len(found[2] or "") <= _DIGITS
+
+
+@lru_cache(maxsize=10_000)
+def is_date(value: str) -> bool:
+    """Whether a text is a date, CCYYMMDD."""
+    if not _DATE.fullmatch(value):
+        return False
+    try:
+        date(int(value[:4]), int(value[4:6]), int(value[6:]))
+    except ValueError:
+        return False
+    return True
+
+
+_KINDS: dict[ElementKind, tuple[str, Callable[[ElementRule, str], bool]]] = {
+    ElementKind.N0: ("R-NUMBER", _is_number),
+    ElementKind.N2: ("R-NUMBER", _is_number),
+    ElementKind.R: ("R-NUMBER", _is_decimal),
+    ElementKind.DT: ("R-DATE", lambda rule, value: is_date(value)),
+    ElementKind.TM: ("R-TIME", lambda rule, value: _TIME.fullmatch(value) is not None),
+    ElementKind.ID: ("R-CODE", lambda rule, value: not rule.codes or value in rule.codes),
+    ElementKind.AN: ("R-CODE", lambda rule, value: True),
+}
+
+
+def _scope(rule: ElementRule) -> Scope | None:
+    return Scope.WARNING if rule.warn else None
+
+
+def _sentence(segment: Segment, rule: ElementRule, value: str) -> str:
+    name = f"{segment.id}{rule.index:02}"
+    if not value:
+        return f"Segment {segment.position}: {name} is empty."
+    return f"Segment {segment.position}: {name} {quoted(value)} is not {_WANTED[rule.kind]}."

@@ -1,0 +1,237 @@
+"""Segments of a file, as it streams by. What they mean, and whether they belong where they are, is the envelope's.
+
+Text is Latin-1, so that every byte is one character and comes back unchanged. The delimiters are those of the ISA,
+and another interchange behind the first may have others. After a terminator CR and LF are passed over.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from billing_assets.foundation.x12.delimiters import LONGEST_ISA, Delimiters, Isa, read_isa
+from billing_assets.foundation.x12.findings import Findings, quoted
+from billing_assets.foundation.x12.segments import Segment
+
+_CHUNK = 1 << 16
+LONGEST_SEGMENT = 1 << 17
+"""Characters. The longest that a standard allows has a tenth of it: beyond, a terminator is lost."""
+
+_BOM = "\xef\xbb\xbf"
+_BLANK = " \t\r\n"
+_BETWEEN = _BLANK + "\x1a"
+_LINE_ENDS = ("\r", "\n")
+_ID = re.compile("[A-Z][A-Z0-9]{1,2}")
+_ENVELOPE = frozenset({"ISA", "IEA", "GS", "GE", "ST", "SE"})
+_new = tuple.__new__
+
+
+class Part(NamedTuple):
+    """Some segments in a row, and the text of each as written, without its terminator and with what stood before."""
+
+    segments: list[Segment]
+    texts: list[str]
+
+
+class Tokenizer:
+    """Reads a binary stream: `header`, then `parts` until they end, then the next `header`, which is None at the end.
+
+    `findings` has what is wrong with the syntax: of the interchange that is being read, and of the file.
+    """
+
+    def __init__(self, source: BinaryIO) -> None:
+        self.findings = Findings()
+        self.position = 0
+        """Of the last segment."""
+        self.stopped = False
+        """The rest of the file cannot be read."""
+        self._source = source
+        self._text = ""
+        self._before: list[str] = []  # blank lines before the next segment
+        self._blanks = 0  # their characters
+        self._at_end = False
+        self._number = 0
+        self._known: set[str] = set()
+        self._warned = False
+        self._nul = False
+
+    def header(self) -> Isa | None:
+        """The next ISA, after blanks; None when nothing follows, or nothing that can be read (`stopped`)."""
+        self._number = 0
+        if self.stopped:
+            return None
+        self._fill(len(_BOM))
+        if self.position == 0 and self._text.startswith(_BOM):
+            self.findings.note("W-BOM", 1, "A byte order mark precedes the ISA; it was passed over.")
+            self._text = self._text[len(_BOM) :]
+        blanks = self._pass_blanks(_BETWEEN if self.position else _BLANK)
+        if not self._text:
+            if self.position == 0:
+                self._stop("R-EMPTY", None, "The file is empty.")
+            return None
+        if blanks and self.position == 0:
+            self.findings.note("W-BLANKS", 1, "Blanks precede the ISA; they were passed over.")
+        self._fill(LONGEST_ISA)
+        if not self._text.startswith("ISA"):
+            start = quoted(self._text[:20])
+            if self.position:
+                self._stop("R-AFTER-IEA", self.position, f"After segment {self.position}, an IEA: {start} follows.")
+            else:
+                self._stop("R-NO-ISA", None, f"The file starts with {start}, not with an ISA.")
+            return None
+        self.position += 1
+        found = read_isa(self._text)
+        if found is None:
+            self._stop("R-ISA", self.position, f"Segment {self.position}: the ISA has no sixteen elements.")
+        elif not found.delimiters.usable:
+            three = ", ".join(quoted(one) for one in found.delimiters)
+            self._stop("R-DELIMITERS", self.position, f"Segment {self.position}: {three} cannot be the delimiters.")
+        else:
+            self._text = self._text[len(found.text) :]
+            return found
+        return None
+
+    def parts(self, delimiters: Delimiters) -> Iterator[Part]:
+        """The segments after the header, up to the IEA; also up to where the file ends, or another ISA begins."""
+        terminator = delimiters.segment
+        while not self.stopped:
+            pieces = self._text.split(terminator)
+            self._text = pieces.pop()
+            if pieces:
+                part, left = self._part(pieces, delimiters)
+                if left:
+                    self._text = terminator.join([*left, self._text])
+                if self._nul:
+                    self._find_nul(part)
+                yield part
+                if part.segments and part.segments[-1].id == "IEA":
+                    return
+                if left:
+                    self._no_iea()
+                    return
+            elif self._at_end:
+                if terminator in _LINE_ENDS and self._text.strip(_BLANK):
+                    self._text += terminator  # a line's end may be missing at the end of a file
+                    continue
+                self._end()
+                return
+            if len(self._text) + self._blanks > LONGEST_SEGMENT:
+                at = self.position + 1
+                self._stop("R-TOO-LONG", at, f"Segment {at} has more than {LONGEST_SEGMENT:,} characters.")
+                return
+            self._read()
+
+    def give_up(self, what: str) -> None:
+        """Reads no further, because there is more than any real file has."""
+        self._stop("R-TOO-LONG", self.position, f"After segment {self.position} the file was not read further: {what}")
+
+    def _part(self, pieces: list[str], delimiters: Delimiters) -> tuple[Part, list[str]]:
+        """The pieces as segments, and what is left of them: after an IEA, and from an ISA on."""
+        separator, by_lines = delimiters.element, delimiters.segment in _LINE_ENDS
+        part = Part([], [])
+        add_segment, add_text = part.segments.append, part.texts.append
+        known, position, number = self._known, self.position, self._number
+        left: list[str] = []
+        for index, piece in enumerate(pieces):
+            text = piece.lstrip("\r\n")
+            name, _, rest = text.partition(separator)
+            if name not in known or len(piece) - len(text) > 2:
+                if by_lines and not text.strip(_BLANK):
+                    self._before.append(piece + delimiters.segment)
+                    self._blanks += len(piece) + 1
+                    self._warn_of_blanks(position + 1)
+                    continue
+                name = self._name(name, position + 1, len(piece) - len(text))
+            if name in _ENVELOPE:
+                if name == "ISA":
+                    left = pieces[index:]
+                    break
+                number = 1 if name == "ST" else number + 1 if name == "SE" and number else 0
+            elif number:
+                number += 1
+            position += 1
+            if rest and rest[-1] == separator:
+                rest = rest.rstrip(separator)
+            add_segment(_new(Segment, (name, tuple(rest.split(separator)) if rest else (), number, position)))
+            if self._before:
+                add_text("".join(self._before) + piece)
+                self._before, self._blanks = [], 0
+            else:
+                add_text(piece)
+            if name == "SE":
+                number = 0
+            elif name == "IEA":
+                left = pieces[index + 1 :]
+                break
+        self.position, self._number = position, number
+        return part, left
+
+    def _name(self, name: str, position: int, line_ends: int) -> str:
+        """The id of a segment that is new, or that blanks precede; one that is none is a finding, and as it is."""
+        found = name.lstrip(_BLANK)
+        if found != name or line_ends > 2:
+            self._warn_of_blanks(position)
+        if found not in self._known:
+            if _ID.fullmatch(found):
+                self._known.add(found)
+            else:
+                self.findings.note(
+                    "R-SEGMENT-ID", position, f"Segment {position}: {quoted(found)} is not the id of a segment."
+                )
+        return found
+
+    def _warn_of_blanks(self, position: int) -> None:
+        if not self._warned:
+            self._warned = True
+            self.findings.note("W-BLANKS", position, f"Segment {position}: blanks precede it; they were passed over.")
+
+    def _find_nul(self, part: Part) -> None:
+        for segment, text in zip(part.segments, part.texts, strict=True):
+            if "\0" in text:
+                sentence = f"Segment {segment.position}: it has a NUL character."
+                self.findings.note("R-CHARACTER", segment.position, sentence)
+
+    def _end(self) -> None:
+        """The file is at its end and the interchange is not."""
+        if self._text.strip(_BETWEEN):
+            at = self.position + 1
+            self.findings.note("R-CUT", at, f"The file ends in the middle of segment {at}; it may be cut off.")
+        self._no_iea()
+        self.stopped = True
+
+    def _no_iea(self) -> None:
+        sentence = f"The interchange stops at segment {self.position} without an IEA; it may be cut off."
+        self.findings.note("R-NO-IEA", self.position, sentence)
+
+    def _stop(self, code: str, position: int | None, sentence: str) -> None:
+        self.findings.note(code, position, sentence)
+        self.stopped = True
+
+    def _pass_blanks(self, blanks: str) -> bool:
+        """Passes over blanks; whether there were any."""
+        found = False
+        while True:
+            text = self._text.lstrip(blanks)
+            found = found or len(text) != len(self._text)
+            self._text = text
+            if text or self._at_end:
+                return found
+            self._read()
+
+    def _fill(self, characters: int) -> None:
+        while len(self._text) < characters and not self._at_end:
+            self._read()
+
+    def _read(self) -> None:
+        data = self._source.read(_CHUNK)
+        self._text += data.decode("latin-1")
+        self._at_end = not data
+        self._nul = self._nul or b"\0" in data
+
+
+def segments(source: BinaryIO) -> Iterator[Segment]:
+    """All segments of a file, ISA and IEA included, without a word on what is wrong: for that, see the envelope."""
+    tokenizer = Tokenizer(source)
+    while (isa := tokenizer.header()) is not None:
+        yield Segment("ISA", isa.elements, 0, tokenizer.position)
+        for part in tokenizer.parts(isa.delimiters):
+            yield from part.segments

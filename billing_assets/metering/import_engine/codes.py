@@ -1,0 +1,10 @@
+"""All codes that a file can get, by what is read: the table that the documentation is made of."""
+
+from billing_assets.metering.import_engine.findings import Code
+from billing_assets.metering.import_engine.nem.codes import NEM
+from billing_assets.metering.import_engine.opening_codes import OPENING
+
+CODES: dict[str, dict[str, Code]] = {
+    "any file": OPENING,
+    "NEM12 and NEM13": NEM,
+}

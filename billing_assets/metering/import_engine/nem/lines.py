@@ -1,0 +1,71 @@
+"""The lines of a file in bounded memory, numbered; what is no text is noted, and left out."""
+
+import codecs
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from billing_assets.metering.import_engine.findings import note
+from billing_assets.metering.import_engine.messages import FileReport
+from billing_assets.metering.import_engine.nem.codes import NEM
+
+CHUNK_BYTES = 262_144
+LONGEST_LINE = 65_536
+"""A day of minutes with the longest numbers has 26,000 bytes."""
+
+
+class Lines:
+    """Iterates over (number, line without its end). `number`: of the last line so far."""
+
+    def __init__(self, source: BinaryIO, report: FileReport) -> None:
+        self.number = 0
+        self._source = source
+        self._report = report
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        for block in self._blocks():
+            plain = block.isascii() and b"\0" not in block and block.count(b"\r") == block.count(b"\r\n")
+            lines = block.split(b"\n")
+            if not lines[-1]:
+                del lines[-1]  # what is after the last line's end
+            for line in lines:
+                self.number += 1
+                text = line.removesuffix(b"\r")
+                if (plain and len(line) <= LONGEST_LINE) or self._is_text(text):
+                    yield self.number, text
+
+    def _blocks(self) -> Iterator[bytes]:
+        """Whole lines, many at a time. Of a line that is too long only the beginning is kept."""
+        rest = b""
+        first = True
+        while chunk := self._source.read(CHUNK_BYTES):
+            if first and chunk.startswith(codecs.BOM_UTF8):
+                note(self._report, NEM["W-BOM"])
+                chunk = chunk[len(codecs.BOM_UTF8) :]
+            first = False
+            end = chunk.rfind(b"\n") + 1
+            if end:
+                yield rest + chunk[:end]
+                rest = chunk[end:]
+            else:
+                rest = (rest + chunk)[: LONGEST_LINE + 1]
+        if rest:
+            yield rest
+
+    def _is_text(self, line: bytes) -> bool:
+        found = None
+        if len(line) > LONGEST_LINE:
+            note(self._report, NEM["R-LINE-LENGTH"], self.number, limit=f"{LONGEST_LINE:,}")
+            return False
+        if b"\0" in line:
+            found = "NUL character"
+        elif b"\r" in line:
+            found = "carriage return"
+        if found:
+            note(self._report, NEM["R-TEXT"], self.number, what=found)
+            return False
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            note(self._report, NEM["R-ENCODING"], self.number, value=line[max(0, error.start - 20) : error.end + 1])
+            return False
+        return True

@@ -1,0 +1,24 @@
+"""How the files of a sender are read: what the standards leave open, with the defaults that most senders need."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+EMPTY_UNIT = "empty_unit"
+
+LENIENT = {EMPTY_UNIT: "NEM12: a 200 record may leave its unit empty."}
+"""What a sender may be allowed although the standard forbids it, by name. Nothing of it is allowed by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """Options of a sender. `nem_offset`: its market's clock against UTC, all year. `lenient`: names of `LENIENT`."""
+
+    nem_offset: timedelta = timedelta(hours=10)
+    lenient: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if unknown := self.lenient - LENIENT.keys():
+            raise ValueError(f"There is no leniency {', '.join(sorted(unknown))}; use {', '.join(LENIENT)}.")
+
+
+DEFAULT = ReadOptions()

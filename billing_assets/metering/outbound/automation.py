@@ -1,0 +1,40 @@
+"""When interchanges go to their partners: as soon as there are some."""
+
+import dagster as dg
+
+from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.settings import Settings
+from billing_assets.metering.outbound.delivery import due
+from billing_assets.metering.outbound.settings import OutboundSettings
+
+SEND_JOB = "send_outbound_interchanges"
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+
+def send_when_due_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Asks for a run while a batch can be delivered."""
+
+    @dg.sensor(
+        name="send_outbound_interchanges_when_due",
+        job_name=SEND_JOB,
+        minimum_interval_seconds=settings.of(OutboundSettings).sensor_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Asks for a run when there are interchanges that can be delivered to their partners now.",
+    )
+    def send_when_due(
+        context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
+    ) -> dg.SensorResult | dg.SkipReason:
+        with billing.state() as connection:
+            batches = due(connection, billing.settings)
+        if not batches:
+            return dg.SkipReason("Everything is delivered, rests, or waits for a person.")
+        if context.instance.get_runs(dg.RunsFilter(job_name=SEND_JOB, statuses=_UNFINISHED), limit=1):
+            return dg.SkipReason("A run delivers already.")
+        return dg.SensorResult(run_requests=[dg.RunRequest(tags={"billing/asked_by": "send_outbound_interchanges"})])
+
+    return send_when_due

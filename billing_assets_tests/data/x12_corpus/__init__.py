@@ -1,0 +1,1 @@
+"""A made corpus of X12 and what is expected of each file; see README.md."""
