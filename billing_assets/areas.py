@@ -7,7 +7,7 @@ A room is a folder. What it has for the whole it puts into modules of these name
 - `commands`: `register(app)`, its commands of `billing`
 - `offline_commands`: the same for commands that need no database and no settings: they are there also where it is off
 - `causes`: `alerts(connection, settings, now)`, what went wrong in it that people must be told
-- `status_report`: `status(connection, settings, period)`, where it stands as one object, and `show(console, found, title)`
+- `status_report`: `status(connection, settings, period)`, where it stands, and `show(console, found, title)`
 - `doctor`: `examine(runtime)`, what `billing doctor` looks at in it
 - `guards`: `compare(runtime, connection)`, which refuses settings that do not fit our database, and
   `belongs_to(runtime, connection)`, which says what it is bound to

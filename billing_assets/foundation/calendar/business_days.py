@@ -8,6 +8,7 @@ a moment.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone, tzinfo
+from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -22,6 +23,14 @@ _BEHIND_ALL = timezone(timedelta(hours=-12))
 
 class UnknownCalendarError(BillingError, ValueError):
     """There is no such country or subdivision in the library."""
+
+
+class DayKind(StrEnum):
+    """What kind of day it is: energy is used in another way on each."""
+
+    WEEKDAY = "weekday"
+    WEEKEND = "weekend"
+    HOLIDAY = "holiday"
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,18 @@ def is_business_day(day: date, country: str | None, subdivision: str | None = No
     """
     found = _calendar(country, subdivision)
     return day.weekday() < _SATURDAY if found is None else bool(found.is_working_day(day))
+
+
+def day_kind(day: date, country: str | None, subdivision: str | None = None) -> DayKind:
+    """Whether a day is a weekday, on a weekend of the country, or a public holiday, which goes before both.
+
+    An unknown subdivision counts as its country; without a known country no day is a holiday.
+    """
+    found = _calendar(country, subdivision)
+    if found is not None and day in found:
+        return DayKind.HOLIDAY
+    weekend = day.weekday() >= _SATURDAY if found is None else found.is_weekend(day)
+    return DayKind.WEEKEND if weekend else DayKind.WEEKDAY
 
 
 def business_day_from(day: date, country: str, subdivision: str | None = None) -> date:

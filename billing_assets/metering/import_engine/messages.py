@@ -91,6 +91,7 @@ class IntervalBlock:
     currency: str = ""
     facts: Mapping[str, str] | None = None  # of the record that names the stream, by the standard's names
     visits: tuple[dict[str, str], ...] = ()  # what people did at the meter that day (500 of NEM12), the same way
+    hold: str = ""  # the code that holds this block, such as `H-GAP`; the others of a held file pass
 
 
 @dataclass(slots=True)
@@ -111,7 +112,7 @@ class RegisterRead:
     updated_at: datetime | None = None
     loaded_at: datetime | None = None
     facts: dict[str, str] = field(default_factory=dict)  # the record's fields, by the standard's names
-    held: str = ""  # code of the finding that holds this read alone, although its file is accepted
+    hold: str = ""  # code of the finding that holds this read alone, although its file is accepted
 
 
 @dataclass(slots=True)
@@ -134,13 +135,19 @@ Message = IntervalBlock | RegisterRead | SetMessage
 
 
 class StreamTotals:
-    """What a file has of a stream. `sum` is exact."""
+    """What a file has of a stream. `sum` is exact.
 
-    __slots__ = ("first", "last", "readings", "sum")
+    `repeated`: those of its readings that say the same as another of the same start; they count in `readings` and `sum`
+    (`repeated_sum` of it), and are in no message.
+    """
+
+    __slots__ = ("first", "last", "readings", "repeated", "repeated_sum", "sum")
 
     def __init__(self) -> None:
         self.readings = 0
         self.sum = Decimal(0)
+        self.repeated = 0
+        self.repeated_sum = Decimal(0)
         self.first: date | None = None
         self.last: date | None = None
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 EMPTY_UNIT = "empty_unit"
 
@@ -11,10 +12,12 @@ LENIENT = {EMPTY_UNIT: "NEM12: a 200 record may leave its unit empty."}
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """Options of a sender. `nem_offset`: its market's clock against UTC, all year. `lenient`: names of `LENIENT`."""
+    """Options of a sender. `nem_offset`: its market's clock against UTC, all year. `lenient`: names of `LENIENT`.
+    `zone`: of the points of Green Button feeds; None: the clock that the feed describes, else UTC."""
 
     nem_offset: timedelta = timedelta(hours=10)
     lenient: frozenset[str] = frozenset()
+    zone: ZoneInfo | None = None
 
     def __post_init__(self) -> None:
         if unknown := self.lenient - LENIENT.keys():

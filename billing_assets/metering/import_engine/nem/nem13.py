@@ -142,7 +142,7 @@ def _judged(
         updated_at=updated,
         loaded_at=loaded,
         facts=facts,
-        held=held,
+        hold=held,
     )
 
 
