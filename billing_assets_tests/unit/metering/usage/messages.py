@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
 from billing_assets.metering.usage.facts import Fact, Settled
 from billing_assets.metering.usage.states import Kind, Purpose
@@ -16,11 +17,11 @@ POINT = "10032780000000042"
 _number = count(1)
 
 
-def message(kind: Kind, name: str, purpose: str = "00", **given: object) -> Fact:
+def message(kind: Kind, name: str, purpose: str = "00", **given: Any) -> Fact:
     """One with a number of its own; sent on the day `day` of July, in the order of making within it."""
     number = next(_number)
     period = given.pop("period", JUNE)
-    sent = datetime(2026, 7, given.pop("day", 4), 8, tzinfo=UTC)  # type: ignore[arg-type]
+    sent = datetime(2026, 7, given.pop("day", 4), 8, tzinfo=UTC)
     amount = given.pop("amount", Decimal(1150))
     facts = {
         "message": number,
@@ -29,23 +30,23 @@ def message(kind: Kind, name: str, purpose: str = "00", **given: object) -> Fact
         "purpose": Purpose(purpose),
         "refers_to": given.pop("of", ""),
         "point": POINT,
-        "start": period[0],  # type: ignore[index]
-        "end": period[1],  # type: ignore[index]
+        "start": period[0],
+        "end": period[1],
         "content": f"{name} {purpose} {period} {amount}",
         "sent_at": sent,
         "arrived_at": sent + timedelta(hours=1),
         "amount": amount,
         "control": f"{number:09}",
     }
-    return Fact(**(facts | given))  # type: ignore[arg-type]
+    return Fact(**(facts | given))
 
 
-def usage(name: str = "U1", purpose: str = "00", **given: object) -> Fact:
+def usage(name: str = "U1", purpose: str = "00", **given: Any) -> Fact:
     """An 867."""
     return message(Kind.USAGE, name, purpose, **given)
 
 
-def charges(name: str = "I1", purpose: str = "00", names: str = "", **given: object) -> Fact:
+def charges(name: str = "I1", purpose: str = "00", names: str = "", **given: Any) -> Fact:
     """An 810. `names`: the id of its usage."""
     return message(Kind.CHARGES, name, purpose, cross_reference=names, **({"amount": Decimal("43.21")} | given))
 

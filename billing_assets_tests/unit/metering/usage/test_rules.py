@@ -17,7 +17,7 @@ AUGUST = (date(2026, 8, 10), date(2026, 9, 9))
 
 def settled(*messages: Fact, now: object = NOW, **decided: object) -> Settled:
     """Settled, in whatever order they came."""
-    made = Decided(**{name: frozenset(given) for name, given in decided.items()})  # type: ignore[arg-type,call-overload]
+    made = Decided(**{name: frozenset(given) for name, given in decided.items()})  # type: ignore[call-overload]
     forth = settle(messages, now, made)  # type: ignore[arg-type]
     back = settle(messages[::-1], now, made)  # type: ignore[arg-type]
     assert forth.outcomes == back.outcomes
