@@ -5,10 +5,14 @@ from billing_assets.metering.import_engine.findings import Code
 from billing_assets.metering.import_engine.interval_codes import INTERVALS
 from billing_assets.metering.import_engine.nem.codes import NEM
 from billing_assets.metering.import_engine.opening_codes import OPENING
+from billing_assets.metering.import_engine.x12_sets.codes import CODES as X12_SETS
+from billing_assets.metering.import_engine.x12_sets.codes import ENVELOPE
 
 CODES: dict[str, dict[str, Code]] = {
     "any file": OPENING,
     "NEM12 and NEM13": NEM,
     "interval data": INTERVALS,
     "Green Button": ESPI,
+    "X12: envelope and form": ENVELOPE,
+    "X12: what a set means": X12_SETS,
 }

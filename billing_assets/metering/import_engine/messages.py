@@ -129,6 +129,9 @@ class SetMessage:
     quantities: dict[str, str] = field(default_factory=dict)
     total: str | None = None
     content: Any = None
+    interchange: str = ""  # ISA13
+    group: str = ""  # GS06
+    sender: str = ""  # ISA06
 
 
 Message = IntervalBlock | RegisterRead | SetMessage
@@ -171,6 +174,7 @@ class FileReport:
     streams: dict[Stream, StreamTotals] = field(default_factory=dict)
     quality: Counter[str] = field(default_factory=Counter)
     acknowledgement: str | None = None  # of X12: A, E, P or R
+    interchanges: list[Any] = field(default_factory=list)  # of X12: `Interchange`, with what the 997 says of each group
 
     def add(
         self,
