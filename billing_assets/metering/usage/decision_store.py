@@ -79,7 +79,7 @@ class Rejection(NamedTuple):
 
 
 def rejections(connection: Connection, after: int = 0) -> Sequence[Rejection]:
-    """What was rejected, by decisions after this one: for whoever writes the 824."""
+    """What was rejected, by decisions after this one: for the room that writes the 824."""
     rows = connection.execute(
         """
         select d.message, m.kind, m.id, m.point, d.answer, w.why, w.decided_by, w.id as decision

@@ -48,7 +48,7 @@ _OUTCOME = "state, codes, other, since, is_live, gap_from, replaces, cancelled_b
 
 
 class Moved(NamedTuple):
-    """A message whose state or codes changed, for whoever keeps its set. `sentence`: of the main code."""
+    """A message whose state or codes changed, to be told to the room that keeps its set. `sentence`: of the main code."""
 
     message: int
     state: State
