@@ -165,7 +165,10 @@ def reject(
     message: Number,
     by: By,
     why: Why,
-    answer: Annotated[str, typer.Option(help="Code of the 824: A13 other, A76 unknown point, API missing.")] = "A13",
+    answer: Annotated[
+        str | None,
+        typer.Option(help="Code of the 824: A13 other, A76 unknown point, API missing. Default: that of its code."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Reject a message that is held or waits; an 824 says so to the sender."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from billing_assets.decisions.store import Subject, record
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
+from billing_assets.metering.import_engine.x12_sets.codes import ANSWERS
 from billing_assets.metering.usage import decision_store, store
 from billing_assets.metering.usage.decision_store import Standing
 from billing_assets.metering.usage.facts import Options, Rank
@@ -54,19 +55,20 @@ def reject(
     message: int,
     by: str,
     why: str,
-    answer: str = OTHER_REASON,
+    answer: str | None = None,
     *,
     now: datetime | None = None,
     options: Options | None = None,
 ) -> list[Moved]:
     """Rejects a message that is held or waits: nothing of it counts, and an 824 with `answer` says so to the sender.
 
-    Raises NotDecidableError.
+    By default the answer is that of its main code, else `OTHER_REASON`. Raises NotDecidableError.
     """
     with connection.transaction():
         one = _locked(connection, message)
         if one.state not in (State.HELD, State.WAITING):
             raise NotDecidableError(f"{_name(one)} is {one.state}: only what is held or waits can be rejected.")
+        answer = answer or ANSWERS.get(next(iter(one.codes), ""), OTHER_REASON)
         if not re.fullmatch(r"[A-Z0-9]{3}", answer):
             raise NotDecidableError(f"{answer!r} is no code of an 824; they have three letters or digits, such as A13.")
         decision = record(connection, Subject.USAGE, str(message), f"reject {answer}", by, why)

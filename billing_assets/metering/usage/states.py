@@ -96,6 +96,7 @@ CODES: dict[str, Code] = {
         "Reject one of the two, or ask the utility to cancel one; release it if both are to be billed.",
         releasable=True,
     ),
+    "NO_PERIOD": Code("It has no service period.", "Reject it: the utility sends another."),
     "BAD_PERIOD": Code("Its period has no days, or ends before it starts.", "Reject it: the utility sends another."),
     "VERSION_CONFLICT": Code(
         "Another message has the same id and other content.",

@@ -12,7 +12,10 @@ from typing import Any, NamedTuple
 import psycopg
 
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.metering.import_engine.arrivals import MessageState
+from billing_assets.metering.import_engine.message_store import set_states
 from billing_assets.metering.usage.facts import Decided, Fact, Options, Outcome, Pair, Settled
+from billing_assets.metering.usage.intake_store import reader_sentences
 from billing_assets.metering.usage.machine import named_elsewhere
 from billing_assets.metering.usage.machine import settle as settle_facts
 from billing_assets.metering.usage.states import CODES, CONTENT_CODE, Kind, Purpose, State
@@ -48,7 +51,7 @@ _OUTCOME = "state, codes, other, since, is_live, gap_from, replaces, cancelled_b
 
 
 class Moved(NamedTuple):
-    """A message whose state or codes changed, to be told to the room that keeps its set. `sentence`: of the main code."""
+    """A message whose state or codes changed; its set in raw_messages has the same. `sentence`: of the main code."""
 
     message: int
     state: State
@@ -109,6 +112,7 @@ def _settle(connection: Connection, everything: Sequence[str], now: datetime, op
     _write_outcomes(connection, changes)
     _write_pairs(connection, everything, settled.pairs)
     _write_candidates(connection, everything, settled)
+    _tell(connection, moved)
     return moved
 
 
@@ -294,6 +298,19 @@ def _named_usage(connection: Connection, points: Sequence[str]) -> dict[str, lis
 
 
 # Writing
+
+
+def _tell(connection: Connection, moved: Sequence[Moved]) -> None:
+    """The sets in raw_messages have the same states; what a reader holds keeps the reader's sentence."""
+    of_readers = [one.message for one in moved if one.code is not None and one.code not in CODES]
+    sentences = reader_sentences(connection, of_readers) if of_readers else {}
+    set_states(
+        connection,
+        [
+            MessageState(one.message, one.state, one.code, sentences.get((one.message, one.code or ""), one.sentence))
+            for one in moved
+        ],
+    )
 
 
 def _moved(message: int, outcome: Outcome) -> Moved:

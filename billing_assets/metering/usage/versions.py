@@ -169,7 +169,8 @@ def _take_places(versions: Iterable[Entry], decided: Decided) -> None:
         fact = entry.fact
         if not entry.billed and not (fact.alone and fact.start is None and fact.end is None):
             if fact.start is None or fact.end is None or fact.start >= fact.end:
-                entry.standing, entry.codes = Standing.HELD, ["BAD_PERIOD"]
+                missing = fact.start is None or fact.end is None
+                entry.standing, entry.codes = Standing.HELD, ["NO_PERIOD" if missing else "BAD_PERIOD"]
                 continue
             if not _by_itself(fact):
                 before = next((one for one in taken if common_days(one.fact, fact)), None)

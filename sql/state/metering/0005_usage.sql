@@ -57,6 +57,9 @@ insert into billing.usage_codes (code, meaning, to_do, releasable) values
     ('PERIOD_OVERLAP',
      'Its period overlaps that of another message.',
      'Reject one of the two, or ask the utility to cancel one; release it if both are to be billed.', true),
+    ('NO_PERIOD',
+     'It has no service period.',
+     'Reject it: the utility sends another.', false),
     ('BAD_PERIOD',
      'Its period has no days, or ends before it starts.',
      'Reject it: the utility sends another.', false),
@@ -145,6 +148,9 @@ create index usage_messages_unsettled on billing.usage_messages (message) where 
 create index usage_messages_open on billing.usage_messages (kind, state, since)
     where state in ('held', 'waiting', 'ready');
 create index usage_messages_gaps on billing.usage_messages (period_start) where gap_from is not null;
+
+create index raw_messages_usage on billing.raw_messages (id)
+    where type in ('867', '810') and state in ('accepted', 'held');
 
 create table billing.usage_history (
     id      bigint      generated always as identity primary key,

@@ -65,7 +65,7 @@ def test_what_is_billed_is_neither_rejected_nor_released(state: Connection, arri
     store.note_billed(state, [one.message, bill.message], "INV-1", now=NOW)
     for decide in (decisions.reject, decisions.release):
         with pytest.raises(NotDecidableError, match="is billed"):
-            decide(state, one.message, "Ann", "Why not.", now=NOW)  # type: ignore[operator]
+            decide(state, one.message, "Ann", "Why not.", now=NOW)
 
 
 def test_a_suggested_pair_is_ready_once_a_person_confirms_it(state: Connection, arriving: Arrive) -> None:
