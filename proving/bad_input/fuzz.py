@@ -24,13 +24,16 @@ class Fuzzed(NamedTuple):
     fault: str
 
 
-def run(seconds: float) -> Fuzzed:
-    """Fuzzes for about so long, beginning with the seeds. Raises ImportError where there is no atheris."""
+def run(seconds: float, module: str = _MODULE) -> Fuzzed:
+    """Fuzzes for about so long, beginning with the seeds. Raises ImportError where there is no atheris.
+
+    `module`: what is started; another one has other targets.
+    """
     if not AVAILABLE:
         raise ImportError("atheris is not installed: it has wheels for Linux on x86-64 only")
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [sys.executable, "-m", _MODULE, str(max(1, round(seconds))), folder],
+            [sys.executable, "-m", module, str(max(1, round(seconds))), folder],
             capture_output=True,
             text=True,
             errors="replace",

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from billing_assets.erp.billing_system import reader
 from billing_assets.erp.billing_system.errors import ValueRefused, asking
 from billing_assets.erp.staging.incoming import incoming_row
-from proving.bad_input import campaign, fuzz, fuzz_targets, rows, wire_inputs
+from proving.bad_input import campaign, espi_fuzz, espi_targets, fuzz, fuzz_targets, rows, wire_inputs
 from proving.bad_input.netsuite_inputs import Answering, answering
 from proving.bad_input.rows import Case, Row
 from proving.bad_input.staging_inputs import Staging, staging
@@ -195,6 +195,18 @@ def test_a_fuzzer_guided_by_coverage_finds_nothing() -> None:
     found = fuzz.run(4)
     assert found.fault == ""
     assert found.inputs > 1_000
+
+
+def test_what_the_fuzzer_of_feeds_and_exports_begins_with_goes_well() -> None:
+    for data in espi_targets.seeds():
+        espi_targets.one_input(data)
+
+
+@pytest.mark.skipif(not fuzz.AVAILABLE, reason="atheris has wheels for Linux on x86-64 only")
+def test_a_fuzzer_of_feeds_and_exports_finds_nothing() -> None:
+    found = espi_fuzz.run(4)
+    assert found.fault == ""
+    assert found.inputs > 200
 
 
 # The whole way: a gateway that spoils the first answers, before or after NetSuite did its work.
