@@ -6,6 +6,8 @@ from billing_assets.metering.import_engine.findings import Code
 from billing_assets.metering.import_engine.interval_codes import INTERVALS
 from billing_assets.metering.import_engine.nem.codes import NEM
 from billing_assets.metering.import_engine.opening_codes import OPENING
+from billing_assets.metering.import_engine.x12_sets.codes import CODES as X12_SETS
+from billing_assets.metering.import_engine.x12_sets.codes import ENVELOPE
 
 CODES: dict[str, dict[str, Code]] = {
     "any file": OPENING,
@@ -13,4 +15,6 @@ CODES: dict[str, dict[str, Code]] = {
     "interval data": INTERVALS,
     "Green Button": ESPI,
     "CSV exports": CSV,
+    "X12: envelope and form": ENVELOPE,
+    "X12: what a set means": X12_SETS,
 }

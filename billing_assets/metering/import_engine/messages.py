@@ -114,6 +114,7 @@ class RegisterRead:
     loaded_at: datetime | None = None
     facts: dict[str, str] = field(default_factory=dict)  # the record's fields, by the standard's names
     hold: str = ""  # code of the finding that holds this read alone, although its file is accepted
+    visits: tuple[dict[str, str], ...] = ()  # what people did at the meter (550 of NEM13)
 
 
 @dataclass(slots=True)
@@ -130,6 +131,9 @@ class SetMessage:
     quantities: dict[str, str] = field(default_factory=dict)
     total: str | None = None
     content: Any = None
+    interchange: str = ""  # ISA13
+    group: str = ""  # GS06
+    sender: str = ""  # ISA06
 
 
 Message = IntervalBlock | RegisterRead | SetMessage
@@ -172,6 +176,7 @@ class FileReport:
     streams: dict[Stream, StreamTotals] = field(default_factory=dict)
     quality: Counter[str] = field(default_factory=Counter)
     acknowledgement: str | None = None  # of X12: A, E, P or R
+    interchanges: list[Any] = field(default_factory=list)  # of X12: `Interchange`, with what the 997 says of each group
 
     def add(
         self,
