@@ -33,6 +33,7 @@ TARGETS = {
         ("billing_assets.metering.import_engine.x12_sets", "billing_assets.metering.import_engine.x12_reader"),
         "proving.bad_input.x12_sets_targets",
     ),
+    "Green Button, CSV exports": Target(("billing_assets.metering.import_engine",), "proving.bad_input.espi_targets"),
 }
 
 
