@@ -23,12 +23,12 @@ def load(connection: Connection, found: Mapping[str, Iterable[Row]]) -> list[Loa
 
 
 def _load(connection: Connection, kind: Kind, rows: Iterable[Row]) -> Loaded:
-    names = list(kind.columns)
+    names, table = list(kind.columns), f"billing.{kind.table}"
     columns = ", ".join(f'"{name}"' for name in names)
     same_key = " and ".join(f"i.{name} = t.{name}" for name in (*kind.key, "valid_from"))
     ours, theirs = (", ".join(f'{one}."{name}"' for name in names) for one in ("t", "i"))
     connection.execute(
-        f"create temporary table incoming on commit drop as select {columns} from billing.{kind.table} limit 0"
+        f"create temporary table incoming on commit drop as select {columns} from {table} limit 0"
     )
     count = 0
     with connection.cursor() as cursor, cursor.copy(f"copy incoming ({columns}) from stdin") as copy:
@@ -36,17 +36,17 @@ def _load(connection: Connection, kind: Kind, rows: Iterable[Row]) -> Loaded:
             copy.write_row([row[name] for name in names])
             count += 1
     # One loader at a time: what two add is compared, too.
-    connection.execute(f"lock table billing.{kind.table} in share row exclusive mode")
+    connection.execute(f"lock table {table} in share row exclusive mode")
     replaced = connection.execute(
         f"""
-        update billing.{kind.table} as t set replaced_at = clock_timestamp() from incoming as i
+        update {table} as t set replaced_at = clock_timestamp() from incoming as i
         where {same_key} and t.replaced_at is null and ({ours}) is distinct from ({theirs})"""
     ).rowcount
     added = connection.execute(
         f"""
-        insert into billing.{kind.table} ({columns})
+        insert into {table} ({columns})
         select {columns} from incoming as i
-        where not exists (select from billing.{kind.table} as t where {same_key} and t.replaced_at is null)"""
+        where not exists (select from {table} as t where {same_key} and t.replaced_at is null)"""
     ).rowcount
     key = ", ".join(kind.key)
     overlap = connection.execute(
@@ -54,7 +54,7 @@ def _load(connection: Connection, kind: Kind, rows: Iterable[Row]) -> Loaded:
         select * from (
             select {key}, valid_from, valid_until,
                 lead(valid_from) over (partition by {key} order by valid_from) as next
-            from billing.{kind.table} as t
+            from {table} as t
             where replaced_at is null and point in (select point from incoming)) as t
         where next < coalesce(valid_until, 'infinity') order by {key} limit 1"""
     ).fetchone()

@@ -1,6 +1,7 @@
 """Runs of the import engine that kill themselves, one after the other: `python -m … url inbox`.
 
-Each does it at a point of its own. Before each one new files come in, so that every point is passed. Prints the signal that ended each, by point, as JSON.
+Each does it at a point of its own. Before each one new files come in, so that every point is passed. Prints the signal
+that ended each, by point, as JSON.
 """
 
 import json
