@@ -27,9 +27,7 @@ def _load(connection: Connection, kind: Kind, rows: Iterable[Row]) -> Loaded:
     columns = ", ".join(f'"{name}"' for name in names)
     same_key = " and ".join(f"i.{name} = t.{name}" for name in (*kind.key, "valid_from"))
     ours, theirs = (", ".join(f'{one}."{name}"' for name in names) for one in ("t", "i"))
-    connection.execute(
-        f"create temporary table incoming on commit drop as select {columns} from {table} limit 0"
-    )
+    connection.execute(f"create temporary table incoming on commit drop as select {columns} from {table} limit 0")
     count = 0
     with connection.cursor() as cursor, cursor.copy(f"copy incoming ({columns}) from stdin") as copy:
         for row in rows:
