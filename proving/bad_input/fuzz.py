@@ -32,6 +32,7 @@ TARGETS = {
         ("billing_assets.metering.import_engine.x12_sets", "billing_assets.metering.import_engine.x12_reader"),
         "proving.bad_input.x12_sets_targets",
     ),
+    "NEM12, NEM13, zips": Target(("billing_assets.metering.import_engine",), "proving.bad_input.nem_targets"),
 }
 
 

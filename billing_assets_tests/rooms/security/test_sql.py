@@ -10,7 +10,6 @@ import pytest
 
 import billing_assets
 from billing_assets.erp.billing_system import reader
-from billing_assets.erp.billing_system.errors import SourceError
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.netsuite.mapping_file import MappingError, read_mapping_file
 from billing_assets.erp.staging.settings import StagingSettings
@@ -18,6 +17,7 @@ from billing_assets.erp.staging.staging import stage
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import connect, libpq_url
 from billing_assets.foundation.shipped import shipped
+from billing_assets.foundation.source_database.errors import SourceError
 from proving.bad_input import rows
 from proving.world import builders
 
