@@ -1,5 +1,6 @@
 """All codes that a file can get, by what is read: the table that the documentation is made of."""
 
+from billing_assets.metering.import_engine.csv_codes import CSV
 from billing_assets.metering.import_engine.espi.espi_codes import ESPI
 from billing_assets.metering.import_engine.findings import Code
 from billing_assets.metering.import_engine.interval_codes import INTERVALS
@@ -13,6 +14,7 @@ CODES: dict[str, dict[str, Code]] = {
     "NEM12 and NEM13": NEM,
     "interval data": INTERVALS,
     "Green Button": ESPI,
+    "CSV exports": CSV,
     "X12: envelope and form": ENVELOPE,
     "X12: what a set means": X12_SETS,
 }

@@ -92,6 +92,7 @@ class IntervalBlock:
     facts: Mapping[str, str] | None = None  # of the record that names the stream, by the standard's names
     visits: tuple[dict[str, str], ...] = ()  # what people did at the meter that day (500 of NEM12), the same way
     hold: str = ""  # the code that holds this block, such as `H-GAP`; the others of a held file pass
+    cost_decimals: int = 5  # more where the file writes costs finer than 1/100,000
 
 
 @dataclass(slots=True)
@@ -113,6 +114,7 @@ class RegisterRead:
     loaded_at: datetime | None = None
     facts: dict[str, str] = field(default_factory=dict)  # the record's fields, by the standard's names
     hold: str = ""  # code of the finding that holds this read alone, although its file is accepted
+    visits: tuple[dict[str, str], ...] = ()  # what people did at the meter (550 of NEM13)
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from billing_assets.foundation.x12.envelope import Checks
+from billing_assets.metering.import_engine.csv_mapping import ColumnMapping
 from billing_assets.metering.import_engine.x12_sets.options import SetOptions
 
 SETS = SetOptions()
@@ -18,11 +19,13 @@ LENIENT = {EMPTY_UNIT: "NEM12: a 200 record may leave its unit empty."}
 class ReadOptions:
     """Options of a sender. `nem_offset`: its market's clock against UTC, all year. `lenient`: names of `LENIENT`.
     `zone`: of the points of Green Button feeds; None: the clock that the feed describes, else UTC.
+    `mapping`: its files are CSV exports that are read by it, whatever they look like.
     `sets`: of X12 sets. `x12_checks`: partners and control numbers, where there is a database to know them."""
 
     nem_offset: timedelta = timedelta(hours=10)
     lenient: frozenset[str] = frozenset()
     zone: ZoneInfo | None = None
+    mapping: ColumnMapping | None = None
     sets: SetOptions = SETS
     x12_checks: Checks | None = None
 

@@ -1,19 +1,20 @@
 """X12: the sets of a file, each with its verdict: envelope and form by `foundation/x12`, content by `x12_sets`.
 
-A set that cannot be read is refused without touching the others. Whether its group and its interchange stand is known
-only at their end, so the sets of an interchange are kept until then: in memory, and beyond a few megabytes in a
-temporary file.
+A set that cannot be read is refused without touching the others. Whether its group and its interchange are good is
+known only at their end, so the texts of an interchange's sets are kept until then: in memory, and beyond a few
+megabytes in a temporary file.
 """
 
-import pickle
 import tempfile
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import IO, BinaryIO, NamedTuple
 
 from billing_assets.foundation.x12 import findings as x12_findings
+from billing_assets.foundation.x12.acknowledgement import GROUP as ACKNOWLEDGEMENTS
 from billing_assets.foundation.x12.envelope import read as read_envelope
 from billing_assets.foundation.x12.interchange import Acknowledgement, FileEnd, Interchange, TransactionSet
+from billing_assets.foundation.x12.syntax import segments_of
 from billing_assets.metering.import_engine.messages import EXACT, FileReport, Finding, SetMessage, Severity, Verdict
 from billing_assets.metering.import_engine.options import ReadOptions
 from billing_assets.metering.import_engine.x12_sets.codes import finding
@@ -34,39 +35,49 @@ def recognises(head: bytes) -> bool:
 
 
 def read(source: BinaryIO, options: ReadOptions, report: FileReport) -> Iterator[SetMessage]:
-    """The sets of a file. `report.interchanges` has the interchanges, with what the 997 says of each group."""
+    """The sets of a file. `report.interchanges` has the interchanges, with what the 997 says of each group: none of a
+    file that is refused as a whole.
+    """
     total = _Total()
     with _Kept() as kept:
         for event in read_envelope(source, set_rules(options.sets), options.x12_checks):
             if isinstance(event, TransactionSet):
-                kept.add(_message(event, options.sets))
+                _note_all(report, event.findings)
+                kept.add(event)
             elif isinstance(event, Interchange):
                 report.interchanges.append(event)
-                yield from _settle(event, kept, total, report)
+                yield from _settle(event, kept, total, options.sets, report)
                 kept.clear()
             elif isinstance(event, FileEnd):
                 _note_all(report, event.findings)
                 total.refused = total.refused or event.refused
+    if total.refused:
+        report.interchanges.clear()
     report.acknowledgement = total.acknowledgement()
-    if total.refused or report.acknowledgement == Acknowledgement.REJECTED:
+    if total.is_refused():
         report.worst = Verdict.REFUSE
     elif total.held and report.worst is Verdict.ACCEPT:
         report.worst = Verdict.HOLD
 
 
-class _Judged(NamedTuple):
-    """A set with what was found in it. `group`: position of its GS."""
+class _Set(NamedTuple):
+    """A set as it is kept. `group`: position of its GS. `characters`: of its text."""
 
-    message: SetMessage
-    findings: list[Finding]
+    type: str
+    control: str
+    position: int
     group: int
+    refused: bool
+    codes: tuple[str, ...]  # of its envelope and form
+    characters: int
 
 
 class _Kept:
-    """Sets of an interchange, in their order, in bounded memory."""
+    """Sets of an interchange, in their order; their texts in bounded memory."""
 
     def __init__(self) -> None:
-        self._sets: list[_Judged] = []
+        self._sets: list[_Set] = []
+        self._texts: list[str] = []
         self._characters = 0
         self._file: IO[bytes] | None = None
         self._in_file = 0
@@ -77,26 +88,30 @@ class _Kept:
     def __exit__(self, *exc: object) -> None:
         self.clear()
 
-    def add(self, judged: _Judged) -> None:
-        self._sets.append(judged)
-        self._characters += len(judged.message.text)
+    def add(self, found: TransactionSet) -> None:
+        codes = tuple(dict.fromkeys(one.code for one in found.findings)) if found.findings else ()
+        text, refused = found.text, bool(codes) and found.findings.refused
+        kept = (found.type, found.control, found.position, found.group.position, refused, codes, len(text))
+        self._sets.append(_Set(*kept))
+        self._texts.append(text)
+        self._characters += len(text)
         if self._characters > KEPT_CHARACTERS:
             if self._file is None:
                 self._file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `clear`)
-            for one in self._sets:
-                pickle.dump(tuple(one), self._file, protocol=5)
-            self._in_file += len(self._sets)
-            self._sets, self._characters = [], 0
+            self._file.write("".join(self._texts).encode("latin-1"))
+            self._in_file += len(self._texts)
+            self._texts, self._characters = [], 0
 
-    def __iter__(self) -> Iterator[_Judged]:
+    def __iter__(self) -> Iterator[tuple[_Set, str]]:
+        in_file = self._in_file
         if self._file is not None:
             self._file.seek(0)
-            for _ in range(self._in_file):
-                yield _Judged(*pickle.load(self._file))  # noqa: S301  (we have written it, and no one else can)
-        yield from self._sets
+            for found in self._sets[:in_file]:
+                yield found, self._file.read(found.characters).decode("latin-1")
+        yield from zip(self._sets[in_file:], self._texts, strict=True)
 
     def clear(self) -> None:
-        self._sets, self._characters, self._in_file = [], 0, 0
+        self._sets, self._texts, self._characters, self._in_file = [], [], 0, 0
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -106,71 +121,90 @@ class _Total:
     """What came of a file so far."""
 
     def __init__(self) -> None:
-        self.refused = False
+        self.refused = False  # as a whole
         self.held = False
-        self.said: set[Acknowledgement] = set()
+        self.interchanges = 0  # that are not refused
+        self.sets = 0
+        self.live_sets = 0  # that are not refused
+        self.said: set[Acknowledgement] = set()  # of groups that are answered
 
-    def acknowledgement(self) -> Acknowledgement:
-        """All interchanges in one word."""
-        if self.refused or not self.said or self.said == {Acknowledgement.REJECTED}:
+    def acknowledgement(self) -> Acknowledgement | None:
+        """All answers in one word; None where none goes back."""
+        said = self.said
+        if self.refused or not said:
+            return None
+        if said == {Acknowledgement.REJECTED}:
             return Acknowledgement.REJECTED
-        if self.said & {Acknowledgement.REJECTED, Acknowledgement.PARTLY}:
+        if said & {Acknowledgement.REJECTED, Acknowledgement.PARTLY}:
             return Acknowledgement.PARTLY
-        return Acknowledgement.WITH_ERRORS if Acknowledgement.WITH_ERRORS in self.said else Acknowledgement.ACCEPTED
+        return Acknowledgement.WITH_ERRORS if Acknowledgement.WITH_ERRORS in said else Acknowledgement.ACCEPTED
+
+    def is_refused(self) -> bool:
+        """Whether nothing of the file counts."""
+        return self.refused or not self.interchanges or (self.sets > 0 and not self.live_sets)
 
 
-def _message(found: TransactionSet, options: SetOptions) -> _Judged:
+def _settle(
+    interchange: Interchange, kept: _Kept, total: _Total, options: SetOptions, report: FileReport
+) -> Iterator[SetMessage]:
+    """The sets of an interchange with their last word, and its findings in the report."""
+    if interchange.duplicate and not interchange.refused:
+        sentence = f"The interchange {interchange.isa.control} was read before; it has no second effect."
+        _add(report, finding("DUPLICATE_INTERCHANGE", interchange.position, sentence))
+        total.interchanges += 1
+        return
+    total.interchanges += not interchange.refused
+    _note_all(report, interchange.findings)
+    controls: dict[int, str] = {}
+    refused: dict[int, list[str]] = {}
+    for group in interchange.groups:
+        controls[group.position] = group.control
+        _note_all(report, group.findings)
+        if not interchange.refused and group.type != ACKNOWLEDGEMENTS:
+            total.said.add(group.acknowledgement)
+        if interchange.refused or group.findings.refused:
+            refused[group.position] = _refusing(interchange.findings) + _refusing(group.findings)
+    for found, text in kept:
+        message = _message(found, text, interchange, options, report)
+        message.group = controls[found.group]
+        if found.group in refused:
+            _refuse(message, refused[found.group])
+        total.sets += 1
+        total.live_sets += message.verdict is not Verdict.REFUSE
+        total.held = total.held or message.verdict is Verdict.HOLD
+        if isinstance(message.content, Usage) and message.content.intervals:
+            _count_intervals(message.content, report)
+        yield message
+
+
+def _message(found: _Set, text: str, interchange: Interchange, options: SetOptions, report: FileReport) -> SetMessage:
     """The set as a message, as if its group and its interchange were good."""
-    findings = [Finding(one.code, one.position, one.sentence, _severity(one)) for one in found.findings]
-    read = read_set(found.type, found.segments, options)
-    group = found.group
+    isa = interchange.isa
+    read = read_set(found.type, segments_of(text, isa.delimiters, found.position), options)
     message = SetMessage(
         found.type,
         found.control,
         found.position,
         Verdict.REFUSE,
-        [],
-        found.text,
+        list(found.codes),
+        text,
         read.keys,
-        interchange=group.interchange.isa.control,
-        group=group.control,
-        sender=group.interchange.isa.sender,
+        interchange=isa.control,
+        sender=isa.sender,
     )
-    if not found.findings.refused:
-        findings += read.findings
-        message.verdict = Verdict.ACCEPT
-        message.quantities, message.total, message.content = read.quantities, read.total, read.content
-        if any(one.severity is Severity.HOLD for one in read.findings):
-            message.verdict = Verdict.HOLD
-    if findings:
-        message.codes = list(dict.fromkeys(one.code for one in sorted(findings, key=lambda one: _ORDER[one.severity])))
-    return _Judged(message, findings, group.position)
-
-
-def _settle(interchange: Interchange, kept: _Kept, total: _Total, report: FileReport) -> Iterator[SetMessage]:
-    """The sets of an interchange with their last word, and its findings in the report."""
-    if interchange.duplicate and not interchange.refused:
-        sentence = f"The interchange {interchange.isa.control} was read before; it has no second effect."
-        _add(report, finding("DUPLICATE_INTERCHANGE", interchange.position, sentence))
-        total.said.add(Acknowledgement.ACCEPTED)
-        return
-    total.said.add(interchange.acknowledgement)
-    _note_all(report, interchange.findings)
-    refused: dict[int, list[str]] = {}
-    for group in interchange.groups:
-        _note_all(report, group.findings)
-        codes = _refusing(interchange.findings) + _refusing(group.findings)
-        if interchange.refused or group.findings.refused:
-            refused[group.position] = codes
-    for message, findings, group_position in kept:
-        for one in findings:
+    if found.refused:
+        return message
+    message.verdict = Verdict.ACCEPT
+    message.quantities, message.total, message.content = read.quantities, read.total, read.content
+    if read.findings:
+        for one in sorted(read.findings, key=lambda one: _ORDER[one.severity]):
+            if one.code not in message.codes:
+                message.codes.append(one.code)
+            if one.severity is Severity.HOLD:
+                message.verdict = Verdict.HOLD
+        for one in read.findings:
             _add(report, one)
-        if group_position in refused:
-            _refuse(message, refused[group_position])
-        total.held = total.held or message.verdict is Verdict.HOLD
-        if isinstance(message.content, Usage):
-            _count_intervals(message.content, report)
-        yield message
+    return message
 
 
 def _refuse(message: SetMessage, codes: list[str]) -> None:

@@ -6,9 +6,10 @@ from datetime import date
 from typing import Any
 
 from billing_assets.foundation.money import canonical
+from billing_assets.foundation.outside_text import code, visible
 from billing_assets.foundation.x12.segments import Segment
 from billing_assets.metering.import_engine.messages import Finding
-from billing_assets.metering.import_engine.x12_sets.charges import read_charges
+from billing_assets.metering.import_engine.x12_sets.charges import FINAL, read_charges
 from billing_assets.metering.import_engine.x12_sets.codes import finding
 from billing_assets.metering.import_engine.x12_sets.enrolment import read_enrolment
 from billing_assets.metering.import_engine.x12_sets.options import SetOptions
@@ -53,11 +54,12 @@ def _usage(segments: Sequence[Segment], options: SetOptions) -> SetRead:
         start=usage.start,
         end=usage.end,
         due=usage.due_on,
-        estimated="yes" if usage.is_estimated else "",
-        final="yes" if usage.is_final else "",
+        report_type=usage.report_type,
+        estimated=_flag(usage.is_estimated),
+        final=_flag(usage.is_final),
         utility=usage.utility,
     )
-    quantities = {unit: canonical(quantity) for unit, quantity in usage.quantities.items()}
+    quantities = {_text(unit): canonical(quantity) for unit, quantity in usage.quantities.items()}
     return SetRead(usage, found, keys, quantities)
 
 
@@ -73,6 +75,7 @@ def _charges(segments: Sequence[Segment], options: SetOptions) -> SetRead:
         start=charges.start,
         end=charges.end,
         due=charges.due_on,
+        final=_flag(charges.kind == FINAL),
         utility=charges.utility,
     )
     return SetRead(charges, found, keys, {}, None if charges.amount is None else f"{charges.amount:.2f}")
@@ -110,5 +113,16 @@ def _answer_keys(segments: Sequence[Segment]) -> dict[str, str]:
     return keys
 
 
+def _flag(found: bool) -> str:
+    return "true" if found else "false"
+
+
 def _keys(**found: str | date | None) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else value.isoformat() for name, value in found.items() if value}
+    return {name: _text(value) for name, value in found.items() if value}
+
+
+def _text(value: str | date) -> str:
+    """A key as a table, a log and a terminal can have it."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if value.isprintable() else visible(value).replace("\n", code("\n"))

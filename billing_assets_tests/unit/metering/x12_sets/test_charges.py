@@ -1,4 +1,4 @@
-"""810: every charge in whole cents, the total to the cent; each rule with a set that keeps it and one that breaks it."""
+"""810: every charge in whole cents, the total to the cent; each rule with a set that keeps it and one that does not."""
 
 from datetime import date
 from decimal import Decimal

@@ -47,9 +47,9 @@ def test_a_refused_interchange_refuses_all_its_sets_and_leaves_the_next_one() ->
     bad = an_interchange(a_group("PT", sets_of("U1"))).replace(b"IEA*1*", b"IEA*2*")
     good = an_interchange(a_group("PT", sets_of("U2")), control="000004712")
     found = read(bad)
-    assert (verdicts(found), found.report.worst, found.report.acknowledgement) == (["refuse"], "refuse", "R")
+    assert (verdicts(found), found.report.worst, found.report.acknowledgement) == (["refuse"], "refuse", None)
     found = read(bad + good)
-    assert (verdicts(found), found.report.worst, found.report.acknowledgement) == (["refuse", "accept"], "accept", "P")
+    assert (verdicts(found), found.report.worst, found.report.acknowledgement) == (["refuse", "accept"], "accept", "A")
 
 
 def test_a_file_that_is_cut_is_refused_wherever_it_is_cut() -> None:
@@ -84,6 +84,16 @@ def test_sets_beyond_the_limit_of_memory_come_back_as_they_were(monkeypatch: pyt
     assert in_file.sets == in_memory.sets
     assert verdicts(in_file) == ["accept"] * 40 + ["refuse"] * 20
     assert in_file.report.counts == in_memory.report.counts
+
+
+@pytest.mark.parametrize("terminator", ["~", "\n", "~\r\n", "'"])
+def test_a_set_is_read_the_same_whatever_ends_its_segments(terminator: str) -> None:
+    plain = an_interchange(a_group("PT", sets_of("U1")))
+    other = plain.replace(b">~", b">" + terminator.encode()).replace(b"~", terminator.encode())
+    found = read(other.replace(b"PTD", b"\n\n PTD"))
+    assert (found.codes, found.report.worst) == ([], "accept")
+    expected, got = read(plain).content, found.content
+    assert got == expected
 
 
 @settings(max_examples=40, deadline=None)

@@ -121,7 +121,7 @@ def test_an_estimate_a_final_and_what_it_replaces_are_known() -> None:
     usage_found = found.content
     assert (usage_found.is_estimated, usage_found.estimate_reason, usage_found.is_final) == (True, "12", True)
     assert found.sets[0].keys["refers_to"] == "U76000"
-    assert (found.sets[0].keys["estimated"], found.sets[0].keys["final"]) == ("yes", "yes")
+    assert (found.sets[0].keys["estimated"], found.sets[0].keys["final"]) == ("true", "true")
 
 
 def test_subtractive_meters_are_deducted_and_ignored_ones_left_out() -> None:
