@@ -31,7 +31,7 @@ _CLOCK = (
     "<e:dstEndRule>{end}</e:dstEndRule><e:dstOffset>3600</e:dstOffset><e:dstStartRule>{start}</e:dstStartRule>"
     "<e:tzOffset>{offset}</e:tzOffset></e:LocalTimeParameters></content></entry>"
 )
-_
+_WORDS = ("", "0", "-1", "1.5", "1e3", " 7 ", "99999999999999999999", "x", "\u0664", "140737488355328")
 
 
 def seeds() -> list[bytes]:
