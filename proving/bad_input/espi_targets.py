@@ -31,7 +31,44 @@ _CLOCK = (
     "<e:dstEndRule>{end}</e:dstEndRule><e:dstOffset>3600</e:dstOffset><e:dstStartRule>{start}</e:dstStartRule>"
     "<e:tzOffset>{offset}</e:tzOffset></e:LocalTimeParameters></content></entry>"
 )
-_WORDS = ("", "0", "-1", "1.5", "1e3", " 7 ", "99999999999999999999", "x", "\u0664", "140737488355328")
+_WORDS = (
+    "",
+    "0",
+    "-1",
+    "1.5",
+    "1e3",
+    " 7 ",
+    "99999999999999999999",
+    "x",
+    "\u0664",
+    "140737488355328",
+)
+
+WORDS = (
+    "<entry>",
+    "</entry>",
+    "<e:IntervalBlock>",
+    "</e:IntervalBlock>",
+    "<e:IntervalReading>",
+    "</e:IntervalReading>",
+    "<e:timePeriod>",
+    "<e:start>1330578000</e:start>",
+    "<e:duration>900</e:duration>",
+    "<e:value>1</e:value>",
+    "<e:cost>1</e:cost>",
+    "<e:quality>8</e:quality>",
+    "<e:ReadingQuality>",
+    "<!DOCTYPE a [<!ENTITY b 'c'>]>",
+    "&amp;",
+    "&#0;",
+    "<![CDATA[",
+    "]]>",
+    "<!--",
+    "-->",
+    "xmlns:e='x'",
+    "/IntervalBlock/1",
+)
+"""Pieces that the fuzzer puts together."""
 
 
 def seeds() -> list[bytes]:

@@ -7,6 +7,7 @@ from proving.benchmarks import (
     memory,
     metering,
     metering_espi,
+    metering_vee,
     metering_x12,
     peers,
     posting,
@@ -14,6 +15,18 @@ from proving.benchmarks import (
 )
 from proving.benchmarks.measure import Measure
 
-_MODULES = [posting, dagster_runs, peers, staging, history, memory, close, metering, metering_espi, metering_x12]
+_MODULES = [
+    posting,
+    dagster_runs,
+    peers,
+    staging,
+    history,
+    memory,
+    close,
+    metering,
+    metering_espi,
+    metering_x12,
+    metering_vee,
+]
 
 MEASURES: dict[str, Measure] = {one.name: one for module in _MODULES for one in module.MEASURES}
