@@ -1,7 +1,7 @@
 """The SQL of validation: what is read to judge periods, and what comes of it. Each works on the caller's connection."""
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -225,7 +225,7 @@ def note_findings(connection: Connection, found: Sequence[NewFinding]) -> dict[b
             insert into billing.validation_findings (stream, begins, ends, day, rule, rule_version, severity,
                 parameters, observed, allowed, sentence, versions, content_hash)
             values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (content_hash) do nothing""",
-            [one._replace(parameters=Jsonb(one.parameters)) for one in found],
+            [[Jsonb(cell) if isinstance(cell, Mapping) else cell for cell in one] for one in found],
         )
     rows = connection.execute(
         "select id, content_hash from billing.validation_findings where content_hash = any(%s)",
@@ -277,6 +277,23 @@ def findings(
             and (not %(open)s or f.severity <> 'info' and c.finding is null)
         order by f.noted_at, f.id limit %(most)s""",
         {"point": point, "rule": rule, "open": only_open, "most": most},
+    ).fetchall()
+
+
+def held_for(connection: Connection, rule: str, begin: date, end: date) -> list[dict[str, Any]]:
+    """Streams and periods that touch the days and are held by an open finding of a rule; with the class of the point."""
+    return connection.execute(
+        """
+        select distinct s.point, s.suffix, s.register, v.begins, v.ends, (
+            select p.class from billing.service_points as p
+            where p.point = s.point and p.replaced_at is null and p.valid_from < v.ends
+            order by p.valid_from desc limit 1) as customer_class
+        from billing.validated_periods as v join billing.streams as s on s.id = v.stream
+        join billing.validation_findings as f on f.id = any (v.findings)
+        where v.ends > %(begin)s and v.begins < %(end)s and v.open > 0 and f.rule = %(rule)s
+            and not exists (select from billing.cleared_findings as c where c.finding = f.id)
+        order by s.point, s.suffix, v.begins""",
+        {"begin": begin, "end": end, "rule": rule},
     ).fetchall()
 
 
