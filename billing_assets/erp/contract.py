@@ -2,7 +2,6 @@
 
 from billing_assets.erp import bindings
 from billing_assets.erp.billing_system import contacts, receivables
-from billing_assets.erp.billing_system.connection import connect_source
 from billing_assets.erp.billing_system.contacts import Contact
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.billing_system.resource import BillingSystem
@@ -15,6 +14,7 @@ from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.sample_files import refuse_sample_late_fees
 from billing_assets.erp.netsuite.suiteql import PAGE_ROWS
 from billing_assets.erp.settings import SourceSettings
+from billing_assets.foundation.source_database.connection import connect_source
 
 __all__ = [
     "PAGE_ROWS",

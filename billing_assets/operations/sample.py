@@ -13,7 +13,6 @@ from sqlalchemy.engine import make_url
 
 from billing_assets.decisions.store import Subject, recorder
 from billing_assets.erp import bindings
-from billing_assets.erp.billing_system.errors import CannotConnect, QueryFailed, source_url
 from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
 from billing_assets.foundation.commands.machine import set_default
 from billing_assets.foundation.database import embedded
@@ -23,6 +22,7 @@ from billing_assets.foundation.database.urls import without_secrets
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import load_settings, variable
 from billing_assets.foundation.shipped import shipped
+from billing_assets.foundation.source_database.errors import CannotConnect, QueryFailed, source_url
 from billing_assets.operations.processes import note_process
 from billing_assets.sandbox.kit.client import Control
 from billing_assets.sandbox.netsuite.process import RunningSandbox, SandboxError, running_sandbox, start_sandbox

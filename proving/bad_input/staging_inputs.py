@@ -9,7 +9,6 @@ from decimal import Decimal
 import orjson
 import sqlalchemy
 
-from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.documents.external_id import is_external_id
 from billing_assets.erp.netsuite import store as netsuite_store
@@ -18,6 +17,7 @@ from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import StagingResult, stage
 from billing_assets.foundation.dagster_helpers.presentation import money, typed_table
 from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.source_database.connection import connect_source, open_source
 from proving.bad_input.rows import Case
 from proving.world.builders import SOURCE, shipped_mapping, validation
 

@@ -22,7 +22,6 @@ import urllib3
 from psycopg import sql
 from sqlalchemy import make_url
 
-from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.documents.documents import Document
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping
 from billing_assets.erp.settings import NetSuiteSettings
@@ -32,6 +31,7 @@ from billing_assets.foundation.database.connection import Connection, connect, l
 from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.foundation.shipped import shipped
+from billing_assets.foundation.source_database.connection import connect_source, open_source
 from billing_assets.posting import dispatch, run
 from billing_assets.posting.lanes import Lanes
 from billing_assets.sandbox.netsuite.process import start_sandbox

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from billing_assets.erp.billing_system.contract import CONTACT_COLUMNS, Unreadable
-from billing_assets.erp.billing_system.errors import ColumnsWrong, QueryFailed, asking
+from billing_assets.erp.billing_system.contract import CONTACT_COLUMNS
 from billing_assets.erp.billing_system.queries import (
     CONTACTS_FILE,
     all_columns,
@@ -17,6 +16,8 @@ from billing_assets.erp.billing_system.queries import (
     contacts_table,
     is_one_of,
 )
+from billing_assets.foundation.source_database.errors import ColumnsWrong, QueryFailed, asking
+from billing_assets.foundation.source_database.values import Unreadable
 
 
 class Contact(NamedTuple):

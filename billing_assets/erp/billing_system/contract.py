@@ -1,172 +1,57 @@
-"""The contract of columns (`sql/source/README.md`) in code: which values a column may have, and how others become them.
+"""The contract of columns (`sql/source/README.md`) in code: which columns the extraction queries give, of what type."""
 
-Nothing is rounded or guessed: a value that is not exactly what the contract asks for is Unreadable.
-"""
-
-from collections.abc import Callable
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from datetime import date
 from types import NoneType
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
-_BEYOND = 2**63
+from billing_assets.foundation.source_database.values import (
+    Column,
+    Unreadable,
+    day,
+    moment,
+    number_column,
+    number_or_null_column,
+    or_null,
+    text,
+    text_column,
+    text_or_empty,
+    text_or_null_column,
+    whole_number,
+)
 
 VERSION = "version"
 """An optional column of `documents.sql`: it shows that a document changed, and is no part of it."""
 
-
-class Unreadable(ValueError):  # noqa: N818
-    """A value of the source that cannot be taken over; the message says why."""
-
-
-class Column(NamedTuple):
-    """A column of the contract. A value whose type is in `plain` is taken as it is (numbers: if finite).
-
-    `of_int` converts where the whole column is int, in one go; keys often are, on every line.
-    """
-
-    name: str
-    plain: frozenset[type]
-    convert: Callable[[Any], Any]
-    of_int: Callable[[int], Any] | None = None
-
-
-def text(value: Any) -> str:
-    """Text as it is; numbers, ids and dates of other types as their exact text."""
-    match value:
-        case str():
-            return value
-        case None:
-            raise Unreadable("is NULL")
-        case bool():
-            return "true" if value else "false"
-        case int() | UUID():
-            return str(value)
-        case Decimal():
-            return f"{value:f}"
-        case date() | time():
-            return value.isoformat()
-    raise Unreadable(f"is a {type(value).__name__} where text is expected")
-
-
-def further(value: Any) -> str | None:
-    """A column beyond the contract, as text: bytes as SQL writes them (`0x0A`), what has no exact text as Python shows
-    it."""
-    if value is None:
-        return None
-    if isinstance(value, bytes | bytearray | memoryview):
-        return f"0x{bytes(value).hex().upper()}"
-    try:
-        return text(value)
-    except Unreadable:
-        return repr(value)
-
-
-def number(value: Any) -> Decimal:
-    """An exact, finite number. A float is refused: the amount it was made from is lost."""
-    if isinstance(value, Decimal):
-        if not value.is_finite():
-            raise Unreadable("is not a number")
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    if value is None:
-        raise Unreadable("is NULL")
-    if isinstance(value, float):
-        raise Unreadable("is a binary floating point number; CAST it to an exact decimal in the query")
-    raise Unreadable(f"is a {type(value).__name__} where an exact decimal is expected; CAST it in the query")
-
-
-def whole_number(value: Any) -> int:
-    """An integer of at most 64 bits, whatever exact type it comes in."""
-    exact = number(value)
-    if not -_BEYOND <= exact < _BEYOND:
-        raise Unreadable("is too large")
-    if exact != exact.to_integral_value():
-        raise Unreadable("is not a whole number")
-    return int(exact)
-
-
-def day(value: Any) -> date:
-    """A date; a timestamp is its date. One with a time zone is on another day elsewhere, unless it is midnight."""
-    if isinstance(value, datetime):
-        if value.tzinfo and value.time() != time():
-            raise Unreadable("has a time zone: it is on two days; CAST it to the branch's date in the query")
-        return value.date()
-    if isinstance(value, date):
-        return value
-    if value is None:
-        raise Unreadable("is NULL")
-    raise Unreadable(f"is a {type(value).__name__} where a date is expected; CAST it in the query")
-
-
-def moment(value: Any) -> datetime:
-    """A timestamp in UTC; one without a zone is UTC already."""
-    if isinstance(value, datetime):
-        try:
-            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-        except OverflowError:
-            raise Unreadable("lies outside the years 1 to 9999 in UTC") from None
-    if value is None:
-        raise Unreadable("is NULL")
-    raise Unreadable(f"is a {type(value).__name__} where a timestamp is expected; CAST it in the query")
-
-
-def _or_null(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else convert(value)
-
-
-def _text_or_empty(value: Any) -> str:
-    return "" if value is None else text(value)
-
-
-def _text(name: str) -> Column:
-    return Column(name, frozenset({str}), text, of_int=str)
-
-
-def _text_or_null(name: str) -> Column:
-    return Column(name, frozenset({str, NoneType}), _or_null(text))
-
-
-def _number(name: str) -> Column:
-    return Column(name, frozenset({Decimal}), number, of_int=Decimal)
-
-
-def _number_or_null(name: str) -> Column:
-    return Column(name, frozenset({Decimal, NoneType}), _or_null(number))
-
-
 DOCUMENT_COLUMNS = (
-    _text("document_id"),
-    _text("kind"),
-    _text("number"),
-    _text("status"),
+    text_column("document_id"),
+    text_column("kind"),
+    text_column("number"),
+    text_column("status"),
     Column("created_at", frozenset(), moment),
     Column("document_date", frozenset({date}), day),
-    Column("due_date", frozenset({date, NoneType}), _or_null(day)),
-    *map(_text_or_null, ("customer", "branch")),
-    _text("currency"),
-    *map(_text_or_null, ("terms", "purchase_order", "memo", "applies_to")),
-    _number("total"),
+    Column("due_date", frozenset({date, NoneType}), or_null(day)),
+    *map(text_or_null_column, ("customer", "branch")),
+    text_column("currency"),
+    *map(text_or_null_column, ("terms", "purchase_order", "memo", "applies_to")),
+    number_column("total"),
 )
 """In the order of `Document`, between its `source` and its `extra`."""
 
 LINE_COLUMNS = (
-    _text("document_id"),
+    text_column("document_id"),
     Column("line_no", frozenset({int}), whole_number),
-    Column("item", frozenset({str}), _text_or_empty),  # a line without an item is still a line; the mapping holds it
-    _text_or_null("description"),
-    _number("quantity"),
-    _number("unit_price"),
-    _number("amount"),
-    _text_or_null("tax_code"),
-    _number_or_null("tax_rate"),
-    _number_or_null("tax_amount"),
+    Column("item", frozenset({str}), text_or_empty),  # a line without an item is still a line; the mapping holds it
+    text_or_null_column("description"),
+    number_column("quantity"),
+    number_column("unit_price"),
+    number_column("amount"),
+    text_or_null_column("tax_code"),
+    number_or_null_column("tax_rate"),
+    number_or_null_column("tax_amount"),
 )
 """In the order of `Line`, after the document's id and before its `extra`."""
 
-APPLICATION_COLUMNS = (_text("document_id"), _text("applies_to"), _number_or_null("amount"))
+APPLICATION_COLUMNS = (text_column("document_id"), text_column("applies_to"), number_or_null_column("amount"))
 """In the order of `Application`, after the document's id."""
 
 
@@ -180,17 +65,17 @@ CHARGED = ("monthly", "usage", "one_time")
 """How a service of a contract is charged."""
 
 SERVICE_COLUMNS = (
-    _text("contract"),
-    *map(_text_or_null, ("customer", "branch")),
-    _text("service"),
-    _text_or_null("description"),
-    *(Column(name, frozenset({date, NoneType}), _or_null(day)) for name in ("starts_on", "ends_on")),
+    text_column("contract"),
+    *map(text_or_null_column, ("customer", "branch")),
+    text_column("service"),
+    text_or_null_column("description"),
+    *(Column(name, frozenset({date, NoneType}), or_null(day)) for name in ("starts_on", "ends_on")),
     Column("charged", frozenset(), _charged),
-    _number_or_null("expected_amount"),
+    number_or_null_column("expected_amount"),
 )
 """In the order of `ContractService`."""
 CONTACT_COLUMNS = (
-    _text("customer"),
-    *map(_text_or_null, ("name", "email", "language", "country", "region", "timezone")),
+    text_column("customer"),
+    *map(text_or_null_column, ("name", "email", "language", "country", "region", "timezone")),
 )
 """In the order of `Contact`."""

@@ -14,9 +14,9 @@ from sqlalchemy.sql.selectable import Subquery
 from sqlalchemy.types import String
 
 from billing_assets.erp.billing_system.cycles import without_cycle_collection
-from billing_assets.erp.billing_system.errors import ValueRefused, asking
 from billing_assets.erp.billing_system.queries import Queries, Statement, is_one_of, tables
 from billing_assets.erp.billing_system.spelling import exactly, spelled_otherwise
+from billing_assets.foundation.source_database.errors import ValueRefused, asking
 
 _FIRST_VERSION = (11,)  # of PostgreSQL, with hashtextextended()
 

@@ -5,9 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from billing_assets.erp.billing_system.connection import source_now
-from billing_assets.erp.billing_system.contract import VERSION, Unreadable
-from billing_assets.erp.billing_system.errors import asking
+from billing_assets.erp.billing_system.contract import VERSION
 from billing_assets.erp.billing_system.marks import Marking, marking
 from billing_assets.erp.billing_system.queries import (
     DOCUMENTS_FILE,
@@ -17,11 +15,14 @@ from billing_assets.erp.billing_system.queries import (
     column_names,
     tables,
 )
-from billing_assets.erp.billing_system.query_text import fault_of
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.billing_system.spelling import check_keys
 from billing_assets.foundation.doctor import Checked, Unproven, Unwell, looked
 from billing_assets.foundation.runtime import Runtime
+from billing_assets.foundation.source_database.connection import source_now
+from billing_assets.foundation.source_database.errors import asking
+from billing_assets.foundation.source_database.query_text import fault_of
+from billing_assets.foundation.source_database.values import Unreadable
 
 _FIRST_ROWS = 200
 _AGAIN = {

@@ -10,8 +10,8 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from billing_assets.erp.billing_system.errors import asking
 from billing_assets.foundation.database.urls import address
+from billing_assets.foundation.source_database.errors import asking
 
 _POSTGRESQL_MAY = "SELECT has_function_privilege('pg_catalog.pg_control_system()', 'execute')"
 _POSTGRESQL = "SELECT system_identifier::text, current_database()::text FROM pg_control_system()"

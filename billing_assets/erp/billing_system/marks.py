@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 from billing_assets.erp.billing_system import contract
 from billing_assets.erp.billing_system.cycles import without_cycle_collection
 from billing_assets.erp.billing_system.digests import computes_digests, digests
-from billing_assets.erp.billing_system.errors import ValueRefused, asking
 from billing_assets.erp.billing_system.queries import (
     DOCUMENTS_FILE,
     Queries,
@@ -28,6 +27,8 @@ from billing_assets.erp.billing_system.queries import (
     versions_by_id,
 )
 from billing_assets.erp.billing_system.spelling import found_alike, savepoint
+from billing_assets.foundation.source_database import values
+from billing_assets.foundation.source_database.errors import ValueRefused, asking
 
 _AT_ONCE, _VERSIONS_AT_ONCE = 1_000, 10_000
 _DIGEST_BYTES = 16
@@ -95,7 +96,7 @@ def _versions(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[st
     except ValueRefused:
         return {}  # reading finds the document and says what is wrong with it
     read_by = _read_by(queries)
-    names = [key if type(key) is str else contract.further(key) or "" for key, _ in rows]
+    names = [key if type(key) is str else values.further(key) or "" for key, _ in rows]
     # A header that a join repeats is held, whatever its versions say.
     repeated = {name for name, count in Counter(names).items() if count > 1} if len({*names}) < len(names) else set()
     return {
@@ -108,7 +109,7 @@ def _versions(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[st
 def _text(version: Any) -> bytes:
     if type(version) is str:
         return b"str " + version.encode(errors="surrogatepass")
-    return f"{type(version).__name__} {contract.further(version)}".encode(errors="surrogatepass")
+    return f"{type(version).__name__} {values.further(version)}".encode(errors="surrogatepass")
 
 
 def _read_by(queries: Queries) -> bytes:

@@ -38,12 +38,12 @@ from billing_assets.erp.billing_system.contract import (
     LINE_COLUMNS,
     SERVICE_COLUMNS,
     VERSION,
-    Column,
 )
-from billing_assets.erp.billing_system.errors import ColumnsWrong, QueriesMissing, asking, source_url
-from billing_assets.erp.billing_system.query_text import without_end
 from billing_assets.foundation.periods import first_day, following, month_of
 from billing_assets.foundation.shipped import shipped
+from billing_assets.foundation.source_database.errors import ColumnsWrong, QueriesMissing, asking, source_url
+from billing_assets.foundation.source_database.query_text import without_end
+from billing_assets.foundation.source_database.values import Column
 
 DOCUMENTS_FILE, LINES_FILE = "documents.sql", "lines.sql"
 APPLICATIONS_FILE, SERVICES_FILE = "applications.sql", "contract_services.sql"

@@ -14,18 +14,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from billing_assets.erp.billing_system import contract
-from billing_assets.erp.billing_system.connection import connect_source, open_source, source_now
-from billing_assets.erp.billing_system.contract import (
-    APPLICATION_COLUMNS,
-    DOCUMENT_COLUMNS,
-    LINE_COLUMNS,
-    Column,
-    Unreadable,
-)
+from billing_assets.erp.billing_system.contract import APPLICATION_COLUMNS, DOCUMENT_COLUMNS, LINE_COLUMNS
 from billing_assets.erp.billing_system.cycles import without_cycle_collection
 from billing_assets.erp.billing_system.digests import digests
-from billing_assets.erp.billing_system.errors import QueryFailed, SourceError, ValueRefused, asking
 from billing_assets.erp.billing_system.marks import Marking, asked_at_once, marking, marks
 from billing_assets.erp.billing_system.queries import (
     APPLICATIONS_FILE,
@@ -62,6 +53,10 @@ from billing_assets.erp.billing_system.totals import (
     tallies,
 )
 from billing_assets.erp.documents.documents import Application, Document, Line
+from billing_assets.foundation.source_database import values
+from billing_assets.foundation.source_database.connection import connect_source, open_source, source_now
+from billing_assets.foundation.source_database.errors import QueryFailed, SourceError, ValueRefused, asking
+from billing_assets.foundation.source_database.values import Column, Unreadable
 
 __all__ = [
     "CHUNK",
@@ -163,7 +158,7 @@ def _streamed_ids(conn: Connection, query: Statement) -> Iterator[list[str]]:
 
 def _id(value: Any) -> str:
     try:
-        found = contract.text(value)
+        found = values.text(value)
     except Unreadable as error:
         raise QueryFailed(DOCUMENTS_FILE, f"document_id {error}; CAST it in the query") from error
     if "\0" in found or (not found.isascii() and found.encode(errors="replace").decode() != found):
@@ -185,7 +180,7 @@ def documents_without_id(conn: Connection, queries: Queries, since: datetime | N
     times: Counter[str] = Counter()
     found = []
     for document_id, *named in sorted(rows, key=repr):
-        kind, number, status = map(contract.further, named)
+        kind, number, status = map(values.further, named)
         content = hashlib.sha256(repr(document_id or named).encode()).hexdigest()[:24]
         times[content] += 1
         if document_id is not None and times[content] > 1:

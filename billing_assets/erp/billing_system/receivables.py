@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, select
 from sqlalchemy.sql.selectable import Subquery
 
-from billing_assets.erp.billing_system import contract
-from billing_assets.erp.billing_system.errors import QueryFailed, asking
 from billing_assets.erp.billing_system.queries import derived_table, read_query
 from billing_assets.erp.billing_system.spelling import exactly
+from billing_assets.foundation.source_database import values
+from billing_assets.foundation.source_database.errors import QueryFailed, asking
 
 RECEIVABLES_FILE = "receivables.sql"
 KINDS = ("invoice", "credit_memo", "payment")
@@ -39,12 +39,12 @@ class OpenReceivable(NamedTuple):
 
 
 _CONVERT: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("document_id", "kind", "number", "customer", "currency"), contract.text),
-    "branch": lambda value: None if value is None else contract.text(value),
-    "document_date": contract.day,
-    "due_date": lambda value: None if value is None else contract.day(value),
-    "total": contract.number,
-    "open_amount": contract.number,
+    **dict.fromkeys(("document_id", "kind", "number", "customer", "currency"), values.text),
+    "branch": lambda value: None if value is None else values.text(value),
+    "document_date": values.day,
+    "due_date": lambda value: None if value is None else values.day(value),
+    "total": values.number,
+    "open_amount": values.number,
 }
 
 
@@ -72,9 +72,7 @@ def sums(conn: Connection, query: str) -> list[tuple[str, str, int, Decimal]]:
     exact = [one for column in group for one in exactly(column, conn.dialect)]
     with asking(conn, RECEIVABLES_FILE):
         rows = conn.execute(select(*group, func.count(), func.sum(table.c.open_amount)).group_by(*exact)).all()
-    return [
-        (contract.text(kind), contract.text(currency), n, contract.number(total)) for kind, currency, n, total in rows
-    ]
+    return [(values.text(kind), values.text(currency), n, values.number(total)) for kind, currency, n, total in rows]
 
 
 def _table(query: str) -> Subquery:
@@ -82,13 +80,13 @@ def _table(query: str) -> Subquery:
 
 
 def _receivable(row: Any) -> OpenReceivable:
-    values = []
+    converted = []
     for name, value in zip(OpenReceivable._fields, row, strict=True):
         try:
-            values.append(_CONVERT[name](value))
-        except contract.Unreadable as error:
+            converted.append(_CONVERT[name](value))
+        except values.Unreadable as error:
             raise QueryFailed(RECEIVABLES_FILE, f"{name} of document {_shown(row[0])} {error}") from error
-    found = OpenReceivable(*values)
+    found = OpenReceivable(*converted)
     if found.kind not in KINDS:
         raise QueryFailed(RECEIVABLES_FILE, f"kind of document {_shown(row[0])} is none of {', '.join(KINDS)}")
     if found.open_amount and (found.open_amount < 0) == (found.kind == "invoice"):

@@ -8,10 +8,11 @@ from operator import ne
 from typing import Any, NamedTuple
 
 from billing_assets.erp.billing_system import contract
-from billing_assets.erp.billing_system.contract import Column, Unreadable
-from billing_assets.erp.billing_system.errors import ColumnsWrong
 from billing_assets.erp.billing_system.queries import DOCUMENTS_FILE, LINES_FILE
 from billing_assets.erp.documents.documents import Application, Line
+from billing_assets.foundation.source_database import values
+from billing_assets.foundation.source_database.errors import ColumnsWrong
+from billing_assets.foundation.source_database.values import Column, Unreadable
 
 _NO_EXTRA: dict[str, str | None] = {}  # shared by all rows without further columns; never changed
 _new_line = partial(tuple.__new__, Line)  # Line._make without its Python frame: a million lines pay for each frame
@@ -70,7 +71,7 @@ def _convert(column: Column, cells: Sequence[Any], problems: dict[int, Problem])
 
 def _extras(cells: dict[str, Sequence[Any]]) -> list[dict[str, str | None]]:
     """Rows that say the same share one dict: a service stands on thousands of lines."""
-    columns = [map(contract.further, column) for column in cells.values()]
+    columns = [map(values.further, column) for column in cells.values()]
     made: dict[tuple[str | None, ...], dict[str, str | None]] = {}
     return [
         made.get(row) or made.setdefault(row, dict(zip(cells, row, strict=True))) for row in zip(*columns, strict=True)

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from billing_assets.erp.billing_system import contract
-from billing_assets.erp.billing_system.connection import connect_source
-from billing_assets.erp.billing_system.contract import SERVICE_COLUMNS, Unreadable
-from billing_assets.erp.billing_system.errors import asking
+from billing_assets.erp.billing_system.contract import SERVICE_COLUMNS
 from billing_assets.erp.billing_system.queries import SERVICES_FILE, Queries, services_table
+from billing_assets.foundation.source_database.connection import connect_source
+from billing_assets.foundation.source_database.errors import asking
+from billing_assets.foundation.source_database.values import Unreadable, further
 
 CHUNK = 5000
 """Services per chunk: what bounds the memory."""
@@ -66,10 +66,10 @@ def contract_services(conn: Connection, queries: Queries) -> Iterator[tuple[list
 
 
 def _read(row: Any) -> ContractService | BadService:
-    values = []
+    converted = []
     for column, value in zip(SERVICE_COLUMNS, row, strict=True):
         try:
-            values.append(column.convert(value))
+            converted.append(column.convert(value))
         except Unreadable as error:
-            return BadService(contract.further(row[0]), contract.further(row[3]), f"{column.name} {error}")
-    return ContractService(*values)
+            return BadService(further(row[0]), further(row[3]), f"{column.name} {error}")
+    return ContractService(*converted)

@@ -24,8 +24,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import Subquery
 
-from billing_assets.erp.billing_system import contract
-from billing_assets.erp.billing_system.errors import KeysNotComparable, QueryFailed, ValueRefused, asking
 from billing_assets.erp.billing_system.queries import (
     DOCUMENTS_FILE,
     Queries,
@@ -34,6 +32,8 @@ from billing_assets.erp.billing_system.queries import (
     is_one_of,
     tables,
 )
+from billing_assets.foundation.source_database import values
+from billing_assets.foundation.source_database.errors import KeysNotComparable, QueryFailed, ValueRefused, asking
 
 _KEYS = 1000
 """Keys per statement: SQL Server takes 2,100 parameters."""
@@ -147,5 +147,5 @@ def pairs(documents: Subquery, child: Subquery) -> Statement:
 def _differing(conn: Connection, file: str, query: Statement) -> list[tuple[str, str]]:
     with asking(conn, f"{DOCUMENTS_FILE} with {file}"):
         rows: Sequence[Any] = conn.execute(query).all()
-    pairs = {(contract.further(header) or "", contract.further(key) or "") for header, key in rows}
+    pairs = {(values.further(header) or "", values.further(key) or "") for header, key in rows}
     return [(header, key) for header, key in sorted(pairs) if header != key]

@@ -24,8 +24,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import Subquery
 
-from billing_assets.erp.billing_system import contract
-from billing_assets.erp.billing_system.errors import QueryFailed, asking
 from billing_assets.erp.billing_system.queries import (
     DOCUMENTS_FILE,
     LINES_FILE,
@@ -41,6 +39,8 @@ from billing_assets.erp.billing_system.queries import (
 from billing_assets.erp.billing_system.spelling import exactly, is_exactly
 from billing_assets.erp.documents.documents import SourceStatus
 from billing_assets.foundation.periods import first_day, following
+from billing_assets.foundation.source_database import values
+from billing_assets.foundation.source_database.errors import QueryFailed, asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,21 +210,21 @@ def _in_month(documents: Subquery, period: str) -> ColumnElement[bool]:
 
 
 def _text(value: Any) -> str | None:
-    return contract.further(value)
+    return values.further(value)
 
 
 def _month_document(row: Sequence[Any]) -> MonthDocument:
     document_id, kind, number, status, branch, customer, currency = map(_text, row[:7])
     return MonthDocument(
-        document_id, kind, number, status, branch, customer, currency, contract.day(row[7]), _total(row[8])
+        document_id, kind, number, status, branch, customer, currency, values.day(row[7]), _total(row[8])
     )
 
 
 def _total(value: Any) -> Decimal | None:
     """A document's total; one that is no exact number is held, whatever it says."""
     try:
-        return contract.number(value)
-    except contract.Unreadable:
+        return values.number(value)
+    except values.Unreadable:
         return None
 
 
@@ -241,6 +241,6 @@ def _sum(value: Any) -> Decimal:
     if isinstance(value, Decimal):
         return value
     try:
-        return contract.number(value)
-    except contract.Unreadable as error:
+        return values.number(value)
+    except values.Unreadable as error:
         raise QueryFailed(DOCUMENTS_FILE, f"the sum of total {error}") from error

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 import sqlalchemy
 import structlog
 
-from billing_assets.erp.billing_system.errors import CannotConnect, SourceBusy
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.documents.validation_rules import Finding
 from billing_assets.erp.netsuite import recheck_store
 from billing_assets.erp.staging import verbs
 from billing_assets.erp.staging.recheck import Staged, differing
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.source_database.errors import CannotConnect, SourceBusy
 from billing_assets.posting.batch_lease import Lease
 
 log = structlog.get_logger(__name__)

@@ -18,13 +18,13 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from billing_assets.erp.billing_system import reader
-from billing_assets.erp.billing_system.errors import QueryFailed
 from billing_assets.erp.billing_system.totals import UNDATED
 from billing_assets.erp.staging.polling import Known
 from billing_assets.erp.staging.store import CHUNK
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import canonical
 from billing_assets.foundation.periods import first_day, following
+from billing_assets.foundation.source_database.errors import QueryFailed
 
 log = structlog.get_logger(__name__)
 

@@ -8,13 +8,13 @@ import orjson
 import sqlalchemy
 
 from billing_assets.erp.billing_system import reader
-from billing_assets.erp.billing_system.contract import Unreadable
 from billing_assets.erp.billing_system.digests import all_digests, computes_digests
-from billing_assets.erp.billing_system.errors import ValueRefused
 from billing_assets.erp.billing_system.marks import is_digest
 from billing_assets.erp.documents.documents import Document
 from billing_assets.erp.documents.validation_rules import Finding, finding
 from billing_assets.erp.staging.content import content_hash, lines_json
+from billing_assets.foundation.source_database.errors import ValueRefused
+from billing_assets.foundation.source_database.values import Unreadable
 
 _NEXT = "It was not sent; the next staging judges it again."
 _CHANGED = f"The billing system changed it after it was staged. {_NEXT}"

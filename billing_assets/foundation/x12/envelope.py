@@ -9,6 +9,7 @@ back. Memory is that of the largest set, and a few words for each set of a group
 
 import hashlib
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -106,10 +107,13 @@ def _judge(interchange: Interchange, checks: Checks, before: dict[tuple[str, str
     note = interchange.findings.note
     if not isa.has_width:
         note("R-ISA-WIDTH", at, f"Segment {at}: the ISA is not 106 characters wide.")
+    if "\0" in isa.text:
+        note("R-CHARACTER", at, f"Segment {at}: it has a NUL character.")
     if not _CONTROL.fullmatch(isa.control):
         note("R-ISA-CONTROL", at, f"Segment {at}: ISA13 {quoted(isa.control)} is not nine digits.")
     for code, sentence in checks.admit(isa) if checks.admit else ():
         note(code, at, f"Segment {at}: {sentence}")
+    interchange.findings.sort(key=lambda found: found.position or 0)
     if interchange.refused:
         return
     key = (isa.sender_qualifier, isa.sender, isa.control)
@@ -235,7 +239,7 @@ class _Reading:
         self._set, self._lost = None, False
         self._sets += 1
         first, last, findings = segments[0], segments[-1], Findings()
-        kind, control = first.at(1), first.at(2)
+        kind, control = sys.intern(first.at(1)), first.at(2)
         self._check_header(first, group, findings)
         if last.id != "SE":
             sentence = f"Segment {last.position}: the set of segment {first.position} ends without an SE."

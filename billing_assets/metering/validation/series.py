@@ -13,8 +13,8 @@ import numpy as np
 from billing_assets.foundation.calendar.business_days import local_day
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
+from billing_assets.metering.import_engine.arrivals import Arrival
 from billing_assets.metering.import_engine.messages import IntervalBlock, Stream
-from billing_assets.metering.readings.arrivals import Arrival
 from billing_assets.metering.readings.intake import Intake
 from billing_assets.metering.validation import store
 from billing_assets.metering.validation.assembling import MasterData, place, register_days, register_facts

@@ -281,7 +281,7 @@ def findings(
 
 
 def held_for(connection: Connection, rule: str, begin: date, end: date) -> list[dict[str, Any]]:
-    """Streams and periods that touch the days and are held by an open finding of a rule; with the class of the point."""
+    """Streams and periods that touch the days and are held by an open finding of a rule, with the point's class."""
     return connection.execute(
         """
         select distinct s.point, s.suffix, s.register, v.begins, v.ends, (

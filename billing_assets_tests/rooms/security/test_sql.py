@@ -10,7 +10,6 @@ import pytest
 
 import billing_assets
 from billing_assets.erp.billing_system import reader
-from billing_assets.erp.billing_system.errors import SourceError
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.netsuite.mapping_file import MappingError, read_mapping_file
 from billing_assets.erp.staging.settings import StagingSettings
@@ -18,6 +17,7 @@ from billing_assets.erp.staging.staging import stage
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import connect, libpq_url
 from billing_assets.foundation.shipped import shipped
+from billing_assets.foundation.source_database.errors import SourceError
 from proving.bad_input import rows
 from proving.world import builders
 
@@ -41,6 +41,10 @@ INSERTED = {
     ("file_exchange/outbox.py", "attempts.last_outcome(ledger, 'd.id')"): "our own subquery",
     ("file_exchange/outbox.py", "held"): "names of a ledger's tables, constants of an outbox",
     ("file_exchange/outbox.py", "ledger"): "names of a ledger's tables, constants of an outbox",
+    ("metering/import_engine/store.py", "_FILE"): "our own columns",
+    ("metering/readings/store.py", "table"): "one of our two tables of readings",
+    ("metering/readings/store.py", "_COMMON"): "our own columns",
+    ("metering/readings/store.py", "_VERSION[table]"): "our own columns",
     ("metering/outbound/store.py", "may_go(_LEDGER)"): "our own condition",
     ("work_queue/claims.py", "queue"): "names of a queue's table, constants of a room",
     ("work_queue/claims.py", "claim"): "names of a queue's table, constants of a room",

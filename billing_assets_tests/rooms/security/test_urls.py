@@ -9,8 +9,13 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from billing_assets.erp.billing_system.connection import connect_source, open_source
-from billing_assets.erp.billing_system.errors import (
+from billing_assets.erp.billing_system.queries import shipped_queries
+from billing_assets.foundation.database.connection import connect
+from billing_assets.foundation.database.migrations import migrate
+from billing_assets.foundation.database.urls import address, without_secrets
+from billing_assets.foundation.shipped import shipped
+from billing_assets.foundation.source_database.connection import connect_source, open_source
+from billing_assets.foundation.source_database.errors import (
     CannotConnect,
     QueryFailed,
     SourceError,
@@ -18,11 +23,6 @@ from billing_assets.erp.billing_system.errors import (
     asking,
     source_url,
 )
-from billing_assets.erp.billing_system.queries import shipped_queries
-from billing_assets.foundation.database.connection import connect
-from billing_assets.foundation.database.migrations import migrate
-from billing_assets.foundation.database.urls import address, without_secrets
-from billing_assets.foundation.shipped import shipped
 from billing_assets.operations import cli
 from billing_assets.operations.sample import filling
 

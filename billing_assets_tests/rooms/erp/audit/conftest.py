@@ -14,9 +14,9 @@ from billing_assets.erp.audit.decisions import Imported, import_decisions
 from billing_assets.erp.audit.queue import Audited, audit_month
 from billing_assets.erp.audit.settings import AuditSettings
 from billing_assets.erp.audit.store import queue_entries
-from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.foundation.calendar.business_days import Days
+from billing_assets.foundation.source_database.connection import connect_source, open_source
 from billing_assets_tests.rooms.erp.staging.conftest import Bench, bench
 from proving.world.builders import ITEM, SOURCE, insert_document, shipped_sample_queries
 

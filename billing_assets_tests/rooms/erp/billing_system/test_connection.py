@@ -10,8 +10,8 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from billing_assets.erp.billing_system import reader
-from billing_assets.erp.billing_system.connection import with_read_only_intent
-from billing_assets.erp.billing_system.errors import (
+from billing_assets.foundation.source_database.connection import with_read_only_intent
+from billing_assets.foundation.source_database.errors import (
     CannotConnect,
     DriverMissing,
     OdbcDriverMissing,

@@ -7,9 +7,9 @@ import pytest
 import sqlfluff
 from sqlalchemy import create_engine, make_url, text
 
-from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.billing_system.identity import SQL_SERVER, identity
 from billing_assets.foundation.database.urls import address
+from billing_assets.foundation.source_database.connection import connect_source, open_source
 
 
 def of(url: str) -> str:

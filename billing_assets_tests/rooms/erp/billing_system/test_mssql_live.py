@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Connection, text
 
 from billing_assets.erp.billing_system import reader
-from billing_assets.erp.billing_system.connection import SNAPSHOT_ALLOWED
-from billing_assets.erp.billing_system.errors import QueryFailed
+from billing_assets.foundation.source_database.connection import SNAPSHOT_ALLOWED
+from billing_assets.foundation.source_database.errors import QueryFailed
 
 URL = os.environ.get("TEST_MSSQL_URL", "")
 pytestmark = pytest.mark.skipif(not URL, reason="TEST_MSSQL_URL names no SQL Server")

@@ -13,9 +13,10 @@ import mssql_python_odbc
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from billing_assets.erp.billing_system import connection, reader
-from billing_assets.erp.billing_system.connection import with_read_only_intent
-from billing_assets.erp.billing_system.errors import (
+from billing_assets.erp.billing_system import reader
+from billing_assets.foundation.source_database import connection
+from billing_assets.foundation.source_database.connection import with_read_only_intent
+from billing_assets.foundation.source_database.errors import (
     CannotConnect,
     QueryFailed,
     SourceBusy,

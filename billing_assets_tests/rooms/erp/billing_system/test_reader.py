@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Connection
 
 from billing_assets.erp.billing_system import reader
-from billing_assets.erp.billing_system.errors import ColumnsWrong, QueryFailed
 from billing_assets.erp.documents.documents import Document, Line
 from billing_assets.foundation.database.connection import libpq_url
+from billing_assets.foundation.source_database.errors import ColumnsWrong, QueryFailed
 from billing_assets.sandbox.samples.data import read_sample
 from billing_assets.sandbox.samples.loader import load_sample
 from billing_assets_tests.rooms.erp.billing_system.conftest import Execute, add_line, insert

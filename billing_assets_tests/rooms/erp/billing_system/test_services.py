@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Connection
 
 from billing_assets.erp.billing_system import reader, services
-from billing_assets.erp.billing_system.errors import ColumnsWrong, QueryFailed
 from billing_assets.erp.billing_system.services import BadService, ContractService, contract_services
+from billing_assets.foundation.source_database.errors import ColumnsWrong, QueryFailed
 from billing_assets_tests.rooms.erp.billing_system.conftest import Execute
 
 

@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import Connection
 
 from billing_assets.erp.billing_system import reader
-from billing_assets.erp.billing_system.errors import KeysNotComparable
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.billing_system.receivables import open_receivables, sums
 from billing_assets.erp.billing_system.spelling import check_keys
+from billing_assets.foundation.source_database.errors import KeysNotComparable
 from billing_assets_tests.rooms.erp.billing_system.collations import ENGINES, QUERIES, Collating, collating
 
 

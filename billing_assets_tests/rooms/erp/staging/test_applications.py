@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.erp.billing_system.connection import connect_source, open_source
-from billing_assets.erp.billing_system.errors import ColumnsWrong
 from billing_assets.erp.billing_system.queries import check_columns, load_queries
 from billing_assets.erp.billing_system.reader import Queries, read_documents
 from billing_assets.erp.documents.documents import Application, Document
 from billing_assets.erp.staging.reports import waiting_credits
+from billing_assets.foundation.source_database.connection import connect_source, open_source
+from billing_assets.foundation.source_database.errors import ColumnsWrong
 from billing_assets_tests.rooms.erp.staging.conftest import Bench, reading_all
 from proving.world.builders import (
     applied,

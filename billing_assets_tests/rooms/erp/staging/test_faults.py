@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from billing_assets.erp.billing_system import reader
-from billing_assets.erp.billing_system.errors import SourceError
 from billing_assets.erp.documents.documents import Document
 from billing_assets.erp.staging import polling, store
+from billing_assets.foundation.source_database.errors import SourceError
 from billing_assets_tests.rooms.erp.staging.conftest import Bench
 from proving.world.builders import change_document, delete_document, insert_document, open_for_writing, stage_now
 

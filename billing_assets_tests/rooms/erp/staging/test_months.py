@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.netsuite.validation import validation_of
 from billing_assets.erp.staging.corrections.store import corrections
 from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import StagingResult, stage
 from billing_assets.foundation.database.connection import connect, libpq_url
+from billing_assets.foundation.source_database.connection import connect_source, open_source
 from billing_assets_tests.rooms.erp.staging.conftest import Bench
 from billing_assets_tests.rooms.erp.staging.test_unread import create_or_empty, held, post
 from proving.world.builders import (

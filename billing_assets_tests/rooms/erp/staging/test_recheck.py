@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from billing_assets.erp.billing_system import reader
-from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.staging.recheck import Staged, differing
+from billing_assets.foundation.source_database.connection import connect_source, open_source
 from billing_assets_tests.rooms.erp.staging.conftest import Bench
 from proving.world.builders import (
     SOURCE,

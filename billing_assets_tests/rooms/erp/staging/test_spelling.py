@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.staging.recheck import Staged, differing
 from billing_assets.erp.staging.staging import StagingResult
 from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.source_database.connection import connect_source, open_source
 from billing_assets_tests.rooms.erp.billing_system.collations import ENGINES, QUERIES, Collating, collating
 from proving.world.builders import SOURCE, codes, stage_now, staged, states
 

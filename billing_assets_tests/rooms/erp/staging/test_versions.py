@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import Engine, event
 
 from billing_assets.erp.billing_system import reader
-from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.billing_system.marks import is_digest
 from billing_assets.erp.billing_system.queries import Queries
 from billing_assets.erp.staging.recheck import Staged, differing
 from billing_assets.erp.staging.staging import StagingResult
 from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.source_database.connection import connect_source, open_source
 from billing_assets_tests.rooms.erp.billing_system.collations import QUERIES, collating
 from billing_assets_tests.rooms.erp.staging.conftest import Bench, with_versions
 from proving.world.builders import (

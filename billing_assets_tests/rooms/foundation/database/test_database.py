@@ -112,7 +112,7 @@ def test_no_room_connects_past_what_every_connection_needs() -> None:
     }
     assert past == {
         "foundation/database/connection.py",
-        "erp/billing_system/connection.py",
+        "foundation/source_database/connection.py",
         "sandbox/samples/loader.py",
     }
 

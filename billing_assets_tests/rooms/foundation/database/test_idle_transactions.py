@@ -7,12 +7,12 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.documents.documents import Document
 from billing_assets.erp.documents.validation_rules import Finding
 from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.staging import stage
 from billing_assets.foundation.database.connection import connect
+from billing_assets.foundation.source_database.connection import connect_source, open_source
 from proving.world.builders import (
     SOURCE,
     create_billing_system,

@@ -7,8 +7,8 @@ from itertools import count
 import numpy as np
 
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.metering.import_engine.arrivals import Arrival
 from billing_assets.metering.import_engine.messages import IntervalBlock, QualityRun, RegisterRead, Stream
-from billing_assets.metering.readings.arrivals import Arrival
 from billing_assets.metering.readings.intake import Intake
 from billing_assets.metering.validation.validating import Summary, validate
 

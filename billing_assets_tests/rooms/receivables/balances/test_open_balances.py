@@ -11,13 +11,13 @@ import pytest
 import sqlalchemy
 
 from billing_assets.erp.billing_system import receivables
-from billing_assets.erp.billing_system.connection import connect_source, open_source
-from billing_assets.erp.billing_system.errors import QueriesMissing, SourceError
 from billing_assets.erp.netsuite import open_items
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.errors import NetSuiteError
 from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.source_database.connection import connect_source, open_source
+from billing_assets.foundation.source_database.errors import QueriesMissing, SourceError
 from billing_assets.receivables.balances import open_balances, store
 from billing_assets.receivables.balances.open_balances import Reading, read_from_billing_system, read_from_netsuite
 from billing_assets.receivables.balances.store import OpenTotal

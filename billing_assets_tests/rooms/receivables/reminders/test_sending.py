@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from billing_assets.decisions.store import Subject, history, record
-from billing_assets.erp.billing_system.connection import connect_source, open_source
 from billing_assets.erp.billing_system.contacts import read_contacts
 from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.source_database.connection import connect_source, open_source
 from billing_assets.receivables.reminders import store
 from billing_assets.receivables.reminders.errors import SendingElsewhere
 from billing_assets.receivables.reminders.invoices import Reminder

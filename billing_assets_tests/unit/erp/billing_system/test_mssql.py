@@ -12,9 +12,9 @@ from sqlalchemy.dialects import mssql
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from billing_assets.erp.billing_system import contract, queries, spelling, totals
-from billing_assets.erp.billing_system.connection import SNAPSHOT_ALLOWED
 from billing_assets.erp.documents.documents import CONTRACT, SERVICE
 from billing_assets.foundation.shipped import shipped
+from billing_assets.foundation.source_database.connection import SNAPSHOT_ALLOWED
 
 DIALECT = mssql.dialect()  # type: ignore[no-untyped-call]
 QUERIES = queries.load_queries(shipped("sql/source/mssql"))

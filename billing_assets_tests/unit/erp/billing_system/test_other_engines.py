@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection, QueuePool
 
-from billing_assets.erp.billing_system import contract, reader
-from billing_assets.erp.billing_system.query_text import without_end
+from billing_assets.erp.billing_system import reader
+from billing_assets.foundation.source_database import values
+from billing_assets.foundation.source_database.query_text import without_end
 
 _HEADER = (
     "SELECT id AS DOCUMENT_ID, number, 'invoice' AS kind, 'open' AS status, created_at, document_date,"
@@ -71,20 +72,20 @@ def test_no_select_waits_while_documents_are_read(lax: Connection) -> None:
 @pytest.mark.parametrize(
     ("convert", "value", "expected"),
     [
-        (contract.number, 12, Decimal(12)),
-        (contract.number, Decimal("0.100"), Decimal("0.100")),
-        (contract.whole_number, Decimal("7.0"), 7),
-        (contract.day, datetime(2010, 12, 1, 23, 59), date(2010, 12, 1)),  # noqa: DTZ001
-        (contract.day, datetime(2010, 12, 1, tzinfo=ZoneInfo("Australia/Sydney")), date(2010, 12, 1)),
-        (contract.moment, datetime(2010, 12, 1, 8, 26), datetime(2010, 12, 1, 8, 26, tzinfo=UTC)),  # noqa: DTZ001
-        (contract.text, "CHAR    ", "CHAR    "),
-        (contract.text, "a\0b", "a\0b"),
-        (contract.text, 17850, "17850"),
-        (contract.text, Decimal("1E+3"), "1000"),
-        (contract.text, UUID(int=7), "00000000-0000-0000-0000-000000000007"),
-        (contract.further, b"\x00\x1f", "0x001F"),
-        (contract.further, time(10, 11, 12, 500_000), "10:11:12.500000"),
-        (contract.further, 1.5, "1.5"),
+        (values.number, 12, Decimal(12)),
+        (values.number, Decimal("0.100"), Decimal("0.100")),
+        (values.whole_number, Decimal("7.0"), 7),
+        (values.day, datetime(2010, 12, 1, 23, 59), date(2010, 12, 1)),  # noqa: DTZ001
+        (values.day, datetime(2010, 12, 1, tzinfo=ZoneInfo("Australia/Sydney")), date(2010, 12, 1)),
+        (values.moment, datetime(2010, 12, 1, 8, 26), datetime(2010, 12, 1, 8, 26, tzinfo=UTC)),  # noqa: DTZ001
+        (values.text, "CHAR    ", "CHAR    "),
+        (values.text, "a\0b", "a\0b"),
+        (values.text, 17850, "17850"),
+        (values.text, Decimal("1E+3"), "1000"),
+        (values.text, UUID(int=7), "00000000-0000-0000-0000-000000000007"),
+        (values.further, b"\x00\x1f", "0x001F"),
+        (values.further, time(10, 11, 12, 500_000), "10:11:12.500000"),
+        (values.further, 1.5, "1.5"),
     ],
 )
 def test_what_is_exact_is_taken_over_exactly(convert: Any, value: object, expected: object) -> None:
@@ -94,26 +95,26 @@ def test_what_is_exact_is_taken_over_exactly(convert: Any, value: object, expect
 @pytest.mark.parametrize(
     ("convert", "value", "reason"),
     [
-        (contract.number, 0.1, "floating point"),
-        (contract.number, float("nan"), "floating point"),
-        (contract.number, Decimal("NaN"), "not a number"),
-        (contract.number, Decimal("Infinity"), "not a number"),
-        (contract.number, Decimal("sNaN"), "not a number"),
-        (contract.number, True, "bool"),
-        (contract.number, "12.50", "str"),
-        (contract.number, None, "NULL"),
-        (contract.whole_number, Decimal("1.5"), "whole number"),
-        (contract.day, "2010-12-01", "date is expected"),
-        (contract.day, datetime(2010, 11, 30, 13, tzinfo=UTC), "on two days"),  # midnight in Sydney
-        (contract.day, None, "NULL"),
-        (contract.moment, date(2010, 12, 1), "timestamp is expected"),
-        (contract.text, None, "NULL"),
-        (contract.text, b"x", "bytes"),
-        (contract.text, 17850.0, "float"),
+        (values.number, 0.1, "floating point"),
+        (values.number, float("nan"), "floating point"),
+        (values.number, Decimal("NaN"), "not a number"),
+        (values.number, Decimal("Infinity"), "not a number"),
+        (values.number, Decimal("sNaN"), "not a number"),
+        (values.number, True, "bool"),
+        (values.number, "12.50", "str"),
+        (values.number, None, "NULL"),
+        (values.whole_number, Decimal("1.5"), "whole number"),
+        (values.day, "2010-12-01", "date is expected"),
+        (values.day, datetime(2010, 11, 30, 13, tzinfo=UTC), "on two days"),  # midnight in Sydney
+        (values.day, None, "NULL"),
+        (values.moment, date(2010, 12, 1), "timestamp is expected"),
+        (values.text, None, "NULL"),
+        (values.text, b"x", "bytes"),
+        (values.text, 17850.0, "float"),
     ],
 )
 def test_what_is_not_exact_is_refused_with_the_reason(convert: Any, value: object, reason: str) -> None:
-    with pytest.raises(contract.Unreadable, match=reason):
+    with pytest.raises(values.Unreadable, match=reason):
         convert(value)
 
 

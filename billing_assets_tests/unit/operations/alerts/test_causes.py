@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 
 from billing_assets.erp.batches import causes as batches
-from billing_assets.erp.billing_system.errors import SourceError
 from billing_assets.erp.netsuite.errors import NetSuiteUnavailable
 from billing_assets.foundation.alerts import Alert
 from billing_assets.foundation.errors import of_code
+from billing_assets.foundation.source_database.errors import SourceError
 from billing_assets.operations.alerts import causes
 
 NOW = datetime(2010, 12, 1, 12, 0, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Opens the billing database, to read only."""
+"""Opens a database of the customer, to read only."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,20 +10,24 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, sele
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, PendingRollbackError
 
-from billing_assets.erp.billing_system import contract
-from billing_assets.erp.billing_system.errors import (
+from billing_assets.foundation.database.urls import without_secrets
+from billing_assets.foundation.source_database import values
+from billing_assets.foundation.source_database.errors import (
+    BILLING_DATABASE,
+    NAMES_OPTION,
     CannotConnect,
     DriverMissing,
     QueryFailed,
     SourceError,
+    SourceNames,
     SourceUrlInvalid,
     asking,
     failure,
+    names_of,
     not_connected,
     short,
     source_url,
 )
-from billing_assets.foundation.database.urls import without_secrets
 
 _CONNECT_SECONDS = 10
 _CONNECT_TIMEOUT = {
@@ -35,7 +39,7 @@ _CONNECT_TIMEOUT = {
 _MICROSOFT = frozenset({"pyodbc", "mssqlpython"})
 """Drivers of SQL Server whose options are those of Microsoft's ODBC driver."""
 SNAPSHOT_ALLOWED = "SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()"
-_FROM_HERE = "said by the billing database"
+_FROM_HERE = "said by a database of the customer"
 _CLOCK = {
     # now() is the start of the transaction, so never later than the snapshot that the transaction reads.
     "postgresql": "SELECT now()",
@@ -46,8 +50,10 @@ _CLOCK = {
 }
 
 
-def open_source(url: str, *, lock_seconds: int = 30, statement_seconds: int = 900) -> Engine:
-    """Engine on the billing database; nothing is connected yet.
+def open_source(
+    url: str, *, lock_seconds: int = 30, statement_seconds: int = 900, names: SourceNames = BILLING_DATABASE
+) -> Engine:
+    """Engine on the database; nothing is connected yet.
 
     PostgreSQL sessions are read-only, REPEATABLE READ and in UTC, whatever role and database say; their search_path
     stays, as the queries need it. SQL Server reads a snapshot where the database allows
@@ -55,19 +61,19 @@ def open_source(url: str, *, lock_seconds: int = 30, statement_seconds: int = 90
     business there. No statement waits longer than `lock_seconds` for a lock, nor takes longer than `statement_seconds`.
     Raises SourceUrlInvalid and DriverMissing.
     """
-    parsed = source_url(url)
+    parsed = source_url(url, names)
     try:
         timeout = _CONNECT_TIMEOUT.get(parsed.get_dialect().driver)
     except ArgumentError as error:  # no such engine or driver
-        raise SourceUrlInvalid(without_secrets(str(error), parsed)) from None
+        raise SourceUrlInvalid(without_secrets(str(error), parsed), names) from None
     if parsed.get_dialect().driver in _MICROSOFT:
         parsed = with_read_only_intent(parsed)
-    options: dict[str, Any] = {"pool_pre_ping": True}
+    options: dict[str, Any] = {"pool_pre_ping": True, "execution_options": {NAMES_OPTION: names}}
     if timeout and timeout not in parsed.query:
         options["connect_args"] = {timeout: _CONNECT_SECONDS}
     if parsed.get_backend_name() == "postgresql":
         options["isolation_level"] = "REPEATABLE READ"
-    engine = _create(parsed, options)
+    engine = _create(parsed, options, names)
     if engine.dialect.driver in _MICROSOFT:  # a uniqueidentifier as what it is: as text its case is the driver's whim
         engine.dialect.loaded_dbapi.native_uuid = True  # type: ignore[attr-defined]
     event.listen(engine, "handle_error", _note)
@@ -80,7 +86,7 @@ def open_source(url: str, *, lock_seconds: int = 30, statement_seconds: int = 90
 
 @contextmanager
 def connect_source(engine: Engine) -> Iterator[Connection]:
-    """A connection to the billing database. Raises CannotConnect with the address, never with the password.
+    """A connection to the database. Raises CannotConnect with the address, never with the password.
 
     Where the driver finds the URL's fault only now, SourceUrlInvalid; where it lacks a library, DriverMissing. Whatever
     it says in the block is a SourceError: also at a savepoint, and at the end of the transaction.
@@ -88,12 +94,12 @@ def connect_source(engine: Engine) -> Iterator[Connection]:
     try:
         conn = engine.connect()
     except DBAPIError as error:
-        raise not_connected(error, engine.url) from None
+        raise not_connected(error, engine.url, names_of(engine)) from None
     except Exception as error:
         if not isinstance(error, getattr(engine.dialect.dbapi, "ConnectionStringParseError", ())):
             raise
         # mssql-python's word for an option that it does not know
-        raise SourceUrlInvalid(without_secrets(" ".join(str(error).split()), engine.url)) from None
+        raise SourceUrlInvalid(without_secrets(" ".join(str(error).split()), engine.url), names_of(engine)) from None
     before: BaseException | None = None
     try:
         with conn:
@@ -105,15 +111,15 @@ def connect_source(engine: Engine) -> Iterator[Connection]:
     except (DBAPIError, PendingRollbackError) as error:
         if error is before:
             if isinstance(error, PendingRollbackError):
-                raise CannotConnect(engine.url, "the connection was lost.") from None
+                raise CannotConnect(engine.url, "the connection was lost.", names_of(engine)) from None
             if _FROM_HERE not in getattr(error, "__notes__", ()):
                 raise  # of Dagster's own storage
-            raise failure(error, engine.url, "a statement") from None
+            raise failure(error, engine.url, "a statement", names_of(engine)) from None
         if before is not None and not isinstance(before, SourceError):
             raise before from None
         # The end of the transaction failed, too: the connection is lost, though the driver said something else.
         said = before.problem if isinstance(before, QueryFailed) else _said(error)
-        raise CannotConnect(engine.url, said) from None
+        raise CannotConnect(engine.url, said, names_of(engine)) from None
 
 
 def _said(error: DBAPIError | PendingRollbackError) -> str:
@@ -126,16 +132,16 @@ def source_now(conn: Connection) -> datetime:
     clock = _CLOCK.get(conn.dialect.name)
     with asking(conn, "the time"):
         value = conn.execute(text(clock) if clock else select(func.current_timestamp())).scalar_one()
-    return contract.moment(value)
+    return values.moment(value)
 
 
-def _create(url: URL, options: dict[str, Any]) -> Engine:
+def _create(url: URL, options: dict[str, Any], names: SourceNames) -> Engine:
     try:
         return create_engine(url, **options)
     except ImportError as error:  # also a shared library that the driver needs: libodbc.so.2
-        raise DriverMissing(url.get_dialect().driver, str(error)) from error
+        raise DriverMissing(url.get_dialect().driver, str(error), names) from error
     except (ArgumentError, TypeError, ValueError) as error:  # an option that the driver does not know
-        raise SourceUrlInvalid(without_secrets(str(error), url)) from None
+        raise SourceUrlInvalid(without_secrets(str(error), url), names) from None
 
 
 def with_read_only_intent(url: URL) -> URL:

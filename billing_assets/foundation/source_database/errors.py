@@ -1,15 +1,19 @@
-"""What can go wrong between us and the billing database. Messages never carry a password."""
+"""What can go wrong between us and a database of the customer. Messages never carry a password."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
-from sqlalchemy import URL, Connection, make_url
+from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 
 from billing_assets.foundation.database.urls import address, has_unquoted, without_secrets
 from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.phrases import ask_the_doctor
+
+NAMES_OPTION = "source_names"
+"""The execution option of an engine that says how messages name its database."""
 
 _NO_ODBC_DRIVER = frozenset({"IM002", "IM003", "IM004"})
 _STATES = {"Timeout expired": "HYT00", "Connection timeout expired": "HYT01"}
@@ -25,34 +29,50 @@ _CODE = re.compile(r"Error code (0x[0-9A-F]+)")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
-class SourceError(BillingError):
-    """The billing database cannot be read; the message says what to do."""
+class SourceNames(NamedTuple):
+    """How messages name a database: in sentences, its section of the settings, and the queries that it needs."""
 
-    system = "the billing database"
-    to_do = ask_the_doctor(system)
+    called: str
+    section: str
+    needs: str
+
+    def variable(self, name: str) -> str:
+        """The environment variable of one of its settings."""
+        return f"BILLING_{self.section.upper()}__{name.upper()}"
+
+
+BILLING_DATABASE = SourceNames("the billing database", "source", "documents.sql and lines.sql")
+"""The one that closed invoices come from; errors that name no other are of it."""
+
+
+class SourceError(BillingError):
+    """A database of the customer cannot be read; the message says what to do."""
+
+    system = BILLING_DATABASE.called
+    to_do = ask_the_doctor(BILLING_DATABASE.called)
 
 
 class SourceUrlInvalid(SourceError):  # noqa: N818  (an error by its base class)
     """The URL is not one that SQLAlchemy understands."""
 
-    def __init__(self, problem: str) -> None:
+    def __init__(self, problem: str, names: SourceNames = BILLING_DATABASE) -> None:
         self.problem = problem
         super().__init__(
-            f"BILLING_SOURCE__URL is no database URL: {problem}. "
+            f"{names.variable('url')} is no database URL: {problem}. "
             "Write e.g. postgresql+psycopg://user:password@host/database or mssql+pyodbc://user:password@dsn."
         )
 
 
-def source_url(url: str) -> URL:
-    """The URL of a billing database. Raises SourceUrlInvalid, without any part of it."""
+def source_url(url: str, names: SourceNames = BILLING_DATABASE) -> URL:
+    """The URL of a database. Raises SourceUrlInvalid, without any part of it."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise SourceUrlInvalid(_without_url(error)) from None
+        raise SourceUrlInvalid(_without_url(error), names) from None
     except ValueError:  # SQLAlchemy's text has what it took for the port, which may be half a password
-        raise SourceUrlInvalid("what follows the host's colon is no port") from None
+        raise SourceUrlInvalid("what follows the host's colon is no port", names) from None
     if has_unquoted(url, parsed):
-        raise SourceUrlInvalid("user or password has a special character; write %40 for @, %3F for ?, %2F for /")
+        raise SourceUrlInvalid("user or password has a special character; write %40 for @, %3F for ?, %2F for /", names)
     return parsed
 
 
@@ -72,34 +92,34 @@ _TO_INSTALL = {
 class DriverMissing(SourceError):  # noqa: N818
     """The database driver that the URL asks for cannot be loaded."""
 
-    def __init__(self, driver: str, problem: str) -> None:
+    def __init__(self, driver: str, problem: str, names: SourceNames = BILLING_DATABASE) -> None:
         self.driver = driver
         self.problem = problem
         remedy = _TO_INSTALL.get(driver, f"Install the Python package {driver} beside billing-assets")
-        super().__init__(f"The driver {driver} for the billing database cannot be loaded: {problem}. {remedy}.")
+        super().__init__(f"The driver {driver} for {names.called} cannot be loaded: {problem}. {remedy}.")
 
 
 class CannotConnect(SourceError):  # noqa: N818
-    """No connection to the billing database."""
+    """No connection to the database."""
 
     retryable = True
 
-    def __init__(self, url: URL, problem: str) -> None:
+    def __init__(self, url: URL, problem: str, names: SourceNames = BILLING_DATABASE) -> None:
         self.address = f"{url.drivername} {address(url)}"
         self.problem = without_secrets(problem, url)
         super().__init__(
-            f"Cannot connect to the billing database {self.address}: {self.problem} "
-            "Check that it runs and that host, database, user and password in BILLING_SOURCE__URL are right."
+            f"Cannot connect to {names.called} {self.address}: {self.problem} "
+            f"Check that it runs and that host, database, user and password in {names.variable('url')} are right."
         )
 
 
 class OdbcDriverMissing(SourceError):  # noqa: N818
     """The ODBC driver or data source that the URL names is not registered on this machine."""
 
-    def __init__(self, url: URL, problem: str) -> None:
+    def __init__(self, url: URL, problem: str, names: SourceNames = BILLING_DATABASE) -> None:
         self.problem = without_secrets(problem, url)
         super().__init__(
-            f"The ODBC driver or data source that BILLING_SOURCE__URL names is not on this machine: {self.problem} "
+            f"The ODBC driver or data source that {names.variable('url')} names is not on this machine: {self.problem} "
             "`odbcinst -q -d` lists the drivers that are; Microsoft's is the package msodbcsql18, and its name belongs "
             "into the URL: ?driver=ODBC+Driver+18+for+SQL+Server."
         )
@@ -108,12 +128,12 @@ class OdbcDriverMissing(SourceError):  # noqa: N818
 class QueriesMissing(SourceError):  # noqa: N818
     """An extraction query's file is not there or cannot be read."""
 
-    def __init__(self, path: str, problem: str) -> None:
+    def __init__(self, path: str, problem: str, names: SourceNames = BILLING_DATABASE) -> None:
         self.path = path
         self.problem = problem
         super().__init__(
             f"Cannot read the extraction query {path}: {problem}. "
-            "BILLING_SOURCE__QUERIES must name a folder with documents.sql and lines.sql (see sql/source/README.md)."
+            f"{names.variable('queries')} must name a folder with {names.needs} (see sql/source/README.md)."
         )
 
 
@@ -127,17 +147,17 @@ class ColumnsWrong(SourceError):  # noqa: N818
         parts += [f"{file} has twice the column {', '.join(names)}" for file, names in repeated.items() if names]
         super().__init__(
             f"{'; '.join(parts)}. Give each column of the contract (sql/source/README.md) once; "
-            "write CAST(NULL AS ...) AS name where the billing system has no such value."
+            "write CAST(NULL AS ...) AS name where the source has no such value."
         )
 
 
 class QueryFailed(SourceError):  # noqa: N818
-    """The billing database refused an extraction query."""
+    """The database refused an extraction query."""
 
-    def __init__(self, what: str, problem: str) -> None:
+    def __init__(self, what: str, problem: str, names: SourceNames = BILLING_DATABASE) -> None:
         self.what = what
         self.problem = problem
-        super().__init__(f"The billing database refused {what}: {problem}")
+        super().__init__(f"{_capital(names.called)} refused {what}: {problem}")
 
 
 class KeysNotComparable(QueryFailed):
@@ -158,22 +178,23 @@ class ValueRefused(QueryFailed):
     `problem` may name the value; the message, which goes to logs and events, does not.
     """
 
-    def __init__(self, what: str, problem: str) -> None:
-        super().__init__(what, _QUOTED.sub("'***'", problem))
+    def __init__(self, what: str, problem: str, names: SourceNames = BILLING_DATABASE) -> None:
+        super().__init__(what, _QUOTED.sub("'***'", problem), names)
         self.problem = problem
 
 
 class SourceBusy(SourceError):  # noqa: N818
-    """What is to be read is locked by somebody else in the billing database."""
+    """What is to be read is locked by somebody else in the database."""
 
     retryable = True
 
-    def __init__(self, what: str, problem: str) -> None:
+    def __init__(self, what: str, problem: str, names: SourceNames = BILLING_DATABASE) -> None:
         self.what = what
         self.problem = problem
         super().__init__(
-            f"A transaction in the billing database has locked what {what} reads, and did not end within "
-            f"BILLING_SOURCE__LOCK_SECONDS: {problem} It is tried again. If it stays so, end that transaction, or let "
+            f"A transaction in {names.called} has locked what {what} reads, and did not end within "
+            f"{names.variable('lock_seconds')}: {problem} It is tried again. If it stays so, end that transaction, or "
+            f"let "
             "the database keep row versions, so that readers wait for no writer (docs/integrator.md)."
         )
 
@@ -183,11 +204,11 @@ class SourceSlow(SourceError):  # noqa: N818
 
     retryable = True
 
-    def __init__(self, what: str, problem: str) -> None:
+    def __init__(self, what: str, problem: str, names: SourceNames = BILLING_DATABASE) -> None:
         self.what = what
         self.problem = problem
         super().__init__(
-            f"The billing database did not answer {what} within BILLING_SOURCE__STATEMENT_SECONDS: {problem} "
+            f"{_capital(names.called)} did not answer {what} within {names.variable('statement_seconds')}: {problem} "
             "Look at the query's plan and the indexes that it needs (sql/source/README.md), or allow it more."
         )
 
@@ -199,34 +220,46 @@ def asking(conn: Connection, what: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         # Without the driver's own error behind it: that may have the value, or a part of the URL.
-        raise failure(error, conn.engine.url, what) from None
+        raise failure(error, conn.engine.url, what, names_of(conn.engine)) from None
     except (UnicodeError, OverflowError) as error:  # drivers raise these bare: half a surrogate pair, the year 0
-        raise ValueRefused(what, f"{type(error).__name__}: the driver cannot read a value") from error
+        raise ValueRefused(
+            what, f"{type(error).__name__}: the driver cannot read a value", names_of(conn.engine)
+        ) from error
 
 
-def failure(error: DBAPIError, url: URL, what: str) -> SourceError:
+def names_of(engine: Engine) -> SourceNames:
+    """How messages name the database of an engine that `open_source` opened."""
+    found: SourceNames = engine.get_execution_options().get(NAMES_OPTION, BILLING_DATABASE)
+    return found
+
+
+def failure(error: DBAPIError, url: URL, what: str, names: SourceNames = BILLING_DATABASE) -> SourceError:
     """What a driver's error comes to while the database was asked for `what`."""
     state, said = _state(error), without_secrets(short(error), url)
     if state == "55P03" or "(1222)" in said or "Lock request time out period exceeded" in said:
-        return SourceBusy(what, said)
+        return SourceBusy(what, said, names)
     if state in {"57014", "HYT00", "HYT01"} and "timeout" in said.lower().replace(" ", ""):
-        return SourceSlow(what, said)
+        return SourceSlow(what, said, names)
     if error.connection_invalidated:
-        return CannotConnect(url, said)
+        return CannotConnect(url, said, names)
     if "ODBC SQL type" in said:  # -150 is a sql_variant
         said += " Its driver cannot read the type of a column: CAST a sql_variant, say, to nvarchar in the query."
-    return (ValueRefused if isinstance(error, DataError) else QueryFailed)(what, said)
+    return (ValueRefused if isinstance(error, DataError) else QueryFailed)(what, said, names)
 
 
-def not_connected(error: DBAPIError, url: URL) -> SourceError:
+def not_connected(error: DBAPIError, url: URL, names: SourceNames = BILLING_DATABASE) -> SourceError:
     """What a driver's error comes to while it connected."""
     said = short(error)
     if _state(error) in _NO_ODBC_DRIVER or "Can't open lib" in said:
-        return OdbcDriverMissing(url, said)
+        return OdbcDriverMissing(url, said, names)
     if url.get_driver_name() == "mssqlpython" and "Failed to load the driver" in said:
-        return DriverMissing("mssqlpython", "a shared library is not on this machine")
+        return DriverMissing("mssqlpython", "a shared library is not on this machine", names)
     cause = next((_NETWORK[one] for one in _CODE.findall(said) if one in _NETWORK), None)
-    return CannotConnect(url, f"{said} That is: {cause}." if cause else said)
+    return CannotConnect(url, f"{said} That is: {cause}." if cause else said, names)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _state(error: DBAPIError) -> str | None:
