@@ -189,7 +189,7 @@ def estimate_missing(
 ) -> dict[tuple[str, str], Done]:
     """Estimates what is missing of every interval stream that is held for it, by point and suffix; each on its own, a
     decision of its own. `profiles`: by class of customers."""
-    done = {}
+    done: dict[tuple[str, str], Done] = {}
     for row in store.held_for(connection, "MISSING", begin, end):
         if row["register"]:
             continue

@@ -105,7 +105,7 @@ def devices(connection: Connection, of_points: Sequence[str]) -> list[DeviceRow]
     rows = connection.execute(
         """
         select m.point, m.serial, coalesce(r.suffix, '') as suffix, r.digits, r.decimals,
-            coalesce(r.multiplier, 1) as multiplier, greatest(m.valid_from, r.valid_from) as valid_from,
+            r.multiplier, greatest(m.valid_from, r.valid_from) as valid_from,
             least(m.valid_until, r.valid_until) as valid_until
         from billing.meters as m
         left join billing.registers as r on (r.point, r.serial) = (m.point, m.serial) and r.replaced_at is null
@@ -161,8 +161,9 @@ def register_rows(connection: Connection, streams: Sequence[int], first: date, l
     """What counts of register reads that end on days from `first` to `last` (UTC), in the order of their ends."""
     rows = connection.execute(
         """
-        select id, stream, begins_at, ends_at, begin_read, end_read, end_quality, quantity, unit, serial,
-            facts ->> 'multiplier' as multiplier, origin
+        select id, stream, begins_at, ends_at, begin_read, end_read, begin_quality, end_quality, quantity, unit, serial,
+            explained, case when explained ~ 'multiplier' then substring(explained from 'multiplier ([0-9]+)$')::numeric
+                when explained ~ '^(equal|sign|rollover|decimals)' then 1 end as multiplier, origin
         from billing.register_readings
         where stream = any(%s) and day between %s and %s and state = 'current' and ends_at is not null
         order by stream, ends_at, id""",
