@@ -45,7 +45,7 @@ class Tried(NamedTuple):
 
 def run(seconds: float) -> list[InputRow]:
     """Tries bad input for about `seconds`; says on standard error what went wrong, if anything did."""
-    share = seconds / 5
+    share = seconds / (4 + len(fuzz.TARGETS))
     with tempfile.TemporaryDirectory(prefix="billing bad input ") as folder, _quiet():
         home = Path(folder)
         found = [_rows(home, share)]
@@ -55,7 +55,7 @@ def run(seconds: float) -> list[InputRow]:
                 _try("answers to a look-up", wire_inputs.look_ups, share, _one(world.faults_of_look_up)),
                 _try("answers to the login", wire_inputs.tokens, share, _one(world.faults_of_login)),
             ]
-        return [*found, _fuzzed(share)]
+        return [*found, *(_fuzzed(share, target) for target in fuzz.TARGETS)]
 
 
 def _rows(home: Path, seconds: float) -> InputRow:
@@ -112,17 +112,19 @@ def _try(what: str, inputs: SearchStrategy[Any], seconds: float, attempt: Callab
     return InputRow(what, tried, crashes, lost, misjudged, round(time.monotonic() - began, 1))
 
 
-def _fuzzed(seconds: float) -> InputRow:
+def _fuzzed(seconds: float, target: str) -> InputRow:
     began = time.monotonic()
     if not fuzz.AVAILABLE:
-        return InputRow("inputs of the fuzzer (atheris has no wheel for this platform: not run)", 0, 0, 0, 0, 0.0)
-    inputs, fault = fuzz.run(seconds)
+        return InputRow(
+            f"{target}: inputs of the fuzzer (atheris has no wheel for this platform: not run)", 0, 0, 0, 0, 0.0
+        )
+    inputs, fault = fuzz.run(seconds, target)
     if fault:
-        _tell("the fuzzer", 1, fault, "")
+        _tell(f"the fuzzer of {target}", 1, fault, "")
     misjudged = int("AssertionError" in fault)
     took = round(time.monotonic() - began, 1)
     return InputRow(
-        "inputs of the fuzzer, guided by coverage", inputs, int(bool(fault)) - misjudged, 0, misjudged, took
+        f"{target}: inputs of the fuzzer, guided by coverage", inputs, int(bool(fault)) - misjudged, 0, misjudged, took
     )
 
 

@@ -6,6 +6,8 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -13,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from billing_assets.erp.billing_system import reader
 from billing_assets.erp.staging.incoming import incoming_row
 from billing_assets.foundation.source_database.errors import ValueRefused, asking
-from proving.bad_input import campaign, fuzz, fuzz_targets, rows, wire_inputs
+from proving.bad_input import campaign, fuzz, rows, wire_inputs
 from proving.bad_input.netsuite_inputs import Answering, answering
 from proving.bad_input.rows import Case, Row
 from proving.bad_input.staging_inputs import Staging, staging
@@ -185,14 +187,16 @@ def test_the_answer_behind_early_hints_is_never_taken_for_the_next_documents(net
     assert netsuite.faults_of_create(refused) == []
 
 
-def test_what_the_fuzzer_begins_with_goes_well() -> None:
-    for data in fuzz_targets.seeds():
-        fuzz_targets.one_input(data)
+@pytest.mark.parametrize("target", [import_module(one.module) for one in fuzz.TARGETS.values()], ids=list(fuzz.TARGETS))
+def test_what_the_fuzzer_begins_with_goes_well(target: ModuleType) -> None:
+    for data in target.seeds():
+        target.one_input(data)
 
 
 @pytest.mark.skipif(not fuzz.AVAILABLE, reason="atheris has wheels for Linux on x86-64 only")
-def test_a_fuzzer_guided_by_coverage_finds_nothing() -> None:
-    found = fuzz.run(4)
+@pytest.mark.parametrize("target", fuzz.TARGETS)
+def test_a_fuzzer_guided_by_coverage_finds_nothing(target: str) -> None:
+    found = fuzz.run(4, target)
     assert found.fault == ""
     assert found.inputs > 1_000
 

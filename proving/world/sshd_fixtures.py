@@ -1,6 +1,7 @@
 """Fixtures of the OpenSSH server, for the conftest files of the rooms that need it."""
 
 import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -26,5 +27,5 @@ def sshd(sshd_of_module: Sshd) -> Sshd:
     sshd_of_module.is_up()
     sshd_of_module.clear()
     for one in sshd_of_module.inbox.iterdir():
-        one.unlink()
+        shutil.rmtree(one) if one.is_dir() else one.unlink()
     return sshd_of_module

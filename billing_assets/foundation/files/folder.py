@@ -49,6 +49,10 @@ class Folder(Protocol):
         """A file's size and time; None where there is none."""
         ...
 
+    def facts_of_all(self) -> dict[str, FileFacts]:
+        """Size and time of the files that `names` lists, in its order."""
+        ...
+
     def chunks(self, name: str) -> Iterator[bytes]:
         """A file's content in pieces. Raises NotThereError."""
         ...
@@ -56,6 +60,12 @@ class Folder(Protocol):
     def put(self, name: str, content: bytes) -> None:
         """Leaves a file, whole or not at all. Raises AlreadyThereError where there is one of this name, and
         OutcomeUnknownError where it may be there: look before you do it again. After every other error it is not."""
+        ...
+
+    def move(self, name: str, into: str, as_name: str) -> None:
+        """Moves a file into a folder inside, made where there is none, under a name there. Raises NotThereError, and
+        AlreadyThereError where that name is taken: then it was left where it is. After UnreachableError it may be in
+        either place."""
         ...
 
     def close(self) -> None:

@@ -50,6 +50,10 @@ class LocalFolder:
                 return None
         return FileFacts(found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
+    def facts_of_all(self) -> dict[str, FileFacts]:
+        """Size and time of the files in it."""
+        return {name: found for name in self.names() if (found := self.facts(name)) is not None}
+
     def chunks(self, name: str) -> Iterator[bytes]:
         """A file's content."""
         with self._explained(name), self._at(name).open("rb") as file:
@@ -77,6 +81,20 @@ class LocalFolder:
             finally:
                 with suppress(OSError):
                     part.unlink(missing_ok=True)
+
+    def move(self, name: str, into: str, as_name: str) -> None:
+        """Moves a file into a folder inside. One that an interrupted move left in both places leaves the first."""
+        source, target = self._at(name), self._at(into) / plain_name(as_name)
+        if self.facts(name) is None:
+            raise NotThereError(self.address, f"there is no {name}.")
+        with self._explained(name):
+            target.parent.mkdir(exist_ok=True)
+            try:
+                _give_name(source, target)
+            except FileExistsError:
+                if not target.samefile(source):
+                    raise self._already_there(f"{into}/{as_name}") from None
+            source.unlink(missing_ok=True)
 
     def close(self) -> None:
         """There is no connection."""

@@ -74,7 +74,7 @@ class SftpFolder:
 
     def names(self) -> list[str]:
         """The files in it."""
-        return sorted(name for name, mode in self._listed() if is_shown(name) and stat.S_ISREG(mode))
+        return list(self.facts_of_all())
 
     def facts(self, name: str) -> FileFacts | None:
         """A file's size and time."""
@@ -83,7 +83,12 @@ class SftpFolder:
                 found = sftp.stat(self._at(name))
             except FileNotFoundError:
                 return None
-        return FileFacts(found.st_size or 0, datetime.fromtimestamp(found.st_mtime or 0, UTC))
+        return _facts(found)
+
+    def facts_of_all(self) -> dict[str, FileFacts]:
+        """Size and time of the files in it; one question for all of them."""
+        shown = [one for one in self._listed() if is_shown(one.filename) and stat.S_ISREG(one.st_mode or 0)]
+        return {one.filename: _facts(one) for one in sorted(shown, key=lambda one: one.filename)}
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """A file's content; the requests for its pieces do not wait for each other."""
@@ -111,6 +116,19 @@ class SftpFolder:
             what = f"the connection was lost while {name} got its name: it may have it or not."
             raise OutcomeUnknownError(self.address, what) from error
 
+    def move(self, name: str, into: str, as_name: str) -> None:
+        """Moves a file into a folder inside, by SFTP's own rename, which overwrites nothing."""
+        folder = self._at(into)
+        target = f"{folder}/{plain_name(as_name)}"
+        with self._asking() as sftp:
+            if not _is_there(sftp, self._at(name)):
+                raise NotThereError(self.address, f"there is no {name}.")
+            if not _is_there(sftp, folder):
+                sftp.mkdir(folder)
+            if _is_there(sftp, target):
+                raise self._already_there(f"{into}/{as_name}")
+            sftp.rename(self._at(name), target)
+
     def close(self) -> None:
         """Ends the connection."""
         client, self._client, self._sftp = self._client, None, None
@@ -120,19 +138,19 @@ class SftpFolder:
     def _at(self, name: str, *, hidden: bool = False) -> str:
         return f"{self._path.rstrip('/')}/{name if hidden else plain_name(name)}"
 
-    def _listed(self) -> list[tuple[str, int]]:
+    def _listed(self) -> list[paramiko.SFTPAttributes]:
         with self._asking() as sftp:
             try:
-                return [(one.filename, one.st_mode or 0) for one in sftp.listdir_attr(self._path)]
+                return sftp.listdir_attr(self._path)
             except FileNotFoundError:
                 raise self._no_folder() from None
 
     def _clear(self, name: str) -> None:
         """Removes what cut-off uploads of the file left. Where it may not look, that stays, which does no harm."""
         with suppress(NoAccessError, NotDoneError):
-            for found, _ in self._listed():
-                if is_part_of(found, name):
-                    self._remove(self._at(found, hidden=True))
+            for found in self._listed():
+                if is_part_of(found.filename, name):
+                    self._remove(self._at(found.filename, hidden=True))
 
     def _remove(self, path: str) -> None:
         with self._asking() as sftp, suppress(FileNotFoundError):
@@ -243,6 +261,18 @@ class SftpFolder:
         if channel is not None:
             channel.settimeout(seconds)
         return sftp
+
+
+def _facts(found: paramiko.SFTPAttributes) -> FileFacts:
+    return FileFacts(found.st_size or 0, datetime.fromtimestamp(found.st_mtime or 0, UTC))
+
+
+def _is_there(sftp: paramiko.SFTPClient, path: str) -> bool:
+    try:
+        sftp.stat(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 class _Pinned(paramiko.MissingHostKeyPolicy):

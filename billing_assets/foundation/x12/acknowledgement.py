@@ -12,13 +12,15 @@ from billing_assets.foundation.x12.form import Note
 from billing_assets.foundation.x12.interchange import Acknowledgement, Group, Interchange, SetResult
 from billing_assets.foundation.x12.rules import ElementKind, ElementRule, SegmentRule, SetRules
 from billing_assets.foundation.x12.segments import Segment
-from billing_assets.foundation.x12.writer import Elements, SetToWrite
+from billing_assets.foundation.x12.writer import IN_VALUES, Elements, SetToWrite
 
 GROUP = "FA"
 """GS01 of a group of 997s."""
 
 _LONGEST_COPY = 99
 """Characters of AK404."""
+
+_HARMLESS = str.maketrans("", "", IN_VALUES)
 
 _SET_SAYS = frozenset({"A", "E", "R", "M", "W", "X"})
 _GROUP_SAYS = frozenset({"A", "E", "P", "R", "M", "W", "X"})
@@ -64,9 +66,9 @@ def answers(interchange: Interchange) -> Iterator[SetToWrite]:
 
 def acknowledge(group: Group, control: str) -> SetToWrite:
     """The 997 for a group. `control`: its own ST02. In a group that is rejected every set is."""
-    segments: list[Elements] = [("AK1", group.type, group.control)]
+    segments: list[Elements] = [("AK1", _plain(group.type), _plain(group.control))]
     for result in group.results:
-        segments.append(("AK2", result.type, result.control))
+        segments.append(("AK2", _plain(result.type), _plain(result.control)))
         segments += _places(result.notes)
         segments.append(_result(result, rejected=group.findings.refused))
     received = len(group.results)
@@ -78,16 +80,20 @@ def acknowledge(group: Group, control: str) -> SetToWrite:
 
 def _places(notes: Sequence[Note]) -> Iterator[Elements]:
     for (segment, number, error), found in groupby(notes, key=lambda note: note[:3]):
-        yield "AK3", segment, str(number), "", error
+        yield "AK3", _plain(segment), str(number), "", error
         for note in found:
             if note.element is not None:
                 yield "AK4", str(note.element), "", note.element_error, _copy(note.value)
 
 
+def _plain(text: str) -> str:
+    """A text of the sender's, without what may be a delimiter of ours."""
+    return "".join(one for one in text if one.isascii() and one.isalnum())
+
+
 def _copy(value: str) -> str:
     """The bad element, where it can be written whatever our delimiters are."""
-    plain = all(one.isalnum() or one in " .,-/" for one in value)
-    return value[:_LONGEST_COPY].strip(" ") if plain else ""
+    return value[:_LONGEST_COPY].strip(" ") if _plain(value) == value.translate(_HARMLESS) else ""
 
 
 def _result(result: SetResult, *, rejected: bool) -> Elements:
@@ -102,7 +108,8 @@ def acknowledge_interchange(interchange: Interchange) -> Elements:
     isa = interchange.isa
     codes = [CODES[one.code].ta1 for one in interchange.findings if one.scope is not Scope.WARNING]
     said = "R" if interchange.refused else "A"
-    return "TA1", isa.control, isa.date, isa.time, said, next(iter(codes), "000" if said == "A" else "024")
+    control, day, time = (_plain(text) for text in (isa.control, isa.date, isa.time))
+    return "TA1", control, day, time, said, next(iter(codes), "000" if said == "A" else "024")
 
 
 class Answer(NamedTuple):
@@ -177,6 +184,15 @@ class SentGroup(NamedTuple):
     type: str
     control: str
     sets: tuple[tuple[str, str], ...]
+
+
+def sent_groups(interchange: Interchange) -> list[SentGroup]:
+    """What waits for a 997 of an interchange of ours, read from its stored bytes: every group but those of 997s."""
+    return [
+        SentGroup(group.type, group.control, tuple((one.type, one.control) for one in group.results))
+        for group in interchange.groups
+        if group.type != GROUP
+    ]
 
 
 class Matched(NamedTuple):

@@ -106,10 +106,13 @@ def _judge(interchange: Interchange, checks: Checks, before: dict[tuple[str, str
     note = interchange.findings.note
     if not isa.has_width:
         note("R-ISA-WIDTH", at, f"Segment {at}: the ISA is not 106 characters wide.")
+    if "\0" in isa.text:
+        note("R-CHARACTER", at, f"Segment {at}: it has a NUL character.")
     if not _CONTROL.fullmatch(isa.control):
         note("R-ISA-CONTROL", at, f"Segment {at}: ISA13 {quoted(isa.control)} is not nine digits.")
     for code, sentence in checks.admit(isa) if checks.admit else ():
         note(code, at, f"Segment {at}: {sentence}")
+    interchange.findings.sort(key=lambda found: found.position or 0)
     if interchange.refused:
         return
     key = (isa.sender_qualifier, isa.sender, isa.control)

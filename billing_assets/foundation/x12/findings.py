@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from billing_assets.foundation.outside_text import code, visible
+from billing_assets.foundation.outside_text import code
 from billing_assets.foundation.phrases import shortened
 
 FINDINGS_KEPT = 100
@@ -59,7 +59,8 @@ class Findings(list[Finding]):
 
 def quoted(text: str) -> str:
     """A text of the file as a sentence has it: short, and with nothing in it that cannot be seen."""
-    return f"“{visible(shortened(text, _LONGEST_QUOTE)).replace(chr(10), code(chr(10)))}”"
+    short = shortened(text, _LONGEST_QUOTE)
+    return f"“{''.join(one if one.isprintable() else code(one) for one in short)}”"
 
 
 _F, _I, _G, _S, _W = Scope.FILE, Scope.INTERCHANGE, Scope.GROUP, Scope.SET, Scope.WARNING

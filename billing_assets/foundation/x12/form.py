@@ -32,33 +32,53 @@ class Note(NamedTuple):
     value: str = ""  # AK404
 
 
+class _Test(NamedTuple):
+    """An element's rule, ready to be asked."""
+
+    index: int  # from 0
+    mandatory: bool
+    good: Callable[[str], object]
+    code: str
+    rule: ElementRule
+
+
 class Form(NamedTuple):
-    """Rules by segment, for `check`. `checked`: whose elements have rules; `counted`: whose number matters."""
+    """Rules by segment, for `check`. `tests`: of elements; `counted`: segments that must come, or not often."""
 
     rules: SetRules
-    checked: dict[str, tuple[ElementRule, ...]]
+    tests: dict[str, tuple[_Test, ...]]
     counted: frozenset[str]
 
 
 def form_of(rules: SetRules) -> Form:
     """The rules as `check` takes them."""
-    checked = {rule.id: rule.elements for rule in rules.segments if rule.elements}
+    tests = {rule.id: tuple(map(_test, rule.elements)) for rule in rules.segments if rule.elements}
     counted = (rule.id for rule in rules.segments if rule.mandatory or rule.at_most is not None)
-    return Form(rules, checked, frozenset(counted))
+    return Form(rules, tests, frozenset(counted))
 
 
 def check(segments: Sequence[Segment], form: Form, findings: Findings) -> list[Note]:
     """The breaches of the rules in a set, as notes for its 997 (at most a hundred) and as findings."""
     notes: list[Note] = []
     counts = Counter[str]()
+    tests, counted = form.tests, form.counted
     for segment in segments:
-        if segment.id in form.counted:
-            counts[segment.id] += 1
-        for rule in form.checked.get(segment.id, ()):
-            value = segment.at(rule.index)
-            if (code := _fault(rule, value)) is not None:
-                findings.note(code, segment.position, _sentence(segment, rule, value), _scope(rule))
-                notes.append(Note(segment.id, segment.number, "8", rule.index, _ELEMENT_ERRORS[code], value))
+        name, elements = segment[0], segment[1]
+        if name in counted:
+            counts[name] += 1
+        if name not in tests:
+            continue
+        size = len(elements)
+        for index, mandatory, good, code, rule in tests[name]:
+            value = elements[index] if index < size else ""
+            if value:
+                if good(value):
+                    continue
+            elif not mandatory:
+                continue
+            fault = code if value else "R-ELEMENT-MISSING"
+            findings.note(fault, segment.position, _sentence(segment, rule, value), _scope(rule))
+            notes.append(Note(name, segment.number, "8", rule.index, _ELEMENT_ERRORS[fault], value))
     last, rules = segments[-1], form.rules
     for wanted in rules.segments:
         if wanted.mandatory and not counts[wanted.id]:
@@ -87,18 +107,7 @@ _WANTED = {
 }
 
 
-def _fault(rule: ElementRule, value: str) -> str | None:
-    if not value:
-        return "R-ELEMENT-MISSING" if rule.mandatory else None
-    code, good = _KINDS[rule.kind]
-    return None if good(rule, value) else code
-
-
-def _is_number(rule: ElementRule, value: str) -> bool:
-    return (_SIGNED if rule.signed else _WHOLE).fullmatch(value) is not None
-
-
-def _is_decimal(rule: ElementRule, value: str) -> bool:
+def _is_decimal(value: str) -> bool:
     found = _DECIMAL.fullmatch(value)
     return found is not None and len(found[1]) + len(found[2] or "") <= _DIGITS
 
@@ -115,15 +124,20 @@ def is_date(value: str) -> bool:
     return True
 
 
-_KINDS: dict[ElementKind, tuple[str, Callable[[ElementRule, str], bool]]] = {
-    ElementKind.N0: ("R-NUMBER", _is_number),
-    ElementKind.N2: ("R-NUMBER", _is_number),
-    ElementKind.R: ("R-NUMBER", _is_decimal),
-    ElementKind.DT: ("R-DATE", lambda rule, value: is_date(value)),
-    ElementKind.TM: ("R-TIME", lambda rule, value: _TIME.fullmatch(value) is not None),
-    ElementKind.ID: ("R-CODE", lambda rule, value: not rule.codes or value in rule.codes),
-    ElementKind.AN: ("R-CODE", lambda rule, value: True),
-}
+def _test(rule: ElementRule) -> _Test:
+    good: Callable[[str], object]
+    match rule.kind:
+        case ElementKind.N0 | ElementKind.N2:
+            code, good = "R-NUMBER", (_SIGNED if rule.signed else _WHOLE).fullmatch
+        case ElementKind.R:
+            code, good = "R-NUMBER", _is_decimal
+        case ElementKind.DT:
+            code, good = "R-DATE", is_date
+        case ElementKind.TM:
+            code, good = "R-TIME", _TIME.fullmatch
+        case ElementKind.ID | ElementKind.AN:
+            code, good = "R-CODE", rule.codes.__contains__ if rule.codes else bool
+    return _Test(rule.index - 1, rule.mandatory, good, code, rule)
 
 
 def _scope(rule: ElementRule) -> Scope | None:

@@ -228,6 +228,21 @@ class Tokenizer:
         self._nul = self._nul or b"\0" in data
 
 
+def segments_of(text: str, delimiters: Delimiters, position: int) -> list[Segment]:
+    """The segments of a set again, from its text as written. `position`: of its ST in the file."""
+    separator, found = delimiters.element, list[Segment]()
+    add, number = found.append, 0
+    for piece in text.split(delimiters.segment):
+        name, _, rest = piece.lstrip(_BLANK).partition(separator)
+        if not name:
+            continue
+        number += 1
+        if rest and rest[-1] == separator:
+            rest = rest.rstrip(separator)
+        add(_new(Segment, (name, tuple(rest.split(separator)) if rest else (), number, position + number - 1)))
+    return found
+
+
 def segments(source: BinaryIO) -> Iterator[Segment]:
     """All segments of a file, ISA and IEA included, without a word on what is wrong: for that, see the envelope."""
     tokenizer = Tokenizer(source)

@@ -11,6 +11,11 @@ from billing_assets.foundation.x12.findings import quoted
 USUAL = Delimiters("*", ">", "~")
 """The delimiters of nearly everyone."""
 
+IN_VALUES = " .,-/"
+"""What numbers, dates and names have in them: never a delimiter of ours."""
+
+LAST_CONTROL = 999_999_999
+
 Elements = tuple[str, ...]
 """A segment as it is to be written: its id and its elements. Empty ones at the end are not written."""
 
@@ -63,7 +68,7 @@ class InterchangeToWrite(NamedTuple):
 def write(interchange: InterchangeToWrite) -> bytes:
     """The bytes, without line ends. Raises UnwritableX12Error."""
     one, at = interchange, interchange.written_at
-    control = f"{one.control:09}"
+    control = f"{_numbered(one.control):09}"
     isa = ["00", "", "00", "", one.sender_qualifier, one.sender, one.receiver_qualifier, one.receiver]
     isa += [f"{at:%y%m%d}", f"{at:%H%M}", "U", one.version, control, "01"[one.wants_ta1], one.usage]
     for index, (text, width) in enumerate(zip(isa, WIDTHS, strict=False), 1):
@@ -85,11 +90,17 @@ def write_set(one: SetToWrite, delimiters: Delimiters = USUAL) -> str:
 
 
 def _group(group: GroupToWrite, at: datetime) -> Iterable[Elements]:
-    control = str(group.control)
+    control = str(_numbered(group.control))
     yield "GS", group.type, group.sender, group.receiver, f"{at:%Y%m%d}", f"{at:%H%M}", control, "X", group.version
     for one in group.sets:
         yield from _set(one)
     yield "GE", str(len(group.sets)), control
+
+
+def _numbered(control: int) -> int:
+    if not 0 < control <= LAST_CONTROL:
+        raise UnwritableX12Error("The control number", str(control), "is not of one to nine digits")
+    return control
 
 
 def _set(one: SetToWrite) -> Iterable[Elements]:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from billing_assets.foundation.outside_text import visible
+from billing_assets.foundation.outside_text import code
 from billing_assets.metering.import_engine.messages import FINDINGS_KEPT, FileReport, Severity
 
 _LONGEST_QUOTE = 80
@@ -37,4 +37,5 @@ def note(report: FileReport, code: Code, line: int | None = None, **facts: objec
 def shown(fact: object) -> str:
     """A fact as it may be in a sentence."""
     text = fact.decode("utf-8", "replace") if isinstance(fact, bytes) else str(fact)
-    return visible(text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…")
+    text = text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
+    return text if text.isprintable() else "".join(char if char.isprintable() else code(char) for char in text)

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from billing_assets.metering.import_engine import espi
+from billing_assets.metering.import_engine import csv_exports, espi, x12_reader
 from billing_assets.metering.import_engine.findings import note
 from billing_assets.metering.import_engine.messages import FileReport, Message, Verdict
 from billing_assets.metering.import_engine.nem import nem12, nem13
@@ -28,6 +28,7 @@ FORMATS: tuple[Format, ...] = (
     Format("NEM12", nem12.recognises, nem12.read),
     Format("NEM13", nem13.recognises, nem13.read),
     Format(espi.FORMAT, espi.recognises, espi.read),
+    Format("X12", x12_reader.recognises, x12_reader.read),
 )
 """Every format that is read, in the order of asking."""
 
@@ -48,6 +49,9 @@ def read_file(
     """The messages of a seekable file, whatever it is; what is wrong with it is in the report, never raised."""
     content = open_content(file, report, limits)
     if content is None:
+        return
+    if options.mapping is not None:
+        yield from csv_exports.read(io.BufferedReader(content, 262_144), options.mapping, report)
         return
     found = recognised(content, report)
     if found is not None:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ _LONGEST_DAY = 500_000
 """Rows of one day that are looked at together; no meter has so many."""
 _CLOCK_CHANGE = 25 * 3600
 _INT64 = 2**63
+_FITS = 9.2e18
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Shape:
     tolerated_gap: int = 0
     hold: str = ""  # of all its blocks
     quality: tuple[str, str] = ("A", "")  # of a row that says none, with its reason
+    repeats_expected: bool = False  # rows that say the same as another are no finding
 
     def stream(self, length: int) -> Stream:
         """The stream of its rows of one length."""
@@ -146,13 +149,13 @@ def _timed(rows: Rows, sweep: _Sweep) -> Rows:
         for row in rows[lost]:
             totals = sweep.report.totals(shape.stream(int(row["duration"])))
             totals.readings += 1
-            totals.sum = EXACT.add(totals.sum, _quantity(int(row["value"]), shape))
+            totals.sum = EXACT.add(totals.sum, _quantity(row, shape))
         rows = rows[~lost]
     return rows
 
 
-def _quantity(value: int, shape: Shape) -> Decimal:
-    return Decimal(value * shape.scale).scaleb(-shape.decimals, EXACT)
+def _quantity(row: Any, shape: Shape) -> Decimal:
+    return Decimal(int(row["value"]) * shape.scale).scaleb(-shape.decimals - int(row["decimals"]), EXACT)
 
 
 def _blocks_of(rows: Rows, days: NDArray[np.int64], ready: int, sweep: _Sweep) -> Iterator[IntervalBlock]:
@@ -171,7 +174,7 @@ def _blocks_of(rows: Rows, days: NDArray[np.int64], ready: int, sweep: _Sweep) -
     for at in dropped:
         _count_repeated(rows[at], int(days[at]), sweep)
     kept = np.flatnonzero(first[:ready])
-    places = [(part[0], part) for part in _parts(rows, days, kept)]
+    places = [(part[0], part) for whole in _parts(rows, days, kept) for part in _fitting(rows, whole)]
     places += [(at, np.array([at])) for at in conflicting]
     for _, part in sorted(places, key=lambda place: int(place[0])):
         yield _block(rows[part], int(days[part[0]]), sweep)
@@ -189,10 +192,11 @@ def _repeated(
     for at in again.tolist():
         one, other = rows[bases[at]], rows[at]
         facts = {"stream": sweep.shape, "begin": _at(one["start"]), "other": one["line"]}
-        if all(one[name] == other[name] for name in ("value", "costs", "cost", "quality")):
+        if all(one[name] == other[name] for name in ("value", "decimals", "costs", "cost", "cost_decimals", "quality")):
             if at < ready:
                 dropped.append(int(at))
-                note(sweep.report, INTERVALS["W-REPEATED-ROW"], int(other["line"]), **facts)
+                if not sweep.shape.repeats_expected:
+                    note(sweep.report, INTERVALS["W-REPEATED-ROW"], int(other["line"]), **facts)
             continue
         sweep.hold(int(days[at]), "H-REPEATED-START")
         if at < ready:
@@ -246,7 +250,7 @@ def _costs(rows: Rows, days: NDArray[np.int64], ready: int, sweep: _Sweep) -> No
 def _count_repeated(row: Rows, day: int, sweep: _Sweep) -> None:
     shape = sweep.shape
     totals = sweep.report.totals(shape.stream(int(row["duration"])))
-    quantity = _quantity(int(row["value"]), shape)
+    quantity = _quantity(row, shape)
     totals.add(1, quantity, date.fromordinal(day))
     totals.repeated += 1
     totals.repeated_sum = EXACT.add(totals.repeated_sum, quantity)
@@ -265,10 +269,33 @@ def _parts(rows: Rows, days: NDArray[np.int64], kept: NDArray[np.int64]) -> list
     return np.split(kept, np.flatnonzero(new) + 1)
 
 
+def _fitting(rows: Rows, part: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """A part in as many as its numbers need to have common decimals: some exports write seventeen of them."""
+    if len(part) == 1 or (_aligned(rows[part], "value") is not None and _aligned(rows[part], "cost", 5) is not None):
+        return [part]
+    half = len(part) // 2
+    return _fitting(rows, part[:half]) + _fitting(rows, part[half:])
+
+
+def _aligned(rows: Rows, name: str, least: int = 0) -> tuple[NDArray[np.int64], int] | None:
+    """Numbers with common decimals, at least `least`, and how many. None: they are too large for that."""
+    numbers, decimals = rows[name], rows["cost_decimals" if name == "cost" else "decimals"]
+    most = max(least, int(decimals.max()))
+    if (decimals == most).all():
+        return numbers.copy(), most
+    powers = most - decimals.astype(np.int64)
+    if int(powers.max()) > 18 or (np.abs(numbers.astype(float)) * 10.0**powers).max() >= _FITS:
+        nothing = not numbers.any()
+        return (numbers.copy(), most) if nothing else None
+    return numbers * 10**powers, most
+
+
 def _block(rows: Rows, day: int, sweep: _Sweep) -> IntervalBlock:
     shape, report = sweep.shape, sweep.report
     stream = shape.stream(int(rows["duration"][0]))
-    values = rows["value"].copy()
+    values, own = _aligned(rows, "value") or (rows["value"].copy(), int(rows["decimals"][0]))
+    costs, cost_decimals = _aligned(rows, "cost", 5) or (rows["cost"].copy(), int(rows["cost_decimals"][0]))
+    decimals = shape.decimals + own
     if shape.scale != 1:
         most = max(abs(int(values.max())), abs(int(values.min()))) * shape.scale
         if most >= _INT64:
@@ -277,7 +304,7 @@ def _block(rows: Rows, day: int, sweep: _Sweep) -> IntervalBlock:
             values = np.zeros_like(values)
         values *= shape.scale
     on = date.fromordinal(day)
-    report.totals(stream).add(len(rows), Decimal(_sum(values)).scaleb(-shape.decimals, EXACT), on)
+    report.totals(stream).add(len(rows), Decimal(_sum(values)).scaleb(-decimals, EXACT), on)
     quality, reason, runs = _quality(rows["quality"], sweep)
     updated = int(rows["updated"][0])
     return IntervalBlock(
@@ -285,15 +312,16 @@ def _block(rows: Rows, day: int, sweep: _Sweep) -> IntervalBlock:
         on,
         utc(int(rows["start"][0])),
         values,
-        shape.decimals,
+        decimals,
         quality,
         int(rows["line"][0]),
         runs,
         reason,
         updated_at=None if updated == NO_TIME else utc(updated),
-        costs=rows["cost"].copy() if rows["costs"][0] else None,
+        costs=costs if rows["costs"][0] else None,
         currency=shape.currency if rows["costs"][0] else "",
         hold=shape.hold or sweep.held.get(day, ""),
+        cost_decimals=cost_decimals,
     )
 
 

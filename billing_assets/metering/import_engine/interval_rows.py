@@ -23,6 +23,8 @@ ROW = np.dtype(
         ("line", "<i4"),
         ("quality", "<u2"),  # index in `Qualities`
         ("costs", "?"),  # whether the row has a cost
+        ("decimals", "u1"),  # of `value`
+        ("cost_decimals", "u1"),  # of `cost`
     ]
 )
 NO_START = NO_TIME = -(2**63)

@@ -92,6 +92,7 @@ class IntervalBlock:
     facts: Mapping[str, str] | None = None  # of the record that names the stream, by the standard's names
     visits: tuple[dict[str, str], ...] = ()  # what people did at the meter that day (500 of NEM12), the same way
     hold: str = ""  # the code that holds this block, such as `H-GAP`; the others of a held file pass
+    cost_decimals: int = 5  # more where the file writes costs finer than 1/100,000
 
 
 @dataclass(slots=True)
@@ -113,6 +114,7 @@ class RegisterRead:
     loaded_at: datetime | None = None
     facts: dict[str, str] = field(default_factory=dict)  # the record's fields, by the standard's names
     hold: str = ""  # code of the finding that holds this read alone, although its file is accepted
+    visits: tuple[dict[str, str], ...] = ()  # what people did at the meter (550 of NEM13)
 
 
 @dataclass(slots=True)
@@ -129,6 +131,9 @@ class SetMessage:
     quantities: dict[str, str] = field(default_factory=dict)
     total: str | None = None
     content: Any = None
+    interchange: str = ""  # ISA13
+    group: str = ""  # GS06
+    sender: str = ""  # ISA06
 
 
 Message = IntervalBlock | RegisterRead | SetMessage
@@ -171,6 +176,7 @@ class FileReport:
     streams: dict[Stream, StreamTotals] = field(default_factory=dict)
     quality: Counter[str] = field(default_factory=Counter)
     acknowledgement: str | None = None  # of X12: A, E, P or R
+    interchanges: list[Any] = field(default_factory=list)  # of X12: `Interchange`, with what the 997 says of each group
 
     def add(
         self,

@@ -1,8 +1,9 @@
-"""`billing metering read`: what is in files, by our readers alone."""
+"""`billing metering read` and `preview`: what is in files, by our readers alone."""
 
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
 from pathlib import Path
@@ -15,32 +16,39 @@ from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.groups import group
 from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.outside_text import visible
+from billing_assets.metering.import_engine.csv_mapping import load_mapping
+from billing_assets.metering.import_engine.csv_preview import preview_command
 from billing_assets.metering.import_engine.formats import read_file
 from billing_assets.metering.import_engine.messages import EXACT, FileReport, Message, SetMessage, Verdict
+from billing_assets.metering.import_engine.options import DEFAULT
 
 _COLORS = {Verdict.ACCEPT: "green", Verdict.HOLD: "yellow", Verdict.REFUSE: "red"}
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command to `billing metering`."""
-    group(app, "metering").command("read")(read)
+    """Adds the commands to `billing metering`."""
+    metering = group(app, "metering")
+    metering.command("read")(read)
+    metering.command("preview")(preview_command)
 
 
 def read(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files with market messages, zipped or not.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and file.")] = False,
+    mapping: Annotated[str, typer.Option(help="Of CSV exports: name of a column mapping, or path of one (YAML).")] = "",
 ) -> None:
     """Read and check files of market messages; needs no database and changes nothing.
 
     Exits 0 whatever is in them, and 2 if one cannot be read from the disk; the others are read all the same.
     """
     unreadable = False
+    options = replace(DEFAULT, mapping=load_mapping(mapping)) if mapping else DEFAULT
     for path in files:
         report = FileReport()
         sets: list[dict[str, Any]] = []
         try:
             with path.open("rb") as file:
-                sets += _sets(read_file(file, report))
+                sets += _sets(read_file(file, report, options))
         except OSError as error:
             print(f"billing: {visible(str(path))}: {error.strerror}.", file=sys.stderr)
             unreadable = True

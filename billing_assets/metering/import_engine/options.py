@@ -4,6 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from billing_assets.foundation.x12.envelope import Checks
+from billing_assets.metering.import_engine.csv_mapping import ColumnMapping
+from billing_assets.metering.import_engine.x12_sets.options import SetOptions
+
+SETS = SetOptions()
 EMPTY_UNIT = "empty_unit"
 
 LENIENT = {EMPTY_UNIT: "NEM12: a 200 record may leave its unit empty."}
@@ -13,11 +18,16 @@ LENIENT = {EMPTY_UNIT: "NEM12: a 200 record may leave its unit empty."}
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
     """Options of a sender. `nem_offset`: its market's clock against UTC, all year. `lenient`: names of `LENIENT`.
-    `zone`: of the points of Green Button feeds; None: the clock that the feed describes, else UTC."""
+    `zone`: of the points of Green Button feeds; None: the clock that the feed describes, else UTC.
+    `mapping`: its files are CSV exports that are read by it, whatever they look like.
+    `sets`: of X12 sets. `x12_checks`: partners and control numbers, where there is a database to know them."""
 
     nem_offset: timedelta = timedelta(hours=10)
     lenient: frozenset[str] = frozenset()
     zone: ZoneInfo | None = None
+    mapping: ColumnMapping | None = None
+    sets: SetOptions = SETS
+    x12_checks: Checks | None = None
 
     def __post_init__(self) -> None:
         if unknown := self.lenient - LENIENT.keys():

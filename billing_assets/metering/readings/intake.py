@@ -7,17 +7,11 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.metering.import_engine.arrivals import Arrival, MessageState, content_hash, day_of
 from billing_assets.metering.import_engine.messages import RegisterRead
 from billing_assets.metering.readings import store
-from billing_assets.metering.readings.arrivals import (
-    Arrival,
-    MessageState,
-    StreamKey,
-    content_hash,
-    day_of,
-    version_of,
-)
 from billing_assets.metering.readings.store import INTERVALS, REGISTERS, Kept, KnownStream, NewRow, Table
+from billing_assets.metering.readings.streams import StreamKey, version_of
 from billing_assets.metering.readings.versions import (
     QUALITY_DOWNGRADE,
     VERSION_CONFLICT,
@@ -77,8 +71,8 @@ class Intake:
         self._open_months(table, {key.day for key in keyed})
         old = {key.stream for key in keyed} - {one.id for one in streams.values() if one.is_new}
         kept: dict[_Key, list[Kept]] = defaultdict(list)
-        for one in store.kept(self.connection, table, [(key.stream, key.day) for key in keyed if key.stream in old]):
-            kept[_Key(one.stream, one.day, one.begins_at, one.ends_at)].append(one)
+        for found in store.kept(self.connection, table, [(key.stream, key.day) for key in keyed if key.stream in old]):
+            kept[_Key(found.stream, found.day, found.begins_at, found.ends_at)].append(found)
         changes = _Changes()
         for key, indexes in keyed.items():
             new = [(arrivals[index], _held(streams, arrivals[index], key.day)) for index in indexes]
@@ -124,7 +118,7 @@ def _place(changes: _Changes, key: _Key, new: list[tuple[Arrival, str | None]], 
     """Finds the place of new versions of a key among those that it has."""
     if not kept and len(new) == 1:  # as nearly always
         ((arrival, held),) = new
-        hashed = content_hash(arrival.block)
+        hashed = arrival.content_hash or content_hash(arrival.block)
         outcome = Outcome(State.HELD, held) if held else Outcome(State.CURRENT)
         changes.rows.append(NewRow(key.stream, key.day, arrival, hashed, outcome))
         changes.note(arrival.message, outcome, _sentence(arrival, key, outcome))
@@ -135,7 +129,7 @@ def _place(changes: _Changes, key: _Key, new: list[tuple[Arrival, str | None]], 
     arrived: dict[int, tuple[Arrival, bytes]] = {}
     identities = {one.identity: one.id for one in versions.values()}
     for number, (arrival, held) in enumerate(new, 1):
-        version = version_of(arrival, -number, content_hash(arrival.block), held)
+        version = version_of(arrival, -number, arrival.content_hash or content_hash(arrival.block), held)
         twin = identities.get(version.identity) if arrival.message is not None else None
         if twin is not None:  # it came before: counted, ignored
             if arrival.message is not None:
@@ -174,6 +168,8 @@ def _key(stream: int, arrival: Arrival) -> _Key:
 
 def _held(streams: dict[StreamKey, KnownStream], arrival: Arrival, day: date) -> str | None:
     """Why a version is held whatever others there are."""
+    if arrival.held is not None:
+        return arrival.held[0]
     if isinstance(arrival.block, RegisterRead) and arrival.block.end is None:
         return NO_PERIOD
     known = streams[StreamKey.of(arrival.block.stream)]
@@ -181,11 +177,15 @@ def _held(streams: dict[StreamKey, KnownStream], arrival: Arrival, day: date) ->
 
 
 def _sentence(arrival: Arrival, key: _Key, outcome: Outcome) -> str:
+    if arrival.held is not None and outcome.code == arrival.held[0]:
+        return arrival.held[1]
     stream = arrival.block.stream
     return _said_of(f"{stream.point} {stream.suffix}", key, outcome) if outcome.code else ""
 
 
 def _said_of(label: str, key: _Key, outcome: Outcome) -> str:
+    if outcome.code is None:
+        return ""
     return {
         NO_SERVICE_POINT: f"{label}, {key.day}: master data has no such service point on that day. Load it; what waits "
         "for it is freed by itself.",
@@ -194,8 +194,7 @@ def _said_of(label: str, key: _Key, outcome: Outcome) -> str:
         "which of them are right.",
         QUALITY_DOWNGRADE: f"{label}, {key.day}: it is newer but of lower quality than what counts now. Accept or "
         "reject it.",
-        None: "",
-    }[outcome.code]
+    }.get(outcome.code, f"{label}, {key.day}: its reader holds it by {outcome.code}; the findings of its file say why.")
 
 
 def free_waiting(connection: Connection) -> list[MessageState]:

@@ -15,9 +15,10 @@ from psycopg.types.multirange import Int4Multirange, Multirange
 from psycopg.types.range import Int4Range
 
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.metering.import_engine.arrivals import Arrival
 from billing_assets.metering.import_engine.messages import IntervalBlock
-from billing_assets.metering.readings.arrivals import Arrival, StreamKey
-from billing_assets.metering.readings.versions import Outcome, State, Version
+from billing_assets.metering.readings.streams import StreamKey
+from billing_assets.metering.readings.versions import QUALITY_DOWNGRADE, VERSION_CONFLICT, Outcome, State, Version
 
 _INT8, _INT8_ARRAY = 20, 1016
 _ARRAY_HEAD = struct.Struct(">iiIii")
@@ -155,7 +156,7 @@ def _kept(row: dict[str, Any]) -> Kept:
         row["newest_wins"],
         row["origin"] == "edit",
         row["ruling"],
-        row["code"] if row["code"] in HELD_FROM_OUTSIDE else None,
+        None if row["code"] in _AMONG_VERSIONS else row["code"],
     )
     outcome = Outcome(
         State(row["state"]), row["code"], (parts and tuple((one.lower, one.upper - 1) for one in parts)) or None
@@ -165,17 +166,17 @@ def _kept(row: dict[str, Any]) -> Kept:
     )
 
 
-HELD_FROM_OUTSIDE = ("NO_SERVICE_POINT", "NO_PERIOD")
-"""Codes of versions that are held whatever the others of their day are."""
+_AMONG_VERSIONS = (QUALITY_DOWNGRADE, VERSION_CONFLICT)
+"""Codes of versions that are held because of others of their day; by all other codes whatever these are."""
 
 _COPY = {
     INTERVALS: (
         """
         copy billing.interval_readings (stream, day, message, origin, starts_at, length_seconds, values, decimals, unit,
-            serial, quality, runs, reason, reason_text, costs, currency, made_at, updated_at, loaded_at, content_hash,
-            newest_wins, method, inputs, decision, state, code, parts) from stdin (format binary)""",
-        "int8 date int8 text timestamptz int4 int8[] int2 text text text jsonb text text int8[] text timestamptz "
-        "timestamptz timestamptz bytea bool text jsonb int8 text text int4multirange",
+            serial, quality, runs, reason, reason_text, costs, currency, facts, visits, made_at, updated_at, loaded_at,
+            content_hash, newest_wins, method, inputs, decision, state, code, parts) from stdin (format binary)""",
+        "int8 date int8 text timestamptz int4 int8[] int2 text text text jsonb text text int8[] text jsonb jsonb "
+        "timestamptz timestamptz timestamptz bytea bool text jsonb int8 text text int4multirange",
     ),
     REGISTERS: (
         """
@@ -221,6 +222,8 @@ def _interval_row(row: NewRow) -> tuple[Any, ...]:
         block.reason_text,
         block.costs,
         block.currency,
+        Jsonb(dict(block.facts)) if block.facts else None,
+        Jsonb(list(block.visits)) if block.visits else None,
         *_stamps(row),
         _parts(row.outcome),
     )

@@ -44,7 +44,7 @@ class Version(NamedTuple):
     id: int
     starts: int
     length_seconds: int
-    count: int
+    intervals: int
     quality: str
     runs: tuple[tuple[int, int, str], ...] = ()
     made_at: datetime | None = None
@@ -69,7 +69,7 @@ class Version(NamedTuple):
     @property
     def ends(self) -> int:
         """Seconds since the epoch."""
-        return self.starts + self.count * self.length_seconds
+        return self.starts + self.intervals * self.length_seconds
 
 
 class Outcome(NamedTuple):
@@ -98,7 +98,7 @@ def resolve(versions: Iterable[Version]) -> dict[int, Outcome]:
     for one in versions:
         if one.ruling == "rejected":
             found[one.id] = Outcome(State.REJECTED)
-        elif one.held is not None:
+        elif one.held is not None and one.ruling != "accepted":
             found[one.id] = Outcome(State.HELD, one.held)
         else:
             taking_part.append(one)
@@ -124,8 +124,8 @@ def resolve(versions: Iterable[Version]) -> dict[int, Outcome]:
     return found
 
 
-def _order(one: Version) -> tuple[datetime, _Stamp, bytes]:
-    return one.made_at or _NEVER, one.stamp, one.content_hash
+def _order(one: Version) -> tuple[datetime, _Stamp, bytes, datetime]:
+    return one.made_at or _NEVER, one.stamp, one.content_hash, one.updated_at or _NEVER
 
 
 def _conflict(one: Version, other: Version) -> bool:
@@ -141,8 +141,8 @@ class _Day:
     def __init__(self, one: Version, index: int, ordinal: int) -> None:
         self.starts, self.length = one.starts, one.length_seconds
         self.ranks, self.revises = _qualities(one)
-        self.stamps = np.full(one.count, ordinal, np.int32)
-        self.owners = np.full(one.count, index, np.int32)
+        self.stamps = np.full(one.intervals, ordinal, np.int32)
+        self.owners = np.full(one.intervals, index, np.int32)
 
     @property
     def ends(self) -> int:
@@ -161,8 +161,9 @@ class _Day:
         )
         if kept.any() and not takes.any():
             return False
-        for mine, theirs in ((self.ranks, other.ranks), (self.stamps, other.stamps), (self.owners, other.owners)):
-            mine[own] = np.where(takes, theirs, mine[own])
+        self.ranks[own] = np.where(takes, other.ranks, self.ranks[own])
+        self.stamps[own] = np.where(takes, other.stamps, self.stamps[own])
+        self.owners[own] = np.where(takes, other.owners, self.owners[own])
         return True
 
     def _take_whole(self, other: "_Day", version: Version, *, forced: bool) -> bool:
@@ -173,7 +174,7 @@ class _Day:
             self.stamps[filled].max(keepdims=True),
             other.ranks.min(keepdims=True),
             other.stamps[:1],
-            other.revises.all(keepdims=True),
+            np.array([bool(other.revises.all())]),
             version,
             forced=forced,
         )
@@ -185,9 +186,9 @@ class _Day:
     def _reach(self, starts: int, ends: int) -> None:
         before, after = (self.starts - starts) // self.length, (ends - self.ends) // self.length
         if before or after:
-            self.ranks, self.stamps, self.owners = (
-                np.pad(one, (before, after), constant_values=-1) for one in (self.ranks, self.stamps, self.owners)
-            )
+            self.ranks = np.pad(self.ranks, (before, after), constant_values=-1)
+            self.stamps = np.pad(self.stamps, (before, after), constant_values=-1)
+            self.owners = np.pad(self.owners, (before, after), constant_values=-1)
             self.starts = starts
 
 
@@ -214,8 +215,8 @@ def _compare(
 
 def _qualities(one: Version) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
     if one.quality != VARIES:
-        return np.full(one.count, rank(one.quality), np.int8), np.full(one.count, is_revision(one.quality))
-    ranks, revises = np.zeros(one.count, np.int8), np.zeros(one.count, np.bool_)
+        return np.full(one.intervals, rank(one.quality), np.int8), np.full(one.intervals, is_revision(one.quality))
+    ranks, revises = np.zeros(one.intervals, np.int8), np.zeros(one.intervals, np.bool_)
     for first, last, quality in one.runs:
         ranks[first - 1 : last] = rank(quality)
         revises[first - 1 : last] = is_revision(quality)
@@ -226,7 +227,7 @@ def _owned(day: _Day | None, index: int, one: Version) -> Outcome:
     if day is None or day.length != one.length_seconds:
         return Outcome(State.SUPERSEDED)
     first = (one.starts - day.starts) // day.length
-    own = day.owners[max(first, 0) : max(first + one.count, 0)] == index
+    own = day.owners[max(first, 0) : max(first + one.intervals, 0)] == index
     if not own.any():
         return Outcome(State.SUPERSEDED)
     return Outcome(State.CURRENT) if own.all() else Outcome(State.CURRENT, parts=_runs_of(own))

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from billing_assets.decisions.store import Subject, record
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.metering.import_engine.arrivals import Arrival, MessageState, content_hash, period, quantity
 from billing_assets.metering.import_engine.messages import IntervalBlock, RegisterRead
 from billing_assets.metering.readings import store
-from billing_assets.metering.readings.arrivals import Arrival, MessageState, content_hash, period, quantity, version_of
 from billing_assets.metering.readings.intake import Intake, decide, free_waiting
-from billing_assets.metering.readings.store import INTERVALS, StreamKey
+from billing_assets.metering.readings.store import INTERVALS
+from billing_assets.metering.readings.streams import StreamKey, version_of
 from billing_assets.metering.readings.versions import resolve
 from billing_assets_tests.rooms.metering.blocks import DAY, JUNE, block, register, supply
 

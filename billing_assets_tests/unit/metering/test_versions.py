@@ -28,7 +28,7 @@ def version(number: int, quality: str = "A", stamp: int | None = 1, made: int | 
         "id": number,
         "starts": 0,
         "length_seconds": 900,
-        "count": 4,
+        "intervals": 4,
         "quality": quality,
         "updated_at": None if stamp is None else JUNE + timedelta(days=stamp),
         "made_at": JUNE + timedelta(days=made if made is not None else stamp or 0),
@@ -115,9 +115,9 @@ def test_parts_of_a_day_that_came_apart_are_one_day() -> None:
 
 
 def test_intervals_of_another_length_replace_a_day_whole_or_not_at_all() -> None:
-    finer = version(2, "A", 8, length_seconds=300, count=12)
+    finer = version(2, "A", 8, length_seconds=300, intervals=12)
     assert outcomes(version(1, "A", 7), finer) == [SUPERSEDED, CURRENT]
-    mixed = version(2, "V", 8, length_seconds=300, count=12, runs=((1, 11, "A"), (12, 12, "E52")))
+    mixed = version(2, "V", 8, length_seconds=300, intervals=12, runs=((1, 11, "A"), (12, 12, "E52")))
     assert outcomes(version(1, "A", 7), mixed) == [CURRENT, DOWNGRADE]
 
 
@@ -150,7 +150,7 @@ def days(draw: st.DrawFn) -> list[Version]:
                 quality,
                 stamp,
                 draw(st.integers(1, 5)),
-                count=count,
+                intervals=count,
                 starts=draw(st.sampled_from([0, 0, 1800])),
                 runs=each,
                 newest_wins=draw(st.integers(0, 9)) == 0,
@@ -181,7 +181,7 @@ def test_each_interval_has_one_version_that_counts_and_without_revisions_it_is_o
     for one in versions:
         outcome = found[one.id]
         if outcome.state is State.CURRENT:
-            parts = outcome.parts or ((1, one.count),)
+            parts = outcome.parts or ((1, one.intervals),)
             assert all(a[1] < b[0] for a, b in pairwise(parts))
             for n in (n for first, last in parts for n in range(first, last + 1)):
                 owners.setdefault(one.starts + n * 900, []).append(qualities[one.id][n - 1])
@@ -194,4 +194,4 @@ def test_each_interval_has_one_version_that_counts_and_without_revisions_it_is_o
 
 
 def _each(one: Version) -> list[str]:
-    return [run[2] for run in one.runs] or [one.quality] * one.count
+    return [run[2] for run in one.runs] or [one.quality] * one.intervals

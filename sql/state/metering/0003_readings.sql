@@ -32,6 +32,8 @@ create table billing.interval_readings (
     reason_text    text        not null default '',
     costs          bigint[],
     currency       text        not null default '',
+    facts          jsonb,
+    visits         jsonb,
     made_at        timestamptz,
     updated_at     timestamptz,
     loaded_at      timestamptz,
@@ -61,6 +63,8 @@ comment on column billing.interval_readings.values is 'Times 10 to the minus `de
 comment on column billing.interval_readings.quality is 'Of all intervals, such as A or S14; V: `runs` has it of each';
 comment on column billing.interval_readings.runs is '[[first, last, quality, reason, text], …], from 1, inclusive';
 comment on column billing.interval_readings.costs is 'In 1/100,000 of `currency`';
+comment on column billing.interval_readings.facts is 'Of the record that names the stream, by the standard''s names';
+comment on column billing.interval_readings.visits is 'What people did at the meter that day, by the standard''s names';
 comment on column billing.interval_readings.made_at is 'When the message was made: the order in which versions count';
 comment on column billing.interval_readings.updated_at is 'The provider''s version';
 comment on column billing.interval_readings.loaded_at is 'When the market''s system had it';

@@ -26,6 +26,7 @@ from billing_assets.metering.import_engine.interval_rows import (
 from billing_assets.metering.import_engine.messages import FileReport
 
 _MOST = 2**47
+_COST_DECIMALS = 5
 
 
 def version(text: str) -> int:
@@ -55,7 +56,7 @@ class BlockReader:
     def rows(self, children: list[Element]) -> Rows:
         """The rows among complete children of the block."""
         interval, reading, start_name = self._names[0], self._names[1], self._names[3]
-        found: list[tuple[int, int, int, int, int, int, int, int, int, bool]] = []
+        found: list[tuple[int, int, int, int, int, int, int, int, int, bool, int, int]] = []
         for row in children:
             tag = row.tag
             if tag == interval:
@@ -76,7 +77,22 @@ class BlockReader:
                 cost = 0
             quality = self._quality(codes, line) if codes else Qualities.NOT_SAID
             start, duration, ordinal = self._time(timed, start_text, duration_text, ordinal, line)
-            found.append((start, duration, ordinal, value, cost, NO_TIME, 0, line, quality, cost_text is not None))
+            found.append(
+                (
+                    start,
+                    duration,
+                    ordinal,
+                    value,
+                    cost,
+                    NO_TIME,
+                    0,
+                    line,
+                    quality,
+                    cost_text is not None,
+                    0,
+                    _COST_DECIMALS,
+                )
+            )
         return np.array(found, ROW) if found else np.empty(0, ROW)
 
     def _texts(self, row: Element) -> tuple[bool, str | None, str | None, str | None, str | None, list[str]]:

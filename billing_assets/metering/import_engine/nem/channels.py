@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from billing_assets.metering.import_engine.messages import EXACT, FileReport, Stream
 from billing_assets.metering.import_engine.nem import fields as checks
+from billing_assets.metering.import_engine.nem.day_lines import DayLines
 from billing_assets.metering.import_engine.nem.fields import Found
 from billing_assets.metering.import_engine.nem.frame import fit, note_all
 from billing_assets.metering.import_engine.options import EMPTY_UNIT, ReadOptions
@@ -26,14 +27,14 @@ class Sums:
 
 @dataclass(slots=True)
 class Channel:
-    """What a 200 record says. `days`: line of each day of its NMI and suffix; `places`: decimals of the last day."""
+    """What a 200 record says. `days`: of its NMI and suffix; `places`: decimals of the last day's values."""
 
     stream: Stream
     minutes: int
     count: int
     facts: dict[str, str]
     sums: Sums
-    days: dict[date, int]
+    days: DayLines
     found: list[Found]
     places: int = 3
 
@@ -46,7 +47,7 @@ class Channels:
         self._options = options
         self._report = report
         self._known: dict[tuple[str, ...], Channel] = {}
-        self._days: dict[tuple[str, str], dict[date, int]] = {}
+        self._days: dict[tuple[str, str], DayLines] = {}
         self._sums: dict[Stream, Sums] = {}
 
     def named(self, number: int, fields: list[str]) -> Channel | None:
@@ -104,7 +105,7 @@ class Channels:
             "NextScheduledReadDate": next_read,
         }
         sums = self._sums.setdefault(stream, Sums())
-        days = self._days.setdefault((point, suffix), {})
+        days = self._days.setdefault((point, suffix), DayLines())
         return Channel(stream, minutes, 1440 // minutes, facts, sums, days, found)
 
     def _check_unit(self, unit: str, found: list[Found]) -> None:

@@ -34,6 +34,14 @@ class _Tail(NamedTuple):
     found: list[Found]
 
 
+class _When(NamedTuple):
+    """A day, its ordinal, and when it begins in UTC."""
+
+    day: date
+    ordinal: int
+    start: datetime
+
+
 class _Event(NamedTuple):
     run: QualityRun
     line: int
@@ -64,25 +72,23 @@ class Days:
         self._offset = options.nem_offset
         self._report = report
         self._tails: dict[tuple[bytes, ...], _Tail] = {}
-        self._dates: dict[bytes, tuple[date, datetime]] = {}
+        self._dates: dict[bytes, _When] = {}
 
     def quick(self, number: int, line: bytes, channel: Channel) -> Day | None:
-        """The day of a line that is right in every way that was seen before; None: look closer."""
+        """The day of a line that is plainly right; None: look closer."""
         fields = line.split(b",")
         end = channel.count + 2
-        tail = self._tails.get(tuple(fields[end:]))
-        when = self._dates.get(fields[1])
+        key = tuple(fields[end:])
+        tail = self._tails.get(key) or self._plain_tail(key)
+        when = self._dates.get(fields[1]) or self._when(fields[1].decode(), [])
         if tail is None or when is None or line.translate(None, values.NUMERIC) != tail.letters:
             return None
-        day, start = when
-        if day in channel.days:
-            return None
         found = values.fast(fields[2:end], line, _VALUES_AT, len(line) - tail.size, channel.places)
-        if found is None:
+        if found is None or channel.days.put(when.ordinal, number):
             return None
         note_all(self._report, number, tail.found)
         channel.places = found[1]
-        return self._day(number, channel, day, start, found, tail)
+        return self._day(number, channel, when, found, tail)
 
     def checked(self, number: int, fields: list[str], line: bytes, channel: Channel) -> Day:
         """The day of any 300 record. Whatever is wrong with it is noted, and it has no block then.
@@ -93,6 +99,8 @@ class Days:
         end = count + 2
         got = len(fields)
         complete = end + 4 <= got and not any(fields[end + 5 :])
+        if got == end + 4 and fields[end - 1][:1].isalpha():  # rather a value is missing than the last field
+            complete = False
         if not complete:
             want = end + 5
             facts = {"got": got, "want": want, "count": count, "minutes": channel.minutes}
@@ -106,32 +114,31 @@ class Days:
         elif got > end + 5:
             found.append(("W-PADDING", {}))
         refused = note_all(self._report, number, found) or not complete
-        if when is not None and (other := channel.days.setdefault(when[0], number)) != number:
-            facts = {"nmi": channel.stream.point, "suffix": channel.stream.suffix, "day": when[0], "other": other}
-            note(self._report, NEM["R-DUP-DAY"], number, **facts)
+        if when is not None and (other := channel.days.put(when.ordinal, number)):
+            same = {"nmi": channel.stream.point, "suffix": channel.stream.suffix, "day": when.day, "other": other}
+            note(self._report, NEM["R-DUP-DAY"], number, **same)
             refused = True
         if refused or when is None or numbers is None or tail is None:
             return Day(number, count, tail.quality if tail else "", channel, None)
-        del channel.days[when[0]]  # `_day` puts it there
-        return self._day(number, channel, *when, numbers, tail)
+        return self._day(number, channel, when, numbers, tail)
 
     def event(self, number: int, fields: list[str], day: Day) -> None:
         """Takes a 400 record of a day."""
         _, first, last, quality, reason, words = fit(fields, 4, 6, self._report, number)
         if day.events is None:
             day.events = []
-            if day.quality != "V":
+            if day.quality not in {"V", ""}:
                 note(self._report, NEM["W-400-WITHOUT-V"], number, quality=day.quality)
         found: list[Found] = []
         if checks.quality(quality, may_vary=False, found=found):
             checks.reason(reason, words, quality[:1], found)
-        numbers = [int(text) if text.isdecimal() and text.isascii() and len(text) <= 4 else 0 for text in (first, last)]
-        if not 1 <= numbers[0] <= numbers[1] <= day.count:
+        begin, end = _place(first), _place(last)
+        if not 1 <= begin <= end <= day.count:
             found.append(("R-400-RANGE", {"first": first, "last": last, "count": day.count}))
             day.unclear = True
         note_all(self._report, number, found)
         if not day.unclear:
-            day.events.append(_Event(QualityRun(*numbers, quality, reason, words), number))
+            day.events.append(_Event(QualityRun(begin, end, quality, reason, words), number))
 
     def close(self, day: Day) -> IntervalBlock | None:
         """The block of a day with the qualities of its intervals; None where it is refused."""
@@ -172,13 +179,12 @@ class Days:
         self,
         number: int,
         channel: Channel,
-        day: date,
-        start: datetime,
+        when: _When,
         found: tuple[NDArray[np.int64], int, int],
         tail: _Tail,
     ) -> Day:
         numbers, places, total = found
-        channel.days[day] = number
+        day = when.day
         sums = channel.sums
         sums.readings += channel.count
         sums.totals[places] = sums.totals.get(places, 0) + total
@@ -187,7 +193,7 @@ class Days:
         block = IntervalBlock(
             channel.stream,
             day,
-            start,
+            when.start,
             numbers,
             places,
             tail.quality,
@@ -203,7 +209,7 @@ class Days:
         )
         return Day(number, channel.count, tail.quality, channel, block)
 
-    def _when(self, text: str, found: list[Found]) -> tuple[date, datetime] | None:
+    def _when(self, text: str, found: list[Found]) -> _When | None:
         """A day, and when it begins in UTC."""
         day = checks.day_of(text)
         if day is None:
@@ -212,7 +218,14 @@ class Days:
         if len(self._dates) >= _MOST_REMEMBERED:
             self._dates.clear()
         start = datetime(day.year, day.month, day.day, tzinfo=UTC) - self._offset
-        return self._dates.setdefault(text.encode(), (day, start))
+        return self._dates.setdefault(text.encode(), _When(day, day.toordinal(), start))
+
+    def _plain_tail(self, key: tuple[bytes, ...]) -> _Tail | None:
+        """What follows the values, where nothing of it is refused and no blanks are around it."""
+        fields = [one.decode() for one in key]
+        if 4 <= len(key) <= 5 and all(one == one.strip() for one in fields):
+            self._tail(fields, [])
+        return self._tails.get(key)
 
     def _tail(self, fields: list[str], found: list[Found]) -> _Tail:
         quality, reason, words, updated, loaded = [*fields, *[""] * (5 - len(fields))]
@@ -234,3 +247,8 @@ class Days:
                 self._tails.clear()
             self._tails[tuple(one.encode() for one in fields)] = tail
         return tail
+
+
+def _place(text: str) -> int:
+    """The number of an interval; 0 for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 4 else 0

@@ -52,16 +52,12 @@ class Lines:
             yield rest
 
     def _is_text(self, line: bytes) -> bool:
-        found = None
+        what = "NUL character" if b"\0" in line else "carriage return" if b"\r" in line else ""
+        if what:
+            note(self._report, NEM["R-TEXT"], self.number, what=what)
+            return False
         if len(line) > LONGEST_LINE:
             note(self._report, NEM["R-LINE-LENGTH"], self.number, limit=f"{LONGEST_LINE:,}")
-            return False
-        if b"\0" in line:
-            found = "NUL character"
-        elif b"\r" in line:
-            found = "carriage return"
-        if found:
-            note(self._report, NEM["R-TEXT"], self.number, what=found)
             return False
         try:
             line.decode()

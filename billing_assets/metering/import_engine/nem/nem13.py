@@ -158,7 +158,7 @@ def _take_visit(number: int, fields: list[str], before: RegisterRead | None, rep
             checks.too_long(name, value, 15, found)
     note_all(report, number, found)
     if before is not None:
-        before.facts |= facts
+        before.visits = (*before.visits, facts)
 
 
 def _period(facts: dict[str, str], offset: timedelta, found: list[Found]) -> tuple[datetime | None, datetime | None]:

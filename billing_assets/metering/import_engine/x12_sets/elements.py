@@ -3,16 +3,15 @@
 import re
 from collections.abc import Iterable
 from datetime import date
-from decimal import Context, Decimal
+from decimal import Decimal
 from functools import lru_cache
+
+from billing_assets.metering.import_engine.messages import EXACT
 
 _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)", re.ASCII)
 _CENTS = re.compile(r"-?\d{1,18}", re.ASCII)
 _LONGEST = 20
 """Characters of a number: eighteen digits, a point, a minus sign. X12 has fewer."""
-
-_EXACT = Context(prec=60)
-"""Sums keep every digit that such numbers can have."""
 
 ZERO = Decimal(0)
 
@@ -56,5 +55,5 @@ def total(numbers: Iterable[Decimal]) -> Decimal:
     """Their sum, exact."""
     found = ZERO
     for one in numbers:
-        found = _EXACT.add(found, one)
+        found = EXACT.add(found, one)
     return found

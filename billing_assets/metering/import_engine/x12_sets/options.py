@@ -30,6 +30,8 @@ class SetOptions:
     subtractive: str = "S"
     ignored: str = "I"
     """Roles of a meter (REF*JH) in the summary."""
+    investor_owned: frozenset[str] = frozenset()
+    """Utilities (number in N1*8S) that must send the reason of an estimate; of others its absence is a warning."""
     summary_only_types: frozenset[str] = frozenset()
     """BPT04 of a set that has a summary and no detail."""
     no_time_of_use_when_unmetered: bool = False

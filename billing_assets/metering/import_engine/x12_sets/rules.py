@@ -1,5 +1,7 @@
 """The form of the utility market's sets: what each must have, and the types of its elements. A breach refuses a set."""
 
+from billing_assets.foundation.x12.acknowledgement import RULES as ACKNOWLEDGEMENT
+from billing_assets.foundation.x12.application_advice import RULES as ADVICE
 from billing_assets.foundation.x12.rules import ElementKind, ElementRule, SegmentRule, SetRules
 from billing_assets.metering.import_engine.x12_sets.options import SetOptions
 
@@ -29,7 +31,8 @@ _N1 = SegmentRule("N1", (_must(1),), mandatory=True)
 
 def set_rules(options: SetOptions) -> dict[str, SetRules]:
     """The rules by ST01."""
-    return {one.type: one for one in (_usage(options), _charges(options), _ENROLMENT, _REMITTANCE)}
+    ours = (_usage(options), _charges(options), _ENROLMENT, _REMITTANCE)
+    return {one.type: one for one in (*ours, ACKNOWLEDGEMENT, ADVICE)}
 
 
 def _usage(options: SetOptions) -> SetRules:

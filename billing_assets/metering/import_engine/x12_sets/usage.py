@@ -32,6 +32,7 @@ from billing_assets.metering.import_engine.x12_sets.usage_sums import check_sums
 __all__ = ["Usage", "read_usage"]
 
 _ONE = Decimal(1)
+_NONE = ("",) * 7
 _REQUIRED = frozenset({"NO_SUMMARY", "NO_DETAIL", "NO_QUANTITY"})
 
 
@@ -157,27 +158,27 @@ def _close_quantity(opened: _Open, options: SetOptions, found: list[Finding]) ->
     unit = quantity.at(3) if quantity is not None else ""
     if quantity is not None and end is not None:
         unit = next((one.at(4) for one in measures if one.at(4)), unit)
-        row = IntervalRow(end.at(2), end.at(3), end.at(4), stated, is_estimated, unit, quantity.position)
-        loop.intervals.append(row)
+        interval = IntervalRow(end.at(2), end.at(3), end.at(4), stated, is_estimated, unit, quantity.position)
+        loop.intervals.append(interval)
         return
     multiplier: Decimal | None = None
     rows: list[Row] = []
     for segment in measures:
-        kind = segment.at(2)
+        measure, kind, value, its_unit, begin, ended, time_of_use = (segment.elements + _NONE)[:7]
         if kind == "MU":
-            multiplier = number(segment.at(3))
+            multiplier = number(value)
         elif kind == "ZA":
-            loop.power_factor = number(segment.at(3))
+            loop.power_factor = number(value)
         elif kind in {"PRQ", ""}:
             rows.append(
                 Row(
-                    segment.at(4) or unit or "KH",
-                    segment.at(7),
-                    number(segment.at(3)),
+                    its_unit or unit or "KH",
+                    time_of_use,
+                    number(value),
                     is_estimated,
-                    segment.at(1),
-                    segment.at(5),
-                    segment.at(6),
+                    measure,
+                    begin,
+                    ended,
                     None,
                     segment.position,
                 )

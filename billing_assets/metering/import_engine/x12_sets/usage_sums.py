@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
-from billing_assets.metering.import_engine.messages import Finding
+from billing_assets.metering.import_engine.messages import Finding, Severity
 from billing_assets.metering.import_engine.x12_sets.codes import finding
 from billing_assets.metering.import_engine.x12_sets.elements import ZERO, total
 from billing_assets.metering.import_engine.x12_sets.intervals import Read, read_intervals
@@ -41,6 +41,8 @@ class _Sorted:
         self.intervals = [loop for loop in details if loop.intervals]
         self.account = [loop for kind in _ACCOUNT for loop in get(kind, []) if loop.intervals]
         self.summary = self._summary()
+        found = {row.unit for loop in loops for row in loop.rows}
+        self.units = [unit for unit in ENERGY if unit in found]
 
     def _summary(self) -> list[Loop]:
         """The loops that are the usage. SU and IA add up only where each has meters of its own."""
@@ -54,14 +56,17 @@ def check_sums(usage: Usage, options: SetOptions, found: list[Finding]) -> None:
     line = usage.loops[0].position if usage.loops else None
     _period(usage, loops, line, found)
     for loop in usage.loops:
-        _times_of_use(loop, options, found)
+        if len(loop.rows) > 1:
+            _times_of_use(loop, options, found)
     for loop in (*loops.registers, *loops.meters):
         _reads(usage, loop, options, found)
     _quantities(usage, loops, options, line, found)
     meters = [_read(usage, loop, options, found) for loop in loops.intervals]
     account = [_read(usage, loop, options, found) for loop in loops.account]
-    usage.intervals = [block for read in (account or meters) for block in read.blocks]
     _against_registers(loops, options, found)
+    if not meters and not account:
+        return
+    usage.intervals = [block for read in (account or meters) for block in read.blocks]
     _against_intervals(loops, meters, account, options, found)
     for loop in usage.loops:
         loop.intervals = []  # the blocks have them
@@ -92,9 +97,9 @@ def bad_period(start: date, end: date) -> str:
 
 def energy(loop: Loop, unit: str) -> Decimal | None:
     """The loop's total in a unit of energy: its row `51`, else its only quantity, else its times of use together."""
+    if len(loop.rows) == 1:
+        return loop.rows[0].quantity if loop.rows[0].unit == unit else None
     rows = [(row.time_of_use, row.quantity) for row in loop.rows if row.unit == unit and row.quantity is not None]
-    if len(rows) == 1:
-        return rows[0][1]
     if not rows:
         return None
     for kinds in (("51",), ("",)):
@@ -119,8 +124,6 @@ def _sum(loops: Iterable[Loop], unit: str, options: SetOptions) -> Decimal | Non
 
 
 def _times_of_use(loop: Loop, options: SetOptions, found: list[Finding]) -> None:
-    if len(loop.rows) < 2:
-        return
     for unit in ENERGY:
         rows = [row for row in loop.rows if row.unit == unit and row.quantity is not None]
         times = [row.quantity for row in rows if row.time_of_use not in WHOLE and row.quantity is not None]
@@ -159,8 +162,7 @@ def _quantities(usage: Usage, loops: _Sorted, options: SetOptions, line: int | N
     if not chosen:
         found.append(finding("NO_SUMMARY", line, "The set has no summary (PTD SU, IA, BC, BO or BB)."))
         return
-    units = {row.unit: None for loop in chosen for row in loop.rows}
-    for unit in units:
+    for unit in dict.fromkeys(row.unit for loop in chosen for row in loop.rows):
         if unit in ENERGY:
             quantity = _sum(chosen, unit, options)
         else:
@@ -180,15 +182,12 @@ def _quantities(usage: Usage, loops: _Sorted, options: SetOptions, line: int | N
                 times[row.time_of_use] = times.get(row.time_of_use, ZERO) + row.quantity
     metered = loops.metered or loops.net
     if usage.is_estimated and metered and not usage.estimate_reason and "Q5" in usage.references:
-        found.append(
-            finding(
-                "NO_ESTIMATE_REASON",
-                chosen[0].position,
-                "The summary is estimated (KA); REF*5I with the reason is missing.",
-            )
-        )
-    detail = loops.registers or loops.intervals or loops.account
-    if chosen != loops.unmetered and not detail and usage.report_type not in options.summary_only_types:
+        one = finding("NO_ESTIMATE_REASON", chosen[0].position, "The summary is estimated (KA), and REF*5I is missing.")
+        must = usage.utility in options.investor_owned
+        found.append(one._replace(severity=Severity.HOLD) if must else one)
+    intervals = loops.intervals or loops.account
+    is_bare = not intervals if loops.net else not intervals and not loops.registers
+    if is_bare and chosen != loops.unmetered and usage.report_type not in options.summary_only_types:
         found.append(finding("NO_DETAIL", chosen[0].position, "The set has a summary and no meter or interval detail."))
 
 
@@ -208,7 +207,7 @@ def _against_registers(loops: _Sorted, options: SetOptions, found: list[Finding]
     ):
         if not one or not other:
             continue
-        for unit in ENERGY:
+        for unit in loops.units:
             summary, detail = _sum(one, unit, options), _sum(other, unit, options)
             if summary is not None and abs(summary - (detail or ZERO)) > options.sum_tolerance:
                 sentence = f"The {name} add up to {detail or ZERO} {UNITS[unit]}, the summary says {summary}."

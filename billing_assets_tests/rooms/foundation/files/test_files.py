@@ -57,6 +57,7 @@ def test_what_is_put_is_listed_and_reads_back_as_it_was(folder: tuple[Folder, Pa
     (place / "a folder").mkdir(exist_ok=True)
     (place / ".hidden").touch()
     assert found.names() == ["empty", "month close.pdf"]
+    assert found.facts_of_all() == {name: found.facts(name) for name in found.names()}
     assert read(found, "month close.pdf") == CONTENT
     assert digest(found, "month close.pdf") == (hashlib.sha256(CONTENT).digest(), len(CONTENT))
     facts = found.facts("month close.pdf")
@@ -95,6 +96,36 @@ def test_what_a_cut_off_upload_left_goes_with_the_next_one(folder: tuple[Folder,
     (place / ".another.0123.part").write_bytes(b"half")
     found.put("one", b"whole")
     assert sorted(one.name for one in place.iterdir()) == [".another.0123.part", "one"]
+
+
+def test_a_file_is_moved_into_a_folder_inside_and_what_has_that_name_there_is_left_alone(
+    folder: tuple[Folder, Path],
+) -> None:
+    opened, there = folder
+    opened.put("one", b"1")
+    opened.move("one", "archive", "one")
+    assert ((there / "archive" / "one").read_bytes(), opened.names()) == (b"1", [])
+    opened.put("one", b"2")
+    with pytest.raises(AlreadyThereError):
+        opened.move("one", "archive", "one")
+    assert ((there / "archive" / "one").read_bytes(), opened.names()) == (b"1", ["one"])
+    opened.move("one", "archive", "7 one")
+    assert (there / "archive" / "7 one").read_bytes() == b"2"
+    with pytest.raises(NotThereError):
+        opened.move("one", "archive", "8 one")
+    opened.put("two", b"2")
+    for into, name in (("../elsewhere", "two"), ("archive", "../two")):
+        with pytest.raises(ValueError, match="is not the name of a file"):
+            opened.move("two", into, name)
+
+
+def test_a_move_that_was_cut_off_between_two_names_ends_in_one(tmp_path: Path) -> None:
+    opened = LocalFolder(tmp_path)
+    opened.put("one", b"1")
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "one").hardlink_to(tmp_path / "one")
+    opened.move("one", "archive", "one")
+    assert (opened.names(), (tmp_path / "archive" / "one").read_bytes()) == ([], b"1")
 
 
 @pytest.mark.parametrize("name", ["", "../one", "a/b", ".hidden", "a\0b", "a\nb"])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from billing_assets.foundation.x12.envelope import Checks, read
+from billing_assets.foundation.x12.findings import Findings
 from billing_assets.foundation.x12.interchange import FileEnd, Group, Interchange, TransactionSet
 from billing_assets.foundation.x12.rules import ElementKind, ElementRule, SegmentRule, SetRules
 
@@ -76,8 +77,10 @@ class Found(NamedTuple):
     @property
     def codes(self) -> list[str]:
         """Of all findings, those of the sets first, then of the groups, the interchanges and the file."""
-        units = [*self.sets, *self.groups, *self.interchanges, self.end]
-        return [one.code for unit in units for one in unit.findings]
+        of_sets = [one.code for unit in self.sets for one in unit.findings]
+        of_groups = [one.code for unit in self.groups for one in unit.findings]
+        of_interchanges = [one.code for unit in self.interchanges for one in unit.findings]
+        return [*of_sets, *of_groups, *of_interchanges, *(one.code for one in self.end.findings)]
 
     @property
     def whole(self) -> bool:
@@ -89,7 +92,7 @@ class Found(NamedTuple):
 def found(data: bytes | str, checks: Checks | None = None, rules: Mapping[str, SetRules] = RULES) -> Found:
     """Reads a file to its end."""
     source = io.BytesIO(data if isinstance(data, bytes) else data.encode("latin-1"))
-    sets, groups, interchanges, end = [], [], [], FileEnd.__new__(FileEnd, None, 0, 0)  # type: ignore[arg-type]
+    sets, groups, interchanges, end = [], [], [], FileEnd(Findings(), 0, 0)
     for one in read(source, rules, checks):
         match one:
             case TransactionSet():
@@ -122,4 +125,4 @@ def interchange(*groups: str, control: str = "000004711", isa: str = ISA) -> str
 
 def other_delimiters(text: str, element: str = "*", component: str = ">", segment: str = "~") -> str:
     """The same interchange with other delimiters."""
-    return text.translate(str.maketrans({"*": element, ">": component, "~": segment}))
+    return text.translate(str.maketrans("*>~", element + component + segment))

@@ -18,7 +18,15 @@ from billing_assets.foundation.x12.acknowledgement import (
 )
 from billing_assets.foundation.x12.envelope import Checks, Seen
 from billing_assets.foundation.x12.writer import GroupToWrite, InterchangeToWrite, write, write_set
-from billing_assets_tests.unit.foundation.x12.samples import PAIR, USAGE, found, group, interchange, usage
+from billing_assets_tests.unit.foundation.x12.samples import (
+    PAIR,
+    USAGE,
+    found,
+    group,
+    interchange,
+    other_delimiters,
+    usage,
+)
 
 _AT = datetime(2026, 7, 6, 7, 45)  # noqa: DTZ001  a partner's clock
 
@@ -81,6 +89,18 @@ def test_of_a_rejected_group_every_set_is_rejected_with_the_groups_reason(old: s
     text = interchange(group(usage("0001"), usage("0002")))
     (said,) = _said(text.replace(old, new, 1))
     assert f"AK2*867*0001~AK5*R~AK2*867*0002~AK5*R~{ak9}~" in said
+
+
+def test_what_the_sender_wrote_into_control_numbers_never_stops_a_997() -> None:
+    text = other_delimiters(interchange(group(usage("0001"))), "|", "^", "!")
+    text = (
+        text.replace("ST|867|0001", "ST|8*67|0~01")
+        .replace("|4711|X|", "|4~7*11|X|")
+        .replace("GE|1|4711", "GE|1|4~7*11")
+    )
+    assert _said(text) == [
+        "ST*997*0001~AK1*PT*4711~AK2*867*001~AK5*R~AK9*R*1*1*0*6~SE*6*0001~".replace("AK5*R", "AK5*R*7*3")
+    ]
 
 
 def test_errors_that_are_only_noted_leave_the_set_accepted() -> None:

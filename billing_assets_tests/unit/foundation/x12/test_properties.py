@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from billing_assets.foundation.x12.delimiters import Delimiters
 from billing_assets.foundation.x12.interchange import Interchange
-from billing_assets.foundation.x12.writer import GroupToWrite, InterchangeToWrite, SetToWrite, write
+from billing_assets.foundation.x12.writer import LAST_CONTROL, GroupToWrite, InterchangeToWrite, SetToWrite, write
 from billing_assets_tests.unit.foundation.x12.samples import ISA, Found, found
 
 modest = settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -46,9 +46,11 @@ def interchanges(draw: st.DrawFn) -> InterchangeToWrite:
             for number in range(1, count + 1)
         ]
         kind = draw(st.sampled_from(["PT", "IN", "PO"]))
-        groups.append(GroupToWrite(kind, draw(identifiers), draw(identifiers), draw(st.integers(0, 999_999_999)), sets))
+        groups.append(
+            GroupToWrite(kind, draw(identifiers), draw(identifiers), draw(st.integers(1, LAST_CONTROL)), sets)
+        )
     at = draw(st.datetimes(datetime(2001, 1, 1), datetime(2050, 1, 1)))  # noqa: DTZ001  a partner's clock
-    control = draw(st.integers(0, 999_999_999))
+    control = draw(st.integers(1, LAST_CONTROL))
     return InterchangeToWrite(
         "ZZ", draw(identifiers), "01", draw(identifiers), control, "T", at, groups, delimiters=used
     )

@@ -1,33 +1,21 @@
-"""Readings on their way into the database, and what became of each."""
+"""Readings on their way from a file into the database, and what became of each: what the rooms hand each other."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from billing_assets.metering.import_engine.messages import IntervalBlock, RegisterRead, Stream
-from billing_assets.metering.readings.versions import VARIES, Version
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.metering.import_engine.messages import IntervalBlock, RegisterRead
 
 _EPOCH = date(1970, 1, 1)
 
 
-class StreamKey(NamedTuple):
-    """What a stream is known by. `register`: of register reads the meter's serial number, else empty: two meters of a
-    point may have registers of one suffix, interval data of one suffix are one stream whatever the meter."""
-
-    point: str
-    suffix: str
-    register: str
-
-    @classmethod
-    def of(cls, stream: Stream) -> "StreamKey":
-        """Of a stream as a file names it."""
-        return cls(stream.point, stream.suffix, "" if stream.length_seconds else stream.serial)
-
-
 class Arrival(NamedTuple):
     """A version that is to be taken in. `message`: in raw_messages; None for an estimate or an edit, whose `origin`
-    says so. `made_at`: when its message was made. `newest_wins`: its sender may withdraw an actual value."""
+    says so. `made_at`: when its message was made. `newest_wins`: its sender may withdraw an actual value. `held`: code
+    and sentence by which its reader holds it."""
 
     message: int | None
     block: IntervalBlock | RegisterRead
@@ -37,6 +25,8 @@ class Arrival(NamedTuple):
     method: str = ""
     inputs: dict[str, Any] | None = None
     decision: int | None = None
+    held: tuple[str, str] | None = None
+    content_hash: bytes | None = None
 
 
 class MessageState(NamedTuple):
@@ -48,6 +38,12 @@ class MessageState(NamedTuple):
     sentence: str | None = None
 
 
+TakeIn = Callable[[Sequence[Arrival]], list[MessageState]]
+"""Takes readings in; returns the states of their messages, and of those whose state changed by it."""
+OpenTakeIn = Callable[[Connection], TakeIn]
+"""What takes readings in, within one transaction of a connection."""
+
+
 def day_of(block: IntervalBlock | RegisterRead) -> date:
     """The day that a version is filed under: of a register read the one of its end (UTC)."""
     if isinstance(block, IntervalBlock):
@@ -57,10 +53,10 @@ def day_of(block: IntervalBlock | RegisterRead) -> date:
 
 
 def quantity(block: IntervalBlock | RegisterRead) -> Decimal:
-    """The sum of its readings, exact."""
+    """The sum of its readings as they were written, exact: of a register read before its sign was set right."""
     if isinstance(block, IntervalBlock):
         return Decimal(int(block.values.sum())).scaleb(-block.decimals)
-    return block.quantity
+    return Decimal(block.facts.get("Quantity", block.quantity))
 
 
 def readings(block: IntervalBlock | RegisterRead) -> int:
@@ -89,6 +85,7 @@ def content_hash(block: IntervalBlock | RegisterRead) -> bytes:
             block.reason,
             block.reason_text,
             block.currency,
+            block.visits,
         )
         arrays = [block.values] if block.costs is None else [block.values, block.costs]
     else:
@@ -108,22 +105,3 @@ def content_hash(block: IntervalBlock | RegisterRead) -> bytes:
     for one in arrays:
         found.update(one.astype("<i8", copy=False).tobytes())
     return found.digest()
-
-
-def version_of(arrival: Arrival, number: int, hashed: bytes, held: str | None) -> Version:
-    """As it decides which counts. `number`: its id for the time being."""
-    block = arrival.block
-    common = {
-        "made_at": arrival.made_at,
-        "updated_at": block.updated_at,
-        "loaded_at": block.loaded_at,
-        "content_hash": hashed,
-        "newest_wins": arrival.newest_wins,
-        "is_edit": arrival.origin == "edit",
-        "held": held,
-    }
-    if isinstance(block, RegisterRead):
-        return Version(number, 0, 1, 1, block.end_quality, **common)
-    runs = tuple((run.first, run.last, run.quality) for run in block.runs) if block.quality == VARIES else ()
-    starts = int(block.start.timestamp())
-    return Version(number, starts, block.stream.length_seconds, len(block.values), block.quality, runs, **common)

@@ -1,0 +1,71 @@
+"""A run of the import engine: take what is complete, read what waits, move what was read."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.files.errors import FolderError
+from billing_assets.metering.import_engine import loading, taking
+from billing_assets.metering.import_engine.loading import Loader
+from billing_assets.metering.import_engine.store import QUEUE
+from billing_assets.metering.import_engine.taking import Source
+from billing_assets.work_queue import claims
+from billing_assets.work_queue.working import WorkPolicy, next_item
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class ImportRun:
+    """What a run did. `read`: files that it read, with their states; `received`: a person must look. `waiting`: files
+    that may still be growing. `faults`: folders that it could not look into."""
+
+    read: dict[int, str] = field(default_factory=dict)
+    waiting: int = 0
+    moved: int = 0
+    faults: list[FolderError] = field(default_factory=list)
+
+    @property
+    def states(self) -> Counter[str]:
+        """Files by state."""
+        return Counter(self.read.values())
+
+
+def run(
+    url: str,
+    connection: Connection,
+    sources: Sequence[Source],
+    loader: Loader,
+    worker: str,
+    policy: WorkPolicy,
+    *,
+    may_move: bool = True,
+) -> ImportRun:
+    """Takes in what is in the folders, and reads whatever waits, also what others left. Safe to repeat, side by side
+    with others, and after it was killed."""
+    found = ImportRun()
+    for source in sources:
+        taken = taking.take(connection, source)
+        found.waiting += taken.waiting
+        found.faults += [taken.fault] if taken.fault else []
+    read_waiting(url, connection, loader, worker, policy, found)
+    if may_move:
+        for source in sources:
+            found.moved += taking.move_read(connection, source)
+    return found
+
+
+def read_waiting(
+    url: str, connection: Connection, loader: Loader, worker: str, policy: WorkPolicy, found: ImportRun
+) -> None:
+    """Reads files until none waits. One that cannot be read costs itself only."""
+    while True:
+        with next_item(url, connection, QUEUE, worker, policy) as work:
+            if work is None:
+                break
+            found.read[work.claim.item] = "received"  # should it be parked
+            found.read[work.claim.item] = loading.load(connection, work, loader)
+    claims.park_abandoned(connection, QUEUE)

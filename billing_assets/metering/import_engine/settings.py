@@ -1,0 +1,72 @@
+"""Input folders, and how what is in them is read."""
+
+from datetime import timedelta
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+
+from billing_assets.file_exchange.settings import FolderSettings
+from billing_assets.foundation.calendar.business_days import parse_zone
+from billing_assets.foundation.sections import Section
+from billing_assets.metering.import_engine.opening import Limits
+from billing_assets.metering.import_engine.options import LENIENT, ReadOptions
+
+
+class InputFolder(FolderSettings):
+    """A folder that files come in, and what its sender is allowed."""
+
+    sender: str = Field("", description="Who sends, where the files do not say it")
+    stable_seconds: float = Field(
+        10, ge=0, description="A file is complete when its size and time stay the same for this long; 0: senders rename"
+    )
+    utc_offset_hours: float = Field(10, ge=-14, le=14, description="NEM12 and NEM13: the market's clock against UTC")
+    time_zone: str | None = Field(None, description="Green Button: IANA zone of its points")
+    lenient: frozenset[str] = Field(
+        frozenset(), description=f"What is read although the standard forbids it: {', '.join(LENIENT)}"
+    )
+    newest_stamp_wins: bool = Field(
+        False, description="The sender may withdraw an actual value: its newest version counts, whatever its quality"
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        if name is not None:
+            parse_zone(name)
+        return name
+
+    @field_validator("lenient")
+    @classmethod
+    def _known_leniency(cls, names: frozenset[str]) -> frozenset[str]:
+        ReadOptions(lenient=names)
+        return names
+
+    def options(self) -> ReadOptions:
+        """How its files are read."""
+        zone = ZoneInfo(self.time_zone) if self.time_zone else None
+        return ReadOptions(timedelta(hours=self.utc_offset_hours), self.lenient, zone)
+
+
+class MeteringSettings(Section):
+    """What comes in, and within which limits."""
+
+    section: ClassVar[str] = "metering"
+
+    folders: dict[str, InputFolder] = Field(
+        {},
+        description='Input folders by name, in the environment as JSON: {"market": {"path": "/var/billing/in"}}, or '
+        "host, user, key_file, host_key, folder; and sender, stable_seconds, utc_offset_hours, time_zone, lenient, "
+        "newest_stamp_wins",
+    )
+    max_file_bytes: PositiveInt = Field(500_000_000, description="A file, or what is in a zip, may be this large")
+    max_zip_ratio: PositiveInt = Field(200, description="What is in a zip may be this many times as large as the zip")
+    look_seconds: PositiveInt = Field(30, description="How often we look into the input folders")
+    lease_seconds: PositiveFloat = Field(
+        30, description="A file that a process was reading when it died is read by another one after this long"
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """What is refused for its size."""
+        return Limits(self.max_file_bytes, self.max_zip_ratio)

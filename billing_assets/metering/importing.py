@@ -1,0 +1,86 @@
+"""The rooms of the area together: files into messages and readings, by the settings."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from billing_assets.file_exchange.delivery import place
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.files.local import LocalFolder
+from billing_assets.foundation.settings import Settings
+from billing_assets.metering.import_engine import message_store
+from billing_assets.metering.import_engine.engine import ImportRun, run
+from billing_assets.metering.import_engine.loading import Loader
+from billing_assets.metering.import_engine.options import DEFAULT, ReadOptions
+from billing_assets.metering.import_engine.settings import MeteringSettings
+from billing_assets.metering.import_engine.store import RawFile
+from billing_assets.metering.import_engine.taking import Source
+from billing_assets.metering.readings.intake import Intake, free_waiting
+from billing_assets.work_queue.working import WorkPolicy
+
+_IDLE_TRANSACTION_SECONDS = 600.0
+"""The longest that a reader may work between two rows: a file of the largest size that is refused at its end."""
+
+
+def loader_of(settings: MeteringSettings) -> Loader:
+    """How files are read: each by the options of the folder that it came in."""
+    options = {name: one.options() for name, one in settings.folders.items()}
+    newest = {name for name, one in settings.folders.items() if one.newest_stamp_wins}
+
+    def by_folder(_: Connection, file: RawFile) -> ReadOptions:
+        return options.get(file.folder or "", DEFAULT)
+
+    return Loader(
+        open_take_in=lambda connection: Intake(connection).take_in,
+        options=by_folder,
+        newest_wins=lambda folder: folder in newest,
+        limits=settings.limits,
+    )
+
+
+def sources_of(settings: MeteringSettings) -> list[Source]:
+    """The input folders. Raises SettingsError."""
+    return [
+        Source(
+            name,
+            place(one, f"metering.folders.{name}").open_folder,
+            "folder" if one.path else "sftp",
+            one.sender,
+            one.stable_seconds,
+        )
+        for name, one in settings.folders.items()
+    ]
+
+
+def named_folder(path: Path) -> Source:
+    """A folder on this machine that a person named: whatever is in it is complete."""
+    return Source(str(path.resolve()), lambda: LocalFolder(path), "command", stable_seconds=0)
+
+
+@contextmanager
+def import_connection(url: str) -> Iterator[Connection]:
+    """A connection for reading files: a reader may work longer between two rows than others may idle."""
+    with connect(url, application="billing import", idle_transaction_seconds=_IDLE_TRANSACTION_SECONDS) as connection:
+        yield connection
+
+
+def import_files(url: str, settings: Settings, sources: list[Source], *, may_move: bool = True) -> ImportRun:
+    """Takes files in and reads them, then frees what waited for master data that is there by now."""
+    ours = settings.of(MeteringSettings)
+    worker = f"{socket.gethostname()} {os.getpid()}"
+    with import_connection(url) as connection:
+        found = run(
+            url, connection, sources, loader_of(ours), worker, WorkPolicy(ours.lease_seconds), may_move=may_move
+        )
+        settle(connection)
+    return found
+
+
+def settle(connection: Connection) -> int:
+    """Frees messages that waited for master data; how many changed their state."""
+    with connection.transaction():
+        states = free_waiting(connection)
+        message_store.set_states(connection, states)
+    return len(states)

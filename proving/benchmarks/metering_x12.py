@@ -1,0 +1,150 @@
+"""Reading an interchange of 10,000 usage sets: to segments, against pyx12's reader and against two bare splits; to sets
+whose envelope and form are checked, against pyx12's reader, which checks the envelope. And the memory for it, which
+must not grow with the file. Times are CPU time, of alternate turns in one process.
+"""
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from pyx12.x12file import X12Reader
+
+from billing_assets.foundation.x12.envelope import read
+from billing_assets.foundation.x12.interchange import TransactionSet
+from billing_assets.foundation.x12.syntax import segments
+from billing_assets.metering.import_engine.x12_sets.options import SetOptions
+from billing_assets.metering.import_engine.x12_sets.rules import set_rules
+from proving.benchmarks.measure import Mark, Measure, Place, Round
+from proving.benchmarks.world import alone
+
+_SETS = 10_000
+_ISA = "ISA*00*          *00*          *01*900000026      *01*829000001      *260706*0732*U*00401*000004711*0*P*>~"
+_GS = "GS*PT*900000026*8290000010000*20260706*0732*4711*X*004010~"
+
+
+def _usage(number: int) -> str:
+    """June on one meter with a multiplier of 10; what it used differs from set to set."""
+    used = 100 + number % 400
+    begin = 99_950 - number % 1_000
+    quantity, end = used * 10, (begin + used) % 100_000
+    return (
+        f"ST*867*{number:06}~BPT*00*U{number}*20260704*DD~REF*Q5**1003278{number:010}~N1*8S*WIRES CO*1*900000026~"
+        "N1*AY*ERCOT*1*183529049**41~N1*SJ*RETAIL CO*9*8290000010000**40~"
+        f"PTD*SU~DTM*150*20260603~DTM*151*20260702~QTY*QD*{quantity}~MEA*AA*PRQ*{quantity}*KH***51~"
+        f"PTD*PL***MG*A{number}~DTM*150*20260603~DTM*151*20260702~REF*MT*KHMON~REF*JH*A~QTY*QD*{quantity}~"
+        f"MEA*AA*PRQ*{quantity}*KH*{begin:05}*{end:05}*51~MEA**MU*10~SE*20*{number:06}~"
+    )
+
+
+def _interchange(path: Path, sets: int) -> None:
+    with path.open("w", encoding="latin-1", newline="") as out:
+        out.write(_ISA + _GS)
+        for number in range(sets):
+            out.write(_usage(number))
+        out.write(f"GE*{sets}*4711~IEA*1*000004711~")
+
+
+def _to_segments(data: bytes) -> int:
+    count = 0
+    for _ in segments(io.BytesIO(data)):
+        count += 1
+    return count
+
+
+def _to_sets(data: bytes) -> int:
+    return 4 + sum(len(one.segments) for one in _accepted(io.BytesIO(data)))
+
+
+def _accepted(source: BinaryIO) -> Iterator[TransactionSet]:
+    """The sets of a file. Raises RuntimeError where one is not accepted."""
+    for one in read(source, set_rules(SetOptions())):
+        if isinstance(one, TransactionSet):
+            if one.result.acknowledgement != "A":
+                raise RuntimeError(f"set {one.control} is not accepted: {one.findings}")
+            yield one
+
+
+def _by_pyx12(data: bytes) -> int:
+    count = 0
+    with X12Reader(io.StringIO(data.decode("ascii"))) as reader:
+        for _ in reader:
+            count += 1
+    return count
+
+
+def _by_splits(data: bytes) -> int:
+    return len([piece.split("*") for piece in data.decode("ascii").split("~")]) - 1
+
+
+_SIDES = (_to_segments, _to_sets, _by_pyx12, _by_splits)
+
+
+def in_turn(path: str, sets: int, turns: int) -> list[tuple[float, ...]]:
+    """CPU seconds: to segments, to sets, pyx12, splits. Raises RuntimeError where one misses a segment."""
+    data = Path(path).read_bytes()
+    return [tuple(_seconds(side, data, sets) for side in _SIDES) for _ in range(turns)]
+
+
+def _seconds(side: Callable[[bytes], int], data: bytes, sets: int) -> float:
+    began = time.process_time()
+    count = side(data)
+    took = time.process_time() - began
+    if count != sets * 20 + 4:
+        raise RuntimeError(f"{side.__name__} found {count} segments, the file has {sets * 20 + 4}")
+    return took
+
+
+def _play(here: Place, small: bool) -> Iterator[Round]:
+    sets = 200 if small else _SETS
+    path = here.folder / "usage.edi"
+    _interchange(path, sets)
+    for to_segments, to_sets, pyx12, splits in alone(in_turn, str(path), sets, 1 if small else 5).value:
+        rate = {"segments a second": (sets * 20 + 4) / to_segments}
+        yield Round(to_segments, pyx12, sets, rate, measure="x12_pyx12")
+        yield Round(to_segments, splits, sets, rate, measure="x12_split")
+        yield Round(to_sets, pyx12, sets, measure="x12_sets")
+
+
+def read_file(path: str) -> int:
+    """Reads a file to checked sets and keeps none of them; returns how many there were."""
+    with Path(path).open("rb") as source:
+        return sum(1 for _ in _accepted(source))
+
+
+def _memory(here: Place, small: bool) -> Iterator[Round]:
+    few = 200 if small else _SETS
+    little, large = here.folder / "little.edi", here.folder / "large.edi"
+    _interchange(little, few)
+    _interchange(large, few * 10)
+    before = alone(read_file, str(little))
+    after = alone(read_file, str(large))
+    if (before.value, after.value) != (few, few * 10):
+        raise RuntimeError(f"{before.value} and {after.value} sets were read")
+    yield Round(after.megabytes, before.megabytes, few * 10)
+
+
+_WHAT = "X12 to segments, 10,000 sets"
+MEASURES = [
+    Measure("x12_pyx12", _WHAT, "pyx12's reader", "s", Mark(faster=5), 1, _play),
+    Measure("x12_split", _WHAT, "two bare `split` of the text", "s", Mark(faster=0.15), 1, _play),
+    Measure(
+        "x12_sets",
+        "X12 to checked sets, 10,000 of them",
+        "pyx12's reader, which checks only the envelope",
+        "s",
+        Mark(faster=1),
+        1,
+        _play,
+    ),
+    Measure(
+        "x12_memory",
+        "memory for an interchange of 100,000 sets",
+        "of 10,000",
+        "MB",
+        Mark(at_most=1.1, most=300),
+        1,
+        _memory,
+    ),
+]
