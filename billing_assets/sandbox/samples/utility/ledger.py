@@ -113,8 +113,8 @@ def file_row(folder: str, format_: str, sending: Sending[Item]) -> FileRow:
 
 
 def _verdict(sending: Sending[Item]) -> str:
-    """Held content makes the file one that is held, where its form alone shows it: not what master data or pairs do."""
-    own = {"QTY_NOT_READS", "SUM_CHECK", "MISSING_INTERVALS", "CHARGES_NOT_TOTAL"}
+    """An interchange is held if a set of it is, by what is in that set; not by master data or other messages."""
+    own = {"SUM_CHECK", "MISSING_INTERVALS", "CHARGES_NOT_TOTAL"}
     if sending.verdict != "accept":
         return sending.verdict
     return "hold" if any(item.code in own for item in sending.items) else "accept"

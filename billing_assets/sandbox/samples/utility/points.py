@@ -153,9 +153,13 @@ def _kind(pool: Pool, percent: int, profile: int) -> tuple[str, str, str, int, i
 
 
 def _monthly(months: list[int], klass: str, multiplier: int) -> tuple[int, int, int]:
-    """kWh of three months, each at most a third off their mean: whole units of the dials."""
+    """kWh of three months, each at most a third off their mean; in whole units of dials that go round once at most."""
     mean = max(sum(months) // 3, 1)
-    level = min(max(mean // 60, 180), 1_900) if klass == "residential" else min(max(mean // 8, 2_400), 48_000)
+    level = (
+        min(max(mean // 60, 180), 1_900)
+        if klass == "residential"
+        else min(max(mean // 8, 2_400), 12_000 * multiplier, 48_000)
+    )
     first, second, third = (
         level * min(max(month, mean * 3 // 4), mean * 4 // 3) // mean // multiplier * multiplier for month in months
     )

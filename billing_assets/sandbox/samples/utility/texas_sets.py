@@ -180,6 +180,7 @@ def _versions(seed: int, fault: str, right: UsageSet, bill: ChargesSet) -> Itera
     first_bill = replace(charges(first, bill.day), outcome=Outcome.SUPERSEDED)
     gone = following(bill.day, 6)
     cancel = replace(first, id=first.id[:-1] + "B", day=gone, purpose=CANCEL, names=first.id, outcome=Outcome.CANCEL)
+    first.code = "MISSING_INTERVALS" if first.quarters else ""
     yield first.day, first
     yield gone, cancel
     if fault == "half cancelled":

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter, defaultdict
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,15 @@ from billing_assets.sandbox.samples.utility.points import make_points
 from billing_assets.sandbox.samples.utility.rates import SEED
 from billing_assets.sandbox.samples.utility.world import World, write_world
 from billing_assets_tests.unit.sandbox.samples.utility.conftest import SMALL
-from billing_assets_tests.unit.sandbox.samples.utility.counting import Row, blocks, content_of, ledger, path_of, sets
+from billing_assets_tests.unit.sandbox.samples.utility.counting import (
+    Row,
+    blocks,
+    content_of,
+    ledger,
+    path_of,
+    rows,
+    sets,
+)
 
 OUTCOMES = ("current", "superseded", "held", "waiting", "cancel", "duplicate", "refused")
 
@@ -141,3 +150,50 @@ def test_a_broken_file_is_broken_as_the_ledger_says(folder: Path, fault: str, is
         assert callable(is_broken)
         assert is_broken(content, content.decode()), row["name"]
         assert row["verdict"] == "refuse"
+
+
+def test_reads_of_australian_meters_explain_their_quantities_and_follow_one_another(folder: Path) -> None:
+    multiplier = {
+        (row["point"], row["serial"]): int(row["multiplier"])
+        for row in rows(folder / "master_data_later" / "registers.csv")
+    }
+    unexplained = {row["point"] for row in ledger(folder, "months") if row["codes"] == "QTY_NOT_READS"}
+    actual: defaultdict[tuple[str, str, str], dict[str, tuple[str, str]]] = defaultdict(dict)
+    rolled = set()
+    for row in good(folder, "NEM13"):
+        for line in content_of(path_of(folder, row)).decode().split("\r\n"):
+            if not line.startswith("250"):
+                continue
+            fields = line.split(",")
+            point, suffix, serial, before, after = fields[1], fields[4], fields[6], fields[8], fields[13]
+            turns = (int(after) - int(before)) % 100_000
+            explained = turns * multiplier.get((point, serial), 1) == int(fields[18])
+            assert explained or point in unexplained or (point, serial) not in multiplier, line
+            if int(after) < int(before):
+                rolled.add(point)
+            if fields[15] == "A":
+                actual[point, suffix, serial][fields[14]] = (before, after)
+    for reads in actual.values():
+        in_order = [reads[end] for end in sorted(reads)]
+        assert all(before == then for (_, then), (before, _) in pairwise(in_order))
+    assert rolled == {row["point"] for row in ledger(folder, "months") if row["fault"] == "rollover" and row["suffix"]}
+
+
+def test_meters_of_texas_add_up_to_the_summary_unless_that_is_the_fault(folder: Path) -> None:
+    off = {row["point"] for row in ledger(folder, "months") if row["codes"] == "SUM_CHECK"}
+    kinds = set()
+    for row in good(folder, "X12"):
+        for one in sets(folder, row):
+            total = Decimal(0)
+            loops = "\n".join("*".join(segment) for segment in one.segments).split("PTD*PL")[1:]
+            for loop in loops:
+                segments = [segment.split("*") for segment in loop.split("\n")]
+                multiplier = next((int(segment[3]) for segment in segments if segment[2:3] == ["MU"]), 1)
+                reads = next(segment for segment in segments if segment[2:3] == ["PRQ"] and segment[7] == "51")
+                used = (int(reads[6]) - int(reads[5])) % 100_000 * multiplier
+                assert used == int(reads[3])
+                total += used
+            kinds.add((len(loops), "DTM*514" in loops[-1] if loops else False))
+            if loops:
+                assert total == one.quantity - (7 if one.point in off and total != one.quantity else 0), one.id
+    assert {(0, False), (1, False), (2, False), (2, True)} <= kinds

@@ -38,6 +38,7 @@ def test_months_of_a_point_differ_as_seasons_do_and_no_more(points: list[Point])
     """So that a doubled or halved month in what is billed is a fault and not the world."""
     for point in points:
         assert 0 < max(point.monthly) < 2 * min(point.monthly), point
+        assert point.length or sum(point.monthly) // point.multiplier < 60_000, "five dials go round once at most"
 
 
 def test_every_fault_is_in_a_small_world_and_ends_as_documented(world: World) -> None:
