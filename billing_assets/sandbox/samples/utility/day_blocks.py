@@ -131,7 +131,7 @@ def _blocks(seed: int, point: Point, suffix: str, values: NDArray[np.int64]) -> 
         updated = nem_moment(_arrival(point, day), 1, 30)
         block = DayBlock(point, suffix, day, serial, values[index], "A", updated)
         if point.known == 2:
-            block.outcome, block.code = Outcome.HELD, "UNKNOWN_POINT"
+            block.outcome, block.code = Outcome.HELD, "NO_SERVICE_POINT"
         if point.fault is None or not bad <= index < bad + span:
             yield 0, block
         else:

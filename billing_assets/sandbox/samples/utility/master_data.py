@@ -20,7 +20,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "point", "serial", "register", "suffix", "digits", "decimals", "multiplier", "unit", "direction",
         "valid_from", "valid_until",
     ),
-    "stream_terms": ("point", "suffix", "unit", "length_seconds", "billed", "direction", "valid_from", "valid_until"),
+    "streams": ("point", "suffix", "unit", "length_seconds", "billed", "direction", "valid_from", "valid_until"),
     "supply_periods": ("point", "account", "valid_from", "valid_until"),
 }  # fmt: skip
 Row = Sequence[object]
@@ -40,7 +40,7 @@ def write_master_data(folder: Path, seed: int, points: Iterable[Point]) -> None:
         for serial, begin, end in _meters(seed, point):
             rows["meters"].append((point.name, serial, begin, end))
             rows["registers"].extend(_registers(point, serial, begin, end))
-        rows["stream_terms"].extend(_streams(point))
+        rows["streams"].extend(_streams(point))
     for name, columns in COLUMNS.items():
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")

@@ -69,7 +69,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("meter exchange", _T, 8, "two meters, one after the other, in one 867", _B, only="single"),
     Fault("rollover", _T, 8, "the register goes over 99999", _B, only="single"),
     Fault("unknown, then known", _T, 8, "master data brings the service point two months later", _B),
-    Fault("unknown", _T, 3, "master data never has the service point", _H, "UNKNOWN_POINT"),
+    Fault("unknown", _T, 3, "master data never has the service point", _H, "NO_SERVICE_POINT"),
     Fault("replacement without cancel", _T, 3, "a replacement of what was not cancelled; it waits", _B),
     Fault("cancel without original", _T, 3, "a cancel of a summer month that we never had; it waits", _B),
     Fault("period twice", _T, 4, "another 867 for a period that we have; it is held", _B),
@@ -88,7 +88,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("quantity is not the reads", _A, 6, "nothing explains the quantity", _H, "QTY_NOT_READS", "single"),
     Fault("downgrade", _A, 5, "a later substitute (S62) for an actual read; it is held", _B),
     Fault("unknown, then known", _A, 9, "master data brings the service point two months later", _B),
-    Fault("unknown", _A, 3, "master data never has the service point", _H, "UNKNOWN_POINT"),
+    Fault("unknown", _A, 3, "master data never has the service point", _H, "NO_SERVICE_POINT"),
     Fault("late", _AI, 40, "three days come nine days late", _B),
     Fault("doubled", _AI, 20, "a day again in a later file", _B),
     Fault("substituted, then actual", _AI, 60, "three days S14, actual a week later", _B),
@@ -105,7 +105,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("version conflict", _AI, 7, "other values with the same time of update; they are held", _B),
     Fault("older version late", _AI, 7, "an older version of a day comes after the newer one", _B),
     Fault("unknown, then known", _AI, 7, "master data brings the service point two months later", _B),
-    Fault("unknown", _AI, 4, "master data never has the service point", _H, "UNKNOWN_POINT"),
+    Fault("unknown", _AI, 4, "master data never has the service point", _H, "NO_SERVICE_POINT"),
 )
 """In the order in which points are dealt to them. Each point has one at most."""
 

@@ -94,7 +94,7 @@ def _reads(seed: int, point: Point, suffix: str) -> Iterator[tuple[date, Read]]:
         )  # fmt: skip
         dial = read.end_read
         if point.known == 2:
-            read.outcome, read.code = Outcome.HELD, "UNKNOWN_POINT"
+            read.outcome, read.code = Outcome.HELD, "NO_SERVICE_POINT"
         if not point.has_in(month, *_FAULTY):
             yield comes, read
         elif point.has("meter exchange"):

@@ -101,7 +101,7 @@ def sets(seed: int, point: Point, month: int) -> Iterator[Sent]:
     bill = charges(right, charges_day)
     if point.known == 2:
         for one in (right, bill):
-            one.outcome, one.code = Outcome.HELD, "UNKNOWN_POINT"
+            one.outcome, one.code = Outcome.HELD, "NO_SERVICE_POINT"
     if fault in _TWO_VERSIONS:
         yield from _versions(seed, fault, right, bill)
     elif fault in _ONE_SIDE:

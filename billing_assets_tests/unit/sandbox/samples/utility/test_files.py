@@ -92,7 +92,10 @@ def test_what_becomes_of_quantities_adds_up_by_file_and_in_all(folder: Path) -> 
     sums: defaultdict[str, Decimal] = defaultdict(Decimal)
     for row in ledger(folder, "files"):
         by_outcome = {one: Decimal(row[one]) for one in OUTCOMES}
-        assert sum(by_outcome.values()) == Decimal(row["kwh"]) + Decimal(row["kvarh"]), row["name"]
+        sent = Decimal(row["kwh"]) + Decimal(row["kvarh"])
+        assert sum(by_outcome.values()) == sent, row["name"]
+        assert row["verdict"] != "refuse" or by_outcome["refused"] == sent, row["name"]
+        assert row["verdict"] != "duplicate" or by_outcome["duplicate"] == sent, row["name"]
         for one, quantity in by_outcome.items():
             sums[one] += quantity
     totals: defaultdict[str, Decimal] = defaultdict(Decimal)

@@ -75,7 +75,7 @@ def test_billable_intervals_are_the_best_versions_of_the_month_on_the_local_cloc
 
 def test_intervals_that_are_held_lack_data(folder: Path, sent: dict[tuple[str, str], list[Block]]) -> None:
     held = [row for row in months(folder, "Australia", "E1", "B1") if row["state"] == "held"]
-    assert {"MISSING", "SIBLING", "UNKNOWN_POINT"} <= {row["codes"] for row in held}
+    assert {"MISSING", "SIBLING", "NO_SERVICE_POINT"} <= {row["codes"] for row in held}
     for row in held:
         chosen = best(sent[row["point"], row["suffix"]])
         days = [block for day, block in chosen.items() if day.startswith(row["month"].replace("-", ""))]

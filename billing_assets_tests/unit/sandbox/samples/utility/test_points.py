@@ -10,7 +10,9 @@ from billing_assets.sandbox.samples.utility.rates import FAULTS, FILE_FAULTS, PO
 from billing_assets.sandbox.samples.utility.world import World
 from billing_assets_tests.unit.sandbox.samples.utility.counting import ledger, rows, sets
 
-MASTER_DATA = ("service_points", "meters", "registers", "stream_terms", "supply_periods")
+TABLES = {name: name for name in ("service_points", "meters", "registers", "supply_periods")} | {
+    "streams": "stream_terms"
+}
 SCHEMA = Path(__file__).parents[5] / "sql" / "state" / "metering" / "0002_master_data.sql"
 
 
@@ -54,15 +56,15 @@ def test_every_fault_is_in_a_small_world_and_ends_as_documented(world: World) ->
 
 def test_master_data_has_the_columns_of_its_tables_and_every_point_but_the_unknown(folder: Path) -> None:
     schema = SCHEMA.read_text(encoding="utf-8")
-    for name in MASTER_DATA:
-        columns = schema.split(f"create table billing.{name} (")[1].split("\n);")[0]
+    for name, table in TABLES.items():
+        columns = schema.split(f"create table billing.{table} (")[1].split("\n);")[0]
         for row in rows(folder / "master_data" / f"{name}.csv")[:1]:
             assert all(f"\n    {column} " in columns for column in row), name
     first, later = (
         {row["point"] for row in rows(folder / place / "service_points.csv")}
         for place in ("master_data", "master_data_later")
     )
-    unknown = {row["point"] for row in ledger(folder, "months") if row["codes"] == "UNKNOWN_POINT"}
+    unknown = {row["point"] for row in ledger(folder, "months") if row["codes"] == "NO_SERVICE_POINT"}
     every = {row["point"] for row in ledger(folder, "months")}
     assert first < later
     assert every - later == unknown
