@@ -30,6 +30,7 @@ from billing_assets.foundation.alerts import Alert
 from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.phrases import ask_the_doctor
 from billing_assets.foundation.settings import is_secret, setting_names, variable
+from billing_assets.metering.usage import states as usage
 from billing_assets.operations.alerts import causes
 from billing_assets.operations.cli import command_line
 from billing_assets.receivables.balances import late_fee_rules
@@ -406,6 +407,33 @@ def utility_file_faults() -> str:
     return table(["files", "fault", "of 1,000", "what happens", "verdict"], rows)
 
 
+def usage_states() -> str:
+    """The states of usage and charges in the words of the enum's comments."""
+    said = dict(re.findall(r'= "([a-z]+)"  # (.+)', inspect.getsource(usage.State)))
+    rows = [
+        (
+            _code(state),
+            said[state],
+            ", ".join(f"`{to}`" for to in usage.State if to in targets) or "none: it is the end",
+        )
+        for state in usage.State
+        for targets in [usage.TRANSITIONS[state]]
+    ]
+    return table(["state", "meaning", "leaves to"], rows)
+
+
+def usage_rules() -> str:
+    """What each arrival of usage and charges does."""
+    rows = [(one.arrives, one.finds, one.effect, one.code and _code(one.code)) for one in usage.RULES.values()]
+    return table(["arrives", "finds", "effect", "code"], rows)
+
+
+def usage_codes() -> str:
+    """Why usage and charges are held or wait."""
+    rows = [(_code(code), one.meaning, one.to_do, "yes" if one.releasable else "") for code, one in usage.CODES.items()]
+    return table(["code", "meaning", "what to do", "can be released"], rows)
+
+
 GENERATED = {
     "utility_points": utility_points,
     "utility_faults": utility_faults,
@@ -425,6 +453,10 @@ GENERATED = {
     "state_diagram": state_diagram,
     "areas_diagram": diagrams.areas,
     "sinks": diagrams.sinks,
+    "usage_diagram": diagrams.usage,
+    "usage_states": usage_states,
+    "usage_rules": usage_rules,
+    "usage_codes": usage_codes,
     "mapping_keys": mapping_keys,
     "late_fee_keys": late_fee_keys,
 }

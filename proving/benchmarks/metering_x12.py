@@ -47,10 +47,10 @@ def _interchange(path: Path, sets: int) -> None:
 
 
 def _to_segments(data: bytes) -> int:
-    count = 0
-    for _ in segments(io.BytesIO(data)):
-        count += 1
-    return count
+    last = 0
+    for one in segments(io.BytesIO(data)):
+        last = one.position
+    return last
 
 
 def _to_sets(data: bytes) -> int:
@@ -75,7 +75,10 @@ def _by_pyx12(data: bytes) -> int:
 
 
 def _by_splits(data: bytes) -> int:
-    return len([piece.split("*") for piece in data.decode("ascii").split("~")]) - 1
+    count = 0
+    for piece in data.decode("ascii").split("~"):
+        count += bool(piece.split("*"))
+    return count - 1  # behind the last terminator
 
 
 _SIDES = (_to_segments, _to_sets, _by_pyx12, _by_splits)
@@ -140,10 +143,10 @@ MEASURES = [
     ),
     Measure(
         "x12_memory",
-        "memory for an interchange of 100,000 sets",
-        "of 10,000",
+        "memory for an X12 group of 100,000 sets",
+        "for one of 10,000: what the 997 says of each set is kept to the end of its group",
         "MB",
-        Mark(at_most=1.1, most=300),
+        Mark(at_most=1.3, most=300),
         1,
         _memory,
     ),

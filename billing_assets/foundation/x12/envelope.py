@@ -9,6 +9,7 @@ back. Memory is that of the largest set, and a few words for each set of a group
 
 import hashlib
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -238,7 +239,7 @@ class _Reading:
         self._set, self._lost = None, False
         self._sets += 1
         first, last, findings = segments[0], segments[-1], Findings()
-        kind, control = first.at(1), first.at(2)
+        kind, control = sys.intern(first.at(1)), first.at(2)
         self._check_header(first, group, findings)
         if last.id != "SE":
             sentence = f"Segment {last.position}: the set of segment {first.position} ends without an SE."

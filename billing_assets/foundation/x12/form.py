@@ -50,6 +50,7 @@ class Form(NamedTuple):
     counted: frozenset[str]
 
 
+@lru_cache(maxsize=256)
 def form_of(rules: SetRules) -> Form:
     """The rules as `check` takes them."""
     tests = {rule.id: tuple(map(_test, rule.elements)) for rule in rules.segments if rule.elements}

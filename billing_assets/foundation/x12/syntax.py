@@ -12,7 +12,9 @@ from billing_assets.foundation.x12.delimiters import LONGEST_ISA, Delimiters, Is
 from billing_assets.foundation.x12.findings import Findings, quoted
 from billing_assets.foundation.x12.segments import Segment
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 13
+"""Bytes read at once. The segments of more are too many young objects for Python's memory: twice the time."""
+
 LONGEST_SEGMENT = 1 << 17
 """Characters. The longest that a standard allows has a tenth of it: beyond, a terminator is lost."""
 
@@ -21,7 +23,8 @@ _BLANK = " \t\r\n"
 _BETWEEN = _BLANK + "\x1a"
 _LINE_ENDS = ("\r", "\n")
 _ID = re.compile("[A-Z][A-Z0-9]{1,2}")
-_ENVELOPE = frozenset({"ISA", "IEA", "GS", "GE", "ST", "SE"})
+_BETWEEN_SETS = frozenset({"IEA", "GS", "GE"})
+_ENVELOPE = _BETWEEN_SETS | {"ISA", "ST", "SE"}
 _new = tuple.__new__
 
 
@@ -46,11 +49,9 @@ class Tokenizer:
         """The rest of the file cannot be read."""
         self._source = source
         self._text = ""
-        self._before: list[str] = []  # blank lines before the next segment
-        self._blanks = 0  # their characters
         self._at_end = False
         self._number = 0
-        self._known: set[str] = set()
+        self._plain: set[str] = set()  # ids that were seen, but those of the envelope
         self._warned = False
         self._nul = False
 
@@ -93,11 +94,14 @@ class Tokenizer:
     def parts(self, delimiters: Delimiters) -> Iterator[Part]:
         """The segments after the header, up to the IEA; also up to where the file ends, or another ISA begins."""
         terminator = delimiters.segment
+        by_lines = terminator in _LINE_ENDS
         while not self.stopped:
             pieces = self._text.split(terminator)
             self._text = pieces.pop()
+            if by_lines:
+                pieces = self._join_blank_lines(pieces, terminator)
             if pieces:
-                part, left = self._part(pieces, delimiters)
+                part, left = self._part(pieces, delimiters.element)
                 if left:
                     self._text = terminator.join([*left, self._text])
                 if self._nul:
@@ -109,12 +113,12 @@ class Tokenizer:
                     self._no_iea()
                     return
             elif self._at_end:
-                if terminator in _LINE_ENDS and self._text.strip(_BLANK):
+                if by_lines and self._text.strip(_BLANK):
                     self._text += terminator  # a line's end may be missing at the end of a file
                     continue
                 self._end()
                 return
-            if len(self._text) + self._blanks > LONGEST_SEGMENT:
+            if len(self._text) > LONGEST_SEGMENT:
                 at = self.position + 1
                 self._stop("R-TOO-LONG", at, f"Segment {at} has more than {LONGEST_SEGMENT:,} characters.")
                 return
@@ -124,60 +128,72 @@ class Tokenizer:
         """Reads no further, because there is more than any real file has."""
         self._stop("R-TOO-LONG", self.position, f"After segment {self.position} the file was not read further: {what}")
 
-    def _part(self, pieces: list[str], delimiters: Delimiters) -> tuple[Part, list[str]]:
+    def _join_blank_lines(self, pieces: list[str], terminator: str) -> list[str]:
+        """Where a line's end is the terminator: a blank line belongs to what follows it, or waits for it."""
+        if all(piece.strip(_BLANK) for piece in pieces):
+            return pieces
+        joined: list[str] = []
+        blanks = ""
+        for piece in pieces:
+            if piece.strip(_BLANK):
+                if blanks:
+                    self._warn_of_blanks(self.position + len(joined) + 1)
+                joined.append(blanks + piece)
+                blanks = ""
+            else:
+                blanks += piece + terminator
+        self._text = blanks + self._text
+        return joined
+
+    def _part(self, pieces: list[str], separator: str) -> tuple[Part, list[str]]:
         """The pieces as segments, and what is left of them: after an IEA, and from an ISA on."""
-        separator, by_lines = delimiters.element, delimiters.segment in _LINE_ENDS
-        part = Part([], [])
-        add_segment, add_text = part.segments.append, part.texts.append
-        known, position, number = self._known, self.position, self._number
-        left: list[str] = []
-        for index, piece in enumerate(pieces):
-            text = piece.lstrip("\r\n")
+        together = "".join(pieces)
+        has_lines = "\n" in together or "\r" in together
+        if has_lines and not self._warned:
+            self._find_blank_lines(pieces)
+        found: list[Segment] = []
+        add, plain, position, number = found.append, self._plain, self.position, self._number
+        for text in [piece.lstrip("\r\n") for piece in pieces] if has_lines else pieces:
             name, _, rest = text.partition(separator)
-            if name not in known or len(piece) - len(text) > 2:
-                if by_lines and not text.strip(_BLANK):
-                    self._before.append(piece + delimiters.segment)
-                    self._blanks += len(piece) + 1
-                    self._warn_of_blanks(position + 1)
-                    continue
-                name = self._name(name, position + 1, len(piece) - len(text))
-            if name in _ENVELOPE:
+            if rest and rest[-1] == separator:
+                rest = rest.rstrip(separator)
+            elements = tuple(rest.split(separator)) if rest else ()
+            if name not in plain:
+                name = self._name(name, position + 1)
                 if name == "ISA":
-                    left = pieces[index:]
                     break
-                number = 1 if name == "ST" else number + 1 if name == "SE" and number else 0
+                number = 1 if name == "ST" else 0 if name in _BETWEEN_SETS else number and number + 1
             elif number:
                 number += 1
             position += 1
-            if rest and rest[-1] == separator:
-                rest = rest.rstrip(separator)
-            add_segment(_new(Segment, (name, tuple(rest.split(separator)) if rest else (), number, position)))
-            if self._before:
-                add_text("".join(self._before) + piece)
-                self._before, self._blanks = [], 0
-            else:
-                add_text(piece)
-            if name == "SE":
-                number = 0
-            elif name == "IEA":
-                left = pieces[index + 1 :]
-                break
+            add(_new(Segment, (name, elements, number, position)))
+            if name not in plain:
+                if name == "IEA":
+                    break
+                if name == "SE":
+                    number = 0
         self.position, self._number = position, number
-        return part, left
+        return Part(found, pieces[: len(found)]), pieces[len(found) :]
 
-    def _name(self, name: str, position: int, line_ends: int) -> str:
-        """The id of a segment that is new, or that blanks precede; one that is none is a finding, and as it is."""
+    def _name(self, name: str, position: int) -> str:
+        """The id of a segment that is not known to be plain; what is no id is a finding, and returned as it is."""
         found = name.lstrip(_BLANK)
-        if found != name or line_ends > 2:
+        if found != name:
             self._warn_of_blanks(position)
-        if found not in self._known:
+        if found not in _ENVELOPE and found not in self._plain:
             if _ID.fullmatch(found):
-                self._known.add(found)
+                self._plain.add(found)
             else:
                 self.findings.note(
                     "R-SEGMENT-ID", position, f"Segment {position}: {quoted(found)} is not the id of a segment."
                 )
         return found
+
+    def _find_blank_lines(self, pieces: list[str]) -> None:
+        for position, piece in enumerate(pieces, self.position + 1):
+            if len(piece) - len(piece.lstrip("\r\n")) > 2:
+                self._warn_of_blanks(position)
+                return
 
     def _warn_of_blanks(self, position: int) -> None:
         if not self._warned:

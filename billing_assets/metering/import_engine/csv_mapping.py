@@ -60,6 +60,9 @@ class Times(_Part):
     from_: datetime | None = Field(
         None, alias="from", description="Local start of the first row, where rows have no time, or only a time of day"
     )
+    label: str | int | None = Field(
+        None, description="Column with the time of day, such as 00:00-00:15, to compare where rows have no other time"
+    )
     form: str = Field("iso", description="`iso`, or the form of a stamp as strptime takes it, such as %d-%m-%Y %H:%M")
     stamp_has_offset: bool = Field(False, description="Every stamp ends with its offset from UTC, which counts")
     length: int | Literal["next"] = Field(
@@ -132,6 +135,7 @@ class ColumnMapping(_Part):
     negative: bool = Field(False, description="Quantities may be below zero")
     empty: Literal["refuse", "missing"] = Field("refuse", description="A cell without a value: `missing` is a gap")
     end_marker: str = Field("", description="Value of a row that only says when the one before ends, such as nan")
+    rows: int | None = Field(None, ge=1, description="Rows that a whole file has")
     rows_per_reading: int = Field(1, ge=1, le=100, description="How often a reading is in the file, with equal values")
 
     @model_validator(mode="after")
@@ -150,6 +154,10 @@ class ColumnMapping(_Part):
             raise ValueError("power: an hour is not a round multiple of length, so the quantity would be rounded")
         if (self.cumulative or times.length == "next") and times.order == "any":
             raise ValueError("times: order must be rising or falling where a row depends on the next")
+        if times.from_ is not None and times.length == "next":
+            raise ValueError("times: with from, length is a number of seconds")
+        if times.label is not None and times.from_ is None:
+            raise ValueError("times: label goes with from")
         if (self.cumulative or times.length == "next") and (self.wide or times.from_ is not None):
             raise ValueError("times: a row that depends on the next needs a start or end")
         zone_of(times.zone)

@@ -86,5 +86,5 @@ def _decimals(denominator: int) -> int:
 
 
 def interval_text(value: int, decimals: int) -> str:
-    """The value of an interval with its decimals as they were written, such as 0.250."""
-    return f"{Decimal(value).scaleb(-decimals):f}"
+    """The value of an interval, without zeros at its end: an estimate beside it with more decimals changes no text."""
+    return f"{unscaled(value, decimals):f}"

@@ -109,9 +109,10 @@ def duplicate(case: Case) -> Iterator[Seen]:
     """DUPLICATE: values that came twice; of equal ones the second is dropped, of others the rank chooses."""
     facts = case.facts
     if facts.copies:
-        yield Seen(str(facts.copies), "0", f"{facts.copies} values came again with the same number; they were dropped.")
+        said = f"Values that came again with the same number, and were dropped: {facts.copies}."
+        yield Seen(str(facts.copies), "0", said)
     if facts.conflicts:
-        said = f"{facts.conflicts} values came again with another number; the one of higher rank counts."
+        said = f"Versions that another one of higher rank, or a newer one, took the place of: {facts.conflicts}."
         yield Seen(str(facts.conflicts), "0", said)
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from fractions import Fraction
 
 from billing_assets.foundation.calendar.business_days import DayKind, day_kind
-from billing_assets.metering.validation.local_days import Grid
+from billing_assets.metering.validation.grids import Grid
 
 _DAY_SECONDS = 86_400
 

@@ -193,6 +193,15 @@ def test_a_local_clock_without_offset_newest_first_gets_both_hours_of_autumn() -
     assert rows["import", date(2023, 3, 26)] == 46
 
 
+def test_a_profile_that_lacks_a_row_is_refused_and_not_moved_in_time() -> None:
+    lines = _content("profiles-15min/h25.csv").splitlines(keepends=True)
+    _, report = _read(b"".join(lines[:50] + lines[51:]), _mapping("profiles-15min/h25.csv"))
+    assert set(report.counts) == {"R-TIME", "R-ROWS"}
+    assert next(finding.line for finding in report.findings if finding.code == "R-TIME") == 51
+    lines = _content("profiles/crb8760_norm_Houston_FlatLoad.dat.gz").splitlines(keepends=True)
+    assert _read(b"".join(lines[:-1]), _mapping("profiles/"))[1].counts == {"R-ROWS": 1}
+
+
 def _simple(**changes: Any) -> ColumnMapping:
     facts: dict[str, Any] = {
         "name": "test",

@@ -370,6 +370,6 @@ def test_every_code_says_what_it_is_and_what_to_do() -> None:
             assert name == code.code
             assert code.sentence.endswith(".")
             assert code.to_do.endswith((".", ").")), name
-            assert re.fullmatch(r"[RWH]-[0-9A-Z-]+|[A-Z_]+", name)
+            assert re.fullmatch(r"[RWH]-[0-9A-Z-]+|[A-Z0-9_]+", name)
     twice = Counter(code.sentence for code in NEM.values())
     assert max(twice.values()) <= 2

@@ -79,6 +79,8 @@ def test_blank_lines_are_passed_over_where_a_line_end_is_the_terminator() -> Non
     lines = other_delimiters(PAIR, segment="\n")
     assert _segments(lines.replace("\nN1", "\n\n  \nN1")) == _PLAIN
     assert found(lines.replace("\nN1", "\n\n  \nN1")).codes == ["W-BLANKS"]
+    assert found(lines.replace("\nN1", "\n\nN1")).codes == ["W-BLANKS"]
+    assert found(lines + "\n\n").codes == []
     assert found(lines[:-1]).whole, "the last line needs no end"
     assert found(lines.replace("\n", "\r\n").replace(">\r\n", ">\r\n", 1)).whole
 

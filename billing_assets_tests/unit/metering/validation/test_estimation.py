@@ -1,6 +1,6 @@
 """Estimation: the worked examples of the specification to the digit, and what must hold for any period."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -87,7 +87,7 @@ def test_a_register_below_what_is_known_is_left_to_a_person() -> None:
 
 
 def _weeks(
-    hour_three: dict[date, str | None], first: date, days: int, qualities: dict[date, str] | None = None
+    hour_three: Mapping[date, str | None], first: date, days: int, qualities: dict[date, str] | None = None
 ) -> Sources:
     """Days of hours, with a value at 03:00 of some days; a gap from 02:00 to 06:00 on the last day."""
     values: list[str | None] = []

@@ -102,6 +102,11 @@ def test_a_cut_outside_the_period_is_refused() -> None:
         prorate(Decimal(1), date(2026, 7, 1), date(2026, 8, 1), [date(2026, 8, 2)])
 
 
+def test_a_little_shared_by_many_goes_below_zero_nowhere() -> None:
+    shares = share_out(1488, [1] * 2976)  # a half each: rounded up, there would be twice as much
+    assert (sum(shares), min(shares)) == (1488, 0)
+
+
 @given(st.integers(0, 10**12), st.lists(st.integers(0, 10**6), min_size=1, max_size=40).filter(any))
 @settings(max_examples=200, deadline=None)
 def test_shares_add_up_exactly_and_none_is_negative(total: int, weights: list[int]) -> None:
