@@ -18,6 +18,7 @@ from billing_assets.metering.import_engine.settings import MeteringSettings
 from billing_assets.metering.import_engine.store import RawFile
 from billing_assets.metering.import_engine.taking import Source
 from billing_assets.metering.readings.intake import Intake, free_waiting
+from billing_assets.metering.usage.intake import settle_all as settle_usage
 from billing_assets.work_queue.working import WorkPolicy
 
 _IDLE_TRANSACTION_SECONDS = 600.0
@@ -79,8 +80,8 @@ def import_files(url: str, settings: Settings, sources: list[Source], *, may_mov
 
 
 def settle(connection: Connection) -> int:
-    """Frees messages that waited for master data; how many changed their state."""
+    """Frees messages that waited for master data, and settles usage and charges; how many changed their state."""
     with connection.transaction():
         states = free_waiting(connection)
         message_store.set_states(connection, states)
-    return len(states)
+    return len(states) + len(settle_usage(connection))

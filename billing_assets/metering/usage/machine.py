@@ -155,5 +155,6 @@ def _holds(entry: Entry, decided: Decided) -> list[str]:
 
 
 def _content(entry: Entry, decided: Decided) -> list[str]:
-    """What its reader holds it for, unless a person released it."""
-    return [code for code in entry.fact.codes if (entry.fact.message, code) not in decided.released]
+    """What its reader holds it for, unless a person released it; and whether its point is ours."""
+    held = [code for code in entry.fact.codes if (entry.fact.message, code) not in decided.released]
+    return [*held, "NO_SERVICE_POINT"] if entry.fact.message in decided.not_ours else held
