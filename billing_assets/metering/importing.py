@@ -18,7 +18,9 @@ from billing_assets.metering.import_engine.settings import MeteringSettings
 from billing_assets.metering.import_engine.store import RawFile
 from billing_assets.metering.import_engine.taking import Source
 from billing_assets.metering.readings.intake import Intake, free_waiting
+from billing_assets.metering.usage.facts import Options
 from billing_assets.metering.usage.intake import settle_all as settle_usage
+from billing_assets.metering.usage.settings import UsageSettings
 from billing_assets.work_queue.working import WorkPolicy
 
 _IDLE_TRANSACTION_SECONDS = 600.0
@@ -75,13 +77,13 @@ def import_files(url: str, settings: Settings, sources: list[Source], *, may_mov
         found = run(
             url, connection, sources, loader_of(ours), worker, WorkPolicy(ours.lease_seconds), may_move=may_move
         )
-        settle(connection)
+        settle(connection, settings.of(UsageSettings).options())
     return found
 
 
-def settle(connection: Connection) -> int:
+def settle(connection: Connection, options: Options | None = None) -> int:
     """Frees messages that waited for master data, and settles usage and charges; how many changed their state."""
     with connection.transaction():
         states = free_waiting(connection)
         message_store.set_states(connection, states)
-    return len(states) + len(settle_usage(connection))
+    return len(states) + len(settle_usage(connection, options=options))
