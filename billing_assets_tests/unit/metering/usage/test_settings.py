@@ -10,11 +10,11 @@ from billing_assets.metering.usage.settings import UsageSettings
 
 
 def test_the_defaults_are_those_of_the_machine() -> None:
-    assert UsageSettings().options() == Options()  # type: ignore[call-arg]
+    assert UsageSettings().options() == Options()
 
 
 def test_ages_are_in_order_whatever_order_they_are_given_in() -> None:
-    assert UsageSettings(ageing_days=(10, 3, 3)).options().ageing_days == (3, 10)  # type: ignore[call-arg]
+    assert UsageSettings(ageing_days=(10, 3, 3)).options().ageing_days == (3, 10)
 
 
 @pytest.mark.parametrize("wrong", [{"overlap_percent": 0}, {"overlap_percent": 101}, {"ageing_days": ()}])
