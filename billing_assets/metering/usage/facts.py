@@ -65,6 +65,8 @@ class Options:
     restated_kwh: Decimal = Decimal("0.5")
     """A restatement that is smaller than this, and than the percentage, is recorded only."""
     restated_percent: Decimal = Decimal("0.5")
+    without_charges: frozenset[str] = frozenset()
+    """Utilities that send no charges: their usage is ready without."""
 
 
 class Outcome(NamedTuple):

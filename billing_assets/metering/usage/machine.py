@@ -39,7 +39,8 @@ def settle(
     by_kind: dict[Kind, list[Fact]] = {Kind.USAGE: [], Kind.CHARGES: []}
     points = set()
     for fact in facts:
-        by_kind[fact.kind].append(fact)
+        no_charges = fact.kind is Kind.USAGE and fact.utility in options.without_charges
+        by_kind[fact.kind].append(fact._replace(alone=True) if no_charges else fact)
         points.add(fact.point)
     if len(points) > 1:
         raise ValueError("Settle one service point at a time.")

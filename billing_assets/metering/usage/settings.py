@@ -32,6 +32,11 @@ class UsageSettings(Section):
         description="A change of billed usage below this, and below the percentage, is recorded only",
     )
     restated_percent: Decimal = Field(Decimal("0.5"), ge=0, description="See `restated_kwh`")
+    without_charges: frozenset[str] = Field(
+        frozenset(),
+        description="Utilities (their number in N1*8S) that send no 810: their usage is ready without; where one "
+        "comes, it is paired all the same",
+    )
 
     @field_validator("ageing_days")
     @classmethod
@@ -49,4 +54,5 @@ class UsageSettings(Section):
             self.gap_days,
             self.restated_kwh,
             self.restated_percent,
+            self.without_charges,
         )

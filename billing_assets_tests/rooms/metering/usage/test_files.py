@@ -74,6 +74,15 @@ def test_files_become_usage_and_charges_that_are_ready_together(
     assert settle_all(state, now=NOW) == []
 
 
+def test_an_867_with_reads_only_waits_for_nothing(state: Connection, state_url: str, tmp_path: Path) -> None:
+    reads = [part.replace("BPT*00*", "BPT*SU*").replace("PTD*PL", "PTD*BJ") for part in usage_set("R1")]
+    run(state_url, source(fill(tmp_path / "in", {"a.x12": interchange([reads, usage_set("U1")])})))
+    settle_all(state, now=NOW)
+    assert said(state) == {"U1": "waiting WAIT_CHARGES"}
+    row = state.execute("select state from billing.raw_messages where key = 'R1'").fetchone()
+    assert row == {"state": "ready"}
+
+
 def test_half_an_interchange_first_ends_the_same(state: Connection, state_url: str, tmp_path: Path) -> None:
     halves = [SECOND[2:], FIRST[2:], SECOND[:1], FIRST[:2], SECOND[1:2]]
     for number, half in enumerate(halves):
