@@ -83,13 +83,17 @@ def import_connection(url: str) -> Iterator[Connection]:
 def import_files(url: str, settings: Settings, sources: list[Source], *, may_move: bool = True) -> ImportRun:
     """Takes files in and reads them, then frees what waited for master data that is there by now."""
     ours = settings.of(MeteringSettings)
-    worker = f"{socket.gethostname()} {os.getpid()}"
     with import_connection(url) as connection:
         found = run(
-            url, connection, sources, loader_of(ours), worker, WorkPolicy(ours.lease_seconds), may_move=may_move
+            url, connection, sources, loader_of(ours), worker(), WorkPolicy(ours.lease_seconds), may_move=may_move
         )
         settle(connection)
     return found
+
+
+def worker() -> str:
+    """This process, as people find it."""
+    return f"{socket.gethostname()} {os.getpid()}"
 
 
 def settle(connection: Connection) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from billing_assets.foundation.database.connection import Connection
 
@@ -136,12 +136,63 @@ def past_states(connection: Connection, number: int) -> list[PastState]:
     return [PastState(**row) for row in rows]
 
 
-def counts(connection: Connection) -> dict[str, Any]:
-    """How many files there are by state, and messages by state and code."""
-    by_state = connection.execute("select state, count(*) as many from billing.raw_files group by 1 order by 1")
-    found = {row["state"]: row["many"] for row in by_state}
-    by_code = connection.execute(
-        "select state, code, count(*) as many, sum(readings) as readings, sum(quantity) as sum "
-        "from billing.raw_messages group by 1, 2 order by 1, 2"
+class MessageCount(NamedTuple):
+    """How many messages are in a state, by a code; their readings and the sum of these."""
+
+    type: str
+    state: str
+    code: str | None
+    messages: int
+    readings: int
+    sum: Decimal
+
+
+def messages_of(connection: Connection, files_of: Sequence[int]) -> list[MessageCount]:
+    """The messages of some files, counted."""
+    rows = connection.execute(
+        """
+        select type, state, code, count(*) as messages, sum(readings) as readings, sum(quantity) as sum
+        from billing.raw_messages where file = any(%s) group by 1, 2, 3 order by 1, 2, 3""",
+        [list(files_of)],
     )
-    return {"files": found, "messages": [dict(row) for row in by_code]}
+    return [MessageCount(**row) for row in rows]
+
+
+class Difference(NamedTuple):
+    """A file whose messages do not have what its reader found in it."""
+
+    file: int
+    name: str
+    readings: int
+    sum: Decimal
+    readings_of_messages: int
+    sum_of_messages: Decimal
+
+
+def differences(connection: Connection, since: datetime) -> list[Difference]:
+    """Files read since a time of which counts or sums differ: by reader, and over all messages, held ones too."""
+    rows = connection.execute(
+        """
+        select f.id as file, f.name, s.readings, s.sum, m.readings as readings_of_messages, m.sum as sum_of_messages
+        from billing.raw_files as f
+        cross join lateral (
+            select coalesce(sum(readings - repeated), 0) as readings, coalesce(sum(quantity - repeated_sum), 0) as sum
+            from billing.raw_streams where file = f.id) as s
+        cross join lateral (
+            select coalesce(sum(readings), 0) as readings, coalesce(sum(quantity), 0) as sum
+            from billing.raw_messages where file = f.id) as m
+        where f.decided_at >= %s and f.state in ('accepted', 'held')
+          and (s.readings, s.sum) is distinct from (m.readings, m.sum)
+        order by f.id limit 100""",
+        [since],
+    )
+    return [Difference(**row) for row in rows]
+
+
+def waiting_files(connection: Connection) -> int:
+    """Files that are stored and can be read now."""
+    row = connection.execute(
+        "select count(*) as many from billing.raw_files "
+        "where queue_state in ('waiting', 'claimed') and queue_due <= clock_timestamp()"
+    ).fetchone()
+    return int(row["many"]) if row else 0

@@ -1,13 +1,23 @@
 """Every code that a NEM12 or NEM13 file can get: one file that gets it, and that it says where and why."""
 
+import io
 import re
+import tracemalloc
 from collections import Counter
 from datetime import timedelta
 
 import pytest
 
 from billing_assets.metering.import_engine.codes import CODES
-from billing_assets.metering.import_engine.messages import FINDINGS_KEPT, IntervalBlock, RegisterRead, Severity, Verdict
+from billing_assets.metering.import_engine.messages import (
+    FINDINGS_KEPT,
+    FileReport,
+    IntervalBlock,
+    RegisterRead,
+    Severity,
+    Verdict,
+)
+from billing_assets.metering.import_engine.nem import nem12 as nem12_module
 from billing_assets.metering.import_engine.nem.codes import NEM
 from billing_assets.metering.import_engine.nem.fields import check_digit
 from billing_assets.metering.import_engine.options import EMPTY_UNIT, ReadOptions
@@ -237,6 +247,36 @@ def test_of_a_thousand_findings_the_first_hundred_have_sentences_and_all_are_cou
     report = read(nem12(STREAM, *days))[1]
     assert len(report.findings) == FINDINGS_KEPT
     assert report.counts == {"R-VALUE": 1000, "R-DUP-DAY": 999}
+
+
+class Endless(io.RawIOBase):
+    """A file of so many bytes, all the same, that is nowhere in memory."""
+
+    def __init__(self, start: bytes, left: int) -> None:
+        super().__init__()
+        self._start = start
+        self._left = left
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # typeshed names no common buffer
+        given = self._start or b"1" * min(len(buffer), self._left)
+        self._left -= 0 if self._start else len(given)
+        self._start = b""
+        buffer[: len(given)] = given
+        return len(given)
+
+
+def test_a_line_without_an_end_takes_no_memory() -> None:
+    report = FileReport()
+    source = io.BufferedReader(Endless(f"{HEADER}\n{STREAM}\n300,".encode(), 30_000_000), 65_536)
+    tracemalloc.start()
+    assert not list(nem12_module.read(source, ReadOptions(), report))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert list(report.counts) == ["R-LINE-LENGTH", "W-200-WITHOUT-300", "R-NO-900"]
+    assert peak < 3_000_000
 
 
 def test_a_sentence_shows_nothing_that_moves_the_cursor() -> None:

@@ -8,10 +8,13 @@ import psycopg
 import pytest
 
 from billing_assets.decisions.store import Subject, history
+from billing_assets.foundation.calendar.business_days import DayKind
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.metering.validation import clerk, store
-from billing_assets.metering.validation.clerk import Change, EditError, FindingError
+from billing_assets.metering.validation.clerk import Change, FindingError
 from billing_assets.metering.validation.parameters import ParameterError, Setting
+from billing_assets.metering.validation.profiles import Profile
+from billing_assets.metering.validation.series import EditError
 from billing_assets.metering.validation.validating import validate
 from billing_assets_tests.rooms.metering.validation.points import (
     AUGUST,
@@ -224,6 +227,38 @@ def test_what_no_method_can_estimate_is_left_and_said(point: Connection) -> None
     assert (start, count) == (datetime(2026, 7, 9, 14, 0, tzinfo=UTC), 20)
     assert "No earlier days" in why
     assert ("MISSING", TENTH, "28") in open_findings(point)
+
+
+def test_all_that_is_missing_is_estimated_at_once_each_stream_by_a_decision_of_its_own(point: Connection) -> None:
+    other = "3000000002"
+    master_data(point, other)
+    july(point, a_day(TENTH, missing=(20, 23)), a_day(date(2026, 7, 20), missing=(0, 48)))
+    take(point, *a_month(point=other))
+    take(point, a_day(TENTH, missing=(20, 47), point=other, stamp=2, quality="F14"))
+    judge(point)
+    assert {one["point"] for one in store.findings(point)} == {POINT}  # an actual stays where less came later
+    done = clerk.estimate_missing(point, JULY, AUGUST, CLERK, "The close of July.", today=TODAY)
+    assert {key: (one.intervals, one.methods) for key, one in done.items()} == {
+        (POINT, "E1"): (51, ("linear", "like days"))
+    }
+    assert store.findings(point) == []
+    assert clerk.estimate_missing(point, JULY, AUGUST, CLERK, "Again.", today=TODAY) == {}
+    assert [one.why for one in history(point, Subject.METER_DATA)] == ["The close of July."]
+
+
+def test_a_class_profile_gives_the_shape_where_there_are_no_earlier_days(point: Connection) -> None:
+    eleventh = TENTH + timedelta(days=1)
+    take(point, a_day(TENTH, missing=(0, 24)), reads(TENTH, eleventh, "00000.00", "00023.99", suffix="E1"))
+    judge(point, TENTH, TENTH + timedelta(days=1))
+    night = Profile("night", {(0, kind): [3] * 6 + [1] * 18 for kind in DayKind})
+    done = clerk.estimate_missing(
+        point, TENTH, TENTH + timedelta(days=1), CLERK, "x", today=TODAY, profiles={"home": night}
+    )
+    assert done[POINT, "E1"].methods == ("profile",)
+    (row,) = point.execute("select values from billing.interval_readings where origin = 'estimate'").fetchall()
+    # 23.99 kWh less the afternoon's 12.47: 11.52; three parts for each half hour until 6:00, then one
+    assert sum(row["values"]) == 11_520_000
+    assert row["values"] == [720_000] * 12 + [240_000] * 12
 
 
 def test_an_edit_counts_over_what_came_and_names_who_and_why(point: Connection) -> None:
