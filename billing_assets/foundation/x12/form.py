@@ -35,7 +35,7 @@ class Note(NamedTuple):
 class _Test(NamedTuple):
     """An element's rule, ready to be asked."""
 
-    index: int  # from 0
+    place: int  # from 0
     mandatory: bool
     good: Callable[[str], object]
     code: str
