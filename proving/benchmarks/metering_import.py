@@ -147,7 +147,7 @@ def _fill(url: str, points: int) -> float:
         insert into billing.interval_readings (stream, day, message, starts_at, length_seconds, values, decimals, unit,
             quality, content_hash, state)
         select n, %(day)s::date + d, n, %(day)s::date + d, 900,
-            (select array_agg(((n * 7919 + i * 104729) %% 3000)::bigint) from generate_series(1, 96) as i),
+            (select array_agg((n::bigint * 7919 + i * 104729) %% 3000) from generate_series(1, 96) as i),
             3, 'kWh', 'A', '\\x00', 'current'
         from generate_series(1, %(points)s::integer) as n
         cross join generate_series(%(first)s::integer, %(last)s::integer) as d"""
@@ -163,7 +163,7 @@ def _fill(url: str, points: int) -> float:
 
 
 def _read_months(url: str) -> float:
-    """CPU seconds of reading the month of some points, each by itself, in no order; the second time counts."""
+    """CPU seconds of reading the month of some points, one query each, in no order; the second time counts."""
     streams = list(range(1, _LOOKED_UP + 1))
     random.Random(3).shuffle(streams)
     with connect(url) as connection:

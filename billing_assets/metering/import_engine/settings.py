@@ -10,6 +10,7 @@ from billing_assets.file_exchange.settings import FolderSettings
 from billing_assets.foundation.calendar.business_days import parse_zone
 from billing_assets.foundation.sections import Section
 from billing_assets.foundation.x12.partners import Partner, Partners, PartnersUnclearError
+from billing_assets.metering.import_engine.csv_mapping import MappingError, load_mapping
 from billing_assets.metering.import_engine.opening import Limits
 from billing_assets.metering.import_engine.options import LENIENT, ReadOptions
 
@@ -26,6 +27,12 @@ class InputFolder(FolderSettings):
     lenient: frozenset[str] = Field(
         frozenset(), description=f"What is read although the standard forbids it: {', '.join(LENIENT)}"
     )
+    mapping: str | None = Field(
+        None, description="Its files are CSV exports, read by this column mapping: one that ships, or a path to a file"
+    )
+    silent_after_hours: PositiveFloat | None = Field(
+        None, description="Alert when no file came for this long; default: never"
+    )
     newest_stamp_wins: bool = Field(
         False, description="The sender may withdraw an actual value: its newest version counts, whatever its quality"
     )
@@ -37,6 +44,16 @@ class InputFolder(FolderSettings):
             parse_zone(name)
         return name
 
+    @field_validator("mapping")
+    @classmethod
+    def _known_mapping(cls, name: str | None) -> str | None:
+        if name is not None:
+            try:
+                load_mapping(name)
+            except MappingError as error:
+                raise ValueError(str(error)) from None
+        return name
+
     @field_validator("lenient")
     @classmethod
     def _known_leniency(cls, names: frozenset[str]) -> frozenset[str]:
@@ -46,7 +63,8 @@ class InputFolder(FolderSettings):
     def options(self) -> ReadOptions:
         """How its files are read."""
         zone = ZoneInfo(self.time_zone) if self.time_zone else None
-        return ReadOptions(timedelta(hours=self.utc_offset_hours), self.lenient, zone)
+        mapping = load_mapping(self.mapping) if self.mapping else None
+        return ReadOptions(timedelta(hours=self.utc_offset_hours), self.lenient, zone, mapping)
 
 
 class MeteringSettings(Section):
@@ -58,7 +76,7 @@ class MeteringSettings(Section):
         {},
         description='Input folders by name, in the environment as JSON: {"market": {"path": "/var/billing/in"}}, or '
         "host, user, key_file, host_key, folder; and sender, stable_seconds, utc_offset_hours, time_zone, lenient, "
-        "newest_stamp_wins",
+        "mapping, silent_after_hours, newest_stamp_wins",
     )
     partners: tuple[Partner, ...] = Field(
         (),

@@ -351,21 +351,43 @@ def rule(connection: Connection, table: Table, of: Kept, ruling: str, decision: 
     connection.execute(_RULE[table].encode(), [ruling, decision, of.stream, of.day, of.version.id])
 
 
-def waiting_for_points(connection: Connection, table: Table) -> list[tuple[int, date]]:
-    """Streams and days with versions that are held for want of a service point that master data has by now. The streams
-    are locked, so that what is read next is the last that was written."""
+def of_message(connection: Connection, message: int) -> tuple[Table, Kept] | None:
+    """The version that a message became, its stream locked to the end of the transaction; None where it has none."""
+    row = connection.execute(
+        "select type, point, suffix, day, begins_at, ends_at from billing.raw_messages where id = %s", [message]
+    ).fetchone()
+    if row is None:
+        return None
+    table = REGISTERS if row["type"] == "register" else INTERVALS
+    streams = connection.execute(
+        "select id from billing.streams where (point, suffix) = (%s, %s) order by id for no key update",
+        [row["point"], row["suffix"]],
+    )
+    ends = row["ends_at"] or row["begins_at"]
+    day = row["day"] or (ends.date() if ends else None)
+    if day is None:
+        return None
+    found = kept(connection, table, [(one["id"], day) for one in streams])
+    return next(((table, one) for one in found if one.message == message), None)
+
+
+def waiting_for_points(connection: Connection, table: Table, after: int, limit: int) -> list[tuple[int, date]]:
+    """Streams and days with versions that are held for want of a service point that master data has by now: of the next
+    so many streams after one. The streams are locked, so that what is read next is the last that was written."""
     rows = connection.execute(
         f"""
-        with held as (
+        with held as materialized (
             select distinct r.stream, r.day from billing.{table.value} as r
             join billing.streams as s on s.id = r.stream
             join billing.service_points as p on p.point = s.point and p.replaced_at is null
                 and p.valid_from <= r.day and (p.valid_until is null or r.day < p.valid_until)
-            where r.state = 'held' and r.code = 'NO_SERVICE_POINT'),
+            where r.state = 'held' and r.code = 'NO_SERVICE_POINT' and r.stream > %s),
         locked as materialized (
-            select s.id from billing.streams as s where s.id in (select stream from held)
+            select s.id from billing.streams as s
+            where s.id in (select distinct stream from held order by stream limit %s)
             order by s.id for no key update)
         select held.stream, held.day from held join locked on locked.id = held.stream order by 1, 2""",  # noqa: S608
+        [after, limit],
     )
     return [(row["stream"], row["day"]) for row in rows]
 
