@@ -12,6 +12,7 @@ from billing_assets.metering.import_engine.engine import ImportRun
 from billing_assets.metering.import_engine.reports import FileReportRow, MessageCount
 from billing_assets.metering.import_engine.settings import MeteringSettings
 from billing_assets.metering.importing import import_connection, loader_of, settle, sources_of, worker
+from billing_assets.metering.usage.settings import UsageSettings
 from billing_assets.work_queue.working import WorkPolicy
 
 GROUP = "import_engine"
@@ -113,7 +114,7 @@ def _row(one: FileReportRow) -> dict[str, object]:
 def meter_readings(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
     """Frees what waited, and pairs what came."""
     with import_connection(billing.database_url) as connection:
-        freed = settle(connection)
+        freed = settle(connection, billing.settings.of(UsageSettings).options())
     return dg.MaterializeResult(metadata={"messages_freed": freed, "dagster/row_count": freed})
 
 

@@ -26,6 +26,7 @@ from billing_assets.metering.importing import (
     sources_of,
 )
 from billing_assets.metering.raw_view import RawView, as_object, bytes_of, raw_view
+from billing_assets.metering.usage.settings import UsageSettings
 
 _COLORS = {"accepted": "green", "held": "yellow", "refused": "red", "received": "red", "duplicate": "cyan"}
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -131,7 +132,8 @@ def load_master(
 ) -> None:
     """Load master data from CSV files, all or none; what waited for it is freed. Safe to repeat."""
     with prepared_runtime() as runtime, import_connection(runtime.database_url) as connection:
-        loaded, freed = load_master_data(connection, folder)
+        options = runtime.settings.of(UsageSettings).options()
+        loaded, freed = load_master_data(connection, folder, options)
     if as_json:
         print(json.dumps({"loaded": [one._asdict() for one in loaded], "freed": freed}))
         return

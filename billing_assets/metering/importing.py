@@ -25,7 +25,9 @@ from billing_assets.metering.readings import master_store
 from billing_assets.metering.readings.intake import Intake, free_waiting
 from billing_assets.metering.readings.master_data import read_folder
 from billing_assets.metering.readings.master_store import Loaded
+from billing_assets.metering.usage.facts import Options
 from billing_assets.metering.usage.intake import settle_all
+from billing_assets.metering.usage.settings import UsageSettings
 from billing_assets.work_queue.working import WorkPolicy
 
 _IDLE_TRANSACTION_SECONDS = 600.0
@@ -87,7 +89,7 @@ def import_files(url: str, settings: Settings, sources: list[Source], *, may_mov
         found = run(
             url, connection, sources, loader_of(ours), worker(), WorkPolicy(ours.lease_seconds), may_move=may_move
         )
-        settle(connection)
+        settle(connection, settings.of(UsageSettings).options())
     return found
 
 
@@ -96,18 +98,18 @@ def worker() -> str:
     return f"{socket.gethostname()} {os.getpid()}"
 
 
-def settle(connection: Connection) -> int:
+def settle(connection: Connection, options: Options | None = None) -> int:
     """Frees messages that waited for master data, and pairs usage and charges; how many messages were freed."""
     with connection.transaction():
         states = free_waiting(connection)
         message_store.set_states(connection, states, of_readings=True)
-    settle_all(connection)
+    settle_all(connection, options=options)
     return len(states)
 
 
-def load_master_data(connection: Connection, folder: Path) -> tuple[list[Loaded], int]:
+def load_master_data(connection: Connection, folder: Path, options: Options | None = None) -> tuple[list[Loaded], int]:
     """Loads the master data of a folder, all or none, and frees what waited for it; how many messages changed. Raises
     MasterDataError."""
     with connection.transaction():
         loaded = master_store.load(connection, read_folder(folder))
-    return loaded, settle(connection)
+    return loaded, settle(connection, options)

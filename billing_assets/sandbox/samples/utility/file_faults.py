@@ -39,6 +39,8 @@ def _sent(sending: Sending[_Message], fault: FileFault | None) -> Iterator[Sendi
         yield sending
         return
     bad = replace(sending, fault=fault.name, verdict=fault.verdict, code=fault.code)
+    if fault.name == "empty":
+        bad.items = []
     if fault.verdict == "duplicate":
         yield sending
         yield replace(bad, day=sending.day + timedelta(days=2), like=sending)

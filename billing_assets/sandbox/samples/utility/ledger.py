@@ -117,6 +117,8 @@ def _verdict(sending: Sending[Item]) -> str:
     own = {"SUM_CHECK", "MISSING_INTERVALS", "CHARGES_NOT_TOTAL"}
     if sending.verdict != "accept":
         return sending.verdict
+    if sending.items and all(item.outcome is Outcome.REFUSED for item in sending.items):
+        return "refuse"  # none of its sets is sound
     return "hold" if any(item.code in own for item in sending.items) else "accept"
 
 
@@ -133,7 +135,7 @@ def _qualities(sending: Sending[Item]) -> Counter[str]:
 
 def set_rows(sending: Sending[TexasSet]) -> Iterator[SetRow]:
     """The rows of the sets of an interchange that is not refused."""
-    if sending.verdict != "accept":
+    if sending.verdict != "accept" or _verdict(sending) == "refuse":
         return
     for one in sending.items:
         usage = isinstance(one, UsageSet)

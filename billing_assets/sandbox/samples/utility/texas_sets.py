@@ -184,6 +184,7 @@ def _versions(seed: int, fault: str, right: UsageSet, bill: ChargesSet) -> Itera
     yield first.day, first
     yield gone, cancel
     if fault == "half cancelled":
+        cancel.outcome, cancel.code = Outcome.WAITING, "HALF_CANCEL"
         yield first_bill.day, replace(first_bill, outcome=Outcome.HELD, code="HALF_CANCEL")
         return
     yield first_bill.day, first_bill

@@ -122,10 +122,15 @@ def _may_have(fault: str, sending: Sending[TexasSet]) -> bool:
 
 def _rendered_nem(sendings: Iterable[Sending[Any]]) -> Iterator[Sending[Any]]:
     files = count(1)
+    is_empty = False
     for sending in sendings:
         name = nem_name(sending, next(files))
         if sending.like is not None:
             sending.content = sending.like.content
+        elif sending.fault == "empty":
+            # The same content is one file: of several that are empty the first is refused.
+            sending.verdict, sending.code = ("duplicate", "") if is_empty else (sending.verdict, sending.code)
+            is_empty = True
         else:
             content = nem12(sending) if sending.lane == "NEM12" else nem13(sending)
             sending.content = broken(sending.fault, content) if sending.fault else content

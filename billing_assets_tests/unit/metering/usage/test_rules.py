@@ -276,6 +276,15 @@ def test_miscellaneous_charges_need_no_usage() -> None:
     assert said(settled(bill, misc), [bill, misc]) == ["waiting ORPHAN_CHARGES", "ready"]
 
 
+def test_usage_of_a_utility_that_sends_no_charges_is_ready_without() -> None:
+    one, bill = usage("U1", utility="900000034"), charges("I1", names="U1", utility="900000034")
+    options = Options(without_charges=frozenset({"900000034"}))
+    assert said(settle([one], NOW, options=options), [one]) == ["ready"]
+    assert said(settle([one, bill], NOW, options=options), [one, bill]) == ["ready", "ready"]
+    other = usage("U1", utility="900000026")
+    assert said(settle([other], NOW, options=options), [other]) == ["waiting WAIT_CHARGES"]
+
+
 def test_charges_come_before_their_usage_in_one_interchange() -> None:
     bill, one = charges("I1", names="U1", day=3), usage("U1", day=4)
     assert said(settled(bill, one), [one, bill]) == ["ready", "ready"]
