@@ -334,7 +334,10 @@ def test_the_distributors_and_the_research_mapping_read_a_day() -> None:
     ]
     blocks, report = _read("\n".join([head, *rows]).encode(), load_mapping("au-distributor-wide"))
     assert report.counts == {}
-    assert [(one.stream.suffix, one.quality, _sum([one])) for one in blocks] == [("E1", "A", 12), ("B1", "E", 12)]
+    assert [(one.stream.suffix, one.quality, _sum([one])) for one in blocks] == [
+        ("E1", "A", Decimal(12)),
+        ("B1", "E", Decimal(12)),
+    ]
 
     blocks, report = _read(b",GC,GG\n2011-07-01 00:00:00,0.45399999999999996,3\n", load_mapping("half-hours-kw"))
     assert report.counts == {}
