@@ -9,6 +9,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from billing_assets.file_exchange.settings import FolderSettings
 from billing_assets.foundation.calendar.business_days import parse_zone
 from billing_assets.foundation.sections import Section
+from billing_assets.foundation.x12.partners import Partner, Partners, PartnersUnclearError
 from billing_assets.metering.import_engine.opening import Limits
 from billing_assets.metering.import_engine.options import LENIENT, ReadOptions
 
@@ -59,12 +60,27 @@ class MeteringSettings(Section):
         "host, user, key_file, host_key, folder; and sender, stable_seconds, utc_offset_hours, time_zone, lenient, "
         "newest_stamp_wins",
     )
+    partners: tuple[Partner, ...] = Field(
+        (),
+        description="Trading partners by X12, in the environment as a JSON list: name, qualifier, identifier, "
+        "our_qualifier, our_identifier, group_identifier, our_group_identifier, environment, …; without any, every "
+        "sender is read and none gets a 997",
+    )
     max_file_bytes: PositiveInt = Field(500_000_000, description="A file, or what is in a zip, may be this large")
     max_zip_ratio: PositiveInt = Field(200, description="What is in a zip may be this many times as large as the zip")
     look_seconds: PositiveInt = Field(30, description="How often we look into the input folders")
     lease_seconds: PositiveFloat = Field(
         30, description="A file that a process was reading when it died is read by another one after this long"
     )
+
+    @field_validator("partners")
+    @classmethod
+    def _told_apart(cls, partners: tuple[Partner, ...]) -> tuple[Partner, ...]:
+        try:
+            Partners(partners)
+        except PartnersUnclearError as error:
+            raise ValueError(str(error)) from None
+        return partners
 
     @property
     def limits(self) -> Limits:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -111,7 +110,7 @@ class MasterData:
                     row.serial,
                     row.digits if its else None,
                     row.decimals if its and row.suffix else None,
-                    row.multiplier if its else Decimal(1),
+                    row.multiplier if its else None,
                 )
         return tuple(found.values())
 
@@ -231,14 +230,10 @@ def kind_of(origins: set[str]) -> Kind:
 
 
 def register_facts(row: RegisterRow, zone: ZoneInfo) -> RegisterFacts:
-    """The reads of a register; a multiplier that is no number is left out."""
-    try:
-        multiplier = Decimal(row.multiplier) if row.multiplier else None
-    except InvalidOperation:
-        multiplier = None
+    """The reads of a register."""
     begin, end = register_days(row, zone)
     return RegisterFacts(
-        row.serial, row.begin_read, row.end_read, begin, end, multiplier, quality_of(row.end_quality or "A")
+        row.serial, row.begin_read, row.end_read, begin, end, row.multiplier, quality_of(row.end_quality or "A")
     )
 
 

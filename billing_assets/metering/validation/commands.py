@@ -1,7 +1,7 @@
-"""`billing metering validate`, `findings`, `verify`, `edit`, `estimate` and `parameter`."""
+"""`billing metering validate`, `findings`, `verify`, `edit`, `estimate`, the same for reads, and `parameter`."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,8 +15,9 @@ from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.commands.options import said
 from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.settings import SettingsError
-from billing_assets.metering.validation import clerk, clerk_files, store
+from billing_assets.metering.validation import clerk, clerk_files, clerk_reads, store
 from billing_assets.metering.validation.parameters import Setting, number
+from billing_assets.metering.validation.profiles import hourly_profile
 from billing_assets.metering.validation.validating import validate_all
 
 Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="A local day of the point, YYYY-MM-DD.")]
@@ -34,6 +35,9 @@ def register(app: typer.Typer) -> None:
     metering.command("verify")(verify_command)
     metering.command("edit")(edit_command)
     metering.command("estimate")(estimate_command)
+    metering.command("estimate-missing")(estimate_missing_command)
+    metering.command("edit-read")(edit_read_command)
+    metering.command("estimate-read")(estimate_read_command)
     metering.command("parameter")(parameter_command)
 
 
@@ -138,6 +142,9 @@ def estimate_command(
     over: Annotated[bool, typer.Option("--replace", help="Also what is there, not only what is missing.")] = False,
     country: Annotated[str | None, typer.Option(help="ISO code, for its holidays.")] = None,
     subdivision: Annotated[str | None, typer.Option(help="State or part of the country, for its holidays.")] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="The shape of the class: a file with 8,760 hours of a year, one a line.")
+    ] = None,
 ) -> None:
     """Estimate what is missing of a day or more, as new versions with their method and inputs; all is judged again.
 
@@ -159,12 +166,75 @@ def estimate_command(
             over=over,
             country=country,
             subdivision=subdivision,
+            profile=hourly_profile(profile.name, profile.read_text(encoding="utf-8")) if profile else None,
         )
-    console.print(f"{done.intervals:,} intervals estimated{': ' if done.methods else ''}{', '.join(done.methods)}.")
-    for start, count, reason in done.left:
-        console.print(f"[red]Not estimated:[/red] {count} intervals from {start.isoformat()} on. {escape(reason)}")
-    if done.left:
+    _say_estimated({(point, suffix): done})
+
+
+def estimate_missing_command(
+    begin: Day,
+    end: Day,
+    by: By,
+    why: Why,
+    country: Annotated[str | None, typer.Option(help="ISO code, for its holidays.")] = None,
+    subdivision: Annotated[str | None, typer.Option(help="State or part of the country, for its holidays.")] = None,
+) -> None:
+    """Estimate what is missing of every stream that is held for it, from a day (inclusive) to another (exclusive).
+
+    Exits 1 where something is left that no method can estimate.
+    """
+    by, why = said(by, why)
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        today = runtime.settings.calendar.today().last
+        done = clerk.estimate_missing(
+            connection, begin.date(), end.date(), by, why, today=today, country=country, subdivision=subdivision
+        )
+    _say_estimated(done)
+
+
+def _say_estimated(done: Mapping[tuple[str, str], clerk.Done]) -> None:
+    for (point, suffix), one in done.items():
+        methods = f": {', '.join(one.methods)}" if one.methods else ""
+        console.print(f"{escape(f'{point} {suffix}')}: {one.intervals:,} intervals estimated{methods}.")
+        for start, count, reason in one.left:
+            console.print(f"[red]Not estimated:[/red] {count} intervals from {start.isoformat()} on. {escape(reason)}")
+    if not done:
+        console.print("Nothing is missing.")
+    if any(one.left for one in done.values()):
         raise typer.Exit(1)
+
+
+def edit_read_command(
+    point: Annotated[str, typer.Argument(help="The point.")],
+    suffix: Annotated[str, typer.Argument(help="The stream.")],
+    end: Day,
+    read: Annotated[str, typer.Argument(help="The read as on the dials, with its leading zeros.")],
+    by: By,
+    why: Why,
+    serial: Annotated[str, typer.Option(help="The meter, where there are several.")] = "",
+) -> None:
+    """Give the period of a register that ends on a day another end read, as a new version; it is judged again."""
+    by, why = said(by, why)
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        today = runtime.settings.calendar.today().last
+        clerk_reads.edit_read(connection, point, suffix, end.date(), read, by, why, today=today, serial=serial)
+    console.print(f"{escape(f'{point} {suffix}')} on {end.date()}: {escape(read)}.")
+
+
+def estimate_read_command(
+    point: Annotated[str, typer.Argument(help="The point.")],
+    suffix: Annotated[str, typer.Argument(help="The stream.")],
+    end: Day,
+    by: By,
+    why: Why,
+    serial: Annotated[str, typer.Option(help="The meter, where there are several.")] = "",
+) -> None:
+    """Estimate the read of a register that did not come, by last year or by the last 90 days, as a new version."""
+    by, why = said(by, why)
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        today = runtime.settings.calendar.today().last
+        done = clerk_reads.estimate_read(connection, point, suffix, end.date(), by, why, today=today, serial=serial)
+    console.print(f"{escape(f'{point} {suffix}')} on {end.date()}: estimated by {', '.join(done.methods)}.")
 
 
 def parameter_command(

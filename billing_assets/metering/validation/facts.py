@@ -71,7 +71,7 @@ class DeviceFacts:
     serial: str
     digits: int | None = None
     decimals: int | None = None
-    multiplier: Decimal = Decimal(1)
+    multiplier: Decimal | None = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,9 @@ def multiplier(case: Case) -> Iterator[Seen]:
     """MULTIPLIER: another one in the file than the device has."""
     for register in case.facts.registers:
         device = _device(case.facts, register.serial)
-        if device and register.multiplier is not None and register.multiplier != device.multiplier:
+        if device is None or device.multiplier is None or register.multiplier is None:
+            continue
+        if register.multiplier != device.multiplier:
             got, want = say(register.multiplier), say(device.multiplier)
             yield Seen(got, want, f"The multiplier delivered is {got}; the device has {want}.")
 

@@ -161,7 +161,7 @@ def decimals_of(quantity: Decimal) -> int:
 
 def scaled(quantity: Decimal | Fraction, decimals: int) -> int:
     """A quantity as an integer with so many decimals. Raises ReadError where it has more."""
-    found = Fraction(quantity) * 10**decimals
+    found: Fraction = Fraction(quantity) * 10**decimals
     if found.denominator != 1:
         raise ReadError(f"{quantity} has more than {decimals} decimals.")
     return found.numerator

@@ -49,7 +49,7 @@ class DeviceRow(NamedTuple):
     suffix: str
     digits: int | None
     decimals: int | None
-    multiplier: Decimal
+    multiplier: Decimal | None
     valid_from: date
     valid_until: date | None
 
@@ -90,11 +90,13 @@ class RegisterRow(NamedTuple):
     ends_at: datetime
     begin_read: str
     end_read: str
+    begin_quality: str
     end_quality: str
     quantity: Decimal
     unit: str
     serial: str
-    multiplier: str | None
+    explained: str
+    multiplier: Decimal | None
     origin: str
 
 

@@ -1,7 +1,7 @@
 """The SQL of validation: what is read to judge periods, and what comes of it. Each works on the caller's connection."""
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -105,7 +105,7 @@ def devices(connection: Connection, of_points: Sequence[str]) -> list[DeviceRow]
     rows = connection.execute(
         """
         select m.point, m.serial, coalesce(r.suffix, '') as suffix, r.digits, r.decimals,
-            coalesce(r.multiplier, 1) as multiplier, greatest(m.valid_from, r.valid_from) as valid_from,
+            r.multiplier, greatest(m.valid_from, r.valid_from) as valid_from,
             least(m.valid_until, r.valid_until) as valid_until
         from billing.meters as m
         left join billing.registers as r on (r.point, r.serial) = (m.point, m.serial) and r.replaced_at is null
@@ -161,8 +161,9 @@ def register_rows(connection: Connection, streams: Sequence[int], first: date, l
     """What counts of register reads that end on days from `first` to `last` (UTC), in the order of their ends."""
     rows = connection.execute(
         """
-        select id, stream, begins_at, ends_at, begin_read, end_read, end_quality, quantity, unit, serial,
-            facts ->> 'multiplier' as multiplier, origin
+        select id, stream, begins_at, ends_at, begin_read, end_read, begin_quality, end_quality, quantity, unit, serial,
+            explained, case when explained ~ 'multiplier' then substring(explained from 'multiplier ([0-9]+)$')::numeric
+                when explained ~ '^(equal|sign|rollover|decimals)' then 1 end as multiplier, origin
         from billing.register_readings
         where stream = any(%s) and day between %s and %s and state = 'current' and ends_at is not null
         order by stream, ends_at, id""",
@@ -225,7 +226,7 @@ def note_findings(connection: Connection, found: Sequence[NewFinding]) -> dict[b
             insert into billing.validation_findings (stream, begins, ends, day, rule, rule_version, severity,
                 parameters, observed, allowed, sentence, versions, content_hash)
             values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (content_hash) do nothing""",
-            [one._replace(parameters=Jsonb(one.parameters)) for one in found],
+            [[Jsonb(cell) if isinstance(cell, Mapping) else cell for cell in one] for one in found],
         )
     rows = connection.execute(
         "select id, content_hash from billing.validation_findings where content_hash = any(%s)",
@@ -277,6 +278,23 @@ def findings(
             and (not %(open)s or f.severity <> 'info' and c.finding is null)
         order by f.noted_at, f.id limit %(most)s""",
         {"point": point, "rule": rule, "open": only_open, "most": most},
+    ).fetchall()
+
+
+def held_for(connection: Connection, rule: str, begin: date, end: date) -> list[dict[str, Any]]:
+    """Streams and periods that touch the days and are held by an open finding of a rule, with the point's class."""
+    return connection.execute(
+        """
+        select distinct s.point, s.suffix, s.register, v.begins, v.ends, (
+            select p.class from billing.service_points as p
+            where p.point = s.point and p.replaced_at is null and p.valid_from < v.ends
+            order by p.valid_from desc limit 1) as customer_class
+        from billing.validated_periods as v join billing.streams as s on s.id = v.stream
+        join billing.validation_findings as f on f.id = any (v.findings)
+        where v.ends > %(begin)s and v.begins < %(end)s and v.open > 0 and f.rule = %(rule)s
+            and not exists (select from billing.cleared_findings as c where c.finding = f.id)
+        order by s.point, s.suffix, v.begins""",
+        {"begin": begin, "end": end, "rule": rule},
     ).fetchall()
 
 

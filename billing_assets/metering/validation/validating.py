@@ -193,7 +193,9 @@ class _Work:
             place(grid, self.interval_rows.get(one.id, []), values[row], qualities[row])
             for row, (one, _) in enumerate(members)
         ]
-        empty = {one.id: grid_days_without(qualities[row], grid.starts) for row, (one, _) in enumerate(members)}
+        empty = {}
+        if closing:
+            empty = {one.id: days_without(qualities[row], grid.starts) for row, (one, _) in enumerate(members)}
         facts = []
         for row, ((one, stream), its) in enumerate(zip(members, placed, strict=True)):
             intervals = intervals_of(grid, values, qualities, its.decimals, row)
@@ -302,7 +304,7 @@ class _Work:
         return replace(facts, replaces=Replaced(last["quantity"], was, is_now, key in billed, revision=True))
 
 
-def grid_days_without(qualities: Any, starts: Sequence[int]) -> int:
+def days_without(qualities: Any, starts: Sequence[int]) -> int:
     """How many days of a row have no value that counts."""
     return sum(not bool((qualities[first:after] > Quality.NULL).any()) for first, after in pairwise(starts))
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.settings import load_settings
 from billing_assets.metering.usage import reports, store
+from billing_assets.metering.usage.causes import alerts
 from billing_assets_tests.rooms.metering.usage.conftest import Arrive
 from billing_assets_tests.unit.metering.usage.messages import JULY, JUNE, NOW, POINT, charges, usage
 from proving.world.command import Said, call, complete
@@ -94,6 +96,15 @@ def test_a_message_is_shown_with_its_pair_and_all_that_names_it(state: Connectio
     assert found["other"] == gone.message
     assert [each["id"] for each in (reports.related(state, new.message) or {})["relatives"]] == ["U1", "X1"]
     assert reports.related(state, 99) is None
+
+
+def test_each_age_that_orphans_reach_is_one_alert(state: Connection, june: list[Any]) -> None:
+    came = june[2].arrived_at
+    for days, causes in ((2, []), (3, ["no_pair_for_3_days"]), (11, ["no_pair_for_10_days"])):
+        found = list(alerts(state, load_settings(), came + timedelta(days=days)))
+        assert [one.cause for one in found] == causes
+    assert found[0].severity == "critical"
+    assert "U2" in found[0].what_happened
 
 
 class Command:

@@ -122,7 +122,10 @@ def test_a_clerk_s_way_through_the_findings_of_a_month(billing: Callable[..., Sa
     assert [one["rule"] for one in (gap, *spikes)] == ["MISSING", "SPIKE", "SPIKE"]
 
     who = ("--by", "A. Clerk", "--why", "x")
-    complete(billing("estimate", POINT, "E1", "2026-07-10", *who), 0, ["3 intervals estimated: linear."])
+    complete(billing("estimate", POINT, "E1", "2026-07-10", *who), 0, ["E1: 3 intervals estimated: linear."])
+    complete(billing("estimate-missing", "2026-07-01", "2026-08-01", *who), 0, ["Nothing is missing."])
+    complete(billing("estimate-read", POINT, "11", "2026-08-01", *who), 2, ["No register reads have come"])
+    complete(billing("edit-read", POINT, "11", "2026-08-01", "00100", *who), 2, ["No register reads have come"])
     complete(billing("verify", str(spikes[0]["id"]), *who), 0, ["1 findings cleared."])
     complete(billing("verify", str(spikes[0]["id"]), *who), 2, ["was cleared by A. Clerk"])
     complete(billing("verify", str(gap["id"]), "--by", " ", "--why", "x"), 2, ["--by and --why must say something"])

@@ -1,5 +1,6 @@
 """Validation in the database: what was judged, what people decided, and what a new version changes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,11 +9,14 @@ import psycopg
 import pytest
 
 from billing_assets.decisions.store import Subject, history
-from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.calendar.business_days import DayKind
+from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.metering.validation import clerk, store
-from billing_assets.metering.validation.clerk import Change, EditError, FindingError
+from billing_assets.metering.validation.clerk import Change, FindingError
 from billing_assets.metering.validation.parameters import ParameterError, Setting
-from billing_assets.metering.validation.validating import validate
+from billing_assets.metering.validation.profiles import Profile
+from billing_assets.metering.validation.series import EditError
+from billing_assets.metering.validation.validating import Summary, validate
 from billing_assets_tests.rooms.metering.validation.points import (
     AUGUST,
     JULY,
@@ -79,6 +83,31 @@ def test_a_plain_month_passes_with_its_sum_and_judging_it_again_leaves_nothing_n
     assert len(found["versions"]) == 31
     assert judge(point).new == 0
     assert len(point.execute("select from billing.validations").fetchall()) == 1
+
+
+def test_two_that_judge_the_same_at_once_write_one_result(point: Connection, state_url: str) -> None:
+    july(point, a_day(TENTH, missing=(20, 23)))
+    point.commit()
+
+    def once() -> Summary:
+        with connect(state_url) as connection:
+            return validate(connection, [POINT], JULY, AUGUST, today=TODAY)
+
+    with ThreadPoolExecutor(4) as pool:
+        summaries = [one.result() for one in [pool.submit(once) for _ in range(4)]]
+    assert sorted(one.new for one in summaries) == [0, 0, 0, 1]
+    assert len(point.execute("select from billing.validations").fetchall()) == 1
+    assert len(point.execute("select from billing.validation_findings").fetchall()) == 1
+
+
+def test_intervals_of_another_length_than_the_stream_stop_the_validation(point: Connection) -> None:
+    quarters = a_day(TENTH)
+    quarters.stream = quarters.stream._replace(length_seconds=900)
+    take(point, quarters)
+    judge(point, TENTH, TENTH + timedelta(days=1))
+    ((rule, day, observed),) = open_findings(point)
+    assert (rule, day, observed) == ("SIZE", None, "900 s")
+    assert period(point)["quantity"] is None
 
 
 def test_a_month_with_a_gap_is_held_with_a_sentence_and_the_version_that_was_looked_at(point: Connection) -> None:
@@ -224,6 +253,38 @@ def test_what_no_method_can_estimate_is_left_and_said(point: Connection) -> None
     assert (start, count) == (datetime(2026, 7, 9, 14, 0, tzinfo=UTC), 20)
     assert "No earlier days" in why
     assert ("MISSING", TENTH, "28") in open_findings(point)
+
+
+def test_all_that_is_missing_is_estimated_at_once_each_stream_by_a_decision_of_its_own(point: Connection) -> None:
+    other = "3000000002"
+    master_data(point, other)
+    july(point, a_day(TENTH, missing=(20, 23)), a_day(date(2026, 7, 20), missing=(0, 48)))
+    take(point, *a_month(point=other))
+    take(point, a_day(TENTH, missing=(20, 47), point=other, stamp=2, quality="F14"))
+    judge(point)
+    assert {one["point"] for one in store.findings(point)} == {POINT}  # an actual stays where less came later
+    done = clerk.estimate_missing(point, JULY, AUGUST, CLERK, "The close of July.", today=TODAY)
+    assert {key: (one.intervals, one.methods) for key, one in done.items()} == {
+        (POINT, "E1"): (51, ("linear", "like days"))
+    }
+    assert store.findings(point) == []
+    assert clerk.estimate_missing(point, JULY, AUGUST, CLERK, "Again.", today=TODAY) == {}
+    assert [one.why for one in history(point, Subject.METER_DATA)] == ["The close of July."]
+
+
+def test_a_class_profile_gives_the_shape_where_there_are_no_earlier_days(point: Connection) -> None:
+    eleventh = TENTH + timedelta(days=1)
+    take(point, a_day(TENTH, missing=(0, 24)), reads(TENTH, eleventh, "00000.00", "00023.99", suffix="E1"))
+    judge(point, TENTH, TENTH + timedelta(days=1))
+    night = Profile("night", {(0, kind): [3] * 6 + [1] * 18 for kind in DayKind})
+    done = clerk.estimate_missing(
+        point, TENTH, TENTH + timedelta(days=1), CLERK, "x", today=TODAY, profiles={"home": night}
+    )
+    assert done[POINT, "E1"].methods == ("profile",)
+    (row,) = point.execute("select values from billing.interval_readings where origin = 'estimate'").fetchall()
+    # 23.99 kWh less the afternoon's 12.47: 11.52; three parts for each half hour until 6:00, then one
+    assert sum(row["values"]) == 11_520_000
+    assert row["values"] == [720_000] * 12 + [240_000] * 12
 
 
 def test_an_edit_counts_over_what_came_and_names_who_and_why(point: Connection) -> None:
