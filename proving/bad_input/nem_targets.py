@@ -66,7 +66,7 @@ def one_input(data: bytes) -> None:
         assert finding.sentence, finding
         assert storable(finding.sentence), repr(finding.sentence)
         assert finding.line is None or finding.line >= 1
-    if refused or data.startswith(_ZIP):
+    if refused or data.startswith(_ZIP) or report.format not in {"NEM12", "NEM13"}:
         return
     assert sum(one.readings for one in report.streams.values()) == report.quality.total()
     written = list(_written(data))
