@@ -49,7 +49,9 @@ def run(settings: Settings, instance: dg.DagsterInstance, job: str, partition: s
     )
     assert result.success, [event.event_specific_data for event in result.all_events if event.is_failure]
     return {
-        event.asset_key.to_user_string(): {name: value.value for name, value in event.materialization.metadata.items()}
+        str(event.asset_key and event.asset_key.to_user_string()): {
+            name: value.value for name, value in event.materialization.metadata.items()
+        }
         for event in result.get_asset_materialization_events()
     }
 
