@@ -28,10 +28,8 @@ class InputFolder(FolderSettings):
         frozenset(), description=f"What is read although the standard forbids it: {', '.join(LENIENT)}"
     )
     mapping: str | None = Field(
-        None, description="Its files are CSV exports, read by this column mapping: one that ships, or a path to a file"
-    )
-    silent_after_hours: PositiveFloat | None = Field(
-        None, description="Alert when no file came for this long; default: never"
+        None,
+        description="CSV exports: name of a column mapping that ships, or path of your own; all files are read by it",
     )
     newest_stamp_wins: bool = Field(
         False, description="The sender may withdraw an actual value: its newest version counts, whatever its quality"
@@ -44,21 +42,21 @@ class InputFolder(FolderSettings):
             parse_zone(name)
         return name
 
-    @field_validator("mapping")
-    @classmethod
-    def _known_mapping(cls, name: str | None) -> str | None:
-        if name is not None:
-            try:
-                load_mapping(name)
-            except MappingError as error:
-                raise ValueError(str(error)) from None
-        return name
-
     @field_validator("lenient")
     @classmethod
     def _known_leniency(cls, names: frozenset[str]) -> frozenset[str]:
         ReadOptions(lenient=names)
         return names
+
+    @field_validator("mapping")
+    @classmethod
+    def _known_mapping(cls, name: str | None) -> str | None:
+        try:
+            if name is not None:
+                load_mapping(name)
+        except MappingError as error:
+            raise ValueError(str(error)) from None
+        return name
 
     def options(self) -> ReadOptions:
         """How its files are read."""
@@ -76,7 +74,7 @@ class MeteringSettings(Section):
         {},
         description='Input folders by name, in the environment as JSON: {"market": {"path": "/var/billing/in"}}, or '
         "host, user, key_file, host_key, folder; and sender, stable_seconds, utc_offset_hours, time_zone, lenient, "
-        "mapping, silent_after_hours, newest_stamp_wins",
+        "mapping, newest_stamp_wins",
     )
     partners: tuple[Partner, ...] = Field(
         (),
@@ -87,6 +85,7 @@ class MeteringSettings(Section):
     max_file_bytes: PositiveInt = Field(500_000_000, description="A file, or what is in a zip, may be this large")
     max_zip_ratio: PositiveInt = Field(200, description="What is in a zip may be this many times as large as the zip")
     look_seconds: PositiveInt = Field(30, description="How often we look into the input folders")
+    silent_hours: PositiveFloat = Field(72, description="Alert when nothing came from a sender for this long")
     lease_seconds: PositiveFloat = Field(
         30, description="A file that a process was reading when it died is read by another one after this long"
     )
