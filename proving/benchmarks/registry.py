@@ -7,6 +7,7 @@ from proving.benchmarks import (
     memory,
     metering,
     metering_espi,
+    metering_import,
     metering_vee,
     metering_x12,
     peers,
@@ -25,6 +26,7 @@ _MODULES = [
     close,
     metering,
     metering_espi,
+    metering_import,
     metering_x12,
     metering_vee,
 ]
