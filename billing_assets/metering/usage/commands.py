@@ -13,8 +13,10 @@ from billing_assets.foundation.commands.groups import group
 from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.commands.options import said
 from billing_assets.foundation.commands.tables import simple_table
+from billing_assets.foundation.runtime import Runtime
 from billing_assets.metering.usage import decisions, reports
 from billing_assets.metering.usage.facts import Options
+from billing_assets.metering.usage.settings import UsageSettings
 from billing_assets.metering.usage.store import Moved
 
 _WIDTH = 140
@@ -42,7 +44,8 @@ def status(as_json: AsJson = False) -> None:
     with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
         messages = reports.message_counts(connection)
         counts = reports.counts(connection)
-        aged = reports.aged(connection, now)
+        options = _options(runtime)
+        aged = reports.aged(connection, now, options)
         gaps = reports.gaps(connection)
     if as_json:
         _print_json(
@@ -63,8 +66,8 @@ def status(as_json: AsJson = False) -> None:
         cells = (count.kind, count.purpose, count.state, count.code or "")
         table.add_row(*cells, f"{count.messages:,}", f"{count.amount:,}")
     console.print(table)
-    days = Options().ageing_days
-    table = simple_table("Waits", ["Kind", "Code", "Messages", *(f"{day} days" for day in days)], right=range(2, 9))
+    ages = [f"{day} days" for day in options.ageing_days]
+    table = simple_table("Waits", ["Kind", "Code", "Messages", *ages], right=range(2, 3 + len(ages)))
     for old in aged:
         table.add_row(old.kind, old.code, f"{old.messages:,}", *(f"{many:,}" for many in old.ages))
     console.print(table)
@@ -143,7 +146,7 @@ def pair(
     by, why = said(by, why)
     decide = decisions.decline if no else decisions.confirm
     with prepared_runtime() as runtime, runtime.state() as connection:
-        _say(decide(connection, usage, charges, by, why), as_json)
+        _say(decide(connection, usage, charges, by, why, options=_options(runtime)), as_json)
 
 
 def release(
@@ -158,7 +161,7 @@ def release(
     """Let a held message pass."""
     by, why = said(by, why)
     with prepared_runtime() as runtime, runtime.state() as connection:
-        _say(decisions.release(connection, message, by, why, code or ()), as_json)
+        _say(decisions.release(connection, message, by, why, code or (), options=_options(runtime)), as_json)
 
 
 def reject(
@@ -174,7 +177,11 @@ def reject(
     """Reject a message that is held or waits; an 824 says so to the sender."""
     by, why = said(by, why)
     with prepared_runtime() as runtime, runtime.state() as connection:
-        _say(decisions.reject(connection, message, by, why, answer), as_json)
+        _say(decisions.reject(connection, message, by, why, answer, options=_options(runtime)), as_json)
+
+
+def _options(runtime: Runtime) -> Options:
+    return runtime.settings.of(UsageSettings).options()
 
 
 def _say(moved: Iterable[Moved], as_json: bool) -> None:

@@ -20,6 +20,8 @@ from billing_assets.metering.usage.store import Moved
 OTHER_REASON = "A13"
 """Code of an 824 whose text says the reason (Source: X12 824 of ERCOT)."""
 
+_ANSWERS = {"NO_SERVICE_POINT": "A76", "NO_PERIOD": "API"}
+
 
 class NotDecidableError(BillingError):
     """What was decided does not fit the message."""
@@ -68,7 +70,7 @@ def reject(
         one = _locked(connection, message)
         if one.state not in (State.HELD, State.WAITING):
             raise NotDecidableError(f"{_name(one)} is {one.state}: only what is held or waits can be rejected.")
-        answer = answer or ANSWERS.get(next(iter(one.codes), ""), OTHER_REASON)
+        answer = answer or (ANSWERS | _ANSWERS).get(next(iter(one.codes), ""), OTHER_REASON)
         if not re.fullmatch(r"[A-Z0-9]{3}", answer):
             raise NotDecidableError(f"{answer!r} is no code of an 824; they have three letters or digits, such as A13.")
         decision = record(connection, Subject.USAGE, str(message), f"reject {answer}", by, why)

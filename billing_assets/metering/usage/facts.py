@@ -39,13 +39,15 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What people and the invoicing decided so far, by message numbers."""
+    """What people, invoicing and master data said so far, by message numbers."""
 
     rejected: frozenset[int] = frozenset()
     released: frozenset[tuple[int, str]] = frozenset()  # message and code
     confirmed: frozenset[tuple[int, int]] = frozenset()  # usage and charges: a pair
     declined: frozenset[tuple[int, int]] = frozenset()  # usage and charges: no pair
     billed: frozenset[int] = frozenset()
+    not_ours: frozenset[int] = frozenset()
+    """Messages whose service point is not in master data for any day of their period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Options:
     restated_kwh: Decimal = Decimal("0.5")
     """A restatement that is smaller than this, and than the percentage, is recorded only."""
     restated_percent: Decimal = Decimal("0.5")
+    without_charges: frozenset[str] = frozenset()
+    """Utilities that send no charges: their usage is ready without."""
 
 
 class Outcome(NamedTuple):

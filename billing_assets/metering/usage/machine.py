@@ -39,7 +39,8 @@ def settle(
     by_kind: dict[Kind, list[Fact]] = {Kind.USAGE: [], Kind.CHARGES: []}
     points = set()
     for fact in facts:
-        by_kind[fact.kind].append(fact)
+        no_charges = fact.kind is Kind.USAGE and fact.utility in options.without_charges
+        by_kind[fact.kind].append(fact._replace(alone=True) if no_charges else fact)
         points.add(fact.point)
     if len(points) > 1:
         raise ValueError("Settle one service point at a time.")
@@ -155,5 +156,6 @@ def _holds(entry: Entry, decided: Decided) -> list[str]:
 
 
 def _content(entry: Entry, decided: Decided) -> list[str]:
-    """What its reader holds it for, unless a person released it."""
-    return [code for code in entry.fact.codes if (entry.fact.message, code) not in decided.released]
+    """What its reader holds it for, unless a person released it; and whether its point is ours."""
+    held = [code for code in entry.fact.codes if (entry.fact.message, code) not in decided.released]
+    return [*held, "NO_SERVICE_POINT"] if entry.fact.message in decided.not_ours else held

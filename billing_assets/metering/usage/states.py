@@ -107,6 +107,10 @@ CODES: dict[str, Code] = {
         "Ask the utility for the original. Release it if the original was billed elsewhere.",
         releasable=True,
     ),
+    "NO_SERVICE_POINT": Code(
+        "Master data has no such service point in its period.",
+        "Load it, and the message is freed; or reject it if the point is not ours.",
+    ),
     "PAIR_ESI": Code(
         "The charges name the usage of another service point.",
         "Reject the charges, or the usage if that has the wrong point.",

@@ -130,13 +130,18 @@ def settle_what_waits(
 
 
 def unsettled(connection: Connection, now: datetime) -> list[str]:
-    """The points with messages that are not settled yet, or whose time is up."""
+    """The points with messages that are not settled yet, whose time is up, or whose point is in master data by now."""
     rows = connection.execute(
         """
         select distinct point from billing.usage_messages where state = 'accepted'
         union
         select m.point from billing.usage_candidates as c join billing.usage_messages as m using (message)
         where c.state = 'waiting' and c.due_at <= %s
+        union
+        select m.point from billing.usage_messages as m
+        where m.state = 'held' and 'NO_SERVICE_POINT' = any(m.codes) and exists (
+            select from billing.service_points as s where s.point = m.point and s.replaced_at is null
+              and (s.valid_from < m.period_end and m.period_start < s.valid_until) is not false)
         order by point""",
         [now],
     )
@@ -268,6 +273,14 @@ def _decided(connection: Connection, points: Sequence[str]) -> Decided:
         "where m.point = any(%s)",
         [list(points)],
     )
+    not_ours = connection.execute(
+        """
+        select m.message from billing.usage_messages as m
+        where m.point = any(%s) and not exists (
+            select from billing.service_points as s where s.point = m.point and s.replaced_at is null
+              and (s.valid_from < m.period_end and m.period_start < s.valid_until) is not false)""",
+        [list(points)],
+    )
     said = {(row["message"], row["charges"]): row["what"] for row in rows if row["charges"] is not None}
     return Decided(
         rejected=frozenset(row["message"] for row in rows if row["what"] == "reject"),
@@ -275,6 +288,7 @@ def _decided(connection: Connection, points: Sequence[str]) -> Decided:
         confirmed=frozenset(pair for pair, what in said.items() if what == "confirm"),
         declined=frozenset(pair for pair, what in said.items() if what == "decline"),
         billed=frozenset(row["message"] for row in billed),
+        not_ours=frozenset(row["message"] for row in not_ours),
     )
 
 

@@ -1,7 +1,7 @@
-"""Runs of the import engine that kill themselves, one after the other, each at a point of its own: `python -m … url
-inbox`.
+"""Runs of the import engine that kill themselves, one after the other: `python -m … url inbox`.
 
-Before each one new files come in, so that every point is passed. Prints the signal that ended each, by point, as JSON.
+Each does it at a point of its own. Before each one new files come in, so that every point is passed. Prints the signal
+that ended each, by point, as JSON.
 """
 
 import json

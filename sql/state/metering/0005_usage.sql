@@ -69,6 +69,9 @@ insert into billing.usage_codes (code, meaning, to_do, releasable) values
     ('REPLACE_UNKNOWN',
      'It replaces a message that is not known.',
      'Ask the utility for the original. Release it if the original was billed elsewhere.', true),
+    ('NO_SERVICE_POINT',
+     'Master data has no such service point in its period.',
+     'Load it, and the message is freed; or reject it if the point is not ours.', false),
     ('PAIR_ESI',
      'The charges name the usage of another service point.',
      'Reject the charges, or the usage if that has the wrong point.', false),
@@ -149,6 +152,7 @@ create index usage_messages_open on billing.usage_messages (kind, state, since)
     where state in ('held', 'waiting', 'ready');
 create index usage_messages_gaps on billing.usage_messages (period_start) where gap_from is not null;
 
+create index received_interchanges_file on billing.received_interchanges (file);
 create index raw_messages_usage on billing.raw_messages (id)
     where type in ('867', '810') and state in ('accepted', 'held');
 

@@ -6,8 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.metering.import_engine import engine
+from billing_assets.metering.import_engine.settings import MeteringSettings
+from billing_assets.metering.importing import import_connection, loader_of
 from billing_assets.metering.usage import store
 from billing_assets.metering.usage.intake import settle_all, take_sets
+from billing_assets.work_queue.working import WorkPolicy
 from billing_assets_tests.rooms.metering.inboxes import fill, run, source
 from billing_assets_tests.unit.metering.usage.messages import JULY
 from billing_assets_tests.unit.metering.usage.x12 import charges_set, interchange, usage_set
@@ -70,6 +74,15 @@ def test_files_become_usage_and_charges_that_are_ready_together(
     assert settle_all(state, now=NOW) == []
 
 
+def test_an_867_with_reads_only_waits_for_nothing(state: Connection, state_url: str, tmp_path: Path) -> None:
+    reads = [part.replace("BPT*00*", "BPT*SU*").replace("PTD*PL", "PTD*BJ") for part in usage_set("R1")]
+    run(state_url, source(fill(tmp_path / "in", {"a.x12": interchange([reads, usage_set("U1")])})))
+    settle_all(state, now=NOW)
+    assert said(state) == {"U1": "waiting WAIT_CHARGES"}
+    row = state.execute("select state from billing.raw_messages where key = 'R1'").fetchone()
+    assert row == {"state": "ready"}
+
+
 def test_half_an_interchange_first_ends_the_same(state: Connection, state_url: str, tmp_path: Path) -> None:
     halves = [SECOND[2:], FIRST[2:], SECOND[:1], FIRST[:2], SECOND[1:2]]
     for number, half in enumerate(halves):
@@ -88,6 +101,12 @@ def test_half_an_interchange_first_ends_the_same(state: Connection, state_url: s
     }
 
 
+def read_only(url: str, inbox: Path) -> None:
+    """Files are read, and the run ends before usage and charges are settled."""
+    with import_connection(url) as connection:
+        engine.run(url, connection, [source(inbox)], loader_of(MeteringSettings()), "worker", WorkPolicy(60))
+
+
 def take_in_settle_and_die(url: str) -> None:
     """A process that takes sets in, and is killed before it has settled them."""
     child = os.fork()
@@ -101,7 +120,7 @@ def take_in_settle_and_die(url: str) -> None:
 
 
 def test_killed_while_it_settles_the_next_run_ends_the_same(state: Connection, state_url: str, tmp_path: Path) -> None:
-    run(state_url, source(fill(tmp_path / "in", {"a.x12": interchange(FIRST + SECOND)})))
+    read_only(state_url, fill(tmp_path / "in", {"a.x12": interchange(FIRST + SECOND)}))
     take_in_settle_and_die(state_url)
     assert set(said_states(state)) == {"accepted"}
     settle_all(state, now=NOW)

@@ -15,9 +15,11 @@ from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.metering.usage import store
 from billing_assets.metering.usage.facts import Decided, Fact
 from billing_assets.metering.usage.machine import settle_points
+from billing_assets_tests.rooms.metering.blocks import supply
 from billing_assets_tests.rooms.metering.usage.arriving import arrive
 from billing_assets_tests.unit.metering.usage.messages import charges, usage
 from billing_assets_tests.unit.metering.usage.test_any_order import NOW, interchanges
+from proving.world.waiting import until
 
 _example = count(1)
 
@@ -89,12 +91,14 @@ def differences(connection: Connection, facts: Iterable[Fact]) -> list[object]:
     st.randoms(use_true_random=False),
     st.lists(st.sampled_from(["", "", "before commit", "between"]), max_size=4),
 )
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_two_workers_end_where_one_would(
     state_url: str, made: list[list[Fact]], chance: object, kills: list[str]
 ) -> None:
     facts = own((one for sets in made for one in sets), f"E{next(_example)}-")
     chance.shuffle(facts)  # type: ignore[attr-defined]
+    with connect(state_url) as connection:
+        supply(connection, *sorted({one.point for one in facts}))
     with ThreadPoolExecutor(2) as pool:
         workers = [pool.submit(work, state_url, facts[place::2], kills) for place in range(2)]
         kept = [one for worker in workers for one in worker.result()]
@@ -142,8 +146,10 @@ def test_usage_and_the_charges_of_another_point_that_name_it_arrive_at_once(
 def waits_for_lock(connection: Connection, other: Connection) -> None:
     """Until the other connection waits for a lock of this one."""
     blocked = "select pg_backend_pid() = any(pg_blocking_pids(%s)) as waits"
-    while not connection.execute(blocked, [other.info.backend_pid]).fetchall()[0]["waits"]:
-        pass
+    until(
+        lambda: connection.execute(blocked, [other.info.backend_pid]).fetchall()[0]["waits"],
+        "it does not wait for the other",
+    )
 
 
 def test_what_is_billed_while_its_cancel_arrives_is_either_billed_or_cancelled(

@@ -1,7 +1,7 @@
 """Usage and charges in the database: what each waits for, what never changes, and what may be repeated."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import psycopg
@@ -11,6 +11,7 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.metering.usage import store
 from billing_assets.metering.usage.facts import Fact
 from billing_assets.metering.usage.states import CODES, TRANSITIONS
+from billing_assets_tests.rooms.metering.blocks import supply
 from billing_assets_tests.rooms.metering.usage.conftest import Arrive
 from billing_assets_tests.unit.metering.usage.messages import NOW, POINT, charges, usage
 
@@ -218,3 +219,22 @@ def test_the_sentences_are_words_for_people() -> None:
     for code in CODES.values():
         assert re.fullmatch(r"[A-Z][^_]*[.]", code.meaning)
         assert re.fullmatch(r"[A-Z][^_]*[.]", code.to_do)
+
+
+def test_what_came_for_an_unknown_point_is_held_and_freed_once_master_data_has_it(
+    state: Connection, arriving: Arrive
+) -> None:
+    one, bill = arriving(usage("U1", point="10032780000000067"), charges("I1", names="U1", point="10032780000000067"))
+    settle(state, one.point)
+    assert [row[0] for row in rows(state, "select codes[1] from billing.usage_messages")] == ["NO_SERVICE_POINT"] * 2
+    assert store.unsettled(state, NOW) == []
+    late, early = (date(2026, 7, 2), None), (date(2020, 1, 1), date(2026, 6, 3))
+    for since, until in (late, early):
+        state.execute(
+            "insert into billing.service_points (point, valid_from, valid_until) values (%s, %s, %s)",
+            [one.point, since, until],
+        )
+        assert store.unsettled(state, NOW) == [], "supplied before or after its period"
+    supply(state, one.point, since=date(2026, 6, 20))
+    moved = store.settle_what_waits(state, now=NOW)
+    assert {(found.message, found.state) for found in moved} == {(one.message, "ready"), (bill.message, "ready")}

@@ -100,6 +100,13 @@ def test_trailing_empty_elements_are_dropped_and_inner_ones_are_kept() -> None:
     assert read.elements == ("Q5", "", "1")
 
 
+def test_every_byte_that_is_no_delimiter_comes_back_unchanged() -> None:
+    odd = bytes(set(range(1, 256)) - set(b"*>~")).decode("latin-1")
+    read = found(PAIR.replace("WIRES CO", odd))
+    assert odd.encode("latin-1") in read.sets[0].text.encode("latin-1")
+    assert read.whole
+
+
 def test_letters_of_latin_1_come_through() -> None:
     text = PAIR.replace("WIRES CO", "CÂBLES É°")
     assert "N1*8S*CÂBLES É°*1*900000026~" in found(text).sets[0].text
@@ -141,6 +148,12 @@ def test_the_text_of_a_set_is_what_the_sender_wrote() -> None:
         (ISA[:-1] + "*" + PAIR[106:], "R-DELIMITERS"),
         (ISA[:-2] + "A~" + PAIR[106:], "R-DELIMITERS"),
         (ISA[:-1] + PAIR[106:], "R-DELIMITERS"),
+        (PAIR.replace("*900000026      *", "*9000*0026      *"), "R-DELIMITERS"),
+        (other_delimiters(PAIR, element="\n"), "R-DELIMITERS"),
+        (other_delimiters(PAIR, component="\r"), "R-DELIMITERS"),
+        (other_delimiters(PAIR, segment="\t"), "R-DELIMITERS"),
+        (other_delimiters(PAIR, segment="\x1a"), "R-DELIMITERS"),
+        (other_delimiters(PAIR, segment="\0"), "R-DELIMITERS"),
         (ISA + "REF*" + "x" * LONGEST_SEGMENT, "R-TOO-LONG"),
         (ISA + "\r\n" * LONGEST_SEGMENT, "R-TOO-LONG"),
         (PAIR[:-1], "R-CUT"),

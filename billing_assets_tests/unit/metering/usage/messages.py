@@ -13,6 +13,7 @@ NOW = datetime(2026, 8, 1, tzinfo=UTC)
 JUNE = (date(2026, 6, 3), date(2026, 7, 2))
 JULY = (date(2026, 7, 2), date(2026, 8, 3))
 POINT = "10032780000000042"
+OTHER_POINT = "10032780000000059"
 
 _number = count(1)
 

@@ -210,6 +210,14 @@ def test_charges_that_name_the_usage_of_another_point_are_held_and_that_usage_go
     assert said(found[theirs.point], [theirs]) == ["waiting WAIT_CHARGES"]
 
 
+def test_charges_are_free_once_the_usage_of_the_other_point_that_they_name_is_rejected() -> None:
+    theirs, ours, bill = usage("U1", point="10032780000000059"), usage("U1"), charges("I1", names="U1")
+    decided = Decided(rejected=frozenset({theirs.message}))
+    assert said(settle_points([theirs, bill], NOW, decided)[bill.point], [bill]) == ["waiting ORPHAN_CHARGES"]
+    found = settle_points([theirs, ours, bill], NOW, decided)[bill.point]
+    assert said(found, [ours, bill]) == ["ready", "ready"]
+
+
 def test_two_utilities_may_use_the_same_id() -> None:
     theirs = usage("U1", point="10032780000000059", utility="900000026")
     bill = charges("I1", names="U1", utility="900000034")
@@ -235,6 +243,24 @@ def test_below_ninety_percent_or_with_two_candidates_nothing_is_suggested() -> N
     assert others.pairs == []
 
 
+def test_exactly_ninety_percent_is_near_enough() -> None:
+    thirty = (date(2026, 6, 1), date(2026, 7, 1))
+    found = settled(usage("U1", period=thirty), charges("I1", period=(thirty[0], date(2026, 6, 28))))
+    assert [pair.suggested for pair in found.pairs] == [True]
+
+
+def test_charges_sent_after_the_cancel_of_their_period_belong_to_what_comes_instead() -> None:
+    wrong, gone = usage("U1", day=4), usage("X1", "01", of="U1", day=5)
+    right, bill = usage("U2", day=6), charges("I1", day=6)
+    assert said(settled(wrong, gone, right, bill), [right, bill]) == ["ready", "ready"]
+    early = charges("I1", day=4)
+    assert said(settled(wrong, gone, right, early), [right, early]) == ["waiting WAIT_CHARGES", "held HALF_CANCEL"]
+    again = usage("X2", "01", of="U1", day=8)
+    assert said(settled(wrong, gone, again, right, bill), [bill]) == ["ready"], "the first cancel counts"
+    copy = charges("I1", day=4)
+    assert said(settled(wrong, gone, right, bill, copy), [right]) == ["waiting WAIT_CHARGES"], "sent before, too"
+
+
 def test_what_its_reader_holds_keeps_its_pair_waiting_until_a_person_releases_it() -> None:
     one, bill = usage("U1"), charges("I1", names="U1", codes=("CHARGES_NOT_TOTAL",))
     assert said(settled(one, bill), [one, bill]) == ["waiting WAIT_CHARGES", "held CHARGES_NOT_TOTAL"]
@@ -248,6 +274,15 @@ def test_what_its_reader_holds_keeps_its_pair_waiting_until_a_person_releases_it
 def test_miscellaneous_charges_need_no_usage() -> None:
     bill, misc = charges("I1"), charges("I2", alone=True)
     assert said(settled(bill, misc), [bill, misc]) == ["waiting ORPHAN_CHARGES", "ready"]
+
+
+def test_usage_of_a_utility_that_sends_no_charges_is_ready_without() -> None:
+    one, bill = usage("U1", utility="900000034"), charges("I1", names="U1", utility="900000034")
+    options = Options(without_charges=frozenset({"900000034"}))
+    assert said(settle([one], NOW, options=options), [one]) == ["ready"]
+    assert said(settle([one, bill], NOW, options=options), [one, bill]) == ["ready", "ready"]
+    other = usage("U1", utility="900000026")
+    assert said(settle([other], NOW, options=options), [other]) == ["waiting WAIT_CHARGES"]
 
 
 def test_charges_come_before_their_usage_in_one_interchange() -> None:
@@ -302,6 +337,21 @@ def test_a_cancel_that_names_nothing_finds_the_one_message_of_its_period() -> No
     assert said(settled(one, gone), [one, gone]) == ["superseded", "ready"]
     later = usage("U1", day=10)
     assert said(settled(later, gone), [gone]) == ["waiting CANCEL_WITHOUT_ORIGINAL"], "it was sent before"
+
+
+def test_of_two_cancels_the_first_to_arrive_has_the_effect() -> None:
+    one, late, early = usage("U1"), usage("X2", "01", of="U1", day=9), usage("X1", "01", of="U1", day=5)
+    assert said(settled(one, late, early), [late, early]) == ["ready", "duplicate ALREADY_CANCELLED"]
+
+
+def test_a_credit_is_not_due_while_half_of_the_pair_is_not_cancelled() -> None:
+    one, bill = usage("U1"), charges("I1", names="U1")
+    gone, new = usage("X1", "01", of="U1", day=9), usage("U2", "05", of="U1", day=9)
+    new_bill = charges("I2", names="U2", period=JULY, day=9)
+    billed = [one.message, bill.message]
+    found = settled(one, bill, gone, new, new_bill, billed=billed, now=gone.arrived_at)
+    assert said(found, [bill, new, new_bill]) == ["billed", "ready", "ready"]
+    assert proposed(found) == ["credit waiting", "rebill due", "restatement recorded"]
 
 
 def test_a_replacement_that_names_nothing_takes_the_place_of_the_one_cancelled_in_its_period() -> None:
