@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def utility_command(
     points: Annotated[int, typer.Option(min=200, help="Service points of the world.")] = POINTS,
+    days_at_once: Annotated[int, typer.Option(min=1, help="Days whose files come together.")] = 1,
 ) -> None:
     """Take in three months of a made utility's files, validate and pair them, and compare the end with the ledger.
 
@@ -47,7 +48,7 @@ def utility_command(
     ledger = Ledger.of(world)
     console.print(f"{len(ledger.files):,} files of {points:,} service points are in {world}.", soft_wrap=True)
     with prepared_runtime() as runtime:
-        for day in utility.take_in(runtime, world):
+        for day in utility.take_in(runtime, world, days_at_once):
             states = ", ".join(f"{many} {state}" for state, many in sorted(day.states.items()))
             console.print(f"{day.day}  {day.files:>3} files: {states}")
         for month, summary in utility.validate_months(runtime, ledger):

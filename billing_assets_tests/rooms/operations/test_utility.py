@@ -16,7 +16,7 @@ def variables(state_url: str, tmp_path: Path) -> dict[str, str]:
 def test_a_small_utility_comes_out_as_its_ledger_says_and_again_takes_nothing_twice(
     capsys: pytest.CaptureFixture[str], variables: dict[str, str]
 ) -> None:
-    said = call(capsys, variables, "utility", "--points", "200")
+    said = call(capsys, variables, "utility", "--points", "200", "--days-at-once", "14")
     assert "Every file, sum and month is as the ledger says" in said.words, said.words[-3000:]
     assert said.code == 0
     again = call(capsys, variables, "utility", "--points", "200")
