@@ -30,7 +30,9 @@ from billing_assets.foundation.alerts import Alert
 from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.phrases import ask_the_doctor
 from billing_assets.foundation.settings import is_secret, setting_names, variable
+from billing_assets.metering.import_engine.codes import CODES as FILE_CODES
 from billing_assets.metering.usage import states as usage
+from billing_assets.metering.validation.rules import RULES as METER_RULES
 from billing_assets.operations.alerts import causes
 from billing_assets.operations.cli import command_line
 from billing_assets.receivables.balances import late_fee_rules
@@ -434,7 +436,37 @@ def usage_codes() -> str:
     return table(["code", "meaning", "what to do", "can be released"], rows)
 
 
+def file_codes() -> str:
+    """What a file can be refused or held for, or be warned of, by what is read."""
+    rows = [
+        (what, _code(one.code), _MEANS[one.severity], one.sentence.replace("{", "*").replace("}", "*"), one.to_do)
+        for what, codes in FILE_CODES.items()
+        for one in codes.values()
+    ]
+    return table(["read", "code", "means", "sentence", "what to do"], rows)
+
+
+_MEANS = {"refuse": "refused", "hold": "held", "warn": "kept"}
+
+
+def validation_rules() -> str:
+    """The rules that readings are judged by, in their order."""
+    rows = [
+        (
+            _code(code),
+            rule.severity,
+            rule.meaning,
+            ", ".join(f"{name} {value:f}" for name, value in rule.parameters.items()),
+            rule.remedy,
+        )
+        for code, rule in METER_RULES.items()
+    ]
+    return table(["code", "severity", "checks", "parameters", "what to do"], rows)
+
+
 GENERATED = {
+    "file_codes": file_codes,
+    "validation_rules": validation_rules,
     "utility_points": utility_points,
     "utility_faults": utility_faults,
     "utility_file_faults": utility_file_faults,

@@ -69,6 +69,7 @@ class MeteringSettings(Section):
     max_file_bytes: PositiveInt = Field(500_000_000, description="A file, or what is in a zip, may be this large")
     max_zip_ratio: PositiveInt = Field(200, description="What is in a zip may be this many times as large as the zip")
     look_seconds: PositiveInt = Field(30, description="How often we look into the input folders")
+    silent_hours: PositiveFloat = Field(72, description="Alert when nothing came from a sender for this long")
     lease_seconds: PositiveFloat = Field(
         30, description="A file that a process was reading when it died is read by another one after this long"
     )

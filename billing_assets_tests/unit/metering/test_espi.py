@@ -258,6 +258,21 @@ def test_blocks_that_no_link_joins_are_held_and_two_points_of_one_account_too() 
     assert {block.hold for block in blocks} == {"H-TWO-POINTS"}
 
 
+def test_a_meter_reading_whose_type_is_not_in_the_feed_is_held_where_there_are_types_to_choose_from() -> None:
+    made = entries([Reading("1", "1", blocks=[_hours([1])]), Reading("1", "2", blocks=[_hours([2])])], Style("e:"))
+    loose = [
+        entry.replace("ReadingType/1-2", "ReadingType/9") if "<e:MeterReading>" in entry else entry for entry in made
+    ]
+    blocks, report = _read(feed(loose))
+    assert report.counts == {"H-UNLINKED": 1}
+    assert [block.hold for block in blocks] == ["", "H-UNLINKED"]
+
+
+def test_meter_readings_of_one_point_and_kind_are_streams_of_their_own() -> None:
+    blocks, _ = _read(_content("1hrLP_32Days_Additional2_M.xml"))
+    assert len({block.stream.suffix for block in blocks}) == 10
+
+
 def test_a_feed_is_found_by_its_content_and_read_through_the_registry_too() -> None:
     report = FileReport()
     messages = list(read_file(BytesIO(_content("test_usage_data_01.xml")), report))

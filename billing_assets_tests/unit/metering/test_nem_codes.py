@@ -238,6 +238,8 @@ def test_a_refused_line_names_no_other_line_as_wrong() -> None:
         STREAM, day(count=47, tail=VARIES), "400,1,48,A,,", "500,N,,20050316000001,1", day("20050316"), day("20050399")
     )
     assert read(data)[1].counts == {"R-300-FIELDS": 1, "R-VALUE": 1, "R-DATE": 1}, "and no gap in a day that is none"
+    data = tailed(VARIES, "400,1,40,A,,", "400,5,10,A,,", "400,41,48,A,,")
+    assert read(data)[1].counts == {"R-400-OVERLAP": 1}
     data = nem12(STREAM.replace(",30,", ",60,"), day(), "400,1,48,A,,", STREAM, day())
     assert read(data)[1].counts == {"R-INTERVAL-LENGTH": 1}
 
@@ -332,6 +334,12 @@ def test_events_after_an_actual_day_give_reasons_to_their_intervals_alone() -> N
     ]
 
 
+def test_an_event_of_another_quality_makes_a_day_vary() -> None:
+    (block,), report = read(nem12(STREAM, day(), "400,48,48,S14,76,Comms"))
+    assert isinstance(block, IntervalBlock)
+    assert (block.quality, report.quality) == ("V", {"A": 47, "S14": 1})
+
+
 def test_the_facts_of_the_records_are_kept() -> None:
     visits = ("500,N,S1,20050316000001,001234.5", "500,O,,,")
     (block,), _ = read(nem12(STREAM + "20050601", day(), *visits))
@@ -362,6 +370,9 @@ def test_the_facts_of_the_records_are_kept() -> None:
         ({9: "23220", 14: "23210", 19: "-10"}, "-10", "equal"),
         ({19: "20000"}, "20000", "multiplier 40"),
         ({19: "5005000"}, "5005000", ""),
+        ({9: "0.1", 14: "0.2", 19: "9" * 30}, "9" * 30, ""),
+        ({9: "1" + "0" * 28 + "1", 14: "1" + "0" * 28 + "2", 19: "1"}, "1", "equal"),
+        ({9: "1" + "0" * 28 + "1", 14: "1" + "0" * 28 + "2", 19: "2"}, "2", "multiplier 2"),
         ({9: "99890", 14: "02034", 19: "2144"}, "2144", "rollover"),
         ({9: "9999941.00", 14: "0000106.00", 19: "165"}, "165", "rollover"),
         ({9: "99950", 14: "00065", 19: "1150"}, "1150", "rollover multiplier 10"),

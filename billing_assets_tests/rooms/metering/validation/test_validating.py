@@ -1,5 +1,6 @@
 """Validation in the database: what was judged, what people decided, and what a new version changes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,13 +10,13 @@ import pytest
 
 from billing_assets.decisions.store import Subject, history
 from billing_assets.foundation.calendar.business_days import DayKind
-from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.metering.validation import clerk, store
 from billing_assets.metering.validation.clerk import Change, FindingError
 from billing_assets.metering.validation.parameters import ParameterError, Setting
 from billing_assets.metering.validation.profiles import Profile
 from billing_assets.metering.validation.series import EditError
-from billing_assets.metering.validation.validating import validate
+from billing_assets.metering.validation.validating import Summary, validate
 from billing_assets_tests.rooms.metering.validation.points import (
     AUGUST,
     JULY,
@@ -82,6 +83,31 @@ def test_a_plain_month_passes_with_its_sum_and_judging_it_again_leaves_nothing_n
     assert len(found["versions"]) == 31
     assert judge(point).new == 0
     assert len(point.execute("select from billing.validations").fetchall()) == 1
+
+
+def test_two_that_judge_the_same_at_once_write_one_result(point: Connection, state_url: str) -> None:
+    july(point, a_day(TENTH, missing=(20, 23)))
+    point.commit()
+
+    def once() -> Summary:
+        with connect(state_url) as connection:
+            return validate(connection, [POINT], JULY, AUGUST, today=TODAY)
+
+    with ThreadPoolExecutor(4) as pool:
+        summaries = [one.result() for one in [pool.submit(once) for _ in range(4)]]
+    assert sorted(one.new for one in summaries) == [0, 0, 0, 1]
+    assert len(point.execute("select from billing.validations").fetchall()) == 1
+    assert len(point.execute("select from billing.validation_findings").fetchall()) == 1
+
+
+def test_intervals_of_another_length_than_the_stream_stop_the_validation(point: Connection) -> None:
+    quarters = a_day(TENTH)
+    quarters.stream = quarters.stream._replace(length_seconds=900)
+    take(point, quarters)
+    judge(point, TENTH, TENTH + timedelta(days=1))
+    ((rule, day, observed),) = open_findings(point)
+    assert (rule, day, observed) == ("SIZE", None, "900 s")
+    assert period(point)["quantity"] is None
 
 
 def test_a_month_with_a_gap_is_held_with_a_sentence_and_the_version_that_was_looked_at(point: Connection) -> None:

@@ -162,6 +162,19 @@ def test_demand_is_the_highest_and_never_added_up() -> None:
     assert (found.codes, found.sets[0].quantities) == ([], {"KH": "1150", "K1": "4.5"})
 
 
+def test_demand_of_two_summaries_is_the_higher() -> None:
+    metered, unmetered = "QTY*QD*4.5~ MEA*AA*PRQ*4.5*K1***51~ ", "QTY*QD*0.3~ MEA*AA*PRQ*0.3*K1***51~ "
+    loops = loop("SU", "500") + metered + loop("PL", "500", meter="A") + loop("BC", "88") + unmetered
+    assert read_one("867", usage(loops)).sets[0].quantities == {"KH": "588", "K1": "4.5"}
+
+
+@pytest.mark.parametrize(("moved", "codes"), [(14_500, []), (14_501, ["NEGATIVE", "SUM_CHECK"])])
+def test_a_register_rolls_over_only_within_what_it_may_move_a_day(moved: int, codes: list[str]) -> None:
+    """500 units a day, 29 days."""
+    meter = f"PTD*PL***MG*A~ {DATES} QTY*QD*{moved}~ MEA*AA*PRQ*{moved}*KH*99000*{moved - 1_000:05}*51~ "
+    assert read_one("867", usage(loop("SU", str(moved)) + meter)).codes == codes
+
+
 def test_an_unmetered_summary_is_its_own_and_adds_to_a_metered_one() -> None:
     assert read_one("867", usage(loop("BC", "88"))).sets[0].quantities == {"KH": "88"}
     assert read_one("867", usage(loop("BC", "88") + loop("BD", "88"))).codes == []
