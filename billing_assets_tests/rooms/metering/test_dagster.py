@@ -15,6 +15,7 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings, make_settings
 from billing_assets.metering.causes import alerts
+from billing_assets.metering.importing import load_master_data
 
 CORPUS = Path(__file__).parents[2] / "data" / "x12_corpus"
 
@@ -48,24 +49,40 @@ def run(settings: Settings, instance: dg.DagsterInstance, job: str, partition: s
     )
     assert result.success, [event.event_specific_data for event in result.all_events if event.is_failure]
     return {
-        event.asset_key.to_user_string(): {name: value.value for name, value in event.materialization.metadata.items()}
+        str(event.asset_key and event.asset_key.to_user_string()): {
+            name: value.value for name, value in event.materialization.metadata.items()
+        }
         for event in result.get_asset_materialization_events()
     }
 
 
-def test_a_pair_comes_in_and_is_ready_to_be_billed(
-    settings: Settings, instance: dg.DagsterInstance, inbox: Path
+def test_a_pair_comes_in_and_waits_only_for_its_service_point(
+    settings: Settings, instance: dg.DagsterInstance, inbox: Path, state: Connection, tmp_path: Path
 ) -> None:
     shutil.copy(CORPUS / "001-example-of-4-1.x12", inbox)
     found = run(settings, instance, "import_market_files")
     assert (found["raw_files"]["files_taken"], found["market_messages"]["files_accepted"]) == (1, 1)
     assert [one.name for one in inbox.iterdir() if one.is_file()] == []
     assert [one.name for one in (inbox / "archive").iterdir()] == ["001-example-of-4-1.x12"]
-    settled = run(settings, instance, "settle_usage")
-    assert settled["billable_usage"]["by_state"] == 0
-    assert (settled["billable_usage"]["ready"], settled["utility_charges"]["ready"]) == (1, 1)
+    assert ready(state) == []
+    (tmp_path / "service_points.csv").write_text(
+        "point,valid_from,zone\n10032780000000042,2020-01-01,America/Chicago\n", encoding="utf-8"
+    )
+    load_master_data(state, tmp_path)
+    run(settings, instance, "settle_usage")
+    assert ready(state) == [("U77001", "1150"), ("I88001", "43.21")]
     judged = run(settings, instance, "validate_readings", "2026-06")
     assert judged["validated_readings"]["periods_held"] == 0
+
+
+def ready(state: Connection) -> list[tuple[str, str]]:
+    """Usage and charges that may be billed: id, and kWh or total."""
+    rows = state.execute(
+        """
+        select id, kwh as amount from billing.billable_usage where is_ready
+        union all select id, total from billing.utility_charges where is_ready order by 1 desc"""
+    )
+    return [(row["id"], f"{row['amount'].normalize():f}") for row in rows]
 
 
 def test_a_refused_file_and_a_silent_sender_are_told(

@@ -28,6 +28,7 @@ REFUSED = [
     ("BPT*00*", "BPT*04*", "R-CODE"),
     ("BPT*00*", "BPT**", "R-ELEMENT-MISSING"),
     ("*U77001*", "**", "R-ELEMENT-MISSING"),
+    ("*U77001*", f"*{'U' * 31}*", "R-LENGTH"),
     ("*20260704*DD", "*20260231*DD", "R-DATE"),
     ("QTY*QD*1150~", "QTY*XX*1150~", "R-CODE"),
     ("QTY*QD*1150~", "QTY*QD*1,150~", "R-NUMBER"),
@@ -91,6 +92,7 @@ def test_a_usage_that_is_only_odd_is_kept_and_said(old: str, new: str, code: str
 
 
 GOOD = [
+    ("*U77001*", f"*{'U' * 30}*", "1150"),
     ("QTY*QD*1150~ MEA*AA*PRQ*1150*KH***51~", "QTY*QD*1151~ MEA*AA*PRQ*1151*KH***51~", "1151"),  # within one unit
     ("QTY*QD*1150~ MEA*AA*PRQ*1150*KH***51~", "QTY*QD*1150~", "1150"),
     ("QTY*QD*1150~ MEA*AA*PRQ*1150*KH***51~", "QTY*QD~ MEA*AA*PRQ*1150*KH***51~", "1150"),
@@ -201,6 +203,11 @@ def test_an_eastern_set_has_the_account_for_a_point_and_its_billed_summary_is_no
     assert read_one("867", usage(loops.replace("1150", "1190", 2), head=EASTERN)).codes == ["BILLED_DIFFERS"]
     alone = usage(loop("BB", "1150") + loop("PM", "1150", meter="A"), head=EASTERN)
     assert read_one("867", alone).sets[0].quantities == {"KH": "1150"}
+
+
+def test_a_share_of_the_account_is_kept() -> None:
+    loops = loop("SU", "1150") + loop("PM", "1150", meter="A")
+    assert read_one("867", usage(loops, head=EASTERN + "MEA**NP*40~")).content.share == Decimal(40)
 
 
 def test_a_set_of_an_agreed_report_type_may_have_a_summary_only() -> None:
