@@ -91,7 +91,7 @@ def differences(connection: Connection, facts: Iterable[Fact]) -> list[object]:
     st.randoms(use_true_random=False),
     st.lists(st.sampled_from(["", "", "before commit", "between"]), max_size=4),
 )
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_two_workers_end_where_one_would(
     state_url: str, made: list[list[Fact]], chance: object, kills: list[str]
 ) -> None:
