@@ -7,7 +7,7 @@ import dagster as dg
 from billing_assets.foundation.dagster_helpers.failing import explained, failure
 from billing_assets.foundation.dagster_helpers.presentation import Shown, table
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.metering.import_engine import engine, reports
+from billing_assets.metering.import_engine import engine, health, reports
 from billing_assets.metering.import_engine.engine import ImportRun
 from billing_assets.metering.import_engine.reports import FileReportRow, MessageCount
 from billing_assets.metering.import_engine.settings import MeteringSettings
@@ -134,4 +134,23 @@ def files_are_in_their_messages(billing: dg.ResourceParam[Runtime]) -> dg.AssetC
         passed=not found,
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={"differences": table((one._asdict() for one in found), list(reports.Difference._fields))},
+    )
+
+
+@dg.asset_check(
+    asset="raw_files",
+    name="every_sender_sends",
+    description="The last file of every sender came within the hours of the settings (`silent_hours`).",
+)
+@explained
+def every_sender_sends(billing: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
+    """Lists senders with their last file."""
+    hours = billing.settings.of(MeteringSettings).silent_hours
+    with billing.state() as connection:
+        last = health.last_files(connection, datetime.now(UTC))
+    silent = [one for one in last if one.hours_ago > hours]
+    return dg.AssetCheckResult(
+        passed=not silent,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"senders": table((one._asdict() for one in last), list(health.LastFile._fields))},
     )

@@ -25,7 +25,7 @@ from billing_assets.metering.importing import (
     named_folder,
     sources_of,
 )
-from billing_assets.metering.raw_view import RawView, as_object, bytes_of, raw_view
+from billing_assets.metering.raw_view import RawView, as_object, bytes_of, pairing_lines, raw_view
 from billing_assets.metering.usage.settings import UsageSettings
 
 _COLORS = {"accepted": "green", "held": "yellow", "refused": "red", "received": "red", "duplicate": "cyan"}
@@ -191,6 +191,8 @@ def _show_view(view: RawView) -> None:
         console.print(escape(line), soft_wrap=True)
     for one in view.findings:
         console.print(f"  {one.code}  {escape(one.sentence)}", soft_wrap=True)
+    for line in pairing_lines(view):
+        console.print(f"  {escape(line)}", soft_wrap=True)
     if view.versions:
         table = simple_table(
             "Versions of this reading",

@@ -12,6 +12,8 @@ from billing_assets.metering.import_engine.opening import LIMITS, Limits, open_c
 from billing_assets.metering.import_engine.raw_bytes import opened, pieces
 from billing_assets.metering.import_engine.reports import FileReportRow, FindingRow, MessageRow, PastState
 from billing_assets.metering.readings.reports import VersionRow, versions_of_day, versions_of_read
+from billing_assets.metering.usage.contents import KINDS
+from billing_assets.metering.usage.reports import related
 
 _MOST_LINES = 200
 _LONGEST_LINE = 4000
@@ -20,7 +22,8 @@ _OWN_RECORDS = {"NEM12": (b"400,", b"500,"), "NEM13": (b"550,",)}
 
 
 class RawView(NamedTuple):
-    """A message and all that belongs to it. `text`: as written. `versions`: of the same reading, this one too."""
+    """A message and all that belongs to it. `text`: as written. `versions`: of the same reading, this one too.
+    `pairing`: of usage and charges their pair, what cancels and replaces what, and each state so far."""
 
     message: MessageRow
     past: list[PastState]
@@ -28,6 +31,7 @@ class RawView(NamedTuple):
     findings: list[FindingRow]
     text: str
     versions: list[VersionRow]
+    pairing: dict[str, Any] | None = None
 
 
 def raw_view(connection: Connection, number: int, limits: Limits = LIMITS) -> RawView:
@@ -50,6 +54,7 @@ def raw_view(connection: Connection, number: int, limits: Limits = LIMITS) -> Ra
         found,
         message.text or "\n".join(lines),
         _versions(connection, message),
+        related(connection, number) if message.type in KINDS else None,
     )
 
 
@@ -113,6 +118,7 @@ def as_object(view: RawView) -> dict[str, Any]:
         "findings": [one._asdict() for one in view.findings],
         "text": view.text,
         "versions": [one._asdict() for one in view.versions],
+        "pairing": view.pairing,
     }
 
 
@@ -135,5 +141,16 @@ def as_markdown(view: RawView) -> str:
             f"- version {one.version}: {one.quality} {one.quantity} {one.unit}, {one.state}, message {one.message}"
             for one in view.versions
         ),
+        *(f"- {line}" for line in pairing_lines(view)),
     ]
     return "\n".join(lines)
+
+
+def pairing_lines(view: RawView) -> list[str]:
+    """The pair of usage or charges, and what cancels or replaces what."""
+    found = view.pairing or {}
+    pairs = [f"{one['state']} with message {one['message']} (by {one['found_by']})" for one in found.get("pairs") or ()]
+    return pairs + [
+        f"message {one['message']}: {one['id']}, purpose {one['purpose']}, {one['state']}"
+        for one in found.get("relatives") or ()
+    ]

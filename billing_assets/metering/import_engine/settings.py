@@ -10,6 +10,7 @@ from billing_assets.file_exchange.settings import FolderSettings
 from billing_assets.foundation.calendar.business_days import parse_zone
 from billing_assets.foundation.sections import Section
 from billing_assets.foundation.x12.partners import Partner, Partners, PartnersUnclearError
+from billing_assets.metering.import_engine.csv_mapping import MappingError, load_mapping
 from billing_assets.metering.import_engine.opening import Limits
 from billing_assets.metering.import_engine.options import LENIENT, ReadOptions
 
@@ -25,6 +26,10 @@ class InputFolder(FolderSettings):
     time_zone: str | None = Field(None, description="Green Button: IANA zone of its points")
     lenient: frozenset[str] = Field(
         frozenset(), description=f"What is read although the standard forbids it: {', '.join(LENIENT)}"
+    )
+    mapping: str | None = Field(
+        None,
+        description="CSV exports: name of a column mapping that ships, or path of your own; all files are read by it",
     )
     newest_stamp_wins: bool = Field(
         False, description="The sender may withdraw an actual value: its newest version counts, whatever its quality"
@@ -43,10 +48,21 @@ class InputFolder(FolderSettings):
         ReadOptions(lenient=names)
         return names
 
+    @field_validator("mapping")
+    @classmethod
+    def _known_mapping(cls, name: str | None) -> str | None:
+        try:
+            if name is not None:
+                load_mapping(name)
+        except MappingError as error:
+            raise ValueError(str(error)) from None
+        return name
+
     def options(self) -> ReadOptions:
         """How its files are read."""
         zone = ZoneInfo(self.time_zone) if self.time_zone else None
-        return ReadOptions(timedelta(hours=self.utc_offset_hours), self.lenient, zone)
+        mapping = load_mapping(self.mapping) if self.mapping else None
+        return ReadOptions(timedelta(hours=self.utc_offset_hours), self.lenient, zone, mapping)
 
 
 class MeteringSettings(Section):
@@ -58,7 +74,7 @@ class MeteringSettings(Section):
         {},
         description='Input folders by name, in the environment as JSON: {"market": {"path": "/var/billing/in"}}, or '
         "host, user, key_file, host_key, folder; and sender, stable_seconds, utc_offset_hours, time_zone, lenient, "
-        "newest_stamp_wins",
+        "mapping, newest_stamp_wins",
     )
     partners: tuple[Partner, ...] = Field(
         (),
@@ -69,6 +85,7 @@ class MeteringSettings(Section):
     max_file_bytes: PositiveInt = Field(500_000_000, description="A file, or what is in a zip, may be this large")
     max_zip_ratio: PositiveInt = Field(200, description="What is in a zip may be this many times as large as the zip")
     look_seconds: PositiveInt = Field(30, description="How often we look into the input folders")
+    silent_hours: PositiveFloat = Field(72, description="Alert when nothing came from a sender for this long")
     lease_seconds: PositiveFloat = Field(
         30, description="A file that a process was reading when it died is read by another one after this long"
     )

@@ -24,8 +24,11 @@ def new_sets(connection: Connection, limit: int) -> list[NewSet]:
     rows = connection.execute(
         """
         select m.id as message, m.type, m.content, coalesce(m.codes, '{}') as codes, f.received_at as arrived_at,
-            coalesce(m.stamp, f.made_at) as sent_at, m.control
+            coalesce(m.stamp, f.made_at) as sent_at,
+            concat_ws(' ', i.control, m.control) as control  -- the order within one time
         from billing.raw_messages as m join billing.raw_files as f on f.id = m.file
+        left join lateral (
+            select min(control) as control from billing.received_interchanges where file = m.file) as i on true
         where m.type in ('867', '810') and m.state in ('accepted', 'held') and m.content is not null
           and not exists (select from billing.usage_messages as u where u.message = m.id)
         order by m.id limit %s""",

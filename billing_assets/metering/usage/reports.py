@@ -190,6 +190,49 @@ def orphans_by_age(connection: Connection, now: datetime, options: Options | Non
     return [Orphans(**row) for row in rows]
 
 
+class CandidateCount(NamedTuple):
+    """Proposals to invoicing by kind and state. `next_at`: when the next one that waits is due."""
+
+    kind: str
+    state: str
+    proposals: int
+    next_at: datetime | None
+
+
+def candidate_counts(connection: Connection) -> list[CandidateCount]:
+    """Credits, rebills and restatements that are not taken or withdrawn."""
+    rows = connection.execute(
+        """
+        select kind, state, count(*) as proposals, min(due_at) filter (where state = 'waiting') as next_at
+        from billing.usage_candidates where state not in ('taken', 'withdrawn') group by 1, 2 order by 1, 2"""
+    )
+    return [CandidateCount(**row) for row in rows]
+
+
+class UnsettledSet(NamedTuple):
+    """An 867 or 810 that is not settled, or whose set shows another state than its usage or charges have."""
+
+    message: int
+    type: str
+    key: str
+    set_state: str
+    state: str | None
+
+
+def unsettled_sets(connection: Connection, limit: int = 200) -> list[UnsettledSet]:
+    """Sets that were accepted or held and are not settled, and those that differ."""
+    rows = connection.execute(
+        """
+        select m.id as message, m.type, m.key, m.state as set_state, u.state
+        from billing.raw_messages as m left join billing.usage_messages as u on u.message = m.id
+        where m.type in ('867', '810') and m.content is not null
+          and (u.message is null and m.state in ('accepted', 'held') or u.state = 'accepted' or u.state <> m.state)
+        order by m.id limit %s""",
+        [limit],
+    )
+    return [UnsettledSet(**row) for row in rows]
+
+
 class Gap(NamedTuple):
     """Days for which nothing came, to be asked for."""
 

@@ -14,6 +14,9 @@ class UsageSettings(Section):
 
     section: ClassVar[str] = "usage"
 
+    cron: str = Field(
+        "45 3 * * *", description="When usage and charges are settled again (cron, in `calendar.time_zone`)"
+    )
     credit_wait_days: NonNegativeInt = Field(
         10, description="Days that a credit waits for the replacement, and for the other half of its cancel"
     )

@@ -82,6 +82,7 @@ def test_a_feed_comes_out_as_expected_with_its_verdict_and_findings(name: str) -
     if report.worst is not Verdict.REFUSE:
         assert sum(len(block.values) for block in blocks) == int(want["readings"])
         assert sum(sum(block.costs.tolist()) for block in blocks if block.costs is not None) == int(want["cost_raw"])
+        assert report.header["created"][:2] == "20"
         for count in ("usage_points", "meter_readings", "reading_types", "interval_blocks", "usage_summaries"):
             assert report.header[count] == want[count]
 
@@ -211,7 +212,7 @@ def test_a_broken_or_hostile_file_is_refused_with_a_sentence(content: bytes, cod
         (_hours([1, 2]) + _hours([3]), "H-REPEATED-START", 3),
         ([(1_700_006_400, _HOUR, 1, 5, None), (1_700_010_000, _HOUR, 1, None, None)], "H-COST-PART", 2),
         (_hours([1, 2]) + _hours([1]), "W-REPEATED-ROW", 0),
-        ([(1_700_006_400, 0, 1, None, None)], "W-ZERO-DURATION", 0),
+        ([(1_700_006_400, 0, 1, None, None), *_hours([2])], "W-ZERO-DURATION", 1),
         ([(1_700_006_400, _HOUR, 1, None, 99)], "W-QUALITY", 0),
         ([(1_696_000_000, 86_400 * 30, 1, None, None), (1_698_595_600, 86_400 * 30, 1, None, None)], "W-GAP", 0),
         ([(1_696_000_000, 86_400 * 30, 1, None, None), (1_698_588_400, 86_400 * 30, 1, None, None)], "W-OVERLAP", 0),

@@ -152,6 +152,7 @@ create index usage_messages_open on billing.usage_messages (kind, state, since)
     where state in ('held', 'waiting', 'ready');
 create index usage_messages_gaps on billing.usage_messages (period_start) where gap_from is not null;
 
+create index received_interchanges_file on billing.received_interchanges (file);
 create index raw_messages_usage on billing.raw_messages (id)
     where type in ('867', '810') and state in ('accepted', 'held');
 

@@ -10,10 +10,13 @@ import pytest
 
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.settings import load_settings
+from billing_assets.metering.raw_view import as_markdown, raw_view
 from billing_assets.metering.usage import reports, store
 from billing_assets.metering.usage.causes import alerts
+from billing_assets_tests.rooms.metering.inboxes import fill, run, source
 from billing_assets_tests.rooms.metering.usage.conftest import Arrive
 from billing_assets_tests.unit.metering.usage.messages import JULY, JUNE, NOW, POINT, charges, usage
+from billing_assets_tests.unit.metering.usage.x12 import charges_set, interchange, usage_set
 from proving.world.command import Said, call, complete
 
 NEAR = (JUNE[0], JUNE[1] - timedelta(days=1))
@@ -154,3 +157,20 @@ def test_a_clerk_confirms_a_suggested_pair(billing: Command, state: Connection, 
     complete(billing("account", POINT), 0, ["May belong together", f"billing metering pair {' '.join(numbers)}"])
     complete(billing("pair", *numbers, "--by", "Ann", "--why", "One day."), 0, [f"{one.message} is ready now."])
     complete(billing("pair", *numbers, "--no", "--by", "Ann", "--why", "No."), 0, ["is waiting now"])
+
+
+def test_a_set_is_shown_with_its_text_its_pair_and_what_cancels_it(
+    billing: Command, state: Connection, state_url: str, tmp_path: Path
+) -> None:
+    sets = [usage_set("U1"), charges_set("I1", names="U1"), usage_set("X1", "01", of="U1", issued="20260709")]
+    run(state_url, source(fill(tmp_path / "in", {"a.x12": interchange(sets)})))
+    numbers = {row["id"]: row["message"] for row in state.execute("select id, message from billing.usage_messages")}
+    found = json.loads(billing("show", str(numbers["U1"]), "--json").out)
+    assert "BPT*00*U1*20260704*DD" in found["text"]
+    assert [one["message"] for one in found["pairing"]["pairs"]] == [numbers["I1"]]
+    assert [one["id"] for one in found["pairing"]["relatives"]] == ["X1"]
+    shown = billing("show", str(numbers["U1"]))
+    complete(shown, 0, [f"paired with message {numbers['I1']}", "X1, purpose 01, waiting", "QTY*QD*1150"])
+    markdown = as_markdown(raw_view(state, numbers["I1"]))
+    assert f"- paired with message {numbers['U1']} (by reference)" in markdown
+    assert "HALF_CANCEL" in markdown

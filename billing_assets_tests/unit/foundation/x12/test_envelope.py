@@ -1,15 +1,18 @@
 """Each check of the envelope refuses what the 997 can name: the set, the group, the interchange, or the file."""
 
 import hashlib
+import io
 import itertools
 import tracemalloc
 
 import pytest
 
+from billing_assets.foundation.x12 import envelope
 from billing_assets.foundation.x12.delimiters import Isa
 from billing_assets.foundation.x12.envelope import Checks, Problem, Seen, read
 from billing_assets.foundation.x12.findings import CODES, Scope
 from billing_assets.foundation.x12.interchange import Acknowledgement, TransactionSet
+from billing_assets.foundation.x12.syntax import segments
 from billing_assets_tests.unit.foundation.x12.samples import (
     CHARGES,
     CHARGES_GROUP,
@@ -61,6 +64,7 @@ _INTERCHANGE = [
     ("IEA*2*", "IEA*1*", "R-IEA-COUNT"),
     ("IEA*2*", "IEA**", "R-IEA-COUNT"),
     ("~REF*Q5", "~ref*Q5", "R-SEGMENT-ID"),
+    ("~REF*Q5", "~rEF*Q5", "R-SEGMENT-ID"),
     ("~REF*Q5", "~REFE*Q5", "R-SEGMENT-ID"),
     ("~REF*Q5", "~R*Q5", "R-SEGMENT-ID"),
     ("~REF*Q5", "~5EF*Q5", "R-SEGMENT-ID"),
@@ -298,6 +302,47 @@ def test_a_file_cut_anywhere_is_refused() -> None:
 def test_every_finding_of_a_file_is_reported_in_one_pass() -> None:
     text = PAIR.replace("IEA*2*", "IEA*3*").replace("SE*20*", "SE*21*").replace("GE*1*4712", "GE*1*4713")
     assert set(found(text).codes) == {"R-IEA-COUNT", "R-SE-COUNT", "R-GE-CONTROL"}
+
+
+def test_findings_of_an_interchange_are_in_the_order_of_the_file() -> None:
+    text = PAIR.replace("IEA*2*", "IEA*3*").replace("ISA*00*  ", "ISA*00* ").replace("~REF*Q5", "~ref*Q5", 1)
+    read = found(text)
+    assert [(one.code, one.position) for one in read.interchanges[0].findings] == [
+        ("R-ISA-WIDTH", 1),
+        ("R-SEGMENT-ID", 5),
+        ("R-IEA-COUNT", 42),
+    ]
+
+
+def test_a_set_whose_head_is_lost_is_one_finding_and_not_one_for_each_segment() -> None:
+    assert found(PAIR.replace("~ST*867*0001~", "~", 1)).codes.count("R-ORDER") == 1
+
+
+def test_segments_count_from_their_st_and_outside_of_sets_not_at_all() -> None:
+    text = interchange(group(USAGE.replace("SE*20*0001~", ""), usage("0002") + "N1*8S~", count=2))
+    read = found(text)
+    assert [[one.number for one in found_set.segments] for found_set in read.sets] == [
+        list(range(1, 20)),
+        list(range(1, 21)),
+    ]
+    stray = [one for one in segments(io.BytesIO(text.encode())) if one.id == "N1"][-1]
+    assert stray.number == 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        ("MOST_SEGMENTS", interchange(group(usage("0001", "N1*8S~" * 5_000)))),
+        ("MOST_SETS", interchange(group(*(usage(f"{number:06}") for number in range(1, 200))))),
+        ("MOST_GROUPS", interchange(*[group()] * 200)),
+    ],
+)
+def test_more_than_any_real_file_has_is_given_up(monkeypatch: pytest.MonkeyPatch, limit: str, text: str) -> None:
+    assert found(text).whole
+    monkeypatch.setattr(envelope, limit, 100)
+    read = found(text)
+    assert read.end.refused
+    assert [one.code for one in read.end.findings] == ["R-TOO-LONG"]
 
 
 def test_junk_without_end_keeps_the_first_hundred_findings() -> None:

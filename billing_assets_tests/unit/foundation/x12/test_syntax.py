@@ -100,6 +100,13 @@ def test_trailing_empty_elements_are_dropped_and_inner_ones_are_kept() -> None:
     assert read.elements == ("Q5", "", "1")
 
 
+def test_every_byte_that_is_no_delimiter_comes_back_unchanged() -> None:
+    odd = bytes(set(range(1, 256)) - set(b"*>~")).decode("latin-1")
+    read = found(PAIR.replace("WIRES CO", odd))
+    assert odd.encode("latin-1") in read.sets[0].text.encode("latin-1")
+    assert read.whole
+
+
 def test_letters_of_latin_1_come_through() -> None:
     text = PAIR.replace("WIRES CO", "CÂBLES É°")
     assert "N1*8S*CÂBLES É°*1*900000026~" in found(text).sets[0].text
