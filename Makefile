@@ -8,7 +8,7 @@ export BILLING_HOME ?= $(CURDIR)/.billing
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run ui test browser redis pgbouncer mssql sshd audit lint format docs proving bench faults celery clean
+.PHONY: help setup run ui utility test browser redis pgbouncer mssql sshd audit lint format docs proving bench faults celery clean
 
 help: ## what can be done here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ run: setup ## bill a month of the sample: PERIOD=2010-11 (default), another mont
 
 ui: setup ## the same system with the web UI on 127.0.0.1:3000, until Ctrl-C
 	@$(BIN)/billing up --sample --period $(PERIOD)
+
+utility: setup ## take in three months of a made utility's market files, and compare the end with its ledger
+	@$(BIN)/billing utility
 
 test: setup browser pgbouncer mssql sshd ## the whole test suite
 	$(BIN)/pytest

@@ -1,4 +1,4 @@
-"""The diagrams of docs/architecture.md, drawn from the code: areas and rooms by their imports, and the core's sinks."""
+"""The diagrams of the documentation, drawn from the code: areas and rooms by their imports, sinks, states of usage."""
 
 import ast
 from collections import defaultdict
@@ -10,6 +10,7 @@ import billing_assets
 from billing_assets.areas import ALWAYS, AREAS
 from billing_assets.file_exchange.outbox import Outbox
 from billing_assets.file_exchange.sink import FolderSink
+from billing_assets.metering.usage.states import AT_REST, TRANSITIONS, State
 from billing_assets.posting.ledger import Ledger
 
 PACKAGE = Path(billing_assets.__file__).parent
@@ -46,6 +47,25 @@ def sinks() -> str:
             f'    tables{number}[("{tables}")] <--> core',
             f"    core <--> sink{number}[{sink}] <--> system{number}(({system}))",
         ]
+    return "```mermaid\n" + "\n".join(lines) + "\n```\n"
+
+
+def usage() -> str:
+    """The moves of usage and charges. States that may all follow one another are one box, to keep it readable."""
+    if not all(AT_REST - {state} <= TRANSITIONS[state] for state in AT_REST):
+        raise ValueError(
+            "The states that each message decides again no longer all follow one another: draw them apart."
+        )
+    lines = ["stateDiagram-v2", '    state "settled again with each message" as settled {']
+    lines += [f"        {state}" for state in State if state in AT_REST]
+    lines += ["    }", "    [*] --> accepted: taken in"]
+    for state in State:
+        targets = [target for target in State if target in TRANSITIONS[state]]
+        if state not in AT_REST and set(targets) >= AT_REST:
+            lines.append(f"    {state} --> settled")
+        lines += [f"    {state} --> {target}" for target in targets if target not in AT_REST]
+        if not targets:
+            lines.append(f"    {state} --> [*]")
     return "```mermaid\n" + "\n".join(lines) + "\n```\n"
 
 

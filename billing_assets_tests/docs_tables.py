@@ -30,10 +30,16 @@ from billing_assets.foundation.alerts import Alert
 from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.phrases import ask_the_doctor
 from billing_assets.foundation.settings import is_secret, setting_names, variable
+from billing_assets.foundation.shipped import shipped
+from billing_assets.metering.import_engine import csv_mapping
+from billing_assets.metering.import_engine.codes import CODES as FILE_CODES
+from billing_assets.metering.usage import states as usage
+from billing_assets.metering.validation.rules import RULES as METER_RULES
 from billing_assets.operations.alerts import causes
 from billing_assets.operations.cli import command_line
 from billing_assets.receivables.balances import late_fee_rules
 from billing_assets.receivables.reminders import plan, policy
+from billing_assets.sandbox.samples.utility import rates as utility_world
 from billing_assets_tests import diagrams
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -366,6 +372,34 @@ _LADDER_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
 )
 
 
+def column_mappings() -> str:
+    """The column mappings that ship."""
+    found = [csv_mapping.load_mapping(path.stem) for path in sorted(shipped("config/metering_mappings").glob("*.yaml"))]
+    return table(["name", "version", "reads"], [(_code(one.name), str(one.version), one.title) for one in found])
+
+
+_COLUMN_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("The file", csv_mapping.ColumnMapping),
+    ("`times`", csv_mapping.Times),
+    ("`channels`, by the text or the column", csv_mapping.Channel),
+    ("`wide`", csv_mapping.Wide),
+    ("`cost`", csv_mapping.Cost),
+    ("`cumulative`", csv_mapping.Cumulative),
+)
+
+
+def column_mapping_keys() -> str:
+    """Every key of a column mapping."""
+    parts = []
+    for title, model in _COLUMN_PARTS:
+        rows = [
+            (_code(field.alias or name), _mapping_default(field), field.description or "")
+            for name, field in model.model_fields.items()
+        ]
+        parts.append(f"**{title}**\n\n{table(['key', 'default', 'meaning'], rows)}")
+    return "\n".join(parts)
+
+
 def ladder_keys() -> str:
     """Every key of the ladder file of payment reminders."""
     parts = []
@@ -381,7 +415,93 @@ def kept_back() -> str:
     return table(["reason", "in words"], [(_code(name), said) for name, said in plan.REASONS.items()])
 
 
+def utility_points() -> str:
+    """The kinds of points of the utility sample."""
+    rows = [(pool, f"{share * utility_world.POINTS // 1_000:,}") for pool, share in utility_world.SHARES.items()]
+    return table(["points", "number"], rows)
+
+
+def utility_faults() -> str:
+    """What goes wrong with points of the utility sample."""
+    rows = [
+        (one.pool, one.name, str(one.rate), one.what, f"{one.ends} {_code(one.code)}" if one.code else one.ends)
+        for one in utility_world.FAULTS
+    ]
+    return table(["points", "fault", "of 1,000", "what happens", "the month in the end"], rows)
+
+
+def utility_file_faults() -> str:
+    """What goes wrong with files of the utility sample."""
+    rows = [
+        (one.format, one.name, str(one.rate), one.what, f"{one.verdict} {_code(one.code)}" if one.code else one.verdict)
+        for one in utility_world.FILE_FAULTS
+    ]
+    return table(["files", "fault", "of 1,000", "what happens", "verdict"], rows)
+
+
+def usage_states() -> str:
+    """The states of usage and charges in the words of the enum's comments."""
+    said = dict(re.findall(r'= "([a-z]+)"  # (.+)', inspect.getsource(usage.State)))
+    rows = [
+        (
+            _code(state),
+            said[state],
+            ", ".join(f"`{to}`" for to in usage.State if to in targets) or "none: it is the end",
+        )
+        for state in usage.State
+        for targets in [usage.TRANSITIONS[state]]
+    ]
+    return table(["state", "meaning", "leaves to"], rows)
+
+
+def usage_rules() -> str:
+    """What each arrival of usage and charges does."""
+    rows = [(one.arrives, one.finds, one.effect, one.code and _code(one.code)) for one in usage.RULES.values()]
+    return table(["arrives", "finds", "effect", "code"], rows)
+
+
+def usage_codes() -> str:
+    """Why usage and charges are held or wait."""
+    rows = [(_code(code), one.meaning, one.to_do, "yes" if one.releasable else "") for code, one in usage.CODES.items()]
+    return table(["code", "meaning", "what to do", "can be released"], rows)
+
+
+def file_codes() -> str:
+    """What a file can be refused or held for, or be warned of, by what is read."""
+    rows = [
+        (what, _code(one.code), _MEANS[one.severity], one.sentence.replace("{", "*").replace("}", "*"), one.to_do)
+        for what, codes in FILE_CODES.items()
+        for one in codes.values()
+    ]
+    return table(["read", "code", "means", "sentence", "what to do"], rows)
+
+
+_MEANS = {"refuse": "refused", "hold": "held", "warn": "kept"}
+
+
+def validation_rules() -> str:
+    """The rules that readings are judged by, in their order."""
+    rows = [
+        (
+            _code(code),
+            rule.severity,
+            rule.meaning,
+            ", ".join(f"{name} {value:f}" for name, value in rule.parameters.items()),
+            rule.remedy,
+        )
+        for code, rule in METER_RULES.items()
+    ]
+    return table(["code", "severity", "checks", "parameters", "what to do"], rows)
+
+
 GENERATED = {
+    "file_codes": file_codes,
+    "validation_rules": validation_rules,
+    "utility_points": utility_points,
+    "utility_faults": utility_faults,
+    "utility_file_faults": utility_file_faults,
+    "column_mappings": column_mappings,
+    "column_mapping_keys": column_mapping_keys,
     "ladder_keys": ladder_keys,
     "kept_back": kept_back,
     "settings": settings,
@@ -397,6 +517,10 @@ GENERATED = {
     "state_diagram": state_diagram,
     "areas_diagram": diagrams.areas,
     "sinks": diagrams.sinks,
+    "usage_diagram": diagrams.usage,
+    "usage_states": usage_states,
+    "usage_rules": usage_rules,
+    "usage_codes": usage_codes,
     "mapping_keys": mapping_keys,
     "late_fee_keys": late_fee_keys,
 }

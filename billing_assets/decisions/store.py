@@ -28,6 +28,8 @@ class Subject(StrEnum):
     REMINDER = "reminder"  # one that may or may not have left, or came back
     RESTORE = "restore"  # what is confirmed after a backup was put back
     BINDING = "binding"  # what our database belongs to
+    METER_DATA = "meter_data"  # a finding verified, intervals edited or estimated, a rule's parameter set
+    USAGE = "usage"  # a market message: released, rejected, paired by a person
     AUDIT = "audit"  # what an auditor said of a document, or of a contract without one
 
 

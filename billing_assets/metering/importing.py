@@ -4,20 +4,30 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from billing_assets.file_exchange.delivery import place
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.files.local import LocalFolder
 from billing_assets.foundation.settings import Settings
+from billing_assets.foundation.x12.partners import Partners
 from billing_assets.metering.import_engine import message_store
 from billing_assets.metering.import_engine.engine import ImportRun, run
+from billing_assets.metering.import_engine.exchange import checks, settle_interchanges
 from billing_assets.metering.import_engine.loading import Loader
+from billing_assets.metering.import_engine.messages import FileReport
 from billing_assets.metering.import_engine.options import DEFAULT, ReadOptions
 from billing_assets.metering.import_engine.settings import MeteringSettings
 from billing_assets.metering.import_engine.store import RawFile
 from billing_assets.metering.import_engine.taking import Source
+from billing_assets.metering.readings import master_store
 from billing_assets.metering.readings.intake import Intake, free_waiting
+from billing_assets.metering.readings.master_data import read_folder
+from billing_assets.metering.readings.master_store import Loaded
+from billing_assets.metering.usage.facts import Options
+from billing_assets.metering.usage.intake import settle_all
+from billing_assets.metering.usage.settings import UsageSettings
 from billing_assets.work_queue.working import WorkPolicy
 
 _IDLE_TRANSACTION_SECONDS = 600.0
@@ -29,12 +39,18 @@ def loader_of(settings: MeteringSettings) -> Loader:
     options = {name: one.options() for name, one in settings.folders.items()}
     newest = {name for name, one in settings.folders.items() if one.newest_stamp_wins}
 
-    def by_folder(_: Connection, file: RawFile) -> ReadOptions:
-        return options.get(file.folder or "", DEFAULT)
+    partners = Partners(settings.partners)
+
+    def options_of(connection: Connection, file: RawFile) -> ReadOptions:
+        return replace(options.get(file.folder or "", DEFAULT), x12_checks=checks(connection, partners))
+
+    def after(connection: Connection, file: RawFile, report: FileReport) -> None:
+        settle_interchanges(connection, partners, file.id, report)
 
     return Loader(
         open_take_in=lambda connection: Intake(connection).take_in,
-        options=by_folder,
+        options=options_of,
+        after=after,
         newest_wins=lambda folder: folder in newest,
         limits=settings.limits,
     )
@@ -69,18 +85,31 @@ def import_connection(url: str) -> Iterator[Connection]:
 def import_files(url: str, settings: Settings, sources: list[Source], *, may_move: bool = True) -> ImportRun:
     """Takes files in and reads them, then frees what waited for master data that is there by now."""
     ours = settings.of(MeteringSettings)
-    worker = f"{socket.gethostname()} {os.getpid()}"
     with import_connection(url) as connection:
         found = run(
-            url, connection, sources, loader_of(ours), worker, WorkPolicy(ours.lease_seconds), may_move=may_move
+            url, connection, sources, loader_of(ours), worker(), WorkPolicy(ours.lease_seconds), may_move=may_move
         )
-        settle(connection)
+        settle(connection, settings.of(UsageSettings).options())
     return found
 
 
-def settle(connection: Connection) -> int:
-    """Frees messages that waited for master data; how many changed their state."""
+def worker() -> str:
+    """This process, as people find it."""
+    return f"{socket.gethostname()} {os.getpid()}"
+
+
+def settle(connection: Connection, options: Options | None = None) -> int:
+    """Frees messages that waited for master data, and pairs usage and charges; how many messages were freed."""
     with connection.transaction():
         states = free_waiting(connection)
-        message_store.set_states(connection, states)
+        message_store.set_states(connection, states, of_readings=True)
+    settle_all(connection, options=options)
     return len(states)
+
+
+def load_master_data(connection: Connection, folder: Path, options: Options | None = None) -> tuple[list[Loaded], int]:
+    """Loads the master data of a folder, all or none, and frees what waited for it; how many messages changed. Raises
+    MasterDataError."""
+    with connection.transaction():
+        loaded = master_store.load(connection, read_folder(folder))
+    return loaded, settle(connection, options)

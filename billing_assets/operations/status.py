@@ -1,4 +1,4 @@
-"""Where everything stands in the areas that are switched on, as data and as tables for a terminal."""
+"""What the areas that are switched on say of where they stand, as data and as tables for a terminal."""
 
 from typing import Any
 

@@ -28,7 +28,12 @@ class Target(NamedTuple):
 TARGETS = {
     "NetSuite's answers": Target(("billing_assets.erp.netsuite",), "proving.bad_input.fuzz_targets"),
     "X12": Target(("billing_assets.foundation.x12",), "proving.bad_input.x12_targets"),
+    "X12 sets": Target(
+        ("billing_assets.metering.import_engine.x12_sets", "billing_assets.metering.import_engine.x12_reader"),
+        "proving.bad_input.x12_sets_targets",
+    ),
     "NEM12, NEM13, zips": Target(("billing_assets.metering.import_engine",), "proving.bad_input.nem_targets"),
+    "Green Button, CSV exports": Target(("billing_assets.metering.import_engine",), "proving.bad_input.espi_targets"),
 }
 
 

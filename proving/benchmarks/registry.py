@@ -1,8 +1,32 @@
 """Every measure, in the order of the page."""
 
-from proving.benchmarks import close, dagster_runs, history, memory, metering, metering_x12, peers, posting, staging
+from proving.benchmarks import (
+    close,
+    dagster_runs,
+    history,
+    memory,
+    metering,
+    metering_espi,
+    metering_vee,
+    metering_x12,
+    peers,
+    posting,
+    staging,
+)
 from proving.benchmarks.measure import Measure
 
-_MODULES = [posting, dagster_runs, peers, staging, history, memory, close, metering, metering_x12]
+_MODULES = [
+    posting,
+    dagster_runs,
+    peers,
+    staging,
+    history,
+    memory,
+    close,
+    metering,
+    metering_espi,
+    metering_x12,
+    metering_vee,
+]
 
 MEASURES: dict[str, Measure] = {one.name: one for module in _MODULES for one in module.MEASURES}

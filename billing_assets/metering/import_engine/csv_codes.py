@@ -16,6 +16,7 @@ CSV = table(
     ),
     Code("R-FIELDS", Severity.REFUSE, "Line {line}: {got} fields, {want} by the head.", _MAPPING),
     Code("R-NO-ROWS", Severity.REFUSE, "The file has no rows.", "Ask the sender whether the transfer broke off."),
+    Code("R-ROWS", Severity.REFUSE, "The file has {got} rows instead of {want} (mapping {mapping}).", _MAPPING),
     Code("R-POINT", Severity.REFUSE, "Line {line}: the row does not say its point.", _MAPPING),
     Code("R-CHANNEL", Severity.REFUSE, "Line {line}: channel “{text}” is not in mapping {mapping}.", _MAPPING),
     Code("R-QUALITY", Severity.REFUSE, "Line {line}: quality “{text}” is not in mapping {mapping}.", _MAPPING),

@@ -28,6 +28,7 @@ class Columns:
     start: int | None
     end: int | None
     date: int | None
+    label: int | None
     cost: int | None
     price: int | None
     values: list[tuple[int, Channel | None]]
@@ -62,6 +63,7 @@ def columns(mapping: ColumnMapping, head: list[str] | None) -> Columns:
         "start": place(times.start),
         "end": place(times.end),
         "date": place(times.date),
+        "label": place(times.label),
         "cost": place(mapping.cost.column) if mapping.cost else None,
         "price": place(mapping.cost.price) if mapping.cost else None,
     }

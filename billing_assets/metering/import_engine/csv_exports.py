@@ -3,15 +3,14 @@
 import csv
 import io
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from billing_assets.metering.import_engine.csv_cells import Cell, Cells
 from billing_assets.metering.import_engine.csv_codes import CSV
 from billing_assets.metering.import_engine.csv_columns import Columns, NoColumnError, columns
-from billing_assets.metering.import_engine.csv_mapping import Channel, ColumnMapping
-from billing_assets.metering.import_engine.csv_numbers import NotANumberError, Numbers
+from billing_assets.metering.import_engine.csv_mapping import ColumnMapping
 from billing_assets.metering.import_engine.csv_stamps import Clock, NotAStampError, SkippedHourError
 from billing_assets.metering.import_engine.findings import note
 from billing_assets.metering.import_engine.interval_blocks import Shape, blocks
@@ -34,24 +33,11 @@ class _Key(NamedTuple):
     unit: str
 
 
-class _Cell(NamedTuple):
-    """A quantity with what its row says of it."""
-
-    value: int
-    decimals: int
-    cost: int
-    cost_decimals: int
-    has_cost: bool
-    quality: int
-    line: int
-    text: str
-
-
 class _Waiting(NamedTuple):
     """The row before of a stream, where the next one says when it ends or what it was."""
 
     instant: int
-    cell: _Cell
+    cell: Cell
 
 
 def read(source: BinaryIO, mapping: ColumnMapping, report: FileReport) -> Iterator[Message]:
@@ -91,15 +77,14 @@ class _Reader:
         self._mapping = mapping
         self._spool = spool
         self._report = report
-        self._numbers = Numbers(mapping.decimal, mapping.exponent)
         self._rows: dict[_Key, list[tuple[int | bool, ...]]] = {}
         self._size = 0
         self._waiting: dict[_Key, _Waiting] = {}
         self._last: dict[_Key, int] = {}
-        self._known_qualities: dict[str, int] = {}
         self._row_number = 0  # of rows after the head
         times = mapping.times
         self._length = times.length if isinstance(times.length, int) else 0
+        self._cells = Cells(mapping, self.qualities, report)
         self._begin = 0
         if times.from_ is not None:
             self._begin = self.clock.at(times.from_.toordinal(), times.from_.hour * 3600 + times.from_.minute * 60)
@@ -151,6 +136,9 @@ class _Reader:
     def _end(self) -> None:
         if not self._row_number and self._report.worst is not Verdict.REFUSE:
             note(self._report, CSV["R-NO-ROWS"])
+        want = self._mapping.rows
+        if want is not None and self._row_number != want:
+            note(self._report, CSV["R-ROWS"], got=self._row_number, want=want, mapping=self._mapping)
         if self._mapping.times.order == "rising" and not self._mapping.cumulative:
             for before in self._waiting.values():
                 note(self._report, CSV["W-OPEN-END"], before.cell.line, text=before.cell.text)
@@ -174,7 +162,7 @@ class _Reader:
             named = next(iter(mapping.channels.values()))
         if named is not None and named.ignore:
             return
-        quality = self._quality(fields, where, line)
+        quality = self._cells.quality(fields, where, line)
         if quality is None:
             return
         for number, (at, channel) in enumerate(where.values):
@@ -182,69 +170,11 @@ class _Reader:
             if of is None:
                 continue
             key = _Key(point, of.suffix, serial or "", of.unit)
-            cell = self._cell(fields, at, where, of, quality, line)
+            cell = self._cells.cell(fields, at, where, of, quality, line)
             if cell is not None:
                 self._place(key, cell, fields, where, number)
 
-    def _quality(self, fields: list[str], where: Columns, line: int) -> int | None:
-        text = (self._mapping.quality.fixed or "") if where.quality is None else fields[where.quality].strip()
-        found = self._known_qualities.get(text)
-        if found is None:
-            flag = self._mapping.qualities.get(text)
-            if flag is None:
-                note(self._report, CSV["R-QUALITY"], line, text=text, mapping=self._mapping)
-                return None
-            found = self._known_qualities[text] = self.qualities.number(flag, "" if flag == text else text)
-        return found
-
-    def _cell(
-        self, fields: list[str], at: int, where: Columns, channel: Channel, quality: int, line: int
-    ) -> _Cell | None:
-        """The quantity of a cell; a marker of an end is one without a quantity. None: there is nothing to place."""
-        text = fields[at].strip()
-        mapping = self._mapping
-        if mapping.end_marker and text == mapping.end_marker:
-            return _Cell(0, 0, 0, 0, has_cost=False, quality=-1, line=line, text=text)
-        if not text and mapping.empty == "missing":
-            return None
-        try:
-            value, decimals = self._numbers.read(text)
-        except NotANumberError:
-            note(self._report, CSV["R-VALUE"], line, what="quantity", text=text)
-            return None
-        if channel.negate:
-            value = -value
-        if value < 0 and not mapping.negative:
-            note(self._report, CSV["R-NEGATIVE"], line, text=text)
-            return None
-        cost, cost_decimals = 0, 0
-        if where.cost is not None and mapping.cost is not None:
-            try:
-                cost, cost_decimals = self._numbers.read(fields[where.cost])
-                if where.price is not None:
-                    self._compare(fields[where.price], (value, decimals), (cost, cost_decimals), line)
-            except NotANumberError:
-                note(self._report, CSV["R-VALUE"], line, what="cost or price", text=fields[where.cost])
-                return None
-            cost_decimals += mapping.cost.decimals
-        if mapping.power:
-            value, decimals = value * (self._length * 10_000 // 3600), decimals + 4
-            while decimals > 0 and value % 10 == 0:
-                value, decimals = value // 10, decimals - 1
-            if decimals > 18 or abs(value) >= 2**63:
-                note(self._report, CSV["R-VALUE"], line, what="power", text=text)
-                return None
-        return _Cell(value, decimals, cost, cost_decimals, where.cost is not None, quality, line, text)
-
-    def _compare(self, price: str, quantity: tuple[int, int], cost: tuple[int, int], line: int) -> None:
-        """Whether a cost is that of its quantity at its price, as near as the sender rounds."""
-        number = self._numbers.read(price)
-        ours = Decimal(number[0] * quantity[0]).scaleb(-number[1] - quantity[1])
-        theirs = Decimal(cost[0]).scaleb(-cost[1])
-        if self._mapping.cost and abs(ours - theirs) > self._mapping.cost.price_tolerance:
-            note(self._report, CSV["W-PRICE"], line, ours=ours, theirs=theirs)
-
-    def _place(self, key: _Key, cell: _Cell, fields: list[str], where: Columns, number: int) -> None:
+    def _place(self, key: _Key, cell: Cell, fields: list[str], where: Columns, number: int) -> None:
         """Puts a quantity to its time."""
         text = ""
         try:
@@ -253,6 +183,10 @@ class _Reader:
                 self._at_day(key, cell, self.clock.day(text), number, text)
                 return
             if where.start is None and where.end is None:
+                if where.label is not None and not self._fits(fields[where.label].strip()):
+                    text = fields[where.label].strip()
+                    note(self._report, CSV["R-TIME"], cell.line, text=text, mapping=self._mapping)
+                    return
                 self._add(key, cell, self._begin + self._row_number * self._length, self._length)
                 return
             start = end = None
@@ -272,7 +206,14 @@ class _Reader:
             start, end = error.instant, None
         self._timed(key, cell, start, end, text)
 
-    def _at_day(self, key: _Key, cell: _Cell, ordinal: int, number: int, text: str) -> None:
+    def _fits(self, label: str) -> bool:
+        """Whether the time of day that a row says is that of its place."""
+        instant = self._begin + self._row_number * self._length
+        days = self.clock.days
+        minute = (instant - days.midnight(days.ordinal(instant))) // 60
+        return label.startswith(f"{minute // 60:02d}:{minute % 60:02d}")
+
+    def _at_day(self, key: _Key, cell: Cell, ordinal: int, number: int, text: str) -> None:
         """A column of a day. In an hour that the clock repeats the export has one column for two hours."""
         seconds, days = number * self._length, self.clock.days
         if days.midnight(ordinal + 1) - days.midnight(ordinal) == 86_400:
@@ -295,7 +236,7 @@ class _Reader:
             return
         self._add(key, cell, early, self._length)
 
-    def _timed(self, key: _Key, cell: _Cell, start: int | None, end: int | None, text: str) -> None:
+    def _timed(self, key: _Key, cell: Cell, start: int | None, end: int | None, text: str) -> None:
         times = self._mapping.times
         stamp = start if start is not None else end
         if stamp is None:
@@ -318,7 +259,7 @@ class _Reader:
         else:
             self._add(key, cell, stamp if start is not None else stamp - self._length, self._length)
 
-    def _until_next(self, key: _Key, cell: _Cell, stamp: int) -> None:
+    def _until_next(self, key: _Key, cell: Cell, stamp: int) -> None:
         before = self._waiting.get(key)
         self._waiting[key] = _Waiting(stamp, cell)
         if self._mapping.times.order == "rising":
@@ -332,7 +273,7 @@ class _Reader:
             else:
                 self._add(key, cell, stamp, before.instant - stamp)
 
-    def _counted(self, key: _Key, cell: _Cell, stamp: int) -> None:
+    def _counted(self, key: _Key, cell: Cell, stamp: int) -> None:
         """A read of a counter: the quantity since the read before."""
         before = self._waiting.get(key)
         self._waiting[key] = _Waiting(stamp, cell)
@@ -356,14 +297,14 @@ class _Reader:
 
     def _may_fall(self, instant: int) -> bool:
         cumulative = self._mapping.cumulative
-        if cumulative is None or not cumulative.falls_from:
+        if cumulative is None or cumulative.falls_from is None or cumulative.falls_until is None:
             return False
         days = self.clock.days
         minute = (instant - days.midnight(days.ordinal(instant))) // 60
         first, last = (int(text[:2]) * 60 + int(text[3:]) for text in (cumulative.falls_from, cumulative.falls_until))
         return first <= minute <= last if first <= last else minute >= first or minute <= last
 
-    def _add(self, key: _Key, cell: _Cell, start: int, length: int) -> None:
+    def _add(self, key: _Key, cell: Cell, start: int, length: int) -> None:
         if cell.quality < 0:
             return
         if not 0 <= length <= LONGEST:

@@ -46,7 +46,8 @@ def preview(source: BinaryIO, mapping: ColumnMapping, lines: int = _LINES) -> Pr
     while len(head) < lines and left > 0 and (line := buffered.readline(left)):
         head.append(line)
         left -= len(line)
-    messages = list(read(io.BytesIO(b"".join(head)), mapping, report))
+    some = mapping.model_copy(update={"rows": None})
+    messages = list(read(io.BytesIO(b"".join(head)), some, report))
     blocks = [one for one in messages if isinstance(one, IntervalBlock)]
     first = min(blocks, key=lambda block: block.line).day if blocks else None
     return Preview([block for block in blocks if block.day == first], report, cut=bool(buffered.read(1)))

@@ -20,9 +20,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class ImportRun:
-    """What a run did. `read`: files that it read, with their states; `received`: a person must look. `waiting`: files
-    that may still be growing. `faults`: folders that it could not look into."""
+    """What a run did. `taken`: files that it stored. `read`: files that it read, with their states; `received`: a
+    person must look. `waiting`: files that may still be growing. `faults`: folders that it could not look into."""
 
+    taken: list[int] = field(default_factory=list)
     read: dict[int, str] = field(default_factory=dict)
     waiting: int = 0
     moved: int = 0
@@ -47,15 +48,26 @@ def run(
     """Takes in what is in the folders, and reads whatever waits, also what others left. Safe to repeat, side by side
     with others, and after it was killed."""
     found = ImportRun()
-    for source in sources:
-        taken = taking.take(connection, source)
-        found.waiting += taken.waiting
-        found.faults += [taken.fault] if taken.fault else []
+    take_all(connection, sources, found)
     read_waiting(url, connection, loader, worker, policy, found)
     if may_move:
-        for source in sources:
-            found.moved += taking.move_read(connection, source)
+        move_all(connection, sources, found)
     return found
+
+
+def take_all(connection: Connection, sources: Sequence[Source], found: ImportRun) -> None:
+    """Stores what is complete in the folders."""
+    for source in sources:
+        taken = taking.take(connection, source)
+        found.taken += taken.files
+        found.waiting += taken.waiting
+        found.faults += [taken.fault] if taken.fault else []
+
+
+def move_all(connection: Connection, sources: Sequence[Source], found: ImportRun) -> None:
+    """Moves what was read."""
+    for source in sources:
+        found.moved += taking.move_read(connection, source)
 
 
 def read_waiting(

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import psycopg
 
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.x12.delimiters import Isa
 from billing_assets.metering.import_engine import message_store, store
 from billing_assets.metering.import_engine.arrivals import Arrival, MessageState, OpenTakeIn, TakeIn
 from billing_assets.metering.import_engine.errors import BusyError, UnforeseenContentError
@@ -27,6 +28,7 @@ from billing_assets.metering.import_engine.opening import LIMITS, Limits, open_c
 from billing_assets.metering.import_engine.options import DEFAULT, ReadOptions
 from billing_assets.metering.import_engine.raw_bytes import opened
 from billing_assets.metering.import_engine.store import RawFile
+from billing_assets.metering.import_engine.x12_sets.usage_content import CANCEL
 from billing_assets.work_queue import claims
 from billing_assets.work_queue.working import Work
 
@@ -149,14 +151,28 @@ def _write_batch(
         for number, one in new
         if not isinstance(one, SetMessage)
     ]
-    states = {one.message: one for one in take_in(arrivals)} if arrivals else {}
+    sent_at = {one.isa.control: _isa_time(one.isa) for one in report.interchanges}
+    sets = {number: one for number, one in new if isinstance(one, SetMessage)}
+    for number, found in sets.items():
+        if getattr(found.content, "purpose", "") != CANCEL:
+            sent = sent_at.get(found.interchange)
+            arrivals += [Arrival(number, block, sent, newest_wins) for block in message_store.intervals_of(found)]
+    states = {one.message: one for one in take_in(arrivals) if one.message not in sets} if arrivals else {}
     rows = []
     for number, one in new:
-        found = states.pop(number, None)
-        state = _state_of_set(number, one, report) if isinstance(one, SetMessage) else found
-        rows.append(NewMessage(number, one, state or MessageState(number, "accepted"), hashes[number]))
+        said = states.pop(number, None)
+        state = _state_of_set(number, one, report) if isinstance(one, SetMessage) else said
+        sent = sent_at.get(one.interchange) if isinstance(one, SetMessage) else None
+        rows.append(NewMessage(number, one, state or MessageState(number, "accepted"), hashes[number], sent))
     message_store.write(connection, file, rows)
-    message_store.set_states(connection, list(states.values()))
+    message_store.set_states(connection, list(states.values()), of_readings=True)
+
+
+def _isa_time(isa: Isa) -> datetime | None:
+    try:
+        return datetime.strptime(isa.date + isa.time, "%y%m%d%H%M").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _held(block: IntervalBlock | RegisterRead, report: FileReport) -> tuple[str, str] | None:
@@ -182,6 +198,8 @@ def _sentence(code: str, line: int, report: FileReport) -> str:
 
 def made_at(report: FileReport, options: ReadOptions) -> datetime | None:
     """When the sender made the file, as its header says: in ISO 8601, or of twelve digits on the market's clock."""
+    if report.interchanges:
+        return _isa_time(report.interchanges[-1].isa)
     said = report.header.get("created", "")
     try:
         if len(said) == 12 and said.isdigit():

@@ -93,10 +93,10 @@ class LocalDays:
         """The days of instants (seconds since 1970, rising)."""
         if not len(instants):
             return np.empty(0, np.int64)
-        low = int(instants[0]) // DAY + _EPOCH - 1
-        high = int(instants[-1]) // DAY + _EPOCH + 2
-        starts = np.array([self.midnight(ordinal) for ordinal in range(low, high + 1)], np.int64)
-        return np.searchsorted(starts, instants, side="right") - 1 + low
+        days = np.unique(instants // DAY) + _EPOCH  # in UTC; the local day is one of three
+        near = np.unique(np.concatenate((days - 1, days, days + 1)))
+        starts = np.array([self.midnight(ordinal) for ordinal in near.tolist()], np.int64)
+        return near[np.searchsorted(starts, instants, side="right") - 1]
 
     def ordinal(self, instant: int) -> int:
         """The day of one instant."""

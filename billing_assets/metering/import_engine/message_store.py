@@ -24,12 +24,13 @@ from billing_assets.metering.import_engine.store import plain
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message that is to be written. `hashed`: of its content."""
+    """A message that is to be written. `hashed`: of its content. `sent_at`: of a set the time of its interchange."""
 
     id: int
     block: IntervalBlock | RegisterRead | SetMessage
     state: MessageState
     hashed: bytes
+    sent_at: datetime | None = None
 
 
 _COPY = """
@@ -91,6 +92,7 @@ def _reading_row(file: int, one: NewMessage, block: IntervalBlock | RegisterRead
 
 def _set_row(file: int, one: NewMessage, block: SetMessage) -> tuple[Any, ...]:
     content = block.content
+    intervals = intervals_of(block)
     begins, ends = (_moment(getattr(content, name, None)) for name in ("start", "end"))
     return (
         one.id,
@@ -105,10 +107,10 @@ def _set_row(file: int, one: NewMessage, block: SetMessage) -> tuple[Any, ...]:
         ends,
         plain(getattr(content, "id", "") or ""),
         plain(block.control),
-        None,
+        one.sent_at,
         one.hashed,
-        0,
-        Decimal(0),
+        sum(readings(of) for of in intervals),
+        sum((quantity(of) for of in intervals), Decimal(0)),
         one.state.state,
         one.state.code,
         one.state.sentence,
@@ -120,6 +122,11 @@ def _set_row(file: int, one: NewMessage, block: SetMessage) -> tuple[Any, ...]:
         None if content is None else Jsonb(as_json(content)),
         plain(block.text),
     )
+
+
+def intervals_of(block: SetMessage) -> list[IntervalBlock]:
+    """The readings in a set."""
+    return list(getattr(block.content, "intervals", None) or ())
 
 
 def _moment(found: Any) -> datetime | None:
@@ -147,9 +154,9 @@ def as_json(found: Any) -> Any:
     return plain(str(found))
 
 
-def set_states(connection: Connection, states: Sequence[MessageState]) -> None:
+def set_states(connection: Connection, states: Sequence[MessageState], *, of_readings: bool = False) -> None:
     """Gives messages the states that they have now; what they were is noted. For the rooms that say what became of
-    messages, in their transactions."""
+    messages, in their transactions. `of_readings`: a set whose intervals are among the readings keeps its own state."""
     if not states:
         return
     last = {one.message: one for one in states}
@@ -158,8 +165,9 @@ def set_states(connection: Connection, states: Sequence[MessageState]) -> None:
         """
         update billing.raw_messages as m set state = s.state, code = s.code, sentence = s.sentence
         from unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) as s (message, state, code, sentence)
-        where m.id = s.message and (m.state, m.code, m.sentence) is distinct from (s.state, s.code, s.sentence)""",
-        [list(column) for column in zip(*rows, strict=True)],
+        where m.id = s.message and (m.state, m.code, m.sentence) is distinct from (s.state, s.code, s.sentence)
+          and (not %s or m.type in ('interval', 'register'))""",
+        [*(list(column) for column in zip(*rows, strict=True)), of_readings],
     )
 
 

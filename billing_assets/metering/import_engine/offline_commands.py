@@ -50,7 +50,7 @@ def read(
             with path.open("rb") as file:
                 sets += _sets(read_file(file, report, options))
         except OSError as error:
-            print(f"billing: {visible(str(path))}: {error.strerror}.", file=sys.stderr)
+            print(f"billing: {visible(str(path))}: {error.strerror or error}.", file=sys.stderr)
             unreadable = True
             continue
         found = as_object(str(path), report, sets)

@@ -21,7 +21,6 @@ _BROKEN = (
     zlib.error,
     struct.error,
     EOFError,
-    IndexError,
     NotImplementedError,
     OverflowError,
     RuntimeError,
@@ -116,7 +115,7 @@ def open_content(file: BinaryIO, report: FileReport, limits: Limits = LIMITS) ->
 def _unzipped(file: BinaryIO, report: FileReport, limits: Limits) -> Content | None:
     archive = zipfile.ZipFile(_Sips(file))
     members = archive.infolist()
-    if len(members) != 1 or members[0].is_dir():
+    if len(members) != 1 or members[0].orig_filename.endswith("/"):
         note(report, OPENING["R-ZIP-MEMBERS"], members=len(members))
         return None
     (member,) = members

@@ -9,6 +9,8 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from billing_assets.file_exchange.settings import FolderSettings
 from billing_assets.foundation.calendar.business_days import parse_zone
 from billing_assets.foundation.sections import Section
+from billing_assets.foundation.x12.partners import Partner, Partners, PartnersUnclearError
+from billing_assets.metering.import_engine.csv_mapping import MappingError, load_mapping
 from billing_assets.metering.import_engine.opening import Limits
 from billing_assets.metering.import_engine.options import LENIENT, ReadOptions
 
@@ -24,6 +26,10 @@ class InputFolder(FolderSettings):
     time_zone: str | None = Field(None, description="Green Button: IANA zone of its points")
     lenient: frozenset[str] = Field(
         frozenset(), description=f"What is read although the standard forbids it: {', '.join(LENIENT)}"
+    )
+    mapping: str | None = Field(
+        None,
+        description="CSV exports: name of a column mapping that ships, or path of your own; all files are read by it",
     )
     newest_stamp_wins: bool = Field(
         False, description="The sender may withdraw an actual value: its newest version counts, whatever its quality"
@@ -42,10 +48,21 @@ class InputFolder(FolderSettings):
         ReadOptions(lenient=names)
         return names
 
+    @field_validator("mapping")
+    @classmethod
+    def _known_mapping(cls, name: str | None) -> str | None:
+        try:
+            if name is not None:
+                load_mapping(name)
+        except MappingError as error:
+            raise ValueError(str(error)) from None
+        return name
+
     def options(self) -> ReadOptions:
         """How its files are read."""
         zone = ZoneInfo(self.time_zone) if self.time_zone else None
-        return ReadOptions(timedelta(hours=self.utc_offset_hours), self.lenient, zone)
+        mapping = load_mapping(self.mapping) if self.mapping else None
+        return ReadOptions(timedelta(hours=self.utc_offset_hours), self.lenient, zone, mapping)
 
 
 class MeteringSettings(Section):
@@ -57,14 +74,30 @@ class MeteringSettings(Section):
         {},
         description='Input folders by name, in the environment as JSON: {"market": {"path": "/var/billing/in"}}, or '
         "host, user, key_file, host_key, folder; and sender, stable_seconds, utc_offset_hours, time_zone, lenient, "
-        "newest_stamp_wins",
+        "mapping, newest_stamp_wins",
+    )
+    partners: tuple[Partner, ...] = Field(
+        (),
+        description="Trading partners by X12, in the environment as a JSON list: name, qualifier, identifier, "
+        "our_qualifier, our_identifier, group_identifier, our_group_identifier, environment, …; without any, every "
+        "sender is read and none gets a 997",
     )
     max_file_bytes: PositiveInt = Field(500_000_000, description="A file, or what is in a zip, may be this large")
     max_zip_ratio: PositiveInt = Field(200, description="What is in a zip may be this many times as large as the zip")
     look_seconds: PositiveInt = Field(30, description="How often we look into the input folders")
+    silent_hours: PositiveFloat = Field(72, description="Alert when nothing came from a sender for this long")
     lease_seconds: PositiveFloat = Field(
         30, description="A file that a process was reading when it died is read by another one after this long"
     )
+
+    @field_validator("partners")
+    @classmethod
+    def _told_apart(cls, partners: tuple[Partner, ...]) -> tuple[Partner, ...]:
+        try:
+            Partners(partners)
+        except PartnersUnclearError as error:
+            raise ValueError(str(error)) from None
+        return partners
 
     @property
     def limits(self) -> Limits:

@@ -34,11 +34,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a look at a folder found. `waiting`: files that may still be growing. `fault`: why it could not be looked
-    at, or not to the end."""
+    """What a look at a folder found. `files`: those that were stored. `waiting`: those that may still be growing;
+    `complete`: those that are not. `fault`: why it could not be looked at, or not to the end."""
 
     files: tuple[int, ...] = ()
     waiting: int = 0
+    complete: int = 0
     fault: FolderError | None = None
 
 
@@ -55,13 +56,30 @@ def take(connection: Connection, source: Source) -> Taken:
         folder.close()
 
 
-def _take(connection: Connection, source: Source, folder: Folder, taken: list[int]) -> Taken:
+def look(connection: Connection, source: Source) -> Taken:
+    """Looks into a folder without taking anything; `files` are none. Raises FolderError."""
+    folder = source.open_folder()
+    try:
+        here, complete, _ = _look(connection, source, folder)
+    finally:
+        folder.close()
+    return Taken(waiting=len(here) - len(complete), complete=len(complete))
+
+
+def _look(
+    connection: Connection, source: Source, folder: Folder
+) -> tuple[dict[str, FileFacts], list[str], dict[str, RawFile]]:
+    """Files that were not taken yet, the names of those that are complete, and the files taken before."""
     found = {
         name: facts for name, facts in folder.facts_of_all().items() if not name.lower().endswith(_SUFFIXES_OF_PARTS)
     }
     known = {one.name: one for one in store.unmoved(connection, source.name)}
     here = {name: facts for name, facts in found.items() if name not in known or not _is_same(known[name], facts)}
-    complete = store.note_look(connection, source.name, here, source.stable_seconds)
+    return here, store.note_look(connection, source.name, here, source.stable_seconds), known
+
+
+def _take(connection: Connection, source: Source, folder: Folder, taken: list[int]) -> Taken:
+    here, complete, known = _look(connection, source, folder)
     for name in complete:
         if name in known:  # another file has its place: its content is stored, where it went is unknown
             store.note_moved(connection, known[name].id, None)
@@ -72,7 +90,7 @@ def _take(connection: Connection, source: Source, folder: Folder, taken: list[in
             continue  # another process took it and has moved it
         if file is not None:
             taken.append(file)
-    return Taken(tuple(taken), len(here) - len(complete))
+    return Taken(tuple(taken), len(here) - len(complete), len(complete))
 
 
 def _is_same(file: RawFile, facts: FileFacts) -> bool:

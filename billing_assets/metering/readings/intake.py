@@ -187,8 +187,8 @@ def _said_of(label: str, key: _Key, outcome: Outcome) -> str:
     if outcome.code is None:
         return ""
     return {
-        NO_SERVICE_POINT: f"{label}, {key.day}: master data has no such service point on that day. Load it; what waits "
-        "for it is freed by itself.",
+        NO_SERVICE_POINT: f"{label}, {key.day}: master data has no such service point on that day. Load it, and "
+        "what waits for it is freed.",
         NO_PERIOD: f"{label}: the register read has no end.",
         VERSION_CONFLICT: f"{label}, {key.day}: there are other values under the same version stamp. Ask the sender "
         "which of them are right.",

@@ -173,9 +173,10 @@ _COPY = {
     INTERVALS: (
         """
         copy billing.interval_readings (stream, day, message, origin, starts_at, length_seconds, values, decimals, unit,
-            serial, quality, runs, reason, reason_text, costs, currency, facts, visits, made_at, updated_at, loaded_at,
-            content_hash, newest_wins, method, inputs, decision, state, code, parts) from stdin (format binary)""",
-        "int8 date int8 text timestamptz int4 int8[] int2 text text text jsonb text text int8[] text jsonb jsonb "
+            serial, quality, runs, reason, reason_text, costs, cost_decimals, currency, facts, visits, made_at,
+            updated_at, loaded_at, content_hash, newest_wins, method, inputs, decision, state, code, parts)
+            from stdin (format binary)""",
+        "int8 date int8 text timestamptz int4 int8[] int2 text text text jsonb text text int8[] int2 text jsonb jsonb "
         "timestamptz timestamptz timestamptz bytea bool text jsonb int8 text text int4multirange",
     ),
     REGISTERS: (
@@ -221,6 +222,7 @@ def _interval_row(row: NewRow) -> tuple[Any, ...]:
         block.reason,
         block.reason_text,
         block.costs,
+        block.cost_decimals,
         block.currency,
         Jsonb(dict(block.facts)) if block.facts else None,
         Jsonb(list(block.visits)) if block.visits else None,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from billing_assets.metering.validation.cases import case_of
 from billing_assets.metering.validation.facts import Intervals, PeriodFacts, Quality
-from billing_assets.metering.validation.local_days import Grid
+from billing_assets.metering.validation.grids import Grid
 from billing_assets.metering.validation.parameters import Parameters, ParameterTable
 from billing_assets.metering.validation.rules import RULES, RuleFinding, run
 from billing_assets.metering.validation.use_checks import needed
@@ -74,7 +74,7 @@ def _screen(batch: Batch, parameters: Sequence[Parameters]) -> dict[str, Rows]:
         intervals = batch.facts[row].intervals
         assert intervals is not None  # noqa: S101 - the batch has asked
         intervals.note(int(sums[row]), int(highest[row]), len(grid), int(estimates[row]))
-    spikes = ~(whole & fits)
+    spikes = ~whole
     rows_of: dict[tuple[int, int], list[int]] = {}
     repeats = np.zeros(len(values), dtype=np.bool_)
     by_count: dict[int, list[int]] = {}

@@ -53,14 +53,14 @@ def registered(uses: tuple[Use | None, ...]) -> Fraction | None:
 def _use(facts: PeriodFacts, parameters: Parameters, place: int) -> Use | None:
     register = facts.registers[place]
     device = next((one for one in facts.devices if one.serial == register.serial), None)
-    multiplier = register.multiplier if register.multiplier is not None else device.multiplier if device else Decimal(1)
+    known = (register.multiplier, device.multiplier if device else None, Decimal(1))
     try:
         return between(
             register.begin_read,
             register.end_read,
             days=(register.end - register.begin).days,
             use_per_day=Fraction(parameters.of("ROLLOVER")["use_per_day"]) / in_kilo(facts.stream.unit),
-            multiplier=multiplier,
+            multiplier=next(one for one in known if one is not None),
             device_digits=device.digits if device else None,
         )
     except ReadError:
@@ -86,5 +86,5 @@ def _decimals(denominator: int) -> int:
 
 
 def interval_text(value: int, decimals: int) -> str:
-    """The value of an interval with its decimals as they were written, such as 0.250."""
-    return f"{Decimal(value).scaleb(-decimals):f}"
+    """The value of an interval, without zeros at its end: an estimate beside it with more decimals changes no text."""
+    return f"{unscaled(value, decimals):f}"

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from billing_assets.metering.validation.local_days import Grid
+from billing_assets.metering.validation.grids import Grid
 
 
 class Kind(StrEnum):
@@ -71,7 +71,7 @@ class DeviceFacts:
     serial: str
     digits: int | None = None
     decimals: int | None = None
-    multiplier: Decimal = Decimal(1)
+    multiplier: Decimal | None = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,7 @@ class PeriodFacts:
     serials: tuple[str, ...] = ()
     devices: tuple[DeviceFacts, ...] = ()
     copies: int = 0  # values that came again, the same
-    conflicts: int = 0  # values that came again with another number; the rank chose
+    conflicts: int = 0  # versions that others took the place of; the rank chose
     clock_seconds: int | None = None  # by which the meter's clock differs
     previous_end: date | None = None
     history: tuple[HistoryPeriod, ...] = ()

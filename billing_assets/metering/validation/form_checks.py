@@ -66,7 +66,9 @@ def multiplier(case: Case) -> Iterator[Seen]:
     """MULTIPLIER: another one in the file than the device has."""
     for register in case.facts.registers:
         device = _device(case.facts, register.serial)
-        if device and register.multiplier is not None and register.multiplier != device.multiplier:
+        if device is None or device.multiplier is None or register.multiplier is None:
+            continue
+        if register.multiplier != device.multiplier:
             got, want = say(register.multiplier), say(device.multiplier)
             yield Seen(got, want, f"The multiplier delivered is {got}; the device has {want}.")
 
@@ -109,9 +111,10 @@ def duplicate(case: Case) -> Iterator[Seen]:
     """DUPLICATE: values that came twice; of equal ones the second is dropped, of others the rank chooses."""
     facts = case.facts
     if facts.copies:
-        yield Seen(str(facts.copies), "0", f"{facts.copies} values came again with the same number; they were dropped.")
+        said = f"Values that came again with the same number, and were dropped: {facts.copies}."
+        yield Seen(str(facts.copies), "0", said)
     if facts.conflicts:
-        said = f"{facts.conflicts} values came again with another number; the one of higher rank counts."
+        said = f"Versions that another one of higher rank, or a newer one, took the place of: {facts.conflicts}."
         yield Seen(str(facts.conflicts), "0", said)
 
 

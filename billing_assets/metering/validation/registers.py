@@ -115,8 +115,10 @@ def back_out(last_actual: str, estimated: str, actual: str, *, multiplier: Decim
 
 def share_out(total: int, weights: Sequence[int | Fraction]) -> list[int]:
     """Shares a scaled total out by weights, exactly: each share is rounded, halves away from zero, and what is left
-    over goes to the largest; where that would go below zero by it, all are rounded down. Raises ReadError for a
-    negative total, and for weights that are negative or all zero."""
+    over goes to the largest; where that would go below zero by it, all are rounded down.
+
+    Raises ReadError for a negative total, and for weights that are negative or all zero.
+    """
     summed = sum((Fraction(one) for one in weights), Fraction(0))
     if total < 0 or summed <= 0 or min(weights) < 0:
         raise ReadError("A quantity is shared out by weights that are above zero, as it is.")
@@ -159,7 +161,7 @@ def decimals_of(quantity: Decimal) -> int:
 
 def scaled(quantity: Decimal | Fraction, decimals: int) -> int:
     """A quantity as an integer with so many decimals. Raises ReadError where it has more."""
-    found = Fraction(quantity) * 10**decimals
+    found: Fraction = Fraction(quantity) * 10**decimals
     if found.denominator != 1:
         raise ReadError(f"{quantity} has more than {decimals} decimals.")
     return found.numerator

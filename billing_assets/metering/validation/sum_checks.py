@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from billing_assets.metering.validation.cases import Case, Seen, interval_text, registered, say
 from billing_assets.metering.validation.facts import Direction
-from billing_assets.metering.validation.local_days import midnight
+from billing_assets.metering.validation.grids import midnight
 
 
 def rollover(case: Case) -> Iterator[Seen]:
@@ -37,7 +37,7 @@ def negative(case: Case) -> Iterator[Seen]:
         below = [value for value, quality in zip(*facts.intervals.of_day(place), strict=True) if quality > 0 > value]
         if below:
             lowest = interval_text(min(below), decimals)
-            yield Seen(lowest, "0", f"{day}: {len(below)} intervals are below zero, the lowest is {lowest}.", day)
+            yield Seen(lowest, "0", f"{day}: values below zero: {len(below)}; the lowest is {lowest}.", day)
 
 
 def sum_check(case: Case) -> Iterator[Seen]:

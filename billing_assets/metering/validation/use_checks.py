@@ -1,6 +1,6 @@
 """The rules that ask whether the use is plausible: within a day, against history, and of the service at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -48,7 +48,7 @@ def _against_history(case: Case, rule: str) -> Iterator[Seen]:
     if not good or len(good) < set_to["periods"]:
         return
     ratio, now = Fraction(set_to["ratio"]), case.use / facts.days
-    against = {"the last period": good[0], "the same period last year": last_year(facts, good)}
+    against = {"the last period": good[0], "the same period last year": last_year(facts.begin, facts.end, good)}
     found: list[tuple[str, str]] = []
     for name, one in against.items():
         if one is None or (name != "the last period" and one is good[0]):
@@ -67,10 +67,10 @@ def _earlier(facts: PeriodFacts) -> list[HistoryPeriod]:
     return sorted((one for one in facts.history if one.end <= facts.begin), key=lambda one: one.end, reverse=True)
 
 
-def last_year(facts: PeriodFacts, history: list[HistoryPeriod]) -> HistoryPeriod | None:
+def last_year(first: date, after: date, history: Sequence[HistoryPeriod]) -> HistoryPeriod | None:
     """The period of the year before that has at least half of these days, of several the one with most; None: there is
     none."""
-    begin, end = year_before(facts.begin), year_before(facts.end)
+    begin, end = year_before(first), year_before(after)
     shared = {place: (min(one.end, end) - max(one.begin, begin)).days for place, one in enumerate(history)}
     best = max(shared, key=lambda place: shared[place], default=None)
     return history[best] if best is not None and shared[best] > 0 and 2 * shared[best] >= (end - begin).days else None

@@ -2,10 +2,10 @@
 
 import typer
 
-from billing_assets.operations.commands import looking, restore, sample, system
+from billing_assets.operations.commands import looking, restore, sample, system, utility
 
 
 def register(app: typer.Typer) -> None:
     """Adds these commands."""
-    for one in (system, looking, sample, restore):
+    for one in (system, looking, sample, utility, restore):
         one.register(app)

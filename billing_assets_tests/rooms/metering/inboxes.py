@@ -7,6 +7,7 @@ from typing import Any
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.files.folder import OpenFolder
 from billing_assets.foundation.files.local import LocalFolder
+from billing_assets.foundation.x12.partners import Partner
 from billing_assets.metering.import_engine import engine
 from billing_assets.metering.import_engine.engine import ImportRun
 from billing_assets.metering.import_engine.settings import InputFolder, MeteringSettings
@@ -22,9 +23,15 @@ def source(path: Path, *, stable_seconds: float = 0, open_folder: OpenFolder | N
     return Source("market", open_folder or (lambda: LocalFolder(path)), stable_seconds=stable_seconds)
 
 
-def run(url: str, *sources: Source, worker: str = "worker") -> ImportRun:
+def run(
+    url: str,
+    *sources: Source,
+    worker: str = "worker",
+    partners: tuple[Partner, ...] = (),
+    folder: InputFolder | None = None,
+) -> ImportRun:
     """One run over folders, as the asset and the command make it."""
-    settings = MeteringSettings(folders={"market": InputFolder(path=Path("unused"))})
+    settings = MeteringSettings(folders={"market": folder or InputFolder(path=Path("unused"))}, partners=partners)
     policy = WorkPolicy(LEASE_SECONDS, retry_seconds=0.1)
     with import_connection(url) as connection:
         found = engine.run(url, connection, sources, loader_of(settings), worker, policy)
@@ -79,8 +86,7 @@ def sums(state: Connection) -> tuple[dict[int, Decimal], dict[int, Decimal], dic
         "select file, sum(quantity - repeated_sum) as total from billing.raw_streams group by file order by file"
     )
     of_messages = state.execute(
-        "select file, sum(quantity) as total from billing.raw_messages where type in ('interval', 'register') "
-        "group by file order by file"
+        "select file, sum(quantity) as total from billing.raw_messages where readings > 0 group by file order by file"
     )
     of_tables = state.execute(
         """

@@ -16,6 +16,10 @@ OTHERS = {
     "Unreadable",  # a value of one document, which becomes a finding
     "NotSentError",  # between the client and its connection
     "BrokenExchangeError",
+    "NoColumnError",  # of a row or a head of a CSV export, which become findings
+    "NotANumberError",
+    "NotAStampError",
+    "SkippedHourError",
 }
 """What is no error for people: it ends where it is caught."""
 

@@ -82,6 +82,7 @@ def test_a_feed_comes_out_as_expected_with_its_verdict_and_findings(name: str) -
     if report.worst is not Verdict.REFUSE:
         assert sum(len(block.values) for block in blocks) == int(want["readings"])
         assert sum(sum(block.costs.tolist()) for block in blocks if block.costs is not None) == int(want["cost_raw"])
+        assert report.header["created"][:2] == "20"
         for count in ("usage_points", "meter_readings", "reading_types", "interval_blocks", "usage_summaries"):
             assert report.header[count] == want[count]
 
@@ -211,7 +212,7 @@ def test_a_broken_or_hostile_file_is_refused_with_a_sentence(content: bytes, cod
         (_hours([1, 2]) + _hours([3]), "H-REPEATED-START", 3),
         ([(1_700_006_400, _HOUR, 1, 5, None), (1_700_010_000, _HOUR, 1, None, None)], "H-COST-PART", 2),
         (_hours([1, 2]) + _hours([1]), "W-REPEATED-ROW", 0),
-        ([(1_700_006_400, 0, 1, None, None)], "W-ZERO-DURATION", 0),
+        ([(1_700_006_400, 0, 1, None, None), *_hours([2])], "W-ZERO-DURATION", 1),
         ([(1_700_006_400, _HOUR, 1, None, 99)], "W-QUALITY", 0),
         ([(1_696_000_000, 86_400 * 30, 1, None, None), (1_698_595_600, 86_400 * 30, 1, None, None)], "W-GAP", 0),
         ([(1_696_000_000, 86_400 * 30, 1, None, None), (1_698_588_400, 86_400 * 30, 1, None, None)], "W-OVERLAP", 0),
@@ -256,6 +257,21 @@ def test_blocks_that_no_link_joins_are_held_and_two_points_of_one_account_too() 
     blocks, report = _read(feed([entry.replace("RetailCustomer/9", "BillingAccount/9") for entry in made]))
     assert report.counts == {"H-TWO-POINTS": 1}
     assert {block.hold for block in blocks} == {"H-TWO-POINTS"}
+
+
+def test_a_meter_reading_whose_type_is_not_in_the_feed_is_held_where_there_are_types_to_choose_from() -> None:
+    made = entries([Reading("1", "1", blocks=[_hours([1])]), Reading("1", "2", blocks=[_hours([2])])], Style("e:"))
+    loose = [
+        entry.replace("ReadingType/1-2", "ReadingType/9") if "<e:MeterReading>" in entry else entry for entry in made
+    ]
+    blocks, report = _read(feed(loose))
+    assert report.counts == {"H-UNLINKED": 1}
+    assert [block.hold for block in blocks] == ["", "H-UNLINKED"]
+
+
+def test_meter_readings_of_one_point_and_kind_are_streams_of_their_own() -> None:
+    blocks, _ = _read(_content("1hrLP_32Days_Additional2_M.xml"))
+    assert len({block.stream.suffix for block in blocks}) == 10
 
 
 def test_a_feed_is_found_by_its_content_and_read_through_the_registry_too() -> None:

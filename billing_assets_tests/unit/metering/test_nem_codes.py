@@ -1,13 +1,23 @@
 """Every code that a NEM12 or NEM13 file can get: one file that gets it, and that it says where and why."""
 
+import io
 import re
+import tracemalloc
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from billing_assets.metering.import_engine.codes import CODES
-from billing_assets.metering.import_engine.messages import FINDINGS_KEPT, IntervalBlock, RegisterRead, Severity, Verdict
+from billing_assets.metering.import_engine.messages import (
+    FINDINGS_KEPT,
+    FileReport,
+    IntervalBlock,
+    RegisterRead,
+    Severity,
+    Verdict,
+)
+from billing_assets.metering.import_engine.nem import nem12 as nem12_module
 from billing_assets.metering.import_engine.nem.codes import NEM
 from billing_assets.metering.import_engine.nem.fields import check_digit
 from billing_assets.metering.import_engine.options import EMPTY_UNIT, ReadOptions
@@ -50,6 +60,7 @@ def tailed(tail: str, *more: str) -> bytes:
 CASES: list[tuple[str, int | None, bytes, str]] = [
     ("R-LINE-LENGTH", 3, nem12(STREAM, "3" * 70_000, day()), "longer than 65,536 bytes"),
     ("R-LINE-LENGTH", 3, nem12(STREAM, "3" * 10_000_000, day()), "longer than 65,536 bytes"),
+    ("R-LINE-LENGTH", 2, stream(7, "3" * 5_000), "longer than 4,096 bytes"),
     ("R-TEXT", 3, nem12(STREAM, "300,\0"), "a NUL character within the line"),
     ("R-TEXT", 1, nem12(STREAM, day()).replace(b"\r\n", b"\r"), "a carriage return within the line"),
     ("R-TEXT", 1, nem12(STREAM, *(day(f"{y}0101") for y in range(1990, 2190))).replace(b"\r\n", b"\r"), "carriage"),
@@ -228,6 +239,8 @@ def test_a_refused_line_names_no_other_line_as_wrong() -> None:
         STREAM, day(count=47, tail=VARIES), "400,1,48,A,,", "500,N,,20050316000001,1", day("20050316"), day("20050399")
     )
     assert read(data)[1].counts == {"R-300-FIELDS": 1, "R-VALUE": 1, "R-DATE": 1}, "and no gap in a day that is none"
+    data = tailed(VARIES, "400,1,40,A,,", "400,5,10,A,,", "400,41,48,A,,")
+    assert read(data)[1].counts == {"R-400-OVERLAP": 1}
     data = nem12(STREAM.replace(",30,", ",60,"), day(), "400,1,48,A,,", STREAM, day())
     assert read(data)[1].counts == {"R-INTERVAL-LENGTH": 1}
 
@@ -237,6 +250,48 @@ def test_of_a_thousand_findings_the_first_hundred_have_sentences_and_all_are_cou
     report = read(nem12(STREAM, *days))[1]
     assert len(report.findings) == FINDINGS_KEPT
     assert report.counts == {"R-VALUE": 1000, "R-DUP-DAY": 999}
+
+
+class Endless(io.RawIOBase):
+    """A file of so many bytes, all the same, that is nowhere in memory."""
+
+    def __init__(self, start: bytes, left: int) -> None:
+        super().__init__()
+        self._start = start
+        self._left = left
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # typeshed names no common buffer
+        given = self._start or b"1" * min(len(buffer), self._left)
+        self._left -= 0 if self._start else len(given)
+        self._start = b""
+        buffer[: len(given)] = given
+        return len(given)
+
+
+def test_texts_that_are_long_and_never_the_same_take_no_memory() -> None:
+    days = [day(f"{date.fromordinal(731_000 + n):%Y%m%d}", tail=f"A,1,{n}{'x' * 20_000},,") for n in range(300)]
+    data = nem12(STREAM, *days)
+    tracemalloc.start()
+    report = FileReport()
+    assert sum(1 for _ in nem12_module.read(io.BytesIO(data), ReadOptions(), report)) == len(days)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert report.counts.keys() == {"W-LENGTH", "W-UPDATE"}
+    assert peak < 3_000_000
+
+
+def test_a_line_without_an_end_takes_no_memory() -> None:
+    report = FileReport()
+    source = io.BufferedReader(Endless(f"{HEADER}\n{STREAM}\n300,".encode(), 30_000_000), 65_536)
+    tracemalloc.start()
+    assert not list(nem12_module.read(source, ReadOptions(), report))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert list(report.counts) == ["R-LINE-LENGTH", "W-200-WITHOUT-300", "R-NO-900"]
+    assert peak < 3_000_000
 
 
 def test_a_sentence_shows_nothing_that_moves_the_cursor() -> None:
@@ -292,6 +347,12 @@ def test_events_after_an_actual_day_give_reasons_to_their_intervals_alone() -> N
     ]
 
 
+def test_an_event_of_another_quality_makes_a_day_vary() -> None:
+    (block,), report = read(nem12(STREAM, day(), "400,48,48,S14,76,Comms"))
+    assert isinstance(block, IntervalBlock)
+    assert (block.quality, report.quality) == ("V", {"A": 47, "S14": 1})
+
+
 def test_the_facts_of_the_records_are_kept() -> None:
     visits = ("500,N,S1,20050316000001,001234.5", "500,O,,,")
     (block,), _ = read(nem12(STREAM + "20050601", day(), *visits))
@@ -322,6 +383,9 @@ def test_the_facts_of_the_records_are_kept() -> None:
         ({9: "23220", 14: "23210", 19: "-10"}, "-10", "equal"),
         ({19: "20000"}, "20000", "multiplier 40"),
         ({19: "5005000"}, "5005000", ""),
+        ({9: "0.1", 14: "0.2", 19: "9" * 30}, "9" * 30, ""),
+        ({9: "1" + "0" * 28 + "1", 14: "1" + "0" * 28 + "2", 19: "1"}, "1", "equal"),
+        ({9: "1" + "0" * 28 + "1", 14: "1" + "0" * 28 + "2", 19: "2"}, "2", "multiplier 2"),
         ({9: "99890", 14: "02034", 19: "2144"}, "2144", "rollover"),
         ({9: "9999941.00", 14: "0000106.00", 19: "165"}, "165", "rollover"),
         ({9: "99950", 14: "00065", 19: "1150"}, "1150", "rollover multiplier 10"),
@@ -370,6 +434,6 @@ def test_every_code_says_what_it_is_and_what_to_do() -> None:
             assert name == code.code
             assert code.sentence.endswith(".")
             assert code.to_do.endswith((".", ").")), name
-            assert re.fullmatch(r"[RWH]-[0-9A-Z-]+|[A-Z_]+", name)
+            assert re.fullmatch(r"[RWH]-[0-9A-Z-]+|[A-Z0-9_]+", name)
     twice = Counter(code.sentence for code in NEM.values())
     assert max(twice.values()) <= 2

@@ -88,6 +88,7 @@ def lying(size: int) -> bytes:
         (zipped(("x/../../a", TEXT)), "R-ZIP-PATH"),
         (zipped(("..\\a", TEXT)), "R-ZIP-PATH"),
         (zipped(("/etc/a", TEXT)), "R-ZIP-PATH"),
+        (zipped(("XYZ", TEXT)).replace(b"XYZ", b"\0YZ"), "R-ZIP-PATH"),
         (zipped(("C:\\a", TEXT)), "R-ZIP-PATH"),
         (zipped(("\\\\host\\a", TEXT)), "R-ZIP-PATH"),
         (zipped(("a", b"0" * 1_000_000)), "R-ZIP-RATIO"),
@@ -103,6 +104,12 @@ def lying(size: int) -> bytes:
 def test_a_zip_that_is_not_one_plain_file_is_refused(data: bytes, code: str) -> None:
     assert opened(data)[1] == [code]
     assert codes(data) == [code]
+
+
+def test_a_zip_with_a_thousand_members_is_not_taken_into_memory() -> None:
+    report = FileReport()
+    assert open_content(io.BytesIO(zipped(*((f"{n:0200}", b"") for n in range(5_000)))), report) is None
+    assert "its list of members is longer than that of one file" in report.findings[0].sentence
 
 
 def test_the_limits_are_options() -> None:

@@ -263,7 +263,9 @@ begin
     then
         raise exception 'what message % says never changes', old.id using errcode = 'check_violation';
     end if;
-    if old.state in ('refused', 'duplicate', 'rejected') and new.state <> old.state then
+    -- What was taken for a second cancel may turn out to be the one that counts: a person rejected the first.
+    if new.state <> old.state and (old.state in ('refused', 'rejected')
+        or old.state = 'duplicate' and old.type in ('interval', 'register')) then
         raise exception 'message % may not go from % to %', old.id, old.state, new.state
             using errcode = 'check_violation';
     end if;

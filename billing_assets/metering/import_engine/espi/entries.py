@@ -3,6 +3,7 @@
 Source: NAESB ESPI; hrefs may be relative, absolute, and differ in host and case.
 """
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,36 @@ _RESOURCES = frozenset(
         "user",
     }
 )
+_OF_TYPE = (
+    "accumulationBehaviour",
+    "consumptionTier",
+    "cpp",
+    "currency",
+    "defaultQuality",
+    "flowDirection",
+    "intervalLength",
+    "kind",
+    "powerOfTenMultiplier",
+    "tou",
+    "uom",
+)
+_OF_OTHERS = (
+    "ServiceCategory/kind",
+    "ServiceDeliveryPoint/customerAgreement",
+    "billLastPeriod",
+    "billingPeriod/duration",
+    "billingPeriod/start",
+    "costAdditionalLastPeriod",
+    "dstEndRule",
+    "dstOffset",
+    "dstStartRule",
+    "overallConsumptionLastPeriod/powerOfTenMultiplier",
+    "overallConsumptionLastPeriod/uom",
+    "overallConsumptionLastPeriod/value",
+    "tzOffset",
+)
+_READ = {name: name for name in (*_OF_TYPE, *(f"ReadingType/{name}" for name in _OF_TYPE), *_OF_OTHERS)}
+"""Fields that something is made of: what else an entry has is not kept."""
 
 
 @dataclass(slots=True)
@@ -131,15 +162,16 @@ def content_of(element: Element) -> Iterator[Element]:
 
 
 def fields_of(element: Element) -> dict[str, str]:
-    """The texts of an element's leaves, two levels deep; of repeated ones the first."""
+    """The texts of an element's leaves that are read, two levels deep; of repeated ones the first."""
     found: dict[str, str] = {}
     for child in element:
-        name = name_of(child)
-        if not len(child):
-            found.setdefault(name, text_of(child)[:100])
+        _take(found, name_of(child), child)
         for below in child:
-            if not len(below):
-                found.setdefault(f"{name}/{name_of(below)}", text_of(below)[:100])
-        if len(found) > 200:
-            break
+            _take(found, f"{name_of(child)}/{name_of(below)}", below)
     return found
+
+
+def _take(found: dict[str, str], name: str, element: Element) -> None:
+    kept = _READ.get(name)
+    if kept is not None and not len(element):
+        found.setdefault(kept, sys.intern(text_of(element)[:100]))

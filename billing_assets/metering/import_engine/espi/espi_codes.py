@@ -6,7 +6,12 @@ from billing_assets.metering.import_engine.messages import Severity
 _AGAIN = "Ask the sender for the file again."
 
 ESPI = table(
-    Code("R-XML", Severity.REFUSE, "Line {line}: {why}.", f"{_AGAIN} A file that is cut off ends without `</feed>`."),
+    Code(
+        "R-XML",
+        Severity.REFUSE,
+        "Line {line}: the file is not one feed in well-formed XML: {why}.",
+        f"{_AGAIN} It may be cut off, or two files in one.",
+    ),
     Code(
         "R-NO-POINT",
         Severity.REFUSE,

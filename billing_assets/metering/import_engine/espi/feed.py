@@ -28,7 +28,7 @@ from billing_assets.metering.import_engine.messages import FileReport
 _PIECE = 64 * 1024
 _LONGEST = 16 * 2**20
 """Bytes without a row or an end of an entry: no feed has so much, and memory is not for it."""
-_MOST_ENTRIES = 200_000
+_MOST_ENTRIES = 100_000
 """Entries other than of intervals that are kept: points, readings, types, summaries."""
 
 _OPEN = "open"
@@ -68,8 +68,7 @@ def parse(source: BinaryIO, spool: RowSpool, qualities: Qualities, report: FileR
             raise _NotAFeedError("a DTD is not allowed in a feed")  # noqa: TRY301
     except etree.XMLSyntaxError as error:
         line = error.position[0] or None
-        why = f"not well-formed XML, cut off, or more than one document: {shortened(on_one_line(str(error.msg)), 200)}"
-        note(report, ESPI["R-XML"], line, why=why)
+        note(report, ESPI["R-XML"], line, why=shortened(on_one_line(str(error.msg).partition(", line ")[0]), 70))
         return None
     except _NotAFeedError as error:
         note(report, ESPI["R-XML"], reading.line, why=error)
@@ -119,6 +118,8 @@ class _Reading:
                 raise _NotAFeedError("a DTD is not allowed in a feed")
         name = name_of(element)
         if name == "entry" and self._entry is None:
+            if "created" not in self._report.header:
+                self._report.header["created"] = links_of(self._top).updated
             self._entry = element
         elif name == "IntervalBlock" and self._entry is not None and self._block is None:
             self._block = element

@@ -115,7 +115,7 @@ class BlockReader:
             elif name == cost_name:
                 cost = child.text or ""
             elif name == quality_name:
-                codes.append(text_of(child))
+                codes += [text_of(part) for part in child] or [text_of(child)]
         return timed, start, duration, value, cost, codes
 
     def _time(

@@ -3,6 +3,7 @@
 A summary never changes a quantity. Source: NAESB ESPI, ElectricPowerUsageSummary and UsageSummary.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -32,6 +33,7 @@ class _Period:
     unit: str = ""
     cost: int = 0
     costs: bool = True  # all its intervals have a cost
+    reading: str = ""
     ambiguous: bool = False  # intervals of more than one stream
 
 
@@ -39,40 +41,44 @@ class Summaries:
     """The summaries of a feed while its blocks go by."""
 
     def __init__(self, feed: Feed) -> None:
-        self._periods = [period for entry in feed.summaries if (period := _period(entry, feed))][:_MOST_KEPT]
-        self._streams: dict[int, str] = {}
+        points = _Points(feed)
+        found = (_period(entry, points) for entry in feed.summaries)
+        self._periods = [period for period in found if period is not None]
+        self._of_point: dict[str, list[_Period]] = defaultdict(list)
+        for period in self._periods:
+            self._of_point[period.point].append(period)
 
     def add(self, block: IntervalBlock, one: Linked) -> None:
         """Counts the intervals of a block that are within the period of a summary."""
-        if not self._periods or one.point is None or not _is_delivered(one):
+        length = block.stream.length_seconds
+        if one.point is None or one.point.self not in self._of_point or not length or not _is_delivered(one):
             return
-        start, length = int(block.start.timestamp()), block.stream.length_seconds
-        for number, period in enumerate(self._periods):
-            if one.point.self != period.point:
+        start, rows = int(block.start.timestamp()), len(block.values)
+        for period in self._of_point[one.point.self]:
+            first = max(0, -((start - period.start) // length))
+            last = min(rows, (period.end - start) // length)
+            if first >= last:
                 continue
-            # Whole blocks are nearly always in or out; a block over an edge is counted row by row.
-            rows = [at for at in range(len(block.values)) if period.start <= start + at * length < period.end]
-            if not rows or start + (rows[-1] + 1) * length > period.end:
-                continue
-            if self._streams.setdefault(number, one.reading) != one.reading:
+            if period.reading not in {"", one.reading}:
                 period.ambiguous = True
-            part = block.values[rows[0] : rows[-1] + 1]
-            period.covered += length * len(rows)
+            period.reading = one.reading
+            part = block.values[first:last]
+            period.covered += length * (last - first)
             quantity = Decimal(sum(part.tolist())).scaleb(-block.decimals, EXACT)
             period.quantity = EXACT.add(period.quantity, quantity)
             period.unit = block.stream.unit
             if block.costs is None:
                 period.costs = False
             else:
-                period.cost += sum(block.costs[rows[0] : rows[-1] + 1].tolist())
+                period.cost += sum(block.costs[first:last].tolist())
 
     def compare(self, report: FileReport) -> None:
         """Keeps what the summaries say in the report's header; where they differ from the intervals, `W-SUMMARY`."""
         for number, period in enumerate(self._periods, 1):
             entry = period.entry
-            report.header[f"usage_summary.{number}"] = "; ".join(
-                f"{name}={text}" for name, text in entry.fields.items() if name.partition("/")[0] in _KEPT
-            )
+            if number <= _MOST_KEPT:
+                facts = (f"{name}={text}" for name, text in entry.fields.items())
+                report.header[f"usage_summary.{number}"] = "; ".join(facts)
             if period.ambiguous or period.covered != period.end - period.start:
                 continue  # the intervals are not those of the bill
             billed = _quantity(entry, "overallConsumptionLastPeriod", period.unit)
@@ -86,30 +92,34 @@ class Summaries:
                     note(report, ESPI["W-SUMMARY"], entry.line, theirs=_money(bill), ours=_money(cost))
 
 
-_KEPT = frozenset(
-    {"billingPeriod", "billLastPeriod", "costAdditionalLastPeriod", "currency", "overallConsumptionLastPeriod"}
-)
+class _Points:
+    """The points of a feed, by their paths and by those that they name."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._by_path = {point.self: point for point in feed.points if point.self}
+        self._by_related = {path: point for point in feed.points for path in point.related if path}
+        self._only = feed.points[0] if len(feed.points) == 1 else None
+
+    def of(self, entry: Entry) -> Entry | None:
+        """The point of a summary."""
+        for path in (entry.self, entry.up):
+            parts = path.split("/")
+            for length in range(len(parts), 0, -1):
+                found = self._by_path.get("/".join(parts[:length]))
+                if found is not None:
+                    return found
+        for path in (entry.self, entry.up, entry.self.rpartition("/")[0]):
+            if path in self._by_related:
+                return self._by_related[path]
+        return self._only
 
 
-def _period(entry: Entry, feed: Feed) -> _Period | None:
+def _period(entry: Entry, points: _Points) -> _Period | None:
     start, length = entry.number("billingPeriod/start"), entry.number("billingPeriod/duration")
-    point = _point(entry, feed)
+    point = points.of(entry)
     if start is None or not length or length < 0 or point is None:
         return None
     return _Period(entry, point.self, start, start + length)
-
-
-def _point(entry: Entry, feed: Feed) -> Entry | None:
-    collection = entry.self.rpartition("/")[0]
-    for point in feed.points:
-        if point.self and any(
-            path == point.self or path.startswith(f"{point.self}/") for path in (entry.self, entry.up)
-        ):
-            return point
-    for point in feed.points:
-        if any(path and path in point.related for path in (entry.self, entry.up, collection)):
-            return point
-    return feed.points[0] if len(feed.points) == 1 else None
 
 
 def _is_delivered(one: Linked) -> bool:

@@ -1,7 +1,8 @@
 """How the reads of a register explain the quantity between them. Source: AEMO MDFF, and files of its market."""
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
+from billing_assets.metering.import_engine.messages import EXACT
 from billing_assets.metering.import_engine.nem.fields import DEMAND, usual_unit
 
 _MULTIPLIERS = range(2, 10_001)
@@ -14,6 +15,11 @@ def explained(previous: str, current: str, quantity: Decimal, unit: str) -> str:
     The quantity is after multiplier and rollover, the reads are as on the dials. A demand register shows the demand
     itself. Between reads whose decimals are cut, the quantity may differ by less than their last digit.
     """
+    with localcontext(EXACT):
+        return _explained(previous, current, quantity, unit)
+
+
+def _explained(previous: str, current: str, quantity: Decimal, unit: str) -> str:
     before, after, size = Decimal(previous), Decimal(current), abs(quantity)
     difference = after - before
     if difference == quantity:
@@ -41,7 +47,7 @@ def _times(name: str, difference: Decimal, size: Decimal) -> str:
 
 def _is_cut(previous: str, current: str, difference: Decimal, size: Decimal) -> bool:
     places = max(_places(previous), _places(current))
-    return _places(str(size)) > places and abs(size - difference) < Decimal(1).scaleb(-places)
+    return abs(size - difference) < Decimal(1).scaleb(-places)
 
 
 def _places(text: str) -> int:

@@ -34,11 +34,11 @@ _FINEST = 9  # decimals; so a value scaled to a whole number fits into 64 bits
 
 
 class Placed(NamedTuple):
-    """An interval in its local day. `end`: UTC, in minutes since 1970. `index`: in the day, from 0."""
+    """An interval in its local day. `end`: UTC, in minutes since 1970. `place`: in the day, from 0."""
 
     row: IntervalRow
     day: int
-    index: int
+    place: int
     value: Decimal
 
 
@@ -175,12 +175,12 @@ def _count(
     for ordinal, ones in sorted(days.items()):
         want = (_midnight(ordinal + 1, zone) - _midnight(ordinal, zone)) // length
         seen: dict[int, Placed] = {}
-        repeated = [one for one in ones if one.index >= 0 and seen.setdefault(one.index, one) is not one]
+        repeated = [one for one in ones if one.place >= 0 and seen.setdefault(one.place, one) is not one]
         if len(seen) != want and len(ones) != want:
             sentence = f"{date.fromordinal(ordinal)} has {len(seen)} of {want} intervals."
             found.append(finding("MISSING_INTERVALS", ones[0].row.position, sentence))
         for one in repeated:
-            row, first = one.row, seen[one.index].row.position
+            row, first = one.row, seen[one.place].row.position
             when = f"{row.time} {row.time_code} of {row.day}".replace("  ", " ")
             sentence = f"The interval that ends at {when} comes twice, first at segment {first}."
             found.append(finding("REPEATED_INTERVAL", row.position, sentence))
@@ -198,11 +198,11 @@ def _blocks(stream: Stream, ordinal: int, ones: list[Placed], length: int, zone:
     """The runs of consecutive intervals of a day; of a repeated one the first."""
     seen: dict[int, Placed] = {}
     for one in ones:
-        if one.index >= 0:
-            seen.setdefault(one.index, one)
+        if one.place >= 0:
+            seen.setdefault(one.place, one)
     runs: list[list[Placed]] = []
     for index in sorted(seen):
-        if runs and runs[-1][-1].index == index - 1:
+        if runs and runs[-1][-1].place == index - 1:
             runs[-1].append(seen[index])
         else:
             runs.append([seen[index]])
@@ -212,7 +212,7 @@ def _blocks(stream: Stream, ordinal: int, ones: list[Placed], length: int, zone:
 def _block(stream: Stream, ordinal: int, run: list[Placed], length: int, zone: str) -> IntervalBlock:
     decimals = max(-min(0, int(one.value.as_tuple().exponent)) for one in run)
     values = [int(one.value.scaleb(decimals)) for one in run]
-    begin = _midnight(ordinal, zone) + run[0].index * length
+    begin = _midnight(ordinal, zone) + run[0].place * length
     qualities: list[QualityRun] = []
     for at, one in enumerate(run, 1):
         quality = "E" if one.row.is_estimated else "A"

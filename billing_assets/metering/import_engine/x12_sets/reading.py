@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from billing_assets.foundation.money import canonical
+from billing_assets.foundation.outside_text import code, visible
 from billing_assets.foundation.x12.segments import Segment
 from billing_assets.metering.import_engine.messages import Finding
 from billing_assets.metering.import_engine.x12_sets.charges import FINAL, read_charges
@@ -58,7 +59,7 @@ def _usage(segments: Sequence[Segment], options: SetOptions) -> SetRead:
         final=_flag(usage.is_final),
         utility=usage.utility,
     )
-    quantities = {unit: canonical(quantity) for unit, quantity in usage.quantities.items()}
+    quantities = {_text(unit): canonical(quantity) for unit, quantity in usage.quantities.items()}
     return SetRead(usage, found, keys, quantities)
 
 
@@ -117,4 +118,11 @@ def _flag(found: bool) -> str:
 
 
 def _keys(**found: str | date | None) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else value.isoformat() for name, value in found.items() if value}
+    return {name: _text(value) for name, value in found.items() if value}
+
+
+def _text(value: str | date) -> str:
+    """A key as a table, a log and a terminal can have it."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if value.isprintable() else visible(value).replace("\n", code("\n"))

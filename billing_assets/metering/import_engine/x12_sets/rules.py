@@ -1,5 +1,7 @@
 """The form of the utility market's sets: what each must have, and the types of its elements. A breach refuses a set."""
 
+from functools import lru_cache
+
 from billing_assets.foundation.x12.acknowledgement import RULES as ACKNOWLEDGEMENT
 from billing_assets.foundation.x12.application_advice import RULES as ADVICE
 from billing_assets.foundation.x12.rules import ElementKind, ElementRule, SegmentRule, SetRules
@@ -29,6 +31,7 @@ _REF = SegmentRule("REF", (_must(1),))
 _N1 = SegmentRule("N1", (_must(1),), mandatory=True)
 
 
+@lru_cache(maxsize=64)
 def set_rules(options: SetOptions) -> dict[str, SetRules]:
     """The rules by ST01."""
     ours = (_usage(options), _charges(options), _ENROLMENT, _REMITTANCE)
@@ -36,7 +39,8 @@ def set_rules(options: SetOptions) -> dict[str, SetRules]:
 
 
 def _usage(options: SetOptions) -> SetRules:
-    head = (_one_of(1, options.purposes | {"SU"}), _must(2), _must(3, _DT))
+    number = ElementRule(2, _AN, mandatory=True, longest=30)
+    head = (_one_of(1, options.purposes | {"SU"}), number, _must(3, _DT))
     return SetRules(
         "867",
         "PT",

@@ -81,7 +81,7 @@ def _parse(segments: Sequence[Segment], options: SetOptions, found: list[Finding
                 opened.end = segment
             else:
                 _date(usage, opened.loop, segment)
-        elif name == "MEA":
+        elif name == "MEA" and opened.loop is not None:
             opened.measures.append(segment)
         elif name == "REF":
             _reference(usage, opened.loop, segment, options, found)
@@ -111,6 +111,8 @@ def _header(usage: Usage, segment: Segment) -> None:
             usage.utility = segment.at(4) or segment.at(2)
         elif kind == "SJ":
             usage.retailer = segment.at(4) or segment.at(2)
+    elif name == "MEA" and segment.at(2) == "NP":
+        usage.share = number(segment.at(3))
 
 
 def _date(usage: Usage, loop: Loop | None, segment: Segment) -> None:

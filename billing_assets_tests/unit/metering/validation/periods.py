@@ -17,7 +17,7 @@ from billing_assets.metering.validation.facts import (
     RegisterFacts,
     StreamFacts,
 )
-from billing_assets.metering.validation.local_days import grid_of
+from billing_assets.metering.validation.grids import grid_of
 from billing_assets.metering.validation.parameters import Setting
 from billing_assets.metering.validation.rules import RuleFinding, judge, parameter_table
 
@@ -59,32 +59,22 @@ def a_day(*changed: tuple[int, str | None], flat: str = "0.5", **more: Any) -> I
 def of_intervals(intervals: Intervals, **facts: Any) -> PeriodFacts:
     """The period of an interval stream."""
     grid = intervals.grid
-    stream = facts.pop("stream", StreamFacts("P1", "E1", "kWh", grid.length_seconds))
-    return PeriodFacts(
-        **{"begin": grid.begin, "end": grid.end, "zone": grid.zone, "today": date(2027, 1, 1)} | facts,
-        stream=stream,
-        intervals=intervals,
-    )
+    usual: dict[str, Any] = {"begin": grid.begin, "end": grid.end, "zone": grid.zone, "today": date(2027, 1, 1)}
+    usual["stream"] = StreamFacts("P1", "E1", "kWh", grid.length_seconds)
+    return PeriodFacts(**usual | facts, intervals=intervals)
 
 
 def of_reads(begin_read: str, end_read: str, begin: date = JUNE, end: date = JULY, **facts: Any) -> PeriodFacts:
     """The period of a register."""
     register = RegisterFacts("M1", begin_read, end_read, begin, end, **facts.pop("register", {}))
-    stream = facts.pop("stream", StreamFacts("P1", "11", "kWh", 0))
-    return PeriodFacts(
-        **{"begin": begin, "end": end, "zone": CHICAGO, "today": date(2027, 1, 1), "registers": (register,)} | facts,
-        stream=stream,
-    )
+    usual: dict[str, Any] = {"zone": CHICAGO, "today": date(2027, 1, 1), "registers": (register,)}
+    return PeriodFacts(**usual | {"stream": StreamFacts("P1", "11", "kWh", 0), "begin": begin, "end": end} | facts)
 
 
 def of_quantity(quantity: str, begin: date, end: date, **facts: Any) -> PeriodFacts:
     """The period of a quantity without reads."""
-    return PeriodFacts(
-        **{"zone": CHICAGO, "today": date(2027, 1, 1), "stream": StreamFacts("P1", "11", "kWh", 0)} | facts,
-        begin=begin,
-        end=end,
-        quantity=Decimal(quantity),
-    )
+    usual: dict[str, Any] = {"zone": CHICAGO, "today": date(2027, 1, 1), "stream": StreamFacts("P1", "11", "kWh", 0)}
+    return PeriodFacts(**usual | facts, begin=begin, end=end, quantity=Decimal(quantity))
 
 
 def before(quantity: str, begin: date, end: date, **facts: Any) -> HistoryPeriod:

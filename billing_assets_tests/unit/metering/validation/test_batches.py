@@ -21,20 +21,21 @@ from billing_assets.metering.validation.facts import (
     Statistics,
     StreamFacts,
 )
-from billing_assets.metering.validation.local_days import Grid, grid_of
+from billing_assets.metering.validation.grids import Grid, grid_of
 from billing_assets.metering.validation.parameters import Setting
 from billing_assets.metering.validation.rules import judge, parameter_table
-from billing_assets_tests.unit.metering.validation.periods import before
+from billing_assets_tests.unit.metering.validation.periods import FLAGS, before
 
 ZONES = (ZoneInfo("America/Chicago"), ZoneInfo("Australia/Adelaide"), ZoneInfo("UTC"))
 BEGINS = (date(2026, 3, 7), date(2026, 10, 31), date(2026, 4, 4), date(2026, 6, 1))
 
 _VALUES = st.one_of(
     st.integers(0, 4),
-    st.sampled_from([250, 250, 250, 0, 500, -1, 10_000]),
-    st.sampled_from([2**63 - 1, -(2**63), 2**62, 2**55]),
+    st.integers(100, 120),
+    st.integers(300, 330),  # about as much above the others as a spike must be
+    st.sampled_from([250, 0, 500, -1, 10_000]),
+    st.sampled_from([2**63 - 1, -(2**63), 2**62, 2**57, -(2**57), 2**55]),
 )
-_USUAL = st.integers(90, 110)
 _QUALITIES = st.sampled_from([4, 4, 4, 4, 4, 4, 3, 2, 1, 0, -1])
 
 
@@ -50,7 +51,8 @@ def rows(draw: st.DrawFn, size: int) -> tuple[list[int], list[int]]:
     if shape == "odd":
         for place in draw(st.lists(st.integers(0, size - 1), max_size=4)):
             values[place] = draw(_VALUES)
-            qualities[place] = draw(_QUALITIES)
+            if draw(st.integers(0, 3)) == 0:
+                qualities[place] = draw(_QUALITIES)
     if shape == "runs":
         first = draw(st.integers(0, size - 1))
         after = min(size, first + draw(st.integers(1, size)))
@@ -139,6 +141,47 @@ def test_totals_are_those_of_a_plain_loop(batch: Batch) -> None:
         estimates = sum(quality == Quality.ESTIMATE for _, quality in pairs)
         assert facts.intervals is not None
         assert facts.intervals.totals == (sum(good), max(good, default=None), len(good), estimates)
+
+
+_DAY = grid_of(date(2026, 6, 1), date(2026, 6, 2), ZONES[2], 3600)
+_PLAIN = [100 + place % 7 for place in range(24)]
+_BACK = (RegisterFacts("M1", "00050", "00010", _DAY.begin, _DAY.end),)
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "flags", "registers"),
+    [
+        ("SPIKE", [2**57, *[2**55] * 23], "A" * 24, ()),  # the products do not fit into 64 bits
+        ("SPIKE", [9, 9, 9, 9, *[3] * 20], "NNN" + "A" * 21, ()),  # what does not count hides it
+        ("SPIKE", [2**63 - 1, *_PLAIN[1:]], "A" * 24, ()),
+        ("QUALITY_MIX", _PLAIN, "F" * 5 + "A" * 19, ()),
+        ("NEGATIVE", _PLAIN, "A" * 24, _BACK),
+        ("NEGATIVE", [-1, *_PLAIN[1:]], "A" * 24, ()),
+        ("MISSING", _PLAIN, "N" + "A" * 23, ()),
+        ("CONSECUTIVE", [5] * 24, "A" * 24, ()),
+    ],
+)
+def test_a_screen_passes_what_its_rule_finds(
+    rule: str, values: list[int], flags: str, registers: tuple[RegisterFacts, ...]
+) -> None:
+    matrix = np.array([values, _PLAIN], np.int64)
+    qualities = np.array([[FLAGS[flag] for flag in flags], [Quality.ACTUAL] * 24], np.int8)
+    facts = [
+        PeriodFacts(
+            stream=StreamFacts("P9", "E1", "kWh", 3600),
+            begin=_DAY.begin,
+            end=_DAY.end,
+            zone=_DAY.zone,
+            today=date(2027, 1, 1),
+            intervals=intervals_of(_DAY, matrix, qualities, 0, row),
+            registers=registers if row == 0 else (),
+        )
+        for row in range(2)
+    ]
+    together = judge_batch(Batch(_DAY, matrix, qualities, facts), TABLE)
+    assert rule in [one.rule for one in together[0]]
+    assert together[1] == []
+    assert together == [judge(_alone(one), parameters_of(one, TABLE)) for one in facts]
 
 
 def test_a_batch_of_matrices_that_do_not_fit_is_refused() -> None:

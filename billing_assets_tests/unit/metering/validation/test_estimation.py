@@ -1,6 +1,6 @@
 """Estimation: the worked examples of the specification to the digit, and what must hold for any period."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -21,7 +21,7 @@ from billing_assets.metering.validation.estimation import (
     fill,
 )
 from billing_assets.metering.validation.facts import HistoryPeriod
-from billing_assets.metering.validation.profiles import Profile
+from billing_assets.metering.validation.profiles import Profile, ProfileError, hourly_profile
 from billing_assets.metering.validation.registers import unscaled
 from billing_assets_tests.unit.metering.validation.periods import CHICAGO, JUNE, before, series
 
@@ -87,7 +87,7 @@ def test_a_register_below_what_is_known_is_left_to_a_person() -> None:
 
 
 def _weeks(
-    hour_three: dict[date, str | None], first: date, days: int, qualities: dict[date, str] | None = None
+    hour_three: Mapping[date, str | None], first: date, days: int, qualities: dict[date, str] | None = None
 ) -> Sources:
     """Days of hours, with a value at 03:00 of some days; a gap from 02:00 to 06:00 on the last day."""
     values: list[str | None] = []
@@ -187,6 +187,18 @@ def test_a_profile_is_spread_over_shorter_and_longer_intervals() -> None:
     assert fine == [Fraction(1, 2), Fraction(1, 2), 1, 1]
     coarse = _thirds([*range(1, 25)]).of(series(["0"] * 12, length_seconds=7200).grid, 0, 2)
     assert coarse == [3, 7]
+
+
+def test_a_year_of_hours_becomes_a_profile_by_month_and_hour() -> None:
+    hours = ["0"] * 8760
+    hours[0] = hours[24] = "0.25"  # the first hour of 1 and of 2 January
+    hours[31 * 24 + 5] = "1e-1"  # 05:00 on 1 February
+    profile = hourly_profile("class", "\n".join(hours))
+    assert profile.weights[1, DayKind.WEEKDAY][:2] == [Fraction(1, 2), 0]
+    assert profile.weights[2, DayKind.HOLIDAY][5] == Fraction(1, 10)
+    for wrong in ("\n".join(hours[1:]), "\n".join(["x", *hours[1:]]), "\n".join(["-1", *hours[1:]])):
+        with pytest.raises(ProfileError):
+            hourly_profile("class", wrong)
 
 
 def test_372_kwh_in_31_days_of_last_year_are_360_in_30() -> None:

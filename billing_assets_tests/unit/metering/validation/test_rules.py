@@ -272,7 +272,7 @@ def test_only_the_use_of_closed_days_counts_in_watt_hours_too() -> None:
 
 def test_96_times_the_same_quarter_hour_inform() -> None:
     (one,) = found(of_intervals(series(["0.250"] * 96)), "CONSECUTIVE")
-    assert (one.severity, one.observed, one.limit) == (Severity.INFO, "96 times 0.250", "24 h")
+    assert (one.severity, one.observed, one.limit) == (Severity.INFO, "96 times 0.25", "24 h")
     assert not found(of_intervals(series(["0.250"] * 95 + ["0.251"])), "CONSECUTIVE")
     across = series(["0.1"] * 50 + ["0.2"] * 96 + ["0.1"] * 46, days=2)
     assert [one.observed for one in found(of_intervals(across), "CONSECUTIVE")] == ["96 times 0.2"]
@@ -389,9 +389,11 @@ def test_12_of_48_half_hours_estimated_are_a_quarter() -> None:
     values: list[str | None] = [str(1 + place % 2) for place in range(48)]
     (one,) = found(of_intervals(series(values, "E" * 12 + "A" * 36, length_seconds=1800)), "QUALITY_MIX")
     assert (one.severity, one.observed, one.limit) == (Severity.INFO, "25 %", "20 %")
-    ten: list[str | None] = [str(1 + place % 2) for place in range(24)]
-    fifth = series([*ten, None][:24], "E" * 4 + "A" * 20, length_seconds=3600)
-    assert not found(of_intervals(fifth), "QUALITY_MIX")
+    hours: list[str | None] = [str(1 + place % 2) for place in range(25)]  # the autumn day: a fifth is five hours
+    for estimated, fails in ((5, False), (6, True)):
+        flags = "E" * estimated + "A" * (25 - estimated)
+        day = series(hours, flags, begin=date(2026, 11, 1), length_seconds=3600)
+        assert bool(found(of_intervals(day), "QUALITY_MIX")) is fails
 
 
 def test_an_issue_does_not_end_the_list_and_the_order_is_that_of_the_run() -> None:

@@ -139,6 +139,11 @@ def test_the_intervals_are_the_summary_within_one_percent(total: str, codes: lis
     assert read_days(rows_of(NORMAL, 1), NORMAL, 1, total).codes == codes
 
 
+def test_exactly_one_percent_is_within() -> None:
+    rows = [("1.000", *rows_of(NORMAL, 1)[0][1:]), *rows_of(NORMAL, 1)[1:]]
+    assert read_days(rows, NORMAL, 1, "25").codes == []
+
+
 def test_the_usage_is_the_summary_and_not_the_intervals() -> None:
     assert read_days(rows_of(NORMAL, 1), NORMAL, 1, "24.1").sets[0].quantities == {"KH": "24.1"}
 

@@ -28,6 +28,7 @@ REFUSED = [
     ("BPT*00*", "BPT*04*", "R-CODE"),
     ("BPT*00*", "BPT**", "R-ELEMENT-MISSING"),
     ("*U77001*", "**", "R-ELEMENT-MISSING"),
+    ("*U77001*", f"*{'U' * 31}*", "R-LENGTH"),
     ("*20260704*DD", "*20260231*DD", "R-DATE"),
     ("QTY*QD*1150~", "QTY*XX*1150~", "R-CODE"),
     ("QTY*QD*1150~", "QTY*QD*1,150~", "R-NUMBER"),
@@ -91,6 +92,7 @@ def test_a_usage_that_is_only_odd_is_kept_and_said(old: str, new: str, code: str
 
 
 GOOD = [
+    ("*U77001*", f"*{'U' * 30}*", "1150"),
     ("QTY*QD*1150~ MEA*AA*PRQ*1150*KH***51~", "QTY*QD*1151~ MEA*AA*PRQ*1151*KH***51~", "1151"),  # within one unit
     ("QTY*QD*1150~ MEA*AA*PRQ*1150*KH***51~", "QTY*QD*1150~", "1150"),
     ("QTY*QD*1150~ MEA*AA*PRQ*1150*KH***51~", "QTY*QD~ MEA*AA*PRQ*1150*KH***51~", "1150"),
@@ -162,6 +164,19 @@ def test_demand_is_the_highest_and_never_added_up() -> None:
     assert (found.codes, found.sets[0].quantities) == ([], {"KH": "1150", "K1": "4.5"})
 
 
+def test_demand_of_two_summaries_is_the_higher() -> None:
+    metered, unmetered = "QTY*QD*4.5~ MEA*AA*PRQ*4.5*K1***51~ ", "QTY*QD*0.3~ MEA*AA*PRQ*0.3*K1***51~ "
+    loops = loop("SU", "500") + metered + loop("PL", "500", meter="A") + loop("BC", "88") + unmetered
+    assert read_one("867", usage(loops)).sets[0].quantities == {"KH": "588", "K1": "4.5"}
+
+
+@pytest.mark.parametrize(("moved", "codes"), [(14_500, []), (14_501, ["NEGATIVE", "SUM_CHECK"])])
+def test_a_register_rolls_over_only_within_what_it_may_move_a_day(moved: int, codes: list[str]) -> None:
+    """500 units a day, 29 days."""
+    meter = f"PTD*PL***MG*A~ {DATES} QTY*QD*{moved}~ MEA*AA*PRQ*{moved}*KH*99000*{moved - 1_000:05}*51~ "
+    assert read_one("867", usage(loop("SU", str(moved)) + meter)).codes == codes
+
+
 def test_an_unmetered_summary_is_its_own_and_adds_to_a_metered_one() -> None:
     assert read_one("867", usage(loop("BC", "88"))).sets[0].quantities == {"KH": "88"}
     assert read_one("867", usage(loop("BC", "88") + loop("BD", "88"))).codes == []
@@ -188,6 +203,11 @@ def test_an_eastern_set_has_the_account_for_a_point_and_its_billed_summary_is_no
     assert read_one("867", usage(loops.replace("1150", "1190", 2), head=EASTERN)).codes == ["BILLED_DIFFERS"]
     alone = usage(loop("BB", "1150") + loop("PM", "1150", meter="A"), head=EASTERN)
     assert read_one("867", alone).sets[0].quantities == {"KH": "1150"}
+
+
+def test_a_share_of_the_account_is_kept() -> None:
+    loops = loop("SU", "1150") + loop("PM", "1150", meter="A")
+    assert read_one("867", usage(loops, head=EASTERN + "MEA**NP*40~")).content.share == Decimal(40)
 
 
 def test_a_set_of_an_agreed_report_type_may_have_a_summary_only() -> None:

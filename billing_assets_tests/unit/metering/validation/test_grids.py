@@ -1,4 +1,4 @@
-"""The intervals of local days."""
+"""Grids: the intervals of local days."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing_assets.metering.validation.local_days import Grid, grid_of
+from billing_assets.metering.validation.grids import Grid, grid_of
 
 SYDNEY, NEPAL = ZoneInfo("Australia/Sydney"), ZoneInfo("Asia/Kathmandu")
 

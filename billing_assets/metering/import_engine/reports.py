@@ -1,0 +1,198 @@
+"""Queries for people: files and messages, and what is known of each."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from billing_assets.foundation.database.connection import Connection
+
+
+class FileReportRow(NamedTuple):
+    """A file for people. `sum`: of its readings by its reader. `messages`: by state and code."""
+
+    id: int
+    file: str
+    folder: str | None
+    channel: str
+    sender: str
+    size: int
+    sha256: str
+    received_at: datetime
+    state: str
+    format: str
+    made_at: datetime | None
+    counts: dict[str, int]
+    quality: dict[str, int]
+    readings: int
+    sum: Decimal
+    acknowledgement: str | None
+    duplicate_of: int | None
+    moved_to: str | None
+    why: str | None
+    messages: dict[str, int]
+
+
+class FindingRow(NamedTuple):
+    """A finding of a file."""
+
+    code: str
+    line: int | None
+    sentence: str
+    severity: str
+
+
+class MessageRow(NamedTuple):
+    """A message for people. `text`: of a set as written; of the others the file has it."""
+
+    id: int
+    file: int
+    type: str
+    line: int
+    point: str
+    suffix: str
+    serial: str
+    day: date | None
+    begins_at: datetime | None
+    ends_at: datetime | None
+    key: str
+    control: str
+    stamp: datetime | None
+    readings: int
+    quantity: Decimal
+    state: str
+    code: str | None
+    sentence: str | None
+    state_since: datetime
+    codes: list[str] | None
+    keys: dict[str, str] | None
+    quantities: dict[str, str] | None
+    total: Decimal | None
+    text: str | None
+
+
+class PastState(NamedTuple):
+    """A state that a message was in, until when."""
+
+    state: str
+    code: str | None
+    sentence: str | None
+    until: datetime
+
+
+def files(connection: Connection, ids: Sequence[int]) -> list[FileReportRow]:
+    """Files by their ids, in that order."""
+    rows = connection.execute(
+        """
+        select f.id, f.name as file, f.folder, f.channel, f.sender, f.size, encode(f.sha256, 'hex') as sha256,
+            f.received_at, f.state, f.format, f.made_at, f.counts, f.quality, f.readings,
+            coalesce((select sum(quantity) from billing.raw_streams where file = f.id), 0) as sum,
+            f.acknowledgement, f.duplicate_of, f.moved_to, f.queue_why as why,
+            coalesce((
+                select jsonb_object_agg(said, many) from (
+                    select concat_ws(' ', state, code) as said, count(*) as many
+                    from billing.raw_messages where file = f.id group by 1) as m), '{}') as messages
+        from billing.raw_files as f where f.id = any(%s) order by array_position(%s, f.id)""",
+        [list(ids), list(ids)],
+    )
+    return [FileReportRow(**row) for row in rows]
+
+
+def files_in(connection: Connection, folder: str) -> list[int]:
+    """Ids of the files that came in a folder and may still be in it, by name."""
+    rows = connection.execute(
+        "select id from billing.raw_files where folder = %s and moved_at is null order by name", [folder]
+    )
+    return [row["id"] for row in rows]
+
+
+def findings(connection: Connection, file: int) -> list[FindingRow]:
+    """What the last reading of a file found, in order."""
+    rows = connection.execute(
+        """
+        select code, line, sentence, severity from billing.raw_findings
+        where file = %s and reading = (select max(reading) from billing.raw_findings where file = %s)
+        order by number""",
+        [file, file],
+    )
+    return [FindingRow(**row) for row in rows]
+
+
+def message(connection: Connection, number: int) -> MessageRow | None:
+    """A message by its id."""
+    row = connection.execute(
+        f"select {', '.join(MessageRow._fields)} from billing.raw_messages where id = %s",  # noqa: S608
+        [number],
+    ).fetchone()
+    return MessageRow(**row) if row else None
+
+
+def past_states(connection: Connection, number: int) -> list[PastState]:
+    """The states that a message was in, in order."""
+    rows = connection.execute(
+        "select state, code, sentence, noted_at as until from billing.message_states where message = %s order by id",
+        [number],
+    )
+    return [PastState(**row) for row in rows]
+
+
+class MessageCount(NamedTuple):
+    """How many messages are in a state, by a code; their readings and the sum of these."""
+
+    type: str
+    state: str
+    code: str | None
+    messages: int
+    readings: int
+    sum: Decimal
+
+
+def messages_of(connection: Connection, files_of: Sequence[int]) -> list[MessageCount]:
+    """The messages of some files, counted."""
+    rows = connection.execute(
+        """
+        select type, state, code, count(*) as messages, sum(readings) as readings, sum(quantity) as sum
+        from billing.raw_messages where file = any(%s) group by 1, 2, 3 order by 1, 2, 3""",
+        [list(files_of)],
+    )
+    return [MessageCount(**row) for row in rows]
+
+
+class Difference(NamedTuple):
+    """A file whose messages do not have what its reader found in it."""
+
+    file: int
+    name: str
+    readings: int
+    sum: Decimal
+    readings_of_messages: int
+    sum_of_messages: Decimal
+
+
+def differences(connection: Connection, since: datetime) -> list[Difference]:
+    """Files read since a time of which counts or sums differ: by reader, and over all messages, held ones too."""
+    rows = connection.execute(
+        """
+        select f.id as file, f.name, s.readings, s.sum, m.readings as readings_of_messages, m.sum as sum_of_messages
+        from billing.raw_files as f
+        cross join lateral (
+            select coalesce(sum(readings - repeated), 0) as readings, coalesce(sum(quantity - repeated_sum), 0) as sum
+            from billing.raw_streams where file = f.id) as s
+        cross join lateral (
+            select coalesce(sum(readings), 0) as readings, coalesce(sum(quantity), 0) as sum
+            from billing.raw_messages where file = f.id) as m
+        where f.decided_at >= %s and f.state in ('accepted', 'held')
+          and (s.readings, s.sum) is distinct from (m.readings, m.sum)
+        order by f.id limit 100""",
+        [since],
+    )
+    return [Difference(**row) for row in rows]
+
+
+def waiting_files(connection: Connection) -> int:
+    """Files that are stored and can be read now."""
+    row = connection.execute(
+        "select count(*) as many from billing.raw_files "
+        "where queue_state in ('waiting', 'claimed') and queue_due <= clock_timestamp()"
+    ).fetchone()
+    return int(row["many"]) if row else 0

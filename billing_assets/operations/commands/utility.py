@@ -1,0 +1,79 @@
+"""`billing utility`: the utility sample from its first file to what may be billed."""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from billing_assets.foundation.commands.console import console
+from billing_assets.foundation.commands.machine import prepared_runtime
+from billing_assets.foundation.commands.tables import simple_table
+from billing_assets.foundation.settings import load_settings
+from billing_assets.operations import utility, utility_store
+from billing_assets.operations.utility_ledger import (
+    Difference,
+    Ledger,
+    by_state,
+    file_differences,
+    month_differences,
+    months,
+    sum_differences,
+)
+from billing_assets.sandbox.samples.utility.rates import POINTS
+
+_SHOWN = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this command."""
+    app.command("utility")(utility_command)
+
+
+def utility_command(
+    points: Annotated[int, typer.Option(min=200, help="Service points of the world.")] = POINTS,
+) -> None:
+    """Take in three months of a made utility's files, validate and pair them, and compare the end with the ledger.
+
+    Exits 1 where they differ. Safe to repeat: a run that was cut off goes on.
+    """
+    home = load_settings().home.absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    utility.sample_settings(home)
+    world = utility.made_world(home, points)
+    ledger = Ledger.of(world)
+    console.print(f"{len(ledger.files):,} files of {points:,} service points are in {world}.", soft_wrap=True)
+    with prepared_runtime() as runtime:
+        for day in utility.take_in(runtime, world):
+            states = ", ".join(f"{many} {state}" for state, many in sorted(day.states.items()))
+            console.print(f"{day.day}  {day.files:>3} files: {states}")
+        for month, summary in utility.validate_months(runtime, ledger):
+            console.print(f"{month:%Y-%m}  {summary.periods:,} periods validated, {summary.held:,} held")
+        with runtime.state() as connection:
+            found = months(connection)
+            differences = [
+                *file_differences(ledger, utility_store.files(connection, utility.FOLDERS)),
+                *sum_differences(
+                    ledger, utility_store.sums(connection, utility.FOLDERS), utility_store.counted(connection)
+                ),
+                *month_differences(ledger, found),
+            ]
+    table = simple_table("Months of points", ["Market", "State", "Why", "Months", "kWh"])
+    for market, state, codes, number, kwh in by_state(ledger, found):
+        table.add_row(market, state, codes, f"{number:,}", f"{kwh:,}")
+    console.print(table)
+    _say(differences, time.monotonic() - began)
+
+
+def _say(differences: list[Difference], seconds: float) -> None:
+    for one in differences[:_SHOWN]:
+        console.print(f"{escape(one.what)}: {escape(one.expected)} expected, {escape(one.found)} found", style="red")
+    if len(differences) > _SHOWN:
+        console.print(f"… and {len(differences) - _SHOWN:,} more", style="red")
+    if differences:
+        console.print(f"{len(differences):,} differences from the ledger, after {seconds:,.0f} s.", style="red")
+        raise typer.Exit(1)
+    console.print(
+        f"Every file, sum and month is as the ledger says; nothing was lost ({seconds:,.0f} s).", style="green"
+    )

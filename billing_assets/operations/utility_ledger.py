@@ -1,0 +1,175 @@
+"""What the database has of the utility sample against what its ledger says must come out."""
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.operations import utility_store
+from billing_assets.operations.utility_store import FileState, Sum, UsagePeriod
+
+_VERDICTS = {"accept": "accepted", "hold": "held", "refuse": "refused", "duplicate": "duplicate"}
+_OUTCOMES = {"ready": "current"}
+BILLABLE, HELD, WAITING, CANCELLED, MISSING = "billable", "held", "waiting", "cancelled", "missing"
+
+Row = dict[str, str]
+
+
+class Month(NamedTuple):
+    """A point's stream in a month as the database has it."""
+
+    state: str
+    codes: frozenset[str]
+    kwh: Decimal = Decimal(0)
+    charges: Decimal = Decimal(0)
+
+
+class Difference(NamedTuple):
+    """Where the database and the ledger differ."""
+
+    what: str
+    expected: str
+    found: str
+
+
+@dataclass
+class Ledger:
+    """The ledger of a world."""
+
+    folder: Path
+    files: list[Row] = field(default_factory=list)
+    months: list[Row] = field(default_factory=list)
+    totals: list[Row] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, world: Path) -> "Ledger":
+        """Reads it."""
+        return cls(world, *(_rows(world / "ledger" / f"{name}.csv") for name in ("files", "months", "totals")))
+
+    @property
+    def read_points(self) -> list[str]:
+        """Points whose meters are read once a month."""
+        return sorted({row["point"] for row in self.months if row["suffix"].isdigit()})
+
+
+def _rows(path: Path) -> list[Row]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def file_differences(ledger: Ledger, found: Iterable[FileState]) -> Iterator[Difference]:
+    """Files whose state, refusal or sums are not as written."""
+    states = {one.name: one for one in found}
+    for row in ledger.files:
+        one = states.get(row["name"])
+        if one is None:
+            yield Difference(row["name"], row["verdict"], "it did not come")
+            continue
+        expected = _VERDICTS[row["verdict"]]
+        is_named = row["verdict"] != "refuse" or not row["code"] or row["code"] in one.codes
+        if one.state != expected or not is_named:
+            yield Difference(row["name"], f"{expected} {row['code']}", f"{one.state} {' '.join(one.codes)}")
+        elif one.state in {"accepted", "held"} and row["format"] != "X12":
+            written = (int(row["readings"]), Decimal(row["kwh"]), Decimal(row["kvarh"]))
+            if written != (one.readings, one.kwh, one.kvarh):
+                yield Difference(row["name"], str(written), f"{one.readings}, {one.kwh}, {one.kvarh}")
+
+
+def sum_differences(ledger: Ledger, found: Iterable[Sum], counted: dict[str, Decimal]) -> Iterator[Difference]:
+    """Sums by what became of each message, and of the tables themselves. Broken and doubled files leave nothing."""
+    there: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for one in found:
+        outcome = "cancel" if one.is_cancel and one.state == "ready" else _OUTCOMES.get(one.state, one.state)
+        there[one.market, one.unit, outcome] += one.quantity
+    written: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for row in ledger.files:
+        market = "Texas" if row["format"] == "X12" else "Australia"
+        if row["verdict"] in {"refuse", "duplicate"}:
+            continue
+        if market == "Texas":
+            for outcome in ("current", "superseded", "held", "waiting", "cancel", "duplicate"):
+                written[market, "kWh", outcome] += Decimal(row[outcome])
+    australian = {
+        (row["market"], row["unit"], row["outcome"]): Decimal(row["quantity"])
+        for row in ledger.totals
+        if row["market"] == "Australia" and row["outcome"] in {"current", "superseded", "held"}
+    }
+    for key in sorted({*written, *australian}):
+        expected = written.get(key) or australian.get(key) or Decimal(0)
+        if there[key] != expected:
+            yield Difference(" ".join(key), f"{expected:,}", f"{there[key]:,}")
+    for unit, quantity in sorted(counted.items()):
+        expected = australian.get(("Australia", unit, "current"), Decimal(0))
+        if quantity != expected:
+            yield Difference(f"readings that count, {unit}", f"{expected:,}", f"{quantity.normalize():,f}")
+
+
+def months(connection: Connection) -> dict[tuple[str, str, str], Month]:
+    """Every point, stream and month as the database has it."""
+    found: dict[tuple[str, str, str], Month] = {}
+    held: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for message in utility_store.held_messages(connection):
+        held[message.point, message.suffix, message.month].add(message.code)
+    for one in utility_store.stream_periods(connection):
+        key = (one.point, one.suffix, f"{one.begins:%Y-%m}")
+        before = found.get(key, Month(BILLABLE, frozenset()))
+        state = HELD if HELD in {one.state, before.state} else BILLABLE
+        codes = before.codes | frozenset(one.rules)
+        found[key] = Month(state, codes, before.kwh + (one.quantity or 0))
+    for key, codes_of in held.items():
+        known = found.get(key)
+        if known is None or known.state == HELD:
+            found[key] = Month(HELD, (known.codes if known else frozenset()) | codes_of)
+    by_month: defaultdict[tuple[str, str, str], list[UsagePeriod]] = defaultdict(list)
+    for period in utility_store.usage_periods(connection):
+        by_month[period.point, "", f"{period.begins:%Y-%m}"].append(period)
+    return found | {key: _usage_month(periods) for key, periods in by_month.items()}
+
+
+def _usage_month(periods: list[UsagePeriod]) -> Month:
+    ready = [one for one in periods if one.kind == "usage" and one.state == "ready"]
+    if ready:
+        charges = sum((one.charges or Decimal(0) for one in ready), Decimal(0))
+        return Month(BILLABLE, frozenset(), sum((one.amount for one in ready), Decimal(0)), charges)
+    of_usage = [one for one in periods if one.kind == "usage"] or periods
+    open_ones = [one for one in of_usage if one.state in {HELD, WAITING}]
+    state = HELD if any(one.state == HELD for one in open_ones) else WAITING
+    return Month(state if open_ones else CANCELLED, frozenset(code for one in open_ones for code in one.codes))
+
+
+def month_differences(ledger: Ledger, found: dict[tuple[str, str, str], Month]) -> Iterator[Difference]:
+    """Months that are not as the ledger says: the state, the kWh and cents, or none of its codes."""
+    nothing = Month(MISSING, frozenset())
+    for row in ledger.months:
+        one = found.get((row["point"], row["suffix"], row["month"]), nothing)
+        if row["state"] == CANCELLED and one is nothing:
+            continue
+        codes = set(row["codes"].split())
+        is_same = one.state == row["state"] and (row["state"] != BILLABLE or one.kwh == Decimal(row["kwh"]))
+        is_same = is_same and (not codes or bool(codes & one.codes))
+        if is_same and row["state"] == BILLABLE and row["market"] == "Texas":
+            is_same = one.charges * 100 == int(row["charges"])
+        if not is_same:
+            what = f"{row['point']} {row['suffix']} {row['month']}".replace("  ", " ")
+            said = row["kwh"] if row["state"] == BILLABLE else row["codes"]
+            yield Difference(
+                what,
+                f"{row['state']} {said} ({row['fault'] or 'no fault'})",
+                f"{one.state} {one.kwh} {' '.join(sorted(one.codes))}",
+            )
+
+
+def by_state(ledger: Ledger, found: dict[tuple[str, str, str], Month]) -> list[tuple[str, str, str, int, Decimal]]:
+    """Market, state and code, months and kWh, for people."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    kwh: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for row in ledger.months:
+        one = found.get((row["point"], row["suffix"], row["month"]), Month(CANCELLED, frozenset()))
+        key = (row["market"], one.state, " ".join(sorted(one.codes)) if one.state != BILLABLE else "")
+        counts[key] += 1
+        kwh[key] += one.kwh
+    return [(*key, number, kwh[key]) for key, number in sorted(counts.items())]
