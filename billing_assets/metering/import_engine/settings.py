@@ -45,16 +45,6 @@ class InputFolder(FolderSettings):
             parse_zone(name)
         return name
 
-    @field_validator("mapping")
-    @classmethod
-    def _known_mapping(cls, name: str | None) -> str | None:
-        if name is not None:
-            try:
-                load_mapping(name)
-            except MappingError as error:
-                raise ValueError(str(error)) from None
-        return name
-
     @field_validator("lenient")
     @classmethod
     def _known_leniency(cls, names: frozenset[str]) -> frozenset[str]:

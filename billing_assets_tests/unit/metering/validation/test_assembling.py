@@ -189,7 +189,7 @@ def test_the_register_of_the_stream_is_that_of_its_suffix() -> None:
         [],
     )
     known, unknown = master.devices_of("P1", "E1", FIRST, THIRD)
-    assert (known.serial, known.digits, known.decimals, known.multiplier) == ("M1", 5, 1, 40)
+    assert (known.serial, known.digits, known.decimals, known.multiplier) == ("M1", 5, 1, Decimal(40))
     assert (unknown.serial, unknown.digits, unknown.decimals, unknown.multiplier) == ("M2", None, None, None)
 
 
