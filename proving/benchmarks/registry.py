@@ -26,9 +26,9 @@ _MODULES = [
     close,
     metering,
     metering_espi,
-    metering_import,
     metering_x12,
     metering_vee,
+    metering_import,
 ]
 
 MEASURES: dict[str, Measure] = {one.name: one for module in _MODULES for one in module.MEASURES}

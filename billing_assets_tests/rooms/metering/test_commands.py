@@ -210,6 +210,6 @@ def test_a_folder_of_csv_exports_is_read_by_its_mapping(metering: Metering, tmp_
     )
     name = next(shipped("config/metering_mappings").glob("*.yaml")).stem
     fill(inbox, {"a.csv": nem12()})
-    named = {"market": {"path": str(inbox), "mapping": name, "stable_seconds": 0}}
-    (found,) = metering.json("import", BILLING_METERING__FOLDERS=json.dumps(named))
+    folder["market"] |= {"mapping": name, "stable_seconds": "0"}
+    (found,) = metering.json("import", BILLING_METERING__FOLDERS=json.dumps(folder))
     assert (found["state"], found["format"] == "NEM12") == ("refused", False), "it is read by the mapping alone"
