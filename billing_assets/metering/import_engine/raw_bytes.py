@@ -1,7 +1,7 @@
 """The bytes of a raw file, read from the database piece by piece."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.metering.import_engine import store
@@ -56,15 +56,3 @@ def pieces(connection: Connection, file: int) -> Iterator[bytes]:
     while piece := store.chunk(connection, file, number):
         yield piece
         number += 1
-
-
-def lines(read: io.BufferedIOBase, first: int, is_end: Callable[[bytes], bool], most: int = 1000) -> list[bytes]:
-    """The lines of a content from one on (from 1) until before the first later one that ends them."""
-    found: list[bytes] = []
-    for number, line in enumerate(read, 1):
-        if number < first:
-            continue
-        if found and (is_end(line) or len(found) >= most):
-            break
-        found.append(line)
-    return found

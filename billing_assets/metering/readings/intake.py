@@ -9,8 +9,9 @@ from typing import NamedTuple
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.metering.import_engine.arrivals import Arrival, MessageState, content_hash, day_of
 from billing_assets.metering.import_engine.messages import RegisterRead
-from billing_assets.metering.readings import store
-from billing_assets.metering.readings.store import INTERVALS, REGISTERS, Kept, KnownStream, NewRow, Table
+from billing_assets.metering.readings import copying, store
+from billing_assets.metering.readings.copying import NewRow
+from billing_assets.metering.readings.store import INTERVALS, REGISTERS, Kept, KnownStream, Table
 from billing_assets.metering.readings.streams import StreamKey, version_of
 from billing_assets.metering.readings.versions import (
     QUALITY_DOWNGRADE,
@@ -78,7 +79,7 @@ class Intake:
         for key, indexes in keyed.items():
             new = [(arrivals[index], _held(streams, arrivals[index], key.day)) for index in indexes]
             _place(changes, key, new, kept.get(key, []))
-        store.write(self.connection, table, changes.rows)
+        copying.write(self.connection, table, changes.rows)
         store.change(self.connection, table, changes.changed, changes.made_earlier)
         self._streams |= {key: one._replace(is_new=False) for key, one in streams.items() if one.is_new}
         return list(changes.states.values())
