@@ -7,7 +7,7 @@ import dagster as dg
 from billing_assets.foundation.dagster_helpers.failing import explained, failure
 from billing_assets.foundation.dagster_helpers.presentation import Shown, table
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.metering.import_engine import engine, health, reports
+from billing_assets.metering.import_engine import engine, reports
 from billing_assets.metering.import_engine.engine import ImportRun
 from billing_assets.metering.import_engine.reports import FileReportRow, MessageCount
 from billing_assets.metering.import_engine.settings import MeteringSettings
@@ -139,18 +139,20 @@ def files_are_in_their_messages(billing: dg.ResourceParam[Runtime]) -> dg.AssetC
 
 @dg.asset_check(
     asset="raw_files",
-    name="every_sender_sends",
-    description="The last file of every sender came within the hours of the settings (`silent_hours`).",
+    name="every_folder_gets_files",
+    description="The last file of every input folder came within the hours that the settings name for it "
+    "(`silent_after_hours`).",
 )
 @explained
-def every_sender_sends(billing: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
-    """Lists senders with their last file."""
-    hours = billing.settings.of(MeteringSettings).silent_hours
+def every_folder_gets_files(billing: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
+    """Lists folders with their last file."""
+    ours, now = billing.settings.of(MeteringSettings), datetime.now(UTC)
     with billing.state() as connection:
-        last = health.last_files(connection, datetime.now(UTC))
-    silent = [one for one in last if one.hours_ago > hours]
+        last = reports.last_arrivals(connection)
+        silent = reports.silent_folders(connection, ours, now)
+    rows = [{"folder": name, "last_file": last.get(name), "is_silent": name in silent} for name in ours.folders]
     return dg.AssetCheckResult(
         passed=not silent,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"senders": table((one._asdict() for one in last), list(health.LastFile._fields))},
+        metadata={"folders": table(rows, ["folder", "last_file", "is_silent"])},
     )

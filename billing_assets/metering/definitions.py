@@ -4,7 +4,7 @@ import dagster as dg
 
 from billing_assets.foundation.settings import Settings
 from billing_assets.metering.assets import (
-    every_sender_sends,
+    every_folder_gets_files,
     files_are_in_their_messages,
     market_messages,
     meter_readings,
@@ -27,7 +27,7 @@ def build(settings: Settings) -> dg.Definitions:
     )
     return dg.Definitions(
         assets=assets,
-        asset_checks=[files_are_in_their_messages, every_sender_sends],
+        asset_checks=[files_are_in_their_messages, every_folder_gets_files],
         jobs=[job],
         sensors=[watch_input_folders_sensor(settings)],
     )

@@ -112,6 +112,7 @@ _WANTED = {
     ElementKind.DT: "a date (CCYYMMDD)",
     ElementKind.TM: "a time of day (HHMM)",
     ElementKind.ID: "one of its codes",
+    ElementKind.AN: "one of its texts",
 }
 
 

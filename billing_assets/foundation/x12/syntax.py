@@ -101,7 +101,7 @@ class Tokenizer:
             if by_lines:
                 pieces = self._join_blank_lines(pieces, terminator)
             if pieces:
-                part, left = self._part(pieces, delimiters.element)
+                part, left = self._part(pieces, delimiters)
                 if left:
                     self._text = terminator.join([*left, self._text])
                 if self._nul:
@@ -136,8 +136,6 @@ class Tokenizer:
         blanks = ""
         for piece in pieces:
             if piece.strip(_BLANK):
-                if blanks:
-                    self._warn_of_blanks(self.position + len(joined) + 1)
                 joined.append(blanks + piece)
                 blanks = ""
             else:
@@ -145,12 +143,12 @@ class Tokenizer:
         self._text = blanks + self._text
         return joined
 
-    def _part(self, pieces: list[str], separator: str) -> tuple[Part, list[str]]:
+    def _part(self, pieces: list[str], delimiters: Delimiters) -> tuple[Part, list[str]]:
         """The pieces as segments, and what is left of them: after an IEA, and from an ISA on."""
-        together = "".join(pieces)
+        separator, together = delimiters.element, "".join(pieces)
         has_lines = "\n" in together or "\r" in together
         if has_lines and not self._warned:
-            self._find_blank_lines(pieces)
+            self._find_blanks(pieces, delimiters.segment)
         found: list[Segment] = []
         add, plain, position, number = found.append, self._plain, self.position, self._number
         for text in [piece.lstrip("\r\n") for piece in pieces] if has_lines else pieces:
@@ -189,9 +187,12 @@ class Tokenizer:
                 )
         return found
 
-    def _find_blank_lines(self, pieces: list[str]) -> None:
+    def _find_blanks(self, pieces: list[str], terminator: str) -> None:
+        """The first piece with more before it than the end of a line."""
         for position, piece in enumerate(pieces, self.position + 1):
-            if len(piece) - len(piece.lstrip("\r\n")) > 2:
+            text = piece.lstrip("\r\n")
+            ends = piece[: len(piece) - len(text)]
+            if len(ends) > 2 or terminator in ends or text[:1] in {" ", "\t"}:
                 self._warn_of_blanks(position)
                 return
 

@@ -33,6 +33,9 @@ class InputFolder(FolderSettings):
         None,
         description="CSV exports: name of a column mapping that ships, or path of your own; all files are read by it",
     )
+    silent_after_hours: PositiveFloat | None = Field(
+        None, description="Alert when no file came for this long; default: never"
+    )
     newest_stamp_wins: bool = Field(
         False, description="The sender may withdraw an actual value: its newest version counts, whatever its quality"
     )
@@ -76,7 +79,7 @@ class MeteringSettings(Section):
         {},
         description='Input folders by name, in the environment as JSON: {"market": {"path": "/var/billing/in"}}, or '
         "host, user, key_file, host_key, folder; and sender, stable_seconds, utc_offset_hours, time_zone, lenient, "
-        "mapping, newest_stamp_wins",
+        "mapping, silent_after_hours, newest_stamp_wins",
     )
     partners: tuple[Partner, ...] = Field(
         (),
@@ -92,7 +95,6 @@ class MeteringSettings(Section):
     max_file_bytes: PositiveInt = Field(500_000_000, description="A file, or what is in a zip, may be this large")
     max_zip_ratio: PositiveInt = Field(200, description="What is in a zip may be this many times as large as the zip")
     look_seconds: PositiveInt = Field(30, description="How often we look into the input folders")
-    silent_hours: PositiveFloat = Field(72, description="Alert when nothing came from a sender for this long")
     lease_seconds: PositiveFloat = Field(
         30, description="A file that a process was reading when it died is read by another one after this long"
     )

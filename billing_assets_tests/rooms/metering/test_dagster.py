@@ -14,7 +14,8 @@ from billing_assets.definitions import build_defs
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings, make_settings
-from billing_assets.metering.causes import alerts
+from billing_assets.metering.import_engine.reports import silent_folders
+from billing_assets.metering.import_engine.settings import MeteringSettings
 from billing_assets.metering.importing import load_master_data
 
 CORPUS = Path(__file__).parents[2] / "data" / "x12_corpus"
@@ -31,7 +32,7 @@ def inbox(tmp_path: Path) -> Path:
 @pytest.fixture
 def settings(state_url: str, inbox: Path) -> Settings:
     """Metering alone, with the folder."""
-    folders = {"market": {"path": str(inbox), "stable_seconds": 0}}
+    folders = {"market": {"path": str(inbox), "stable_seconds": 0, "silent_after_hours": 72}}
     return make_settings(areas="metering", database_url=SecretStr(state_url), metering={"folders": folders})
 
 
@@ -85,18 +86,16 @@ def ready(state: Connection) -> list[tuple[str, str]]:
     return [(row["id"], f"{row['amount'].normalize():f}") for row in rows]
 
 
-def test_a_refused_file_and_a_silent_sender_are_told(
+def test_a_refused_file_and_a_silent_folder_are_seen(
     settings: Settings, instance: dg.DagsterInstance, inbox: Path, state: Connection
 ) -> None:
     (inbox / "broken.csv").write_bytes(b"100,NEM12,200405011135,MDA1,Ret1\r\n300,20040201\r\n")
     found = run(settings, instance, "import_market_files")
     assert found["market_messages"]["files_refused"] == 1
+    assert [one.name for one in (inbox / "error").iterdir()] == ["broken.csv"]
     now = datetime.now(UTC)
-    told = {one.cause: one.what_happened for one in alerts(state, settings, now)}
-    assert list(told) == ["file_refused"]
-    assert "300" in told["file_refused"]
-    later = {one.cause for one in alerts(state, settings, now + timedelta(hours=80))}
-    assert later == {"sender_is_silent"}
+    assert silent_folders(state, settings.of(MeteringSettings), now) == []
+    assert silent_folders(state, settings.of(MeteringSettings), now + timedelta(hours=80)) == ["market"]
 
 
 def test_what_is_switched_on_is_seen_and_nothing_else(settings: Settings) -> None:

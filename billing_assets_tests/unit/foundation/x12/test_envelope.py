@@ -10,8 +10,9 @@ import pytest
 from billing_assets.foundation.x12 import envelope
 from billing_assets.foundation.x12.delimiters import Isa
 from billing_assets.foundation.x12.envelope import Checks, Problem, Seen, read
-from billing_assets.foundation.x12.findings import CODES, Scope
+from billing_assets.foundation.x12.findings import CODES, Findings, Scope
 from billing_assets.foundation.x12.interchange import Acknowledgement, TransactionSet
+from billing_assets.foundation.x12.rules import ElementKind, ElementRule, SegmentRule, SetRules
 from billing_assets.foundation.x12.syntax import segments
 from billing_assets_tests.unit.foundation.x12.samples import (
     CHARGES,
@@ -155,6 +156,7 @@ _SET = [
     ("BPT*00*", "BPT**", "R-ELEMENT-MISSING", "5"),
     ("*20260704*DD", "*20260231*DD", "R-DATE", "5"),
     ("*20260704*DD", "*260704*DD", "R-DATE", "5"),
+    ("*20260704*DD", "*2026 704*DD", "R-DATE", "5"),
     ("DTM*150*20260603", "DTM*150*20260603*2360", "R-TIME", "5"),
     ("DTM*150*20260603", "DTM*150*20260603*0:15", "R-TIME", "5"),
     ("QTY*QD*1150", "QTY*QD*1,150", "R-NUMBER", "5"),
@@ -232,6 +234,14 @@ def test_the_second_set_with_a_number_is_rejected_and_the_first_lives() -> None:
     assert found(PAIR).whole, "another group may use the number"
 
 
+def test_a_text_may_have_to_be_one_of_some() -> None:
+    rules = {
+        "867": SetRules("867", "PT", (SegmentRule("N1", (ElementRule(2, ElementKind.AN, frozenset({"ERCOT"})),)),))
+    }
+    read = found(PAIR, rules=rules)
+    assert [one.code for one in read.sets[0].findings] == ["R-CODE", "R-CODE"]
+
+
 def test_a_type_without_rules_is_accepted_by_its_envelope() -> None:
     assert found(PAIR, rules={}).whole
 
@@ -302,6 +312,25 @@ def test_a_file_cut_anywhere_is_refused() -> None:
 def test_every_finding_of_a_file_is_reported_in_one_pass() -> None:
     text = PAIR.replace("IEA*2*", "IEA*3*").replace("SE*20*", "SE*21*").replace("GE*1*4712", "GE*1*4713")
     assert set(found(text).codes) == {"R-IEA-COUNT", "R-SE-COUNT", "R-GE-CONTROL"}
+
+
+def test_a_refusal_behind_a_hundred_warnings_is_not_lost() -> None:
+    findings = Findings()
+    for position in range(150):
+        findings.note("W-BLANKS", position, "Blanks.")
+    assert not findings.refused
+    findings.note("R-SE-COUNT", 200, "A count.")
+    findings.note("W-BLANKS", 201, "Blanks.")
+    assert findings.refused
+    assert len(findings) == 100
+
+
+def test_what_a_sentence_quotes_is_short_and_can_be_seen() -> None:
+    read = found(PAIR.replace("SE*20*", "SE*2\x07\xa0\n0" + "x" * 100 + "*"))
+    sentence = read.sets[0].findings[0].sentence
+    assert sentence.isprintable()
+    assert "“2[U+0007][U+00A0][U+000A]0xxx" in sentence
+    assert len(sentence) < 120
 
 
 def test_findings_of_an_interchange_are_in_the_order_of_the_file() -> None:
