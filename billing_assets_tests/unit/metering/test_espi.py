@@ -235,6 +235,7 @@ def test_a_long_feed_comes_out_the_same_in_any_order_of_its_entries() -> None:
     del days[100][10:14]
     days[150].append(days[150][50])
     days[200].append((days[200][20][0], 900, 5000, None, None))
+    days[0].append(days[249].pop(50))
     made = entries([Reading("1", "1", blocks=days)], Style("e:"))
     blocks, report = _read(feed(made))
     again, same = _read(feed(made[::-1]))
