@@ -23,12 +23,8 @@ from billing_assets.metering.import_engine.options import DEFAULT, ReadOptions
 from billing_assets.metering.import_engine.settings import MeteringSettings
 from billing_assets.metering.import_engine.store import RawFile
 from billing_assets.metering.import_engine.taking import Source
-<<<<<<< HEAD
-from billing_assets.metering.readings import master_store, rulings
-=======
 from billing_assets.metering.import_engine.x12_sets.options import SetOptions
-from billing_assets.metering.readings import master_store
->>>>>>> wt-sets
+from billing_assets.metering.readings import master_store, rulings
 from billing_assets.metering.readings.intake import Intake, free_waiting
 from billing_assets.metering.readings.master_data import read_folder
 from billing_assets.metering.readings.master_store import Loaded
