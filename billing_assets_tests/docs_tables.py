@@ -30,6 +30,8 @@ from billing_assets.foundation.alerts import Alert
 from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.phrases import ask_the_doctor
 from billing_assets.foundation.settings import is_secret, setting_names, variable
+from billing_assets.foundation.shipped import shipped
+from billing_assets.metering.import_engine import csv_mapping
 from billing_assets.metering.import_engine.codes import CODES as FILE_CODES
 from billing_assets.metering.usage import states as usage
 from billing_assets.metering.validation.rules import RULES as METER_RULES
@@ -370,6 +372,34 @@ _LADDER_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
 )
 
 
+def column_mappings() -> str:
+    """The column mappings that ship."""
+    found = [csv_mapping.load_mapping(path.stem) for path in sorted(shipped("config/metering_mappings").glob("*.yaml"))]
+    return table(["name", "version", "reads"], [(_code(one.name), str(one.version), one.title) for one in found])
+
+
+_COLUMN_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("The file", csv_mapping.ColumnMapping),
+    ("`times`", csv_mapping.Times),
+    ("`channels`, by the text or the column", csv_mapping.Channel),
+    ("`wide`", csv_mapping.Wide),
+    ("`cost`", csv_mapping.Cost),
+    ("`cumulative`", csv_mapping.Cumulative),
+)
+
+
+def column_mapping_keys() -> str:
+    """Every key of a column mapping."""
+    parts = []
+    for title, model in _COLUMN_PARTS:
+        rows = [
+            (_code(field.alias or name), _mapping_default(field), field.description or "")
+            for name, field in model.model_fields.items()
+        ]
+        parts.append(f"**{title}**\n\n{table(['key', 'default', 'meaning'], rows)}")
+    return "\n".join(parts)
+
+
 def ladder_keys() -> str:
     """Every key of the ladder file of payment reminders."""
     parts = []
@@ -470,6 +500,8 @@ GENERATED = {
     "utility_points": utility_points,
     "utility_faults": utility_faults,
     "utility_file_faults": utility_file_faults,
+    "column_mappings": column_mappings,
+    "column_mapping_keys": column_mapping_keys,
     "ladder_keys": ladder_keys,
     "kept_back": kept_back,
     "settings": settings,

@@ -1,7 +1,7 @@
 """Billing months (`YYYY-MM`), which of them are closed, and the month in which a late document is posted."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 LateDocuments = Literal["hold", "next_period"]
@@ -15,6 +15,11 @@ def month_of(day: date) -> str:
 def first_day(period: str) -> date:
     """The first day of a month."""
     return date.fromisoformat(f"{period}-01")
+
+
+def previous(period: str) -> str:
+    """The month before."""
+    return month_of(first_day(period) - timedelta(days=1))
 
 
 def following(period: str) -> str:

@@ -135,3 +135,24 @@ def files_are_in_their_messages(billing: dg.ResourceParam[Runtime]) -> dg.AssetC
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={"differences": table((one._asdict() for one in found), list(reports.Difference._fields))},
     )
+
+
+@dg.asset_check(
+    asset="raw_files",
+    name="every_folder_gets_files",
+    description="The last file of every input folder came within the hours that the settings name for it "
+    "(`silent_after_hours`).",
+)
+@explained
+def every_folder_gets_files(billing: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
+    """Lists folders with their last file."""
+    ours, now = billing.settings.of(MeteringSettings), datetime.now(UTC)
+    with billing.state() as connection:
+        last = reports.last_arrivals(connection)
+        silent = reports.silent_folders(connection, ours, now)
+    rows = [{"folder": name, "last_file": last.get(name), "is_silent": name in silent} for name in ours.folders]
+    return dg.AssetCheckResult(
+        passed=not silent,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"folders": table(rows, ["folder", "last_file", "is_silent"])},
+    )

@@ -1,4 +1,4 @@
-"""`billing metering import`, `show`, `file`, `load-master`: files in, and what became of them."""
+"""`billing metering import`, `show`, `file`, `load-master` and others: files in, and what became of them."""
 
 import json
 from collections import Counter
@@ -13,12 +13,14 @@ from rich.markup import escape
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.groups import group
 from billing_assets.foundation.commands.machine import prepared_runtime
+from billing_assets.foundation.commands.options import said
 from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.files.local import LocalFolder
-from billing_assets.metering.import_engine import reports
+from billing_assets.metering.import_engine import reports, store
 from billing_assets.metering.import_engine.reports import FileReportRow
 from billing_assets.metering.import_engine.settings import MeteringSettings
 from billing_assets.metering.importing import (
+    decide_reading,
     import_connection,
     import_files,
     load_master_data,
@@ -26,9 +28,13 @@ from billing_assets.metering.importing import (
     sources_of,
 )
 from billing_assets.metering.raw_view import RawView, as_object, bytes_of, pairing_lines, raw_view
+from billing_assets.metering.readings.rulings import Ruling
 from billing_assets.metering.usage.settings import UsageSettings
 
 _COLORS = {"accepted": "green", "held": "yellow", "refused": "red", "received": "red", "duplicate": "cyan"}
+Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the message.")]
+By = Annotated[str, typer.Option(help="Who decides; kept with the decision.")]
+Why = Annotated[str, typer.Option(help="Why; kept with the decision.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
@@ -39,6 +45,9 @@ def register(app: typer.Typer) -> None:
     metering.command("show")(show)
     metering.command("file")(file_command)
     metering.command("load-master")(load_master)
+    metering.command("accept-reading")(accept_reading)
+    metering.command("reject-reading")(reject_reading)
+    metering.command("read-again")(read_again)
 
 
 def import_command(
@@ -84,9 +93,7 @@ def import_command(
         raise typer.Exit(1)
 
 
-def show(
-    number: Annotated[int, typer.Argument(metavar="ID", help="Number of the message.")], as_json: AsJson = False
-) -> None:
+def show(number: Number, as_json: AsJson = False) -> None:
     """Show a message: what the market sent, its file and findings, its state, and the other versions of its reading."""
     with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
         view = raw_view(connection, number, runtime.settings.of(MeteringSettings).limits)
@@ -140,6 +147,33 @@ def load_master(
     for one in loaded:
         console.print(f"{one.kind}: {one.rows:,} rows, {one.added:,} added, {one.replaced:,} of before replaced")
     console.print(f"{freed:,} messages that waited for master data changed their state.")
+
+
+def accept_reading(number: Number, by: By, why: Why) -> None:
+    """Have a held reading count, whatever its quality: what counted before is kept and superseded."""
+    _decide(number, Ruling.ACCEPTED, by, why)
+
+
+def reject_reading(number: Number, by: By, why: Why) -> None:
+    """Have a held reading never count; what counts stays."""
+    _decide(number, Ruling.REJECTED, by, why)
+
+
+def _decide(number: int, ruling: Ruling, by: str, why: str) -> None:
+    by, why = said(by, why)
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        states = decide_reading(connection, number, ruling, by, why)
+    for one in states:
+        console.print(f"Message {one.message} is {one.state} now.")
+
+
+def read_again(
+    number: Annotated[int, typer.Argument(metavar="ID", help="Number of the file.")],
+) -> None:
+    """Have a refused file, or one that could not be read, read once more by the next run: after an upgrade, say."""
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        store.read_again(connection, number)
+    console.print(f"File {number} is read by the next run (`billing metering import`).")
 
 
 def _file_object(found: FileReportRow) -> dict[str, Any]:

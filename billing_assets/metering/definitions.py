@@ -3,13 +3,19 @@
 import dagster as dg
 
 from billing_assets.foundation.settings import Settings
-from billing_assets.metering.assets import files_are_in_their_messages, market_messages, meter_readings, raw_files
+from billing_assets.metering.assets import (
+    every_folder_gets_files,
+    files_are_in_their_messages,
+    market_messages,
+    meter_readings,
+    raw_files,
+)
 from billing_assets.metering.automation import IMPORT_JOB, watch_input_folders_sensor
 from billing_assets.metering.usage.assets import billable_usage, utility_charges
 
 
 def build(settings: Settings) -> dg.Definitions:
-    """Assets, check, job and sensor."""
+    """Assets, checks, job and sensor."""
     assets = [raw_files, market_messages, meter_readings]
     job = dg.define_asset_job(
         IMPORT_JOB,
@@ -21,7 +27,7 @@ def build(settings: Settings) -> dg.Definitions:
     )
     return dg.Definitions(
         assets=assets,
-        asset_checks=[files_are_in_their_messages],
+        asset_checks=[files_are_in_their_messages, every_folder_gets_files],
         jobs=[job],
         sensors=[watch_input_folders_sensor(settings)],
     )

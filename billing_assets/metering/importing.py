@@ -11,8 +11,10 @@ from billing_assets.file_exchange.delivery import place
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.files.local import LocalFolder
 from billing_assets.foundation.settings import Settings
+from billing_assets.foundation.x12.delimiters import Isa
 from billing_assets.foundation.x12.partners import Partners
 from billing_assets.metering.import_engine import message_store
+from billing_assets.metering.import_engine.arrivals import MessageState
 from billing_assets.metering.import_engine.engine import ImportRun, run
 from billing_assets.metering.import_engine.exchange import checks, settle_interchanges
 from billing_assets.metering.import_engine.loading import Loader
@@ -21,10 +23,13 @@ from billing_assets.metering.import_engine.options import DEFAULT, ReadOptions
 from billing_assets.metering.import_engine.settings import MeteringSettings
 from billing_assets.metering.import_engine.store import RawFile
 from billing_assets.metering.import_engine.taking import Source
-from billing_assets.metering.readings import master_store
+from billing_assets.metering.import_engine.x12_sets.options import SetOptions
+from billing_assets.metering.readings import master_store, rulings
 from billing_assets.metering.readings.intake import Intake, free_waiting
 from billing_assets.metering.readings.master_data import read_folder
 from billing_assets.metering.readings.master_store import Loaded
+from billing_assets.metering.readings.rulings import Ruling
+from billing_assets.metering.readings.store import Table
 from billing_assets.metering.usage.facts import Options
 from billing_assets.metering.usage.intake import settle_all
 from billing_assets.metering.usage.settings import UsageSettings
@@ -41,8 +46,12 @@ def loader_of(settings: MeteringSettings) -> Loader:
 
     partners = Partners(settings.partners)
 
+    def sets_of(isa: Isa) -> SetOptions:
+        return settings.sets_of(partners.of(isa))
+
     def options_of(connection: Connection, file: RawFile) -> ReadOptions:
-        return replace(options.get(file.folder or "", DEFAULT), x12_checks=checks(connection, partners))
+        of_folder = options.get(file.folder or "", DEFAULT)
+        return replace(of_folder, x12_checks=checks(connection, partners), sets_by_sender=sets_of)
 
     def after(connection: Connection, file: RawFile, report: FileReport) -> None:
         settle_interchanges(connection, partners, file.id, report)
@@ -100,11 +109,30 @@ def worker() -> str:
 
 def settle(connection: Connection, options: Options | None = None) -> int:
     """Frees messages that waited for master data, and pairs usage and charges; how many messages were freed."""
-    with connection.transaction():
-        states = free_waiting(connection)
-        message_store.set_states(connection, states, of_readings=True)
+    freed = sum(_free(connection, table) for table in Table)
     settle_all(connection, options=options)
-    return len(states)
+    return freed
+
+
+def _free(connection: Connection, table: Table) -> int:
+    """In transactions of its own: killed in between, the next call goes on."""
+    freed, after = 0, 0
+    while True:
+        with connection.transaction():
+            found = free_waiting(connection, table, after)
+            message_store.set_states(connection, found.states, of_readings=True)
+        if found.last is None:
+            return freed
+        freed, after = freed + len(found.states), found.last
+
+
+def decide_reading(connection: Connection, message: int, ruling: Ruling, by: str, why: str) -> list[MessageState]:
+    """Has what a person decided about a held reading count; the messages whose state changed. Raises
+    NotDecidableError."""
+    with connection.transaction():
+        states = rulings.decide_message(connection, message, ruling, by, why)
+        message_store.set_states(connection, states, of_readings=True)
+    return states
 
 
 def load_master_data(connection: Connection, folder: Path, options: Options | None = None) -> tuple[list[Loaded], int]:

@@ -149,7 +149,7 @@ def as_markdown(view: RawView) -> str:
 def pairing_lines(view: RawView) -> list[str]:
     """The pair of usage or charges, and what cancels or replaces what."""
     found = view.pairing or {}
-    pairs = [f"{one['state']} with message {one['message']} (by {one['found_by']})" for one in found.get("pairs") or ()]
+    pairs = [f"{one['state']}, message {one['message']} (by {one['found_by']})" for one in found.get("pairs") or ()]
     return pairs + [
         f"message {one['message']}: {one['id']}, purpose {one['purpose']}, {one['state']}"
         for one in found.get("relatives") or ()

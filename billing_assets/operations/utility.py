@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from billing_assets.foundation.commands.machine import set_default
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import SettingsError, load_settings, variable
 from billing_assets.metering.import_engine.settings import MeteringSettings
+from billing_assets.metering.import_engine.taking import Source
 from billing_assets.metering.importing import import_connection, import_files, load_master_data, sources_of
 from billing_assets.metering.validation.validating import Summary, validate, validate_all
 from billing_assets.operations import utility_store
@@ -23,8 +25,6 @@ from billing_assets.sandbox.samples.utility.world import ARRIVALS, KNOWN_LATER, 
 FOLDERS = ("sample-nem", "sample-x12")
 _CHANNELS = {"nem": "sample-nem", "x12": "sample-x12"}
 _POINTS_AT_ONCE = 250
-
-Say = Callable[[str], None]
 
 
 class Day(NamedTuple):
@@ -86,26 +86,44 @@ def _inbox(home: Path, name: str) -> Path:
     return folder
 
 
-def take_in(runtime: Runtime, world: Path) -> Iterator[Day]:
+def take_in(runtime: Runtime, world: Path, days_at_once: int = 1) -> Iterator[Day]:
     """Takes the world in, day by day; what was taken before is left out, so a run that was cut off goes on."""
     sources = sources_of(runtime.settings.of(MeteringSettings))
+    home = runtime.settings.home.absolute()
     with runtime.state() as connection:
         known = utility_store.taken(connection, FOLDERS)
-    with import_connection(runtime.database_url) as connection:
-        load_master_data(connection, world / MASTER)
+    _load(runtime, world / MASTER)
     is_later = False
-    for folder in sorted((world / ARRIVALS).iterdir()):
-        day = date.fromisoformat(folder.name)
+    folders = sorted((world / ARRIVALS).iterdir())
+    for first in range(0, len(folders), days_at_once):
+        some = folders[first : first + days_at_once]
+        day = date.fromisoformat(some[-1].name)
         if day >= KNOWN_LATER and not is_later:
-            with import_connection(runtime.database_url) as connection:
-                load_master_data(connection, world / LATER)
+            _load(runtime, world / LATER)
             is_later = True
-        brought = [path for path in sorted(folder.glob("*/*")) if path.name not in known]
+        brought = [path for folder in some for path in sorted(folder.glob("*/*")) if path.name not in known]
         for path in brought:
-            _bring(path, _inbox(runtime.settings.home.absolute(), _CHANNELS[path.parent.name]))
+            _bring(path, _inbox(home, _CHANNELS[path.parent.name]))
         if brought:
             found = import_files(runtime.database_url, runtime.settings, sources)
             yield Day(day, len(brought), dict(found.states))
+    _finish(runtime, sources)
+
+
+def _load(runtime: Runtime, folder: Path) -> None:
+    with import_connection(runtime.database_url) as connection:
+        load_master_data(connection, folder)
+
+
+def _finish(runtime: Runtime, sources: list[Source]) -> None:
+    """Reads what a run that was cut off had begun: another may have it until its lease ends."""
+    patience = time.monotonic() + 2 * runtime.settings.of(MeteringSettings).lease_seconds
+    while True:
+        with runtime.state() as connection:
+            if not utility_store.unread(connection, FOLDERS) or time.monotonic() > patience:
+                return
+        import_files(runtime.database_url, runtime.settings, sources)
+        time.sleep(0.5)
 
 
 def _bring(path: Path, inbox: Path) -> None:

@@ -79,33 +79,55 @@ def file_differences(ledger: Ledger, found: Iterable[FileState]) -> Iterator[Dif
                 yield Difference(row["name"], str(written), f"{one.readings}, {one.kwh}, {one.kvarh}")
 
 
-def sum_differences(ledger: Ledger, found: Iterable[Sum], counted: dict[str, Decimal]) -> Iterator[Difference]:
-    """Sums by what became of each message, and of the tables themselves. Broken and doubled files leave nothing."""
-    there: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
-    for one in found:
+class Balance(NamedTuple):
+    """What the files of a market have in a unit: all of it, what is in broken or doubled ones, and the rest by what
+    became of it, as written and as the database has it."""
+
+    market: str
+    unit: str
+    sent: Decimal
+    not_taken: Decimal
+    written: dict[str, Decimal]
+    found: dict[str, Decimal]
+
+    @property
+    def total(self) -> Decimal:
+        """What was not taken and what the database has: to be what was sent."""
+        return self.not_taken + sum(self.found.values(), Decimal(0))
+
+
+def balances(ledger: Ledger, sums: Iterable[Sum]) -> list[Balance]:
+    """The balance of each market and unit."""
+    found: defaultdict[tuple[str, str], dict[str, Decimal]] = defaultdict(dict)
+    for one in sums:
         outcome = "cancel" if one.is_cancel and one.state == "ready" else _OUTCOMES.get(one.state, one.state)
-        there[one.market, one.unit, outcome] += one.quantity
-    written: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
-    for row in ledger.files:
-        market = "Texas" if row["format"] == "X12" else "Australia"
-        if row["verdict"] in {"refuse", "duplicate"}:
-            continue
-        if market == "Texas":
-            for outcome in ("current", "superseded", "held", "waiting", "cancel", "duplicate"):
-                written[market, "kWh", outcome] += Decimal(row[outcome])
-    australian = {
-        (row["market"], row["unit"], row["outcome"]): Decimal(row["quantity"])
-        for row in ledger.totals
-        if row["market"] == "Australia" and row["outcome"] in {"current", "superseded", "held"}
-    }
-    for key in sorted({*written, *australian}):
-        expected = written.get(key) or australian.get(key) or Decimal(0)
-        if there[key] != expected:
-            yield Difference(" ".join(key), f"{expected:,}", f"{there[key]:,}")
-    for unit, quantity in sorted(counted.items()):
-        expected = australian.get(("Australia", unit, "current"), Decimal(0))
-        if quantity != expected:
-            yield Difference(f"readings that count, {unit}", f"{expected:,}", f"{quantity.normalize():,f}")
+        of_unit = found[one.market, one.unit]
+        of_unit[outcome] = of_unit.get(outcome, Decimal(0)) + one.quantity
+    written: defaultdict[tuple[str, str], dict[str, Decimal]] = defaultdict(dict)
+    for row in ledger.totals:
+        written[row["market"], row["unit"]][row["outcome"]] = Decimal(row["quantity"])
+    return [
+        Balance(
+            *key,
+            of_unit.pop("sent"),
+            of_unit.pop("refused", Decimal(0)) + of_unit.pop("doubled", Decimal(0)),
+            of_unit,
+            found[key],
+        )
+        for key, of_unit in sorted(written.items())
+    ]
+
+
+def sum_differences(balances: Iterable[Balance], counted: dict[str, Decimal]) -> Iterator[Difference]:
+    """Sums by what became of each message, and the sums of the tables of readings themselves."""
+    for one in balances:
+        for outcome in sorted({*one.written, *one.found}):
+            expected, found = (of.get(outcome, Decimal(0)) for of in (one.written, one.found))
+            if expected != found:
+                yield Difference(f"{one.market} {one.unit} {outcome}", f"{expected:,}", f"{found:,}")
+        if one.market == "Australia" and counted.get(one.unit, Decimal(0)) != one.written["current"]:
+            what = f"{one.unit} of the readings that count"
+            yield Difference(what, f"{one.written['current']:,}", f"{counted.get(one.unit, 0):,}")
 
 
 def months(connection: Connection) -> dict[tuple[str, str, str], Month]:

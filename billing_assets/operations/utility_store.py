@@ -70,6 +70,16 @@ def taken(connection: Connection, folders: Sequence[str]) -> set[str]:
     return {row["name"] for row in rows}
 
 
+def unread(connection: Connection, folders: Sequence[str]) -> int:
+    """How many files of these folders wait to be read."""
+    (row,) = connection.execute(
+        "select count(*) as n from billing.raw_files where folder = any(%s) and queue_state in ('waiting', 'claimed')",
+        [list(folders)],
+    )
+    number: int = row["n"]
+    return number
+
+
 def files(connection: Connection, folders: Sequence[str]) -> list[FileState]:
     """What became of each file of these folders."""
     rows = connection.execute(

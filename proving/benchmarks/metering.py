@@ -1,9 +1,7 @@
 """NEM12 read and checked, against the reader that others use, and its memory in a file a hundred times as large."""
 
-import random
 import time
 from collections.abc import Iterator
-from datetime import date, timedelta
 from pathlib import Path
 
 from nemreader import NEMFile
@@ -12,6 +10,7 @@ from billing_assets.metering.import_engine.formats import read_file
 from billing_assets.metering.import_engine.messages import FileReport, IntervalBlock, Verdict
 from billing_assets.metering.import_engine.opening import Limits
 from proving.benchmarks.measure import Mark, Measure, Place, Round
+from proving.benchmarks.nem_files import COUNT, write_nem12
 from proving.benchmarks.world import alone
 
 _ROUNDS = 3
@@ -19,26 +18,24 @@ _STREAMS, _DAYS = 200, 30
 _LARGE = 100
 """The large file has so many times as many days, each of its own values and numbers of streams."""
 
-_COUNT = 48
-
 
 def _play_speed(here: Place, small: bool) -> Iterator[Round]:
     path = here.folder / "nem12.csv"
     streams = 5 if small else _STREAMS
-    _write(path, streams, _DAYS)
+    write_nem12(path, streams, _DAYS)
     for _ in range(1 if small else _ROUNDS):
         theirs, ours = (alone(one, path).value for one in (read_by_nemreader, read_by_us))
-        yield Round(ours, theirs, streams * _DAYS * _COUNT)
+        yield Round(ours, theirs, streams * _DAYS * COUNT)
     path.unlink()
 
 
 def _play_memory(here: Place, small: bool) -> Iterator[Round]:
     little, large = here.folder / "nem12-little.csv", here.folder / "nem12-large.csv"
     streams, times = (5, 3) if small else (_STREAMS, _LARGE)
-    _write(little, streams, _DAYS)
-    _write(large, streams, _DAYS * times)
+    write_nem12(little, streams, _DAYS)
+    write_nem12(large, streams, _DAYS * times)
     one, other = (alone(read_by_us, path).megabytes for path in (large, little))
-    yield Round(one, other, streams * _DAYS * times * _COUNT)
+    yield Round(one, other, streams * _DAYS * times * COUNT)
     little.unlink()
     large.unlink()
 
@@ -61,21 +58,6 @@ def read_by_nemreader(path: Path) -> float:
     began = time.process_time()
     NEMFile(str(path), strict=True).nem_data()
     return time.process_time() - began
-
-
-def _write(path: Path, streams: int, days: int) -> None:
-    """A file of half hours: values as meters give them, none like the one before."""
-    drawn = random.Random(7)
-    first = date(2024, 7, 1) - timedelta(days)
-    with path.open("w", encoding="ascii", newline="\r\n") as file:
-        file.write("100,NEM12,202407010000,MDA1,RET1\n")
-        for stream in range(streams):
-            file.write(f"200,VABD{stream:06},E1,1,E1,N1,METER{stream:05},kWh,30,\n")
-            for day in range(days):
-                values = ",".join(f"{drawn.randrange(3_000) / 1_000:.3f}" for _ in range(_COUNT))
-                when = first + timedelta(day)
-                file.write(f"300,{when:%Y%m%d},{values},A,,,{when:%Y%m%d}230000,{when:%Y%m%d}233000\n")
-        file.write("900\n")
 
 
 MEASURES = [

@@ -7,6 +7,7 @@ from proving.benchmarks import (
     memory,
     metering,
     metering_espi,
+    metering_import,
     metering_vee,
     metering_x12,
     peers,
@@ -27,6 +28,7 @@ _MODULES = [
     metering_espi,
     metering_x12,
     metering_vee,
+    metering_import,
 ]
 
 MEASURES: dict[str, Measure] = {one.name: one for module in _MODULES for one in module.MEASURES}

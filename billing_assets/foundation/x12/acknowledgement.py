@@ -3,6 +3,7 @@
 A 997 is never answered by a 997, and nothing is answered of an interchange that is refused or a duplicate.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -21,6 +22,8 @@ _LONGEST_COPY = 99
 """Characters of AK404."""
 
 _HARMLESS = str.maketrans("", "", IN_VALUES)
+
+_LEADING_DIGITS = re.compile("[0-9]{1,9}")
 
 _SET_SAYS = frozenset({"A", "E", "R", "M", "W", "X"})
 _GROUP_SAYS = frozenset({"A", "E", "P", "R", "M", "W", "X"})
@@ -167,10 +170,11 @@ def read_answer(segments: Iterable[Segment]) -> Answer | UnreadableAnswer:
 
 
 def _with_element(note: Note, segment: Segment) -> list[Note]:
-    """A place with one more element in error; the first replaces the segment's own note."""
-    named = note._replace(
-        element=_count(segment.at(1).partition(">")[0]), element_error=segment.at(3), value=segment.at(4)
-    )
+    """A place with one more element in error; the first replaces the segment's own note. Of a composite AK401 its first
+    component counts, whatever divides them."""
+    place = _LEADING_DIGITS.match(segment.at(1))
+    element = _count(place[0]) if place else 0
+    named = note._replace(element=element, element_error=segment.at(3), value=segment.at(4))
     return [named] if note.element is None else [note, named]
 
 

@@ -99,6 +99,7 @@ CODES = {
     "R-SEGMENT-MISSING": Code(_S, "a mandatory segment is missing", "5"),
     "R-SEGMENT-TWICE": Code(_S, "a segment comes more often than it may", "5"),
     "R-ELEMENT-MISSING": Code(_S, "a mandatory element is empty", "5"),
+    "R-LENGTH": Code(_S, "an element is longer than it may be", "5"),
     "R-NUMBER": Code(_S, "an element is not a number of its type", "5"),
     "R-DATE": Code(_S, "an element is not a date", "5"),
     "R-TIME": Code(_S, "an element is not a time of day", "5"),

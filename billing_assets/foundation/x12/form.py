@@ -95,7 +95,14 @@ def check(segments: Sequence[Segment], form: Form, findings: Findings) -> list[N
     return notes[:FINDINGS_KEPT]
 
 
-_ELEMENT_ERRORS = {"R-ELEMENT-MISSING": "1", "R-NUMBER": "6", "R-CODE": "7", "R-DATE": "8", "R-TIME": "9"}
+_ELEMENT_ERRORS = {
+    "R-ELEMENT-MISSING": "1",
+    "R-LENGTH": "5",
+    "R-NUMBER": "6",
+    "R-CODE": "7",
+    "R-DATE": "8",
+    "R-TIME": "9",
+}
 """AK403 of each code."""
 
 _WANTED = {
@@ -105,6 +112,7 @@ _WANTED = {
     ElementKind.DT: "a date (CCYYMMDD)",
     ElementKind.TM: "a time of day (HHMM)",
     ElementKind.ID: "one of its codes",
+    ElementKind.AN: "one of its texts",
 }
 
 
@@ -136,6 +144,8 @@ def _test(rule: ElementRule) -> _Test:
             code, good = "R-DATE", is_date
         case ElementKind.TM:
             code, good = "R-TIME", _TIME.fullmatch
+        case ElementKind.AN if (longest := rule.longest) is not None:
+            code, good = "R-LENGTH", lambda value: len(value) <= longest
         case ElementKind.ID | ElementKind.AN:
             code, good = "R-CODE", rule.codes.__contains__ if rule.codes else bool
     return _Test(rule.index - 1, rule.mandatory, good, code, rule)
@@ -147,6 +157,8 @@ def _scope(rule: ElementRule) -> Scope | None:
 
 def _sentence(segment: Segment, rule: ElementRule, value: str) -> str:
     name = f"{segment.id}{rule.index:02}"
+    if rule.longest is not None and len(value) > rule.longest:
+        return f"Segment {segment.position}: {name} has {len(value)} characters, and {rule.longest} are allowed."
     if not value:
         return f"Segment {segment.position}: {name} is empty."
     return f"Segment {segment.position}: {name} {quoted(value)} is not {_WANTED[rule.kind]}."

@@ -32,6 +32,7 @@ class ElementRule:
     mandatory: bool = False  # in every segment of its id
     signed: bool = False  # of N0 and N2: a minus sign may stand before the digits
     warn: bool = False  # a breach is noted and the set accepted (AK5*E), not refused
+    longest: int | None = None  # characters of AN
 
 
 class SegmentRule(NamedTuple):

@@ -52,6 +52,7 @@ class Tokenizer:
         self._at_end = False
         self._number = 0
         self._plain: set[str] = set()  # ids that were seen, but those of the envelope
+        self._blanks = False  # there were some before an id
         self._warned = False
         self._nul = False
 
@@ -101,7 +102,7 @@ class Tokenizer:
             if by_lines:
                 pieces = self._join_blank_lines(pieces, terminator)
             if pieces:
-                part, left = self._part(pieces, delimiters.element)
+                part, left = self._part(pieces, delimiters)
                 if left:
                     self._text = terminator.join([*left, self._text])
                 if self._nul:
@@ -136,8 +137,6 @@ class Tokenizer:
         blanks = ""
         for piece in pieces:
             if piece.strip(_BLANK):
-                if blanks:
-                    self._warn_of_blanks(self.position + len(joined) + 1)
                 joined.append(blanks + piece)
                 blanks = ""
             else:
@@ -145,12 +144,10 @@ class Tokenizer:
         self._text = blanks + self._text
         return joined
 
-    def _part(self, pieces: list[str], separator: str) -> tuple[Part, list[str]]:
+    def _part(self, pieces: list[str], delimiters: Delimiters) -> tuple[Part, list[str]]:
         """The pieces as segments, and what is left of them: after an IEA, and from an ISA on."""
-        together = "".join(pieces)
+        separator, together = delimiters.element, "".join(pieces)
         has_lines = "\n" in together or "\r" in together
-        if has_lines and not self._warned:
-            self._find_blank_lines(pieces)
         found: list[Segment] = []
         add, plain, position, number = found.append, self._plain, self.position, self._number
         for text in [piece.lstrip("\r\n") for piece in pieces] if has_lines else pieces:
@@ -172,14 +169,16 @@ class Tokenizer:
                     break
                 if name == "SE":
                     number = 0
+        texts = pieces[: len(found)]
+        if not self._warned and (has_lines or self._blanks):
+            self._find_blanks(texts, delimiters.segment)
         self.position, self._number = position, number
-        return Part(found, pieces[: len(found)]), pieces[len(found) :]
+        return Part(found, texts), pieces[len(found) :]
 
     def _name(self, name: str, position: int) -> str:
         """The id of a segment that is not known to be plain; what is no id is a finding, and returned as it is."""
         found = name.lstrip(_BLANK)
-        if found != name:
-            self._warn_of_blanks(position)
+        self._blanks = self._blanks or found != name
         if found not in _ENVELOPE and found not in self._plain:
             if _ID.fullmatch(found):
                 self._plain.add(found)
@@ -189,16 +188,16 @@ class Tokenizer:
                 )
         return found
 
-    def _find_blank_lines(self, pieces: list[str]) -> None:
-        for position, piece in enumerate(pieces, self.position + 1):
-            if len(piece) - len(piece.lstrip("\r\n")) > 2:
-                self._warn_of_blanks(position)
+    def _find_blanks(self, texts: list[str], terminator: str) -> None:
+        """Reports the first text with more before it than the end of a line."""
+        for position, text in enumerate(texts, self.position + 1):
+            bare = text.lstrip("\r\n")
+            ends = text[: len(text) - len(bare)]
+            if len(ends) > 2 or terminator in ends or bare[:1] in {" ", "\t"}:
+                self._warned = True
+                sentence = f"Segment {position}: blanks precede it; they were passed over."
+                self.findings.note("W-BLANKS", position, sentence)
                 return
-
-    def _warn_of_blanks(self, position: int) -> None:
-        if not self._warned:
-            self._warned = True
-            self.findings.note("W-BLANKS", position, f"Segment {position}: blanks precede it; they were passed over.")
 
     def _find_nul(self, part: Part) -> None:
         for segment, text in zip(part.segments, part.texts, strict=True):

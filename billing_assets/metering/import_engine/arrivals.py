@@ -85,6 +85,7 @@ def content_hash(block: IntervalBlock | RegisterRead) -> bytes:
             block.reason,
             block.reason_text,
             block.currency,
+            block.cost_decimals,
             block.visits,
         )
         arrays = [block.values] if block.costs is None else [block.values, block.costs]

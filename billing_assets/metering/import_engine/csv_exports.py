@@ -297,7 +297,7 @@ class _Reader:
 
     def _may_fall(self, instant: int) -> bool:
         cumulative = self._mapping.cumulative
-        if cumulative is None or not cumulative.falls_from:
+        if cumulative is None or cumulative.falls_from is None or cumulative.falls_until is None:
             return False
         days = self.clock.days
         minute = (instant - days.midnight(days.ordinal(instant))) // 60

@@ -88,7 +88,7 @@ class Wide(_Part):
 class Cost(_Part):
     """What the sender billed for an interval."""
 
-    column: str | int
+    column: str | int = Field(description="Column with the cost")
     currency: str = Field(pattern="^[A-Z]{3}$", description="ISO 4217")
     decimals: int = Field(0, ge=0, le=5, description="2: the column is in cents")
     price: str | int | None = Field(None, description="Column with the price of a unit, in the unit of the cost")
@@ -100,8 +100,16 @@ class Cost(_Part):
 class Cumulative(_Part):
     """Rows are reads of a counter: a row is the difference from the one before, and the first row only opens."""
 
-    falls_from: str = Field("", pattern=r"^$|^\d\d:\d\d$", description="Local time from which it may start again at 0")
-    falls_until: str = Field("", pattern=r"^$|^\d\d:\d\d$", description="Local time until which it may")
+    falls_from: str | None = Field(
+        None, pattern=r"^\d\d:\d\d$", description="Local time from which it may start again at 0"
+    )
+    falls_until: str | None = Field(None, pattern=r"^\d\d:\d\d$", description="Local time until which it may")
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.falls_from is None) != (self.falls_until is None):
+            raise ValueError("give falls_from and falls_until, or neither")
+        return self
 
 
 class ColumnMapping(_Part):
@@ -110,31 +118,33 @@ class ColumnMapping(_Part):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="What the mapping is called, in small letters")
     version: int = Field(ge=1, description="Counts up with every change: a file says by which one it was read")
     title: str = Field(description="What it reads, for people")
-    encoding: Literal["utf-8", "latin-1"] = "utf-8"
-    delimiter: str = Field(",", min_length=1, max_length=1)
+    encoding: Literal["utf-8", "latin-1"] = Field("utf-8", description="Of the text; a byte order mark is skipped")
+    delimiter: str = Field(",", min_length=1, max_length=1, description="Between columns")
     decimal: Literal[".", ","] = Field(".", description="Decimal sign; there is none for thousands")
     exponent: bool = Field(False, description="Numbers may be written as 6.7e-05, as programs write small ones")
     head_lines: int = Field(1, ge=0, le=20, description="Lines before the first row; the last has the column names")
     head_joined: bool = Field(False, description="A column's name is its texts of all head lines, with blanks between")
-    point: Source
-    serial: Source = Source(fixed="")
-    channel: Source | None = Field(None, description="Where a row names its stream")
+    point: Source = Field(description="The service point: a `column`, or a `fixed` text where the file has one point")
+    serial: Source = Field(Source(fixed=""), description="The meter's serial number, likewise")
+    channel: Source | None = Field(None, description="Where a row names its stream, likewise")
     channels: dict[str, Channel] = Field(
         min_length=1, description="By the text in the channel column; without one by the column of values"
     )
     value: str | int | None = Field(None, description="Column of the quantity, where a row has one")
-    wide: Wide | None = None
-    times: Times
+    wide: Wide | None = Field(None, description="For one row a day with a column for each interval")
+    times: Times = Field(description="The clock of the rows")
     power: bool = Field(False, description="Values are power (kW): a quantity is value by hours")
-    quality: Source = Source(fixed="A")
+    quality: Source = Field(Source(fixed="A"), description="Where a row says its quality, likewise")
     qualities: dict[str, Literal["A", "F", "S", "E", "N"]] = Field(
         {"A": "A"}, description="By the text in the quality column"
     )
-    cost: Cost | None = None
-    cumulative: Cumulative | None = None
+    cost: Cost | None = Field(None, description="For rows with what the sender billed")
+    cumulative: Cumulative | None = Field(None, description="For reads of a counter; `{}`: it may never fall")
     negative: bool = Field(False, description="Quantities may be below zero")
     empty: Literal["refuse", "missing"] = Field("refuse", description="A cell without a value: `missing` is a gap")
-    end_marker: str = Field("", description="Value of a row that only says when the one before ends, such as nan")
+    end_marker: str | None = Field(
+        None, description="Value of a row that only says when the one before ends, such as nan"
+    )
     rows: int | None = Field(None, ge=1, description="Rows that a whole file has")
     rows_per_reading: int = Field(1, ge=1, le=100, description="How often a reading is in the file, with equal values")
 

@@ -1,7 +1,9 @@
 """A run of the import engine: take what is complete, read what waits, move what was read."""
 
+import gc
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -74,10 +76,21 @@ def read_waiting(
     url: str, connection: Connection, loader: Loader, worker: str, policy: WorkPolicy, found: ImportRun
 ) -> None:
     """Reads files until none waits. One that cannot be read costs itself only."""
-    while True:
-        with next_item(url, connection, QUEUE, worker, policy) as work:
-            if work is None:
-                break
-            found.read[work.claim.item] = "received"  # should it be parked
-            found.read[work.claim.item] = loading.load(connection, work, loader)
+    with _collecting_only_what_is_new():
+        while True:
+            with next_item(url, connection, QUEUE, worker, policy) as work:
+                if work is None:
+                    break
+                found.read[work.claim.item] = "received"  # should it be parked
+                found.read[work.claim.item] = loading.load(connection, work, loader)
     claims.park_abandoned(connection, QUEUE)
+
+
+@contextmanager
+def _collecting_only_what_is_new() -> Iterator[None]:
+    """Python's collector leaves alone what was there before: a fifth of the time would go into looking through it."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -320,7 +320,7 @@ def _block(rows: Rows, day: int, sweep: _Sweep) -> IntervalBlock:
         updated_at=None if updated == NO_TIME else utc(updated),
         costs=costs if rows["costs"][0] else None,
         currency=shape.currency if rows["costs"][0] else "",
-        hold=shape.hold or sweep.held.get(day, ""),
+        hold=shape.hold or sweep.held.get(day, "" if stream.length_seconds else "W-ZERO-DURATION"),
         cost_decimals=cost_decimals,
     )
 

@@ -57,8 +57,8 @@ INTERVALS = table(
     Code(
         "W-ZERO-DURATION",
         Severity.WARN,
-        "{stream}: the row of {begin} lasts 0 seconds; its quantity counts.",
-        "Compare the day's total with the meter's register.",
+        "{stream}: the row of {begin} lasts 0 seconds: its quantity counts in the file, and waits.",
+        "Compare the day's total with the meter's register, and put the quantity to the interval that it is of.",
     ),
 )
 """Source: NAESB ESPI and files as found; a clock change done wrong holds two days a year, not the year."""

@@ -47,9 +47,9 @@ _TYPES = (
 def new_ids(connection: Connection, many: int) -> list[int]:
     """Ids for messages that are to be written."""
     rows = connection.execute(
-        "select nextval(pg_get_serial_sequence('billing.raw_messages', 'id')) as id from generate_series(1, %s)", [many]
-    )
-    return [row["id"] for row in rows]
+        "select array(select nextval('billing.raw_messages_id_seq') from generate_series(1, %s)) as ids", [many]
+    ).fetchall()
+    return list(rows[0]["ids"])
 
 
 def write(connection: Connection, file: int, messages: Iterable[NewMessage]) -> None:

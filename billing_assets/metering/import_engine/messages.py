@@ -87,12 +87,12 @@ class IntervalBlock:
     reason_text: str = ""
     updated_at: datetime | None = None  # UTC: the provider's version of this block
     loaded_at: datetime | None = None  # UTC: when the market's system had it; breaks ties
-    costs: NDArray[np.int64] | None = None  # in 1/100,000 of `currency`, where the file has them
+    costs: NDArray[np.int64] | None = None  # times 10 to the minus `cost_decimals`, where the file has them
     currency: str = ""
     facts: Mapping[str, str] | None = None  # of the record that names the stream, by the standard's names
     visits: tuple[dict[str, str], ...] = ()  # what people did at the meter that day (500 of NEM12), the same way
     hold: str = ""  # the code that holds this block, such as `H-GAP`; the others of a held file pass
-    cost_decimals: int = 5  # more where the file writes costs finer than 1/100,000
+    cost_decimals: int = 5
 
 
 @dataclass(slots=True)

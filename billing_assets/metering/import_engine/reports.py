@@ -1,11 +1,12 @@
 """Queries for people: files and messages, and what is known of each."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.metering.import_engine.settings import MeteringSettings
 
 
 class FileReportRow(NamedTuple):
@@ -196,3 +197,47 @@ def waiting_files(connection: Connection) -> int:
         "where queue_state in ('waiting', 'claimed') and queue_due <= clock_timestamp()"
     ).fetchone()
     return int(row["many"]) if row else 0
+
+
+def refused_since(connection: Connection, since: datetime) -> list[str]:
+    """Names of files that were refused after a time, with their numbers."""
+    rows = connection.execute(
+        "select id, name from billing.raw_files where state = 'refused' and decided_at >= %s order by id", [since]
+    )
+    return [f"{row['name']} ({row['id']})" for row in rows]
+
+
+def put_aside(connection: Connection) -> list[str]:
+    """Names of files that could not be read, with their numbers."""
+    rows = connection.execute("select id, name from billing.raw_files where queue_state = 'parked' order by id")
+    return [f"{row['name']} ({row['id']})" for row in rows]
+
+
+def unread_since(connection: Connection, before: datetime) -> int:
+    """How many files were stored before a time and still wait to be read."""
+    row = connection.execute(
+        "select count(*) as many from billing.raw_files "
+        "where queue_state in ('waiting', 'claimed') and received_at < %s",
+        [before],
+    ).fetchone()
+    return int(row["many"]) if row else 0
+
+
+def last_arrivals(connection: Connection) -> dict[str, datetime]:
+    """When the last file came in each folder."""
+    rows = connection.execute(
+        "select folder, max(received_at) as last from billing.raw_files where folder is not null group by folder"
+    )
+    return {row["folder"]: row["last"] for row in rows}
+
+
+def silent_folders(connection: Connection, settings: MeteringSettings, now: datetime) -> list[str]:
+    """Input folders in which the last file came longer ago than is usual there, by the settings."""
+    last = last_arrivals(connection)
+    return [
+        name
+        for name, folder in settings.folders.items()
+        if folder.silent_after_hours is not None
+        and (came := last.get(name)) is not None
+        and came < now - timedelta(hours=folder.silent_after_hours)
+    ]

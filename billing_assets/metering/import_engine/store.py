@@ -10,7 +10,9 @@ from psycopg.types.json import Jsonb
 
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.files.folder import FileFacts
+from billing_assets.metering.import_engine.errors import NoSuchFileError
 from billing_assets.metering.import_engine.messages import FileReport
+from billing_assets.work_queue import claims
 from billing_assets.work_queue.claims import Queue
 
 CHUNK_BYTES = 1_000_000
@@ -226,6 +228,22 @@ def decide(
             c.write_row((file, reading, number, one.code, one.line, sentence, one.severity.value))
     if state != "refused":
         _write_streams(connection, file, report)
+
+
+def read_again(connection: Connection, file: int) -> None:
+    """Has a refused file, or one that was put aside, read once more. Raises NoSuchFileError where it is neither."""
+    with connection.transaction():
+        found = connection.execute(
+            """
+            update billing.raw_files set state = 'received', decided_at = null, content_sha256 = null
+            where id = %s and (state = 'refused' or state = 'received' and queue_state = 'parked')""",
+            [file],
+        )
+        if not found.rowcount:
+            raise NoSuchFileError(
+                f"File {file} is not refused, and was not put aside: there is nothing to be read again."
+            )
+        claims.put_back(connection, QUEUE, file)
 
 
 def _write_streams(connection: Connection, file: int, report: FileReport) -> None:

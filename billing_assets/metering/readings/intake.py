@@ -24,6 +24,7 @@ NO_SERVICE_POINT = "NO_SERVICE_POINT"
 NO_PERIOD = "NO_PERIOD"
 
 _STREAMS_REMEMBERED = 100_000
+_STREAMS_AT_ONCE = 200
 _MESSAGE_STATES = {
     State.CURRENT: "ready",
     State.SUPERSEDED: "superseded",
@@ -197,14 +198,19 @@ def _said_of(label: str, key: _Key, outcome: Outcome) -> str:
     }.get(outcome.code, f"{label}, {key.day}: its reader holds it by {outcome.code}; the findings of its file say why.")
 
 
-def free_waiting(connection: Connection) -> list[MessageState]:
-    """Frees versions that waited for a service point that master data has by now; in the caller's transaction. Returns
-    the states of messages that changed."""
-    states: list[MessageState] = []
-    for table in (INTERVALS, REGISTERS):
-        keys = store.waiting_for_points(connection, table)
-        states += _settle(connection, table, store.kept(connection, table, keys), {NO_SERVICE_POINT})
-    return states
+class Freed(NamedTuple):
+    """What was freed of some streams. `last`: the last of them; None: there were no more."""
+
+    states: list[MessageState]
+    last: int | None
+
+
+def free_waiting(connection: Connection, table: Table, after: int = 0) -> Freed:
+    """Frees versions that waited for a service point that master data has by now, of some streams after one; in the
+    caller's transaction. To be called again, after the last, until there is none."""
+    keys = store.waiting_for_points(connection, table, after, _STREAMS_AT_ONCE)
+    states = _settle(connection, table, store.kept(connection, table, keys), {NO_SERVICE_POINT})
+    return Freed(states, keys[-1][0] if keys else None)
 
 
 def decide(connection: Connection, table: Table, of: Kept, ruling: str, decision: int) -> list[MessageState]:

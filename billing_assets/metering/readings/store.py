@@ -1,5 +1,6 @@
 """The SQL of readings: streams, and the versions of their days and register reads."""
 
+import json
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -128,16 +129,17 @@ def kept(connection: Connection, table: Table, keys: Sequence[tuple[int, date]])
     """All versions of these streams on these days."""
     if not keys:
         return []
-    streams, days = zip(*dict.fromkeys(keys), strict=True)
+    wanted = set(keys)
+    streams, days = {stream for stream, _ in wanted}, {day for _, day in wanted}
+    # Of all days between: fewer words to the server than each stream with each of its days, and often no row.
     rows = connection.execute(
         f"""
         select {_COMMON}, {_VERSION[table]}, s.point || ' ' || s.suffix as label
-        from unnest(%s::bigint[], %s::date[]) as k (stream, day)
-        join billing.{table.value} as r on (r.stream, r.day) = (k.stream, k.day) and r.day between %s and %s
-        join billing.streams as s on s.id = r.stream""",  # noqa: S608
-        [list(streams), list(days), min(days), max(days)],
+        from billing.{table.value} as r join billing.streams as s on s.id = r.stream
+        where r.stream = any(%s) and r.day between %s and %s""",  # noqa: S608
+        [sorted(streams), min(days), max(days)],
     )
-    return [_kept(row) for row in rows]
+    return [_kept(row) for row in rows if (row["stream"], row["day"]) in wanted]
 
 
 def _kept(row: dict[str, Any]) -> Kept:
@@ -173,9 +175,10 @@ _COPY = {
     INTERVALS: (
         """
         copy billing.interval_readings (stream, day, message, origin, starts_at, length_seconds, values, decimals, unit,
-            serial, quality, runs, reason, reason_text, costs, currency, facts, visits, made_at, updated_at, loaded_at,
-            content_hash, newest_wins, method, inputs, decision, state, code, parts) from stdin (format binary)""",
-        "int8 date int8 text timestamptz int4 int8[] int2 text text text jsonb text text int8[] text jsonb jsonb "
+            serial, quality, runs, reason, reason_text, costs, cost_decimals, currency, facts, visits, made_at,
+            updated_at, loaded_at, content_hash, newest_wins, method, inputs, decision, state, code, parts)
+            from stdin (format binary)""",
+        "int8 date int8 text timestamptz int4 int8[] int2 text text text jsonb text text int8[] int2 text jsonb jsonb "
         "timestamptz timestamptz timestamptz bytea bool text jsonb int8 text text int4multirange",
     ),
     REGISTERS: (
@@ -196,11 +199,26 @@ def write(connection: Connection, table: Table, rows: Iterable[NewRow]) -> None:
         cursor.adapters.register_dumper(np.ndarray, _Int8Array)
         with cursor.copy(statement) as copy:
             copy.set_types(types.split())
+            facts = _Facts()
             for row in rows:
-                copy.write_row(_interval_row(row) if table is INTERVALS else _register_row(row))
+                copy.write_row(_interval_row(row, facts) if table is INTERVALS else _register_row(row))
 
 
-def _interval_row(row: NewRow) -> tuple[Any, ...]:
+class _Facts:
+    """Facts as JSON. All days of a stream in a file have the same object, which is made into text once."""
+
+    def __init__(self) -> None:
+        self._last: Mapping[str, str] | None = None
+        self._json: Jsonb | None = None
+
+    def json(self, facts: Mapping[str, str] | None) -> Jsonb | None:
+        if facts is not self._last:
+            self._last, text = facts, json.dumps(dict(facts)) if facts else ""
+            self._json = Jsonb(text, dumps=str) if text else None
+        return self._json
+
+
+def _interval_row(row: NewRow, facts: _Facts) -> tuple[Any, ...]:
     arrival, block = row.arrival, row.arrival.block
     if not isinstance(block, IntervalBlock):
         raise TypeError("a register read is no interval block")
@@ -221,8 +239,9 @@ def _interval_row(row: NewRow) -> tuple[Any, ...]:
         block.reason,
         block.reason_text,
         block.costs,
+        block.cost_decimals,
         block.currency,
-        Jsonb(dict(block.facts)) if block.facts else None,
+        facts.json(block.facts),
         Jsonb(list(block.visits)) if block.visits else None,
         *_stamps(row),
         _parts(row.outcome),
@@ -334,21 +353,43 @@ def rule(connection: Connection, table: Table, of: Kept, ruling: str, decision: 
     connection.execute(_RULE[table].encode(), [ruling, decision, of.stream, of.day, of.version.id])
 
 
-def waiting_for_points(connection: Connection, table: Table) -> list[tuple[int, date]]:
-    """Streams and days with versions that are held for want of a service point that master data has by now. The streams
-    are locked, so that what is read next is the last that was written."""
+def of_message(connection: Connection, message: int) -> tuple[Table, Kept] | None:
+    """The version that a message became, its stream locked to the end of the transaction; None where it has none."""
+    row = connection.execute(
+        "select type, point, suffix, day, begins_at, ends_at from billing.raw_messages where id = %s", [message]
+    ).fetchone()
+    if row is None:
+        return None
+    table = REGISTERS if row["type"] == "register" else INTERVALS
+    streams = connection.execute(
+        "select id from billing.streams where (point, suffix) = (%s, %s) order by id for no key update",
+        [row["point"], row["suffix"]],
+    )
+    ends = row["ends_at"] or row["begins_at"]
+    day = row["day"] or (ends.date() if ends else None)
+    if day is None:
+        return None
+    found = kept(connection, table, [(one["id"], day) for one in streams])
+    return next(((table, one) for one in found if one.message == message), None)
+
+
+def waiting_for_points(connection: Connection, table: Table, after: int, limit: int) -> list[tuple[int, date]]:
+    """Streams and days with versions that are held for want of a service point that master data has by now: of the next
+    so many streams after one. The streams are locked, so that what is read next is the last that was written."""
     rows = connection.execute(
         f"""
-        with held as (
+        with held as materialized (
             select distinct r.stream, r.day from billing.{table.value} as r
             join billing.streams as s on s.id = r.stream
             join billing.service_points as p on p.point = s.point and p.replaced_at is null
                 and p.valid_from <= r.day and (p.valid_until is null or r.day < p.valid_until)
-            where r.state = 'held' and r.code = 'NO_SERVICE_POINT'),
+            where r.state = 'held' and r.code = 'NO_SERVICE_POINT' and r.stream > %s),
         locked as materialized (
-            select s.id from billing.streams as s where s.id in (select stream from held)
+            select s.id from billing.streams as s
+            where s.id in (select distinct stream from held order by stream limit %s)
             order by s.id for no key update)
         select held.stream, held.day from held join locked on locked.id = held.stream order by 1, 2""",  # noqa: S608
+        [after, limit],
     )
     return [(row["stream"], row["day"]) for row in rows]
 

@@ -21,7 +21,7 @@ def alerts(connection: Connection, settings: Settings, now: datetime) -> Iterato
         by_age[one.at_least_days].append(one)
     for days, found in by_age.items():
         parts = [
-            f"{count(one.messages, 'message')} with {one.code}, the oldest of them {some(one.oldest)}" for one in found
+            f"{one.code}: {count(one.messages, 'message')}, the oldest of them {some(one.oldest)}" for one in found
         ]
         number = sum(one.messages for one in found)
         yield Alert(

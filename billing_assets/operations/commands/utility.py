@@ -12,8 +12,10 @@ from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.settings import load_settings
 from billing_assets.operations import utility, utility_store
 from billing_assets.operations.utility_ledger import (
+    Balance,
     Difference,
     Ledger,
+    balances,
     by_state,
     file_differences,
     month_differences,
@@ -32,6 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def utility_command(
     points: Annotated[int, typer.Option(min=200, help="Service points of the world.")] = POINTS,
+    days_at_once: Annotated[int, typer.Option(min=1, help="Days whose files come together.")] = 1,
 ) -> None:
     """Take in three months of a made utility's files, validate and pair them, and compare the end with the ledger.
 
@@ -45,25 +48,35 @@ def utility_command(
     ledger = Ledger.of(world)
     console.print(f"{len(ledger.files):,} files of {points:,} service points are in {world}.", soft_wrap=True)
     with prepared_runtime() as runtime:
-        for day in utility.take_in(runtime, world):
+        for day in utility.take_in(runtime, world, days_at_once):
             states = ", ".join(f"{many} {state}" for state, many in sorted(day.states.items()))
             console.print(f"{day.day}  {day.files:>3} files: {states}")
         for month, summary in utility.validate_months(runtime, ledger):
             console.print(f"{month:%Y-%m}  {summary.periods:,} periods validated, {summary.held:,} held")
         with runtime.state() as connection:
             found = months(connection)
+            sums = balances(ledger, utility_store.sums(connection, utility.FOLDERS))
             differences = [
                 *file_differences(ledger, utility_store.files(connection, utility.FOLDERS)),
-                *sum_differences(
-                    ledger, utility_store.sums(connection, utility.FOLDERS), utility_store.counted(connection)
-                ),
+                *sum_differences(sums, utility_store.counted(connection)),
                 *month_differences(ledger, found),
             ]
+    _show(sums)
     table = simple_table("Months of points", ["Market", "State", "Why", "Months", "kWh"])
     for market, state, codes, number, kwh in by_state(ledger, found):
         table.add_row(market, state, codes, f"{number:,}", f"{kwh:,}")
     console.print(table)
     _say(differences, time.monotonic() - began)
+
+
+def _show(sums: list[Balance]) -> None:
+    table = simple_table("Quantities", ["Market", "Unit", "What", "Quantity"], right=[3])
+    for one in sums:
+        rows = [("in the files", one.sent), ("of these in broken or doubled files", one.not_taken)]
+        rows += [(f"in the tables, {outcome}", quantity) for outcome, quantity in sorted(one.found.items())]
+        for what, quantity in [*rows, ("sum of what was not taken and of the tables", one.total)]:
+            table.add_row(one.market, one.unit, what, f"{quantity:,}")
+    console.print(table)
 
 
 def _say(differences: list[Difference], seconds: float) -> None:

@@ -23,9 +23,15 @@ def source(path: Path, *, stable_seconds: float = 0, open_folder: OpenFolder | N
     return Source("market", open_folder or (lambda: LocalFolder(path)), stable_seconds=stable_seconds)
 
 
-def run(url: str, *sources: Source, worker: str = "worker", partners: tuple[Partner, ...] = ()) -> ImportRun:
+def run(
+    url: str,
+    *sources: Source,
+    worker: str = "worker",
+    partners: tuple[Partner, ...] = (),
+    folder: InputFolder | None = None,
+) -> ImportRun:
     """One run over folders, as the asset and the command make it."""
-    settings = MeteringSettings(folders={"market": InputFolder(path=Path("unused"))}, partners=partners)
+    settings = MeteringSettings(folders={"market": folder or InputFolder(path=Path("unused"))}, partners=partners)
     policy = WorkPolicy(LEASE_SECONDS, retry_seconds=0.1)
     with import_connection(url) as connection:
         found = engine.run(url, connection, sources, loader_of(settings), worker, policy)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.shipped import shipped
 from billing_assets_tests.rooms.metering.inboxes import fill, there
 from billing_assets_tests.rooms.metering.market_files import nem12
 from proving.world.command import Said, call, complete
@@ -145,3 +146,70 @@ def test_a_file_is_saved_byte_for_byte(metering: Metering, tmp_path: Path) -> No
     )
     assert saved.read_bytes() == content
     complete(metering("file", "999"), 2, ["There is no file 999"])
+
+
+def held_reading(metering: Metering, state: Connection, tmp_path: Path) -> str:
+    """A substitute that is newer than the actual value: its message's number."""
+    newer = nem12(POINTS[0], value=7, quality="S14", created="202607050100", stamp="20260705010000")
+    metering("load-master", str(master(tmp_path / "master", *POINTS)))
+    metering("import", str(fill(tmp_path / "in", {"1.csv": nem12(POINTS[0]), "2.csv": newer})))
+    (row,) = state.execute("select id from billing.raw_messages where code = 'QUALITY_DOWNGRADE'").fetchall()
+    return str(row["id"])
+
+
+BY = ("--by", "A. Clerk", "--why", "The provider withdrew the actual value.")
+
+
+def test_a_clerk_has_a_held_reading_count_and_it_is_on_the_record(
+    metering: Metering, state: Connection, tmp_path: Path
+) -> None:
+    number = held_reading(metering, state, tmp_path)
+    complete(metering("accept-reading", number, *BY), 0, [f"Message {number} is ready now.", "is superseded now."])
+    (shown,) = metering.json("show", number)
+    assert [(one["quality"], one["state"]) for one in shown["versions"]] == [("A", "superseded"), ("S14", "current")]
+    (row,) = state.execute("select decided_by, decision, why from billing.decisions").fetchall()
+    assert tuple(row.values()) == ("A. Clerk", "accepted", BY[-1])
+    complete(metering("accept-reading", number, *BY), 2, ["is not held: it is current"])
+    complete(metering("reject-reading", "999", *BY), 2, ["Message 999 has no reading"])
+
+
+def test_a_clerk_rejects_a_held_reading_for_good(metering: Metering, state: Connection, tmp_path: Path) -> None:
+    number = held_reading(metering, state, tmp_path)
+    complete(metering("reject-reading", number, *BY), 0, [f"Message {number} is rejected now."])
+    (shown,) = metering.json("show", number)
+    assert [(one["quality"], one["state"]) for one in shown["versions"]] == [("A", "current"), ("S14", "rejected")]
+
+
+def test_what_waits_for_master_data_is_not_for_a_clerk_to_accept(
+    metering: Metering, state: Connection, tmp_path: Path
+) -> None:
+    metering("import", str(fill(tmp_path / "in", {"1.csv": nem12(POINTS[0])})))
+    (row,) = state.execute("select id from billing.raw_messages").fetchall()
+    complete(metering("accept-reading", str(row["id"]), *BY), 2, ["load the master data"])
+
+
+def test_a_refused_file_is_read_again_by_the_rules_of_now(metering: Metering, tmp_path: Path) -> None:
+    inbox = fill(tmp_path / "in", {"a.csv": nem12(POINTS[0]).replace(b",kWh,30", b",,30")})
+    strict = {"market": {"path": str(inbox), "stable_seconds": 0}}
+    lenient = {"market": {"path": str(inbox), "stable_seconds": 0, "lenient": ["empty_unit"]}}
+    (found,) = metering.json("import", BILLING_METERING__FOLDERS=json.dumps(strict))
+    assert (found["state"], "R-UOM" in found["codes"]) == ("refused", True)
+    complete(metering("read-again", str(found["id"])), 0, ["is read by the next run"])
+    (again,) = metering.json("import", BILLING_METERING__FOLDERS=json.dumps(lenient))
+    assert (again["id"], again["state"]) == (found["id"], "accepted")
+    complete(metering("read-again", str(found["id"])), 2, ["there is nothing to be read again"])
+    (shown,) = metering.json("file", str(found["id"]))
+    assert "R-UOM" not in [one["code"] for one in shown["findings"]], "the findings of the last reading"
+
+
+def test_a_folder_of_csv_exports_is_read_by_its_mapping(metering: Metering, tmp_path: Path) -> None:
+    inbox = fill(tmp_path / "in", {})
+    folder = {"market": {"path": str(inbox), "mapping": "no-such"}}
+    complete(
+        metering("import", BILLING_METERING__FOLDERS=json.dumps(folder)), 2, ["There is no column mapping 'no-such'"]
+    )
+    name = next(shipped("config/metering_mappings").glob("*.yaml")).stem
+    fill(inbox, {"a.csv": nem12()})
+    folder["market"] |= {"mapping": name, "stable_seconds": "0"}
+    (found,) = metering.json("import", BILLING_METERING__FOLDERS=json.dumps(folder))
+    assert (found["state"], found["format"] == "NEM12") == ("refused", False), "it is read by the mapping alone"

@@ -10,6 +10,7 @@ from billing_assets.foundation.x12.partners import Partner, Partners
 from billing_assets.foundation.x12.writer import SetToWrite
 from billing_assets.metering.import_engine.exchange import store_sets
 from billing_assets.metering.import_engine.settings import MeteringSettings
+from billing_assets_tests.rooms.metering.blocks import supply
 from billing_assets_tests.rooms.metering.inboxes import fill, run, source
 
 WIRES = Partner(
@@ -55,6 +56,7 @@ def take(url: str, tmp_path: Path, **files: bytes) -> list[str]:
 def test_usage_and_charges_are_ready_and_each_group_is_answered_once(
     state: Connection, state_url: str, tmp_path: Path
 ) -> None:
+    supply(state, "10032780000000042")
     assert take(state_url, tmp_path, one=interchange(*BOTH)) == ["accepted"]
     rows = state.execute("select type, point, key, state, stamp from billing.raw_messages order by id").fetchall()
     assert [(row["type"], row["point"], row["key"], row["state"]) for row in rows] == [
@@ -86,6 +88,7 @@ def test_a_control_number_that_was_used_for_something_else_is_refused(
 def test_a_set_with_a_wrong_count_is_rejected_and_its_charges_wait(
     state: Connection, state_url: str, tmp_path: Path
 ) -> None:
+    supply(state, "10032780000000042")
     broken = USAGE.replace("SE*20*0001", "SE*19*0001")
     assert take(state_url, tmp_path, one=interchange(("PT", broken), BOTH[1])) == ["accepted"]
     rows = state.execute("select type, state, code from billing.raw_messages order by id").fetchall()

@@ -237,7 +237,7 @@ def test_the_sum_of_a_file_is_the_sum_of_its_messages_and_of_the_tables(
         path
         for folder in ("nem-mdff", "green-button")
         for path in (DATA / folder).rglob("*")
-        if path.is_file() and path.stat().st_size < 150_000
+        if path.is_file() and path.stat().st_size < 40_000
     ]
     inbox = fill(tmp_path / "in", {f"{n} {path.name}": path.read_bytes() for n, path in enumerate(paths)})
     run(state_url, source(inbox))

@@ -17,9 +17,10 @@ from billing_assets.decisions.store import Subject, record
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.metering.import_engine.arrivals import Arrival, MessageState, content_hash, period, quantity
 from billing_assets.metering.import_engine.messages import IntervalBlock, RegisterRead
+from billing_assets.metering.readings import intake as intake_module
 from billing_assets.metering.readings import store
 from billing_assets.metering.readings.intake import Intake, decide, free_waiting
-from billing_assets.metering.readings.store import INTERVALS
+from billing_assets.metering.readings.store import INTERVALS, Table
 from billing_assets.metering.readings.streams import StreamKey, version_of
 from billing_assets.metering.readings.versions import resolve
 from billing_assets_tests.rooms.metering.blocks import DAY, JUNE, block, register, supply
@@ -46,6 +47,17 @@ def counts(state: Connection, point: str = POINT, suffix: str = "E1") -> list[li
 def said(states: list[MessageState]) -> list[tuple[str, str | None]]:
     """The states alone."""
     return [(one.state, one.code) for one in states]
+
+
+def free(state: Connection) -> list[MessageState]:
+    """Frees what waits, some streams at a time."""
+    found: list[MessageState] = []
+    for table in Table:
+        after: int | None = 0
+        while after is not None:
+            freed = free_waiting(state, table, after)
+            found, after = found + freed.states, freed.last
+    return found
 
 
 def test_a_reading_comes_back_as_it_came(state: Connection) -> None:
@@ -137,13 +149,23 @@ def test_what_comes_before_its_service_point_is_held_and_freed_by_itself(state: 
     ]
     take(state, block(values=(5, 6, 7, 8), stamp=2), made=2)
     with state.transaction():
-        assert free_waiting(state) == []
+        assert free(state) == []
     supply(state, POINT)
     with state.transaction():
-        assert sorted(said(free_waiting(state))) == [("ready", None), ("ready", None), ("superseded", None)]
-        assert free_waiting(state) == []
+        assert sorted(said(free(state))) == [("ready", None), ("ready", None), ("superseded", None)]
+        assert free(state) == []
     assert counts(state)[0] == [[5, 6, 7, 8], "A", None], "those that waited are compared when they are freed"
     assert counts(state, "NMI0000002") == []
+
+
+def test_many_streams_are_freed_some_at_a_time(state: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "_STREAMS_AT_ONCE", 2)
+    points = [f"400100000{n}" for n in range(5)]
+    take(state, *(block(point=one, day=DAY + timedelta(days=n)) for one in points for n in range(2)))
+    supply(state, *points[1:])
+    assert said(free(state)) == [("ready", None)] * 8
+    rows = state.execute("select count(*) as many from billing.interval_readings where state = 'held'").fetchall()
+    assert rows[0]["many"] == 2
 
 
 def test_two_meters_of_a_point_have_reads_of_one_suffix(state: Connection) -> None:
@@ -233,7 +255,7 @@ def test_the_table_is_what_the_rules_say_in_every_order_and_however_it_is_cut(
             del shuffled[:cut]
         if late:
             supply(state, POINT)
-            free_waiting(state)
+            free(state)
         assert table(state) == model(messages)
 
 

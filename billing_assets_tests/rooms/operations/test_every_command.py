@@ -122,6 +122,7 @@ CASES = {
         (("preview", "--number", "777"), told(2, "--number 777: no such document")),
     ),
     "doctor": Case(("doctor",), told(1, "It never ran here"), told(1, "It never ran here"), (("doctor", "x"), told(2))),
+    "utility": Case(("utility", "--points", "x"), told(2), told(2), (("utility", "--points", "100"), told(2, "200"))),
     "sandbox": Case(
         ("sandbox", "--port", "x"), told(2), told(2), (("sandbox", "--switch", "no_such=1"), told(2, "no_such"))
     ),

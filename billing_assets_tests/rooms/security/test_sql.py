@@ -50,6 +50,11 @@ INSERTED = {
     ("metering/usage/store.py", "_COLUMNS"): "our own columns",
     ("metering/usage/store.py", "_OUTCOME"): "our own columns",
     ("metering/usage/reports.py", "', '.join((name for name in Waiting._fields if name != 'days'))"): "our own columns",
+    ("metering/import_engine/reports.py", "MessageRow"): "our own columns",
+    **{
+        ("metering/readings/master_store.py", name): "columns and tables of our own kinds of master data"
+        for name in ("columns", "key", "ours", "same_key", "table", "theirs")
+    },
     ("metering/outbound/store.py", "may_go(_LEDGER)"): "our own condition",
     ("work_queue/claims.py", "queue"): "names of a queue's table, constants of a room",
     ("work_queue/claims.py", "claim"): "names of a queue's table, constants of a room",

@@ -303,6 +303,50 @@ def test_a_row_with_start_and_end_may_be_a_second_off_only_if_the_mapping_says_s
     assert _values(blocks) == [("12-31T23:00", 3600, [Decimal(1)])]
 
 
+@pytest.mark.parametrize("order", ["falling", "rising"])
+def test_the_hour_that_a_local_clock_repeats_is_told_apart_by_the_order_of_rows(order: str) -> None:
+    """Ends of half hours in Dublin, 29 October 2023, as a portal writes them: import and export mixed."""
+    ends = ["00:30", "01:00", "01:30", "01:00", "01:30", "02:00"]
+    lines = [
+        f"X,X,{at},Active {kind} Interval (kWh),29-10-2023 {end}"
+        for at, end in enumerate(ends)
+        for kind in ("Import", "Export")
+    ]
+    head = "MPRN,Meter Serial Number,Read Value,Read Type,Read Date and End Time"
+    mapping = load_mapping("ie-distributor")
+    mapping = mapping.model_copy(update={"times": mapping.times.model_copy(update={"order": order})})
+    text = "\n".join([head, *(lines if order == "rising" else lines[::-1])])
+    blocks, report = _read(text.encode(), mapping)
+    assert report.counts == {}
+    assert sorted({block.stream.suffix for block in blocks}) == ["export", "import"]
+    for block in blocks:
+        assert (f"{block.start:%H:%M}", block.values.tolist()) == ("23:00", [0, 1, 2, 3, 4, 5])
+
+
+def test_the_distributors_and_the_research_mapping_read_a_day() -> None:
+    intervals = [
+        f"{at // 2:02d}:{at % 2 * 30:02d} - {(at + 1) // 2 % 24:02d}:{(at + 1) % 2 * 30:02d}" for at in range(48)
+    ]
+    head = ",".join(["NMI", "METER SERIAL NUMBER", "CON/GEN", "DATE", "ESTIMATED?", *intervals])
+    rows = [
+        f"1,2,{kind},05/Oct/2014,{flag}," + ",".join(["0.25"] * 48)
+        for kind, flag in (("Consumption", "N"), ("Generation", "Yes"))
+    ]
+    blocks, report = _read("\n".join([head, *rows]).encode(), load_mapping("au-distributor-wide"))
+    assert report.counts == {}
+    assert [(one.stream.suffix, one.quality, _sum([one])) for one in blocks] == [
+        ("E1", "A", Decimal(12)),
+        ("B1", "E", Decimal(12)),
+    ]
+
+    blocks, report = _read(b",GC,GG\n2011-07-01 00:00:00,0.45399999999999996,3\n", load_mapping("half-hours-kw"))
+    assert report.counts == {}
+    assert {one.stream.suffix: _sum([one]) for one in blocks} == {
+        "E1": Decimal("0.22699999999999998"),
+        "B1": Decimal("1.5"),
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "day", "codes", "rows"),
     [

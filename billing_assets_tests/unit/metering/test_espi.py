@@ -82,6 +82,7 @@ def test_a_feed_comes_out_as_expected_with_its_verdict_and_findings(name: str) -
     if report.worst is not Verdict.REFUSE:
         assert sum(len(block.values) for block in blocks) == int(want["readings"])
         assert sum(sum(block.costs.tolist()) for block in blocks if block.costs is not None) == int(want["cost_raw"])
+        assert report.header["created"][:2] == "20"
         for count in ("usage_points", "meter_readings", "reading_types", "interval_blocks", "usage_summaries"):
             assert report.header[count] == want[count]
 
@@ -211,7 +212,7 @@ def test_a_broken_or_hostile_file_is_refused_with_a_sentence(content: bytes, cod
         (_hours([1, 2]) + _hours([3]), "H-REPEATED-START", 3),
         ([(1_700_006_400, _HOUR, 1, 5, None), (1_700_010_000, _HOUR, 1, None, None)], "H-COST-PART", 2),
         (_hours([1, 2]) + _hours([1]), "W-REPEATED-ROW", 0),
-        ([(1_700_006_400, 0, 1, None, None)], "W-ZERO-DURATION", 0),
+        ([(1_700_006_400, 0, 1, None, None), *_hours([2])], "W-ZERO-DURATION", 1),
         ([(1_700_006_400, _HOUR, 1, None, 99)], "W-QUALITY", 0),
         ([(1_696_000_000, 86_400 * 30, 1, None, None), (1_698_595_600, 86_400 * 30, 1, None, None)], "W-GAP", 0),
         ([(1_696_000_000, 86_400 * 30, 1, None, None), (1_698_588_400, 86_400 * 30, 1, None, None)], "W-OVERLAP", 0),
@@ -223,6 +224,27 @@ def test_a_finding_names_its_line_and_holds_its_day_or_none(rows: list[Row], cod
     assert set(report.counts) == {code}
     assert report.findings[0].line
     assert sum(len(block.values) for block in blocks if block.hold == code) == held
+
+
+def test_a_long_feed_comes_out_the_same_in_any_order_of_its_entries() -> None:
+    """More rows than are looked at together: with a gap, a row that is there twice, and a start with two values."""
+    days: list[list[Row]] = [
+        [(1_400_000_400 + (day * 96 + row) * 900, 900, (day * 7 + row * 13) % 999, None, None) for row in range(96)]
+        for day in range(250)
+    ]
+    del days[100][10:14]
+    days[150].append(days[150][50])
+    days[200].append((days[200][20][0], 900, 5000, None, None))
+    days[0].append(days[249].pop(50))
+    made = entries([Reading("1", "1", blocks=days)], Style("e:"))
+    blocks, report = _read(feed(made))
+    again, same = _read(feed(made[::-1]))
+    assert report.counts == same.counts == {"H-GAP": 1, "W-REPEATED-ROW": 1, "H-REPEATED-START": 1}
+    assert _rows(blocks) == _rows(again)
+    assert [(one.start, one.hold, one.values.tolist()) for one in blocks] == [
+        (one.start, one.hold, one.values.tolist()) for one in again
+    ]
+    assert sum(len(one.values) for one in blocks) == 250 * 96 - 4 + 1
 
 
 def test_a_row_that_is_there_twice_counts_once_in_the_messages_and_is_accounted_for() -> None:

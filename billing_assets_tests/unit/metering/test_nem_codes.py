@@ -4,7 +4,7 @@ import io
 import re
 import tracemalloc
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -60,6 +60,7 @@ def tailed(tail: str, *more: str) -> bytes:
 CASES: list[tuple[str, int | None, bytes, str]] = [
     ("R-LINE-LENGTH", 3, nem12(STREAM, "3" * 70_000, day()), "longer than 65,536 bytes"),
     ("R-LINE-LENGTH", 3, nem12(STREAM, "3" * 10_000_000, day()), "longer than 65,536 bytes"),
+    ("R-LINE-LENGTH", 2, stream(7, "3" * 5_000), "longer than 4,096 bytes"),
     ("R-TEXT", 3, nem12(STREAM, "300,\0"), "a NUL character within the line"),
     ("R-TEXT", 1, nem12(STREAM, day()).replace(b"\r\n", b"\r"), "a carriage return within the line"),
     ("R-TEXT", 1, nem12(STREAM, *(day(f"{y}0101") for y in range(1990, 2190))).replace(b"\r\n", b"\r"), "carriage"),
@@ -268,6 +269,18 @@ class Endless(io.RawIOBase):
         self._start = b""
         buffer[: len(given)] = given
         return len(given)
+
+
+def test_texts_that_are_long_and_never_the_same_take_no_memory() -> None:
+    days = [day(f"{date.fromordinal(731_000 + n):%Y%m%d}", tail=f"A,1,{n}{'x' * 20_000},,") for n in range(300)]
+    data = nem12(STREAM, *days)
+    tracemalloc.start()
+    report = FileReport()
+    assert sum(1 for _ in nem12_module.read(io.BytesIO(data), ReadOptions(), report)) == len(days)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert report.counts.keys() == {"W-LENGTH", "W-UPDATE"}
+    assert peak < 3_000_000
 
 
 def test_a_line_without_an_end_takes_no_memory() -> None:

@@ -60,6 +60,7 @@ comment on column billing.raw_files.moved_at is 'When it had left its folder; nu
 comment on column billing.raw_files.moved_to is 'Where it is now; null: it was gone, or another file had its place';
 comment on column billing.raw_files.queue_due is 'When it may be claimed; of a claimed one the end of the lease';
 create index raw_files_waiting on billing.raw_files (queue_due, id) where queue_state in ('waiting', 'claimed');
+create index raw_files_put_aside on billing.raw_files (id) where queue_state = 'parked';
 create index raw_files_sha256 on billing.raw_files (sha256);
 create unique index raw_files_content on billing.raw_files (content_sha256)
     where state in ('accepted', 'held', 'refused');

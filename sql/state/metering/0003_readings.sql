@@ -21,7 +21,7 @@ create table billing.interval_readings (
     message        bigint,
     origin         text        not null default 'message' check (origin in ('message', 'estimate', 'edit')),
     starts_at      timestamptz not null,
-    length_seconds integer     not null check (length_seconds > 0),
+    length_seconds integer     not null check (length_seconds >= 0),
     values         bigint[]    not null,
     decimals       smallint    not null check (decimals between 0 and 18),
     unit           text        not null,
@@ -31,6 +31,7 @@ create table billing.interval_readings (
     reason         text        not null default '',
     reason_text    text        not null default '',
     costs          bigint[],
+    cost_decimals  smallint    not null default 5 check (cost_decimals between 0 and 30),
     currency       text        not null default '',
     facts          jsonb,
     visits         jsonb,
@@ -62,7 +63,8 @@ comment on column billing.interval_readings.day is 'By the clock of the file tha
 comment on column billing.interval_readings.values is 'Times 10 to the minus `decimals` it is the quantity in `unit`';
 comment on column billing.interval_readings.quality is 'Of all intervals, such as A or S14; V: `runs` has it of each';
 comment on column billing.interval_readings.runs is '[[first, last, quality, reason, text], …], from 1, inclusive';
-comment on column billing.interval_readings.costs is 'In 1/100,000 of `currency`';
+comment on column billing.interval_readings.length_seconds is '0: an interval without one, as a file had it; held';
+comment on column billing.interval_readings.costs is 'Times 10 to the minus `cost_decimals` it is the cost in `currency`';
 comment on column billing.interval_readings.facts is 'Of the record that names the stream, by the standard''s names';
 comment on column billing.interval_readings.visits is 'What people did at the meter that day, by the standard''s names';
 comment on column billing.interval_readings.made_at is 'When the message was made: the order in which versions count';

@@ -118,6 +118,8 @@ class _Reading:
                 raise _NotAFeedError("a DTD is not allowed in a feed")
         name = name_of(element)
         if name == "entry" and self._entry is None:
+            if "created" not in self._report.header:
+                self._report.header["created"] = links_of(self._top).updated
             self._entry = element
         elif name == "IntervalBlock" and self._entry is not None and self._block is None:
             self._block = element

@@ -18,6 +18,7 @@ from billing_assets.metering.import_engine.nem.frame import fit, note_all
 from billing_assets.metering.import_engine.options import ReadOptions
 
 _MOST_REMEMBERED = 10_000
+_LONGEST_REMEMBERED = 400
 _VALUES_AT = len("300,yyyymmdd,")
 
 
@@ -242,7 +243,11 @@ class Days:
         written = ",".join(fields).encode()
         letters = written.translate(None, values.NUMERIC)
         tail = _Tail(quality, reason, words, updated_at, loaded_at, letters, len(written) + 1, own)
-        if len(fields) >= 4 and not any(code.startswith("R-") for code, _ in own):
+        if (
+            len(fields) >= 4
+            and len(written) <= _LONGEST_REMEMBERED
+            and not any(code.startswith("R-") for code, _ in own)
+        ):
             if len(self._tails) >= _MOST_REMEMBERED:
                 self._tails.clear()
             self._tails[tuple(one.encode() for one in fields)] = tail

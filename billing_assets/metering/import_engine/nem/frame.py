@@ -9,6 +9,9 @@ from billing_assets.metering.import_engine.nem.codes import NEM
 from billing_assets.metering.import_engine.nem.fields import Found, moment
 
 RECORDS = {"NEM12": frozenset({"200", "300", "400", "500"}), "NEM13": frozenset({"250", "550"})}
+LONGEST_RECORD = 4_096
+"""Bytes of any record but a 300: twice what all its fields may have."""
+
 _BODY = frozenset[str]().union(*RECORDS.values())
 
 
@@ -47,6 +50,9 @@ class Frame:
         if sum(map(len, fields)) + len(fields) - 1 != len(text):
             note(self._report, NEM["W-SPACES"], number)
         indicator = fields[0]
+        if len(line) > LONGEST_RECORD and indicator != "300":
+            note(self._report, NEM["R-LINE-LENGTH"], number, limit=f"{LONGEST_RECORD:,}")
+            return None
         if not self._begun:
             self._begun = True
             if indicator != "100":

@@ -56,7 +56,22 @@ CODES = table(
     _code("LINE_COUNT", _HOLD, "CTT01 is not the number of IT1 loops.", "A part may be missing: ask the sender."),
     _code("REMITTANCE_NOT_TOTAL", _HOLD, "Payments and adjustments are not the total paid.", "Compare with the bank."),
     _code(
-        "NO_ESTIMATE_REASON", _WARN, "An estimate without its reason (REF*5I).", "Ask, if your utility must send it."
+        "NO_ESTIMATE_REASON",
+        _HOLD,
+        "An estimate without its reason (REF*5I), of a utility that must send it.",
+        "Ask the sender, or verify the estimate.",
+    ),
+    _code(
+        "UNEXPLAINED_ESTIMATE",
+        _WARN,
+        "An estimate without its reason (REF*5I).",
+        "Ask, and name the utility among those that must send it.",
+    ),
+    _code(
+        "CANCEL_AMOUNTS",
+        _WARN,
+        "The amounts of a cancel do not add up.",
+        "Nothing: they have no effect, and a cancel must be able to cancel what they would hold.",
     ),
     _code("NO_REFERENCE", _WARN, "The set does not name what it refers to.", "It is matched by point and period."),
     _code("NO_DUE_DATE", _WARN, "The invoice has no due date (ITD06).", "The terms of the contract apply."),
@@ -102,6 +117,7 @@ ENVELOPE = table(
 
 ANSWERS = {
     "NO_POINT": "API",
+    "NO_ESTIMATE_REASON": "API",
     "BAD_POINT": "A76",
     "NO_PARTY": "API",
     "NO_PERIOD": "API",
@@ -128,4 +144,4 @@ def finding(code: str, line: int | None, sentence: str) -> Finding:
 
 def of_a_cancel(found: list[Finding]) -> list[Finding]:
     """Findings as they count for a cancel."""
-    return [one._replace(severity=_WARN) if one.code in AMOUNTS else one for one in found]
+    return [one._replace(code="CANCEL_AMOUNTS", severity=_WARN) if one.code in AMOUNTS else one for one in found]

@@ -115,7 +115,7 @@ def _place(
     placed = []
     for row, end in zip(rows, ends, strict=True):
         value = number(row.quantity)
-        if value is None or abs(value) >= _MOST or int(value.as_tuple().exponent) < -_FINEST:
+        if value is None or abs(value) >= _MOST or len(row.quantity.partition(".")[2]) > _FINEST:
             value = None
             found.append(
                 finding("BAD_INTERVAL", row.position, f"{row.quantity[:20]!r} is not the quantity of an interval.")
@@ -210,8 +210,9 @@ def _blocks(stream: Stream, ordinal: int, ones: list[Placed], length: int, zone:
 
 
 def _block(stream: Stream, ordinal: int, run: list[Placed], length: int, zone: str) -> IntervalBlock:
-    decimals = max(-min(0, int(one.value.as_tuple().exponent)) for one in run)
-    values = [int(one.value.scaleb(decimals)) for one in run]
+    texts = [one.row.quantity.partition(".") for one in run]
+    decimals = max(len(fraction) for _, _, fraction in texts)
+    values = [int(whole + fraction.ljust(decimals, "0") or "0") for whole, _, fraction in texts]
     begin = _midnight(ordinal, zone) + run[0].place * length
     qualities: list[QualityRun] = []
     for at, one in enumerate(run, 1):

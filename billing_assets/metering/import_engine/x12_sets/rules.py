@@ -39,7 +39,8 @@ def set_rules(options: SetOptions) -> dict[str, SetRules]:
 
 
 def _usage(options: SetOptions) -> SetRules:
-    head = (_one_of(1, options.purposes | {"SU"}), _must(2), _must(3, _DT))
+    number = ElementRule(2, _AN, mandatory=True, longest=30)
+    head = (_one_of(1, options.purposes | {"SU"}), number, _must(3, _DT))
     return SetRules(
         "867",
         "PT",

@@ -81,7 +81,7 @@ def _parse(segments: Sequence[Segment], options: SetOptions, found: list[Finding
                 opened.end = segment
             else:
                 _date(usage, opened.loop, segment)
-        elif name == "MEA":
+        elif name == "MEA" and opened.loop is not None:
             opened.measures.append(segment)
         elif name == "REF":
             _reference(usage, opened.loop, segment, options, found)
@@ -111,6 +111,8 @@ def _header(usage: Usage, segment: Segment) -> None:
             usage.utility = segment.at(4) or segment.at(2)
         elif kind == "SJ":
             usage.retailer = segment.at(4) or segment.at(2)
+    elif name == "MEA" and segment.at(2) == "NP":
+        usage.share = number(segment.at(3))
 
 
 def _date(usage: Usage, loop: Loop | None, segment: Segment) -> None:
@@ -153,13 +155,13 @@ def _close_quantity(opened: _Open, options: SetOptions, found: list[Finding]) ->
         opened.measures = []
     if loop is None or (quantity is None and not measures):
         return
-    is_estimated = quantity is not None and quantity.at(1) == "KA"
-    stated = quantity.at(2) if quantity is not None else ""
-    unit = quantity.at(3) if quantity is not None else ""
+    kind, stated, unit = (quantity.elements + _NONE)[:3] if quantity is not None else _NONE[:3]
+    is_estimated = kind == "KA"
     if quantity is not None and end is not None:
-        unit = next((one.at(4) for one in measures if one.at(4)), unit)
-        interval = IntervalRow(end.at(2), end.at(3), end.at(4), stated, is_estimated, unit, quantity.position)
-        loop.intervals.append(interval)
+        if measures:
+            unit = next((one.at(4) for one in measures if one.at(4)), unit)
+        _, day_of_end, time, time_code = (end.elements + _NONE)[:4]
+        loop.intervals.append(IntervalRow(day_of_end, time, time_code, stated, is_estimated, unit, quantity.position))
         return
     multiplier: Decimal | None = None
     rows: list[Row] = []

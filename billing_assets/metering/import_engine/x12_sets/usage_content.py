@@ -104,6 +104,7 @@ class Usage:
     due_on: date | None = None
     is_estimated: bool = False
     estimate_reason: str = ""
+    share: Decimal | None = None  # percent of the account that the set is about (MEA NP)
     quantities: dict[str, Decimal] = field(default_factory=dict)
     times_of_use: dict[str, dict[str, Decimal]] = field(default_factory=dict)  # of the summary: unit, MEA07
     references: dict[str, str] = field(default_factory=dict)  # REF01 to its value, of the header

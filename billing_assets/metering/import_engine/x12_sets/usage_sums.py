@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
-from billing_assets.metering.import_engine.messages import Finding, Severity
+from billing_assets.metering.import_engine.messages import Finding
 from billing_assets.metering.import_engine.x12_sets.codes import finding
 from billing_assets.metering.import_engine.x12_sets.elements import ZERO, total
 from billing_assets.metering.import_engine.x12_sets.intervals import Read, read_intervals
@@ -182,9 +182,9 @@ def _quantities(usage: Usage, loops: _Sorted, options: SetOptions, line: int | N
                 times[row.time_of_use] = times.get(row.time_of_use, ZERO) + row.quantity
     metered = loops.metered or loops.net
     if usage.is_estimated and metered and not usage.estimate_reason and "Q5" in usage.references:
-        one = finding("NO_ESTIMATE_REASON", chosen[0].position, "The summary is estimated (KA), and REF*5I is missing.")
-        must = usage.utility in options.investor_owned
-        found.append(one._replace(severity=Severity.HOLD) if must else one)
+        code = "NO_ESTIMATE_REASON" if usage.utility in options.investor_owned else "UNEXPLAINED_ESTIMATE"
+        sentence = "The summary is estimated (KA), and REF*5I with the reason is missing."
+        found.append(finding(code, chosen[0].position, sentence))
     intervals = loops.intervals or loops.account
     is_bare = not intervals if loops.net else not intervals and not loops.registers
     if is_bare and chosen != loops.unmetered and usage.report_type not in options.summary_only_types:

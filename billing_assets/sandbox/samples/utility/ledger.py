@@ -15,6 +15,8 @@ from billing_assets.sandbox.samples.utility.rates import MONTHS, Ends, Pool
 from billing_assets.sandbox.samples.utility.register_reads import Read, register_suffixes
 from billing_assets.sandbox.samples.utility.texas_sets import TexasSet, UsageSet
 
+SENT, DOUBLED = "sent", "doubled"
+
 
 class FileRow(NamedTuple):
     """A file as written. `messages`: blocks, records or sets. Quantities by outcome add up to `kwh` and `kvarh`."""
@@ -112,7 +114,7 @@ def file_row(folder: str, format_: str, sending: Sending[Item]) -> FileRow:
     )
 
 
-def _verdict(sending: Sending[Item]) -> str:
+def _verdict(sending: Sending[Any]) -> str:
     """An interchange is held if a set of it is, by what is in that set; not by master data or other messages."""
     own = {"SUM_CHECK", "MISSING_INTERVALS", "CHARGES_NOT_TOTAL"}
     if sending.verdict != "accept":
@@ -209,14 +211,15 @@ def _stream_month(point: Point, suffix: str, month: int, quantity: int) -> Month
 
 
 def totals(market: str, sendings: Iterable[Sending[Any]]) -> list[TotalRow]:
-    """Sums of a market's files by what becomes of each message; `sent` is the sum of all."""
+    """Sums of a market's files by what becomes of each message; `doubled`: in files that came before; `sent`: all."""
     counts: Counter[tuple[str, str]] = Counter()
     sums: Counter[tuple[str, str]] = Counter()
     for sending in sendings:
         for item in sending.items:
             if not item.unit:
                 continue
-            for outcome in (sending.outcome(item).value, "sent"):
+            of_item = DOUBLED if sending.verdict == "duplicate" else sending.outcome(item).value
+            for outcome in (of_item, SENT):
                 counts[item.unit, outcome] += 1
                 sums[item.unit, outcome] += item.quantity
     return [TotalRow(market, *key, number, decimal(sums[key])) for key, number in sorted(counts.items())]

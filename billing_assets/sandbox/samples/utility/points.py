@@ -123,7 +123,7 @@ def _bare(seed: int, pool: Pool, number: int, sizes: list[list[int]]) -> Point:
         profile,
         "America/Chicago" if texas else PROVIDERS[sender].zone,
         sender,
-        chance(1, 20, "cycle"),
+        1 if pool is Pool.TEXAS_INTERVALS else chance(1, 20, "cycle"),
         length,
         multiplier,
         _monthly(months, klass, multiplier),

@@ -170,7 +170,7 @@ def test_a_set_is_shown_with_its_text_its_pair_and_what_cancels_it(
     assert [one["message"] for one in found["pairing"]["pairs"]] == [numbers["I1"]]
     assert [one["id"] for one in found["pairing"]["relatives"]] == ["X1"]
     shown = billing("show", str(numbers["U1"]))
-    complete(shown, 0, [f"paired with message {numbers['I1']}", "X1, purpose 01, waiting", "QTY*QD*1150"])
+    complete(shown, 0, [f"paired, message {numbers['I1']}", "X1, purpose 01, waiting", "QTY*QD*1150"])
     markdown = as_markdown(raw_view(state, numbers["I1"]))
-    assert f"- paired with message {numbers['U1']} (by reference)" in markdown
+    assert f"- paired, message {numbers['U1']} (by reference)" in markdown
     assert "HALF_CANCEL" in markdown

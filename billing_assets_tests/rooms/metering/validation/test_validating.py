@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import psycopg
@@ -230,6 +231,18 @@ def test_estimates_meet_the_register_that_was_read_at_both_ends(point: Connectio
     assert (intervals["state"], intervals["quantity"]) == ("passed", Decimal(773))
 
 
+def test_estimates_are_scaled_only_when_nothing_else_of_the_register_period_is_missing(point: Connection) -> None:
+    twentieth = date(2026, 7, 20)
+    july(point, a_day(TENTH, missing=(0, 48)), a_day(twentieth, missing=(0, 48)))
+    take(point, reads(JULY, AUGUST, "01000", "01776", suffix="E1"))
+    judge(point)
+    clerk.estimate(point, POINT, "E1", TENTH, TENTH + timedelta(days=1), CLERK, "x", today=TODAY)
+    (row,) = point.execute("select values, inputs from billing.interval_readings where origin = 'estimate'").fetchall()
+    assert (sum(row["values"]), "register" in row["inputs"]) == (24_930_000, False)  # as its like days
+    clerk.estimate(point, POINT, "E1", twentieth, twentieth + timedelta(days=1), CLERK, "x", today=TODAY)
+    assert next(one for one in store.periods(point) if one["register"] == "")["quantity"] == 776
+
+
 def test_a_suspicious_day_is_estimated_over_and_what_came_stays_to_be_seen(point: Connection) -> None:
     july(point, a_day(TENTH, (5, 90_000)))
     judge(point)
@@ -348,6 +361,24 @@ def test_register_periods_are_judged_with_the_ones_before_as_their_history(point
     assert judge(point, year[3], year[4]).new == 0
 
 
+def test_a_period_is_no_part_of_its_own_history(point: Connection) -> None:
+    days = [date(2025, month, 1) for month in range(7, 13)] + [date(2026, month, 1) for month in range(1, 9)]
+    dials = [0]
+    for number, (begin, end) in enumerate(pairwise(days)):
+        daily = 15 if number == 12 else 9 + number % 3  # 10 a day, more or less; the last 15
+        dials.append(dials[-1] + daily * (end - begin).days)
+    take(
+        point,
+        *(reads(*span, f"{a:05}", f"{b:05}") for span, (a, b) in zip(pairwise(days), pairwise(dials), strict=True)),
+    )
+    for begin, end in pairwise(days):
+        judge(point, begin, end)
+    # 12 periods with mean 10 and variance 8 / 11: (15 - 10) / 0.853
+    (one,) = store.findings(point, rule="STAT", only_open=False)
+    assert (one["begins"], one["observed"]) == (JULY, "5.86")
+    assert judge(point).new == 0
+
+
 def test_a_register_that_rolled_over_informs_and_one_that_went_back_is_held(point: Connection) -> None:
     rolled = reads(JULY, AUGUST, "99950", "00210")
     rolled.quantity = Decimal(260)
@@ -356,7 +387,7 @@ def test_a_register_that_rolled_over_informs_and_one_that_went_back_is_held(poin
     assert [(one["rule"], one["observed"]) for one in store.findings(point, only_open=False)] == [("ROLLOVER", "260")]
     back = reads(AUGUST, date(2026, 9, 1), "00210", "00200")
     take(point, back)
-    judge(point, AUGUST, date(2026, 9, 1), today=date(2026, 9, 5))
+    assert judge(point, AUGUST, date(2026, 9, 1), today=date(2026, 9, 5)).periods == 1  # July's ended before it
     assert {rule for rule, *_ in open_findings(point)} == {"NEGATIVE"}
 
 

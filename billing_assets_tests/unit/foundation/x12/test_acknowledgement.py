@@ -17,6 +17,7 @@ from billing_assets.foundation.x12.acknowledgement import (
     read_answer,
 )
 from billing_assets.foundation.x12.envelope import Checks, Seen
+from billing_assets.foundation.x12.form import Note
 from billing_assets.foundation.x12.writer import GroupToWrite, InterchangeToWrite, write, write_set
 from billing_assets_tests.unit.foundation.x12.samples import (
     PAIR,
@@ -154,6 +155,13 @@ def test_our_own_997_is_read_as_it_was_meant() -> None:
     said = _read(write_set(acknowledge(came, "0001")))
     assert isinstance(said, Answer)
     assert said == Answer("PT", "4711", "P", 3, 3, 2, (), tuple(came.results))
+
+
+@pytest.mark.parametrize(("place", "element"), [("2", 2), ("4>1", 4), ("4:1", 4), ("x", 0)])
+def test_the_place_of_an_error_in_a_997_is_read_with_or_without_its_component(place: str, element: int) -> None:
+    said = _read(f"ST*997*0001~AK1*PT*4711~AK2*867*0001~AK3*BPT*2**8~AK4*{place}**7*99~AK5*R*5~AK9*R*1*1*0~SE*8*0001~")
+    assert isinstance(said, Answer)
+    assert said.results[0].notes == (Note("BPT", 2, "8", element, "7", "99"),)
 
 
 _SENT = SentGroup("PT", "4711", (("867", "0001"), ("867", "0002")))

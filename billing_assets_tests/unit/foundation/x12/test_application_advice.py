@@ -16,6 +16,7 @@ from billing_assets.foundation.x12.application_advice import (
     read_advice,
     reason_for,
 )
+from billing_assets.foundation.x12.segments import Segment
 from billing_assets.foundation.x12.writer import write_set
 from billing_assets_tests.unit.foundation.x12.samples import PAIR, found
 
@@ -105,6 +106,19 @@ def test_each_item_of_an_824_has_its_own_reasons() -> None:
         ("TA", "U77002", []),
         ("IR", "U77003", ["ABN"]),
     ]
+
+
+def test_the_head_names_the_set_that_an_824_of_one_item_is_about() -> None:
+    (one,) = _read(_TEXT.replace("TN*U77001", "TN*ELSEWHERE")).advices
+    assert one.original == "U77001"
+    (one,) = _read(_TEXT.replace("***U77001**82", "*****82")).advices
+    assert one.original == "U77001"
+
+
+def test_of_an_824_without_head_or_items_that_is_said() -> None:
+    head = Segment("BGN", ("11", "R1", "20260707", "", "", "U77001", "", "82"), 2, 4)
+    assert "has no OTI" in read_advice([head]).odd[0]
+    assert "has no BGN" in read_advice([]).odd[0]
 
 
 def test_an_824_that_names_no_set_is_reported() -> None:

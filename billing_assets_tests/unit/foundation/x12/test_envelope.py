@@ -1,15 +1,19 @@
 """Each check of the envelope refuses what the 997 can name: the set, the group, the interchange, or the file."""
 
 import hashlib
+import io
 import itertools
 import tracemalloc
 
 import pytest
 
+from billing_assets.foundation.x12 import envelope
 from billing_assets.foundation.x12.delimiters import Isa
 from billing_assets.foundation.x12.envelope import Checks, Problem, Seen, read
-from billing_assets.foundation.x12.findings import CODES, Scope
+from billing_assets.foundation.x12.findings import CODES, Findings, Scope
 from billing_assets.foundation.x12.interchange import Acknowledgement, TransactionSet
+from billing_assets.foundation.x12.rules import ElementKind, ElementRule, SegmentRule, SetRules
+from billing_assets.foundation.x12.syntax import segments
 from billing_assets_tests.unit.foundation.x12.samples import (
     CHARGES,
     CHARGES_GROUP,
@@ -61,6 +65,7 @@ _INTERCHANGE = [
     ("IEA*2*", "IEA*1*", "R-IEA-COUNT"),
     ("IEA*2*", "IEA**", "R-IEA-COUNT"),
     ("~REF*Q5", "~ref*Q5", "R-SEGMENT-ID"),
+    ("~REF*Q5", "~rEF*Q5", "R-SEGMENT-ID"),
     ("~REF*Q5", "~REFE*Q5", "R-SEGMENT-ID"),
     ("~REF*Q5", "~R*Q5", "R-SEGMENT-ID"),
     ("~REF*Q5", "~5EF*Q5", "R-SEGMENT-ID"),
@@ -151,6 +156,7 @@ _SET = [
     ("BPT*00*", "BPT**", "R-ELEMENT-MISSING", "5"),
     ("*20260704*DD", "*20260231*DD", "R-DATE", "5"),
     ("*20260704*DD", "*260704*DD", "R-DATE", "5"),
+    ("*20260704*DD", "*2026 704*DD", "R-DATE", "5"),
     ("DTM*150*20260603", "DTM*150*20260603*2360", "R-TIME", "5"),
     ("DTM*150*20260603", "DTM*150*20260603*0:15", "R-TIME", "5"),
     ("QTY*QD*1150", "QTY*QD*1,150", "R-NUMBER", "5"),
@@ -228,6 +234,14 @@ def test_the_second_set_with_a_number_is_rejected_and_the_first_lives() -> None:
     assert found(PAIR).whole, "another group may use the number"
 
 
+def test_a_text_may_have_to_be_one_of_some() -> None:
+    rules = {
+        "867": SetRules("867", "PT", (SegmentRule("N1", (ElementRule(2, ElementKind.AN, frozenset({"ERCOT"})),)),))
+    }
+    read = found(PAIR, rules=rules)
+    assert [one.code for one in read.sets[0].findings] == ["R-CODE", "R-CODE"]
+
+
 def test_a_type_without_rules_is_accepted_by_its_envelope() -> None:
     assert found(PAIR, rules={}).whole
 
@@ -298,6 +312,66 @@ def test_a_file_cut_anywhere_is_refused() -> None:
 def test_every_finding_of_a_file_is_reported_in_one_pass() -> None:
     text = PAIR.replace("IEA*2*", "IEA*3*").replace("SE*20*", "SE*21*").replace("GE*1*4712", "GE*1*4713")
     assert set(found(text).codes) == {"R-IEA-COUNT", "R-SE-COUNT", "R-GE-CONTROL"}
+
+
+def test_a_refusal_behind_a_hundred_warnings_is_not_lost() -> None:
+    findings = Findings()
+    for position in range(150):
+        findings.note("W-BLANKS", position, "Blanks.")
+    assert not findings.refused
+    findings.note("R-SE-COUNT", 200, "A count.")
+    findings.note("W-BLANKS", 201, "Blanks.")
+    assert findings.refused
+    assert len(findings) == 100
+
+
+def test_what_a_sentence_quotes_is_short_and_can_be_seen() -> None:
+    read = found(PAIR.replace("SE*20*", "SE*2\x07\xa0\n0" + "x" * 100 + "*"))
+    sentence = read.sets[0].findings[0].sentence
+    assert sentence.isprintable()
+    assert "“2[U+0007][U+00A0][U+000A]0xxx" in sentence
+    assert len(sentence) < 120
+
+
+def test_findings_of_an_interchange_are_in_the_order_of_the_file() -> None:
+    text = PAIR.replace("IEA*2*", "IEA*3*").replace("ISA*00*  ", "ISA*00* ").replace("~REF*Q5", "~ref*Q5", 1)
+    read = found(text)
+    assert [(one.code, one.position) for one in read.interchanges[0].findings] == [
+        ("R-ISA-WIDTH", 1),
+        ("R-SEGMENT-ID", 5),
+        ("R-IEA-COUNT", 42),
+    ]
+
+
+def test_a_set_whose_head_is_lost_is_one_finding_and_not_one_for_each_segment() -> None:
+    assert found(PAIR.replace("~ST*867*0001~", "~", 1)).codes.count("R-ORDER") == 1
+
+
+def test_segments_count_from_their_st_and_outside_of_sets_not_at_all() -> None:
+    text = interchange(group(USAGE.replace("SE*20*0001~", ""), usage("0002") + "N1*8S~", count=2))
+    read = found(text)
+    assert [[one.number for one in found_set.segments] for found_set in read.sets] == [
+        list(range(1, 20)),
+        list(range(1, 21)),
+    ]
+    stray = [one for one in segments(io.BytesIO(text.encode())) if one.id == "N1"][-1]
+    assert stray.number == 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        ("MOST_SEGMENTS", interchange(group(usage("0001", "N1*8S~" * 5_000)))),
+        ("MOST_SETS", interchange(group(*(usage(f"{number:06}") for number in range(1, 200))))),
+        ("MOST_GROUPS", interchange(*[group()] * 200)),
+    ],
+)
+def test_more_than_any_real_file_has_is_given_up(monkeypatch: pytest.MonkeyPatch, limit: str, text: str) -> None:
+    assert found(text).whole
+    monkeypatch.setattr(envelope, limit, 100)
+    read = found(text)
+    assert read.end.refused
+    assert [one.code for one in read.end.findings] == ["R-TOO-LONG"]
 
 
 def test_junk_without_end_keeps_the_first_hundred_findings() -> None:

@@ -3,10 +3,12 @@
 import ast
 import csv
 import hashlib
+import io
 import os
 from pathlib import Path
 
 import pytest
+from pyx12.x12file import X12Reader
 
 from billing_assets.foundation.x12.syntax import Tokenizer, segments
 from billing_assets_tests.unit.foundation.x12.samples import DATA, found
@@ -66,6 +68,19 @@ def test_the_envelope_is_accepted_or_refused_for_what_is_wrong_with_it(row: dict
     wanted = {code for words, code in _CODES.items() if words in row["findings"]}
     assert wanted <= set(read.codes)
     assert [one.type for one in read.sets] == row["sets"].split()
+
+
+_ACCEPTED = [row for row in _X12 if row["strict"] == "accept"]
+
+
+@pytest.mark.parametrize("row", _ACCEPTED, ids=_id)
+def test_another_reader_finds_the_same_segments(row: dict[str, str]) -> None:
+    text = _path(row).read_bytes().decode("ascii")
+    isa, *ours = segments(io.BytesIO(text.encode()))
+    with X12Reader(io.StringIO(text)) as reader:
+        first, *theirs = [(one.get_seg_id(), [element.format(":") for element in one.elements]) for one in reader]
+    assert first[0] == isa.id == "ISA"
+    assert [(one.id, [element.replace(">", ":") for element in one.elements]) for one in ours] == theirs
 
 
 @pytest.mark.parametrize("row", [row for row in _ROWS if row["kind"] != "X12"], ids=_id)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from billing_assets.foundation.x12 import envelope
+from billing_assets.foundation.x12.interchange import FileEnd
 from billing_assets.foundation.x12.syntax import LONGEST_SEGMENT, Tokenizer, segments
 from billing_assets_tests.unit.foundation.x12.samples import (
     CHARGES_GROUP,
@@ -85,6 +87,20 @@ def test_blank_lines_are_passed_over_where_a_line_end_is_the_terminator() -> Non
     assert found(lines.replace("\n", "\r\n").replace(">\r\n", ">\r\n", 1)).whole
 
 
+@pytest.mark.parametrize("terminator", ["~", "\n", "\r"])
+@pytest.mark.parametrize("at_once", [1, 100_000])
+def test_the_first_blanks_of_a_file_are_reported_however_it_arrives(terminator: str, at_once: int) -> None:
+    text = other_delimiters(PAIR.replace("~BPT", "~\n \tBPT").replace("~N1", "~\n\n\n\nN1"), segment=terminator)
+    source = Made(iter([text.encode()]), at_once)
+    end = [one for one in envelope.read(source, {}) if isinstance(one, FileEnd)]  # type: ignore[arg-type]
+    assert [(one.code, one.position) for one in end[0].findings] == [("W-BLANKS", 4)]
+
+
+@pytest.mark.parametrize("terminator", ["\n", "\r"])
+def test_a_blank_line_is_reported_where_a_line_end_is_the_terminator(terminator: str) -> None:
+    assert found(other_delimiters(PAIR.replace("~BPT", "~~BPT"), segment=terminator)).codes == ["W-BLANKS"]
+
+
 def test_a_byte_order_mark_is_passed_over_and_reported() -> None:
     read = found(b"\xef\xbb\xbf" + PAIR.encode())
     assert read.codes == ["W-BOM"]
@@ -98,6 +114,13 @@ def test_an_empty_segment_is_not_a_blank_line() -> None:
 def test_trailing_empty_elements_are_dropped_and_inner_ones_are_kept() -> None:
     read = next(one for one in segments(io.BytesIO((ISA + "REF*Q5**1***~").encode())) if one.id == "REF")
     assert read.elements == ("Q5", "", "1")
+
+
+def test_every_byte_that_is_no_delimiter_comes_back_unchanged() -> None:
+    odd = bytes(set(range(1, 256)) - set(b"*>~")).decode("latin-1")
+    read = found(PAIR.replace("WIRES CO", odd))
+    assert odd.encode("latin-1") in read.sets[0].text.encode("latin-1")
+    assert read.whole
 
 
 def test_letters_of_latin_1_come_through() -> None:

@@ -40,8 +40,10 @@ def test_the_pair_is_written_as_it_should_look_to_the_byte_each_time() -> None:
 
 
 def test_a_ta1_goes_before_the_groups() -> None:
-    out = _pair()._replace(acknowledged=[("TA1", "000000001", "260706", "0732", "A", "000")])
+    out = _pair()._replace(acknowledged=[("TA1", "000000001", "260706", "0732", "A", "000")], wants_ta1=True)
+    assert not found(write(_pair())).interchanges[0].isa.wants_ta1
     read = found(write(out))
+    assert read.interchanges[0].isa.wants_ta1
     assert read.whole
     assert read.interchanges[0].acknowledged[0].at(1) == "000000001"
 

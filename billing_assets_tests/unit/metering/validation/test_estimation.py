@@ -156,6 +156,20 @@ def test_the_doubled_hour_and_the_day_without_an_hour_find_their_like_by_the_clo
     assert numbers(filled.estimates[0]) == texts("0.2", "0.3", "0.4", "0.5")
 
 
+def test_of_a_like_day_with_a_doubled_hour_the_first_of_both_serves() -> None:
+    values: list[str | None] = []
+    first, gap = date(2026, 10, 26), date(2026, 11, 7)  # like Saturday 7 November: 25 and 31 October, 1 November
+    for number in range((gap - first).days + 1):
+        day = first + timedelta(days=number)
+        night = ["0.2", "8"] if day == date(2026, 11, 1) else ["0.2"]
+        values += [None] * 24 if day == gap else ["0.1", *night, *["0.3"] * 22]
+    flags = "A" * len(values)
+    earlier: list[str | None] = ["0.1", "0.2", *["0.3"] * 22]
+    known = series(earlier + values, "A" * 24 + flags, begin=first - timedelta(days=1), days=14, length_seconds=3600)
+    (one,) = fill(Sources(known), gap, gap + timedelta(days=1)).estimates
+    assert numbers(one)[:3] == texts("0.1", "0.2", "0.3")
+
+
 def test_with_fewer_than_three_like_days_the_year_before_is_taken() -> None:
     last_year = MONDAY - timedelta(days=364)
     values: list[str | None] = []

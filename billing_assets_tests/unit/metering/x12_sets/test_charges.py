@@ -114,8 +114,14 @@ def test_the_usage_may_be_named_in_big06() -> None:
 def test_a_cancel_names_its_invoice_and_is_not_held_for_its_amounts() -> None:
     body = changed(changed(CHARGES, "**ME*00~", "**ME*01~ REF*OI*I88000~"), "TDS*4321~", "TDS*4000~")
     found = read_one("810", body)
-    assert (found.verdict, found.codes) == ("accept", ["CHARGES_NOT_TOTAL"])
+    assert (found.verdict, found.codes) == ("accept", ["CANCEL_AMOUNTS"])
     assert (found.sets[0].keys["refers_to"], found.sets[0].keys["purpose"]) == ("I88000", "01")
+
+
+def test_miscellaneous_charges_may_be_of_one_day() -> None:
+    body = changed(CHARGES, "DTM*151*20260702~", "DTM*151*20260603~")
+    assert read_one("810", body).codes == ["BAD_PERIOD"]
+    assert read_one("810", changed(body, "**ME*00~", "**26*00~")).codes == []
 
 
 def test_a_line_has_rate_quantity_text_and_the_period_of_its_loop() -> None:

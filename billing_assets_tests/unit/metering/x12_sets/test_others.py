@@ -69,6 +69,8 @@ def test_every_rule_of_an_enrolment(old: str, new: str, verdict: str, codes: lis
         ("ENT*1~ RMR*IV*I88001*PO*50.00~ ADX", "RMR*IV*I88001*PO*50.00~ ENT*1~ ADX", "accept", []),
         ("*PO*50.00~", "*PO*43.21*50.00~", "accept", []),  # net of its adjustment: 50.00 - 6.79
         ("*PO*50.00~", "*PO*43.21*51.00*1.00~", "accept", []),
+        ("*PO*50.00~", "*PO*50.00*56.79~ ENT*2~", "accept", []),  # the adjustment is that of no payment
+        ("*PO*50.00~", "*PO*50.00*56.79~", "hold", ["REMITTANCE_NOT_TOTAL"]),  # it is in the payment
         ("*PO*50.00~", "*PO*43.21*51.00~", "hold", ["REMITTANCE_NOT_TOTAL"]),
         ("BPR*I*43.21*", "BPR*I*43,21*", "refuse", ["R-NUMBER"]),
         ("ADX*-6.79*", "ADX**", "refuse", ["R-ELEMENT-MISSING"]),

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_assets.metering.import_engine import x12_reader
+from billing_assets.metering.import_engine.x12_sets.codes import CODES
 from billing_assets_tests.unit.metering.x12_sets.written import (
     CHARGES,
     USAGE,
@@ -23,6 +24,17 @@ def sets_of(*ids: str) -> list[str]:
 
 def verdicts(found: Read) -> list[str]:
     return [one.verdict.value for one in found.sets]
+
+
+def test_each_code_means_one_thing_for_every_set() -> None:
+    """Other rooms know a set by its codes: they need not know which of them held it."""
+    sets = [
+        a_set("867", changed(USAGE, "BPT*00*", f"BPT*{purpose}*"), f"00{purpose}") for purpose in ("00", "01", "05")
+    ]
+    broken = [one.replace("MEA**MU*10~", "MEA**MU*11~") for one in sets]
+    found = read(an_interchange(a_group("PT", broken))).report.findings
+    assert len(found) == 5
+    assert all(CODES[one.code].severity is one.severity for one in found)
 
 
 def test_a_refused_set_and_a_held_one_leave_the_others() -> None:

@@ -28,6 +28,7 @@ REFUSED = [
     ("BPT*00*", "BPT*04*", "R-CODE"),
     ("BPT*00*", "BPT**", "R-ELEMENT-MISSING"),
     ("*U77001*", "**", "R-ELEMENT-MISSING"),
+    ("*U77001*", f"*{'U' * 31}*", "R-LENGTH"),
     ("*20260704*DD", "*20260231*DD", "R-DATE"),
     ("QTY*QD*1150~", "QTY*XX*1150~", "R-CODE"),
     ("QTY*QD*1150~", "QTY*QD*1,150~", "R-NUMBER"),
@@ -74,7 +75,7 @@ def test_a_usage_of_good_form_whose_content_conflicts_is_held(old: str, new: str
 
 
 WARNED = [
-    ("QTY*QD*1150~ MEA*AA*PRQ*1150*KH***51~", "QTY*KA*1150~ MEA*AA*PRQ*1150*KH***51~", "NO_ESTIMATE_REASON"),
+    ("QTY*QD*1150~ MEA*AA*PRQ*1150*KH***51~", "QTY*KA*1150~ MEA*AA*PRQ*1150*KH***51~", "UNEXPLAINED_ESTIMATE"),
     ("BPT*00*", "BPT*05*", "NO_REFERENCE"),
     ("REF*JH*A~", "REF*JH*Q~", "UNKNOWN_ROLE"),
     ("MEA*AA*PRQ*1150*KH*9", "MEA*ZZ*PRQ*1150*KH*9", "UNKNOWN_MEASURE"),
@@ -91,6 +92,7 @@ def test_a_usage_that_is_only_odd_is_kept_and_said(old: str, new: str, code: str
 
 
 GOOD = [
+    ("*U77001*", f"*{'U' * 30}*", "1150"),
     ("QTY*QD*1150~ MEA*AA*PRQ*1150*KH***51~", "QTY*QD*1151~ MEA*AA*PRQ*1151*KH***51~", "1151"),  # within one unit
     ("QTY*QD*1150~ MEA*AA*PRQ*1150*KH***51~", "QTY*QD*1150~", "1150"),
     ("QTY*QD*1150~ MEA*AA*PRQ*1150*KH***51~", "QTY*QD~ MEA*AA*PRQ*1150*KH***51~", "1150"),
@@ -203,6 +205,17 @@ def test_an_eastern_set_has_the_account_for_a_point_and_its_billed_summary_is_no
     assert read_one("867", alone).sets[0].quantities == {"KH": "1150"}
 
 
+def test_a_share_of_the_account_is_kept() -> None:
+    loops = loop("SU", "1150") + loop("PM", "1150", meter="A")
+    assert read_one("867", usage(loops, head=EASTERN + "MEA**NP*40~")).content.share == Decimal(40)
+
+
+def test_a_utility_that_must_explain_its_estimates_is_held_to_it() -> None:
+    body = changed(USAGE, "QTY*QD*1150~ MEA*AA*PRQ*1150*KH***51~", "QTY*KA*1150~ MEA*EE*PRQ*1150*KH***51~")
+    found = read_one("867", body, SetOptions(investor_owned=frozenset({"900000026"})))
+    assert (found.verdict, found.codes) == ("hold", ["NO_ESTIMATE_REASON"])
+
+
 def test_a_set_of_an_agreed_report_type_may_have_a_summary_only() -> None:
     body = usage(loop("SU", "1150"), head=EASTERN)
     assert read_one("867", body).codes == ["NO_DETAIL"]
@@ -212,7 +225,7 @@ def test_a_set_of_an_agreed_report_type_may_have_a_summary_only() -> None:
 def test_a_cancel_is_not_held_for_its_amounts_and_has_no_due_date() -> None:
     body = changed(USAGE, "BPT*00*U77001*20260704*DD", "BPT*01*U77009*20260704*DD*****U77001")
     found = read_one("867", changed(body, "MEA**MU*10~", ""))
-    assert (found.verdict, found.codes, found.sets[0].keys["refers_to"]) == ("accept", ["SUM_CHECK"], "U77001")
+    assert (found.verdict, found.codes, found.sets[0].keys["refers_to"]) == ("accept", ["CANCEL_AMOUNTS"], "U77001")
     summary = usage(loop("SU", "1150") + "DTM*649*20260710~", "01", EASTERN, "*****U77001")
     assert read_one("867", summary).codes == ["DUE_ON_CANCEL"]
     assert read_one("867", changed(body, POINT, "12")).verdict == "hold"
