@@ -11,6 +11,7 @@ from billing_assets.file_exchange.delivery import place
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.files.local import LocalFolder
 from billing_assets.foundation.settings import Settings
+from billing_assets.foundation.x12.delimiters import Isa
 from billing_assets.foundation.x12.partners import Partners
 from billing_assets.metering.import_engine import message_store
 from billing_assets.metering.import_engine.arrivals import MessageState
@@ -22,6 +23,7 @@ from billing_assets.metering.import_engine.options import DEFAULT, ReadOptions
 from billing_assets.metering.import_engine.settings import MeteringSettings
 from billing_assets.metering.import_engine.store import RawFile
 from billing_assets.metering.import_engine.taking import Source
+from billing_assets.metering.import_engine.x12_sets.options import SetOptions
 from billing_assets.metering.readings import master_store, rulings
 from billing_assets.metering.readings.intake import Intake, free_waiting
 from billing_assets.metering.readings.master_data import read_folder
@@ -44,8 +46,12 @@ def loader_of(settings: MeteringSettings) -> Loader:
 
     partners = Partners(settings.partners)
 
+    def sets_of(isa: Isa) -> SetOptions:
+        return settings.sets_of(partners.of(isa))
+
     def options_of(connection: Connection, file: RawFile) -> ReadOptions:
-        return replace(options.get(file.folder or "", DEFAULT), x12_checks=checks(connection, partners))
+        of_folder = options.get(file.folder or "", DEFAULT)
+        return replace(of_folder, x12_checks=checks(connection, partners), sets_by_sender=sets_of)
 
     def after(connection: Connection, file: RawFile, report: FileReport) -> None:
         settle_interchanges(connection, partners, file.id, report)

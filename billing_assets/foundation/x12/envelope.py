@@ -76,15 +76,18 @@ class Checks:
 
 
 def read(
-    source: BinaryIO, rules: Mapping[str, SetRules], checks: Checks | None = None
+    source: BinaryIO,
+    rules: Mapping[str, SetRules] | Callable[[Isa], Mapping[str, SetRules]],
+    checks: Checks | None = None,
 ) -> Iterator[TransactionSet | Group | Interchange | FileEnd]:
-    """Reads a file of interchanges. `rules`: by ST01. Raises nothing for what is in the file."""
+    """Reads a file of interchanges. `rules`: by ST01, or what gives those of an interchange. Raises nothing for
+    what is in the file."""
     tokenizer, count = Tokenizer(source), 0
     given, findings, before = checks or Checks(), Findings(), dict[tuple[str, str, str], str]()
-    forms = {kind: form_of(one) for kind, one in rules.items()}
     while (isa := tokenizer.header()) is not None:
         count += 1
         interchange = Interchange(isa, tokenizer.position)
+        forms = {kind: form_of(one) for kind, one in (rules(isa) if callable(rules) else rules).items()}
         yield from _Reading(tokenizer, interchange, forms, given.versions).events()
         _sort_out(tokenizer, interchange, findings)
         _judge(interchange, given, before)

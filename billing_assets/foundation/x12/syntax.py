@@ -52,6 +52,7 @@ class Tokenizer:
         self._at_end = False
         self._number = 0
         self._plain: set[str] = set()  # ids that were seen, but those of the envelope
+        self._blanks = False  # there were some before an id
         self._warned = False
         self._nul = False
 
@@ -147,8 +148,6 @@ class Tokenizer:
         """The pieces as segments, and what is left of them: after an IEA, and from an ISA on."""
         separator, together = delimiters.element, "".join(pieces)
         has_lines = "\n" in together or "\r" in together
-        if has_lines and not self._warned:
-            self._find_blanks(pieces, delimiters.segment)
         found: list[Segment] = []
         add, plain, position, number = found.append, self._plain, self.position, self._number
         for text in [piece.lstrip("\r\n") for piece in pieces] if has_lines else pieces:
@@ -170,14 +169,16 @@ class Tokenizer:
                     break
                 if name == "SE":
                     number = 0
+        texts = pieces[: len(found)]
+        if not self._warned and (has_lines or self._blanks):
+            self._find_blanks(texts, delimiters.segment)
         self.position, self._number = position, number
-        return Part(found, pieces[: len(found)]), pieces[len(found) :]
+        return Part(found, texts), pieces[len(found) :]
 
     def _name(self, name: str, position: int) -> str:
         """The id of a segment that is not known to be plain; what is no id is a finding, and returned as it is."""
         found = name.lstrip(_BLANK)
-        if found != name:
-            self._warn_of_blanks(position)
+        self._blanks = self._blanks or found != name
         if found not in _ENVELOPE and found not in self._plain:
             if _ID.fullmatch(found):
                 self._plain.add(found)
@@ -187,19 +188,16 @@ class Tokenizer:
                 )
         return found
 
-    def _find_blanks(self, pieces: list[str], terminator: str) -> None:
-        """The first piece with more before it than the end of a line."""
-        for position, piece in enumerate(pieces, self.position + 1):
-            text = piece.lstrip("\r\n")
-            ends = piece[: len(piece) - len(text)]
-            if len(ends) > 2 or terminator in ends or text[:1] in {" ", "\t"}:
-                self._warn_of_blanks(position)
+    def _find_blanks(self, texts: list[str], terminator: str) -> None:
+        """Reports the first text with more before it than the end of a line."""
+        for position, text in enumerate(texts, self.position + 1):
+            bare = text.lstrip("\r\n")
+            ends = text[: len(text) - len(bare)]
+            if len(ends) > 2 or terminator in ends or bare[:1] in {" ", "\t"}:
+                self._warned = True
+                sentence = f"Segment {position}: blanks precede it; they were passed over."
+                self.findings.note("W-BLANKS", position, sentence)
                 return
-
-    def _warn_of_blanks(self, position: int) -> None:
-        if not self._warned:
-            self._warned = True
-            self.findings.note("W-BLANKS", position, f"Segment {position}: blanks precede it; they were passed over.")
 
     def _find_nul(self, part: Part) -> None:
         for segment, text in zip(part.segments, part.texts, strict=True):

@@ -1,9 +1,11 @@
 """How the files of a sender are read: what the standards leave open, with the defaults that most senders need."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from billing_assets.foundation.x12.delimiters import Isa
 from billing_assets.foundation.x12.envelope import Checks
 from billing_assets.metering.import_engine.csv_mapping import ColumnMapping
 from billing_assets.metering.import_engine.x12_sets.options import SetOptions
@@ -20,7 +22,8 @@ class ReadOptions:
     """Options of a sender. `nem_offset`: its market's clock against UTC, all year. `lenient`: names of `LENIENT`.
     `zone`: of the points of Green Button feeds; None: the clock that the feed describes, else UTC.
     `mapping`: its files are CSV exports that are read by it, whatever they look like.
-    `sets`: of X12 sets. `x12_checks`: partners and control numbers, where there is a database to know them."""
+    `sets`: of X12 sets; `sets_by_sender`: where senders differ. `x12_checks`: partners and control numbers, where
+    there is a database to know them."""
 
     nem_offset: timedelta = timedelta(hours=10)
     lenient: frozenset[str] = frozenset()
@@ -28,6 +31,11 @@ class ReadOptions:
     mapping: ColumnMapping | None = None
     sets: SetOptions = SETS
     x12_checks: Checks | None = None
+    sets_by_sender: Callable[[Isa], SetOptions] | None = None
+
+    def sets_of(self, isa: Isa) -> SetOptions:
+        """How the sets of an interchange are read."""
+        return self.sets_by_sender(isa) if self.sets_by_sender else self.sets
 
     def __post_init__(self) -> None:
         if unknown := self.lenient - LENIENT.keys():

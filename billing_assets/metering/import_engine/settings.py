@@ -1,10 +1,11 @@
 """Input folders, and how what is in them is read."""
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from billing_assets.file_exchange.settings import FolderSettings
 from billing_assets.foundation.calendar.business_days import parse_zone
@@ -12,7 +13,8 @@ from billing_assets.foundation.sections import Section
 from billing_assets.foundation.x12.partners import Partner, Partners, PartnersUnclearError
 from billing_assets.metering.import_engine.csv_mapping import MappingError, load_mapping
 from billing_assets.metering.import_engine.opening import Limits
-from billing_assets.metering.import_engine.options import LENIENT, ReadOptions
+from billing_assets.metering.import_engine.options import LENIENT, SETS, ReadOptions
+from billing_assets.metering.import_engine.x12_sets.options import EASTERN, SetOptions
 
 
 class InputFolder(FolderSettings):
@@ -85,6 +87,11 @@ class MeteringSettings(Section):
         "our_qualifier, our_identifier, group_identifier, our_group_identifier, environment, …; without any, every "
         "sender is read and none gets a 997",
     )
+    sets: dict[str, SetOptions] = Field(
+        {},
+        description="How the X12 sets of a partner are read, where it is not the usual way; by the partner's name, in "
+        'the environment as JSON: {"WIRES": {"charge_codes": ["BAS001"], "interval_ends": ["582"]}}',
+    )
     max_file_bytes: PositiveInt = Field(500_000_000, description="A file, or what is in a zip, may be this large")
     max_zip_ratio: PositiveInt = Field(200, description="What is in a zip may be this many times as large as the zip")
     look_seconds: PositiveInt = Field(30, description="How often we look into the input folders")
@@ -100,6 +107,19 @@ class MeteringSettings(Section):
         except PartnersUnclearError as error:
             raise ValueError(str(error)) from None
         return partners
+
+    @model_validator(mode="after")
+    def _sets_of_partners(self) -> Self:
+        if unknown := self.sets.keys() - {one.name for one in self.partners}:
+            raise ValueError(f"sets: there is no partner {', '.join(sorted(unknown))}")
+        return self
+
+    def sets_of(self, partner: Partner | None) -> SetOptions:
+        """How the sets of a partner are read: as named for it, else by its profile."""
+        if partner is None:
+            return SETS
+        found = self.sets.get(partner.name, EASTERN if partner.profile == "eastern" else SETS)
+        return found if partner.cross_reference == "BIG05" else replace(found, cross_reference=partner.cross_reference)
 
     @property
     def limits(self) -> Limits:

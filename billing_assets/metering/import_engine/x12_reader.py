@@ -40,13 +40,13 @@ def read(source: BinaryIO, options: ReadOptions, report: FileReport) -> Iterator
     """
     total = _Total()
     with _Kept() as kept:
-        for event in read_envelope(source, set_rules(options.sets), options.x12_checks):
+        for event in read_envelope(source, lambda isa: set_rules(options.sets_of(isa)), options.x12_checks):
             if isinstance(event, TransactionSet):
                 _note_all(report, event.findings)
                 kept.add(event)
             elif isinstance(event, Interchange):
                 report.interchanges.append(event)
-                yield from _settle(event, kept, total, options.sets, report)
+                yield from _settle(event, kept, total, options.sets_of(event.isa), report)
                 kept.clear()
             elif isinstance(event, FileEnd):
                 _note_all(report, event.findings)

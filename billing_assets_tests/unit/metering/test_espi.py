@@ -226,6 +226,27 @@ def test_a_finding_names_its_line_and_holds_its_day_or_none(rows: list[Row], cod
     assert sum(len(block.values) for block in blocks if block.hold == code) == held
 
 
+def test_a_long_feed_comes_out_the_same_in_any_order_of_its_entries() -> None:
+    """More rows than are looked at together: with a gap, a row that is there twice, and a start with two values."""
+    days: list[list[Row]] = [
+        [(1_400_000_400 + (day * 96 + row) * 900, 900, (day * 7 + row * 13) % 999, None, None) for row in range(96)]
+        for day in range(250)
+    ]
+    del days[100][10:14]
+    days[150].append(days[150][50])
+    days[200].append((days[200][20][0], 900, 5000, None, None))
+    days[0].append(days[249].pop(50))
+    made = entries([Reading("1", "1", blocks=days)], Style("e:"))
+    blocks, report = _read(feed(made))
+    again, same = _read(feed(made[::-1]))
+    assert report.counts == same.counts == {"H-GAP": 1, "W-REPEATED-ROW": 1, "H-REPEATED-START": 1}
+    assert _rows(blocks) == _rows(again)
+    assert [(one.start, one.hold, one.values.tolist()) for one in blocks] == [
+        (one.start, one.hold, one.values.tolist()) for one in again
+    ]
+    assert sum(len(one.values) for one in blocks) == 250 * 96 - 4 + 1
+
+
 def test_a_row_that_is_there_twice_counts_once_in_the_messages_and_is_accounted_for() -> None:
     blocks, report = _read(_one(_hours([1, 2]) + _hours([1])))
     (totals,) = report.streams.values()

@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: pydantic reads it as part of the settings
 class SetOptions:
     """How to read the sets of one sender. Energy in the unit of its row, such as kWh."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     zone: str = "America/Chicago"
     """Of interval ends without a time code."""
@@ -47,7 +52,7 @@ class SetOptions:
     most_a_day: Decimal = Decimal(500)
     """A register has rolled over only if it moved by at most so many units a day."""
 
-    cross_reference: str = "BIG05"
+    cross_reference: Literal["BIG05", "BIG06"] = "BIG05"
     """The element of an invoice that names the usage (BPT02): BIG05 or BIG06."""
     charge_codes: frozenset[str] | None = None
     """Charge codes of the market's matrix. None: any code of three letters and three digits is taken as known."""
@@ -56,3 +61,7 @@ class SetOptions:
     taxes_added: frozenset[str] = frozenset({"", "A"})
     """TXI07 of a tax that is part of the total; O is information."""
     taxes_deducted: frozenset[str] = frozenset({"D"})
+
+
+EASTERN = SetOptions(zone="America/New_York")
+"""Of the eastern guides: their clock, where a set names none."""

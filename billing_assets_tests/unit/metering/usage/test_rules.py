@@ -115,6 +115,8 @@ def cancel_half() -> None:
     one, bill, gone = usage("U1"), charges("I1", names="U1"), usage("X1", "01", of="U1")
     found = settled(one, bill, gone)
     assert said(found, [one, bill, gone]) == ["superseded", "held HALF_CANCEL", "waiting HALF_CANCEL"]
+    shorter = charges("I1", names="U1", period=(JUNE[0], date(2026, 6, 30)))
+    assert said(settled(one, shorter, gone), [shorter, gone]) == ["held HALF_CANCEL", "waiting HALF_CANCEL"]
     half = charges("Y1", "01", of="I1")
     found = settled(one, bill, half)
     assert said(found, [one, bill, half]) == ["held HALF_CANCEL", "superseded", "waiting HALF_CANCEL"]
@@ -133,6 +135,8 @@ def replace() -> None:
     found = settled(one, bill, gone, half, new, new_bill, billed=[one.message, bill.message])
     assert said(found, [one, bill, new, new_bill]) == ["restated", "restated", "ready", "ready"]
     assert proposed(found) == ["credit due", "rebill due", "restatement due"]
+    at_once = settled(one, bill, gone, half, new, new_bill, billed=[one.message, bill.message], now=new.arrived_at)
+    assert "credit due" in proposed(at_once), "the replacement is there: no ten days"
     rebill = next(each for each in found.candidates if each.kind is CandidateKind.REBILL)
     assert (rebill.message, rebill.original) == (new.message, one.message), "on the original's price version"
     other_dates = usage("U2", "05", of="U1", period=(JUNE[0], date(2026, 7, 1)))

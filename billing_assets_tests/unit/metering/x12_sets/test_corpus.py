@@ -34,7 +34,7 @@ ANSWERS_LEFT_OUT = {"031-two-interchanges": "its second interchange has a group 
 def options_of(given: dict[str, Any]) -> ReadOptions:
     """What has to be configured first, as our settings have it."""
     sets = SetOptions(
-        cross_reference=given.get("cross_reference", "BIG05"),
+        cross_reference="BIG06" if given.get("cross_reference") == "BIG06" else "BIG05",
         investor_owned=frozenset(given.get("investor_owned", ())),
     )
     if "partners" not in given:
