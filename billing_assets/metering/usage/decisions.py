@@ -14,6 +14,7 @@ from billing_assets.metering.import_engine.x12_sets.codes import ANSWERS
 from billing_assets.metering.usage import decision_store, store
 from billing_assets.metering.usage.decision_store import Standing
 from billing_assets.metering.usage.facts import Options, Rank
+from billing_assets.metering.usage.lock_store import lock_points
 from billing_assets.metering.usage.states import Kind, State, code_of
 from billing_assets.metering.usage.store import Moved
 
@@ -147,7 +148,7 @@ def _both(connection: Connection, usage: int, charges: int) -> tuple[Standing, S
 
 def _locked(connection: Connection, message: int) -> Standing:
     """The message as it is while no one else settles its point."""
-    store.lock_points(connection, store.points_of(connection, [message]))
+    lock_points(connection, store.points_of(connection, [message]))
     found = decision_store.standing(connection, message)
     if found is None:
         raise NotDecidableError(f"There is no usage and there are no charges with the number {message}.")

@@ -9,13 +9,12 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import psycopg
-
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.metering.import_engine.arrivals import MessageState
 from billing_assets.metering.import_engine.message_store import set_states
 from billing_assets.metering.usage.facts import Decided, Fact, Options, Outcome, Pair, Settled
 from billing_assets.metering.usage.intake_store import reader_sentences
+from billing_assets.metering.usage.lock_store import lock_points
 from billing_assets.metering.usage.machine import named_elsewhere
 from billing_assets.metering.usage.machine import settle as settle_facts
 from billing_assets.metering.usage.states import CODES, CONTENT_CODE, Kind, Purpose, State
@@ -86,7 +85,7 @@ def settle(
     time-outs.
     """
     with connection.transaction():
-        return _settle(connection, _lock(connection, points), now or datetime.now(UTC), options or Options())
+        return _settle(connection, lock_points(connection, points), now or datetime.now(UTC), options or Options())
 
 
 def _settle(connection: Connection, everything: Sequence[str], now: datetime, options: Options) -> list[Moved]:
@@ -156,7 +155,7 @@ def note_billed(
     Raises psycopg.errors.CheckViolation where one of them may not be billed: `guard_usage` names it.
     """
     with connection.transaction():
-        points = _lock(connection, points_of(connection, messages))
+        points = lock_points(connection, points_of(connection, messages))
         connection.execute(
             """
             insert into billing.usage_billed (message, invoice) select m, %s from unnest(%s::bigint[]) as m
@@ -182,64 +181,6 @@ def points_of(connection: Connection, messages: Collection[int]) -> list[str]:
         "select distinct point from billing.usage_messages where message = any(%s) order by point", [list(messages)]
     )
     return [row["point"] for row in rows]
-
-
-def lock_points(connection: Connection, points: Collection[str]) -> None:
-    """Keeps others from settling these points until the end of the transaction."""
-    _lock(connection, points)
-
-
-# Locks
-
-
-def _lock(connection: Connection, points: Collection[str]) -> list[str]:
-    """Locks these points, those that name usage of theirs, and the ids of what is new. Returns the points.
-
-    Usage of one point and charges of another that names it may be taken in at once: both lock the id, so that the
-    second sees the first.
-    """
-    known = set(points)
-    known |= _naming(connection, known)
-    while True:
-        keys = {f"point {point}" for point in known} | {f"usage {one}" for one in _ids(connection, known)}
-        with connection.transaction():
-            connection.execute(
-                """
-                select pg_advisory_xact_lock(key) from (
-                    select distinct hashtextextended('billing ' || name, 0) as key from unnest(%s::text[]) as name
-                    order by key) as k""",
-                [sorted(keys)],
-            )
-            further = _naming(connection, known) - known
-            if further:
-                raise psycopg.Rollback  # locks are taken in order: with more points, all over again
-        if not further:
-            return sorted(known)
-        known |= further
-
-
-def _naming(connection: Connection, points: Collection[str]) -> set[str]:
-    """The points whose charges name usage of these points."""
-    rows = connection.execute(
-        """
-        select distinct c.point from billing.usage_messages as u
-        join billing.usage_messages as c on c.kind = 'charges' and c.cross_reference = u.id and c.cross_reference <> ''
-        where u.point = any(%s) and u.kind = 'usage' and u.purpose <> '01'""",
-        [sorted(points)],
-    )
-    return {row["point"] for row in rows}
-
-
-def _ids(connection: Connection, points: Collection[str]) -> set[str]:
-    """The ids of new usage of these points, and those that new charges of theirs name."""
-    rows = connection.execute(
-        """
-        select distinct case kind when 'usage' then id else cross_reference end as id from billing.usage_messages
-        where point = any(%s) and state = 'accepted'
-          and (kind = 'usage' and purpose <> '01' or kind = 'charges' and cross_reference <> '')""",
-        [sorted(points)],
-    )
-    return {row["id"] for row in rows}
 
 
 # Reading
