@@ -79,11 +79,13 @@ class _Trickle(io.BytesIO):
 
 
 def _outline(found: list[TransactionSet | Group | Interchange | FileEnd]) -> list[object]:
-    """What must not depend on the pieces that a file arrives in; of many findings only some are kept."""
+    """What must not depend on the pieces that a file arrives in: of more findings than are kept, only the
+    verdicts."""
+    crowded = sum(len(one.findings) for one in found) >= FINDINGS_KEPT
     return [
         (one.text, one.result)
         if isinstance(one, TransactionSet)
-        else (one.findings.refused, len(one.findings) == FINDINGS_KEPT or list(one.findings))
+        else (one.findings.refused, crowded or list(one.findings))
         for one in found
     ]
 
