@@ -212,8 +212,9 @@ class Look:
     def facts(self) -> Facts:
         """One look."""
         periods = self.periods()
-        rows = movement_store.on_their_way(self.connection, periods)
+        # In the order in which documents go: what is staged between the two questions is in the second answer.
         lacking = self._to_stage(periods)
+        rows = movement_store.on_their_way(self.connection, periods)
         moving = [
             Group(_STATES[row["state"]], row["documents"], (*row["numbers"],), (*row["batches"],), row["due"])
             for row in rows

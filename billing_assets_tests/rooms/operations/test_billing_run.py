@@ -1,5 +1,6 @@
 """A supervised run on a real system without the daemon: what it waits for, what it stages itself, and when it ends."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from io import StringIO
 
@@ -14,7 +15,7 @@ from billing_assets.erp.close.verdict import verdict
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.operations import movement_store
 from billing_assets.operations.billing_run import Look, Progress, close_period, wait
-from billing_assets.operations.run_progress import Memory, Step, What, next_step
+from billing_assets.operations.run_progress import Group, Memory, Step, What, next_step
 from proving.world.builders import (
     apply_credit,
     change_document,
@@ -67,6 +68,21 @@ def shown(close: MonthClose) -> str:
     text = StringIO()
     show_closes(Console(file=text, width=200), [close])
     return " ".join(text.getvalue().split())
+
+
+def test_what_is_staged_while_it_looks_is_waited_for(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Staging committed between the two questions of a look: the run closed a month of which nothing was posted."""
+    insert_document(system.source, "500001")
+    asked = Look._to_stage
+
+    def staged_meanwhile(self: Look, periods: Sequence[str]) -> Group | None:
+        assert system.stage().success
+        return asked(self, periods)
+
+    monkeypatch.setattr(Look, "_to_stage", staged_meanwhile)
+    facts = look(system).facts()
+    assert [one.what for one in facts.moving] == [What.READY]
+    assert next_step(facts, Memory(facts.at).after(facts)) is Step.WAIT
 
 
 @pytest.mark.parametrize(

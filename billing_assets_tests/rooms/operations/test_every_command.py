@@ -14,6 +14,7 @@ import pytest
 import typer
 from sqlalchemy import make_url
 
+from billing_assets.areas import AREAS, ON_BY_DEFAULT
 from billing_assets.erp.audit import files
 from billing_assets.erp.audit.store import queue_entries
 from billing_assets.erp.billing_system.resource import BillingSystem
@@ -123,6 +124,18 @@ CASES = {
     ),
     "doctor": Case(("doctor",), told(1, "It never ran here"), told(1, "It never ran here"), (("doctor", "x"), told(2))),
     "utility": Case(("utility", "--points", "x"), told(2), told(2), (("utility", "--points", "100"), told(2, "200"))),
+    "metering read": Case(
+        ("metering", "read", "--json", "{folder}/market.csv"),
+        told(0, '"verdict": "refuse"', "R-NO-900"),
+        told(0, "R-NO-900"),
+        (("metering", "read", "{folder}/no-such"), told(2, "No such file")),
+    ),
+    "metering preview": Case(
+        ("metering", "preview", "{folder}/market.csv", "--mapping", "au-distributor-wide"),
+        told(0, "R-COLUMN"),
+        told(0, "R-COLUMN"),
+        (("metering", "preview", "{folder}/market.csv", "--mapping", "x"), told(2, "There is no column mapping 'x'")),
+    ),
     "sandbox": Case(
         ("sandbox", "--port", "x"), told(2), told(2), (("sandbox", "--switch", "no_such=1"), told(2, "no_such"))
     ),
@@ -446,6 +459,7 @@ def fill(machine: Machine) -> None:
     (waiting,) = [one for one in system.planned() if one != key]
     machine.names |= {"batch": key, "waiting": waiting}
     (machine.folder / "file").write_text("not a folder", encoding="utf-8")
+    (machine.folder / "market.csv").write_text("100,NEM12,202601010000,A,B\n", encoding="utf-8")
     hello, strange = "Subject: hello\n\nhello\n\n", "Message-ID: <1@mx.example>\nFrom: MAILER-DAEMON@mx\n\nOh no.\n"
     (machine.folder / "queue.mbox").write_text(f"From a\n{hello}From b\n{strange}", encoding="utf-8")
 
@@ -504,9 +518,11 @@ def test_a_second_export_of_late_fees_leaves_the_first_ones_file(
 
 
 def test_every_command_is_in_the_table_and_has_help(prepared: Machine, capsys: pytest.CaptureFixture[str]) -> None:
-    commands = [*_commands(typer.main.get_command(cli.command_line()))]
-    for path in commands:
-        complete(prepared(capsys, *path, "--help"), 0, ["Usage: "])
+    everything = prepared.variables | {"BILLING_AREAS": ",".join(AREAS)}
+    for path in _commands(typer.main.get_command(cli.command_line())):
+        complete(call(capsys, everything, *path, "--help"), 0, ["Usage: "])
+    # Those of an area that is off by default are tried in its own rooms.
+    commands = [*_commands(typer.main.get_command(cli.command_line(ON_BY_DEFAULT)))]
     tried = {case.arguments[: len(path)] for case in CASES.values() for path in commands}
     assert [path for path in commands if path not in tried] == []
 
