@@ -6,6 +6,7 @@ A room is a folder. What it has for the whole it puts into modules of these name
 - `definitions`: `build(settings)`, its part of Dagster's definitions
 - `commands`: `register(app)`, its commands of `billing`
 - `offline_commands`: the same for commands that need no database and no settings: they are there also where it is off
+- `processes`: `commands(files_port)`, what of it runs beside Dagster in `billing up`, by name
 - `causes`: `alerts(connection, settings, now)`, what went wrong in it that people must be told
 - `status_report`: `status(connection, settings, period)`, where it stands, and `show(console, found, title)`
 - `doctor`: `examine(runtime)`, what `billing doctor` looks at in it

@@ -61,11 +61,6 @@ def webserver_command(port: int) -> list[str]:
     return [sys.executable, "-m", "dagster_webserver", *options]
 
 
-def files_command(port: int) -> list[str]:
-    """Close packs and other files that the web UI links to, on loopback."""
-    return [sys.executable, "-m", "billing_assets", "files", "--port", str(port)]
-
-
 def free_port(preferred: int) -> int:
     """A free port of loopback: the preferred one where it can be had."""
     for port in (preferred, 0):

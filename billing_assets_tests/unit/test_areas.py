@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 import billing_assets
-from billing_assets.areas import AREAS
+from billing_assets.areas import AREAS, verbs
 from billing_assets.definitions import build_defs
 from billing_assets.foundation import settings as settings_module
 from billing_assets.foundation.database.connection import Connection
@@ -223,3 +223,11 @@ def test_only_modules_of_certain_names_know_dagster() -> None:
         if one in forbidden or one.startswith("dagster.")
     }
     assert found == set()
+
+
+def test_billing_up_starts_what_the_areas_that_are_on_bring() -> None:
+    def names(*areas: str) -> set[str]:
+        return {name for bring in verbs("processes", "commands", areas) for name in bring(3010)}
+
+    assert names("erp", "metering") == {"billing files"}
+    assert names("metering") == set(), "its command is not there"

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from billing_assets.areas import verbs
 from billing_assets.erp.netsuite.sample_files import refuse_sample_elsewhere
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import opened_runtime, set_default
@@ -23,7 +24,6 @@ from billing_assets.operations.environment import Prepared, prepared_machine
 from billing_assets.operations.processes import (
     Process,
     daemon_command,
-    files_command,
     free_port,
     started,
     stop_noted,
@@ -76,8 +76,9 @@ def up(
         commands = {
             "dagster daemon": daemon_command(),
             "dagster webserver": webserver_command(port),
-            "billing files": files_command(files_port),
         }
+        for bring in verbs("processes", "commands", prepared.runtime.settings.areas):
+            commands |= bring(files_port)
         with started(prepared.home, commands) as processes:
             address = f"http://127.0.0.1:{port}"
             wait_until_answers(address, processes[1])
