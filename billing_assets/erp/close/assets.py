@@ -6,21 +6,19 @@ from typing import Any
 
 import dagster as dg
 
-from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close import comparison
 from billing_assets.erp.close.causes import CAUSES, Sort
+from billing_assets.erp.close.comparing import compared, packed
 from billing_assets.erp.close.lettering import fonts_with
 from billing_assets.erp.close.noted import note_comparison
-from billing_assets.erp.close.pack import make_pack
-from billing_assets.erp.close.reconciliation import MonthClose, Row, StateRow, close_month
+from billing_assets.erp.close.reconciliation import MonthClose, Row, StateRow
 from billing_assets.erp.close.store import MonthFigures, Pack, closed_state, figures_until, findings, note_figures
 from billing_assets.erp.close.sums import Sum, add
 from billing_assets.erp.close.trend import trend_picture
 from billing_assets.erp.netsuite.assets import netsuite_invoices
-from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.netsuite.wire import record_link
 from billing_assets.erp.partitions import month_partitions
-from billing_assets.erp.settings import CloseSettings, NetSuiteSettings, SourceSettings
+from billing_assets.erp.settings import CloseSettings, NetSuiteSettings
 from billing_assets.erp.staging.assets import staged_invoices
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import lasted, money, plain, typed_table
@@ -82,18 +80,9 @@ def month_close_asset(settings: Settings) -> dg.AssetsDefinition:
     def month_close(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
         period = context.partition_key
         with billing.state() as connection:
-            with billing.of(BillingSystem).connection() as source:
-                close = close_month(
-                    connection,
-                    source,
-                    billing.settings.of(SourceSettings).name,
-                    billing.of(BillingSystem).queries,
-                    billing.of(NetSuite).client,
-                    billing.of(NetSuite).mapping,
-                    period,
-                )
+            close = compared(billing, connection, period)
             note_comparison(close)
-            pack = make_pack(connection, close, fonts_with(billing.settings.of(CloseSettings).fonts))
+            pack = packed(billing, connection, close)
             trend = _trend(connection, close, billing.settings)
             found = findings(connection, period)
             state = closed_state(connection, period)

@@ -6,13 +6,10 @@ from functools import partial
 import dagster as dg
 from pydantic import Field
 
-from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.closing import Decision, hard_close, reopen, soft_close
-from billing_assets.erp.close.lettering import fonts_with
-from billing_assets.erp.close.pack import make_pack
-from billing_assets.erp.close.reconciliation import MonthClose, close_month
+from billing_assets.erp.close.comparing import compared, packed
+from billing_assets.erp.close.reconciliation import MonthClose
 from billing_assets.erp.close.store import Closing, months_that_moved
-from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.partitions import month_partitions
 from billing_assets.erp.settings import CloseSettings, SourceSettings
 from billing_assets.foundation.dagster_helpers.failing import explained
@@ -113,15 +110,6 @@ def _close(
     decision, name = Decision(config.by, config.why), billing.settings.of(SourceSettings).name
     with billing.state() as connection:
         journal = journal_of(connection, billing.settings)
-        with billing.of(BillingSystem).connection() as source:
-            close = close_month(
-                connection,
-                source,
-                name,
-                billing.of(BillingSystem).queries,
-                billing.of(NetSuite).client,
-                billing.of(NetSuite).mapping,
-                period,
-            )
-        make_pack(connection, close, fonts_with(billing.settings.of(CloseSettings).fonts))
+        close = compared(billing, connection, period)
+        packed(billing, connection, close)
         act(connection, name, close, decision, journal)

@@ -8,19 +8,16 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close import store
 from billing_assets.erp.close.acceptances import Acceptance, accept, acceptances
 from billing_assets.erp.close.closing import CloseRefusedError, Decision, hard_close, reopen, soft_close
+from billing_assets.erp.close.comparing import compared, packed
 from billing_assets.erp.close.files import serve
-from billing_assets.erp.close.lettering import fonts_with
-from billing_assets.erp.close.pack import make_pack
-from billing_assets.erp.close.reconciliation import MonthClose, close_month
+from billing_assets.erp.close.reconciliation import MonthClose
 from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.workbook import label
 from billing_assets.erp.documents.documents import Kind
-from billing_assets.erp.netsuite.resource import NetSuite
-from billing_assets.erp.settings import CloseSettings, SourceSettings
+from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import opened_runtime, prepared_runtime
 from billing_assets.foundation.commands.tables import simple_table
@@ -167,16 +164,6 @@ def files_command(
 
 def _compared(runtime: Runtime, connection: Connection, month: datetime) -> MonthClose:
     """A comparison that was made just now, and its pack."""
-    name = runtime.settings.of(SourceSettings).name
-    with runtime.of(BillingSystem).connection() as source:
-        compared = close_month(
-            connection,
-            source,
-            name,
-            runtime.of(BillingSystem).queries,
-            runtime.of(NetSuite).client,
-            runtime.of(NetSuite).mapping,
-            month_of(month),
-        )
-    make_pack(connection, compared, fonts_with(runtime.settings.of(CloseSettings).fonts))
-    return compared
+    close = compared(runtime, connection, month_of(month))
+    packed(runtime, connection, close)
+    return close

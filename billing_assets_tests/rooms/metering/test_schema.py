@@ -1,4 +1,4 @@
-"""What the schema refuses, whoever asks: raw files, messages and readings keep what they say."""
+"""What the schema refuses: raw files, messages and readings keep what they say."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""What people are told of files that come in: refused, put aside, unread, or none at all."""
+"""Alerts about files that come in: refused, put aside, unread, or none at all."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

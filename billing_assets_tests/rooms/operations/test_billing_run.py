@@ -7,12 +7,11 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from billing_assets.erp.billing_system.resource import BillingSystem
-from billing_assets.erp.close.reconciliation import MonthClose, close_month
+from billing_assets.erp.close.comparing import compared
+from billing_assets.erp.close.reconciliation import MonthClose
 from billing_assets.erp.close.store import pack, set_closed
 from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.verdict import verdict
-from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.operations import movement_store
 from billing_assets.operations.billing_run import Look, Progress, close_period, wait
 from billing_assets.operations.run_progress import Group, Memory, Step, What, next_step
@@ -51,17 +50,8 @@ def waited(system: System) -> str:
 
 
 def closed(system: System) -> MonthClose:
-    found = system.runtime
-    with found.state() as connection, found.of(BillingSystem).connection() as source:
-        return close_month(
-            connection,
-            source,
-            "billing",
-            found.of(BillingSystem).queries,
-            found.of(NetSuite).client,
-            found.of(NetSuite).mapping,
-            PERIOD,
-        )
+    with system.runtime.state() as connection:
+        return compared(system.runtime, connection, PERIOD)
 
 
 def shown(close: MonthClose) -> str:

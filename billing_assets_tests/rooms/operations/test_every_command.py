@@ -19,9 +19,7 @@ from billing_assets.erp.audit import files
 from billing_assets.erp.audit.store import queue_entries
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.closing import Decision, soft_close
-from billing_assets.erp.close.pack import make_pack
-from billing_assets.erp.close.reconciliation import close_month
-from billing_assets.erp.netsuite.resource import NetSuite
+from billing_assets.erp.close.comparing import compared, packed
 from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.shipped import shipped
@@ -466,17 +464,9 @@ def fill(machine: Machine) -> None:
 
 def close_softly(system: System, period: str) -> None:
     found = system.runtime
-    with found.state() as connection, found.of(BillingSystem).connection() as source:
-        close = close_month(
-            connection,
-            source,
-            "billing",
-            found.of(BillingSystem).queries,
-            found.of(NetSuite).client,
-            found.of(NetSuite).mapping,
-            period,
-        )
-        make_pack(connection, close)
+    with found.state() as connection:
+        close = compared(found, connection, period)
+        packed(found, connection, close)
         soft_close(
             connection, "billing", close, Decision("A. Clerk", "Month end."), journal_of(connection, found.settings)
         )
