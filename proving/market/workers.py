@@ -200,8 +200,12 @@ def _is_taken_in(system: System) -> bool:
 
 def _runs(system: System, job: str, *statuses: str) -> int:
     """How many there are; with statuses only those."""
-    where = "pipeline_name = %s and status = any(coalesce(%s::text[], array[status]))"
-    found: int = system.rows(f"select count(*) as many from runs where {where}", job, list(statuses) or None)[0]["many"]
+    (row,) = system.rows(
+        "select count(*) as many from runs where pipeline_name = %s and status = any(coalesce(%s::text[], array[status]))",
+        job,
+        list(statuses) or None,
+    )
+    found: int = row["many"]
     return found
 
 
