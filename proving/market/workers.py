@@ -201,11 +201,11 @@ def _is_taken_in(system: System) -> bool:
 def _runs(system: System, job: str, *statuses: str) -> int:
     """How many there are; with statuses only those."""
     (row,) = system.rows(
-        "select count(*) as many from runs where pipeline_name = %s and status = any(coalesce(%s::text[], array[status]))",
+        "select count(*) as n from runs where pipeline_name = %s and status = any(coalesce(%s::text[], array[status]))",
         job,
         list(statuses) or None,
     )
-    found: int = row["many"]
+    found: int = row["n"]
     return found
 
 
