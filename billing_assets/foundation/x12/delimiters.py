@@ -68,7 +68,7 @@ def read_isa(text: str) -> Isa | None:
         if len(places) < _ELEMENTS:
             return None
         end = places[_ELEMENTS - 1] + 1
-    if len(text) < end + 2:
+    if not end + 2 <= min(len(text), LONGEST_ISA):  # how much of the rest is in the text depends on how it arrived
         return None
     elements = (*text[4 : end - 1].split(separator), text[end])
     return Isa(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from billing_assets.foundation.x12 import envelope
+from billing_assets.foundation.x12.delimiters import LONGEST_ISA
 from billing_assets.foundation.x12.interchange import FileEnd
 from billing_assets.foundation.x12.syntax import LONGEST_SEGMENT, Tokenizer, segments
 from billing_assets_tests.unit.foundation.x12.samples import (
@@ -94,6 +95,16 @@ def test_the_first_blanks_of_a_file_are_reported_however_it_arrives(terminator: 
     source = Made(iter([text.encode()]), at_once)
     end = [one for one in envelope.read(source, {}) if isinstance(one, FileEnd)]  # type: ignore[arg-type]
     assert [(one.code, one.position) for one in end[0].findings] == [("W-BLANKS", 4)]
+
+
+@pytest.mark.parametrize("longer", range(-3, 4))
+@pytest.mark.parametrize("at_once", [1, 100_000])
+def test_an_isa_must_end_in_as_many_characters_however_it_arrives(longer: int, at_once: int) -> None:
+    """One that is padded so far that its end is near the limit is read or not, and the same way in any pieces."""
+    padding = "9" * (LONGEST_ISA - len(ISA) + longer)
+    source = Made(iter([PAIR.replace("*900000026 ", f"*900000026{padding} ", 1).encode()]), at_once)
+    end = [one for one in envelope.read(source, {}) if isinstance(one, FileEnd)]  # type: ignore[arg-type]
+    assert ("R-ISA" in [one.code for one in end[0].findings]) == (longer > 0)
 
 
 @pytest.mark.parametrize("terminator", ["\n", "\r"])
