@@ -12,6 +12,7 @@ from billing_assets.areas import verbs
 from billing_assets.foundation.database import embedded
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.database.urls import has_unquoted
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.settings import Settings, SettingsError, variable
 
 DATABASE = "billing"
@@ -49,6 +50,9 @@ class Runtime:
     settings: Settings
     may_start_server: bool = True
     _resources: dict[type[Resource], Resource] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def started(self) -> None:
+        """Raises why it could not start, if it could not."""
 
     def of(self, kind: type[R]) -> R:
         """A room's resource, the same one every time."""
@@ -95,6 +99,26 @@ class Runtime:
         """
         for compare in verbs("guards", "compare", self.settings.areas):
             compare(self, connection)
+
+
+@dataclass(frozen=True)
+class NotStarted(Runtime):
+    """A runtime that could not start, and why: it gives its settings and nothing else."""
+
+    error: Exception = field(default_factory=BillingError, kw_only=True)
+
+    def started(self) -> None:
+        """Raises why it could not start."""
+        raise self.error
+
+    def of(self, kind: type[R]) -> R:
+        """Raises why it could not start."""
+        raise self.error
+
+    @property
+    def database_url(self) -> str:
+        """Raises why it could not start."""
+        raise self.error
 
 
 def _postgresql_url(url: str) -> str:

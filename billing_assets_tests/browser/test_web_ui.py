@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any, NamedTuple
 
+import dagster as dg
 import pytest
 import requests
 from playwright.sync_api import Locator, Page, expect, sync_playwright
@@ -18,12 +19,12 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 from proving.world.builders import insert_document
 from proving.world.chromium import CHROMIUM, FLAGS
 from proving.world.running import Live
-from proving.world.waiting import PATIENCE_SECONDS
+from proving.world.waiting import PATIENCE_SECONDS, until
 
 BATCH = "2010-11-0001"
 GROUPS = ("billing_system", "staging", "batches", "netsuite", "close", "audit", "balances", "reminders")
 ASSETS = (
-    *("billing_invoices", "staged_invoices", "locked_batches", "netsuite_invoices", "month_close"),
+    *("billing_invoices", "staged_invoices", "locked_batches", "netsuite_invoices", "netsuite_account", "month_close"),
     *("pending_invoices", "audit_queue", "open_receivables", "aging", "late_fees", "payment_reminders"),
 )
 REFUSAL = "The item is inactive."
@@ -70,6 +71,11 @@ class Ui(NamedTuple):
         """Waits until a person reads this."""
         expect(self.page.get_by_text(text).first).to_be_visible()
 
+    def materialized(self, asset: str, partition: str) -> None:
+        """Waits until a partition of an asset is green."""
+        with self.live.dagster() as instance:
+            until(lambda: partition in instance.get_materialized_partitions(dg.AssetKey(asset)))
+
     def refuse(self, *external_ids: str) -> None:
         """NetSuite refuses these documents from now on; without any, none."""
         self.live.refuse(*external_ids, code="INVALID_CONTENT", detail=REFUSAL, path="item.items[1]")
@@ -99,6 +105,25 @@ def browser() -> Iterator[Page]:
             yield page
         finally:
             chromium.close()
+
+
+def test_before_anything_was_posted_finance_reads_netsuite_without_being_asked_whether_one_is_sure(ui: Ui) -> None:
+    """On the first day; and as long as no batch has gone through."""
+    page = ui.page
+    with ui.live.billing_system() as source:
+        insert_document(source, "500000", status="open", document_date=date(2010, 10, 5))
+    ui.open("/assets/staged_invoices?view=events")
+    ui.reads(re.compile("Materialized"))
+    ui.open("/assets/open_receivables")
+    page.get_by_role("button", name="Materialize").first.click()
+    ui.reads(re.compile("Launched run"))
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    ui.open("/assets/month_close?view=partitions&partition=2010-10")
+    page.get_by_role("button", name="Materialize").first.click()
+    page.get_by_role("button", name="Launch 1 run").click()
+    ui.reads("Materialized (1)")
+    ui.open("/assets/open_receivables?view=overview")
+    ui.reads("read_from")
 
 
 def test_operations_find_a_failed_batch_read_why_and_bring_it_to_green(ui: Ui) -> None:
@@ -157,7 +182,7 @@ def test_operations_find_a_failed_batch_read_why_and_bring_it_to_green(ui: Ui) -
     page.get_by_role("button", name="Materialize").first.click()
     page.get_by_role("button", name="Launch 1 run").click()
     ui.reads(re.compile("Launched run"))
-    ui.reads("Materialized (1)")
+    ui.materialized("month_close", "2010-11")
     page.reload()
     for name in ("reconciled", "per_state", "from_billing_to_netsuite", "1,234.50"):
         ui.reads(name)

@@ -241,7 +241,7 @@ def night(history: History) -> float:
 
     def once() -> None:
         for chunk in months.posted_long_ago(connection, "billing", comparison, 0):
-            polling.unknown(connection, "billing", [one.document_id for one in chunk], 0)
+            polling.unknown(connection, "billing", list(chunk), 0)
         months.held_tallies(connection, "billing", comparison.changed)
 
     with connect(history.url) as connection, connection.transaction():

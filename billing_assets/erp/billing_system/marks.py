@@ -33,7 +33,10 @@ from billing_assets.foundation.source_database.errors import ValueRefused, askin
 _AT_ONCE, _VERSIONS_AT_ONCE = 1_000, 10_000
 _DIGEST_BYTES = 16
 _VERSION = b"v"
-"""Before the 16 bytes of a version's mark: it is longer than any digest, so none is ever equal to one."""
+"""Before a version's mark, which is longer than any digest: none is ever equal to one."""
+
+_AS_IT_IS = 48
+"""Bytes of a version that are kept as they are."""
 
 
 class Marking(StrEnum):
@@ -86,30 +89,45 @@ def is_digest(mark: bytes | None) -> bool:
     return mark is not None and len(mark) == _DIGEST_BYTES
 
 
+@without_cycle_collection()
 def _versions(conn: Connection, queries: Queries, ids: Sequence[str]) -> dict[str, bytes]:
     if not ids:
         return {}
     statement = versions_by_id(queries, conn.dialect, ids)
     try:
-        with savepoint(conn), asking(conn, DOCUMENTS_FILE), without_cycle_collection():
+        with savepoint(conn), asking(conn, DOCUMENTS_FILE):
             rows = conn.execute(statement).all()
     except ValueRefused:
         return {}  # reading finds the document and says what is wrong with it
-    read_by = _read_by(queries)
-    names = [key if type(key) is str else values.further(key) or "" for key, _ in rows]
-    # A header that a join repeats is held, whatever its versions say.
-    repeated = {name for name, count in Counter(names).items() if count > 1} if len({*names}) < len(names) else set()
-    return {
-        name: _VERSION + hashlib.blake2b(_text(version), digest_size=_DIGEST_BYTES, key=read_by).digest()
-        for name, (_, version) in zip(names, rows, strict=True)
-        if version is not None and name not in repeated
-    }
+    keys, versions = zip(*rows, strict=True) if rows else ((), ())
+    if {*map(type, keys)} == {int}:
+        names = [*map(str, keys)]
+    else:
+        names = [key if type(key) is str else values.further(key) or "" for key in keys]
+    found = dict(zip(names, _version_marks(queries, versions), strict=True))
+    if len(found) < len(names):  # a header that a join repeats is held, whatever its versions say
+        found |= dict.fromkeys((name for name, count in Counter(names).items() if count > 1), b"")
+    return {name: mark for name, mark in found.items() if mark}
+
+
+def _version_marks(queries: Queries, versions: Sequence[Any]) -> list[bytes]:
+    """The marks of versions, empty for NULL. By column, not by cell, where all are text: for as many documents as a
+    staging looks at again, a function call and a hash for each would be a third of its work."""
+    before = _VERSION + _read_by(queries)
+    if {*map(type, versions)} == {str}:
+        texts = [b"str " + version.encode(errors="surrogatepass") for version in versions]
+    else:
+        texts = [b"" if version is None else _text(version) for version in versions]
+    return [text and before + (text if len(text) <= _AS_IT_IS else _hashed(text)) for text in texts]
 
 
 def _text(version: Any) -> bytes:
-    if type(version) is str:
-        return b"str " + version.encode(errors="surrogatepass")
     return f"{type(version).__name__} {values.further(version)}".encode(errors="surrogatepass")
+
+
+def _hashed(text: bytes) -> bytes:
+    """What stands for a long version: longer than any that is kept as it is."""
+    return hashlib.blake2b(text, digest_size=2 * _DIGEST_BYTES).hexdigest().encode()
 
 
 def _read_by(queries: Queries) -> bytes:

@@ -15,7 +15,7 @@ from billing_assets.erp.close.reconciliation import MonthClose, Row, StateRow
 from billing_assets.erp.close.store import MonthFigures, Pack, closed_state, figures_until, findings, note_figures
 from billing_assets.erp.close.sums import Sum, add
 from billing_assets.erp.close.trend import trend_picture
-from billing_assets.erp.netsuite.assets import netsuite_invoices
+from billing_assets.erp.netsuite.assets import netsuite_account
 from billing_assets.erp.netsuite.wire import record_link
 from billing_assets.erp.partitions import month_partitions
 from billing_assets.erp.settings import CloseSettings, NetSuiteSettings
@@ -67,7 +67,7 @@ def month_close_asset(settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         name="month_close",
         partitions_def=month_partitions(settings),
-        deps=[staged_invoices, dg.AssetDep(netsuite_invoices, partition_mapping=dg.AllPartitionMapping())],
+        deps=[staged_invoices, netsuite_account],
         group_name="close",
         kinds={"postgres", "netsuite"},
         owners=["team:finance"],

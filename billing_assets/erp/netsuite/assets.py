@@ -44,6 +44,19 @@ _PROBLEM_COLUMNS = ["number", "total", "detail", "state", "code", "currency", "p
 """Most needed first: the web UI cuts a wide table off at the right."""
 
 
+netsuite_account = dg.AssetSpec(
+    "netsuite_account",
+    deps=[dg.AssetDep("netsuite_invoices", partition_mapping=dg.AllPartitionMapping())],
+    group_name="netsuite",
+    kinds={"netsuite"},
+    owners=["team:finance"],
+    description="What is in the NetSuite account: our transactions, and everything that people and other programs made "
+    "there. It is read where it is needed, and there is nothing of it to materialize.",
+)
+"""What reads NetSuite depends on it, and not on batches: of an upstream asset that was never materialized Dagster asks
+the person who presses Materialize whether they are sure, and before the first batch is posted they may well be."""
+
+
 class PostingConfig(dg.Config):
     """How a batch is posted. `dry_run`: write its requests to a file and send nothing."""
 

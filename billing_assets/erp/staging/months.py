@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 
 from billing_assets.erp.billing_system import reader
 from billing_assets.erp.billing_system.totals import UNDATED
-from billing_assets.erp.staging.polling import Known
+from billing_assets.erp.staging.polling import Held
 from billing_assets.erp.staging.store import CHUNK
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.money import canonical
@@ -97,16 +97,13 @@ def find(
     return Comparison(dates, counted, changed, whole, hard_through)
 
 
-def posted_long_ago(
-    connection: Connection, source: str, comparison: Comparison, drift_days: int
-) -> Iterator[list[Known]]:
+def posted_long_ago(connection: Connection, source: str, comparison: Comparison, drift_days: int) -> Iterator[Held]:
     """What was posted longer ago than every staging compares, in the months to be compared, in chunks.
 
     Call inside a transaction. Read from cursors, each in one pass over the index of the months.
     """
     query: LiteralString = """
-        select document_id, content_hash, true as posted, drift is not null as drifted,
-               case when drift is null then source_digest end as source_digest
+        select document_id, case when drift is null then source_digest end as mark
         from billing.staged_invoices
         where source = %s and state = 'posted' and posted_at <= now() - make_interval(days => %s) and """
     months = sorted(comparison.dates.months) if comparison.dates else []
@@ -119,17 +116,16 @@ def posted_long_ago(
             with _by_index(connection):
                 cursor.execute(query + condition, [source, drift_days, value])
             while rows := cursor.fetchmany(CHUNK):
-                yield [Known(*(row[name] for name in Known._fields)) for row in rows]
+                yield {row["document_id"]: row["mark"] for row in rows}
 
 
-def held_of(connection: Connection, source: str, comparison: Comparison) -> Iterator[list[Known]]:
+def held_of(connection: Connection, source: str, comparison: Comparison) -> Iterator[Held]:
     """All that staging holds of the months to be compared and may compare, by the document date, in chunks.
 
     Call inside a transaction. Two queries, for two indexes.
     """
     query: LiteralString = """
-        select document_id, content_hash, state in ('posted', 'differs') as posted, drift is not null as drifted,
-               null::bytea as source_digest
+        select document_id, null::bytea as mark
         from billing.staged_invoices
         where source = %s and state not in ('locked', 'posting') and (state <> 'gone' or status = 'void') and """
     months = sorted(comparison.dates.months) if comparison.dates else []
@@ -142,7 +138,7 @@ def held_of(connection: Connection, source: str, comparison: Comparison) -> Iter
             with _by_index(connection):
                 cursor.execute(query + condition, [source, months])
             while rows := cursor.fetchmany(CHUNK):
-                yield [Known(*(row[name] for name in Known._fields)) for row in rows]
+                yield {row["document_id"]: row["mark"] for row in rows}
 
 
 def note(connection: Connection, name: str, comparison: Comparison) -> None:

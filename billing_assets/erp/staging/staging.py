@@ -1,6 +1,6 @@
 """Staging: what the billing system says now becomes what we hold, in one transaction and in bounded memory."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,7 +16,7 @@ from billing_assets.erp.staging import audit_holds, months, polling, store
 from billing_assets.erp.staging.closed_months import closed_months
 from billing_assets.erp.staging.corrections.store import propose
 from billing_assets.erp.staging.incoming import Validation, incoming_row, unreadable_row
-from billing_assets.erp.staging.polling import Known
+from billing_assets.erp.staging.polling import Held
 from billing_assets.erp.staging.settings import StagingSettings
 from billing_assets.erp.staging.store import Incoming
 from billing_assets.foundation.database.connection import Connection, lift_idle_limit, restore_idle_limit, settle_order
@@ -37,10 +37,10 @@ class StagingResult:
 
 
 class _Wanted(NamedTuple):
-    """A document to be read: what we hold of it, and its mark at the source."""
+    """Documents to be read: the marks of those that we hold, and the marks that all of them have at the source."""
 
-    known: Known | None
-    source_digest: bytes | None
+    held: Held
+    marks: dict[str, bytes | None]
 
 
 class _Marks(NamedTuple):
@@ -50,8 +50,8 @@ class _Marks(NamedTuple):
     believed: bool
 
 
-_Chunks = Iterable[tuple[Mapping[str, Known], Sequence[str]]]
-"""Ids to look at, some at a time, with what we hold of those that we know."""
+_Chunks = Iterable[tuple[Held, Sequence[str]]]
+"""Ids to look at, some at a time, with the marks of those that we hold."""
 
 
 def stage(
@@ -91,7 +91,10 @@ def stage(
         # A billing system whose clock was ahead, and is right again, must not hide what appears until it gets there.
         since = min(last, watermark) - timedelta(minutes=settings.overlap_minutes) if last else None
         stand_ins: list[str] = []
-        chunks = _chunks(connection, source, queries, name, judging.digest, settings, since, stand_ins)
+        polls = polling.polled(
+            connection, name, judging.digest, settings.drift_days, reader.asked_at_once(source, marking)
+        )
+        chunks = _chunks(connection, source, queries, name, polls, settings, since, stand_ins)
         _take_over(connection, source, queries, name, judging, idle_limit, marks, chunks, stand_ins, since, counts)
         run = store.finish(connection, name, run_id, since, watermark, counts)
     with connection.transaction():
@@ -174,38 +177,41 @@ def _take_over(
 
 def _changed(
     source: sqlalchemy.Connection, queries: reader.Queries, marks: _Marks, chunks: _Chunks
-) -> Iterator[tuple[int, dict[str, _Wanted]]]:
+) -> Iterator[tuple[int, _Wanted]]:
     """What must be read: documents whose mark is not the one we know. About 1,000 at a time, however few a chunk has,
     and with each how many were looked at for it."""
-    looked_at, unlike = 0, dict[str, _Wanted]()
-    for known, ids in _together(chunks, reader.asked_at_once(source, marks.marking)):
+    looked_at, unlike = 0, _Wanted({}, {})
+    for held, ids in _together(chunks, reader.asked_at_once(source, marks.marking)):
         found = reader.marks(source, queries, ids, marks.marking)
         looked_at += len(ids)
         for one in ids:
-            held, mark = known.get(one), found.get(one)
-            if not marks.believed or held is None or mark is None or held.source_digest != mark:
-                unlike[one] = _Wanted(held, mark)
-            if len(unlike) >= 2 * reader.CHUNK:
+            mark = found.get(one)
+            if mark is not None and held.get(one) == mark and marks.believed:
+                continue
+            unlike.marks[one] = mark
+            if one in held:
+                unlike.held[one] = held[one]
+            if len(unlike.marks) >= 2 * reader.CHUNK:
                 yield looked_at, unlike
-                looked_at, unlike = 0, {}
-        if len(unlike) >= reader.CHUNK:
+                looked_at, unlike = 0, _Wanted({}, {})
+        if len(unlike.marks) >= reader.CHUNK:
             yield looked_at, unlike
-            looked_at, unlike = 0, {}
+            looked_at, unlike = 0, _Wanted({}, {})
     yield looked_at, unlike
 
 
 def _together(chunks: _Chunks, documents: int) -> _Chunks:
     """Chunks of at least so many documents, but for the last; never more than a chunk above it."""
-    known: dict[str, Known] = {}
+    held: Held = {}
     ids: list[str] = []
     for some, more in chunks:
-        known |= some
+        held |= some
         ids += more
         if len(ids) >= documents:
-            yield known, ids
-            known, ids = {}, []
+            yield held, ids
+            held, ids = {}, []
     if ids:
-        yield known, ids
+        yield held, ids
 
 
 def _take(
@@ -214,20 +220,21 @@ def _take(
     queries: reader.Queries,
     name: str,
     validation: Validation,
-    wanted: Mapping[str, _Wanted],
+    wanted: _Wanted,
 ) -> tuple[list[str], int]:
     """Reads documents into the temporary table.
 
     Returns the ids that the source has no more, and how many of the others cannot be understood.
     """
-    documents, bad = reader.read_documents(source, queries, name, list(wanted))
+    documents, bad = reader.read_documents(source, queries, name, list(wanted.marks))
+    known = polling.known(connection, name, wanted.held)
     # An engine may find more than was asked for: to some, `a` and `A` are equal.
-    asked = ((one, wanted.get(one.document_id, _Wanted(None, None))) for one in documents)
+    asked = ((one, known.get(one.document_id), wanted.marks.get(one.document_id)) for one in documents)
     with reader.without_cycle_collection():
-        rows = [row for one, held in asked if (row := incoming_row(one, *held, validation))]
+        rows = [row for one, held, mark in asked if (row := incoming_row(one, held, mark, validation))]
     _copy(connection, rows + [unreadable_row(one, validation) for one in bad])
     found = {one.document_id for one in documents} | {one.document_id for one in bad}
-    return [one for one in wanted if one not in found], len(bad)
+    return [one for one in wanted.marks if one not in found], len(bad)
 
 
 def _copy(connection: Connection, rows: Sequence[Incoming]) -> None:
@@ -241,19 +248,19 @@ def _chunks(
     source: sqlalchemy.Connection,
     queries: reader.Queries,
     name: str,
-    judged_under: bytes,
+    polls: Iterable[Held],
     settings: StagingSettings,
     since: datetime | None,
     stand_ins: list[str],
-) -> Iterator[tuple[dict[str, Known], Sequence[str]]]:
+) -> Iterator[tuple[Held, Sequence[str]]]:
     """Ids to read, first those that we poll again, then those that are new; ids that are stand-ins go to `stand_ins`.
 
     An id that the source has twice may come twice.
     """
-    for chunk in polling.polled(connection, name, judged_under, settings.drift_days):
-        known = {one.document_id: one for one in chunk}
-        stand_ins += filter(reader.is_stand_in, known)
-        yield known, [one for one in known if not reader.is_stand_in(one)]
+    for held in polls:
+        if made_up := [*filter(reader.is_stand_in, held)]:
+            stand_ins += made_up
+        yield held, [one for one in held if not reader.is_stand_in(one)] if made_up else list(held)
     # A document that gets its id at last may be older than the watermark.
     for ids in reader.new_document_ids(source, queries, None if stand_ins else since):
         if fresh := polling.unknown(connection, name, ids, settings.drift_days):
@@ -268,17 +275,17 @@ def _chunks_of(
     settings: StagingSettings,
     comparison: months.Comparison,
     marks: _Marks,
-) -> Iterator[tuple[dict[str, Known], Sequence[str]]]:
+) -> Iterator[tuple[Held, Sequence[str]]]:
     """Ids of months to compare, of what no ordinary staging looks at: documents that were posted long ago, and those
     that we do not have, whenever they were created. And of what it did not read as their versions were as we know them:
     one of them must be wrong."""
     if comparison.dates is None:
         return
-    held = months.posted_long_ago(connection, name, comparison, settings.drift_days)
+    chunks = months.posted_long_ago(connection, name, comparison, settings.drift_days)
     if not marks.believed and not comparison.whole:
-        held = months.held_of(connection, name, comparison)
-    for chunk in held:
-        yield {one.document_id: one for one in chunk}, [one.document_id for one in chunk]
+        chunks = months.held_of(connection, name, comparison)
+    for held in chunks:
+        yield held, list(held)
     for ids in reader.dated_document_ids(source, queries, comparison.dates):
         if fresh := polling.unknown(connection, name, ids, settings.drift_days):
             yield {}, fresh

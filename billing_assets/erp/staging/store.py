@@ -117,6 +117,15 @@ def staged_alike(connection: Connection, source: str, missing: Sequence[str]) ->
     """Ids, in chunks, of documents that were not read because they are as they were, but that stand beside one that
     is not: with its number, or crediting it. What is found of them may be another now. `missing` are ids that went.
     """
+    (beside,) = connection.execute(
+        """
+        select exists (select from incoming) or cardinality(%(missing)s::text[]) > 0
+               or exists (select from billing.staged_invoices where source < %(source)s)
+               or exists (select from billing.staged_invoices where source > %(source)s) as something""",
+        {"source": source, "missing": list(missing)},
+    ).fetchall()
+    if not beside["something"]:  # most stagings find nothing new: all documents need not be looked through for it
+        return
     rows = connection.execute(
         f"""
         select s.document_id from billing.staged_invoices as s

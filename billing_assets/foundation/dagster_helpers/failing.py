@@ -93,6 +93,8 @@ def _explaining(arguments: Mapping[str, Any]) -> Iterator[None]:
     billing = arguments.get("billing")
     settings = billing.settings.alerts if billing is not None else AlertSettings()
     try:
+        if billing is not None:
+            billing.started()
         yield
     except dg.Failure:
         raise

@@ -65,8 +65,7 @@ class BusinessDay(dg.Config):
 
 def open_receivables_asset(settings: Settings) -> dg.AssetsDefinition:
     """The open balances; where the area `erp` is on, they follow what it posted."""
-    every = dg.AssetDep("netsuite_invoices", partition_mapping=dg.AllPartitionMapping())
-    posted = [every] if "erp" in settings.areas else []
+    posted = ["netsuite_account"] if "erp" in settings.areas else []
 
     @dg.asset(
         group_name="balances",

@@ -4,11 +4,15 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from pydantic import SecretStr
+from sqlalchemy import make_url
 
+from billing_assets.definitions import build_defs
 from billing_assets.foundation.dagster_helpers.failing import runbook
+from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.sections import AlertSettings
 from proving.world.builders import insert_document
-from proving.world.system import System, failure
+from proving.world.system import OTHERS, System, failure
 
 FIRST = ["reason", "what_to_do", "runbook"]
 
@@ -76,6 +80,48 @@ def test_netsuite_away_is_told_on_every_step_that_meets_it_in_the_same_way(syste
         found = told(system.run(job, period), step)
         assert list(found) == [*FIRST, "error", "system"]
         assert found["system"] == "NetSuite"
+
+
+def test_settings_that_do_not_fit_the_database_are_told_on_the_first_step_of_whatever_starts(system: System) -> None:
+    """It was "Error executing resource_fn on ResourceDefinition billing", on no step and on no asset's page."""
+    key, _ = red(system)
+    elsewhere = system.changed(netsuite={"account": OTHERS})
+    for job, step, partition in (
+        ("stage_invoices", "staged_invoices", None),
+        ("post_batch", "locked_batches", key),
+        ("age_receivables", "open_receivables", None),
+        ("preview_document", "show_document", None),
+    ):
+        result = elsewhere.run(job, partition)
+        found = told(result, step)
+        assert list(found) == [*FIRST, "error"], job
+        assert found["reason"].startswith("This database belongs to NetSuite account"), job
+        assert (found["runbook"], found["error"]) == (
+            "docs/operations.md#what-a-database-belongs-to",
+            "BoundElsewhereError",
+        )
+    assert on_the_asset(elsewhere.post(key))[f"locked_batches {key}"] == found
+    assert system.states() == {"500001": "posted", "500002": "rejected"}
+
+
+@pytest.mark.parametrize(("tags", "on_a_step"), [({}, False), ({"dagster/retry_number": "2"}, True)])
+def test_a_database_that_does_not_answer_as_a_run_starts_is_tried_again_and_the_last_time_told_on_the_step(
+    system: System, tags: dict[str, str], on_a_step: bool
+) -> None:
+    """What Dagster starts again fails outside of any step; it does not start again what a step has failed of."""
+    away = make_url(system.state_url).set(port=1).render_as_string(hide_password=False)
+    runtime = Runtime(system.settings.model_copy(update={"database_url": SecretStr(away)}))
+    retries = {"run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False}}
+    with dg.DagsterInstance.ephemeral(settings=retries) as instance:
+        job = build_defs(runtime).resolve_job_def("stage_invoices")
+        result = job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+    assert not result.success
+    assert [one.step_key for one in result.get_step_failure_events()] == ["staged_invoices"] * on_a_step
+    if on_a_step:
+        found = told(result, "staged_invoices")
+        assert list(found) == [*FIRST, "error"]
+        assert "connection" in found["reason"]
+        assert str(make_url(away).password) not in str(result.all_events)
 
 
 def test_an_error_that_is_none_of_ours_is_named_with_its_kind_and_how_to_go_on(

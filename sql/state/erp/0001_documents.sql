@@ -173,7 +173,9 @@ create index staged_invoices_batch on billing.staged_invoices (batch, id)
 create index staged_invoices_unread on billing.staged_invoices (batch)
     where state = 'posted' and (read_back_at is null or difference is not null);
 create index staged_invoices_differs on billing.staged_invoices (source, id) where state = 'differs';
+-- Every staging looks at all of these, and nearly all are as they were: the index holds what that takes.
 create index staged_invoices_polled on billing.staged_invoices (source, id)
+    include (document_id, source_digest, judged_under)
     where state in ('open', 'held', 'excluded', 'ready', 'batched', 'rejected');
 create index staged_invoices_gone on billing.staged_invoices (source, state_since) where state = 'gone';
 -- Voided before they were posted: in the source they are still there, and a void may be taken back.

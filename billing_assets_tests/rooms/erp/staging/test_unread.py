@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from billing_assets.foundation.shipped import shipped
 from billing_assets.posting.batch_lock import Lock
 from billing_assets_tests.rooms.erp.staging.conftest import Bench, reading_all, versioned_queries, with_versions
 from proving.world.builders import (
+    SOURCE,
     change_document,
     change_line,
     delete_document,
@@ -199,3 +201,22 @@ def held(state: Any) -> dict[str, Any]:
         " drift from billing.staged_invoices"
     )
     return {row["document_id"]: row for row in rows}
+
+
+@pytest.mark.parametrize("other", ["a", "z"])
+def test_a_document_that_another_source_has_too_is_held_though_nothing_of_its_own_changed(
+    bench: Bench, other: str
+) -> None:
+    insert_document(bench.source, "1")
+    bench.stage()
+    assert bench.states() == {"1": "ready"}
+    bench.state.execute(f"""
+        create temporary table copied as select * from billing.staged_invoices;
+        update copied set source = '{other}', id = id + 1000, state = 'held';
+        insert into billing.staged_invoices overriding system value select * from copied""")  # noqa: S608
+    bench.stage()
+    rows = bench.state.execute("select source, state, findings -> 0 ->> 'code' as code from billing.staged_invoices")
+    assert {(row["source"], row["state"], row["code"]) for row in rows} == {
+        (other, "held", None),
+        (SOURCE, "held", "DUPLICATE_NUMBER"),
+    }

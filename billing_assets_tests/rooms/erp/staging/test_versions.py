@@ -14,8 +14,10 @@ from sqlalchemy import Engine, event
 from billing_assets.erp.billing_system import reader
 from billing_assets.erp.billing_system.marks import is_digest
 from billing_assets.erp.billing_system.queries import Queries
+from billing_assets.erp.staging import polling
 from billing_assets.erp.staging.recheck import Staged, differing
 from billing_assets.erp.staging.staging import StagingResult
+from billing_assets.erp.staging.store import CHANGEABLE_STATES
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.source_database.connection import connect_source, open_source
 from billing_assets_tests.rooms.erp.billing_system.collations import QUERIES, collating
@@ -148,6 +150,40 @@ def test_other_queries_read_everything_once(bench: Bench, queries: Queries) -> N
     assert bench.row("1")["lines"][0][2] == "A THING"
 
 
+@pytest.mark.parametrize("length", [20, 60, 10_000])
+def test_versions_that_differ_at_their_end_only_are_two_versions(bench: Bench, queries: Queries, length: int) -> None:
+    long = f"rpad('', {length}, 'x') || concat_ws("
+    queries = replace(queries, documents=queries.documents.replace("concat_ws(", long, 1))
+    ids = [insert_document(bench.source, str(number)) for number in range(2)]
+    stage(bench, queries)
+    change_document(bench.source, ids[1], memo="new")
+    assert stage(bench, queries)[1] == [ids[1]]
+    assert stage(bench, queries)[1] == []
+
+
+def test_ids_with_quotes_and_backslashes_have_versions_of_their_own(bench: Bench, queries: Queries) -> None:
+    odd = """CASE {} WHEN 1 THEN 'a","b' WHEN 2 THEN 'a' WHEN 3 THEN E'\\\\' WHEN 4 THEN '{{}}' ELSE 'NULL' END"""
+    documents, lines = queries.documents.replace("i.id AS", odd.format("i.id") + " AS"), queries.lines
+    lines = lines.replace("l.invoice_id AS", odd.format("l.invoice_id") + " AS")
+    queries = replace(queries, documents=documents, lines=lines, applications=None)
+    for number in range(1, 6):
+        insert_document(bench.source, str(number), id=number)
+    assert len(stage(bench, queries)[1]) >= 5
+    assert set(bench.states().values()) == {"ready"}
+    assert stage(bench, queries)[1] == []
+    for number in range(1, 6):
+        change_document(bench.source, str(number), memo="new")
+        assert stage(bench, queries)[0].counts["changed"] == 1
+
+
+def test_what_is_looked_at_each_time_is_read_from_its_index_alone(bench: Bench) -> None:
+    """A document's row is wide: reading all of them took longer than their versions."""
+    given = {"source": SOURCE, "after": 0, "states": CHANGEABLE_STATES, "judged_under": b"", "chunk": 10_000}
+    bench.state.execute("set enable_seqscan = off; set enable_bitmapscan = off; set enable_indexscan = off")
+    rows = bench.state.execute("explain " + polling.CHANGEABLE, given).fetchall()
+    assert "Index Only Scan using staged_invoices_polled" in str(rows)
+
+
 def wrong() -> Queries:
     """Versions that never change, whatever happens."""
     plain = shipped_sample_queries()
@@ -253,6 +289,8 @@ def test_sqlite_is_read_again_by_its_versions_only(tmp_path: Path, state_url: st
 
         assert again() == sorted(versions)
         assert again() == ["D"]
+        there.execute("UPDATE h SET v = '7' WHERE k = 'C'")
+        assert again() == ["C", "D"], "the number 7 is not the text 7"
         there.execute("UPDATE l SET a = 11, p = 11 WHERE k = 'ab-1' COLLATE BINARY")
         assert again() == ["D"], "its version is what it was"
         there.execute("UPDATE h SET v = x'0002' WHERE k = 'ab-1' COLLATE BINARY")
