@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from billing_assets.foundation.dagster_helpers.dead_runs import end_dead_runs
 from billing_assets.foundation.files.errors import FolderError
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
@@ -27,7 +28,7 @@ def watch_input_folders_sensor(settings: Settings) -> dg.SensorDefinition:
         minimum_interval_seconds=settings.of(MeteringSettings).look_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Looks into the input folders, and asks for a run when a file is complete: its size and time did "
-        "not change between two looks, or its sender renames what is complete.",
+        "not change between two looks, or its sender renames what is complete. Ends runs whose machine died.",
     )
     def watch_input_folders(
         context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
@@ -42,6 +43,7 @@ def watch_input_folders_sensor(settings: Settings) -> dg.SensorDefinition:
                     continue
                 complete, growing = complete + found.complete, growing + found.waiting
             complete += reports.waiting_files(connection)
+            end_dead_runs(context.instance, connection, billing.settings.batches.lease_seconds)
         if not complete and not faults:
             return dg.SkipReason(f"No file is complete; {growing} may still be growing.")
         if context.instance.get_runs(dg.RunsFilter(job_name=IMPORT_JOB, statuses=_UNFINISHED), limit=1):

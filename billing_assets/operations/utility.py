@@ -63,6 +63,12 @@ def sample_settings(home: Path) -> None:
     ours = load_settings().of(MeteringSettings)
     if ours.folders or ours.partners:
         raise SettingsError("The settings have input folders or partners: the utility sample is for a home of its own.")
+    for name, value in inbox_settings(home).items():
+        os.environ[variable(name)] = value
+
+
+def inbox_settings(home: Path) -> dict[str, str]:
+    """By name the settings of the sample's input folders, which are made in this home, and of its senders."""
     folders = {name: {"path": str(_inbox(home, name)), "stable_seconds": 0} for name in FOLDERS}
     partners = [
         {
@@ -76,8 +82,7 @@ def sample_settings(home: Path) -> None:
         }
         for one in UTILITIES
     ]
-    os.environ[variable("metering.folders")] = json.dumps(folders)
-    os.environ[variable("metering.partners")] = json.dumps(partners)
+    return {"metering.folders": json.dumps(folders), "metering.partners": json.dumps(partners)}
 
 
 def _inbox(home: Path, name: str) -> Path:
@@ -103,7 +108,7 @@ def take_in(runtime: Runtime, world: Path, days_at_once: int = 1) -> Iterator[Da
             is_later = True
         brought = [path for folder in some for path in sorted(folder.glob("*/*")) if path.name not in known]
         for path in brought:
-            _bring(path, _inbox(home, _CHANNELS[path.parent.name]))
+            bring(path, home)
         if brought:
             found = import_files(runtime.database_url, runtime.settings, sources)
             yield Day(day, len(brought), dict(found.states))
@@ -126,8 +131,10 @@ def _finish(runtime: Runtime, sources: list[Source]) -> None:
         time.sleep(0.5)
 
 
-def _bring(path: Path, inbox: Path) -> None:
-    """As a sender does it: under another name first, so that no half of it is seen."""
+def bring(path: Path, home: Path) -> None:
+    """Puts a file of the world into its input folder, as a sender does: under another name first, so that no half of
+    it is seen."""
+    inbox = _inbox(home, _CHANNELS[path.parent.name])
     part = inbox / f"{path.name}.part"
     shutil.copyfile(path, part)
     part.rename(inbox / path.name)

@@ -45,8 +45,8 @@ class Machine:
         etc = {"BILLING_MAPPING": str(self.folder / "etc" / "mapping.yaml")}
         return environment({**self.variables, **own, **etc})
 
-    def set_up(self, private_key: Path) -> None:
-        """Copies what stands in /etc/billing on a real one."""
+    def set_up(self, private_key: Path | None = None) -> None:
+        """Copies what stands in /etc/billing on a real one. `private_key`: of NetSuite, where it is used."""
         etc, dagster = self.folder / "etc", self.folder / "home" / "dagster"
         for folder in (etc, dagster, self.folder / "tmp"):
             folder.mkdir(parents=True)
@@ -56,14 +56,16 @@ class Machine:
         shutil.copyfile(DEPLOY / "dagster.yaml", dagster / "dagster.yaml")
         shutil.copyfile(shipped("config/mapping.yaml"), etc / "mapping.yaml")
         shutil.copytree(shipped("config/sample"), etc / "sample")
+        if private_key is None:
+            return
         shutil.copyfile(private_key, etc / "private_key.pem")
         (etc / "private_key.pem").chmod(0o600)
         self.variables = {**self.variables, "BILLING_NETSUITE__PRIVATE_KEY_FILE": str(etc / "private_key.pem")}
 
-    def run(self, *command: str, seconds: float = 120) -> str:
-        """One `billing` command on it; returns what it printed. Raises CalledProcessError."""
+    def run(self, *command: str, program: str = "billing", seconds: float = 120) -> str:
+        """One command on it; returns what it printed. Raises CalledProcessError."""
         done = subprocess.run(
-            self._alone([str(_PROGRAMS / "billing"), *command]),
+            self._alone([str(_PROGRAMS / program), *command]),
             env=self.environment,
             cwd=self.folder / "home",
             capture_output=True,

@@ -1,7 +1,6 @@
 """The planner's sensor, which is a reconciler; the schedule that unlocks what got stuck, and the buttons beside it."""
 
 import time
-from collections.abc import Collection
 
 import dagster as dg
 from pydantic import Field
@@ -11,10 +10,9 @@ from billing_assets.erp.batches.planning import plan, runs_wanted
 from billing_assets.erp.batches.unlocking import requeue_and_explain, unlock_stale
 from billing_assets.erp.settings import absence_counts_after_seconds
 from billing_assets.erp.staging.assets import ASKED_BY
+from billing_assets.foundation.dagster_helpers.dead_runs import end_dead_runs
 from billing_assets.foundation.dagster_helpers.failing import explained, failure
 from billing_assets.foundation.dagster_helpers.presentation import table
-from billing_assets.foundation.database.connection import Connection
-from billing_assets.foundation.database.presence import missed
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
 
@@ -27,7 +25,6 @@ _ALIVE = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-_AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 _TOLD = 3
 """Documents that a failed run's message names; its table names all."""
@@ -62,7 +59,7 @@ def plan_batches_sensor(settings: Settings) -> dg.SensorDefinition:
         alive = context.instance.get_run_records(dg.RunsFilter(statuses=_ALIVE))
         with billing.state() as connection:
             billing.compare(connection)
-            dead = _end_dead_runs(context.instance, connection, alive, billing.settings.batches.lease_seconds)
+            dead = end_dead_runs(context.instance, connection, billing.settings.batches.lease_seconds)
             busy: dict[str, list[str]] = {}
             for record in alive:
                 if record.dagster_run.run_id not in dead and (partition := _about_to_lock(record)):
@@ -85,34 +82,6 @@ def plan_batches_sensor(settings: Settings) -> dg.SensorDefinition:
         )
 
     return plan_batches
-
-
-def _end_dead_runs(
-    instance: dg.DagsterInstance, connection: Connection, alive: Collection[dg.RunRecord], lease_seconds: float
-) -> list[str]:
-    """Ends the runs that Dagster goes on showing as started although their process is gone; returns their ids.
-
-    No launcher sees that a whole machine died, and until somebody does, its runs keep their places in the pool. A run
-    that lives shows itself again within half a lease after the database ended its connection, so two leases without a
-    sign are its death, and not a restart of PostgreSQL. Were it alive all the same, it would have lost its batch by
-    now, and nothing but its colour in the web UI would be wrong.
-    """
-    at_work = [record.dagster_run.run_id for record in alive if record.dagster_run.status in _AT_WORK]
-    dead = missed(connection, at_work, 2 * lease_seconds)
-    for run_id in dead:
-        _end(instance, run_id)
-    return dead
-
-
-def _end(instance: dg.DagsterInstance, run_id: str) -> None:
-    run = instance.get_run_by_id(run_id)  # it may have ended since we looked
-    if run is None or run.status not in _AT_WORK:
-        return
-    reason = "Its process, or its whole machine, shows no sign of life any more."
-    if run.status == dg.DagsterRunStatus.CANCELING:
-        instance.report_run_canceled(run, reason)
-    else:
-        instance.report_run_failed(run, reason)
 
 
 @dg.op(description="Gives the documents of stale locks back to the backlog.")

@@ -14,6 +14,7 @@ from billing_assets.metering.import_engine.settings import InputFolder, Metering
 from billing_assets.metering.import_engine.taking import Source
 from billing_assets.metering.importing import import_connection, loader_of, settle
 from billing_assets.work_queue.working import WorkPolicy
+from proving.market.contents import rows
 
 LEASE_SECONDS = 1.0
 
@@ -58,26 +59,7 @@ def there(folder: Path) -> dict[str, set[str]]:
 
 def tables(state: Connection) -> dict[str, list[tuple[Any, ...]]]:
     """What was taken in: files by content, messages by what they say, readings; nothing that depends on when."""
-    queries = {
-        "files": """
-            select encode(content_sha256, 'hex'), state, format, counts::text, messages, readings, made_at
-            from billing.raw_files where state <> 'duplicate'""",
-        "messages": """
-            select type, point, suffix, day, stamp, encode(content_hash, 'hex'), state, code, readings, quantity
-            from billing.raw_messages where state <> 'duplicate'""",
-        "intervals": """
-            select s.point, s.suffix, r.day, r.starts_at, r.length_seconds, r.values::text, r.decimals, r.quality,
-                r.runs::text, r.made_at, r.updated_at, r.state, r.code, r.parts::text
-            from billing.interval_readings as r join billing.streams as s on s.id = r.stream""",
-        "registers": """
-            select s.point, s.suffix, s.register, r.begins_at, r.ends_at, r.quantity, r.begin_read, r.end_read, r.state,
-                r.code
-            from billing.register_readings as r join billing.streams as s on s.id = r.stream""",
-    }
-    return {
-        name: sorted((tuple(row.values()) for row in state.execute(query.encode())), key=str)
-        for name, query in queries.items()
-    }
+    return rows(state, "files", "messages", "intervals", "registers")
 
 
 def sums(state: Connection) -> tuple[dict[int, Decimal], dict[int, Decimal], dict[int, Decimal]]:

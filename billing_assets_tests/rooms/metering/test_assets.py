@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.test_utils import create_run_for_test
 from pydantic import SecretStr
 
 from billing_assets.definitions import build_defs
@@ -89,6 +90,23 @@ def test_a_file_that_may_be_growing_asks_for_nothing_until_two_looks_agree(state
     fill(inbox, {"a.csv": nem12()})
     assert isinstance(market.look(), dg.SkipReason)
     assert isinstance(market.look(), dg.SensorResult)
+
+
+def test_a_run_whose_machine_died_does_not_keep_other_files_waiting(
+    state: Connection, state_url: str, inbox: Path
+) -> None:
+    market = Market(state_url, fill(inbox, {"a.csv": nem12()}))
+    dead = create_run_for_test(
+        market.instance, job_name="import_market_files", status=dg.DagsterRunStatus.STARTED
+    ).run_id
+    state.execute("insert into billing.runs_at_work (run_id) values (%s)", [dead])
+    for _ in range(2):
+        assert isinstance(market.look(), dg.SkipReason), "it may have lost the database for a moment"
+    state.execute("update billing.runs_at_work set missed_since = missed_since - interval '1 hour'")
+    assert isinstance(market.look(), dg.SensorResult)
+    ended = market.instance.get_run_by_id(dead)
+    assert ended is not None
+    assert ended.status == dg.DagsterRunStatus.FAILURE
 
 
 def test_a_sum_that_is_not_that_of_the_file_is_red(state: Connection, state_url: str, inbox: Path) -> None:
