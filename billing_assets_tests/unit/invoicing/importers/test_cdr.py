@@ -137,6 +137,14 @@ def test_demand_is_measured_in_its_season_alone() -> None:
     assert found.items() >= wanted.items()
 
 
+def test_a_demand_of_the_whole_year_has_no_seasons() -> None:
+    def change(contract: dict[str, Any]) -> None:
+        contract["tariffPeriod"][1] |= {"startDate": "07-01", "endDate": "06-30"}
+
+    found = version(imported(change, "demand"), "demand")
+    assert ("seasons" in found, [one["to"] for one in found["windows"]]) == (False, ["21:00"])
+
+
 def feed_ins(contract: dict[str, Any]) -> None:
     (own,) = contract["solarFeedInTariff"]
     premium = {**own, "displayName": "State scheme", "scheme": "PREMIUM", "payerType": "GOVERNMENT"}
