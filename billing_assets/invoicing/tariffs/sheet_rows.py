@@ -150,8 +150,9 @@ class _Node:
 
     def json(self) -> Parts:
         """What was read."""
-        found = {**self.values, **{name: [one.json() for one in each] for name, each in self.lists.items()}}
-        return normal(found)
+        lists = {name: [one.json() for one in each] for name, each in self.lists.items()}
+        found: Parts = normal({**self.values, **lists})
+        return found
 
 
 def tariff_of(rows: Sequence[SheetRow]) -> SheetTariff:

@@ -25,7 +25,7 @@ def feed_in(contract: Node, version: Part, scheme: str | None) -> list[Part]:
     if chosen is None:
         return []
     if chosen.get("tariffUType").one_of({"singleTariff": "single", "timeVaryingTariffs": "timed"}) == "single":
-        every = [stepped(chosen.get("singleTariff"))]
+        every: Sequence[Stepped] = [stepped(chosen.get("singleTariff"))]
         parts = every[0].parts
     else:
         every, parts = _timed(chosen.get("timeVaryingTariffs"))

@@ -28,7 +28,9 @@ def shown(url: str) -> dict[str, dict[str, Any]]:
     ours = [one for one in assets if set(one.group_names_by_key.values()) == {"rating"}]
     result = dg.materialize(ours, resources={"billing": runtime})
     return {
-        one.asset_key.to_user_string(): {name: value.value for name, value in one.materialization.metadata.items()}
+        one.materialization.asset_key.to_user_string(): {
+            name: value.value for name, value in one.materialization.metadata.items()
+        }
         for one in result.get_asset_materialization_events()
     }
 

@@ -174,6 +174,12 @@ def test_prices_of_an_earlier_version_stay_as_they_were_rated(state: Connection)
     assert (found.version, found.values, found.missing, found.minutes) == (2, 3, 0, 30)
 
 
+def test_a_price_that_goes_back_to_what_it_was_is_a_change(state: Connection) -> None:
+    for version, value in enumerate(("21.35", "18", "21.35"), start=1):
+        assert prices(state, value).version == version
+    assert between(state, 1) == ["21.35"]
+
+
 def test_a_hole_in_a_series_is_counted_and_is_a_null(state: Connection) -> None:
     prices(state, "1", None, "3")
     (found,) = reports.series(state, "price")

@@ -28,6 +28,14 @@ def test_instants_are_of_utc_and_in_order_and_an_empty_price_is_missing(tmp_path
     ]
 
 
+def test_the_grid_is_that_of_utc(tmp_path: Path) -> None:
+    assert values(tmp_path, "2026-04-05T05:30:00+05:30,1", minutes=60) == [
+        (datetime(2026, 4, 5, tzinfo=UTC), Decimal(1))
+    ]
+    with pytest.raises(SeriesFileError, match="does not begin an interval of 60 minutes"):
+        values(tmp_path, "2026-04-05T05:00:00+05:30,1", minutes=60)
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [

@@ -165,6 +165,14 @@ def test_every_fault_is_named_with_row_column_and_value(
     assert list(error.value.faults) == faults
 
 
+def test_a_window_that_is_there_twice_comes_back_twice_and_is_found_when_it_is_checked(tmp_path: Path) -> None:
+    window = {"name": "all", "days": ["mon"], "from": "00:00", "to": "24:00", "price": "1"}
+    charge = {"code": "a", "kind": "tou", "versions": [{"valid_from": "2026-01-01", "windows": [window, window]}]}
+    tariff = {"code": "x", "charges": [charge]}
+    write_sheet(tmp_path / "x.csv", tariff)
+    assert read_sheet(tmp_path / "x.csv").tariff == tariff
+
+
 def test_two_prices_for_the_same_are_a_fault() -> None:
     flat = {"code": "a", "kind": "usage", "versions": [{"valid_from": "2026-01-01", "price": "1"}]}
     rows = rows_of({"code": "x", "charges": [flat]}) * 2
