@@ -37,6 +37,14 @@ def csv_cell(value: Any) -> Any:
     return _FORMULA.sub("'", value) if isinstance(value, str) else value
 
 
+def csv_text(cell: str) -> str:
+    """The text that `csv_cell` made a cell of; a cell that it did not make is its own text."""
+    places = [found.start() for found in _FORMULA.finditer(cell) if cell[found.start() : found.start() + 1] == "'"]
+    for place in reversed(places):
+        cell = cell[:place] + cell[place + 1 :]
+    return cell
+
+
 def write_csv(file: TextIO, rows: Iterable[Sequence[Any]]) -> int:
     """Writes rows, titles first. Returns how many. Every text is quoted and none becomes a formula."""
     writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")

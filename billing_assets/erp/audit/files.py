@@ -17,9 +17,9 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from billing_assets.erp.audit.findings import CODES
-from billing_assets.erp.audit.workbook import Place, Sheet, Unseen, WorkbookError, read_sheets
 from billing_assets.foundation.cells import FOR_PEOPLE, looks_like_formula, read_csv, write_csv
 from billing_assets.foundation.errors import BillingError
+from billing_assets.foundation.workbooks import Place, Sheet, Unseen, WorkbookError, read_sheets
 
 DECISIONS = ("approve", "hold", "comment")
 """What an auditor may decide."""

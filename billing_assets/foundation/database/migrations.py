@@ -17,7 +17,7 @@ from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.database.refusals import DatabaseUnfit, remedy
 from billing_assets.foundation.errors import BillingError
 
-AREAS = ("foundation", "erp", "receivables", "metering", "operations")
+AREAS = ("foundation", "erp", "receivables", "metering", "invoicing", "operations")
 """Areas with tables of their own, in the order in which they are made: each needs none but those before it. All of them
 are made always, also those of an area that is switched off."""
 

@@ -51,6 +51,7 @@ INSERTED = {
     ("metering/usage/store.py", "_OUTCOME"): "our own columns",
     ("metering/usage/reports.py", "', '.join((name for name in Waiting._fields if name != 'days'))"): "our own columns",
     ("metering/import_engine/reports.py", "MessageRow"): "our own columns",
+    ("invoicing/tariffs/reports.py", "_COLUMNS"): "our own columns",
     **{
         ("metering/readings/master_store.py", name): "columns and tables of our own kinds of master data"
         for name in ("columns", "key", "ours", "same_key", "table", "theirs")

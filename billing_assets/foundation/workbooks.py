@@ -1,7 +1,7 @@
 """Excel workbooks that people filled in, read as they are seen.
 
 What the file says of the size of a sheet is not believed. A value that is not seen as it is stored, or not stored at
-all, is a fault, never an empty cell: formulas without a result, errors, merged cells. Knows nothing of the audit.
+all, is a fault, never an empty cell: formulas without a result, errors, merged cells.
 """
 
 import io
