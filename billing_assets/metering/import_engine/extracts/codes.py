@@ -7,6 +7,12 @@ _QUERY = "Compare the query or the API with the contract of its columns (sql/sou
 _AGAIN = "Extract again; report it with the file if it stays so: extracts are written by this pipeline."
 
 EXTRACTS = table(
+    Code(
+        "R-EXTRACT-FOLDER",
+        Severity.REFUSE,
+        "The file is an extract, and came in a folder.",
+        "Ask who put it there: extracts are read from their source, and no sender writes them.",
+    ),
     Code("R-EXTRACT-HEAD", Severity.REFUSE, "Line 1: {why}.", _AGAIN),
     Code("R-EXTRACT-LINE", Severity.REFUSE, "Line {line}: {why}.", _AGAIN),
     Code("R-EXTRACT-COUNT", Severity.REFUSE, "The file has {got} records; its head says {want}.", _AGAIN),

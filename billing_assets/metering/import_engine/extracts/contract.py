@@ -175,7 +175,7 @@ RESOURCES = {
             },
             ("nmi", "suffix", "day"),
             ("starts_at",),
-            window="starts_at",
+            window="day",
         ),
     )
 }

@@ -43,6 +43,9 @@ def recognises(head: bytes) -> bool:
 def read(source: BinaryIO, options: ReadOptions, report: FileReport) -> Iterator[Message]:
     """The messages of an extract, in bounded memory; what is wrong with it is in the report."""
     report.format = FORMAT
+    if not options.extracts:
+        note(report, EXTRACTS["R-EXTRACT-FOLDER"])
+        return
     head = _head(source, report)
     if head is None:
         return
