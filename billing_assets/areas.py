@@ -27,7 +27,7 @@ from typing import Any
 AREAS: dict[str, tuple[str, ...]] = {
     "erp": ("billing_system", "staging", "batches", "netsuite", "close", "pack_delivery", "audit"),
     "receivables": ("balances", "reminders"),
-    "metering": ("import_engine", "validation", "usage", "outbound"),
+    "metering": ("import_engine", "validation", "usage", "outbound", "extraction"),
     "invoicing": ("rating", "tariffs"),
 }
 """The areas that `BILLING_AREAS` switches, each with its rooms in the order of the flow."""
