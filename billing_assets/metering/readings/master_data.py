@@ -1,9 +1,10 @@
 """Master data from CSV files: service points, meters and their registers, streams, supply periods.
 
 A folder has a file for each kind, as far as it brings that kind: `service_points.csv`, `meters.csv`, `registers.csv`,
-`streams.csv`, `supply_periods.csv`, in UTF-8, with a line of column names. The columns are those of `KINDS`; those with
-a default may be missing or empty. A row is known by its key and its `valid_from`: one that says something else takes
-the place of the row before, which is kept; what a file does not name stays as it is.
+`streams.csv`, `supply_periods.csv`, in UTF-8, with a line of column names, as a text editor or a spreadsheet writes
+it. The columns are those of `KINDS`; those with a default may be missing or empty. A row is known by its key and its
+`valid_from`: one that says something else takes the place of the row before, which is kept; what a file does not name
+stays as it is.
 """
 
 import csv
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from billing_assets.foundation.calendar.business_days import parse_zone
+from billing_assets.foundation.cells import read_csv, spoiled
 from billing_assets.foundation.errors import BillingError
 
 Row = dict[str, Any]
@@ -161,18 +163,18 @@ def read_file(kind: Kind, path: Path) -> Iterator[Row]:
     seen: dict[tuple[Any, ...], int] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, strict=True)
-            names = next(rows, [])
+            rows = read_csv(file, kind.columns)
+            names = [name.strip() for name in next(rows, (0, []))[1]]
             _check_names(kind, path, names)
-            for values in rows:
-                if not values:
+            for line, values in rows:
+                if not any(values):
                     continue
-                where = f"{path.name} line {rows.line_num}"
+                where = f"{path.name} line {line}"
                 if len(values) != len(names):
                     raise MasterDataError(where, f"{len(values)} fields, and {len(names)} columns.")
                 row = read_row(kind, dict(zip(names, values, strict=True)), where)
                 key = (*(row[name] for name in kind.key), row["valid_from"])
-                if (before := seen.setdefault(key, rows.line_num)) != rows.line_num:
+                if (before := seen.setdefault(key, line)) != line:
                     raise MasterDataError(where, f"the same as line {before} from {row['valid_from']}.")
                 yield row
     except UnicodeDecodeError:
@@ -202,6 +204,9 @@ def read_row(kind: Kind, texts: Mapping[str, str], where: str) -> Row:
                 raise MasterDataError(where, f"{name} is empty.")
             row[name] = column.default
             continue
+        if spoiled(text):
+            what = f"{name} {text!r} is what a spreadsheet made of another text. Write what it should be, with a text"
+            raise MasterDataError(where, f"{what} editor or in a column of texts.")
         try:
             row[name] = column.read(text)
         except ValueError as error:
