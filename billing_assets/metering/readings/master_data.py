@@ -8,7 +8,7 @@ stays as it is.
 """
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -49,13 +49,15 @@ class Kind:
     columns: Mapping[str, Column]
 
 
-def _whole(text: str) -> int:
+def read_whole(text: str) -> int:
+    """A whole number of a cell. Raises ValueError, as all of these do."""
     if not (text.isascii() and text.isdigit()):
         raise ValueError("is no whole number")
     return int(text)
 
 
-def _number(text: str) -> Decimal:
+def read_number(text: str) -> Decimal:
+    """A number above zero."""
     try:
         found = Decimal(text)
     except InvalidOperation:
@@ -65,7 +67,8 @@ def _number(text: str) -> Decimal:
     return found
 
 
-def _day(text: str) -> date:
+def read_day(text: str) -> date:
+    """A date."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -77,7 +80,9 @@ def _zone(text: str) -> str:
     return text
 
 
-def _one_of(*choices: str) -> Callable[[str], str]:
+def read_one_of(*choices: str) -> Callable[[str], str]:
+    """One of some words."""
+
     def read(text: str) -> str:
         if text not in choices:
             raise ValueError(f"is none of {', '.join(choices)}")
@@ -86,15 +91,17 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return read
 
 
-def _yes(text: str) -> bool:
+def read_yes(text: str) -> bool:
+    """True or false."""
     found = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(text.lower())
     if found is None:
         raise ValueError("is neither true nor false")
     return found
 
 
-_PERIOD = {"valid_from": Column(_day), "valid_until": Column(_day, None)}
-_DIRECTION = Column(_one_of("consumption", "generation"), "consumption")
+PERIOD = {"valid_from": Column(read_day), "valid_until": Column(read_day, None)}
+"""The columns that every kind has."""
+_DIRECTION = Column(read_one_of("consumption", "generation"), "consumption")
 _TEXT = Column(str, "")
 
 KINDS = (
@@ -104,7 +111,7 @@ KINDS = (
         ("point",),
         {
             "point": Column(),
-            **_PERIOD,
+            **PERIOD,
             "zone": Column(_zone, "UTC"),
             "service": Column(str, "electricity"),
             "class": _TEXT,
@@ -112,7 +119,7 @@ KINDS = (
             "utility": _TEXT,
         },
     ),
-    Kind("meters", "meters", ("point", "serial"), {"point": Column(), "serial": Column(), **_PERIOD}),
+    Kind("meters", "meters", ("point", "serial"), {"point": Column(), "serial": Column(), **PERIOD}),
     Kind(
         "registers",
         "registers",
@@ -122,12 +129,12 @@ KINDS = (
             "serial": Column(),
             "register": Column(),
             "suffix": _TEXT,
-            "digits": Column(_whole, None),
-            "decimals": Column(_whole, 0),
-            "multiplier": Column(_number, Decimal(1)),
+            "digits": Column(read_whole, None),
+            "decimals": Column(read_whole, 0),
+            "multiplier": Column(read_number, Decimal(1)),
             "unit": _TEXT,
             "direction": _DIRECTION,
-            **_PERIOD,
+            **PERIOD,
         },
     ),
     Kind(
@@ -138,24 +145,24 @@ KINDS = (
             "point": Column(),
             "suffix": Column(),
             "unit": _TEXT,
-            "length_seconds": Column(_whole, 0),
-            "billed": Column(_yes, default=True),
+            "length_seconds": Column(read_whole, 0),
+            "billed": Column(read_yes, default=True),
             "direction": _DIRECTION,
-            **_PERIOD,
+            **PERIOD,
         },
     ),
-    Kind("supply_periods", "supply_periods", ("point",), {"point": Column(), "account": Column(), **_PERIOD}),
+    Kind("supply_periods", "supply_periods", ("point",), {"point": Column(), "account": Column(), **PERIOD}),
 )
 """All of it, in the order in which it is loaded."""
 
 
-def read_folder(folder: Path) -> dict[str, Iterator[Row]]:
+def read_folder(folder: Path, kinds: Sequence[Kind] = KINDS) -> dict[str, Iterator[Row]]:
     """The rows of a folder's files, by kind. Raises MasterDataError when they are read, and where there is no file."""
-    found = {kind.name: folder / f"{kind.name}.csv" for kind in KINDS}
+    found = {kind.name: folder / f"{kind.name}.csv" for kind in kinds}
     there = {name: path for name, path in found.items() if path.is_file()}
     if not there:
         raise MasterDataError(str(folder), f"there is none of {', '.join(path.name for path in found.values())}.")
-    return {kind.name: read_file(kind, there[kind.name]) for kind in KINDS if kind.name in there}
+    return {kind.name: read_file(kind, there[kind.name]) for kind in kinds if kind.name in there}
 
 
 def read_file(kind: Kind, path: Path) -> Iterator[Row]:
