@@ -54,7 +54,7 @@ INSERTED = {
     ("invoicing/tariffs/reports.py", "_COLUMNS"): "our own columns",
     **{
         ("metering/readings/master_store.py", name): "columns and tables of our own kinds of master data"
-        for name in ("columns", "key", "ours", "same_key", "table", "theirs")
+        for name in ("columns", "first", "key", "ours", "same_key", "table", "theirs")
     },
     ("metering/outbound/store.py", "may_go(_LEDGER)"): "our own condition",
     ("work_queue/claims.py", "queue"): "names of a queue's table, constants of a room",
