@@ -49,11 +49,11 @@ def customers(
     for number in numbers:
         point = point_of(number)
         state.execute(
-            "insert into billing.service_points (point, valid_from, zone) values (%s, '2026-01-01', 'America/Chicago')",
+            "insert into billing.service_points (point, valid_from, zone) values (%s, '2026-06-03', 'America/Chicago')",
             [point],
         )
         state.execute(
-            "insert into billing.supply_periods (point, account, valid_from) values (%s, %s, '2026-01-01')",
+            "insert into billing.supply_periods (point, account, valid_from) values (%s, %s, '2026-06-03')",
             [point, f"A{number}"],
         )
     load(
