@@ -57,11 +57,16 @@ def post_all(fake: Fake) -> None:
 
 
 def test_a_batch_holds_what_may_go_of_one_group_and_wants_a_run_until_it_is_posted(fake: Fake) -> None:
-    fake.waiting(5, "north")
+    fake.waiting(2, "north")
     fake.waiting(3, "south")
+    fake.waiting(3, "north")
     fake.waiting(2, "south", may_go=False)
     assert planned(fake) == ["north-0001", "south-0001"]
     assert fake.batches() == {"north-0001": 5, "south-0001": 3}
+    apart = fake.state.execute(
+        "select count(*) as n from fake.items where batch not like region || '-%%'", []
+    ).fetchone()
+    assert apart == {"n": 0}
     assert planned(fake) == [], "planning again makes nothing new"
     assert wanted(fake) == ["north-0001", "south-0001"]
     fake.post("north-0001")
