@@ -26,7 +26,6 @@ _SQL = ("select ", "insert into ", "update ", "delete from ", "create ", "drop "
 INSERTED = {
     # Every name that is put into the text of an SQL statement, and why it may be.
     ("erp/batches/store.py", "may_be_posted"): "our own conditions",
-    ("erp/batches/store.py", "LIVE"): "our own condition",
     ("decisions/store.py", "_COLUMNS"): "our own columns",
     ("foundation/journal/restores.py", "_NOTICED_IN"): "our own expression",
     ("posting/attempts.py", "columns"): "a sink's own columns",
@@ -34,6 +33,10 @@ INSERTED = {
     ("posting/attempts.py", "facts"): "an assignment of our own or nothing",
     ("posting/attempts.py", "held"): "names of a ledger's tables, constants of a sink",
     ("posting/attempts.py", "ledger"): "names of a ledger's tables, constants of a sink",
+    ("posting/backlog.py", "LIVE"): "our own condition",
+    ("posting/backlog.py", "backlog"): "names of a ledger's tables and columns, constants of a sink, and its condition",
+    ("posting/backlog.py", "ledger"): "names of a ledger's tables, constants of a sink",
+    **{("posting/backlog.py", name): "a column of a ledger or nothing" for name in ("added_up", "nothing", "total")},
     ("posting/batch_lock.py", "LIVE"): "our own condition",
     ("posting/batch_lock.py", "held"): "names of a ledger's tables, constants of a sink",
     ("posting/batch_lock.py", "ledger"): "names of a ledger's tables, constants of a sink",
@@ -138,7 +141,6 @@ INSERTED = {
     ("erp/staging/store.py", "MAY_HAVE_LEFT"): "our own condition",
     ("erp/staging/store.py", "_COLUMNS"): "our own columns",
     ("erp/staging/may_be_posted.py", "IS_ADOPTED"): "our own condition",
-    ("erp/staging/verbs.py", "may_be_posted"): "our own condition",
     ("erp/pack_delivery/store.py", "may_go(_LEDGER)"): "our own condition",
     ("erp/pack_delivery/store.py", "_PACK"): "our own tables and conditions",
     ("erp/staging/store.py", "_LIKE_STAGED"): "our own query",
