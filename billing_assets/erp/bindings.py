@@ -6,7 +6,7 @@ difference is refused: in another account a lost answer would be "proven absent"
 binding, with a name and a reason, and never while an answer may still be out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -112,18 +112,21 @@ def bind(connection: Connection, named: Named, run_id: str) -> None:
                 _add(connection, subject, name, value, run_id)
 
 
-def compare_source(connection: Connection, name: str, identity: str) -> None:
-    """Refuses a source whose database is not the one that was staged from. Raises BoundElsewhereError."""
-    _compare_source(_read(connection), name, identity)
+def compare_source(
+    connection: Connection, name: str, identity: str, names: Collection[str] = (), setting: str = variable("source.url")
+) -> None:
+    """Refuses a source whose database is not the one that was staged from. `names`: of every source of the settings;
+    `setting`: where this one's URL is. Raises BoundElsewhereError."""
+    _compare_source(_read(connection), name, identity, names, setting)
 
 
-def bind_source(connection: Connection, name: str, identity: str, run_id: str) -> None:
+def bind_source(connection: Connection, name: str, identity: str, run_id: str, names: Collection[str] = ()) -> None:
     """Binds a source to its database, if it is not bound yet; call in the transaction of its first staging.
 
-    Raises BoundElsewhereError.
+    `names` as for `compare_source`. Raises BoundElsewhereError.
     """
     bound = _read(connection)
-    _compare_source(bound, name, identity)
+    _compare_source(bound, name, identity, names, variable("source.url"))
     if bound.of(Subject.SOURCE, name) is None:
         _add(connection, Subject.SOURCE, name, identity, run_id)
 
@@ -287,12 +290,14 @@ def _compare(bound: _Bound, named: Named) -> None:
             )
 
 
-def _compare_source(bound: _Bound, name: str, identity: str) -> None:
+def _compare_source(bound: _Bound, name: str, identity: str, names: Collection[str], setting: str) -> None:
     confirmed = bound.ever(Subject.SOURCE)
     if not confirmed or (name, identity) in confirmed:
         return
     how = f"`billing move source {_HOW}"
     if bound.of(Subject.SOURCE, name) is None:
+        if {one for one, _ in confirmed} <= {*names}:
+            return  # one more beside those that are known, and none of them under another name
         known = ", ".join(f"{one} ({value})" for one, value in confirmed)
         raise BoundElsewhereError(
             f"This database was staged from {known}, and {variable('source.name')} is {name} ({identity}). The name is "
@@ -301,8 +306,8 @@ def _compare_source(bound: _Bound, name: str, identity: str) -> None:
         )
     known = " or ".join(value for one, value in confirmed if one == name)
     raise BoundElsewhereError(
-        f"The source {name} is the database {known}, and {variable('source.url')} leads to {identity}. Nothing was "
-        f"staged. Correct {variable('source.url')}. If the billing system moved there, or this is its replica: {how}."
+        f"The source {name} is the database {known}, and {setting} leads to {identity}. Nothing was "
+        f"staged. Correct {setting}. If the billing system moved there, or this is its replica: {how}."
     )
 
 

@@ -12,11 +12,10 @@ from billing_assets.decisions.store import Subject as Decided
 from billing_assets.decisions.store import recorder
 from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.identity import identity
-from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.billing_system.resource import BillingSystem, BillingSystems
 from billing_assets.erp.bindings import Moved, Subject
 from billing_assets.erp.netsuite import found_transactions_store
 from billing_assets.erp.netsuite.resource import NetSuite
-from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import opened_runtime, prepare_database
 from billing_assets.foundation.commands.options import said
@@ -84,15 +83,20 @@ def prefix(by: By, why: Why) -> None:
 
 
 @move.command()
-def source(by: By, why: Why) -> None:
-    """Confirm the database behind BILLING_SOURCE__URL as the source's, e.g. a replica. Earlier ones stay confirmed."""
+def source(
+    by: By,
+    why: Why,
+    name: Annotated[str | None, typer.Option(help="Of the source; default: the first one.")] = None,
+) -> None:
+    """Confirm the database behind a source's URL as the source's, e.g. a replica. Earlier ones stay confirmed."""
     by, why = said(by, why)
     with _machine() as (found, connection):
-        with found.of(BillingSystem).connection(unbound=True) as opened:
+        system = found.of(BillingSystem) if name is None else found.of(BillingSystems).named(name)
+        with system.connection(unbound=True) as opened:
             this = identity(opened)
         decide = recorder(connection, Decided.BINDING, by, why)
-        moved = bindings.move_source(connection, found.settings.of(SourceSettings).name, this, decide)
-    _say(f"source {found.settings.of(SourceSettings).name}", moved, by)
+        moved = bindings.move_source(connection, system.name, this, decide)
+    _say(f"source {system.name}", moved, by)
 
 
 def _move(subject: Subject, by: str, why: str, leave: Callable[[Connection], None] = lambda _: None) -> Moved:

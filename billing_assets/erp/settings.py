@@ -1,10 +1,11 @@
 """What can be set of the two systems that documents come from and go to, and of the close of a month."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import DirectoryPath, Field, PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic_core import from_json
 
 from billing_assets.erp import accounts
 from billing_assets.foundation.periods import LateDocuments
@@ -14,8 +15,29 @@ from billing_assets.foundation.settings import Settings, SettingsError, variable
 _SHORTEST_SECRET = 8
 
 
+class FurtherSource(BaseModel):
+    """A billing database beside the first one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="Name of the source; part of every document's key, so never change it")
+    url: SecretStr = Field(description="SQLAlchemy URL of its database")
+    queries: Path | None = Field(
+        None, description="Folder with its extraction queries; default: sql/source/<engine of the URL>"
+    )
+
+
+class BillingSource(NamedTuple):
+    """A billing database that documents come from, as the settings name it. `setting`: the variable of its URL."""
+
+    name: str
+    url: SecretStr | None
+    queries: Path | None
+    setting: str
+
+
 class SourceSettings(Section):
-    """The customer's billing database. It is only ever read."""
+    """The billing databases. They are only ever read."""
 
     section: ClassVar[str] = "source"
 
@@ -24,8 +46,35 @@ class SourceSettings(Section):
     queries: Path | None = Field(
         None, description="Folder with the extraction queries; default: sql/source/<engine of the URL>"
     )
+    further: tuple[FurtherSource, ...] = Field(
+        (),
+        description='Billing databases beside it, as JSON: [{"name": …, "url": …, "queries": …}]. Each is staged and '
+        "compared like the first; contracts, contacts and open balances are read from the first alone",
+    )
     lock_seconds: PositiveInt = Field(30, description="How long a query waits for a lock in the billing database")
     statement_seconds: PositiveInt = Field(900, description="How long one query of the billing database may take")
+
+    @field_validator("further", mode="before")
+    @classmethod
+    def _of_text(cls, value: object) -> object:
+        """A file with secrets has it as text, too."""
+        return from_json(value) if isinstance(value, str) else value
+
+    @property
+    def all(self) -> tuple[BillingSource, ...]:
+        """Every source, the first one first; it is left out where only further ones are named."""
+        further = [
+            BillingSource(one.name, one.url, one.queries, f"{variable('source.further')} ({one.name})")
+            for one in self.further
+        ]
+        if self.url is None and further:
+            return (*further,)
+        return (BillingSource(self.name, self.url, self.queries, variable("source.url")), *further)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of every source, the first one first."""
+        return tuple(one.name for one in self.all)
 
 
 class NetSuiteSettings(Section):
@@ -115,11 +164,18 @@ def absence_counts_after_seconds(settings: Settings) -> float:
 
 
 def check(settings: Settings) -> None:
-    """The account, the hosts and the environment must be of one another. Raises SettingsError.
+    """The account, the hosts and the environment must be of one another, and the sources told apart. Raises
+    SettingsError.
 
     A host that is not NetSuite's own (the sandbox, a gateway) may serve any account. Production documents never go to a
     sandbox account; that `dev` and `qa` go to none of production our database sees to, where a person may decide so.
     """
+    names = [name.casefold() for name in settings.of(SourceSettings).names]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise SettingsError(
+            f"Two sources are called {twice[0]}: the name is part of every document's key. Give each a name of its own "
+            f"in {variable('source.name')} and {variable('source.further')}."
+        )
     netsuite = settings.of(NetSuiteSettings)
     if netsuite.account is None:
         return

@@ -44,7 +44,8 @@ def status(connection: Connection, settings: Settings, period: str | None = None
         where %(period)s::text is null or d.period = %(period)s group by 1 order by 1""",
         {"period": period},
     ).fetchall()
-    mark = watermark(connection, settings.of(SourceSettings).name)
+    marks = [watermark(connection, name) for name in settings.of(SourceSettings).names]
+    mark = None if None in marks else min(one for one in marks if one)
     account = settings.of(NetSuiteSettings).account
     return {
         "documents": documents,

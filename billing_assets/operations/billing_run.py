@@ -4,35 +4,32 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 
 from billing_assets.erp.batches.partitions import partition_of
-from billing_assets.erp.billing_system.resource import BillingSystem
-from billing_assets.erp.billing_system.totals import month_documents, month_totals, months
+from billing_assets.erp.billing_system.resource import BillingSystems
+from billing_assets.erp.billing_system.totals import months
 from billing_assets.erp.close.noted import noting_comparisons
 from billing_assets.erp.close.reconciliation import MonthClose
 from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.verdict import Verdict, last_words, verdict
 from billing_assets.erp.netsuite import found_transactions_store
 from billing_assets.erp.netsuite.found_transactions import stop_reason
-from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.operations import movement_store
-from billing_assets.operations.movement_store import Staged
 from billing_assets.operations.processes import Process, keep_running
 from billing_assets.operations.run_progress import Facts, Group, Memory, Step, What, next_step, still_moving, waited_for
 from billing_assets.operations.status import show_status, status
+from billing_assets.operations.unstaged import Unstaged
 
 ALL = "all"
 _LOOK_SECONDS = 0.5
 _SAY_SECONDS = 15.0
-_DOCUMENTS_SECONDS = 5.0
 _STAGE_JOB = "stage_invoices"
 _STAGING = [
     dg.DagsterRunStatus.QUEUED,
@@ -192,22 +189,20 @@ def wait(
 
 @dataclass
 class Look:
-    """Asks billing system and staging what can still move of a period (a month, or `all`)."""
+    """Asks billing systems and staging what can still move of a period (a month, or `all`)."""
 
     connection: Connection
     runtime: Runtime
     instance: dg.DagsterInstance
     period: str
-    _lacking: Group | None = None
-    _compared: object = None
-    _compared_at: float = 0.0
+    _unstaged: list[Unstaged] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._unstaged = [Unstaged(self.connection, system) for system in self.runtime.of(BillingSystems)]
 
     def periods(self) -> list[str]:
-        """The months, as the billing system has them now."""
-        if self.period != ALL:
-            return [self.period]
-        with self.runtime.of(BillingSystem).connection() as source:
-            return months(source, self.runtime.of(BillingSystem).queries)
+        """The months, as the billing systems have them now."""
+        return [self.period] if self.period != ALL else _months(self.runtime)
 
     def facts(self) -> Facts:
         """One look."""
@@ -229,38 +224,10 @@ class Look:
         )
 
     def _to_stage(self, periods: Sequence[str]) -> Group | None:
-        """What staging does not hold as the billing system shows it. Documents are compared only where the sums of a
-        month differ, and not at every look: what drifted after posting differs for good."""
-        name, queries = self.runtime.settings.of(SourceSettings).name, self.runtime.of(BillingSystem).queries
-        staged = movement_store.staged(self.connection, name, periods)
-        with self.runtime.of(BillingSystem).connection() as source:
-            there: dict[tuple[str, str], Staged] = {}
-            for period in periods:
-                for total in month_totals(source, queries, period):
-                    key = (period, total.status or "")
-                    known = there.get(key, Staged(0, Decimal(0)))
-                    there[key] = Staged(known.documents + total.count, known.total + total.total)
-            differing = [
-                period
-                for period in periods
-                if {key: one for key, one in staged.items() if key[0] == period}
-                != {key: one for key, one in there.items() if key[0] == period}
-            ]
-            if not differing:
-                return None
-            seen = (staged, there)
-            if seen != self._compared or time.monotonic() - self._compared_at > _DOCUMENTS_SECONDS:
-                found = [
-                    movement_store.staged_otherwise(
-                        self.connection, name, period, month_documents(source, queries, period)
-                    )
-                    for period in differing
-                ]
-                numbers = [number for _, some in found for number in some if number]
-                count = sum(count for count, _ in found)
-                self._lacking = Group(What.TO_STAGE, count, (*numbers[:5],)) if count else None
-                self._compared, self._compared_at = seen, time.monotonic()
-        return self._lacking
+        """What staging does not hold as the billing systems show it."""
+        found = [one.of(periods) for one in self._unstaged]
+        count, numbers = sum(many for many, _ in found), [number for _, some in found for number in some]
+        return Group(What.TO_STAGE, count, (*numbers[:5],)) if count else None
 
     def _is_staging(self) -> bool:
         lately = datetime.now(UTC) - _STAGING_ALIVE
@@ -277,14 +244,21 @@ def _stage(runtime: Runtime, instance: dg.DagsterInstance) -> None:
 
 
 def _check_any_document(runtime: Runtime, period: str) -> None:
-    with runtime.of(BillingSystem).connection() as source:
-        found = months(source, runtime.of(BillingSystem).queries)
+    found = _months(runtime)
     if not found:
         raise NoDocumentsError(
             "The billing system has no documents at all. Does BILLING_SOURCE__URL name the right one?"
         )
     if period not in (ALL, *found):
         raise NoDocumentsError(f"--period {period}: the billing system has no document of it, only of {_span(found)}.")
+
+
+def _months(runtime: Runtime) -> list[str]:
+    found: set[str] = set()
+    for system in runtime.of(BillingSystems):
+        with system.connection() as source:
+            found.update(months(source, system.queries))
+    return sorted(found)
 
 
 def _span(found: Sequence[str]) -> str:

@@ -68,11 +68,11 @@ def _fail(message: str) -> None:
 
 
 def _without_secrets(message: str) -> str:
-    """A message with no part of our database's or the billing database's password, whatever a driver says."""
+    """A message with no part of our database's or a billing database's password, whatever a driver says."""
     try:
         found = load_settings()
     except SettingsError:
         return message
-    for url in (found.database_url, found.of(SourceSettings).url):
+    for url in (found.database_url, *(source.url for source in found.of(SourceSettings).all)):
         message = without_secrets(message, url.get_secret_value() if url else None)
     return message

@@ -114,7 +114,7 @@ def staged_otherwise(
     """
     month_tables.create_tables(connection)
     for some in documents:
-        month_tables.add_billing(connection, some)
+        month_tables.add_billing(connection, source, some)
     connection.execute("analyze month_billing")
     (row,) = connection.execute(
         """

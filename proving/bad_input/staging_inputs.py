@@ -74,9 +74,9 @@ class Staging:
                     yield f"{row['document_id']!r} is held without a reason that names field and cause"
             if row["state"] == "ready":
                 yield from self._faults_of_ready(row["number"])
-        if reports.without_reason(self.state, SOURCE):
+        if reports.without_reason(self.state, [SOURCE]):
             yield "a document is stuck without a reason"
-        totals = reports.totals_by_state(self.state, SOURCE)
+        totals = reports.totals_by_state(self.state, [SOURCE])
         typed_table(totals, ["state", "kind", "currency", "documents", "total"])
         for row in totals:
             shown = [value.value for value in money("total", row["total"]).values()]

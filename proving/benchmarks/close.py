@@ -8,7 +8,7 @@ import psycopg
 
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.pack import make_pack
-from billing_assets.erp.close.reconciliation import close_month
+from billing_assets.erp.close.reconciliation import Billing, close_month
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import libpq_url
@@ -37,9 +37,7 @@ def _play(here: Place, small: bool) -> Iterator[Round]:
                 began = time.monotonic()
                 close = close_month(
                     connection,
-                    there,
-                    found.settings.of(SourceSettings).name,
-                    found.of(BillingSystem).queries,
+                    [Billing(found.settings.of(SourceSettings).name, there, found.of(BillingSystem).queries)],
                     found.of(NetSuite).client,
                     found.of(NetSuite).mapping,
                     MONTH,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from billing_assets.erp.billing_system.resource import BillingSystem
-from billing_assets.erp.close.reconciliation import close_month
+from billing_assets.erp.close.reconciliation import Billing, close_month
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database import embedded
@@ -315,9 +315,7 @@ def _closes(found: System) -> dict[str, bool]:
         return {
             month: close_month(
                 state,
-                source,
-                name,
-                runtime.of(BillingSystem).queries,
+                [Billing(name, source, runtime.of(BillingSystem).queries)],
                 runtime.of(NetSuite).client,
                 runtime.of(NetSuite).mapping,
                 month,

@@ -128,6 +128,13 @@ def database(server_url: str, _empty_ones: Callable[[], str]) -> Iterator[str]:
 
 
 @pytest.fixture
+def another_database(server_url: str, _empty_ones: Callable[[], str]) -> Iterator[str]:
+    """A second one."""
+    with dropped_at_the_end(server_url, _empty_ones()) as url:
+        yield url
+
+
+@pytest.fixture
 def state_url(server_url: str, _migrated_ones: Callable[[], str]) -> Iterator[str]:
     """SQLAlchemy URL of a database of the test's own with our whole schema, empty."""
     with dropped_at_the_end(server_url, _migrated_ones()) as url:

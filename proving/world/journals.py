@@ -24,5 +24,5 @@ def new_journal(folder: Path | None = None) -> Journal:
 def compared_journal(connection: Connection, folder: Path) -> Journal:
     """The journal of a folder, after the database was compared with it as every start does."""
     journal = Journal(folder)
-    compare(connection, journal, OWNER, [closes_of("billing"), REMINDERS_SENT])
+    compare(connection, journal, OWNER, [closes_of(["billing"]), REMINDERS_SENT])
     return journal

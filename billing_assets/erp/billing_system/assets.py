@@ -3,7 +3,7 @@
 import dagster as dg
 
 from billing_assets.erp.billing_system.queries import check_columns
-from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.billing_system.resource import BillingSystems
 from billing_assets.erp.billing_system.totals import fingerprint, months, orphan_lines
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import table
@@ -13,7 +13,7 @@ from billing_assets.foundation.runtime import Runtime
 @dg.observable_source_asset(
     name="billing_invoices",
     group_name="billing_system",
-    description="Invoices and credit memos in the customer's billing database, with their lines. Read only: nothing "
+    description="Invoices and credit memos in the billing databases, with their lines. Read only: nothing "
     "here is ever written. An observation says whether anything appeared or closed since the last one.",
     metadata={"owners": "team:billing"},
     tags={"dagster/kind/sql": ""},
@@ -21,13 +21,16 @@ from billing_assets.foundation.runtime import Runtime
 @explained
 def billing_invoices(billing: dg.ResourceParam[Runtime]) -> dg.ObserveResult:
     """Looks at the billing database without reading the documents."""
-    with billing.of(BillingSystem).connection() as source:
-        check_columns(source, billing.of(BillingSystem).queries)
-        version = fingerprint(source, billing.of(BillingSystem).queries, None)
-        return dg.ObserveResult(
-            data_version=dg.DataVersion(version),
-            metadata={"months": dg.MetadataValue.text(", ".join(months(source, billing.of(BillingSystem).queries)))},
-        )
+    versions, found = [], set[str]()
+    for system in billing.of(BillingSystems):
+        with system.connection() as source:
+            check_columns(source, system.queries)
+            versions.append(fingerprint(source, system.queries, None))
+            found.update(months(source, system.queries))
+    return dg.ObserveResult(
+        data_version=dg.DataVersion(" ".join(versions)),
+        metadata={"months": dg.MetadataValue.text(", ".join(sorted(found)))},
+    )
 
 
 @dg.asset_check(
@@ -38,11 +41,15 @@ def billing_invoices(billing: dg.ResourceParam[Runtime]) -> dg.ObserveResult:
 @explained
 def lines_have_a_header(billing: dg.ResourceParam[Runtime]) -> dg.AssetCheckResult:
     """Compares all lines with all documents in the billing database."""
-    with billing.of(BillingSystem).connection() as source:
-        orphans = orphan_lines(source, billing.of(BillingSystem).queries)
-    rows = [{"document_id": document_id, "lines": lines} for document_id, lines in orphans]
+    rows = []
+    for system in billing.of(BillingSystems):
+        with system.connection() as source:
+            rows += [
+                {"source": system.name, "document_id": document_id, "lines": lines}
+                for document_id, lines in orphan_lines(source, system.queries)
+            ]
     return dg.AssetCheckResult(
-        passed=not orphans,
-        metadata={"documents_without_header": len(orphans), "found": table(rows, ["document_id", "lines"])},
-        description="Add the missing headers in the billing system, or delete the lines." if orphans else None,
+        passed=not rows,
+        metadata={"documents_without_header": len(rows), "found": table(rows, ["source", "document_id", "lines"])},
+        description="Add the missing headers in the billing system, or delete the lines." if rows else None,
     )

@@ -1,6 +1,7 @@
 """The billing system, as `billing doctor` sees it: its queries, their columns, and what is in the first rows."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,7 +16,7 @@ from billing_assets.erp.billing_system.queries import (
     column_names,
     tables,
 )
-from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.billing_system.resource import BillingSystem, BillingSystems
 from billing_assets.erp.billing_system.spelling import check_keys
 from billing_assets.foundation.doctor import Checked, Unproven, Unwell, looked
 from billing_assets.foundation.runtime import Runtime
@@ -34,18 +35,21 @@ _AGAIN = {
 
 def examine(runtime: Runtime) -> Iterator[Checked]:
     """Looks at the billing system and at what it sends."""
-    yield looked("Billing system", look_at_billing_system, runtime)
-    yield looked("Billing system's rows", look_at_first_rows, runtime)
+    systems = [*runtime.of(BillingSystems)]
+    for system in systems:
+        which = f" {system.name}" if len(systems) > 1 else ""
+        yield looked(f"Billing system{which}", partial(look_at_billing_system, system), runtime)
+        yield looked(f"Billing system{which}'s rows", partial(look_at_first_rows, system), runtime)
 
 
-def look_at_billing_system(runtime: Runtime) -> str:
+def look_at_billing_system(system: BillingSystem, _: Runtime) -> str:
     """Whether the queries are such that the pipeline can wrap them, have every column, and can be read."""
-    queries = runtime.of(BillingSystem).queries
-    engine = runtime.of(BillingSystem).engine.dialect.name
+    queries = system.queries
+    engine = system.engine.dialect.name
     faults = [fault for file, text in _texts(queries) if (fault := fault_of(file, text, engine))]
     if faults:
         raise Unwell(" ".join(faults))
-    with runtime.of(BillingSystem).connection(unbound=True) as source:  # also where one looks before one moves
+    with system.connection(unbound=True) as source:  # also where one looks before one moves
         check_columns(source, queries)
         now = source_now(source)
         check_keys(source, queries)
@@ -53,12 +57,12 @@ def look_at_billing_system(runtime: Runtime) -> str:
     return f"{engine} answers with every column of the contract; its clock says {now:%Y-%m-%d %H:%M:%S} UTC; {again}"
 
 
-def look_at_first_rows(runtime: Runtime) -> str:
+def look_at_first_rows(system: BillingSystem, _: Runtime) -> str:
     """Whether amounts are exact and dates are dates. A column of another type holds every document."""
     faults: list[str] = []
     empty: list[str] = []
-    with runtime.of(BillingSystem).connection(unbound=True) as source:  # also where one looks before one moves
-        for file, table, contract in tables(runtime.of(BillingSystem).queries):
+    with system.connection(unbound=True) as source:  # also where one looks before one moves
+        for file, table, contract in tables(system.queries):
             with asking(source, file):
                 result = source.execute(all_columns(table).limit(_FIRST_ROWS))
                 names, rows = column_names(result.keys()), result.all()

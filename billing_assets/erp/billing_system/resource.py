@@ -1,4 +1,4 @@
-"""The customer's billing system as a process sees it: made from the settings, opened on first use."""
+"""The billing systems as a process sees them: made from the settings, each opened on first use."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,31 +9,38 @@ import sqlalchemy
 
 from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.identity import identity
-from billing_assets.erp.billing_system.queries import Queries, load_queries, shipped_queries
+from billing_assets.erp.billing_system.queries import Queries, load_queries
 from billing_assets.erp.billing_system.receivables import load_receivables_query
-from billing_assets.erp.settings import SourceSettings
+from billing_assets.erp.settings import BillingSource, SourceSettings
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.foundation.settings import SettingsError, variable
+from billing_assets.foundation.settings import SettingsError
 from billing_assets.foundation.source_database.connection import connect_source, open_source
+from billing_assets.foundation.source_database.queries import shipped_queries
 
 
 class BillingSystem:
-    """The billing database and the queries that read it."""
+    """A billing database and the queries that read it; the first of the settings where none is named."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, source: BillingSource | None = None) -> None:
         self._runtime = runtime
         self._settings = runtime.settings.of(SourceSettings)
+        self._source = source or self._settings.all[0]
+
+    @property
+    def name(self) -> str:
+        """Of the source: part of the key of each of its documents."""
+        return self._source.name
 
     @cached_property
     def url(self) -> str:
         """Of the billing database. Raises SettingsError when none is set."""
-        if self._settings.url is None:
+        if self._source.url is None:
             raise SettingsError(
-                f"{variable('source.url')} is not set: it names the billing database, e.g. "
+                f"{self._source.setting} is not set: it names the billing database, e.g. "
                 "mssql+pyodbc://user:password@host/billing?driver=ODBC+Driver+18+for+SQL+Server. "
                 "`make run` sets it for the sample."
             )
-        return self._settings.url.get_secret_value()
+        return self._source.url.get_secret_value()
 
     @cached_property
     def engine(self) -> sqlalchemy.Engine:
@@ -53,7 +60,7 @@ class BillingSystem:
 
     @property
     def _queries_folder(self) -> Path:
-        return self._settings.queries or shipped_queries(self.url)
+        return self._source.queries or shipped_queries(self.url)
 
     @contextmanager
     def connection(self, *, unbound: bool = False) -> Iterator[sqlalchemy.Connection]:
@@ -67,7 +74,7 @@ class BillingSystem:
                 found = identity(connection)
                 connection.rollback()  # what is read later has its moment from then
                 with self._runtime.state() as ours:
-                    bindings.compare_source(ours, self._settings.name, found)
+                    bindings.compare_source(ours, self.name, found, self._settings.names, self._source.setting)
             yield connection
 
     def compare(self) -> None:
@@ -80,3 +87,27 @@ class BillingSystem:
         """Closes the engine's connections, if it was ever opened."""
         if "engine" in self.__dict__:
             self.engine.dispose()
+
+
+class BillingSystems:
+    """Every billing system of the settings, the first one first."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        sources = runtime.settings.of(SourceSettings).all
+        self._further = [BillingSystem(runtime, source) for source in sources[1:]]
+        self._all = (runtime.of(BillingSystem), *self._further)
+
+    def __iter__(self) -> Iterator[BillingSystem]:
+        return iter(self._all)
+
+    def named(self, name: str) -> BillingSystem:
+        """The one of this name. Raises SettingsError where the settings have none."""
+        for one in self:
+            if one.name == name:
+                return one
+        raise SettingsError(f"There is no source {name}: the settings name {', '.join(one.name for one in self)}.")
+
+    def close(self) -> None:
+        """Closes the further ones; the first is the runtime's own."""
+        for one in self._further:
+            one.close()

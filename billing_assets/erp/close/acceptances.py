@@ -3,6 +3,7 @@
 What is in NetSuite stays as it is. An acceptance counts as long as the change is the one that was accepted.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -35,7 +36,7 @@ class Acceptance(NamedTuple):
 
 
 def accept(
-    connection: Connection, source: str, number: str, decision: Decision, kind: Kind | None = None
+    connection: Connection, sources: Sequence[str], number: str, decision: Decision, kind: Kind | None = None
 ) -> Acceptance:
     """Notes that somebody answers for what the billing system changed of a posted document, as staging last saw it.
 
@@ -45,8 +46,8 @@ def accept(
     rows = connection.execute(
         """
         select id, kind, drift ->> 'source_status' as status from billing.staged_invoices
-        where source = %s and kind = any(%s) and number = %s and state = 'posted' and drift is not null""",
-        [source, [kind] if kind else [Kind.INVOICE, Kind.CREDIT_MEMO], number],
+        where source = any(%s) and kind = any(%s) and number = %s and state = 'posted' and drift is not null""",
+        [list(sources), [kind] if kind else [Kind.INVOICE, Kind.CREDIT_MEMO], number],
     ).fetchall()
     if not rows:
         raise CloseRefusedError(
@@ -54,6 +55,8 @@ def accept(
             "it compares every document of the months that are not closed for good, however long ago it was posted."
         )
     if len(rows) > 1:
+        if len({row["kind"] for row in rows}) == 1:
+            raise CloseRefusedError(f"Several billing systems have a document {number}: correct it in its own.")
         raise CloseRefusedError(f"An invoice and a credit memo have the number {number}: say which with --kind.")
     if rows[0]["kind"] == Kind.INVOICE and rows[0]["status"] == SourceStatus.VOID:
         raise CloseRefusedError(

@@ -1,6 +1,6 @@
 """When months are compared: every night, those in which something moved; and the buttons that close them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import dagster as dg
@@ -78,7 +78,7 @@ def closing_jobs(settings: Settings) -> list[dg.JobDefinition]:
         with billing.state() as connection:
             decision = Decision(config.by, config.why)
             journal = journal_of(connection, billing.settings)
-            reopen(connection, billing.settings.of(SourceSettings).name, context.partition_key, decision, journal)
+            reopen(connection, billing.settings.of(SourceSettings).names, context.partition_key, decision, journal)
 
     @dg.job(partitions_def=months, description="Close a month until it is reopened. Give who and why in the config.")
     def soft_close_month() -> None:
@@ -105,11 +105,11 @@ def _close(
     period: str,
     config: DecisionConfig,
     billing: Runtime,
-    act: Callable[[Connection, str, MonthClose, Decision, Journal], Closing],
+    act: Callable[[Connection, Sequence[str], MonthClose, Decision, Journal], Closing],
 ) -> None:
-    decision, name = Decision(config.by, config.why), billing.settings.of(SourceSettings).name
+    decision, names = Decision(config.by, config.why), billing.settings.of(SourceSettings).names
     with billing.state() as connection:
         journal = journal_of(connection, billing.settings)
         close = compared(billing, connection, period)
         packed(billing, connection, close)
-        act(connection, name, close, decision, journal)
+        act(connection, names, close, decision, journal)

@@ -5,6 +5,7 @@ unknown, on its way or off by a cent, or while an earlier month is not closed ha
 or goes with the next open month (`close.late_documents`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -46,12 +47,14 @@ class Decision:
                 raise CloseRefusedError(f"Say {'who decides' if name == 'by' else 'why'}: `{name}` is empty.")
 
 
-def soft_close(connection: Connection, source: str, close: MonthClose, decision: Decision, journal: Journal) -> Closing:
+def soft_close(
+    connection: Connection, sources: Sequence[str], close: MonthClose, decision: Decision, journal: Journal
+) -> Closing:
     """Closes a month until it is reopened, whatever is on its way in it, on a comparison whose pack was just kept.
 
     What has no batch yet waits. Raises CloseRefusedError, and JournalError.
     """
-    with recorded(connection, source, close.period, journal) as done:
+    with recorded(connection, sources, close.period, journal) as done:
         if state := store.closed_state(connection, close.period):
             raise CloseRefusedError(f"{close.period} is closed already ({state}).")
         store.set_closed(connection, close.period, "soft")
@@ -61,7 +64,7 @@ def soft_close(connection: Connection, source: str, close: MonthClose, decision:
 
 def hard_close(
     connection: Connection,
-    source: str,
+    sources: Sequence[str],
     close: MonthClose,
     decision: Decision,
     journal: Journal,
@@ -71,7 +74,7 @@ def hard_close(
 
     Raises CloseRefusedError naming what is in the way, and JournalError.
     """
-    with recorded(connection, source, close.period, journal) as done:
+    with recorded(connection, sources, close.period, journal) as done:
         if store.closed_state(connection, close.period) == "hard":
             raise CloseRefusedError(f"{close.period} is closed for good already.")
         if reason := _in_the_way(connection, close, today.first):
@@ -84,11 +87,13 @@ def hard_close(
     return done[0]
 
 
-def reopen(connection: Connection, source: str, period: str, decision: Decision, journal: Journal) -> Closing:
+def reopen(
+    connection: Connection, sources: Sequence[str], period: str, decision: Decision, journal: Journal
+) -> Closing:
     """Opens a month that is closed soft. Raises CloseRefusedError for one that is not, or that is closed hard, and
     JournalError.
     """
-    with recorded(connection, source, period, journal) as done:
+    with recorded(connection, sources, period, journal) as done:
         state = store.closed_state(connection, period)
         if state != "soft":
             why = "is closed for good: book what is missing in an open month" if state else "is not closed"

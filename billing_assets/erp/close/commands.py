@@ -49,7 +49,7 @@ def soft_command(month: Month, by: By, why: Why) -> None:
         journal = journal_of(connection, runtime.settings)
         compared = _compared(runtime, connection, month)
         show_closes(console, [compared])
-        soft_close(connection, runtime.settings.of(SourceSettings).name, compared, decision, journal)
+        soft_close(connection, runtime.settings.of(SourceSettings).names, compared, decision, journal)
     console.print(f"{compared.period} is closed; `billing close reopen` opens it again.")
 
 
@@ -61,8 +61,8 @@ def hard_command(month: Month, by: By, why: Why) -> None:
         journal = journal_of(connection, runtime.settings)
         compared = _compared(runtime, connection, month)
         show_closes(console, [compared])
-        name, today = runtime.settings.of(SourceSettings).name, runtime.settings.calendar.today()
-        hard_close(connection, name, compared, decision, journal, today)
+        names, today = runtime.settings.of(SourceSettings).names, runtime.settings.calendar.today()
+        hard_close(connection, names, compared, decision, journal, today)
     console.print(f"{compared.period} is closed for good.")
 
 
@@ -71,7 +71,7 @@ def reopen_command(month: Month, by: By, why: Why) -> None:
     """Open a month again that is closed soft."""
     with prepared_runtime() as runtime, runtime.state() as connection:
         journal = journal_of(connection, runtime.settings)
-        reopen(connection, runtime.settings.of(SourceSettings).name, month_of(month), Decision(by, why), journal)
+        reopen(connection, runtime.settings.of(SourceSettings).names, month_of(month), Decision(by, why), journal)
     console.print(f"{month_of(month)} is open again.")
 
 
@@ -101,7 +101,7 @@ def accept_command(
     """
     decision = Decision(by, why)
     with prepared_runtime() as runtime, runtime.state() as connection:
-        one = accept(connection, runtime.settings.of(SourceSettings).name, number, decision, kind)
+        one = accept(connection, runtime.settings.of(SourceSettings).names, number, decision, kind)
     posted = f"{one.currency} {amount(one.total)}"
     console.print(
         f"{escape(label(one.kind))} {escape(one.number)} of {one.period}, posted with {posted}, in billing now "

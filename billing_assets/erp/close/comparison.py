@@ -33,7 +33,7 @@ _LAST_OUTCOME = last_outcome(DOCUMENTS, "case when j.state in ('rejected', 'post
 _COMPARE = """
     create temporary table month_documents as
     with b as (
-        select *, row_number() over (partition by document_id) as times from month_billing
+        select *, row_number() over (partition by source, document_id) as times from month_billing
     ), s as (
         select id, source, document_id, kind, number, status, branch, customer, currency, document_date, posting_date,
                period, total, state, batch, findings, drift, external_id, netsuite_id, transaction_number, created_at,
@@ -42,8 +42,7 @@ _COMPARE = """
         where id in (
             select id from billing.staged_invoices where period = {period}
             union
-            select i.id from month_billing join billing.staged_invoices as i using (document_id)
-            where i.source = {source})
+            select i.id from month_billing join billing.staged_invoices as i using (source, document_id))
     ), by_external_id as (
         select distinct on (s.id) n.netsuite_id, s.id from month_netsuite as n
         join s on s.external_id = n.external_id
@@ -87,7 +86,7 @@ _COMPARE = """
             n.netsuite_id as their_id, n.external_id as their_external_id, n.type, n.entity, n.voided, n.tran_date,
             n.absolute_total,
             case n.type when 'CustCred' then -n.absolute_total else n.absolute_total end as netsuite,
-            s.source is not distinct from {source} as of_source,
+            coalesce(s.source = any({sources}), false) as of_source,
             p.decision, coalesce(a.accepted_by, p.decided_by, t.decided_by) as decided_by,
             coalesce(p.credited, false) as credited,
             -- as it was accepted, and as staging saw it then
@@ -102,7 +101,7 @@ _COMPARE = """
             coalesce(y.code, n.currency) as their_symbol, g.sentence as meaning,
             coalesce(y.code <> upper(btrim(s.currency)), false) as other_symbol
         from s
-        full join b on b.times = 1 and {source} = s.source and b.document_id = s.document_id
+        full join b on b.times = 1 and b.source = s.source and b.document_id = s.document_id
         left join matched as m on m.id = s.id
         left join month_netsuite as n on n.netsuite_id = m.netsuite_id
         left join month_customers as e on e.kind = s.kind and e.key = s.customer_key
@@ -178,7 +177,7 @@ _COMPARE = """
         coalesce(j.netsuite, 0) - coalesce(j.billed, 0) - coalesce(j.moved, 0) as effect,
         not j.not_in_billing as in_billing, j.their_id is not null as in_netsuite,
         case when j.moved = 0 then null when not j.not_in_billing then 'moved_out'
-            when j.source = {corrections} then 'corrections' else 'moved_in' end as moved_where,
+            when j.source = any({corrections}) then 'corrections' else 'moved_in' end as moved_where,
         not j.not_in_billing and j.billed is null as unreadable,
         j.period, j.document_date, j.posting_date, j.posted_at, j.created_at, j.source_status, j.drift, j.external_id,
         coalesce(j.their_id, j.netsuite_id) as netsuite_id, j.transaction_number,
@@ -256,7 +255,7 @@ _COMPARE = """
 
 def compare(
     connection: Connection,
-    source: str,
+    sources: Sequence[str],
     period: str,
     by: Mapping[str, CustomerKey],
     began: datetime,
@@ -270,10 +269,10 @@ def compare(
     query = sql.SQL(_COMPARE).format(
         key=sql.SQL("case kind {} end").format(keys),
         period=period,
-        source=source,
+        sources=list(sources),
         began=began,
         surely_shown_before=began - shown_within,
-        corrections=source + CORRECTIONS,
+        corrections=[source + CORRECTIONS for source in sources],
         unreadable=UNREADABLE,
         first=first_day(period),
         end=first_day(following(period)),

@@ -32,7 +32,7 @@ _Key = tuple[str, str, datetime]
 
 
 @contextmanager
-def recorded(connection: Connection, source: str, period: str, journal: Journal) -> Iterator[list[Closing]]:
+def recorded(connection: Connection, sources: Sequence[str], period: str, journal: Journal) -> Iterator[list[Closing]]:
     """A transaction for which staging, planning and posting wait: what is closed is what was compared.
 
     The block puts what it did to the month into the list that it is given. Raises JournalUnusable before anything is
@@ -42,7 +42,8 @@ def recorded(connection: Connection, source: str, period: str, journal: Journal)
     with journal.writer(CLOSES) as writer:
         with connection.transaction():
             journal_store.lock(connection)
-            serialise(connection, source)
+            for source in sorted(sources):
+                serialise(connection, source)
             settle_order(connection, merging=True)
             require_month(connection, period)
             yield done
@@ -57,14 +58,14 @@ def recorded(connection: Connection, source: str, period: str, journal: Journal)
 
 def kinds(settings: Settings) -> list[Kind]:
     """What the journal keeps of the close."""
-    return [closes_of(settings.of(SourceSettings).name)]
+    return [closes_of(settings.of(SourceSettings).names)]
 
 
-def closes_of(source: str) -> Kind:
-    """The events of a source's months, for `compare`."""
+def closes_of(sources: Sequence[str]) -> Kind:
+    """The events of months, into which documents of these sources go, for `compare`."""
 
     def take_in(connection: Connection, lines: Sequence[Line]) -> Taken:
-        return _take_in(connection, source, lines)
+        return _take_in(connection, sources, lines)
 
     return Kind(CLOSES, whole=True, check=_check, take_in=take_in, everything=_everything)
 
@@ -73,7 +74,7 @@ def _everything(connection: Connection) -> Iterator[Line]:
     return (_line("done", one) for one in store.closings(connection))
 
 
-def _take_in(connection: Connection, source: str, lines: Sequence[Line]) -> Taken:
+def _take_in(connection: Connection, sources: Sequence[str], lines: Sequence[Line]) -> Taken:
     events = {name: {_key(one): one for one in lines if one["event"] == name} for name in _EVENTS}
     settled = events["settled"].keys()
     rows = {(one.period, one.action, one.acted_at): one for one in store.closings(connection)}
@@ -86,7 +87,8 @@ def _take_in(connection: Connection, source: str, lines: Sequence[Line]) -> Take
     lacking = {key: one for key, one in events["done"].items() if key not in rows}
     taken = Taken(append=[_line("done", one) for key, one in rows.items() if key not in events["done"]])
     if lacking or unsure:
-        serialise(connection, source)
+        for source in sorted(sources):
+            serialise(connection, source)
         settle_order(connection, merging=True)
     for _, one in sorted(lacking.items(), key=lambda item: item[0][2]):
         store.take_in(connection, _closing(one))

@@ -15,7 +15,7 @@ _EXTRA = Line._fields.index("extra")
 _TRANSACTION = """netsuite_id text primary key, external_id text, type text, transaction_number text, entity text,
     currency text, absolute_total numeric, voided boolean, tran_date date, ours boolean"""
 TABLES = {
-    "month_billing": """document_id text, kind text, number text, status text, branch text, customer text,
+    "month_billing": """source text, document_id text, kind text, number text, status text, branch text, customer text,
         currency text, document_date date, total numeric""",
     "month_netsuite": _TRANSACTION,
     "month_elsewhere": _TRANSACTION,
@@ -76,11 +76,11 @@ def create_tables(connection: Connection) -> None:
     )
 
 
-def add_billing(connection: Connection, documents: Iterable[MonthDocument]) -> None:
-    """Documents as the billing system shows them now."""
+def add_billing(connection: Connection, source: str, documents: Iterable[MonthDocument]) -> None:
+    """Documents as the billing system of a source shows them now."""
     with connection.cursor().copy("copy month_billing from stdin") as copy:
         for one in documents:
-            copy.write_row([value.replace("\0", "␀") if isinstance(value, str) else value for value in one])
+            copy.write_row([source, *(v.replace("\0", "␀") if isinstance(v, str) else v for v in one)])
 
 
 def add_netsuite(

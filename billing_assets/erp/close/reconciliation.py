@@ -144,16 +144,22 @@ class MonthClose:
         return add(row.in_flight for row in self.rows)
 
 
+class Billing(NamedTuple):
+    """A billing system of which a month is compared: its name, and how its documents are read."""
+
+    source: str
+    connection: sqlalchemy.Connection
+    queries: Queries
+
+
 def close_month(
     connection: Connection,
-    source: sqlalchemy.Connection,
-    source_name: str,
-    queries: Queries,
+    billing: Sequence[Billing],
     client: NetSuiteClient,
     mapping: NetSuiteMapping,
     period: str,
 ) -> MonthClose:
-    """Gathers what billing system, staging and NetSuite say of a month (`YYYY-MM`) and compares.
+    """Gathers what all billing systems, staging and NetSuite say of a month (`YYYY-MM`) and compares.
 
     Leaves the temporary tables of `close/comparison.py` on the connection for a caller that wants every row. Raises
     SourceError and NetSuiteError when one of them cannot be asked.
@@ -162,8 +168,9 @@ def close_month(
     # What we ever called ours, and not only what today's mapping does.
     ours = {*mapping.file.external_id.by_kind().values(), *(prefix for _, prefix in bindings.prefixes(connection))}
     month_tables.create_tables(connection)
-    for documents in month_documents(source, queries, period):
-        month_tables.add_billing(connection, documents)
+    for one in billing:
+        for documents in month_documents(one.connection, one.queries, period):
+            month_tables.add_billing(connection, one.source, documents)
     for transactions in month_transactions(client, period):
         month_tables.add_netsuite(connection, transactions, ours)
     month_tables.mark_what_we_sent(connection)
@@ -176,7 +183,7 @@ def close_month(
         connection, customers, {code: currency.id for code, currency in mapping.file.currencies.items()}
     )
     add_meanings(connection, client, mapping, period)
-    comparison.compare(connection, source_name, period, by, began, client.shown_within)
+    comparison.compare(connection, [one.source for one in billing], period, by, began, client.shown_within)
     with connection.transaction():
         listed = [
             *map(describe, comparison.differences(connection, _TO_LOOK_AT, _LISTED)),

@@ -7,7 +7,7 @@ from typing import Any
 
 from billing_assets.erp.billing_system import doctor as billing_system
 from billing_assets.erp.billing_system.queries import DOCUMENTS_FILE, LINES_FILE
-from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.billing_system.resource import BillingSystems
 from billing_assets.erp.netsuite.client import NetSuiteClient, RecordType
 from billing_assets.erp.netsuite.errors import (
     NetSuiteAnswerUnreadable,
@@ -50,23 +50,27 @@ def look_at_mapping(runtime: Runtime) -> str:
 def look_at_columns(runtime: Runtime) -> str:
     """Whether every column that the mapping reads is in a query. One that is not holds every document."""
     mapping = runtime.of(NetSuite).mapping
-    with runtime.of(BillingSystem).connection(unbound=True) as source:  # also where one looks before one moves
-        found = billing_system.columns(source, runtime.of(BillingSystem).queries)
-    header, line = found[DOCUMENTS_FILE], found[LINES_FILE]
     faults: dict[str, None] = {}
-    for section, fields in _sections(mapping):
-        for field in fields:
-            known = header if section == "body" else header | line
-            if field.column and not _is_read(field.column, known, on_line=section != "body"):
-                hint = near(difflib.get_close_matches(field.column, sorted(known), n=1))
-                where = DOCUMENTS_FILE if section == "body" else f"{LINES_FILE} or {DOCUMENTS_FILE}"
-                faults[f"{section}.{field.name}: there is no column {field.column!r} in {where}{hint}"] = None
+    for system in runtime.of(BillingSystems):
+        with system.connection(unbound=True) as source:  # also where one looks before one moves
+            found = billing_system.columns(source, system.queries)
+        faults |= dict.fromkeys(_missing_columns(mapping, found[DOCUMENTS_FILE], found[LINES_FILE]))
     if faults:
         raise Unwell(
             f"{'; '.join(faults)}. Correct {runtime.settings.mapping}, or add the column to the query: else what needs "
             "it is held with FIELD_UNMAPPED, and what is `optional` is left out."
         )
     return "every column that the mapping reads is in a query"
+
+
+def _missing_columns(mapping: NetSuiteMapping, header: set[str], line: set[str]) -> Iterator[str]:
+    for section, fields in _sections(mapping):
+        for field in fields:
+            known = header if section == "body" else header | line
+            if field.column and not _is_read(field.column, known, on_line=section != "body"):
+                hint = near(difflib.get_close_matches(field.column, sorted(known), n=1))
+                where = DOCUMENTS_FILE if section == "body" else f"{LINES_FILE} or {DOCUMENTS_FILE}"
+                yield f"{section}.{field.name}: there is no column {field.column!r} in {where}{hint}"
 
 
 def _sections(mapping: NetSuiteMapping) -> Iterator[tuple[str, tuple[Field, ...]]]:

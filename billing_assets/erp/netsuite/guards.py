@@ -1,7 +1,7 @@
 """Settings that name another account, environment or prefix than our database belongs to are refused."""
 
 from billing_assets.erp import bindings
-from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.billing_system.resource import BillingSystems
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.database.connection import Connection
@@ -18,6 +18,7 @@ def belongs_to(runtime: Runtime, connection: Connection) -> str:
     where the source is another."""
     said = bindings.bound_in_words(connection)
     loud = bindings.loud(runtime.of(NetSuite).named())
-    if runtime.settings.of(SourceSettings).url is not None:
-        runtime.of(BillingSystem).compare()
+    for system, source in zip(runtime.of(BillingSystems), runtime.settings.of(SourceSettings).all, strict=True):
+        if source.url is not None:
+            system.compare()
     return f"{said}. LOOK: {loud}" if loud else said

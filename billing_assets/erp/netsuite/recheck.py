@@ -5,9 +5,10 @@ the billing system cannot be asked, nothing is sent: the batch waits.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import sqlalchemy
 import structlog
@@ -26,6 +27,14 @@ log = structlog.get_logger(__name__)
 _ASK_EVERY_SECONDS = 2.0
 
 
+class Source(NamedTuple):
+    """A billing system: its name, and how it is asked."""
+
+    name: str
+    connect: Callable[[], AbstractContextManager[sqlalchemy.Connection]]
+    queries: Callable[[], Queries]
+
+
 @dataclass
 class Recheck:
     """The comparison of one run, to be called with our database and the lease, before each sending.
@@ -34,23 +43,25 @@ class Recheck:
     numbers of those that changed. `outage_seconds`: how long it waits for a billing system that cannot be reached.
     """
 
-    source: str
-    connect: Callable[[], AbstractContextManager[sqlalchemy.Connection]]
-    queries: Callable[[], Queries]
+    sources: Sequence[Source]
     outage_seconds: float
     sent_back: list[str] = field(default_factory=list)
     _compared: set[int] = field(default_factory=set)
 
     def __call__(self, connection: Connection, lease: Lease) -> None:
-        """Takes out of the batch what is not in the billing system as it was staged.
+        """Takes out of the batch what is not in its billing system as it was staged.
 
-        Raises SourceError when the billing system cannot be asked, and StaleLockError.
+        Raises SourceError when a billing system cannot be asked, and StaleLockError.
         """
-        unsent = recheck_store.unsent(connection, lease.lock, self.source)
+        for source in self.sources:
+            self._compare(connection, lease, source)
+
+    def _compare(self, connection: Connection, lease: Lease, source: Source) -> None:
+        unsent = recheck_store.unsent(connection, lease.lock, source.name)
         new = [one for one in unsent if one.id not in self._compared]
         if not new:
             return
-        found = self._differing([one.staged for one in new], lease)
+        found = self._differing(source, [one.staged for one in new], lease)
         back = {one.id: found[one.staged.document_id] for one in new if one.staged.document_id in found}
         if back:
             verbs.hold(connection, lease.lock, {document: [one] for document, one in back.items()})
@@ -58,13 +69,13 @@ class Recheck:
             log.warning("changed_since_staging", batch=lease.lock.partition_key, documents=len(back))
         self._compared.update(one.id for one in new)
 
-    def _differing(self, staged: list[Staged], lease: Lease) -> dict[str, Finding]:
+    def _differing(self, source: Source, staged: list[Staged], lease: Lease) -> dict[str, Finding]:
         began = time.monotonic()
         while True:
             lease.check()
             try:
-                with self.connect() as source:
-                    return differing(source, self.queries(), self.source, staged)
+                with source.connect() as connection:
+                    return differing(connection, source.queries(), source.name, staged)
             except (CannotConnect, SourceBusy) as error:
                 if time.monotonic() - began >= self.outage_seconds:
                     raise

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 
-from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.billing_system.resource import BillingSystems
 from billing_assets.erp.bindings import Named
 from billing_assets.erp.netsuite import sample_files
 from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.governance import heeding_governance
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
 from billing_assets.erp.netsuite.mapping_file import MappingError, read_prefixes
-from billing_assets.erp.netsuite.recheck import Recheck
+from billing_assets.erp.netsuite.recheck import Recheck, Source
 from billing_assets.erp.netsuite.wire import named
-from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
+from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.posting.lanes import QUESTIONS, Lanes
 
@@ -66,9 +66,11 @@ class NetSuite:
 
     def recheck(self) -> Recheck:
         """The comparison with the billing system that a run makes of its batch before it sends anything."""
-        source = self._runtime.of(BillingSystem)
-        name = self._runtime.settings.of(SourceSettings).name
-        return Recheck(name, source.connection, lambda: source.queries, self._settings.outage_seconds)
+        sources = [
+            Source(system.name, system.connection, partial(getattr, system, "queries"))
+            for system in self._runtime.of(BillingSystems)
+        ]
+        return Recheck(sources, self._settings.outage_seconds)
 
     def close(self) -> None:
         """Closes the client's connections, if it was ever used."""

@@ -1,21 +1,29 @@
 """The staging table: what we hold of every document that the billing system showed us."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
 import dagster as dg
+import structlog
 
 from billing_assets.erp.billing_system.assets import billing_invoices
 from billing_assets.erp.billing_system.identity import identity
-from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.billing_system.resource import BillingSystems
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.erp.staging import reports
 from billing_assets.erp.staging.corrections.store import corrections
 from billing_assets.erp.staging.corrections.voids import judge_held
 from billing_assets.erp.staging.reports import waiting_credits
 from billing_assets.erp.staging.settings import StagingSettings
-from billing_assets.erp.staging.staging import stage
+from billing_assets.erp.staging.staging import StagingResult, stage
 from billing_assets.erp.staging.validating import validation
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import money, table, typed_table
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.runtime import Runtime
+
+log = structlog.get_logger(__name__)
 
 ASKED_BY = "billing/asked_by"
 """Tag of runs that a sensor or schedule asked for; read it by `asked_by`."""
@@ -39,6 +47,49 @@ REASONS = dg.AssetCheckSpec(
     blocking=True,
     description="No document is held or excluded without a finding that tells a person why.",
 )
+
+
+def _stage_all(billing: Runtime, connection: Connection, run_id: str, *, whole: bool) -> dict[str, StagingResult]:
+    """Stages every source; one that cannot be read keeps no other from it, and is raised at the end."""
+    names = billing.settings.of(SourceSettings).names
+    judged_by = validation(billing)  # before a transaction waits for it
+    results: dict[str, StagingResult] = {}
+    faults: list[BillingError] = []
+    for system in billing.of(BillingSystems):
+        try:
+            queries = system.queries
+            with system.connection() as source:
+                database = identity(source)
+                source.rollback()  # what is staged is of a moment after the watermark, not before it
+                results[system.name] = stage(
+                    connection,
+                    source,
+                    queries,
+                    system.name,
+                    judged_by,
+                    billing.settings.of(StagingSettings),
+                    run_id,
+                    whole=whole,
+                    database=database,
+                    names=names,
+                )
+            judge_held(connection, system.name, judged_by)
+        except BillingError as error:
+            log.warning("source_not_staged", source=system.name, error=type(error).__name__)
+            faults.append(error)
+    if faults:
+        raise faults[0]
+    return results
+
+
+def _in_words(compared: Mapping[str, Sequence[str] | None]) -> str:
+    """The months that were compared; by source where there are several."""
+    words = {
+        name: "all that are not closed for good" if some is None else ", ".join(some) or "none: the totals agree"
+        for name, some in compared.items()
+    }
+    return "; ".join(words.values() if len(words) == 1 else (f"{name}: {some}" for name, some in words.items()))
+
 
 COLUMNS = dg.TableSchema(
     columns=[
@@ -97,42 +148,24 @@ COLUMNS = dg.TableSchema(
 @explained
 def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
     """Stages what is new or changed, in one transaction with the watermark; then compares months with their source."""
-    settings = billing.settings
     whole = asked_by(context.run) not in OFTEN
-    name = settings.of(SourceSettings).name
+    names = billing.settings.of(SourceSettings).names
     with billing.state() as connection:
-        queries, judged_by = (
-            billing.of(BillingSystem).queries,
-            validation(billing),
-        )  # before a transaction waits for them
-        with billing.of(BillingSystem).connection() as source:
-            database = identity(source)
-            source.rollback()  # what is staged is of a moment after the watermark, not before it
-            result = stage(
-                connection,
-                source,
-                queries,
-                name,
-                judged_by,
-                settings.of(StagingSettings),
-                context.run.run_id,
-                whole=whole,
-                database=database,
-            )
-        judge_held(connection, name, judged_by)
-        waiting = waiting_credits(connection, name)
+        results = _stage_all(billing, connection, context.run.run_id, whole=whole)
+        waiting = [row for name in names for row in waiting_credits(connection, name)]
         proposed = corrections(connection, undecided_only=True)
-        totals = reports.totals_by_state(connection, name)
-        findings = reports.totals_by_finding(connection, name)
-        without_reason = reports.without_reason(connection, name)
+        totals = reports.totals_by_state(connection, names)
+        findings = reports.totals_by_finding(connection, names)
+        without_reason = reports.without_reason(connection, names)
+    counts = Counter[str]()
+    for result in results.values():
+        counts.update(result.counts)
     # Else it is not seen when the billing system was looked at last.
-    context.log_event(dg.AssetObservation(billing_invoices.key, metadata={"documents_read": result.counts["read"]}))
+    context.log_event(dg.AssetObservation(billing_invoices.key, metadata={"documents_read": counts["read"]}))
     metadata: dict[str, dg.MetadataValue | int | str] = {
-        **{f"documents_{what}": count for what, count in result.counts.items()},
-        "months_compared": "all that are not closed for good"
-        if result.compared is None
-        else ", ".join(result.compared) or "none: the totals agree",
-        "watermark": result.watermark.isoformat(timespec="seconds"),
+        **{f"documents_{what}": counts[what] for what in next(iter(results.values())).counts},
+        "months_compared": _in_words({name: one.compared for name, one in results.items()}),
+        "watermark": min(one.watermark for one in results.values()).isoformat(timespec="seconds"),
         "dagster/row_count": sum(row["documents"] for row in totals),
         "states": typed_table(totals, ["state", "total", "documents", "kind", "currency"]),
         "findings": typed_table(findings, ["code", "total", "documents", "severity", "currency"]),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import dagster as dg
 
-from billing_assets.erp.billing_system.resource import BillingSystem
+from billing_assets.erp.billing_system.resource import BillingSystem, BillingSystems
 from billing_assets.erp.billing_system.totals import fingerprint
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.erp.staging import polling, store
@@ -43,6 +43,11 @@ class Asked(NamedTuple):
     def read(cls, cursor: str | None) -> "Asked | None":
         """From the cursor; None before the first look."""
         return cls(*json.loads(cursor)) if cursor else None
+
+
+def _fingerprint(system: BillingSystem) -> str:
+    with system.connection() as source:
+        return fingerprint(source, system.queries, None)
 
 
 stage_job = dg.define_asset_job(
@@ -96,10 +101,10 @@ def stage_when_closed_sensor(settings: Settings) -> dg.SensorDefinition:
     ) -> dg.RunRequest | dg.SkipReason:
         with billing.state() as connection:
             billing.compare(connection)
-            last_run = polling.last_run(connection, billing.settings.of(SourceSettings).name)
-            sent_back = store.sent_back(connection, billing.settings.of(SourceSettings).name)
-        with billing.of(BillingSystem).connection() as source:
-            seen = fingerprint(source, billing.of(BillingSystem).queries, None)
+            names = billing.settings.of(SourceSettings).names
+            last_run = min(polling.last_run(connection, name) for name in names)
+            sent_back = store.sent_back(connection, names)
+        seen = " ".join(map(_fingerprint, billing.of(BillingSystems)))
         asked = Asked.read(context.cursor)
         lately_asked = asked and 0 <= time.time() - asked.at < _ASK_AGAIN_SECONDS  # below 0: the clock was set back
         answered = asked and last_run > asked.last_run and not sent_back

@@ -1,21 +1,22 @@
 """What people ask of staging: sums by state and finding, what is held or waits, and why."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from billing_assets.foundation.database.connection import Connection
 
 
-def totals_by_state(connection: Connection, source: str) -> list[dict[str, Any]]:
+def totals_by_state(connection: Connection, sources: Sequence[str]) -> list[dict[str, Any]]:
     """Documents and what they add up to, by state, kind and currency."""
     return connection.execute(
         """
         select state, kind, currency, sum(documents)::bigint as documents, sum(total) as total
-        from billing.document_totals where source = %s group by 1, 2, 3 order by 1, 2, 3""",
-        [source],
+        from billing.document_totals where source = any(%s) group by 1, 2, 3 order by 1, 2, 3""",
+        [list(sources)],
     ).fetchall()
 
 
-def totals_by_finding(connection: Connection, source: str) -> list[dict[str, Any]]:
+def totals_by_finding(connection: Connection, sources: Sequence[str]) -> list[dict[str, Any]]:
     """Documents that have a finding, by its code; a document with several counts under each."""
     return connection.execute(
         """
@@ -23,23 +24,23 @@ def totals_by_finding(connection: Connection, source: str) -> list[dict[str, Any
                sum(d.total) as total
         from (
             select id, currency, total, findings from billing.staged_invoices
-            where source = %(source)s and state in ('held', 'excluded', 'ready', 'batched')
+            where source = any(%(sources)s) and state in ('held', 'excluded', 'ready', 'batched')
             union all
             select id, currency, total, findings from billing.staged_invoices
-            where source = %(source)s and state = 'gone' and status = 'void'
+            where source = any(%(sources)s) and state = 'gone' and status = 'void'
         ) as d, jsonb_array_elements(d.findings) as f
         group by 1, 2, 3 order by 4 desc, 1""",
-        {"source": source},
+        {"sources": list(sources)},
     ).fetchall()
 
 
-def without_reason(connection: Connection, source: str) -> int:
+def without_reason(connection: Connection, sources: Sequence[str]) -> int:
     """Documents held or excluded without a finding that says why. None is the only good answer."""
     row = connection.execute(
         """
         select count(*) as n from billing.staged_invoices
-        where source = %s and state in ('held', 'excluded') and findings = '[]'""",
-        [source],
+        where source = any(%s) and state in ('held', 'excluded') and findings = '[]'""",
+        [list(sources)],
     ).fetchone()
     return int(row["n"]) if row else 0
 

@@ -1,6 +1,6 @@
 """Staging: what the billing system says now becomes what we hold, in one transaction and in bounded memory."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -65,11 +65,13 @@ def stage(
     *,
     whole: bool = False,
     database: str | None = None,
+    names: Collection[str] = (),
 ) -> StagingResult:
     """Stages new and changed documents of one source; the same staging twice writes nothing but its own run.
 
     Reads documents created since the watermark (less the overlap) and every one that may still change. The rows, the
-    watermark and the note of the run commit together or not at all. The first one binds the source to its `database`.
+    watermark and the note of the run commit together or not at all. The first one binds the source to its `database`;
+    `names` are those of all sources of the settings.
 
     Then, in a transaction of its own, compares document by document the months whose totals are not those of the
     billing system; with `whole`, and where that was not done for a day, all months that are not closed for good: then,
@@ -80,7 +82,7 @@ def stage(
     with connection.transaction():
         store.serialise(connection, name)
         if database is not None:
-            bind_source(connection, name, database, run_id)
+            bind_source(connection, name, database, run_id, names)
         judging = _judging(connection, name, validation, closed_months(connection, validation.policy.closed.late))
         idle_limit = lift_idle_limit(connection)
         watermark = reader.source_now(source)

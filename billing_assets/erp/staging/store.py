@@ -403,13 +403,13 @@ def finish(
     return int(row["id"])
 
 
-def sent_back(connection: Connection, source: str) -> bool:
+def sent_back(connection: Connection, sources: Sequence[str]) -> bool:
     """Whether documents wait for a staging that changed in the billing system before they were sent."""
     row = connection.execute(
         """
         select from billing.staged_invoices
-        where source = %s and state = 'held' and judged_under is null
+        where source = any(%s) and state = 'held' and judged_under is null
           and findings @> '[{"code": "CHANGED_SINCE_STAGING"}]' limit 1""",
-        [source],
+        [list(sources)],
     ).fetchone()
     return row is not None

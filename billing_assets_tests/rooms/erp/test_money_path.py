@@ -317,7 +317,8 @@ def test_lines_without_a_header_are_reported(system: System) -> None:
     result = system.run("check_everything")
     assert checks(result) == {"lines_have_a_header": False, "no_batch_left_behind": True}
     found = {one.check_name: one.metadata for one in result.get_asset_check_evaluations()}
-    assert rows(table_of(found["lines_have_a_header"]["found"])) == [{"document_id": "999", "lines": 1}]
+    line = {"source": "billing", "document_id": "999", "lines": 1}
+    assert rows(table_of(found["lines_have_a_header"]["found"])) == [line]
 
 
 def test_a_batch_that_was_left_behind_fails_its_check(system: System) -> None:

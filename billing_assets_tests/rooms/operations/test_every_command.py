@@ -468,7 +468,7 @@ def close_softly(system: System, period: str) -> None:
         close = compared(found, connection, period)
         packed(found, connection, close)
         soft_close(
-            connection, "billing", close, Decision("A. Clerk", "Month end."), journal_of(connection, found.settings)
+            connection, ["billing"], close, Decision("A. Clerk", "Month end."), journal_of(connection, found.settings)
         )
 
 

@@ -29,7 +29,7 @@ REJECTED = SAME._replace(state=State.REJECTED, in_netsuite=None)
 
 def compared(connection: Connection, documents: list[Planted]) -> MonthClose:
     plant(connection, documents)
-    comparison.compare(connection, "billing", MONTH, KEYS, datetime.now(UTC))
+    comparison.compare(connection, ["billing"], MONTH, KEYS, datetime.now(UTC))
     sums = comparison.sums(connection)
     return MonthClose(MONTH, datetime.now(UTC), *summed(sums), (), (), (*balances(sums),), b"")
 

@@ -16,7 +16,7 @@ from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.causes import Sort
 from billing_assets.erp.close.closing import CloseRefusedError, Decision, hard_close
 from billing_assets.erp.close.pack import make_pack
-from billing_assets.erp.close.reconciliation import MonthClose, close_month
+from billing_assets.erp.close.reconciliation import Billing, MonthClose, close_month
 from billing_assets.erp.close.store import closings, months_that_moved
 from billing_assets.erp.netsuite.resource import NetSuite
 from billing_assets.erp.settings import CloseSettings
@@ -65,9 +65,7 @@ def compared(system: System, period: str = PERIOD) -> MonthClose:
     with found.state() as connection, found.of(BillingSystem).connection() as source:
         close = close_month(
             connection,
-            source,
-            "billing",
-            found.of(BillingSystem).queries,
+            [Billing("billing", source, found.of(BillingSystem).queries)],
             found.of(NetSuite).client,
             found.of(NetSuite).mapping,
             period,
@@ -200,15 +198,15 @@ def test_what_moves_between_the_comparison_and_the_close_refuses_it(system: Syst
     insert_document(system.source, "500002")
     bill(system)
     with pytest.raises(CloseRefusedError, match="moved while it was compared"):
-        hard_close(system.state, "billing", before, FINANCE, new_journal(), TODAY)
+        hard_close(system.state, ["billing"], before, FINANCE, new_journal(), TODAY)
     before = compared(system)
     change_document(system.source, staged(system.state, "500002")["document_id"], memo="Changed")
     assert system.stage().success
     with pytest.raises(CloseRefusedError, match="moved while it was compared"):
-        hard_close(system.state, "billing", before, FINANCE, new_journal(), TODAY)
+        hard_close(system.state, ["billing"], before, FINANCE, new_journal(), TODAY)
     change_document(system.source, staged(system.state, "500002")["document_id"], memo=None)
     assert system.stage().success
-    hard_close(system.state, "billing", compared(system), FINANCE, new_journal(), TODAY)
+    hard_close(system.state, ["billing"], compared(system), FINANCE, new_journal(), TODAY)
 
 
 def test_a_month_is_closed_on_the_figures_that_were_compared_last(system: System) -> None:
@@ -218,7 +216,7 @@ def test_a_month_is_closed_on_the_figures_that_were_compared_last(system: System
     _off_by_a_cent(system)
     assert compared(system).figures != before.figures
     with pytest.raises(CloseRefusedError, match="compared again by someone else"):
-        hard_close(system.state, "billing", before, FINANCE, new_journal(), TODAY)
+        hard_close(system.state, ["billing"], before, FINANCE, new_journal(), TODAY)
 
 
 def test_a_month_is_compared_at_night_after_something_in_it_was_posted_or_drifted(system: System) -> None:
@@ -243,8 +241,8 @@ def test_a_month_is_not_closed_for_good_before_it_is_over_in_every_branch(system
     midnight = datetime(2010, 12, 1, 8, tzinfo=UTC)  # there
     earlier = zones.days(midnight - timedelta(seconds=1))
     with pytest.raises(CloseRefusedError, match="not over yet"):
-        hard_close(system.state, "billing", compared(system), FINANCE, new_journal(), earlier)
-    hard_close(system.state, "billing", compared(system), FINANCE, new_journal(), zones.days(midnight))
+        hard_close(system.state, ["billing"], compared(system), FINANCE, new_journal(), earlier)
+    hard_close(system.state, ["billing"], compared(system), FINANCE, new_journal(), zones.days(midnight))
 
 
 @pytest.mark.parametrize("decision", [("", "why"), ("me", " ")])

@@ -104,7 +104,7 @@ def plant(connection: Connection, documents: list[Planted]) -> None:
             )
         if one.state is not None:
             stage(connection, place, one, status)
-    month_tables.add_billing(connection, billing)
+    month_tables.add_billing(connection, "billing", billing)
     month_tables.add_netsuite(connection, netsuite, ("X-",))
     month_tables.add_references(connection, {(kind, "12346"): "1001" for kind in KEYS}, {"GBP": "1"})
 
@@ -167,7 +167,7 @@ def test_the_steps_add_up_and_whatever_is_not_the_same_everywhere_is_named(
 ) -> None:
     with connect(state_url) as connection:
         plant(connection, documents)
-        comparison.compare(connection, "billing", MONTH, KEYS, datetime.now(UTC))
+        comparison.compare(connection, ["billing"], MONTH, KEYS, datetime.now(UTC))
         rows, states, steps, totals = summed(comparison.sums(connection))
         said = [row["number"] for row in named(connection)]
     billed = [amount(one, one.billed) for one in documents if one.billed is not None]
@@ -232,7 +232,7 @@ CASES = [
 
 
 def causes(connection: Connection, shown_within: timedelta = timedelta(0)) -> dict[str, str | None]:
-    comparison.compare(connection, "billing", MONTH, KEYS, POSTED_AT + timedelta(seconds=30), shown_within)
+    comparison.compare(connection, ["billing"], MONTH, KEYS, POSTED_AT + timedelta(seconds=30), shown_within)
     return {row["number"]: row["cause"] for row in connection.execute("select number, cause from month_documents")}
 
 
@@ -261,7 +261,7 @@ def test_a_second_transaction_under_our_external_id_is_not_ours(state_url: str) 
         plant(connection, [SAME])
         copy = MonthTransaction("77", "X-N0", "CustInvc", None, "1001", "1", Decimal("0.01"), False, str(FIRST))
         month_tables.add_netsuite(connection, [copy], ("X-",))
-        comparison.compare(connection, "billing", MONTH, KEYS, datetime.now(UTC))
+        comparison.compare(connection, ["billing"], MONTH, KEYS, datetime.now(UTC))
         ((cause, said),) = [(row["cause"], describe(row).what) for row in named(connection)]
     assert (cause, said) == ("NOT_IN_BILLING", "NetSuite has X-N0 once more, as internal id 77: not by us.")
 
@@ -270,7 +270,7 @@ def test_a_late_document_whose_total_becomes_unreadable_is_named(state_url: str)
     with connect(state_url) as connection:
         plant(connection, [SAME._replace(late=True, in_netsuite=None)])
         connection.execute("update month_billing set total = null")
-        comparison.compare(connection, "billing", MONTH, KEYS, datetime.now(UTC))
+        comparison.compare(connection, ["billing"], MONTH, KEYS, datetime.now(UTC))
         _, _, steps, _ = summed(comparison.sums(connection))
         ((cause, said),) = [(row["cause"], describe(row).what) for row in named(connection)]
     assert cause == "CHANGED_AFTER_POSTING"
@@ -285,7 +285,7 @@ def test_a_late_document_whose_total_becomes_unreadable_is_named(state_url: str)
 def test_what_is_explained_is_not_the_oldest_that_is_left(state_url: str) -> None:
     with connect(state_url) as connection:
         plant(connection, [SAME._replace(late=True, in_netsuite=None)])
-        comparison.compare(connection, "billing", MONTH, KEYS, datetime.now(UTC))
+        comparison.compare(connection, ["billing"], MONTH, KEYS, datetime.now(UTC))
         assert [row["oldest_left"] for row in comparison.delays(connection)] == [None]
 
 
@@ -297,7 +297,7 @@ def test_a_warning_is_no_reason_and_what_an_auditor_commented_stays_with_the_aud
     with connect(state_url) as connection:
         plant(connection, [SAME._replace(state=State.HELD, in_netsuite=None)])
         connection.execute("update billing.staged_invoices set findings = %s", [Jsonb(findings)])
-        comparison.compare(connection, "billing", MONTH, KEYS, datetime.now(UTC))
+        comparison.compare(connection, ["billing"], MONTH, KEYS, datetime.now(UTC))
         assert [describe(row).what for row in named(connection)] == ["AUDIT_HOLD: Held by A. Auditor on 2010-12-01"]
 
 

@@ -19,7 +19,7 @@ from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close import store
 from billing_assets.erp.close.files import application
 from billing_assets.erp.close.pack import make_pack
-from billing_assets.erp.close.reconciliation import MonthClose, close_month
+from billing_assets.erp.close.reconciliation import Billing, MonthClose, close_month
 from billing_assets.erp.close.store import Pack
 from billing_assets.erp.netsuite.resource import NetSuite
 from proving.world.builders import insert_document
@@ -51,9 +51,7 @@ def pack(system: System, *, anew: bool = False) -> tuple[MonthClose, Pack]:
     with found.state() as connection, found.of(BillingSystem).connection() as source:
         close = close_month(
             connection,
-            source,
-            "billing",
-            found.of(BillingSystem).queries,
+            [Billing("billing", source, found.of(BillingSystem).queries)],
             found.of(NetSuite).client,
             found.of(NetSuite).mapping,
             PERIOD,
@@ -151,9 +149,7 @@ def test_the_same_comparison_makes_the_same_bytes(system: System) -> None:
         found = system.runtime
         third = close_month(
             connection,
-            source,
-            "billing",
-            found.of(BillingSystem).queries,
+            [Billing("billing", source, found.of(BillingSystem).queries)],
             found.of(NetSuite).client,
             found.of(NetSuite).mapping,
             PERIOD,

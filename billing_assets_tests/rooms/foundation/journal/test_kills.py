@@ -63,7 +63,7 @@ def _close_and_die(url: str, folder: Path, close: MonthClose, point: str) -> int
         with connect(url) as connection:
             journal = compared_journal(connection, folder)
             _die_at(event, before=before)
-            hard_close(connection, "billing", close, FINANCE, journal, TODAY)
+            hard_close(connection, ["billing"], close, FINANCE, journal, TODAY)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 

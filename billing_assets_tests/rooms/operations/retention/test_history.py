@@ -118,9 +118,9 @@ WORK: dict[str, Work] = {
     "polling": poll,
     "what is held": lambda connection: [
         staging_reports.held(connection),
-        staging_reports.totals_by_state(connection, "billing"),
-        staging_reports.totals_by_finding(connection, "billing"),
-        staging_reports.without_reason(connection, "billing"),
+        staging_reports.totals_by_state(connection, ["billing"]),
+        staging_reports.totals_by_finding(connection, ["billing"]),
+        staging_reports.without_reason(connection, ["billing"]),
     ],
     "what waits for an invoice or a decision": lambda connection: [
         staging_reports.waiting_credits(connection, "billing"),
