@@ -10,12 +10,12 @@ from billing_assets.invoicing.rating.case_json import Case, read_case
 from billing_assets.invoicing.rating.rate import rate
 from billing_assets.invoicing.rating.rated import Rated
 from billing_assets.invoicing.rating.strict_json import read_strict
+from billing_assets_tests import data
 
 FOLDER = Path(rating.__file__).parent / "examples"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
-WORKED: dict[str, Any] = json.loads(
-    (Path(__file__).parents[3] / "data" / "tariffs" / "worked.json").read_text(encoding="utf-8")
-)
+WORKED_FOLDER = Path(data.__file__).parent / "tariffs"
+WORKED: dict[str, Any] = json.loads((WORKED_FOLDER / "worked.json").read_text(encoding="utf-8"))
 
 
 def example(name: str) -> dict[str, Any]:
