@@ -35,7 +35,7 @@ VERSIONS: dict[Kind, dict[str, Any]] = {
     Kind.TAX: {"rate": "0.1"},
     Kind.MANUAL: {},
 }
-PLACES = {
+PLACES: dict[Level, list[tuple[str | int, ...]]] = {
     Level.TARIFF: [()],
     Level.CHARGE: [("charges", 0), ("charges", 0, "applies_to")],
     Level.VERSION: [
