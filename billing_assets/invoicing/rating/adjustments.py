@@ -162,13 +162,8 @@ def add_manual(bill: Bill, charge: Charge) -> None:
 
 def check_names(bill: Bill) -> None:
     """Raises FormatError for an event or a charge by hand that names no such charge of the tariff."""
-    for what, named, kind in (
-        ("events", bill.usage.events, Kind.FEE),
-        ("manual", bill.usage.manual, Kind.MANUAL),
-    ):
-        known = {one.code for one in bill.tariff.charges if one.kind is kind}
-        for place, one in enumerate(named):
-            if one.charge not in known:
-                raise FormatError(
-                    f"usage.{what}[{place}].charge", one.charge, f"the tariff has no {kind} of this code."
-                )
+    events = [("events", one.charge, place, Kind.FEE) for place, one in enumerate(bill.usage.events)]
+    by_hand = [("manual", one.charge, place, Kind.MANUAL) for place, one in enumerate(bill.usage.manual)]
+    for what, code, place, kind in (*events, *by_hand):
+        if not any(one.code == code and one.kind is kind for one in bill.tariff.charges):
+            raise FormatError(f"usage.{what}[{place}].charge", code, f"the tariff has no {kind} of this code.")

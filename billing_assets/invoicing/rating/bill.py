@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from decimal import Decimal
+from fractions import Fraction
 
 from billing_assets.invoicing.rating.context import RatingContext
 from billing_assets.invoicing.rating.findings import Finding, finding
@@ -70,15 +71,15 @@ class Bill:
         """The service point's time zone."""
         return zone_of("local", self.context.time_zone)
 
-    def find(self, code: str, path: str, value: object, **named: object) -> None:
+    def find(self, code: str, path: str, value: object, /, **named: object) -> None:
         """Adds a finding, once."""
         found = finding(code, path, value, **named)
         if found not in self.findings:
             self.findings.append(found)
 
-    def rounded(self, charge: Charge, number: Decimal | object) -> Decimal:
+    def rounded(self, charge: Charge, number: Fraction | Decimal) -> Decimal:
         """An amount, rounded as the charge says."""
-        return (down if charge.rounds_down else half_up)(number, self.places)  # type: ignore[arg-type]
+        return (down if charge.rounds_down else half_up)(number, self.places)
 
     def add(
         self,

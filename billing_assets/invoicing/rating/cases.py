@@ -3,7 +3,6 @@
 from typing import Any
 
 from billing_assets.invoicing.rating.case_json import Case, read_case, read_usage_period_context
-from billing_assets.invoicing.rating.checks import check_tariff
 from billing_assets.invoicing.rating.findings import Finding, finding, has_errors
 from billing_assets.invoicing.rating.importers.cdr import from_cdr
 from billing_assets.invoicing.rating.importers.foreign import Imported, read_json
@@ -11,6 +10,7 @@ from billing_assets.invoicing.rating.importers.urdb import from_urdb
 from billing_assets.invoicing.rating.rate import rate, refused
 from billing_assets.invoicing.rating.rated import Rated
 from billing_assets.invoicing.rating.strict_json import Fields, FormatError, read_strict, text
+from billing_assets.invoicing.rating.tariff_checks import check_tariff
 from billing_assets.invoicing.rating.tariff_json import read_tariff
 
 _FOREIGN = {"urdb", "cdr"}

@@ -42,7 +42,8 @@ def _check_future(bill: Bill) -> None:
     day = bill.context.as_of
     if day is None:
         return
-    last = max((one.ends for one in (*bill.usage.registers, *bill.usage.demand)), default=date.min)
+    ends = [one.ends for one in bill.usage.registers] + [one.ends for one in bill.usage.demand]
+    last = max(ends, default=date.min)
     for series in bill.usage.intervals:
         end = minutes_since_epoch(series.start) + series.minutes * len(series.values)
         local = local_minutes(bill.zone_of_context(), at_minute(end - 1), 1)[0]

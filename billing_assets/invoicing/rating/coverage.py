@@ -24,8 +24,7 @@ def _span(bill: Bill) -> dict[str, object]:
 
 
 def _point(bill: Bill) -> str:
-    used = (*bill.usage.registers, *bill.usage.intervals, *bill.usage.demand)
-    return next((one.service_point for one in used if one.service_point), "the service point")
+    return next((one.service_point for one in bill.usage.metered if one.service_point), "the service point")
 
 
 def _check(bill: Bill, charge: Charge) -> None:

@@ -58,8 +58,8 @@ def _meters(bill: Bill, charge: Charge) -> Iterator[Meter]:
     used = bill.usage
     intervals = [one for one in used.intervals if one.channel in charge.channels]
     reads = [one for one in used.demand if one.channel in charge.channels]
-    registers = [one for one in used.registers if one.channel in charge.channels]
-    for point in sorted({one.service_point for one in (*intervals, *reads, *registers)}):
+    metered = (one for one in used.metered if one.channel in charge.channels)
+    for point in sorted({one.service_point for one in metered}):
         of_point = tuple(one for one in reads if one.service_point == point)
         other = next((one.unit for one in of_point if one.unit != charge.unit), None)
         if other is not None:

@@ -62,7 +62,7 @@ AT_LOAD = tuple(CODES)[: tuple(CODES).index("RATE_NONE")]
 """The codes that are found when a tariff is loaded; the others when a bill is made."""
 
 
-def finding(code: str, path: str, value: object, **named: object) -> Finding:
+def finding(code: str, path: str, value: object, /, **named: object) -> Finding:
     """A finding with its sentence filled in."""
     severity, sentence = CODES[code]
     return Finding(code, severity, path, str(value), sentence.format(**named))

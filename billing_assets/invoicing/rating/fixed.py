@@ -49,7 +49,7 @@ def _each(bill: Bill, charge: Charge) -> list[tuple[str, str]]:
     if charge.per == "bill":
         return [("", "")]
     if charge.per == "service_point":
-        points = {one.service_point for one in (*used.registers, *used.intervals, *used.demand)}
+        points = {one.service_point for one in used.metered}
         return [(point, "") for point in sorted(points)] or [("", "")]
     meters = {(one.service_point, one.meter) for one in used.registers}
     with_meters = {point for point, _ in meters}

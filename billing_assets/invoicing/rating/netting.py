@@ -46,7 +46,8 @@ def by_interval(bill: Bill, own: Supply, other: Supply) -> tuple[tuple[Intervals
         bill.find("USAGE_NOT_INTERVAL", "usage.registers", "net")
         return None
     grids = {(one.start, one.minutes, len(one.values)) for one in (*own.intervals, *other.intervals)}
-    used, left = [], []
+    used: list[Intervals] = []
+    left: list[Intervals] = []
     for start, minutes, count in sorted(grids):
         plus = [one for one in own.intervals if (one.start, one.minutes, len(one.values)) == (start, minutes, count)]
         minus = [one for one in other.intervals if (one.start, one.minutes, len(one.values)) == (start, minutes, count)]

@@ -79,7 +79,7 @@ def supplies(bill: Bill, charge: Charge, channels: Sequence[str]) -> dict[str, S
             tuple(one for one in intervals if one.service_point == point),
             tuple(one for one in registers if one.service_point == point),
         )
-        for point in sorted({one.service_point for one in (*intervals, *registers)})
+        for point in sorted({one.service_point for one in intervals} | {one.service_point for one in registers})
     }
 
 

@@ -48,8 +48,8 @@ _ADD = {
 def rate(tariff: Tariff, usage: Usage, period: Period, context: RatingContext) -> Rated:
     """The bill of a period. With a finding of severity error it has no lines, taxes and totals: never half a bill.
 
-    The tariff was checked when it was loaded (`checks.check_tariff`). Raises FormatError for usage that names a charge
-    which the tariff does not have.
+    The tariff was checked when it was loaded (`tariff_checks.check_tariff`). Raises FormatError for usage that names a
+    charge which the tariff does not have.
     """
     bill = Bill(tariff, usage, period, context)
     check_names(bill)

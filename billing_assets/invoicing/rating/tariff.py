@@ -1,4 +1,4 @@
-"""A tariff as plain data: charges, each with versions in time. `tariff_json` reads it, `checks` says what is wrong."""
+"""A tariff as plain data: charges, each with versions in time. `tariff_json` reads it, `tariff_checks` checks it."""
 
 from dataclasses import dataclass
 from datetime import date

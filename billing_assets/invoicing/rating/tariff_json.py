@@ -1,4 +1,4 @@
-"""Reads a tariff in our JSON (docs/tariff-format.md), strictly. Whether it holds together is asked by `checks`."""
+"""Reads a tariff in our JSON (docs/tariff-format.md), strictly. What it says is checked by `tariff_checks`."""
 
 import hashlib
 import json
@@ -85,7 +85,7 @@ _ALWAYS = date(1, 1, 1)
 def read_tariff(value: Any, path: str = "tariff") -> Tariff:
     """The tariff that a JSON value is. Raises FormatError with the path of what is wrong.
 
-    Errors of content (overlap, gap, hole in a week) are not raised here: `checks.check_tariff` finds them.
+    Errors of content (overlap, gap, hole in a week) are not raised here: `tariff_checks.check_tariff` finds them.
     """
     fields = Fields(value, path)
     code = fields.must("code", name)

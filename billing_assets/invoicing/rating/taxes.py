@@ -134,7 +134,8 @@ def _exempt_percent(bill: Bill, charge: Charge) -> Decimal:
 
 def taxes_on(bill: Bill, charge: Charge, amount: Decimal) -> tuple[Decimal, Decimal]:
     """The taxes on top of an amount that is not on the bill (a conditional discount), and those inside it."""
-    on_top, inside, by_code = Decimal(0), Decimal(0), {}
+    on_top, inside = Decimal(0), Decimal(0)
+    by_code: dict[str, Decimal] = {}
     for one in sorted((one for one in bill.tariff.charges if one.kind is Kind.TAX), key=lambda one: one.sequence):
         applied = list(_applied(bill, one))
         if not applied:

@@ -100,6 +100,10 @@ class Manual:
     ends: date
 
 
+Metered = Register | Intervals | DemandRead
+"""What a service point used, in one form or another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """All that a bill is made from."""
@@ -111,6 +115,11 @@ class Usage:
     documents: tuple[Document, ...] = ()
     events: tuple[Event, ...] = ()
     manual: tuple[Manual, ...] = ()
+
+    @property
+    def metered(self) -> tuple[Metered, ...]:
+        """Registers, intervals and demand reads."""
+        return (*self.registers, *self.intervals, *self.demand)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from billing_assets.erp.close.comparing import compared, packed
 from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.shipped import shipped
+from billing_assets.invoicing import rating
 from billing_assets.operations import cli
 from billing_assets.receivables.balances.open_balances import read_balances
 from billing_assets.receivables.reminders import store as reminders
@@ -133,6 +134,12 @@ CASES = {
         told(0, "R-COLUMN"),
         told(0, "R-COLUMN"),
         (("metering", "preview", "{folder}/market.csv", "--mapping", "x"), told(2, "There is no column mapping 'x'")),
+    ),
+    "rate": Case(
+        ("rate", "{folder}/case.json"),
+        told(0, "161.87"),
+        told(0, "161.87"),
+        (("rate", "{folder}/market.csv"), told(2, "it is no JSON")),
     ),
     "sandbox": Case(
         ("sandbox", "--port", "x"), told(2), told(2), (("sandbox", "--switch", "no_such=1"), told(2, "no_such"))
@@ -457,6 +464,7 @@ def fill(machine: Machine) -> None:
     (waiting,) = [one for one in system.planned() if one != key]
     machine.names |= {"batch": key, "waiting": waiting}
     (machine.folder / "file").write_text("not a folder", encoding="utf-8")
+    (machine.folder / "case.json").write_bytes((Path(rating.__file__).parent / "examples" / "W01.json").read_bytes())
     (machine.folder / "market.csv").write_text("100,NEM12,202601010000,A,B\n", encoding="utf-8")
     hello, strange = "Subject: hello\n\nhello\n\n", "Message-ID: <1@mx.example>\nFrom: MAILER-DAEMON@mx\n\nOh no.\n"
     (machine.folder / "queue.mbox").write_text(f"From a\n{hello}From b\n{strange}", encoding="utf-8")

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from billing_assets.invoicing.rating.case_json import read_case
-from billing_assets.invoicing.rating.checks import check_tariff
 from billing_assets.invoicing.rating.rated_json import as_bytes
+from billing_assets.invoicing.rating.tariff_checks import check_tariff
 from billing_assets_tests.unit.invoicing.rating.examples import NAMES, WORKED, amounts, example, rated
 
 INSIDE = "W14b"
