@@ -104,7 +104,8 @@ def test_every_command_and_option_named_exists(path: Path) -> None:
     wrong = []
     for text in code(path):
         for found in re.finditer(r"(?:^|[/(;&] ?)billing ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?([^|;&)]*)", text):
-            command = commands.get(found[1]) or commands.get(f"{found[1]} {found[2]}")
+            words = found[0].split("billing ", 1)[1].split()[:3]
+            command = next((commands[name] for n in (1, 2, 3) if (name := " ".join(words[:n])) in commands), None)
             is_group = found[2] is None and any(name.startswith(f"{found[1]} ") for name in commands)
             known = {option for one in command.params for option in one.opts} if command else set[str]()
             options = re.findall(r"(?<=\s)--[a-z-]+", found[3])

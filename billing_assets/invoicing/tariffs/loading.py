@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
-from billing_assets.invoicing.rating.checks import check_tariff
 from billing_assets.invoicing.rating.findings import Finding, finding
 from billing_assets.invoicing.rating.strict_json import FormatError
 from billing_assets.invoicing.rating.tariff import Tariff
+from billing_assets.invoicing.rating.tariff_checks import check_tariff
 from billing_assets.invoicing.rating.tariff_json import read_tariff
 from billing_assets.invoicing.tariffs import store
 from billing_assets.invoicing.tariffs.files import TariffFile

@@ -10,7 +10,7 @@ from billing_assets.invoicing.rating.tariff import Kind
 from billing_assets.invoicing.rating.tariff_json import read_tariff
 from billing_assets.invoicing.tariffs.sheet_columns import COLUMNS, Level
 
-WINDOW = {
+WINDOW: dict[str, Any] = {
     "name": "all",
     "days": ["mon"],
     "from": "00:00",
@@ -35,7 +35,7 @@ VERSIONS: dict[Kind, dict[str, Any]] = {
     Kind.TAX: {"rate": "0.1"},
     Kind.MANUAL: {},
 }
-PLACES = {
+PLACES: dict[Level, list[tuple[str | int, ...]]] = {
     Level.TARIFF: [()],
     Level.CHARGE: [("charges", 0), ("charges", 0, "applies_to")],
     Level.VERSION: [
@@ -78,15 +78,15 @@ def known(kind: Kind, place: tuple[str | int, ...]) -> set[str]:
     return set(error.value.what.removeprefix("this name is not known here, only ").rstrip(".").split(", "))
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", [*Kind])
 def test_each_kind_of_charge_is_made_here_as_the_format_has_it(kind: Kind) -> None:
     assert read_tariff(made(kind), "").charges[0].kind is kind
 
 
-@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("level", [*Level])
 def test_every_name_of_the_format_has_a_column(level: Level) -> None:
     columns = {name for one in COLUMNS if one.level == level for name in one.path}
-    names = {name for place in PLACES[level] for kind in Kind for name in known(kind, place)}
+    names = {name for place in PLACES[level] for kind in [*Kind] for name in known(kind, place)}
     price = {"price"} if level in {Level.VERSION, Level.SEASON, Level.WINDOW, Level.ROW} else set()
     assert names - LISTS - columns == price, "its price is in the column of blocks"
     assert columns - NESTED - names == set(), "no kind has this any more"
