@@ -158,15 +158,6 @@ class HistoryPeriod:
         """Its days; at least one."""
         return max((self.end - self.begin).days, 1)
 
-    def is_closed(self, day: date) -> bool:
-        """Whether the point has no service on a day."""
-        return any(begin <= day and (end is None or day < end) for begin, end in self.closed)
-
-    @property
-    def closed_days(self) -> int:
-        """The days of the period without a service."""
-        return sum(self.is_closed(self.begin + timedelta(days=n)) for n in range(self.days)) if self.closed else 0
-
     @property
     def per_day(self) -> Fraction:
         """Its average daily use, exactly."""

@@ -57,7 +57,7 @@ def send(url: str, state: Connection, folder: Path) -> list[Advice]:
     """Delivers; what the 824s in the folder say, with the control number of each."""
     done = list(deliver_each(url, state, settings(url, folder), "run", Patience.ENDLESS))
     assert all(one.is_done for one in done)
-    found = []
+    found: list[Advice] = []
     for path in sorted(folder.glob("*-824.x12")):
         with path.open("rb") as file:
             for one in read(file, {}):
