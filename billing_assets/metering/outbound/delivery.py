@@ -7,7 +7,9 @@ from billing_assets.file_exchange.delivery import Delivered
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.settings import Settings, SettingsError, variable
+from billing_assets.metering.import_engine.settings import MeteringSettings
 from billing_assets.metering.outbound import store
+from billing_assets.metering.outbound.advices import write_advices
 from billing_assets.metering.outbound.settings import OutboundSettings
 from billing_assets.metering.outbound.store import INTERCHANGES, Batch
 from billing_assets.posting.batch_lease import Patience
@@ -24,7 +26,10 @@ class UnknownBatchError(BillingError):
 
 
 def due(connection: Connection, settings: Settings, pause_seconds: float = PAUSE_SECONDS) -> list[Batch]:
-    """Plans what is new; the batches that a run can deliver now, of partners that have a folder."""
+    """Writes the 824 of what was rejected, and plans what is new; the batches that a run can deliver now, of partners
+    that have a folder."""
+    ours = settings.of(MeteringSettings)
+    write_advices(connection, ours.partners, ours.limits)
     store.plan(connection)
     folders = settings.of(OutboundSettings).folders
     return [one for one in store.batches_to_deliver(connection, pause_seconds) if one.partner in folders]

@@ -26,10 +26,21 @@ class Batch(NamedTuple):
     partner: str
 
 
+def lock_planning(connection: Connection) -> None:
+    """Has other processes that write or plan interchanges of ours wait for the end of the transaction."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended('billing outbound', 0))")
+
+
+def is_answered(connection: Connection, decision: int) -> bool:
+    """Whether there is an interchange that says what was decided."""
+    found = connection.execute("select from billing.outbound_interchanges where decision = %s limit 1", [decision])
+    return found.fetchone() is not None
+
+
 def plan(connection: Connection) -> int:
     """Puts interchanges that are in no batch yet into one batch per partner; how many. Two at once plan each once."""
     with connection.transaction():
-        connection.execute("select pg_advisory_xact_lock(hashtextextended('billing outbound', 0))")
+        lock_planning(connection)
         return connection.execute(
             """
             with waiting as (

@@ -66,9 +66,11 @@ def pair(connection: Connection, usage: int, charges: int, what: str, decision: 
 
 
 class Rejection(NamedTuple):
-    """A message that a person rejected. `answer`: code of the 824, `why` its text."""
+    """A message that a person rejected. `answer`: code of the 824, `why` its text. `file`, `line`: where it came."""
 
     message: int
+    file: int
+    line: int
     kind: str
     id: str
     point: str
@@ -78,15 +80,17 @@ class Rejection(NamedTuple):
     decision: int
 
 
-def rejections(connection: Connection, after: int = 0) -> Sequence[Rejection]:
-    """What was rejected, by decisions after this one: for the room that writes the 824."""
+def rejections(connection: Connection) -> Sequence[Rejection]:
+    """What was rejected and has no 824 yet: for the room that writes it."""
     rows = connection.execute(
         """
-        select d.message, m.kind, m.id, m.point, d.answer, w.why, w.decided_by, w.id as decision
+        select d.message, r.file, r.line, m.kind, m.id, m.point, d.answer, w.why, w.decided_by, w.id as decision
         from billing.usage_decisions as d
         join billing.usage_messages as m using (message)
+        join billing.raw_messages as r on r.id = d.message
         join billing.decisions as w on w.id = d.decision_id
-        where d.what = 'reject' and w.id > %s order by w.id""",
-        [after],
+        where d.what = 'reject'
+          and not exists (select from billing.outbound_interchanges as o where o.decision = w.id)
+        order by w.id"""
     )
     return [Rejection(**row) for row in rows]

@@ -5,7 +5,7 @@ Energy is in the stream's unit, positive in the direction of its suffix, and exa
 """
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from fractions import Fraction
@@ -245,6 +245,15 @@ class PeriodFacts:
     def days(self) -> int:
         """The days of the period; at least one."""
         return max((self.end - self.begin).days, 1)
+
+    def is_closed(self, day: date) -> bool:
+        """Whether the point has no service on a day."""
+        return any(begin <= day and (end is None or day < end) for begin, end in self.closed)
+
+    @property
+    def closed_days(self) -> int:
+        """The days of the period without a service."""
+        return sum(self.is_closed(self.begin + timedelta(days=n)) for n in range(self.days)) if self.closed else 0
 
 
 _KILO = {"M": Fraction(1000), "k": Fraction(1), "K": Fraction(1), "m": Fraction(1000)}

@@ -74,8 +74,11 @@ def multiplier(case: Case) -> Iterator[Seen]:
 
 
 def missing(case: Case) -> Iterator[Seen]:
-    """MISSING: local days with fewer values than they have intervals; a register period without a quantity."""
+    """MISSING: local days with fewer values than they have intervals; a register period without a quantity. Of days
+    without a service, such as those before a supply began, nothing is expected."""
     facts = case.facts
+    if facts.closed_days == facts.days:
+        return
     if facts.intervals is None:
         if facts.stream.length_seconds or (case.use is None and not facts.registers):
             yield Seen("0", "1", f"Nothing was delivered for {facts.begin} to {facts.end}.")
@@ -83,7 +86,7 @@ def missing(case: Case) -> Iterator[Seen]:
     grid, good = facts.intervals.grid, facts.intervals.good()
     for day, first, after in zip(grid.days, grid.starts, grid.starts[1:], strict=False):
         got, want = int(good[first:after].sum()), after - first
-        if got != want:
+        if got != want and not facts.is_closed(day):
             yield Seen(str(got), str(want), f"{day}: {got} of {want} intervals have a value.", day)
 
 

@@ -1,7 +1,7 @@
 """The rules that ask whether the use is plausible: within a day, against history, and of the service at all."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil, isqrt
@@ -89,7 +89,7 @@ def zero(case: Case) -> Iterator[Seen]:
     facts, least = case.facts, case.parameters.of("ZERO")["periods"]
     if not facts.active or facts.stream.direction is not Direction.CONSUMPTION or case.use != 0 or _was_off(facts):
         return
-    if _closed_days(facts) == facts.days:
+    if facts.closed_days == facts.days:
         return
     run = 1
     for one in _earlier(facts):
@@ -116,7 +116,7 @@ def inactive(case: Case) -> Iterator[Seen]:
     if case.use is None or not facts.closed:
         return
     if facts.intervals is None:
-        used = case.use if _closed_days(facts) == facts.days else Fraction(0)
+        used = case.use if facts.closed_days == facts.days else Fraction(0)
     else:
         used = facts.intervals.exact(_used_when_closed(facts)) * Fraction(facts.interval_multiplier)
     if used * in_kilo(facts.stream.unit) > most:
@@ -124,20 +124,12 @@ def inactive(case: Case) -> Iterator[Seen]:
         yield Seen(say(used), say(most), said)
 
 
-def _is_closed(facts: PeriodFacts, day: date) -> bool:
-    return any(begin <= day and (end is None or day < end) for begin, end in facts.closed)
-
-
-def _closed_days(facts: PeriodFacts) -> int:
-    return sum(_is_closed(facts, facts.begin + timedelta(days=n)) for n in range(facts.days)) if facts.closed else 0
-
-
 def _used_when_closed(facts: PeriodFacts) -> int:
     intervals = facts.intervals
     assert intervals is not None  # noqa: S101 - asked by the caller
     used = 0
     for place, day in enumerate(intervals.grid.days):
-        if _is_closed(facts, day):
+        if facts.is_closed(day):
             used += sum(value for value, quality in zip(*intervals.of_day(place), strict=True) if quality > 0)
     return used
 

@@ -52,7 +52,6 @@ def test_a_rejected_message_is_out_for_good_and_an_824_is_wanted(state: Connecti
     assert states(state, one, other) == ["rejected", "waiting WAIT_CHARGES"]
     (found,) = decision_store.rejections(state)
     assert (found.id, found.answer, found.why, found.decided_by) == ("U1", "A76", "Wrong meter.", "Ann")
-    assert decision_store.rejections(state, found.decision) == []
     with pytest.raises(NotDecidableError, match="is rejected: only what is held or waits"):
         decisions.reject(state, one.message, "Ann", "Again.", now=NOW)
     with pytest.raises(NotDecidableError, match="no code of an 824"):

@@ -75,6 +75,25 @@ def test_nothing_delivered_is_missing() -> None:
     assert len(found(nothing, "MISSING")) == 1
 
 
+def test_nothing_is_missing_of_days_before_the_supply_began_or_after_it_ended() -> None:
+    second = date(2026, 6, 2)
+    two = series([None] * 24 + ["1"] * 23 + [None], days=2, length_seconds=3600)
+    stream = StreamFacts("P1", "E1", "kWh", 3600)
+    (one,) = found(of_intervals(two, stream=stream, closed=((JUNE, second),)), "MISSING")
+    assert (one.day, one.observed, one.limit) == (second, "23", "24")
+    (one,) = found(of_intervals(two, stream=stream, closed=((second, None),)), "MISSING")
+    assert (one.day, one.observed) == (JUNE, "0")
+    nothing = PeriodFacts(
+        stream=StreamFacts("P1", "11", "kWh", 0),
+        begin=JUNE,
+        end=JULY,
+        zone=CHICAGO,
+        today=JULY,
+        closed=((date(2026, 5, 1), None),),
+    )
+    assert found(nothing, "MISSING") == []
+
+
 def test_a_second_copy_and_another_value_only_inform() -> None:
     copies, others = found(of_intervals(a_day(), copies=2, conflicts=1), "DUPLICATE")
     assert {copies.severity, others.severity} == {Severity.INFO}

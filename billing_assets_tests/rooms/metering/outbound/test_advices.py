@@ -1,0 +1,121 @@
+"""What a clerk rejects is told to its sender by one 824, and the sender's 997 settles it."""
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.settings import Settings, make_settings
+from billing_assets.foundation.x12.application_advice import Advice, read_advice
+from billing_assets.foundation.x12.envelope import read
+from billing_assets.foundation.x12.interchange import TransactionSet
+from billing_assets.metering.outbound.advices import write_advices
+from billing_assets.metering.outbound.delivery import deliver_each
+from billing_assets.metering.usage import decisions
+from billing_assets.posting.batch_lease import Patience
+from billing_assets_tests.rooms.metering.blocks import supply
+from billing_assets_tests.rooms.metering.test_exchange import USAGE, WIRES, interchange, outbound, take
+
+_KILLED = """
+import os, signal, sys
+from billing_assets.foundation.database.connection import connect
+from billing_assets.metering.outbound import advices
+from billing_assets_tests.rooms.metering.test_exchange import WIRES
+store = advices.store_sets
+def die(*args, **more):
+    store(*args, **more)
+    os.kill(os.getpid(), signal.SIGKILL)
+advices.store_sets = die
+with connect(sys.argv[1]) as connection:
+    advices.write_advices(connection, [WIRES])
+"""
+
+
+def reject(state: Connection, url: str, tmp_path: Path, why: str = "Wrong meter") -> None:
+    """A clerk rejects usage that waits for its charges."""
+    supply(state, "10032780000000042")
+    assert take(url, tmp_path, one=interchange(("PT", USAGE))) == ["accepted"]
+    (row,) = state.execute("select message from billing.usage_messages").fetchall()
+    decisions.reject(state, row["message"], "Ann", why)
+
+
+def settings(url: str, folder: Path) -> Settings:
+    folder.mkdir(exist_ok=True)
+    return make_settings(
+        database_url=SecretStr(url),
+        outbound={"folders": {"wires": {"path": str(folder)}}},
+        metering={"partners": [WIRES.model_dump()]},
+    )
+
+
+def send(url: str, state: Connection, folder: Path) -> list[Advice]:
+    """Delivers; what the 824s in the folder say, with the control number of each."""
+    done = list(deliver_each(url, state, settings(url, folder), "run", Patience.ENDLESS))
+    assert all(one.is_done for one in done)
+    found: list[Advice] = []
+    for path in sorted(folder.glob("*-824.x12")):
+        with path.open("rb") as file:
+            for one in read(file, {}):
+                if isinstance(one, TransactionSet):
+                    assert one.group.type == "AG"
+                    found += read_advice(one.segments).advices
+    return found
+
+
+def test_a_rejection_leaves_as_one_824_and_a_997_settles_it(state: Connection, state_url: str, tmp_path: Path) -> None:
+    reject(state, state_url, tmp_path)
+    (advice,) = send(state_url, state, tmp_path / "out")
+    assert (advice.original, advice.original_type, advice.original_set, advice.original_group) == (
+        "U77001",
+        "867",
+        "0001",
+        "4711",
+    )
+    assert [(one.code, one.text) for one in advice.reasons] == [("A13", "Wrong meter")]
+    assert (advice.request, advice.action, advice.references) == ("82", "TR", (("Q5", "10032780000000042"),))
+    assert len(send(state_url, state, tmp_path / "out")) == 1, "once"
+    acknowledged, sent = outbound(state)
+    assert (acknowledged["type"], sent["type"], sent["control"], sent["awaits_997"]) == ("997", "824", 2, True)
+    (group,) = sent["groups"]
+    number = group["control"]
+    good = f"ST*997*0001~AK1*AG*{number}~AK2*824*0001~AK5*A~AK9*A*1*1*1~SE*6*0001~"
+    assert take(state_url, tmp_path, two=interchange(("FA", good), control=4712)) == ["accepted"]
+    assert outbound(state)[1]["acknowledgement"] == "A"
+
+
+def test_a_kill_before_the_commit_takes_no_number_and_loses_no_824(
+    state: Connection, state_url: str, tmp_path: Path
+) -> None:
+    reject(state, state_url, tmp_path)
+    killed = subprocess.run([sys.executable, "-c", _KILLED, state_url], env=dict(os.environ), check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert [one["type"] for one in outbound(state)] == ["997"]
+    assert len(send(state_url, state, tmp_path / "out")) == 1
+    assert [(one["type"], one["control"]) for one in outbound(state)] == [("997", 1), ("824", 2)]
+
+
+def test_several_that_write_at_once_write_each_824_once(state: Connection, state_url: str, tmp_path: Path) -> None:
+    reject(state, state_url, tmp_path, "Wrong*meter~ “x”\n" + "y" * 100)
+
+    def write(_: int) -> int:
+        with connect(state_url) as mine:
+            return write_advices(mine, [WIRES])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(write, range(4))) == [0, 0, 0, 1]
+    (advice,) = send(state_url, state, tmp_path / "out")
+    (reason,) = advice.reasons
+    assert len(reason.text) == 80
+    assert reason.text.startswith("Wrong meter  ?x? yyy")
+
+
+def test_who_is_no_partner_any_more_gets_no_824(state: Connection, state_url: str, tmp_path: Path) -> None:
+    reject(state, state_url, tmp_path)
+    assert write_advices(state, []) == 0
+    assert write_advices(state, [WIRES.model_copy(update={"identifier": "900000027"})]) == 0
+    assert write_advices(state, [WIRES]) == 1
