@@ -27,8 +27,8 @@ from typing import Any
 AREAS: dict[str, tuple[str, ...]] = {
     "erp": ("billing_system", "staging", "batches", "netsuite", "close", "pack_delivery", "audit"),
     "receivables": ("balances", "reminders"),
-    "metering": ("import_engine", "validation", "usage", "outbound"),
-    "invoicing": ("rating", "tariffs"),
+    "metering": ("import_engine", "validation", "usage", "outbound", "extraction"),
+    "invoicing": ("rating", "tariffs", "accounts", "batches", "invoices"),
 }
 """The areas that `BILLING_AREAS` switches, each with its rooms in the order of the flow."""
 

@@ -31,6 +31,7 @@ class Subject(StrEnum):
     METER_DATA = "meter_data"  # a finding verified, intervals edited or estimated, a rule's parameter set
     USAGE = "usage"  # a market message: released, rejected, paired by a person
     TARIFF = "tariff"  # a version loaded, approved or withdrawn; values of a price series or a profile loaded
+    INVOICING = "invoicing"  # an account on hold; a request, a batch, a finding, a draft of an invoice
     AUDIT = "audit"  # what an auditor said of a document, or of a contract without one
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, TextIO
 
 FOR_PEOPLE = "utf-8-sig"
@@ -54,23 +55,26 @@ def write_csv(file: TextIO, rows: Iterable[Sequence[Any]]) -> int:
     return count
 
 
-def read_csv(text: str, titles: Collection[str]) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV, each with the number of its last line, whatever separates the cells.
+def read_csv(text: str | TextIO, titles: Collection[str]) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV, each with the number of its last line, whatever separates the cells. A file is opened with
+    `newline=""`, and read as its rows are asked for.
 
     A first line `sep=;` is for spreadsheets, which do not show it. Else the separator is the one that finds most of
-    `titles`. Raises csv.Error.
+    `titles`. Raises csv.Error, and UnicodeDecodeError of a file.
     """
-    said = re.match(r'"?sep=([^\w\s"]|\t)"?[,;|\t]*(\r\n|\r|\n|$)', text, re.IGNORECASE)
+    lines = io.StringIO(text, newline="") if isinstance(text, str) else text
+    first = lines.readline()
+    said = re.fullmatch(r'"?sep=([^\w\s"]|\t)"?[,;|\t]*[\r\n]*', first, re.IGNORECASE)
     if said:
-        text = text[said.end() :]
+        first = lines.readline()
     wanted = {title.casefold() for title in titles}
 
     def found(delimiter: str) -> int:
-        head: list[str] = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+        head: list[str] = next(csv.reader([first], delimiter=delimiter), [])
         return sum(cell.strip().casefold() in wanted for cell in head)
 
     delimiter = max([said[1], *",;\t|"] if said else ",;\t|", key=found)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(chain([first] if first else [], lines), delimiter=delimiter, strict=True)
     for cells in reader:
         yield reader.line_num + bool(said), cells
 

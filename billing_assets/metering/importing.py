@@ -13,18 +13,19 @@ from billing_assets.foundation.files.local import LocalFolder
 from billing_assets.foundation.settings import Settings
 from billing_assets.foundation.x12.delimiters import Isa
 from billing_assets.foundation.x12.partners import Partners
-from billing_assets.metering.import_engine import message_store
+from billing_assets.metering.import_engine import extracts, message_store
 from billing_assets.metering.import_engine.arrivals import MessageState
 from billing_assets.metering.import_engine.engine import ImportRun, run
 from billing_assets.metering.import_engine.exchange import checks, settle_interchanges
 from billing_assets.metering.import_engine.loading import Loader
-from billing_assets.metering.import_engine.messages import FileReport
+from billing_assets.metering.import_engine.messages import FileReport, Verdict
 from billing_assets.metering.import_engine.options import DEFAULT, ReadOptions
+from billing_assets.metering.import_engine.raw_bytes import opened
 from billing_assets.metering.import_engine.settings import MeteringSettings
 from billing_assets.metering.import_engine.store import RawFile
 from billing_assets.metering.import_engine.taking import Source
 from billing_assets.metering.import_engine.x12_sets.options import SetOptions
-from billing_assets.metering.readings import master_store, rulings
+from billing_assets.metering.readings import extracted, master_store, rulings
 from billing_assets.metering.readings.intake import Intake, free_waiting
 from billing_assets.metering.readings.master_data import read_folder
 from billing_assets.metering.readings.master_store import Loaded
@@ -51,10 +52,18 @@ def loader_of(settings: MeteringSettings) -> Loader:
 
     def options_of(connection: Connection, file: RawFile) -> ReadOptions:
         of_folder = options.get(file.folder or "", DEFAULT)
-        return replace(of_folder, x12_checks=checks(connection, partners), sets_by_sender=sets_of)
+        return replace(
+            of_folder,
+            x12_checks=checks(connection, partners),
+            sets_by_sender=sets_of,
+            extracts=file.folder is None,
+        )
 
     def after(connection: Connection, file: RawFile, report: FileReport) -> None:
         settle_interchanges(connection, partners, file.id, report)
+        if report.format == extracts.FORMAT and report.worst is not Verdict.REFUSE:
+            with opened(connection, file) as content:
+                extracted.load(connection, file.id, content)
 
     return Loader(
         open_take_in=lambda connection: Intake(connection).take_in,

@@ -22,7 +22,7 @@ BY_NAME = {
     "posting/backlog.py": "the tables that a sink's ledger lends to the posting core",
     "posting/batch_lock.py": "the tables that a sink's ledger lends to the posting core",
     "erp/close/month_tables.py": "its own temporary tables",
-    "metering/readings/master_store.py": "the tables of master data, by the names in master_data.py",
+    "metering/readings/master_store.py": "the tables of master data, by the names of their kinds",
     "file_exchange/outbox.py": "the tables that a room lends for its outbox",
     "work_queue/claims.py": "the columns `queue_…` of the table that a room lends it",
 }

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from billing_assets.erp.billing_system.queries import Queries, load_queries, shipped_queries
+from billing_assets.erp.billing_system.queries import Queries, load_queries
 from billing_assets.erp.documents.documents import Application, Document, Line
 from billing_assets.erp.documents.validation_rules import Finding
 from billing_assets.erp.netsuite.mapping import NetSuiteMapping, load_mapping
@@ -27,6 +27,7 @@ from billing_assets.erp.staging.staging import StagingResult, stage
 from billing_assets.foundation.database.connection import Connection, connect, libpq_url
 from billing_assets.foundation.shipped import shipped
 from billing_assets.foundation.source_database.connection import connect_source, open_source
+from billing_assets.foundation.source_database.queries import shipped_queries
 from billing_assets.sandbox.samples.loader import create_sample_schema
 
 SOURCE = "billing"

@@ -20,7 +20,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     cast,
-    column,
     false,
     func,
     literal_column,
@@ -40,9 +39,8 @@ from billing_assets.erp.billing_system.contract import (
     VERSION,
 )
 from billing_assets.foundation.periods import first_day, following, month_of
-from billing_assets.foundation.shipped import shipped
-from billing_assets.foundation.source_database.errors import ColumnsWrong, QueriesMissing, asking, source_url
-from billing_assets.foundation.source_database.query_text import without_end
+from billing_assets.foundation.source_database.errors import ColumnsWrong, asking
+from billing_assets.foundation.source_database.queries import derived_table, read_query
 from billing_assets.foundation.source_database.values import Column
 
 DOCUMENTS_FILE, LINES_FILE = "documents.sql", "lines.sql"
@@ -111,16 +109,6 @@ def load_queries(folder: Path) -> Queries:
         read_query(folder / LINES_FILE),
         *(read_query(path) if path.exists() else None for path in optional),
     )
-
-
-def shipped_queries(url: str) -> Path:
-    """Folder of the queries that ship for the engine of a SQLAlchemy URL. Raises QueriesMissing if there are none,
-    and SourceUrlInvalid."""
-    engine = source_url(url).get_backend_name()
-    try:
-        return shipped(f"sql/source/{engine}")
-    except FileNotFoundError as error:
-        raise QueriesMissing(f"sql/source/{engine}", "no queries ship for this engine") from error
 
 
 def check_columns(conn: Connection, queries: Queries) -> None:
@@ -310,18 +298,3 @@ def is_one_of(key: ColumnElement[Any], dialect: Dialect, ids: Sequence[str]) -> 
 def _array_literal(values: Sequence[str]) -> str:
     joined = "\0".join(values)  # PostgreSQL has no NUL; ten thousand are escaped in one go
     return '{"' + joined.replace("\\", "\\\\").replace('"', '\\"').replace("\0", '","') + '"}'
-
-
-def derived_table(sql: str, name: str, columns: Sequence[str]) -> Subquery:
-    """A query of the integrator's as a derived table with these columns."""
-    # text() would take a colon for a parameter; the line feed ends a comment on the file's last line.
-    body = without_end(sql).strip().replace(":", "\\:") + "\n"
-    return text(body).columns(*(column(one) for one in columns)).subquery(name)
-
-
-def read_query(path: Path) -> str:
-    """The text of a query. Raises QueriesMissing, which names the file."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise QueriesMissing(str(path), str(error)) from error

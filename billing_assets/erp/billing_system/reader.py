@@ -38,7 +38,6 @@ from billing_assets.erp.billing_system.queries import (
     lines_by_id,
     lines_table,
     load_queries,
-    shipped_queries,
 )
 from billing_assets.erp.billing_system.rows import Problem, Table, applications_by_document, lines_by_document, table_of
 from billing_assets.erp.billing_system.spelling import found_alike, rows_spelled_otherwise, savepoint, spelled_otherwise
@@ -56,6 +55,7 @@ from billing_assets.erp.documents.documents import Application, Document, Line
 from billing_assets.foundation.source_database import values
 from billing_assets.foundation.source_database.connection import connect_source, open_source, source_now
 from billing_assets.foundation.source_database.errors import QueryFailed, SourceError, ValueRefused, asking
+from billing_assets.foundation.source_database.queries import shipped_queries
 from billing_assets.foundation.source_database.values import Column, Unreadable
 
 __all__ = [

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, select
 from sqlalchemy.sql.selectable import Subquery
 
-from billing_assets.erp.billing_system.queries import derived_table, read_query
 from billing_assets.erp.billing_system.spelling import exactly
 from billing_assets.foundation.source_database import values
 from billing_assets.foundation.source_database.errors import QueryFailed, asking
+from billing_assets.foundation.source_database.queries import derived_table, read_query
 
 RECEIVABLES_FILE = "receivables.sql"
 KINDS = ("invoice", "credit_memo", "payment")

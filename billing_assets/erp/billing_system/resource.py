@@ -9,12 +9,13 @@ import sqlalchemy
 
 from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.identity import identity
-from billing_assets.erp.billing_system.queries import Queries, load_queries, shipped_queries
+from billing_assets.erp.billing_system.queries import Queries, load_queries
 from billing_assets.erp.billing_system.receivables import load_receivables_query
 from billing_assets.erp.settings import BillingSource, SourceSettings
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import SettingsError
 from billing_assets.foundation.source_database.connection import connect_source, open_source
+from billing_assets.foundation.source_database.queries import shipped_queries
 
 
 class BillingSystem:

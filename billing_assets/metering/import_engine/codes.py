@@ -2,6 +2,7 @@
 
 from billing_assets.metering.import_engine.csv_codes import CSV
 from billing_assets.metering.import_engine.espi.espi_codes import ESPI
+from billing_assets.metering.import_engine.extracts.codes import EXTRACTS
 from billing_assets.metering.import_engine.findings import Code
 from billing_assets.metering.import_engine.interval_codes import INTERVALS
 from billing_assets.metering.import_engine.nem.codes import NEM
@@ -15,6 +16,7 @@ CODES: dict[str, dict[str, Code]] = {
     "interval data": INTERVALS,
     "Green Button": ESPI,
     "CSV exports": CSV,
+    "extracts": EXTRACTS,
     "X12: envelope and form": ENVELOPE,
     "X12: what a set means": X12_SETS,
 }

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from billing_assets.metering.import_engine import csv_exports, espi, x12_reader
+from billing_assets.metering.import_engine import csv_exports, espi, extracts, x12_reader
 from billing_assets.metering.import_engine.findings import note
 from billing_assets.metering.import_engine.messages import FileReport, Message, Verdict
 from billing_assets.metering.import_engine.nem import nem12, nem13
@@ -29,6 +29,7 @@ FORMATS: tuple[Format, ...] = (
     Format("NEM13", nem13.recognises, nem13.read),
     Format(espi.FORMAT, espi.recognises, espi.read),
     Format("X12", x12_reader.recognises, x12_reader.read),
+    Format(extracts.FORMAT, extracts.recognises, extracts.read),
 )
 """Every format that is read, in the order of asking."""
 

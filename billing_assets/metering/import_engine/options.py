@@ -23,7 +23,7 @@ class ReadOptions:
     `zone`: of the points of Green Button feeds; None: the clock that the feed describes, else UTC.
     `mapping`: its files are CSV exports that are read by it, whatever they look like.
     `sets`: of X12 sets; `sets_by_sender`: where senders differ. `x12_checks`: partners and control numbers, where
-    there is a database to know them."""
+    there is a database to know them. `extracts`: whether it may be an extract of our own: no sender sets prices."""
 
     nem_offset: timedelta = timedelta(hours=10)
     lenient: frozenset[str] = frozenset()
@@ -32,6 +32,7 @@ class ReadOptions:
     sets: SetOptions = SETS
     x12_checks: Checks | None = None
     sets_by_sender: Callable[[Isa], SetOptions] | None = None
+    extracts: bool = True
 
     def sets_of(self, isa: Isa) -> SetOptions:
         """How the sets of an interchange are read."""

@@ -1,13 +1,14 @@
 """Master data from CSV files: service points, meters and their registers, streams, supply periods.
 
 A folder has a file for each kind, as far as it brings that kind: `service_points.csv`, `meters.csv`, `registers.csv`,
-`streams.csv`, `supply_periods.csv`, in UTF-8, with a line of column names. The columns are those of `KINDS`; those with
-a default may be missing or empty. A row is known by its key and its `valid_from`: one that says something else takes
-the place of the row before, which is kept; what a file does not name stays as it is.
+`streams.csv`, `supply_periods.csv`, in UTF-8, with a line of column names, as a text editor or a spreadsheet writes
+it. The columns are those of `KINDS`; those with a default may be missing or empty. A row is known by its key and its
+`valid_from`: one that says something else takes the place of the row before, which is kept; what a file does not name
+stays as it is.
 """
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from billing_assets.foundation.calendar.business_days import parse_zone
+from billing_assets.foundation.cells import read_csv, spoiled
 from billing_assets.foundation.errors import BillingError
 
 Row = dict[str, Any]
@@ -47,13 +49,15 @@ class Kind:
     columns: Mapping[str, Column]
 
 
-def _whole(text: str) -> int:
+def read_whole(text: str) -> int:
+    """A whole number of a cell. Raises ValueError, as all of these do."""
     if not (text.isascii() and text.isdigit()):
         raise ValueError("is no whole number")
     return int(text)
 
 
-def _number(text: str) -> Decimal:
+def read_number(text: str) -> Decimal:
+    """A number above zero."""
     try:
         found = Decimal(text)
     except InvalidOperation:
@@ -63,7 +67,8 @@ def _number(text: str) -> Decimal:
     return found
 
 
-def _day(text: str) -> date:
+def read_day(text: str) -> date:
+    """A date."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -75,7 +80,9 @@ def _zone(text: str) -> str:
     return text
 
 
-def _one_of(*choices: str) -> Callable[[str], str]:
+def read_one_of(*choices: str) -> Callable[[str], str]:
+    """One of some words."""
+
     def read(text: str) -> str:
         if text not in choices:
             raise ValueError(f"is none of {', '.join(choices)}")
@@ -84,15 +91,17 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return read
 
 
-def _yes(text: str) -> bool:
+def read_yes(text: str) -> bool:
+    """True or false."""
     found = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(text.lower())
     if found is None:
         raise ValueError("is neither true nor false")
     return found
 
 
-_PERIOD = {"valid_from": Column(_day), "valid_until": Column(_day, None)}
-_DIRECTION = Column(_one_of("consumption", "generation"), "consumption")
+PERIOD = {"valid_from": Column(read_day), "valid_until": Column(read_day, None)}
+"""The columns that every kind has."""
+_DIRECTION = Column(read_one_of("consumption", "generation"), "consumption")
 _TEXT = Column(str, "")
 
 KINDS = (
@@ -102,7 +111,7 @@ KINDS = (
         ("point",),
         {
             "point": Column(),
-            **_PERIOD,
+            **PERIOD,
             "zone": Column(_zone, "UTC"),
             "service": Column(str, "electricity"),
             "class": _TEXT,
@@ -110,7 +119,7 @@ KINDS = (
             "utility": _TEXT,
         },
     ),
-    Kind("meters", "meters", ("point", "serial"), {"point": Column(), "serial": Column(), **_PERIOD}),
+    Kind("meters", "meters", ("point", "serial"), {"point": Column(), "serial": Column(), **PERIOD}),
     Kind(
         "registers",
         "registers",
@@ -120,12 +129,12 @@ KINDS = (
             "serial": Column(),
             "register": Column(),
             "suffix": _TEXT,
-            "digits": Column(_whole, None),
-            "decimals": Column(_whole, 0),
-            "multiplier": Column(_number, Decimal(1)),
+            "digits": Column(read_whole, None),
+            "decimals": Column(read_whole, 0),
+            "multiplier": Column(read_number, Decimal(1)),
             "unit": _TEXT,
             "direction": _DIRECTION,
-            **_PERIOD,
+            **PERIOD,
         },
     ),
     Kind(
@@ -136,24 +145,24 @@ KINDS = (
             "point": Column(),
             "suffix": Column(),
             "unit": _TEXT,
-            "length_seconds": Column(_whole, 0),
-            "billed": Column(_yes, default=True),
+            "length_seconds": Column(read_whole, 0),
+            "billed": Column(read_yes, default=True),
             "direction": _DIRECTION,
-            **_PERIOD,
+            **PERIOD,
         },
     ),
-    Kind("supply_periods", "supply_periods", ("point",), {"point": Column(), "account": Column(), **_PERIOD}),
+    Kind("supply_periods", "supply_periods", ("point",), {"point": Column(), "account": Column(), **PERIOD}),
 )
 """All of it, in the order in which it is loaded."""
 
 
-def read_folder(folder: Path) -> dict[str, Iterator[Row]]:
+def read_folder(folder: Path, kinds: Sequence[Kind] = KINDS) -> dict[str, Iterator[Row]]:
     """The rows of a folder's files, by kind. Raises MasterDataError when they are read, and where there is no file."""
-    found = {kind.name: folder / f"{kind.name}.csv" for kind in KINDS}
+    found = {kind.name: folder / f"{kind.name}.csv" for kind in kinds}
     there = {name: path for name, path in found.items() if path.is_file()}
     if not there:
         raise MasterDataError(str(folder), f"there is none of {', '.join(path.name for path in found.values())}.")
-    return {kind.name: read_file(kind, there[kind.name]) for kind in KINDS if kind.name in there}
+    return {kind.name: read_file(kind, there[kind.name]) for kind in kinds if kind.name in there}
 
 
 def read_file(kind: Kind, path: Path) -> Iterator[Row]:
@@ -161,18 +170,18 @@ def read_file(kind: Kind, path: Path) -> Iterator[Row]:
     seen: dict[tuple[Any, ...], int] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, strict=True)
-            names = next(rows, [])
+            rows = read_csv(file, kind.columns)
+            names = [name.strip() for name in next(rows, (0, []))[1]]
             _check_names(kind, path, names)
-            for values in rows:
-                if not values:
+            for line, values in rows:
+                if not any(values):
                     continue
-                where = f"{path.name} line {rows.line_num}"
+                where = f"{path.name} line {line}"
                 if len(values) != len(names):
                     raise MasterDataError(where, f"{len(values)} fields, and {len(names)} columns.")
                 row = read_row(kind, dict(zip(names, values, strict=True)), where)
                 key = (*(row[name] for name in kind.key), row["valid_from"])
-                if (before := seen.setdefault(key, rows.line_num)) != rows.line_num:
+                if (before := seen.setdefault(key, line)) != line:
                     raise MasterDataError(where, f"the same as line {before} from {row['valid_from']}.")
                 yield row
     except UnicodeDecodeError:
@@ -202,6 +211,9 @@ def read_row(kind: Kind, texts: Mapping[str, str], where: str) -> Row:
                 raise MasterDataError(where, f"{name} is empty.")
             row[name] = column.default
             continue
+        if spoiled(text):
+            what = f"{name} {text!r} is what a spreadsheet made of another text. Write what it should be, with a text"
+            raise MasterDataError(where, f"{what} editor or in a column of texts.")
         try:
             row[name] = column.read(text)
         except ValueError as error:

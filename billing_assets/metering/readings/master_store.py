@@ -1,6 +1,6 @@
 """The SQL of master data: what is new takes the place of what was said before, which is kept."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from billing_assets.foundation.database.connection import Connection
@@ -16,10 +16,10 @@ class Loaded(NamedTuple):
     replaced: int
 
 
-def load(connection: Connection, found: Mapping[str, Iterable[Row]]) -> list[Loaded]:
+def load(connection: Connection, found: Mapping[str, Iterable[Row]], kinds: Sequence[Kind] = KINDS) -> list[Loaded]:
     """Loads rows by kind, all or none, in the caller's transaction. Raises MasterDataError where two periods of one
     thing overlap."""
-    return [_load(connection, kind, found[kind.name]) for kind in KINDS if kind.name in found]
+    return [_load(connection, kind, found[kind.name]) for kind in kinds if kind.name in found]
 
 
 def _load(connection: Connection, kind: Kind, rows: Iterable[Row]) -> Loaded:
@@ -46,14 +46,14 @@ def _load(connection: Connection, kind: Kind, rows: Iterable[Row]) -> Loaded:
         select {columns} from incoming as i
         where not exists (select from {table} as t where {same_key} and t.replaced_at is null)"""
     ).rowcount
-    key = ", ".join(kind.key)
+    key, first = ", ".join(kind.key), kind.key[0]
     overlap = connection.execute(
         f"""
         select * from (
             select {key}, valid_from, valid_until,
                 lead(valid_from) over (partition by {key} order by valid_from) as next
             from {table} as t
-            where replaced_at is null and point in (select point from incoming)) as t
+            where replaced_at is null and {first} in (select {first} from incoming)) as t
         where next < coalesce(valid_until, 'infinity') order by {key} limit 1"""
     ).fetchone()
     connection.execute("drop table incoming")

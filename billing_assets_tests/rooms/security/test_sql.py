@@ -55,9 +55,10 @@ INSERTED = {
     ("metering/usage/reports.py", "', '.join((name for name in Waiting._fields if name != 'days'))"): "our own columns",
     ("metering/import_engine/reports.py", "MessageRow"): "our own columns",
     ("invoicing/tariffs/reports.py", "_COLUMNS"): "our own columns",
+    ("invoicing/batches/planning_store.py", "_UNBILLED"): "our own query",
     **{
         ("metering/readings/master_store.py", name): "columns and tables of our own kinds of master data"
-        for name in ("columns", "key", "ours", "same_key", "table", "theirs")
+        for name in ("columns", "first", "key", "ours", "same_key", "table", "theirs")
     },
     ("metering/outbound/store.py", "may_go(_LEDGER)"): "our own condition",
     ("work_queue/claims.py", "queue"): "names of a queue's table, constants of a room",

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from billing_assets.erp.billing_system.queries import shipped_queries
 from billing_assets.foundation.database.connection import connect
 from billing_assets.foundation.database.migrations import migrate
 from billing_assets.foundation.database.urls import address, without_secrets
@@ -23,6 +22,7 @@ from billing_assets.foundation.source_database.errors import (
     asking,
     source_url,
 )
+from billing_assets.foundation.source_database.queries import shipped_queries
 from billing_assets.operations import cli
 from billing_assets.operations.sample import filling
 

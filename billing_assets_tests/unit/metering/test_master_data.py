@@ -62,6 +62,27 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, kind: str, text: st
         rows(tmp_path, kind, text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffpoint;valid_from;zone\r\nA;2026-01-01;Europe/Berlin\r\n",
+        "sep=;\r\npoint;valid_from;zone\r\nA;2026-01-01;Europe/Berlin\r\n;;\r\n",
+        '"point"\t"valid_from"\t"zone "\r"A"\t"2026-01-01"\t"Europe/Berlin"\r\t\t\r',
+    ],
+)
+def test_a_file_that_a_spreadsheet_wrote_is_read_as_it_was_seen(tmp_path: Path, text: str) -> None:
+    (row,) = rows(tmp_path, "service_points", text)
+    assert (row["point"], row["valid_from"], row["zone"]) == ("A", date(2026, 1, 1), "Europe/Berlin")
+
+
+def test_a_number_that_a_spreadsheet_changed_is_no_other_point(tmp_path: Path) -> None:
+    text = "sep=;\npoint;valid_from\nA;2026-01-01\n1.23457E+17;2026-01-01\n"
+    with pytest.raises(
+        MasterDataError, match=r"line 4: point '1.23457E\+17' is what a spreadsheet made of another text"
+    ):
+        rows(tmp_path, "service_points", text)
+
+
 def test_a_folder_without_any_of_the_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MasterDataError, match=r"there is none of service_points\.csv, meters\.csv"):
         read_folder(tmp_path)

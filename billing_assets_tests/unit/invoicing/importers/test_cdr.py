@@ -11,6 +11,7 @@ import pytest
 
 from billing_assets.invoicing.rating.importers.cdr import from_cdr
 from billing_assets.invoicing.rating.importers.foreign import ImportRefusedError, TextOnly
+from billing_assets.invoicing.rating.tariff_json import read_tariff
 from billing_assets_tests.unit.invoicing.importers.foreign_files import FOLDER, PLANS, charge, plan_of, version
 
 Change = Callable[[dict[str, Any]], object]
@@ -43,7 +44,8 @@ def test_the_made_plans_are_what_the_standard_calls_a_plan(name: str) -> None:
 @pytest.mark.parametrize("name", PLANS)
 def test_the_response_and_its_data_are_the_same_plan(name: str) -> None:
     plan = plan_of(name)
-    assert from_cdr(plan) == from_cdr(plan["data"])
+    assert from_cdr(plan).tariff == from_cdr(plan["data"]).tariff
+    assert read_tariff(from_cdr(plan).tariff).currency == "AUD", "the format takes it"
 
 
 def test_an_end_is_its_last_minute_and_a_window_may_cross_midnight() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from billing_assets.invoicing.rating.importers.foreign import ImportRefusedError, TextOnly, read_json
 from billing_assets.invoicing.rating.importers.urdb import from_urdb
+from billing_assets.invoicing.rating.tariff_json import read_tariff
 from billing_assets_tests.unit.invoicing.importers.foreign_files import RATES, charge, rate_of, version
 
 ALL_DAY = [[0] * 24 for _ in range(12)]
@@ -38,6 +39,7 @@ def test_every_number_is_a_text_and_the_same_rate_gives_the_same_tariff(name: st
     tariff = from_urdb(rate_of(name)).tariff
     assert numbers(tariff) <= {str, int, type(None)}
     assert json.dumps(tariff) == json.dumps(from_urdb(rate_of(name)).tariff)
+    assert read_tariff(tariff).currency == "USD", "the format takes it"
 
 
 def test_a_price_is_rate_and_adjustment_to_the_last_digit() -> None:

@@ -1,0 +1,1 @@
+"""Who is billed, by what agreement, in which group and when."""

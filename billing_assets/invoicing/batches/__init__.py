@@ -1,0 +1,1 @@
+"""From a request to bill to batches whose members are validated."""

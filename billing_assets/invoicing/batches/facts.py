@@ -1,0 +1,95 @@
+"""What a validation sees of a member: plain data. Energy is exact, dates are of the service point's clock."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFacts:
+    """A member with its usage, charges, account, agreement and history, as they are now.
+
+    `last_*`: the newest live invoice of its stream before it; `year_ago_*`: the one of the same day a year ago.
+    `estimates`: estimated invoices in a row up to the last one. `overlaps`: numbers of live invoices with days of its
+    period. Loops are those of the 867, as its reader left them (JSON).
+    """
+
+    member: int
+    account: str
+    point: str
+    period_start: date
+    period_end: date
+    cut_off: date
+    today: date
+
+    usage: int | None
+    kwh: Decimal | None
+    usage_state: str | None
+    is_ready: bool
+    usage_codes: list[str]
+    waits_for: str | None
+    is_estimated: bool
+    is_final: bool
+    is_cancelled: bool
+    replaces: bool
+    arrived_at: datetime | None
+    usage_hash: str | None
+    report_type: str
+    rate_class: str
+    utility_model: str
+    loops: list[dict[str, Any]]
+    unbilled: int
+
+    charges: int | None
+    charges_start: date | None
+    charges_end: date | None
+    charges_arrived_at: datetime | None
+    charges_hash: str | None
+    charges_alike: int
+    orphan_charges_since: date | None
+
+    has_account: bool
+    billing_model: str
+    customer_class: str
+    delivery: str
+    tax_codes: list[str]
+    exempt_until: date | None
+    address_fault: str
+    email_bounces: int
+    hold_until: date | None
+    hold_why: str
+    hold_by: str
+    without_charges: bool
+    checks_off: list[str]
+
+    tariff: str | None
+    tariff_used: bool
+    agreement_class: str
+    needs_approval: bool
+    agreement_ended: date | None
+    supply_start: date | None
+    supply_end: date | None
+    known_meters: list[str]
+
+    last_number: str | None
+    last_end: date | None
+    last_days: int | None
+    last_kwh: Decimal | None
+    last_estimated: bool
+    last_loops: list[dict[str, Any]]
+    zeros: int
+    estimates: int
+    year_ago_days: int | None
+    year_ago_kwh: Decimal | None
+    overlaps: list[str]
+
+    @property
+    def days(self) -> int:
+        """Days of the period."""
+        return (self.period_end - self.period_start).days
+
+    @property
+    def content(self) -> str:
+        """What usage and charges say: changed since validation means validate again."""
+        return f"{self.usage} {self.usage_hash} {self.charges or ''} {self.charges_hash or ''}".strip()

@@ -1,0 +1,81 @@
+"""What people see of batches: where each stands, and what was found in it."""
+
+from typing import Any, NamedTuple
+
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.invoicing.batches.codes import CODES
+from billing_assets.invoicing.batches.states import WORDS, Batch
+
+
+class BatchStatus(NamedTuple):
+    """A batch with its members by outcome: selected = open + invoiced + failed + taken out + released + discarded."""
+
+    batch: int
+    bill_group: str
+    state: str
+    words: str
+    selected: int
+    open: int
+    held: int
+    invoiced: int
+    failed: int
+    taken_out: int
+    released: int
+    discarded: int
+    why: str | None
+    retries: int | None
+
+
+class FindingRow(NamedTuple):
+    """A finding of a batch's member."""
+
+    member: int
+    account: str
+    point: str
+    period_start: str
+    period_end: str
+    member_state: str
+    code: str
+    severity: str
+    sentence: str
+    state: str
+    waivable: bool
+
+
+def batches(connection: Connection, number: int | None = None, *, only_open: bool = False) -> list[BatchStatus]:
+    """The batches, newest first; one, or those that are not finished."""
+    rows = connection.execute(
+        """
+        select c.batch, c.bill_group, c.state, c.selected, c.open, c.held, c.invoiced, c.failed, c.taken_out,
+            c.released, c.discarded, b.queue_why as why, b.retries
+        from billing.invoice_batch_counts as c join billing.invoice_batches as b on b.id = c.batch
+        where (%(batch)s::bigint is null or b.id = %(batch)s)
+          and (not %(open)s or b.state not in ('completed', 'error_occurred', 'empty', 'released'))
+        order by c.batch desc limit 1000""",
+        {"batch": number, "open": only_open},
+    )
+    return [BatchStatus(**row | {"words": WORDS[Batch(row["state"])]}) for row in rows]
+
+
+def findings(connection: Connection, batch: int, *, everything: bool = False) -> list[FindingRow]:
+    """What is open in a batch, errors first; with `everything` also what is gone or waived."""
+    rows = connection.execute(
+        """
+        select f.member, m.account, m.point, m.period_start::text, m.period_end::text, m.state as member_state, f.code,
+            f.severity, f.sentence, f.state
+        from billing.invoice_findings as f join billing.batch_members as m on m.id = f.member
+        where m.batch = %s and (%s or f.state = 'open')
+        order by array_position(array['error', 'warning', 'info'], f.severity), f.code, m.account, f.id""",
+        [batch, everything],
+    )
+    return [FindingRow(**row, waivable=row["code"] in CODES and CODES[row["code"]].waivable) for row in rows]
+
+
+def failed(connection: Connection, batch: int) -> list[dict[str, Any]]:
+    """The members of a batch that could not be invoiced, with code and sentence."""
+    return connection.execute(
+        """
+        select id as member, account, point, period_start::text, period_end::text, code, why
+        from billing.batch_members where batch = %s and state = 'failed' order by id""",
+        [batch],
+    ).fetchall()

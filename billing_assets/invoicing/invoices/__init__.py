@@ -1,0 +1,1 @@
+"""From a validated member to an invoice: drafts, checks before release, numbers."""

@@ -1,0 +1,42 @@
+"""All that other areas use of this one: usage and charges that may be billed, and how master data is read from files.
+
+In SQL they read the views `billing.billable_usage` and `billing.utility_charges`, and the tables of master data.
+"""
+
+from billing_assets.metering.readings.master_data import (
+    PERIOD,
+    Column,
+    Kind,
+    MasterDataError,
+    Row,
+    read_day,
+    read_folder,
+    read_number,
+    read_one_of,
+    read_whole,
+    read_yes,
+)
+from billing_assets.metering.readings.master_store import Loaded
+from billing_assets.metering.readings.master_store import load as load_master
+from billing_assets.metering.usage.content_reports import MessageContent, contents
+from billing_assets.metering.usage.store import lock_ready, note_all_billed
+
+__all__ = [
+    "PERIOD",
+    "Column",
+    "Kind",
+    "Loaded",
+    "MasterDataError",
+    "MessageContent",
+    "Row",
+    "contents",
+    "load_master",
+    "lock_ready",
+    "note_all_billed",
+    "read_day",
+    "read_folder",
+    "read_number",
+    "read_one_of",
+    "read_whole",
+    "read_yes",
+]

@@ -1,0 +1,16 @@
+-- One row per service point and time in which an account is supplied there. The columns are a contract: see ../README.md.
+SELECT
+    p.nmi,
+    p.valid_from,
+    p.valid_until,
+    p.zone,
+    p.service,
+    p.customer_class AS class,
+    p.market,
+    p.utility,
+    s.account,
+    s.supplied_from,
+    s.supplied_until,
+    CASE WHEN s.updated_at > p.updated_at THEN s.updated_at ELSE p.updated_at END AS updated_at
+FROM dbo.supply_points AS p
+LEFT OUTER JOIN dbo.supplies AS s ON s.nmi = p.nmi
