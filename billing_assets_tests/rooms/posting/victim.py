@@ -1,8 +1,7 @@
-"""A run over the fake system that kills itself at a named point, or at none: `python -m … url run_id point nth`."""
+"""A run over the fake system that kills itself at a named point, or at none."""
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -82,7 +81,3 @@ def main(url: str, run_id: str, point: str, nth: str) -> None:
     ):
         run.post_batch(connection, sink, lanes, lease, Fake(url, connection).policy())
     sink.close()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
