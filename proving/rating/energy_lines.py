@@ -128,7 +128,7 @@ def _of_charge(bill: Bill, charge: Json, held: list[tuple[Cell, Fraction]], pool
             found.append({**about, "quantity": sign * half_up(cell.total, 6), "price": number(part["price"])})
         if surplus:
             price = number(versions(charge)[cell.n].get("credit_price", "0"))
-            found.append({**about, "quantity": -surplus, "price": price})
+            found.append({**about, "quantity": -surplus, "price": price, "surplus": True})
     return [line for line in found if line["quantity"]]
 
 
@@ -245,7 +245,12 @@ def index(bill: Bill, charge: Json) -> None:
                 taken.append((start, when, number(value), quality, source.get("service_point", "")))
         if gaps(zone, bill, [source]) > charge.get("gap_tolerance", 0):
             bill.found("USAGE_GAP")
+    for source in (*sources, *of_channels(bill, "registers", channels)):
+        if source.get("unit", "kWh") != charge.get("unit", "kWh"):
+            bill.found("UNIT_MISMATCH")
     for register in [] if sources else of_channels(bill, "registers", channels):
+        if number(register["quantity"]) < 0 and not charge.get("allow_negative"):
+            bill.found("NEGATIVE_USAGE")
         first, end = clock.day(register["from"]), clock.day(register["to"])
         profile = weights(bill, versions(charge)[0].get("profile", ""), zone, first, end)
         if profile is None:

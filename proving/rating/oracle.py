@@ -184,7 +184,9 @@ def _minimum(bill: Bill, charge: Json) -> None:
         (
             line.amount
             for line in bill.lines
-            if named(charge["applies_to"], line.charge, line.tax_category) and line.charge["kind"] != "feed_in"
+            if named(charge["applies_to"], line.charge, line.tax_category)
+            and line.charge["kind"] != "feed_in"
+            and not line.surplus
         ),
         Fraction(0),
     )
