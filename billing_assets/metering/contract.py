@@ -19,7 +19,7 @@ from billing_assets.metering.readings.master_data import (
 from billing_assets.metering.readings.master_store import Loaded
 from billing_assets.metering.readings.master_store import load as load_master
 from billing_assets.metering.usage.content_reports import MessageContent, contents
-from billing_assets.metering.usage.store import note_billed
+from billing_assets.metering.usage.store import lock_ready, note_all_billed
 
 __all__ = [
     "PERIOD",
@@ -31,7 +31,8 @@ __all__ = [
     "Row",
     "contents",
     "load_master",
-    "note_billed",
+    "lock_ready",
+    "note_all_billed",
     "read_day",
     "read_folder",
     "read_number",

@@ -4,6 +4,7 @@ import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from billing_assets.operations.utility_store import FileState, Sum, UsagePeriod
 _VERDICTS = {"accept": "accepted", "hold": "held", "refuse": "refused", "duplicate": "duplicate"}
 _OUTCOMES = {"ready": "current"}
 BILLABLE, HELD, WAITING, CANCELLED, MISSING = "billable", "held", "waiting", "cancelled", "missing"
+
+_DAY = timedelta(days=1)
 
 Row = dict[str, str]
 
@@ -130,14 +133,39 @@ def sum_differences(balances: Iterable[Balance], counted: dict[str, Decimal]) ->
             yield Difference(what, f"{one.written['current']:,}", f"{counted.get(one.unit, 0):,}")
 
 
-def months(connection: Connection) -> dict[tuple[str, str, str], Month]:
-    """Every point, stream and month as the database has it."""
+@dataclass
+class _Calendar:
+    """The months of the ledger: which one a point's stream has on a day, and by its own month beyond them."""
+
+    days: dict[tuple[str, str], list[tuple[str, str, str]]]
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> "_Calendar":
+        found: defaultdict[tuple[str, str], list[tuple[str, str, str]]] = defaultdict(list)
+        for row in ledger.months:
+            found[row["point"], row["suffix"]].append((row["begin"], row["end"], row["month"]))
+        return cls(found)
+
+    def month(self, point: str, suffix: str, day: date) -> str:
+        said = f"{day}"
+        for begin, end, month in self.days.get((point, suffix), ()):
+            if begin <= said < end:
+                return month
+        return said[:7]
+
+
+def months(connection: Connection, ledger: Ledger) -> dict[tuple[str, str, str], Month]:
+    """Every point, stream and month as the database has it. A period belongs to the month that has its last day: one
+    that begins early, or with a meter in its middle, is still of that month."""
+    calendar = _Calendar.of(ledger)
     found: dict[tuple[str, str, str], Month] = {}
     held: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
     for message in utility_store.held_messages(connection):
-        held[message.point, message.suffix, message.month].add(message.code)
+        held[message.point, message.suffix, calendar.month(message.point, message.suffix, message.day)].add(
+            message.code
+        )
     for one in utility_store.stream_periods(connection):
-        key = (one.point, one.suffix, f"{one.begins:%Y-%m}")
+        key = (one.point, one.suffix, calendar.month(one.point, one.suffix, one.ends - _DAY))
         before = found.get(key, Month(BILLABLE, frozenset()))
         state = HELD if HELD in {one.state, before.state} else BILLABLE
         codes = before.codes | frozenset(one.rules)
@@ -148,7 +176,7 @@ def months(connection: Connection) -> dict[tuple[str, str, str], Month]:
             found[key] = Month(HELD, (known.codes if known else frozenset()) | codes_of)
     by_month: defaultdict[tuple[str, str, str], list[UsagePeriod]] = defaultdict(list)
     for period in utility_store.usage_periods(connection):
-        by_month[period.point, "", f"{period.begins:%Y-%m}"].append(period)
+        by_month[period.point, "", calendar.month(period.point, "", period.ends - _DAY)].append(period)
     return found | {key: _usage_month(periods) for key, periods in by_month.items()}
 
 

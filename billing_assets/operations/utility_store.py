@@ -36,6 +36,7 @@ class StreamPeriod(NamedTuple):
     point: str
     suffix: str
     begins: date
+    ends: date
     state: str
     quantity: Decimal | None
     estimates: int
@@ -43,11 +44,11 @@ class StreamPeriod(NamedTuple):
 
 
 class HeldMessage(NamedTuple):
-    """Messages of a stream that are held, by the code and the month of their day."""
+    """Messages of a stream that are held, by the code and their first day."""
 
     point: str
     suffix: str
-    month: str
+    day: date
     code: str
 
 
@@ -57,6 +58,7 @@ class UsagePeriod(NamedTuple):
     kind: str
     point: str
     begins: date
+    ends: date
     state: str
     codes: list[str]
     amount: Decimal
@@ -139,7 +141,7 @@ def stream_periods(connection: Connection) -> list[StreamPeriod]:
     """The validated periods of all streams."""
     rows = connection.execute(
         """
-        select s.point, s.suffix, v.begins, v.state, v.quantity, v.estimates, array(
+        select s.point, s.suffix, v.begins, v.ends, v.state, v.quantity, v.estimates, array(
             select distinct f.rule from billing.validation_findings as f
             where f.id = any (v.findings) and f.severity <> 'info') as rules
         from billing.validated_periods as v join billing.streams as s on s.id = v.stream
@@ -149,10 +151,10 @@ def stream_periods(connection: Connection) -> list[StreamPeriod]:
 
 
 def held_messages(connection: Connection) -> list[HeldMessage]:
-    """Readings that are held, by stream, month and code."""
+    """Readings that are held, by stream, first day (on the clock of Australia's market) and code."""
     rows = connection.execute(
         """
-        select distinct point, suffix, to_char(coalesce(day, begins_at), 'YYYY-MM') as month, code
+        select distinct point, suffix, coalesce(day, (begins_at at time zone interval '10:00')::date) as day, code
         from billing.raw_messages where state = 'held' and type in ('interval', 'register')"""
     )
     return [HeldMessage(**row) for row in rows]
@@ -162,11 +164,12 @@ def usage_periods(connection: Connection) -> list[UsagePeriod]:
     """Usage and charges as they are billable or wait."""
     rows = connection.execute(
         """
-        select 'usage' as kind, point, period_start as begins, state, codes, kwh as amount, is_estimated,
-            charges_total as charges
+        select 'usage' as kind, point, period_start as begins, period_end as ends, state, codes, kwh as amount,
+            is_estimated, charges_total as charges
         from billing.billable_usage
         union all
-        select 'charges', point, period_start, state, codes, total, false, null from billing.utility_charges
+        select 'charges', point, period_start, period_end, state, codes, total, false, null
+        from billing.utility_charges
         order by 2, 3, 1"""
     )
     return [UsagePeriod(**row) for row in rows]

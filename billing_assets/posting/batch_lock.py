@@ -206,6 +206,18 @@ def expire(connection: Connection, ledger: Ledger, partition_key: str, stale_min
     return True
 
 
+def stale(connection: Connection, ledger: Ledger, older_than_minutes: float) -> list[str]:
+    """Partition keys of batches whose run ended without releasing them: the lease ended longer ago than that."""
+    rows = connection.execute(
+        f"""
+        select partition_key from {ledger.batches}
+        where state <> 'posted' and locked_until < clock_timestamp() - make_interval(mins => 1) * %s::float
+        order by partition_key""",
+        [older_than_minutes],
+    )
+    return [row["partition_key"] for row in rows]
+
+
 def give_back(connection: Connection, ledger: Ledger, partition_key: str) -> int:
     """Returns a batch's waiting and locked items to the backlog and counts them.
 

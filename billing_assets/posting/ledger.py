@@ -31,3 +31,21 @@ class Ledger:
     facts: str | None = None
     may_retry: str = "true"
     keeps_bodies: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The items of a ledger that wait (`ready`, in no batch) until the planner puts them into batches.
+
+    `group`: a column of items and batches; a batch holds items of one group. `plannable`: SQL, whether an item (a row
+    of `items`, by the name `s`) may go into a batch now; that it is `ready` is part of it, so that the partial index
+    serves. `amount`: a column of the items whose sum a batch keeps in its column `total`, where it keeps one.
+
+    Beside the columns above, its batches have `sequence, documents, requests, requested_at`, their partition key is
+    group and sequence (unique together), and its items may be `ready`.
+    """
+
+    ledger: Ledger
+    group: str
+    plannable: str
+    amount: str | None = None

@@ -19,6 +19,7 @@ _VIEWS = {"billing.found_here": "billing.found_transactions"}
 BY_NAME = {
     # Files that write to a table whose name is put in, and why that is no other room's.
     "posting/attempts.py": "the tables that a sink's ledger lends to the posting core",
+    "posting/backlog.py": "the tables that a sink's ledger lends to the posting core",
     "posting/batch_lock.py": "the tables that a sink's ledger lends to the posting core",
     "erp/close/month_tables.py": "its own temporary tables",
     "metering/readings/master_store.py": "the tables of master data, by the names of their kinds",

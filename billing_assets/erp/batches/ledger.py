@@ -1,9 +1,10 @@
-"""Where documents on their way to NetSuite are, and how long a run may hold a batch of them."""
+"""Where documents on their way to NetSuite are, which of them may go, and how long a run may hold a batch of them."""
 
 from billing_assets.erp.settings import absence_counts_after_seconds
+from billing_assets.erp.staging.may_be_posted import PLANNABLE
 from billing_assets.foundation.settings import Settings
 from billing_assets.posting.batch_lease import LeasePolicy
-from billing_assets.posting.ledger import Ledger
+from billing_assets.posting.ledger import Backlog, Ledger
 
 DOCUMENTS = Ledger(
     items="billing.staged_invoices",
@@ -15,6 +16,9 @@ DOCUMENTS = Ledger(
     facts="applied",
     may_retry="not exists (select from billing.closed_months as m where m.period = items.period)",
 )
+
+WAITING = Backlog(DOCUMENTS, group="period", plannable=PLANNABLE, amount="total")
+"""A batch holds documents of one billing month; a credit memo waits for its invoices."""
 
 
 def lease_policy(settings: Settings) -> LeasePolicy:

@@ -1,4 +1,4 @@
-"""The SQL of batches of documents: planning, what wants a run, requeueing. Locking is the posting core's."""
+"""The SQL of batches of documents: what is in them, requeueing. Planning and locking are the posting core's."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,9 @@ from typing import Any
 from billing_assets.erp.batches.ledger import DOCUMENTS
 from billing_assets.erp.staging import may_be_posted, verbs
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.posting.batch_lock import LIVE, UnknownBatchError, settle
+from billing_assets.posting import backlog
+from billing_assets.posting.backlog import BatchWanting
+from billing_assets.posting.batch_lock import UnknownBatchError, settle
 
 
 @dataclass(frozen=True)
@@ -25,82 +27,9 @@ class Batch:
     locked_until: datetime | None
 
 
-def serialise_planning(connection: Connection) -> None:
-    """Waits until no other planner is at work; held to the end of the transaction."""
-    connection.execute("select pg_advisory_xact_lock(hashtextextended('billing planning', 0))")
-
-
-def backlog(connection: Connection) -> dict[str, int]:
-    """Documents that can be batched now, by billing month, oldest first."""
-    rows = connection.execute(
-        f"""
-        select s.period, count(*) as documents from billing.staged_invoices as s
-        where {may_be_posted.PLANNABLE} group by 1 order by 1"""  # noqa: S608
-    )
-    return {row["period"]: row["documents"] for row in rows}
-
-
-def next_sequence(connection: Connection, period: str) -> int:
-    """The number of the next batch of a month."""
-    row = connection.execute(
-        "select coalesce(max(sequence), 0) + 1 as next from billing.locked_batches where period = %s", [period]
-    ).fetchone()
-    return int(row["next"]) if row else 1
-
-
-def add_batch(connection: Connection, partition_key: str, period: str, sequence: int, size: int) -> int:
-    """Makes a batch of up to `size` ready documents of a month, oldest first. Returns how many it took."""
-    connection.execute(
-        """
-        insert into billing.locked_batches (partition_key, period, sequence, documents, total)
-        values (%s, %s, %s, 0, 0)""",
-        [partition_key, period, sequence],
-    )
-    taken = verbs.assign(connection, partition_key, period, size)
-    if not taken.documents:
-        connection.execute("delete from billing.locked_batches where partition_key = %s", [partition_key])
-        return 0
-    connection.execute(
-        "update billing.locked_batches set documents = %s, total = %s where partition_key = %s",
-        [taken.documents, taken.total, partition_key],
-    )
-    return taken.documents
-
-
-def wanting_a_run(connection: Connection, pause_seconds: float = 0.0) -> list[Batch]:
-    """Batches with something to do and no live hold: never run, left by a dead run, or with look-ups that are due.
-
-    One whose run ended in order but left documents unsent (the login was refused, say) rests for `pause_seconds`.
-    Rejected documents alone want no run, nor do differences: nothing changes until a person fixes the cause.
-    """
-    rows = connection.execute(
-        f"""
-        select b.partition_key, b.period, b.state, b.documents, b.total, b.epoch, b.run_id, b.locked_until
-        from billing.locked_batches as b
-        where b.state <> 'posted'
-          and (b.locked_until is null or not ({LIVE}))
-          -- One look at the index of batches for each. `exists` would become one at all documents of all batches; and a
-          -- state that is not hidden would be looked for on its own, where the statistics know of few that are in it.
-          and ((coalesce((select true from billing.staged_invoices as d
-                          where d.batch = b.partition_key and d.state in ('batched', 'locked', 'posting', 'rejected')
-                            and d.state || '' in ('batched', 'locked') limit 1), false)
-                and (b.finished_at is null or not b.rests
-                     or b.finished_at not between clock_timestamp() - make_interval(secs => %s) and clock_timestamp()))
-               -- planned: one that staging emptied meanwhile is brought to its end by a run, too
-               or b.state in ('planned', 'running')
-               or (coalesce(b.unknown_due_at <= clock_timestamp() or b.finished_at > clock_timestamp(), true)
-                   and coalesce((select true from billing.staged_invoices as d
-                                 where d.batch = b.partition_key
-                                   and d.state in ('batched', 'locked', 'posting', 'rejected')
-                                   and d.state || '' = 'posting' limit 1),
-                                (select true from billing.staged_invoices as d
-                                 where d.batch = b.partition_key and d.state = 'posted'
-                                   and d.read_back_at is null limit 1),
-                                false)))
-        order by b.partition_key""",  # noqa: S608
-        [pause_seconds],
-    )
-    return [Batch(**row) for row in rows]
+def wanting_a_run(connection: Connection, pause_seconds: float = 0.0) -> list[BatchWanting]:
+    """Batches of documents with something to do and no live hold, as `posting.backlog.wanting_a_run` says."""
+    return backlog.wanting_a_run(connection, DOCUMENTS, pause_seconds)
 
 
 def get(connection: Connection, partition_key: str) -> Batch:
@@ -134,17 +63,6 @@ def needing_attention(connection: Connection) -> list[dict[str, Any]]:
     ).fetchall()
 
 
-def note_request(connection: Connection, partition_key: str) -> int:
-    """Counts a request for a run; the count makes its run key unique. Returns it."""
-    row = connection.execute(
-        """
-        update billing.locked_batches set requests = requests + 1, requested_at = clock_timestamp()
-        where partition_key = %s returning requests""",
-        [partition_key],
-    ).fetchone()
-    return int(row["requests"]) if row else 0
-
-
 @dataclass(frozen=True)
 class LockedSummary:
     """What a run holds: documents, their totals by currency, and how many of them must not be posted at all."""
@@ -169,19 +87,6 @@ def locked_summary(connection: Connection, partition_key: str) -> LockedSummary:
         sum(row["unfit"] for row in rows),
         tuple((row["currency"], row["total"]) for row in rows),
     )
-
-
-def stale(connection: Connection, older_than_minutes: float) -> list[Batch]:
-    """Batches whose run ended without releasing them: the lease ended longer ago than the setting."""
-    rows = connection.execute(
-        """
-        select partition_key, period, state, documents, total, epoch, run_id, locked_until
-        from billing.locked_batches
-        where state <> 'posted' and locked_until < clock_timestamp() - make_interval(mins => 1) * %s::float
-        order by partition_key""",
-        [older_than_minutes],
-    )
-    return [Batch(**row) for row in rows]
 
 
 def requeue(connection: Connection, numbers: list[str] | None, unknown_after_seconds: float) -> int:

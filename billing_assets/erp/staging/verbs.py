@@ -4,43 +4,12 @@ Each verb works on the caller's connection. Only the posting core writes besides
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from decimal import Decimal
-from typing import NamedTuple
 
 from psycopg.types.json import Jsonb
 
 from billing_assets.erp.documents.validation_rules import Finding
-from billing_assets.erp.staging import may_be_posted
 from billing_assets.foundation.database.connection import Connection, settle_order
 from billing_assets.posting.batch_lock import Lock, StaleLockError
-
-
-class Assigned(NamedTuple):
-    """Documents that were put into a batch, and what they add up to."""
-
-    documents: int
-    total: Decimal
-
-
-def assign(connection: Connection, partition_key: str, period: str, size: int) -> Assigned:
-    """Puts up to `size` documents of a month that may go into a batch, oldest first."""
-    (row,) = connection.execute(
-        f"""
-        -- materialized: as a plain subquery it may run once for every row that it is joined to, past its limit
-        with chosen as materialized (
-            select s.id from billing.staged_invoices as s
-            where s.period = %(period)s and {may_be_posted.PLANNABLE}
-            order by s.id limit %(size)s for update of s skip locked),
-        taken as (
-            -- so written that no index of the state is looked through for every row: where the statistics were taken
-            -- before a month was closed, the whole backlog would be, for a thousand documents at a time
-            update billing.staged_invoices as d set state = 'batched', batch = %(key)s
-            from chosen as c where d.id = c.id and d.state || '' = 'ready'
-            returning d.total)
-        select count(*) as documents, coalesce(sum(total), 0) as total from taken""",  # noqa: S608
-        {"key": partition_key, "period": period, "size": size},
-    ).fetchall()
-    return Assigned(row["documents"], row["total"])
 
 
 def hold(connection: Connection, held: Lock, findings: Mapping[int, Sequence[Finding]]) -> None:

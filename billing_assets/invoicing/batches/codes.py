@@ -54,7 +54,7 @@ _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 CODES: dict[str, Code] = {
     "CONSUMPTION_APPROVAL": Code(
-        _E, "The supplier's rules ask for approval of this usage; nobody has approved it (index bills).", True
+        _E, "The supplier's rules ask for approval of this usage; no one has approved it (index bills).", True
     ),
     "CONSUMPTION_TYPE": Code(_W, "The usage is an adjustment or a rollover, not a normal read."),
     "READ_MISMATCH": Code(_E, "The begin read {a} is not the last end read {b} of meter {m}.", True),

@@ -115,7 +115,7 @@ def write_findings(connection: Connection, members: Sequence[int], found: Sequen
 
 
 def open_warnings(connection: Connection, number: int) -> int:
-    """Warnings of a batch's open members that nobody let pass."""
+    """Warnings of a batch's open members that no one let pass."""
     (row,) = connection.execute(
         """
         select count(*)::int as many

@@ -9,6 +9,7 @@ from typing import IO, Any, NamedTuple
 
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.metering.extraction import store
+from billing_assets.metering.extraction.errors import TotalDiffersError
 from billing_assets.metering.extraction.pieces import head, record_of
 from billing_assets.metering.extraction.store import Mark
 from billing_assets.metering.import_engine.extracts.contract import Resource, stamp
@@ -21,12 +22,13 @@ _CHUNK = 1_000_000
 @dataclass(slots=True)
 class Reading:
     """What a source gives in a pass. `unchanged`: it says that nothing changed. `asked`, `etag`: known once all records
-    were taken; what an API was asked, and its mark of the answer."""
+    were taken, as is `total`, the records that there are: what an API was asked, and its mark of the answer."""
 
     records: Iterable[Mapping[str, Any]]
     unchanged: bool = False
     asked: str | None = None
     etag: str | None = None
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,12 @@ def extract(connection: Connection, source: Source, resource: Resource) -> Extra
             store.note_unchanged(connection, source.name, resource.name)
             return Extracted(source.name, resource.name, 0, 0, (), (), mark.watermark)
         records = store.keep_incoming(connection, (record_of(resource, one) for one in reading.records))
+        if reading.total is not None and (different := store.different_records(connection)) != reading.total:
+            raise TotalDiffersError(
+                resource.name,
+                f"it gave {different:,} records and says that there are {reading.total:,}. Nothing was stored; it is "
+                "read again.",
+            )
         pieces = store.find_fresh(connection, source.name, resource.name)
         files, bad = _store(connection, source, resource, since) if pieces else ([], [])
         store.note_known(connection, source.name, resource.name)

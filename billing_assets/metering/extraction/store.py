@@ -70,6 +70,14 @@ def keep_incoming(connection: Connection, records: Iterable[Record]) -> int:
     return count
 
 
+def different_records(connection: Connection) -> int:
+    """How many records came, each counted once."""
+    row = connection.execute(
+        "select count(*) as many from (select distinct piece, record from incoming) as i"
+    ).fetchone()
+    return int(row["many"]) if row else 0
+
+
 def find_fresh(connection: Connection, source: str, resource: str) -> int:
     """Finds the pieces that are new or not what they were; how many. Of a record that came twice the newest counts."""
     connection.execute("drop table if exists fresh")
@@ -162,3 +170,18 @@ def forget(connection: Connection, source: str, resource: str) -> None:
         [source, resource],
     )
     connection.execute("delete from billing.extracted_pieces where (source, resource) = (%s, %s)", [source, resource])
+
+
+class HeldLoad(NamedTuple):
+    """An extract of master data or prices of which something does not count, and why."""
+
+    file: int
+    sentence: str
+
+
+def held_loads(connection: Connection, files: list[int]) -> list[HeldLoad]:
+    """What is held of these extracts."""
+    rows = connection.execute(
+        "select file, sentence from billing.extract_loads where file = any (%s) and sentence is not null", [files]
+    )
+    return [HeldLoad(**row) for row in rows]

@@ -5,7 +5,7 @@ Settling finds everything again from all messages of a point and writes what dif
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -154,15 +154,30 @@ def note_billed(
 
     Raises psycopg.errors.CheckViolation where one of them may not be billed: `guard_usage` names it.
     """
+    return note_all_billed(connection, dict.fromkeys(messages, invoice), now=now)
+
+
+def note_all_billed(connection: Connection, invoices: Mapping[int, str], *, now: datetime | None = None) -> list[Moved]:
+    """The same for many invoices at once. `invoices`: by message."""
     with connection.transaction():
-        points = lock_points(connection, points_of(connection, messages))
+        points = lock_points(connection, points_of(connection, invoices))
         connection.execute(
             """
-            insert into billing.usage_billed (message, invoice) select m, %s from unnest(%s::bigint[]) as m
+            insert into billing.usage_billed (message, invoice)
+            select m, i from unnest(%s::bigint[], %s::text[]) as n (m, i)
             on conflict (message) do nothing""",
-            [invoice, sorted(messages)],
+            [list(invoices), list(invoices.values())],
         )
         return _settle(connection, points, now or datetime.now(UTC), Options())
+
+
+def lock_ready(connection: Connection, messages: Collection[int]) -> set[int]:
+    """Which of these messages are ready to be billed; they stay so until the transaction ends."""
+    lock_points(connection, points_of(connection, messages))
+    rows = connection.execute(
+        "select message from billing.usage_messages where message = any(%s) and state = 'ready'", [sorted(messages)]
+    )
+    return {row["message"] for row in rows}
 
 
 def take_candidate(connection: Connection, kind: str, message: int, taken_by: str) -> bool:

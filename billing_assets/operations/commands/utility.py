@@ -54,7 +54,7 @@ def utility_command(
         for month, summary in utility.validate_months(runtime, ledger):
             console.print(f"{month:%Y-%m}  {summary.periods:,} periods validated, {summary.held:,} held")
         with runtime.state() as connection:
-            found = months(connection)
+            found = months(connection, ledger)
             sums = balances(ledger, utility_store.sums(connection, utility.FOLDERS))
             differences = [
                 *file_differences(ledger, utility_store.files(connection, utility.FOLDERS)),

@@ -28,7 +28,7 @@ from billing_assets.posting.attempts import Intent, OpenAttempt, Outcome, ReadBa
 from billing_assets.posting.batch_lease import Lease
 from billing_assets.posting.batch_lock import Lock
 from billing_assets.posting.dispatch import Request
-from billing_assets.posting.ledger import Ledger
+from billing_assets.posting.ledger import Backlog, Ledger
 from billing_assets.posting.sink import Lane, Prepared
 from billing_assets.posting.states import ItemState
 
@@ -40,6 +40,7 @@ LEDGER = Ledger(
     remote_id="system_id",
     remote_number="system_number",
 )
+BACKLOG = Backlog(LEDGER, group="region", plannable="(s.state = 'ready' and s.may_go)")
 
 ANSWERS: dict[str, Callable[[], Answer]] = {
     "refused": lambda: Refused(400, "WRONG", "field", "It is wrong."),

@@ -3,6 +3,11 @@
 create schema fake;
 create table fake.batches (
     partition_key text primary key,
+    region text,
+    sequence integer,
+    documents integer not null default 0,
+    requests integer not null default 0,
+    requested_at timestamptz,
     state text not null default 'planned',
     epoch bigint not null default 0,
     run_id text,
@@ -15,6 +20,8 @@ create table fake.batches (
 create table fake.items (
     id bigint generated always as identity primary key,
     batch text references fake.batches,
+    region text not null default 'north',
+    may_go boolean not null default true,
     epoch bigint not null default 0,
     state text not null default 'batched',
     external_id text not null unique,

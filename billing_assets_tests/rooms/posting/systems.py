@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -66,12 +66,13 @@ def until_done(system: System, key: str) -> int:
 
 @dataclass
 class Fake:
-    """The schema `outside`. `sees`: whether its sink can look up."""
+    """The schema `outside`. `sees`: whether its sink can look up. `before_sending`: called in the thread that sends."""
 
     url: str
     state: Connection
     sees: bool = True
     outage_seconds: float = 0.0
+    before_sending: Callable[[str], None] = lambda _: None
     _lanes: LaneStats | None = None
 
     @classmethod
@@ -89,6 +90,20 @@ class Fake:
             [items],
         )
         return "batch"
+
+    def waiting(self, items: int, region: str = "north", *, may_go: bool = True) -> None:
+        """So many items more that are in no batch."""
+        self.state.execute(
+            """
+            insert into fake.items (state, region, may_go, external_id, body)
+            select 'ready', %(region)s, %(may_go)s, 'THING-' || before + n, 'the body of ' || before + n
+            from (select count(*) as before from fake.items) as b, generate_series(1, %(items)s) as n""",
+            {"region": region, "may_go": may_go, "items": items},
+        )
+
+    def batches(self) -> Mapping[str, int]:
+        """Items by batch; those that are in none are left out."""
+        return self._counts("select batch from fake.items where batch is not null")
 
     def fault(self, kind: str, times: int = 1) -> None:
         """As `fake.ANSWERS` and `fake.LANDS` name them."""
@@ -108,7 +123,7 @@ class Fake:
 
     def post(self, key: str, run_id: str = "run-1") -> PostingResult:
         """One run over one batch."""
-        sink = FakeSink(self.url, run_id, self.sees)
+        sink = FakeSink(self.url, run_id, self.sees, before_sending=self.before_sending)
         with (
             connect(self.url) as connection,
             holding(self.url, connection, LEDGER, key, run_id, LEASE, retry_rejected=False) as lease,

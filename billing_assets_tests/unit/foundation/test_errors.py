@@ -20,6 +20,7 @@ OTHERS = {
     "NotANumberError",
     "NotAStampError",
     "SkippedHourError",
+    "FieldError",  # of a record of an extract, which becomes a finding
 }
 """What is no error for people: it ends where it is caught."""
 

@@ -8,10 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from billing_assets.sandbox.samples.utility.clock import read_day
 from billing_assets.sandbox.samples.utility.day_blocks import DayBlock, billed, suffixes
 from billing_assets.sandbox.samples.utility.outcomes import Item, Outcome, Sending, decimal
 from billing_assets.sandbox.samples.utility.points import Point
-from billing_assets.sandbox.samples.utility.rates import MONTHS, Ends, Pool
+from billing_assets.sandbox.samples.utility.rates import AFTER, MONTHS, Ends, Pool
 from billing_assets.sandbox.samples.utility.register_reads import Read, register_suffixes
 from billing_assets.sandbox.samples.utility.texas_sets import TexasSet, UsageSet
 
@@ -63,12 +64,15 @@ class SetRow(NamedTuple):
 
 
 class MonthRow(NamedTuple):
-    """A point's stream in a month. `kwh`: what may be billed; `codes`: one of these; `charges`: the utility's cents."""
+    """A point's stream in a month, from `begin` to `end` (exclusive). `kwh`: what may be billed; `codes`: one of these;
+    `charges`: the utility's cents."""
 
     market: str
     point: str
     suffix: str
     month: str
+    begin: str
+    end: str
     state: str
     codes: str
     kwh: Decimal
@@ -176,7 +180,7 @@ def _texas_month(point: Point, month: int, sets: Sequence[TexasSet]) -> MonthRow
     state = fault.ends if fault is not None else Ends.BILLABLE
     ready = state is Ends.BILLABLE and usage is not None
     return MonthRow(
-        "Texas", point.name, "", f"{MONTHS[month]:%Y-%m}", state,
+        "Texas", point.name, "", f"{MONTHS[month]:%Y-%m}", *_between_reads(point, month), state,
         fault.code if fault is not None else "", decimal(usage.quantity) if ready and usage else Decimal(0),
         "estimated" if ready and usage and usage.estimated else "actual" if ready else "",
         cents if ready else 0, fault.name if fault is not None else "",
@@ -203,11 +207,24 @@ def _stream_month(point: Point, suffix: str, month: int, quantity: int) -> Month
             quality = "estimated"
         if fault.name == "sibling missing" and suffix == "B1":
             codes = "SIBLING MISSING"
+    elif month > 1 and point.has_in(month - 1, "quantity is not the reads"):
+        # Without that read, days are missing between this one and the one before it.
+        state, codes = Ends.HELD, "PERIOD"
     billable = state is Ends.BILLABLE
+    days = _calendar(month) if point.pool is Pool.AUSTRALIA_INTERVALS else _between_reads(point, month)
     return MonthRow(
-        "Australia", point.name, suffix, f"{MONTHS[month]:%Y-%m}", state, codes,
+        "Australia", point.name, suffix, f"{MONTHS[month]:%Y-%m}", *days, state, codes,
         decimal(quantity if billable else 0), quality if billable else "", 0, fault.name if fault is not None else "",
     )  # fmt: skip
+
+
+def _between_reads(point: Point, month: int) -> tuple[str, str]:
+    return f"{read_day(month, point.cycle)}", f"{read_day(month + 1, point.cycle)}"
+
+
+def _calendar(month: int) -> tuple[str, str]:
+    first, last = (*MONTHS, AFTER)[month : month + 2]
+    return f"{first}", f"{last}"
 
 
 def totals(market: str, sendings: Iterable[Sending[Any]]) -> list[TotalRow]:

@@ -182,7 +182,7 @@ def test_a_warning_holds_an_automated_group_that_is_strict(state: Connection, tm
 def test_what_cannot_be_billed_says_why_when_a_clerk_asks_for_the_customer(state: Connection, tmp_path: Path) -> None:
     customers(state, tmp_path, 1)
     metered(state, 1, paired=False)
-    assert locked(state) == [], "nobody waits for it"
+    assert locked(state) == [], "no one waits for it"
     (batch,) = locked(state, of("A1"))
     assert validate(state, batch, today=date(2026, 7, 8)).held == 1
     assert found(state, batch) == ["error TDSP_MISSING", "warning USAGE_ORPHAN_AGED"]

@@ -40,7 +40,8 @@ class MeteringSystem:
         values = {"updated_at": self.now, **values}
         names, places = ", ".join(values), ", ".join(["%s"] * len(values))
         with self.connection() as connection:
-            connection.execute(f"insert into {table} ({names}) values ({places})".encode(), list(values.values()))  # noqa: S608 (names of the test)
+            statement = f"insert into {table} ({names}) values ({places})"  # noqa: S608 (names of the test)
+            connection.execute(statement.encode(), list(values.values()))
 
     def execute(self, statement: str, *values: Any) -> None:
         with self.connection() as connection:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_assets.erp.documents.batching import batch_sizes, partition_key, staggered
+from billing_assets.posting.batch_sizes import batch_sizes, partition_key, staggered
 
 backlogs, limits, runs = st.integers(-5, 20_000), st.integers(1, 1000), st.integers(1, 20)
 

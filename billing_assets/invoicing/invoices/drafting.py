@@ -1,0 +1,168 @@
+"""Making one invoice: one transaction a member, on the caller's connection. No HTTP, no clock but the day given."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import psycopg.errors
+
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.invoicing.batches import store as batches
+from billing_assets.invoicing.batches.facts import MemberFacts
+from billing_assets.invoicing.batches.facts_store import facts_of
+from billing_assets.invoicing.batches.period_checks import NEEDS_CHARGES
+from billing_assets.invoicing.batches.states import Member
+from billing_assets.invoicing.invoices import reports, store
+from billing_assets.invoicing.invoices.errors import NotInvoicedError
+from billing_assets.invoicing.invoices.rating_case import CaseFacts, Rate, case_of, instants, series_named
+from billing_assets.invoicing.invoices.store import Draft
+from billing_assets.invoicing.tariffs import reports as tariffs
+from billing_assets.metering.contract import contents
+
+_KEYS = {"price": "price_series", "profile": "profiles"}
+
+
+class Bounds(NamedTuple):
+    """What no account passes: a loop would otherwise bill it again and again. `documents`: a day of UTC."""
+
+    documents: int = 3
+
+
+def invoice_next(
+    connection: Connection,
+    batch: int,
+    rate: Rate,
+    today: date,
+    bounds: Bounds = Bounds(),  # noqa: B008  immutable
+) -> Member | None:
+    """Invoices the next clear member of a batch, in the caller's transaction; None where there is none left.
+
+    What keeps it from being invoiced is written to the member, and nothing else. The caller has checked the epoch of
+    its claim in this transaction.
+    """
+    member = reports.next_clear(connection, batch)
+    if member is None:
+        return None
+    code = why = None
+    row = batches.member(connection, member)
+    try:
+        with connection.transaction():
+            draft = _draft(connection, member, rate, today, bounds)
+            store.write_draft(connection, draft)
+            connection.execute("set constraints billing.header_equals_lines immediate")
+    except NotInvoicedError as error:
+        code, why = error.code, error.sentence
+    except (psycopg.errors.ExclusionViolation, psycopg.errors.UniqueViolation):
+        period = row["period_start"], row["period_end"]
+        number = reports.taken_by(connection, row["point"], "general", *period)
+        taken = NotInvoicedError("PERIOD_TAKEN", days="{} to {}".format(*period), number=number)
+        code, why = taken.code, taken.sentence
+    except (ArithmeticError, LookupError, TypeError, ValueError, psycopg.errors.IntegrityError) as error:
+        fault = NotInvoicedError("INTERNAL", what=type(error).__name__)
+        code, why = fault.code, fault.sentence
+    state = Member.FAILED if code else Member.INVOICED
+    batches.end_member(connection, member, state, code, why)
+    return state
+
+
+def _draft(connection: Connection, member: int, rate: Rate, today: date, bounds: Bounds) -> Draft:
+    """What is to be written. Raises NotInvoicedError."""
+    known = reports.invoicing_facts(connection, member)
+    if known is None or known["issuer"] is None:
+        raise NotInvoicedError("NO_RATE_INFORMATION")
+    row = batches.member(connection, member)
+    facts = _unchanged(connection, known["batch"], row, today)
+    if known["tariff_version"] is None:
+        raise NotInvoicedError("NO_RATE_INFORMATION")
+    until = known["agreed_until"]
+    if known["agreed_from"] > facts.period_start or (until is not None and until < facts.period_end):
+        raise NotInvoicedError("CONSUMPTION_NOT_ALL_BILLED")
+    if facts.charges is None and known["billing_model"] in NEEDS_CHARGES and not known["without_charges"]:
+        raise NotInvoicedError("TDSP_CHARGES_NOT_FOUND")
+    if reports.documents_today(connection, facts.account, today) >= bounds.documents:
+        raise NotInvoicedError("BOUND_EXCEEDED", k=bounds.documents)
+    rated, total = _rated(connection, known, facts, rate, today)
+    if facts.usage is None or facts.kwh is None:
+        raise NotInvoicedError("NO_PREMISE_CONSUMPTION")
+    return Draft(
+        known["batch"],
+        member,
+        facts.account,
+        known["bill_group"],
+        known["issuer"],
+        known["currency"],
+        known["source"],
+        facts.point,
+        known["channel"],
+        facts.period_start,
+        facts.period_end,
+        facts.is_estimated,
+        facts.is_final,
+        known["tariff"],
+        known["tariff_version"],
+        facts.usage,
+        facts.charges,
+        facts.kwh,
+        total,
+        max(filter(None, (facts.arrived_at, facts.charges_arrived_at)), default=None),
+        rated,
+    )
+
+
+def _unchanged(connection: Connection, batch: int, row: dict[str, Any], today: date) -> MemberFacts:
+    """The facts of a member, which are those that were validated. Raises NotInvoicedError."""
+    facts = next(iter(facts_of(connection, batch, today, [row["id"]])), None)
+    if facts is None or facts.usage is None or facts.period_end > today:
+        raise NotInvoicedError("NO_PREMISE_CONSUMPTION")
+    if facts.content != row["content"] or not facts.is_ready:
+        raise NotInvoicedError("CHANGED_UNDERWAY")
+    if facts.overlaps:
+        days = f"{facts.period_start} to {facts.period_end}"
+        raise NotInvoicedError("PERIOD_TAKEN", days=days, number=facts.overlaps[0])
+    return facts
+
+
+def _rated(
+    connection: Connection, known: dict[str, Any], facts: MemberFacts, rate: Rate, today: date
+) -> tuple[dict[str, Any], Decimal | None]:
+    """The case and its answer, and the total of the utility's charges. Raises NotInvoicedError."""
+    messages = contents(connection, [one for one in (facts.usage, facts.charges) if one is not None])
+    usage = messages[facts.usage].content if facts.usage is not None else {}
+    charges = messages[facts.charges].content if facts.charges is not None else None
+    tariff = tariffs.content(connection, known["tariff_version"])
+    case_facts = CaseFacts(
+        facts.point,
+        facts.period_start,
+        facts.period_end,
+        facts.kwh or Decimal(0),
+        facts.is_estimated,
+        usage,
+        charges,
+        known["zone"],
+        known["customer_class"],
+        known["tax_codes"],
+        known["is_taxed"],
+        reports.earlier_totals(connection, facts.account, facts.period_start),
+        today,
+    )
+    case = case_of(tariff, case_facts, _series(connection, tariff, case_facts))
+    answer = rate(case)
+    errors = [one for one in answer["findings"] if one["severity"] == "error"]
+    if errors or answer["lines"] is None:
+        said = "; ".join(f"{one['code']}: {one['sentence']}" for one in errors) or "no lines"
+        raise NotInvoicedError("RATING_ERROR", finding=said)
+    total = Decimal(charges.get("total") or 0).scaleb(-2) if charges is not None else None
+    return {"case": case, "answer": answer}, total
+
+
+def _series(connection: Connection, tariff: dict[str, Any], facts: CaseFacts) -> dict[str, dict[str, Any]]:
+    """The values of the series that a tariff names, over the period and a day on either side."""
+    around = timedelta(days=1)
+    begin, end = instants(facts.period_start - around, facts.period_end + around, "UTC")
+    found: dict[str, dict[str, Any]] = {}
+    for kind in ("price", "profile"):
+        for name in sorted(series_named(tariff)[kind]):
+            values = tariffs.series_between(connection, "price" if kind == "price" else "profile", name, begin, end)
+            if values is not None:
+                found.setdefault(_KEYS[kind], {})[name] = values
+    return found

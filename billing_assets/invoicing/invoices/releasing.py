@@ -1,0 +1,130 @@
+"""From drafts to issued invoices: checks before release, a person's word, and the numbers, in one transaction."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from billing_assets.decisions.store import Subject, record
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.foundation.errors import BillingError
+from billing_assets.invoicing.batches import store as batches
+from billing_assets.invoicing.batches.states import WORDS, Batch, Member
+from billing_assets.invoicing.invoices import quality, reports, store
+from billing_assets.invoicing.invoices.rating_case import due_on
+from billing_assets.invoicing.invoices.states import Invoice
+from billing_assets.invoicing.invoices.store import Issuing, number_of
+from billing_assets.metering.contract import lock_ready, note_all_billed
+
+
+class ReleaseError(BillingError):
+    """What was asked does not fit the invoice or the batch; the message says in which state it is."""
+
+
+class Checked(NamedTuple):
+    """Drafts after the checks before release."""
+
+    batch: int
+    approved: int
+    held: int
+
+
+class Issued(NamedTuple):
+    """What was issued. `stale`: drafts whose usage changed since: they were discarded, and it is billed again."""
+
+    batch: int
+    numbers: tuple[str, ...]
+    stale: int
+    held: int
+
+
+def check_quality(
+    connection: Connection,
+    batch: int,
+    given: quality.Thresholds = quality.Thresholds(),  # noqa: B008  immutable
+) -> Checked:
+    """Runs the checks over the drafts of a batch: one with an error waits for a person, the others are approved. Safe
+    to repeat."""
+    with connection.transaction():
+        batches.batch(connection, batch)
+        rows = reports.quality_facts(connection, batch)
+        estimated = sum(row["is_estimated"] for row in rows) * 100 // max(1, len(rows))
+        for row in rows:
+            store.write_quality(connection, row["invoice"], quality.check(row, given, estimated))
+        every = [row["invoice"] for row in rows]
+        held = reports.open_errors(connection, every)
+        store.move(connection, sorted(held), Invoice.QA_HOLD)
+        store.move(connection, [one for one in every if one not in held], Invoice.APPROVED)
+    return Checked(batch, len(every) - len(held), len(held))
+
+
+def approve(connection: Connection, invoice: int, by: str, why: str) -> None:
+    """A person lets go what the checks found in a draft. Raises ReleaseError."""
+    with connection.transaction():
+        _need(connection, invoice, Invoice.QA_HOLD)
+        decision = record(connection, Subject.INVOICING, f"invoice {invoice}", "approve", by, why)
+        store.let_go(connection, invoice, decision.id)
+        store.move(connection, [invoice], Invoice.DRAFTED)
+        store.move(connection, [invoice], Invoice.APPROVED)
+
+
+def discard(connection: Connection, invoice: int, by: str, why: str) -> None:
+    """A person drops a draft: its usage is free, and it never had a number. Raises ReleaseError."""
+    with connection.transaction():
+        row = _need(connection, invoice, Invoice.DRAFTED, Invoice.QA_HOLD, Invoice.APPROVED)
+        record(connection, Subject.INVOICING, f"invoice {invoice}", "discard", by, why)
+        _drop(connection, [(invoice, int(row["member"]))], why)
+
+
+def _drop(connection: Connection, each: Sequence[tuple[int, int]], why: str) -> None:
+    """Drops drafts, by invoice and member."""
+    invoices = [invoice for invoice, _ in each]
+    store.move(connection, invoices, Invoice.DISCARDED)
+    store.free(connection, invoices)
+    for _, member in each:
+        batches.end_member(connection, member, Member.DISCARDED, why=why)
+
+
+def _need(connection: Connection, invoice: int, *states: Invoice) -> dict[str, Any]:
+    row = reports.invoice(connection, invoice)
+    if row is None:
+        raise ReleaseError(f"There is no invoice {invoice}.")
+    if row["state"] not in states:
+        wanted = " or ".join(states)
+        raise ReleaseError(f"Invoice {row['number'] or invoice} is {row['state']}; this needs {wanted}.")
+    return row
+
+
+def issue(connection: Connection, batch: int, invoice_date: date | None = None, *, today: date | None = None) -> Issued:
+    """Gives the approved drafts of a batch their numbers, in one transaction: all or none, and none is left out.
+
+    A draft whose usage or charges are no longer ready is discarded: what is right now is billed with the next batch.
+    `invoice_date`: default today, in UTC. Safe to repeat. Raises ReleaseError.
+    """
+    day = invoice_date or today or datetime.now(UTC).date()
+    with connection.transaction():
+        row = batches.batch(connection, batch)
+        if row.state not in (Batch.COMPLETED, Batch.ERROR_OCCURRED):
+            raise ReleaseError(f"Batch {batch} is {WORDS[row.state]}: it is issued when it is invoiced.")
+        drafts = reports.drafts(connection, batch, Invoice.APPROVED)
+        held = len(reports.drafts(connection, batch, Invoice.QA_HOLD, Invoice.DRAFTED))
+        ready = lock_ready(connection, [message for one in drafts for message in one["messages"]])
+        stale = [one for one in drafts if not ready.issuperset(one["messages"])]
+        good = [one for one in drafts if ready.issuperset(one["messages"])]
+        if stale:
+            _drop(connection, [(one["id"], one["member"]) for one in stale], "Its usage changed before it was issued.")
+        each: list[Issuing] = []
+        for issuer, of_issuer in groupby(good, lambda one: one["issuer"]):
+            rows = list(of_issuer)
+            first = store.take_numbers(connection, issuer, day.year, len(rows))
+            if first is None:
+                raise ReleaseError(f"No numbers are left in {issuer} {day.year}. Open a new range.")
+            for sequence, one in enumerate(rows, first):
+                number = number_of(issuer, day.year, sequence)
+                each.append(Issuing(one["id"], number, day.year, sequence, day, due_on(day, one["due_days"])))
+        if each:
+            store.issue(connection, each)
+            numbers = {one.invoice: one.number for one in each}
+            billed = {message: numbers[one["id"]] for one in good for message in one["messages"]}
+            note_all_billed(connection, billed)
+    return Issued(batch, tuple(one.number for one in each), len(stale), held)

@@ -1,0 +1,168 @@
+"""What the room reads: what a member is invoiced from, drafts of a batch, and what checks before release compare."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from billing_assets.foundation.database.connection import Connection
+
+
+def invoicing_facts(connection: Connection, member: int) -> dict[str, Any] | None:
+    """Account, agreement, group and tariff of a member, the account locked until the transaction ends."""
+    row = connection.execute(
+        """
+        select m.id as member, m.batch, m.channel, b.bill_group, b.cut_off, q.source,
+            a.customer_class, a.tax_codes, a.is_taxed, a.billing_model,
+            g.issuer, g.currency, g.ceiling, g.due_days, coalesce(g.without_charges, false) as without_charges,
+            n.tariff, n.valid_from as agreed_from, n.valid_until as agreed_until, t.id as tariff_version,
+            coalesce(p.zone, 'UTC') as zone
+        from billing.batch_members as m
+        join billing.invoice_batches as b on b.id = m.batch
+        join billing.invoice_requests as q on q.id = b.request
+        join billing.accounts as a on a.account = m.account and a.replaced_at is null and a.valid_from < m.period_end
+            and (a.valid_until is null or a.valid_until >= m.period_end)
+        left join billing.bill_groups as g on g.bill_group = b.bill_group and g.replaced_at is null
+            and g.valid_from <= b.cut_off and (g.valid_until is null or g.valid_until > b.cut_off)
+        left join billing.agreements as n on n.point = m.point and n.account = m.account and n.replaced_at is null
+            and n.valid_from < m.period_end and (n.valid_until is null or n.valid_until >= m.period_end)
+        left join billing.tariff_versions_now as t on t.tariff = n.tariff and t.is_used
+        left join billing.service_points as p on p.point = m.point and p.replaced_at is null
+            and p.valid_from < m.period_end and (p.valid_until is null or p.valid_until >= m.period_end)
+        where m.id = %s for update of a""",
+        [member],
+    ).fetchone()
+    return dict(row) if row else None
+
+
+def next_clear(connection: Connection, batch: int) -> int | None:
+    """The first member of a batch that is to be invoiced, locked."""
+    row = connection.execute(
+        """
+        select id from billing.batch_members where batch = %s and state = 'clear' order by id limit 1 for update""",
+        [batch],
+    ).fetchone()
+    return int(row["id"]) if row else None
+
+
+def documents_today(connection: Connection, account: str, today: date) -> int:
+    """Documents that were made for an account on a day of UTC, discarded ones too."""
+    (row,) = connection.execute(
+        """
+        select count(*)::int as many from billing.utility_invoices
+        where account = %s and rated_at >= %s::date::timestamp at time zone 'UTC'
+          and rated_at < (%s::date + 1)::timestamp at time zone 'UTC'""",
+        [account, today, today],
+    ).fetchall()
+    return int(row["many"])
+
+
+def earlier_totals(connection: Connection, account: str, before: date, many: int = 12) -> list[str]:
+    """Totals of an account's last bills, the oldest first."""
+    rows = connection.execute(
+        """
+        select total from billing.utility_invoices
+        where account = %s and period_end <= %s and state = 'issued' and kind = 'invoice'
+        order by period_end desc limit %s""",
+        [account, before, many],
+    ).fetchall()
+    return [f"{row['total']:f}" for row in reversed(rows)]
+
+
+def taken_by(connection: Connection, point: str, channel: str, begin: date, end: date) -> str:
+    """The number of a live invoice that has days of a period, or `draft` and its id."""
+    row = connection.execute(
+        """
+        select coalesce(v.number, 'draft ' || v.id) as number
+        from billing.invoiced_usage as i join billing.invoiced_streams as s on s.id = i.stream
+        join billing.utility_invoices as v on v.id = i.invoice
+        where (s.point, s.channel) = (%s, %s) and i.is_live and i.days && daterange(%s, %s) limit 1""",
+        [point, channel, begin, end],
+    ).fetchone()
+    return str(row["number"]) if row else "unknown"
+
+
+def drafts(connection: Connection, batch: int, *states: str) -> list[dict[str, Any]]:
+    """Invoices of a batch in these states, locked, with what they are to be issued with."""
+    return connection.execute(
+        """
+        select i.id, i.member, i.account, i.issuer, i.bill_group, i.state, i.period_end,
+            coalesce(g.due_days, 16) as due_days,
+            array(select u.message from billing.invoiced_usage as u where u.invoice = i.id and u.message is not null)
+                || array(select c.message from billing.invoiced_charges as c where c.invoice = i.id) as messages
+        from billing.utility_invoices as i
+        left join billing.bill_groups as g on g.bill_group = i.bill_group and g.replaced_at is null
+        where i.batch = %s and i.state = any(%s) order by i.issuer, i.id for update of i""",
+        [batch, list(states)],
+    ).fetchall()
+
+
+def invoice(connection: Connection, number: int) -> dict[str, Any] | None:
+    """An invoice with its state, locked."""
+    row = connection.execute(
+        "select id, batch, member, state, number from billing.utility_invoices where id = %s for update", [number]
+    ).fetchone()
+    return dict(row) if row else None
+
+
+def quality_facts(connection: Connection, batch: int) -> Sequence[dict[str, Any]]:
+    """What the checks before release compare, for each draft of a batch."""
+    return connection.execute(
+        """
+        select i.id as invoice, i.account, i.period_start, i.period_end, i.net, i.tax, i.total, i.is_final,
+            i.is_estimated, i.tariff_version, a.customer_class, a.is_taxed, a.tax_codes, g.ceiling,
+            coalesce(g.due_days, 16) as due_days, u.kwh, u.points,
+            coalesce(l.energy, 0) as energy, coalesce(l.fixed, 0)::int as fixed, coalesce(l.feed_in, 0)::int as feed_in,
+            l.first_day, l.last_day, coalesce(l.points, 0)::int as billed_points,
+            coalesce(c.charges, 0) as passthrough,
+            h.bills::int as bills, h.mean, h.last_total, h.last_version
+        from billing.utility_invoices as i
+        left join billing.accounts as a on a.account = i.account and a.replaced_at is null
+            and a.valid_from < i.period_end and (a.valid_until is null or a.valid_until >= i.period_end)
+        left join billing.bill_groups as g on g.bill_group = i.bill_group and g.replaced_at is null
+        cross join lateral (
+            select coalesce(sum(x.kwh), 0) as kwh, count(*)::int as points
+            from billing.invoiced_usage as x where x.invoice = i.id) as u
+        left join lateral (
+            select sum(abs(n.amount)) filter (where n.unit = 'kWh') as energy,
+                count(*) filter (where n.unit in ('day', 'days', 'month', 'months', 'period')) as fixed,
+                count(*) filter (where n.amount < 0) as feed_in, min(n.period_start) as first_day,
+                max(n.period_end) as last_day, count(distinct n.point) filter (where n.point <> '') as points
+            from billing.utility_invoice_lines as n where n.invoice = i.id) as l on true
+        left join lateral (
+            select sum(x.total) as charges from billing.invoiced_charges as x where x.invoice = i.id) as c on true
+        cross join lateral (
+            select count(*) as bills, avg(o.total) as mean,
+                (array_agg(o.total order by o.period_end desc))[1] as last_total,
+                (array_agg(o.tariff_version order by o.period_end desc))[1] as last_version
+            from (
+                select total, period_end, tariff_version from billing.utility_invoices as p
+                where p.account = i.account and p.period_end <= i.period_start and p.state = 'issued'
+                  and p.kind = 'invoice'
+                order by p.period_end desc limit 12) as o) as h
+        where i.batch = %s and i.state = 'drafted' order by i.id""",
+        [batch],
+    ).fetchall()
+
+
+def open_errors(connection: Connection, invoices: Sequence[int]) -> set[int]:
+    """Which of these invoices have an error of the checks before release that no one let go."""
+    rows = connection.execute(
+        """
+        select distinct invoice from billing.invoice_quality_findings
+        where invoice = any(%s) and severity = 'error' and decision is null""",
+        [list(invoices)],
+    )
+    return {row["invoice"] for row in rows}
+
+
+def invoices(connection: Connection, batch: int) -> list[dict[str, Any]]:
+    """The invoices of a batch for people."""
+    return connection.execute(
+        """
+        select i.id as invoice, i.account, i.state, i.number, i.period_start::text, i.period_end::text, i.net, i.tax,
+            i.total, i.currency, i.due_date::text,
+            array(select q.code from billing.invoice_quality_findings as q
+                where q.invoice = i.id and q.decision is null and q.severity <> 'info' order by q.code) as quality
+        from billing.utility_invoices as i where i.batch = %s order by i.id""",
+        [batch],
+    ).fetchall()

@@ -1,0 +1,206 @@
+"""The SQL of invoices: drafts with lines and taxes, what is on them, their states and numbers."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from psycopg.types.json import Json
+
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.invoicing.invoices.states import Invoice
+
+
+class Draft(NamedTuple):
+    """An invoice before it is written. `rated`: the case and its answer; amounts are in the answer as texts."""
+
+    batch: int
+    member: int
+    account: str
+    bill_group: str
+    issuer: str
+    currency: str
+    source: str
+    point: str
+    channel: str
+    period_start: date
+    period_end: date
+    is_estimated: bool
+    is_final: bool
+    tariff: str
+    tariff_version: int
+    usage: int
+    charges: int | None
+    kwh: Decimal
+    charges_total: Decimal | None
+    usage_received_at: datetime | None
+    rated: dict[str, Any]
+
+
+def write_draft(connection: Connection, draft: Draft) -> int:
+    """Writes a draft with its lines, its taxes, and what of usage and charges is on it. Its id.
+
+    Raises psycopg.errors.ExclusionViolation or UniqueViolation where a day or a message is on another live invoice.
+    """
+    answer = draft.rated["answer"]
+    row = connection.execute(
+        """
+        insert into billing.utility_invoices (batch, member, account, bill_group, issuer, currency, source,
+            period_start, period_end, is_estimated, is_final, tariff, tariff_version, rated, net, tax, total,
+            amount_due, usage_received_at)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id""",
+        [
+            draft.batch,
+            draft.member,
+            draft.account,
+            draft.bill_group,
+            draft.issuer,
+            draft.currency,
+            draft.source,
+            draft.period_start,
+            draft.period_end,
+            draft.is_estimated,
+            draft.is_final,
+            draft.tariff,
+            draft.tariff_version,
+            Json(draft.rated),
+            Decimal(answer["net"]),
+            Decimal(answer["tax"]),
+            Decimal(answer["total"]),
+            Decimal(answer["total"]),
+            draft.usage_received_at,
+        ],
+    ).fetchone()
+    invoice = int(row["id"]) if row else 0
+    _write_lines(connection, invoice, answer["lines"])
+    _write_taxes(connection, invoice, answer["taxes"])
+    connection.execute(
+        "insert into billing.invoiced_streams (point, channel) values (%s, %s) on conflict do nothing",
+        [draft.point, draft.channel],
+    )
+    connection.execute(
+        """
+        insert into billing.invoiced_usage (invoice, version, message, stream, days, kwh)
+        select %s, %s, %s, id, daterange(%s, %s), %s from billing.invoiced_streams where (point, channel) = (%s, %s)""",
+        [
+            invoice,
+            f"867/{draft.usage}",
+            draft.usage,
+            draft.period_start,
+            draft.period_end,
+            draft.kwh,
+            draft.point,
+            draft.channel,
+        ],
+    )
+    if draft.charges is not None:
+        connection.execute(
+            "insert into billing.invoiced_charges (invoice, message, total) values (%s, %s, %s)",
+            [invoice, draft.charges, draft.charges_total],
+        )
+    return invoice
+
+
+def _write_lines(connection: Connection, invoice: int, lines: Sequence[Mapping[str, Any]]) -> None:
+    connection.execute(
+        """
+        insert into billing.utility_invoice_lines (invoice, position, code, bill_text, point, period_start, period_end,
+            quantity, unit, price, price_base, amount, tax_category, is_estimated, detail)
+        select %s, number, one->>'code', one->>'bill_text', coalesce(one->>'service_point', ''), (one->>'from')::date,
+            (one->>'to')::date, (one->>'quantity')::numeric, one->>'unit', (one->>'price')::numeric,
+            (one->>'price_base')::numeric, (one->>'amount')::numeric, one->>'tax_category',
+            coalesce((one->>'estimated')::boolean, false), one
+        from json_array_elements(%s::json) with ordinality as l (one, number)""",
+        [invoice, json.dumps(lines)],
+    )
+
+
+def _write_taxes(connection: Connection, invoice: int, taxes: Sequence[Mapping[str, Any]]) -> None:
+    connection.execute(
+        """
+        insert into billing.utility_invoice_taxes (invoice, position, code, jurisdiction, rate, base, amount)
+        select %s, number, one->>'code', one->>'jurisdiction', (one->>'rate')::numeric, (one->>'base')::numeric,
+            (one->>'amount')::numeric
+        from json_array_elements(%s::json) with ordinality as l (one, number)""",
+        [invoice, json.dumps(taxes)],
+    )
+
+
+def move(connection: Connection, invoices: Sequence[int], state: Invoice) -> None:
+    """Gives drafts their next state."""
+    connection.execute("update billing.utility_invoices set state = %s where id = any(%s)", [state, list(invoices)])
+
+
+def free(connection: Connection, invoices: Sequence[int]) -> None:
+    """What was on invoices that are discarded or cancelled may be billed again."""
+    connection.execute(
+        "update billing.invoiced_usage set is_live = false where invoice = any(%s) and is_live", [list(invoices)]
+    )
+    connection.execute(
+        "update billing.invoiced_charges set is_live = false where invoice = any(%s) and is_live", [list(invoices)]
+    )
+
+
+def take_numbers(connection: Connection, issuer: str, year: int, many: int) -> int | None:
+    """The first of a block of numbers; None where not enough are left. Held until the transaction ends: who issues for
+    the same issuer waits, so that none is left out."""
+    connection.execute(
+        "insert into billing.number_ranges (issuer, year) values (%s, %s) on conflict do nothing", [issuer, year]
+    )
+    row = connection.execute(
+        """
+        update billing.number_ranges set next = next + %(many)s
+        where (issuer, year) = (%(issuer)s, %(year)s) and next + %(many)s <= last + 1
+        returning next - %(many)s as first""",
+        {"issuer": issuer, "year": year, "many": many},
+    ).fetchone()
+    return int(row["first"]) if row else None
+
+
+def number_of(issuer: str, year: int, sequence: int) -> str:
+    """An invoice number."""
+    return f"{issuer}{year % 100:02}{sequence:08}"
+
+
+class Issuing(NamedTuple):
+    """An invoice with the number and the dates that it gets."""
+
+    invoice: int
+    number: str
+    year: int
+    sequence: int
+    invoice_date: date
+    due_date: date
+
+
+def issue(connection: Connection, each: Sequence[Issuing]) -> None:
+    """Gives invoices their numbers for good."""
+    connection.execute(
+        """
+        update billing.utility_invoices as i set state = 'issued', number = n.number, year = n.year,
+            sequence = n.sequence, invoice_date = n.invoice_date, due_date = n.due_date, issued_at = clock_timestamp()
+        from unnest(%s::bigint[], %s::text[], %s::int[], %s::bigint[], %s::date[], %s::date[])
+            as n (invoice, number, year, sequence, invoice_date, due_date)
+        where i.id = n.invoice""",
+        [list(part) for part in zip(*each, strict=True)],
+    )
+
+
+def write_quality(connection: Connection, invoice: int, found: Sequence[tuple[str, str, str, str]]) -> None:
+    """What the checks before release found: code, severity, sentence, value. What a person let go stays so."""
+    for code, severity, sentence, value in found:
+        connection.execute(
+            """
+            insert into billing.invoice_quality_findings (invoice, code, severity, sentence, value)
+            values (%s, %s, %s, %s, %s) on conflict (invoice, code) do nothing""",
+            [invoice, code, severity, sentence, value],
+        )
+
+
+def let_go(connection: Connection, invoice: int, decision: int) -> int:
+    """A person looked at what was found in an invoice, and lets it go. How many findings."""
+    return connection.execute(
+        "update billing.invoice_quality_findings set decision = %s where invoice = %s and decision is null",
+        [decision, invoice],
+    ).rowcount
