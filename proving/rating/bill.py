@@ -55,6 +55,7 @@ class Line:
     window: str | None = None
     block: int | None = None
     tax_category: str | None = None
+    surplus: bool = False
 
 
 @dataclass

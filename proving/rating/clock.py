@@ -85,8 +85,10 @@ def minutes_of(window: dict[str, Any]) -> list[int]:
     return list(range(start, end)) if end > start else [*range(end), *range(start, 1440)]
 
 
-def names_holiday(windows: list[dict[str, Any]]) -> bool:
-    return any("holiday" in window["days"] for window in windows)
+def names_holiday(version: dict[str, Any]) -> bool:
+    """Whether any window of the version, in whatever season, has a type for holidays."""
+    nodes = [version, *version.get("seasons", [])]
+    return any("holiday" in window["days"] for node in nodes for window in node.get("windows", []))
 
 
 def window_table(windows: list[dict[str, Any]], day_type: str) -> list[list[int]]:

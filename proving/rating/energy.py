@@ -71,8 +71,8 @@ class Places:
         node = part["season"] or part["version"]
         return list(node.get("windows", []))
 
-    def day_type(self, windows: list[Json], when: date) -> str:
-        return "holiday" if when in self.holidays and clock.names_holiday(windows) else clock.WEEK[when.weekday()]
+    def day_type(self, version: Json, when: date) -> str:
+        return "holiday" if when in self.holidays and clock.names_holiday(version) else clock.WEEK[when.weekday()]
 
     def at(self, minute: int) -> tuple[Key, date] | None:
         """None outside the bill, and outside every window of a demand charge."""
@@ -103,7 +103,7 @@ class Places:
         windows = self.windows(part)
         if not windows:
             return [(part["n"], season, None)] * 1440
-        day_type = self.day_type(windows, when)
+        day_type = self.day_type(part["version"], when)
         mark = (part["n"], season, day_type)
         if mark not in self.tables:
             table = clock.window_table(windows, day_type)
@@ -233,7 +233,8 @@ def _register(bill: Bill, charge: Json, places: Places, register: Json, found: d
             for run in runs
         ]
     factor = loss(bill, charge, register.get("service_point", ""), first)
-    for run, energy in zip(runs, split(number(register["quantity"]) * factor, days), strict=True):
+    for run, part in zip(runs, split(number(register["quantity"]), days), strict=True):
+        energy = part * factor
         windows = places.windows(run)
         names = [w["name"] for w in windows if w.get("register") and w["register"] == register.get("register")]
         if windows and not names:
@@ -242,7 +243,7 @@ def _register(bill: Bill, charge: Json, places: Places, register: Json, found: d
         season = run["season"]["name"] if run["season"] else None
         cell = found[(run["n"], season, names[0] if windows else None)]
         if charge.get("on_change", "split") != "split":
-            cell.days = clock.days(first, end)
+            cell.days = sorted({*(cell.days if cell.by_day else ()), *clock.days(first, end)})
         _put(cell, None, energy, register.get("quality", "A"))
 
 

@@ -128,7 +128,7 @@ def _of_charge(bill: Bill, charge: Json, held: list[tuple[Cell, Fraction]], pool
             found.append({**about, "quantity": sign * half_up(cell.total, 6), "price": number(part["price"])})
         if surplus:
             price = number(versions(charge)[cell.n].get("credit_price", "0"))
-            found.append({**about, "quantity": -surplus, "price": price})
+            found.append({**about, "quantity": -surplus, "price": price, "surplus": True})
     return [line for line in found if line["quantity"]]
 
 
@@ -185,7 +185,7 @@ def _netted(bill: Bill, charge: Json, held: list[Cell]) -> list[tuple[Cell, Frac
     out = cells(bill, {**charge, "channels": [channel]})
     result: list[tuple[Cell, Fraction]] = []
     if net == "interval":
-        return _netted_by_interval(bill, charge, held, channel)
+        return _netted_by_interval(bill, charge, held, out, channel)
     for cell, exported in zip(held, out, strict=True):
         left = cell.total - exported.total
         cell.estimated = cell.estimated or exported.estimated
@@ -194,7 +194,13 @@ def _netted(bill: Bill, charge: Json, held: list[Cell]) -> list[tuple[Cell, Frac
     return result
 
 
-def _netted_by_interval(bill: Bill, charge: Json, held: list[Cell], channel: str) -> list[tuple[Cell, Fraction]]:
+def _same(one: Cell, other: Cell) -> bool:
+    return (one.n, one.season, one.window) == (other.n, other.season, other.window)
+
+
+def _netted_by_interval(
+    bill: Bill, charge: Json, held: list[Cell], out: list[Cell], channel: str
+) -> list[tuple[Cell, Fraction]]:
     """Both channels have the same intervals: the difference of each is energy to pay, or surplus."""
     exported = {s: number(v) for source in of_channels(bill, "intervals", [channel]) for s, _, v, _ in stream(source)}
     positive, negative = [], []
@@ -207,7 +213,7 @@ def _netted_by_interval(bill: Bill, charge: Json, held: list[Cell], channel: str
         cells(Bill({**bill.case, "usage": {"intervals": sources}}), plain) for sources in (positive, negative)
     )
     for cell, before in zip(one, held, strict=True):
-        cell.estimated = before.estimated
+        cell.estimated = before.estimated or any(given.estimated for given in out if _same(given, before))
     return [(cell, surplus.total) for cell, surplus in zip(one, other, strict=True)]
 
 
@@ -239,7 +245,12 @@ def index(bill: Bill, charge: Json) -> None:
                 taken.append((start, when, number(value), quality, source.get("service_point", "")))
         if gaps(zone, bill, [source]) > charge.get("gap_tolerance", 0):
             bill.found("USAGE_GAP")
+    for source in (*sources, *of_channels(bill, "registers", channels)):
+        if source.get("unit", "kWh") != charge.get("unit", "kWh"):
+            bill.found("UNIT_MISMATCH")
     for register in [] if sources else of_channels(bill, "registers", channels):
+        if number(register["quantity"]) < 0 and not charge.get("allow_negative"):
+            bill.found("NEGATIVE_USAGE")
         first, end = clock.day(register["from"]), clock.day(register["to"])
         profile = weights(bill, versions(charge)[0].get("profile", ""), zone, first, end)
         if profile is None:

@@ -18,7 +18,7 @@ def check(bill: Bill) -> None:
         for version in charge["versions"]:
             for node in version.get("seasons") or [version]:
                 _blocks(bill, node)
-                _week(bill, charge, node)
+                _week(bill, charge, version, node)
             _year(bill, version)
 
 
@@ -30,11 +30,11 @@ def _blocks(bill: Bill, node: Json) -> None:
             bill.found("BLOCKS_ORDER")
 
 
-def _week(bill: Bill, charge: Json, node: Json) -> None:
+def _week(bill: Bill, charge: Json, version: Json, node: Json) -> None:
     windows = node.get("windows", [])
     if not windows:
         return
-    types = list(clock.WEEK) + (["holiday"] if clock.names_holiday(windows) else [])
+    types = list(clock.WEEK) + (["holiday"] if clock.names_holiday(version) else [])
     for day_type in types:
         for held in clock.window_table(windows, day_type):
             if len(held) > 1:

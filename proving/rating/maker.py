@@ -50,6 +50,7 @@ class Maker:
         self.days = clock.days(self.first, self.end)
         self.minutes = r.choice((5, 15, 15, 30, 30, 60) if length < 4 else (15, 30, 30, 60))
         self.holidays = sorted(r.sample(self.days, min(len(self.days), r.choice((0, 0, 1, 2)))))
+        self.special = r.random() < 0.6
         self.charges: list[Json] = []
         self.usage: Json = {"registers": [], "intervals": []}
         self.context: Json = {"holidays": [day.isoformat() for day in self.holidays]}
@@ -93,15 +94,9 @@ class Maker:
     def windows(self, priced: Callable[[], Json]) -> list[Json]:
         """A week in which each minute has one window; with or without a type for holidays."""
         r = self.r
-        groups = r.choice(
-            (
-                [ALL],
-                [WORKING, WEEKEND],
-                [WORKING, [*WEEKEND, "holiday"]],
-                [[*ALL, "holiday"]],
-                [WORKING, WEEKEND, ["holiday"]],
-            )
-        )
+        plain = [ALL], [WORKING, WEEKEND]
+        special = [WORKING, [*WEEKEND, "holiday"]], [[*ALL, "holiday"]], [WORKING, WEEKEND, ["holiday"]]
+        groups = r.choice(special if self.special else plain)
         step = max(self.minutes, 30)
         by_name: dict[str, Json] = {name: priced() for name in ("peak", "shoulder", "off")}
         found = []

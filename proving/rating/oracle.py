@@ -152,8 +152,8 @@ def shares(bill: Bill, charge: Json) -> list[tuple[Fraction, Fraction, Fraction,
         price = number(version.get("price", version.get("amount")))
         about = {"version": version_id(charge, part["n"])}
         months = MONTHS[version.get("period", "P1M")]
-        if how == "none":
-            found.append((price, Fraction(1), Fraction(1), {**about, **_run(part["days"])}))
+        if how == "none":  # once, by the version that ends the bill
+            found = [(price, Fraction(1), Fraction(1), {**about, "first": bill.first, "end": bill.end})]
         elif how == "annual_365":
             found.append((price, Fraction(len(part["days"])), Fraction(365), {**about, **_run(part["days"])}))
         else:
@@ -184,7 +184,9 @@ def _minimum(bill: Bill, charge: Json) -> None:
         (
             line.amount
             for line in bill.lines
-            if named(charge["applies_to"], line.charge, line.tax_category) and line.charge["kind"] != "feed_in"
+            if named(charge["applies_to"], line.charge, line.tax_category)
+            and line.charge["kind"] != "feed_in"
+            and not line.surplus
         ),
         Fraction(0),
     )
@@ -233,7 +235,9 @@ def _manual(bill: Bill, charge: Json) -> None:
 
 
 def _quality(bill: Bill) -> None:
-    if any(line.estimated for line in bill.lines):
+    sources = (*bill.usage.get("registers", []), *bill.usage.get("intervals", []))
+    letters = [source.get("quality", "A") for source in sources]
+    if any(letter != "A" if isinstance(letter, str) else any(x != "A" for _, x in letter) for letter in letters):
         bill.found("ESTIMATED", "info")
 
 

@@ -17,7 +17,7 @@ def fixed(m: Maker) -> None:
         if how == "thirty" and (m.first.year, m.first.month) != (m.days[-1].year, m.days[-1].month):
             how = "by_calendar_month"
         period = {"by_days_of_period": r.choice(("P1M", "P3M", "P6M", "P1Y")), "annual_365": "P1Y"}.get(how, "P1M")
-        if how == "by_days_of_period" and r.random() < 0.4 and len(m.days) > 1:
+        if how == "by_days_of_period" and period == "P1M" and r.random() < 0.6 and len(m.days) > 1:
             middle = r.choice(m.days[1:])
             edges = [m.first - timedelta(days=r.randrange(9)), middle, m.end + timedelta(days=r.randrange(9))]
             m.context["cycle"] = [{"from": a.isoformat(), "to": b.isoformat()} for a, b in pairwise(edges)]

@@ -88,7 +88,9 @@ def discount(bill: Bill, charge: Json) -> Fraction:
     what = charge.get("applies_to")
     base = Fraction(0)
     for line in bill.lines:
-        use = line.charge["kind"] in ("usage", "tou")
+        use = line.charge["kind"] in ("usage", "tou", "rate_table", "index")
+        if line.surplus:
+            continue
         default = use if method == "percent_of_use" else line.charge["kind"] != "feed_in"
         if default if what is None else named(what, line.charge, line.tax_category):
             base += line.amount
