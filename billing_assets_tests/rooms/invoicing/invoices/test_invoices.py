@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,7 @@ def test_batches_that_are_issued_side_by_side_leave_no_number_out(
             start.wait()
             releasing.issue(connection, batch, CUT_OFF)
 
-    together([lambda batch=batch: one_of(batch) for batch in batches])
+    together([partial(one_of, batch) for batch in batches])
     rows = state.execute("select sequence from billing.utility_invoices order by sequence").fetchall()
     assert [row["sequence"] for row in rows] == list(range(1, 10))
 
