@@ -11,7 +11,7 @@ from billing_assets.areas import ALWAYS, AREAS
 from billing_assets.file_exchange.outbox import Outbox
 from billing_assets.file_exchange.sink import FolderSink
 from billing_assets.metering.usage.states import AT_REST, TRANSITIONS, State
-from billing_assets.posting.ledger import Ledger
+from billing_assets.posting.ledger import Backlog, Ledger
 
 PACKAGE = Path(billing_assets.__file__).parent
 SHARED = ("foundation", "decisions", "work_queue", "posting", "file_exchange")
@@ -38,15 +38,16 @@ def areas() -> str:
 
 
 def sinks() -> str:
-    """The posting core, its sinks and the tables that each lends it."""
+    """The posting core, its sinks and the tables that each lends it; of what waits, by what its batches are apart."""
     lines = ["flowchart LR", "    core[[posting core]]"]
+    groups = {backlog.ledger.items: backlog.group for backlog in _backlogs()}
     for number, (sink, system, ledger) in enumerate(_sinks()):
         names = (ledger.items, ledger.batches, ledger.attempts, ledger.outcomes)
         tables = "<br>".join(name.removeprefix("billing.") for name in names)
-        lines += [
-            f'    tables{number}[("{tables}")] <--> core',
-            f"    core <--> sink{number}[{sink}] <--> system{number}(({system}))",
-        ]
+        lines.append(f'    tables{number}[("{tables}")] <--> core')
+        if group := groups.get(ledger.items):
+            lines.append(f"    tables{number} -- ready, planned by {group} --> core")
+        lines.append(f"    core <--> sink{number}[{sink}] <--> system{number}(({system}))")
     return "```mermaid\n" + "\n".join(lines) + "\n```\n"
 
 
@@ -82,6 +83,13 @@ def _sinks() -> Iterator[tuple[str, str, Ledger]]:
         module = import_module(".".join(("billing_assets", *path.relative_to(PACKAGE).with_suffix("").parts)))
         for outbox in (one for one in vars(module).values() if isinstance(one, Outbox)):
             yield FolderSink.__name__, FolderSink.system, outbox.ledger
+
+
+def _backlogs() -> Iterator[Backlog]:
+    """Every backlog that the core plans, where its room names it."""
+    for path in sorted(PACKAGE.glob("*/*/ledger.py")):
+        module = import_module(".".join(("billing_assets", *path.relative_to(PACKAGE).with_suffix("").parts)))
+        yield from (one for one in vars(module).values() if isinstance(one, Backlog))
 
 
 def _reachable(module: str) -> Iterator[object]:

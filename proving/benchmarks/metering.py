@@ -62,7 +62,7 @@ def read_by_nemreader(path: Path) -> float:
 
 MEASURES = [
     Measure(
-        "nem12_read",
+        "metering_nem12",
         "CPU of reading NEM12 with every check, half hours of 200 streams",
         "nemreader 0.9.2, strict, without those checks",
         "s",
@@ -71,7 +71,7 @@ MEASURES = [
         _play_speed,
     ),
     Measure(
-        "nem12_memory",
+        "metering_nem12_memory",
         "peak memory of reading a NEM12 file of 200 MB",
         "one of 2 MB",
         "MB",

@@ -146,13 +146,13 @@ def _play(here: Place, small: bool) -> Iterator[Round]:
             "points with findings (%)": 100 * found.streams_with_findings / points,
             "findings a point": found.findings / points,
         }
-        yield Round(found.seconds, _SECONDS * points / _POINTS, points, detail, "vee")
-        yield Round(run.megabytes, little.megabytes, points, {}, "vee-memory")
+        yield Round(found.seconds, _SECONDS * points / _POINTS, points, detail, "metering_vee")
+        yield Round(run.megabytes, little.megabytes, points, {}, "metering_vee_memory")
 
 
 MEASURES = [
     Measure(
-        "vee",
+        "metering_vee",
         "validation of a month of interval points (CPU time)",
         "the time that it may take: 60 s for 10,000 points, 30 million values",
         "s",
@@ -161,7 +161,7 @@ MEASURES = [
         _play,
     ),
     Measure(
-        "vee-memory",
+        "metering_vee_memory",
         "memory for validating a month of interval points",
         "the same of a tenth of the points",
         "MB",

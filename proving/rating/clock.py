@@ -79,11 +79,10 @@ def minute_of(text: str) -> int:
     return int(text[:2]) * 60 + int(text[3:])
 
 
-def in_window(window: dict[str, Any], day_type: str, minute: int) -> bool:
-    """Each minute has the day type of the date on which it lies, also after midnight."""
+def minutes_of(window: dict[str, Any]) -> list[int]:
+    """The minutes of a wall clock's day that a window holds; after midnight it begins the day."""
     start, end = minute_of(window["from"]), minute_of(window["to"])
-    inside = start <= minute < end if end > start else minute >= start or minute < end
-    return day_type in window["days"] and inside
+    return list(range(start, end)) if end > start else [*range(end), *range(start, 1440)]
 
 
 def names_holiday(windows: list[dict[str, Any]]) -> bool:
@@ -91,5 +90,9 @@ def names_holiday(windows: list[dict[str, Any]]) -> bool:
 
 
 def window_table(windows: list[dict[str, Any]], day_type: str) -> list[list[int]]:
-    """For each minute of a day of this type: which windows hold it."""
-    return [[n for n, window in enumerate(windows) if in_window(window, day_type, minute)] for minute in range(1440)]
+    """For each minute of a day of this type: which windows hold it, whatever day the window began on."""
+    table: list[list[int]] = [[] for _ in range(1440)]
+    for n, window in enumerate(windows):
+        for minute in minutes_of(window) if day_type in window["days"] else ():
+            table[minute].append(n)
+    return table

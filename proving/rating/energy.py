@@ -83,6 +83,17 @@ class Places:
         key = row[of_day]
         return None if key is None else (key, when)
 
+    def during(self, start: int, minutes: int) -> list[tuple[Key, date] | None]:
+        """The place of each minute of an interval; a clock changes at a quarter hour at the earliest."""
+        found: list[tuple[Key, date] | None] = []
+        while minutes > 0:
+            run = min(minutes, 15 - start % 15)
+            when, of_day = clock.local(self.zone, start)
+            self.at(start)
+            found.extend(None if key is None else (key, when) for key in self.rows[when][of_day : of_day + run])
+            start, minutes = start + run, minutes - run
+        return found
+
     def _row(self, when: date) -> list[Key | None]:
         """For each minute of the wall clock of a day its place."""
         part = self.of_day.get(when)
@@ -136,7 +147,7 @@ def _intervals(bill: Bill, charge: Json, places: Places, sources: list[Json], fo
     for source in sources:
         point = source.get("service_point", "")
         for start, minutes, value, quality in stream(source):
-            where = [places.at(minute) for minute in range(start, start + minutes)]
+            where = places.during(start, minutes)
             keys = list(dict.fromkeys(None if w is None else w[0] for w in where))
             if keys == [None] or value is None:
                 continue

@@ -1,5 +1,6 @@
 """Lines for energy: prices, blocks, pools, net metering, index and rate tables."""
 
+from collections.abc import Callable
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -210,6 +211,19 @@ def _netted_by_interval(bill: Bill, charge: Json, held: list[Cell], channel: str
     return [(cell, surplus.total) for cell, surplus in zip(one, other, strict=True)]
 
 
+def _terms(version: Json) -> Callable[[Fraction], Fraction]:
+    """Floor and cap act on the price, then the multiplier, then the adder."""
+    floor, cap = (None if version.get(key) is None else number(version[key]) for key in ("floor", "cap"))
+    multiplier, adder = number(version.get("multiplier", "1")), number(version.get("adder", "0"))
+
+    def unit(spot: Fraction) -> Fraction:
+        spot = spot if floor is None else max(spot, floor)
+        spot = spot if cap is None else min(spot, cap)
+        return spot * multiplier + adder
+
+    return unit
+
+
 def index(bill: Bill, charge: Json) -> None:
     """The sum of energy x loss x (price x multiplier + adder) ÷ 1000 by version, rounded once."""
     zone, sign = bill.zone(charge), -1 if charge["kind"] == "feed_in" else 1
@@ -243,6 +257,7 @@ def index(bill: Bill, charge: Json) -> None:
         )
         begin, step = clock.instant(series["start"]), series["minutes"]
         energy, exact, estimated = Fraction(0), Fraction(0), False
+        terms = _terms(version)
         for start, when, kwh, quality, point in taken:
             if when not in part["days"]:
                 continue
@@ -251,10 +266,7 @@ def index(bill: Bill, charge: Json) -> None:
             if price is None:
                 bill.found("PRICE_MISSING")
                 continue
-            spot = number(price)
-            spot = max(spot, number(version["floor"])) if version.get("floor") is not None else spot
-            spot = min(spot, number(version["cap"])) if version.get("cap") is not None else spot
-            unit = spot * number(version.get("multiplier", "1")) + number(version.get("adder", "0"))
+            unit = terms(number(price))
             exact += kwh * loss(bill, charge, point, when) * unit / 1000
             energy += kwh
             estimated = estimated or quality != "A"

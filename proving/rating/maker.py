@@ -48,7 +48,7 @@ class Maker:
             length = clock.month_days(self.first) if not self.by_interval or r.random() < 0.15 else length
         self.end = self.first + timedelta(days=length)
         self.days = clock.days(self.first, self.end)
-        self.minutes = r.choice((5, 15, 15, 30, 30, 60))
+        self.minutes = r.choice((5, 15, 15, 30, 30, 60) if length < 4 else (15, 30, 30, 60))
         self.holidays = sorted(r.sample(self.days, min(len(self.days), r.choice((0, 0, 1, 2)))))
         self.charges: list[Json] = []
         self.usage: Json = {"registers": [], "intervals": []}

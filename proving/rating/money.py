@@ -1,11 +1,13 @@
 """Numbers of the oracle: fractions in, decimals as text out."""
 
 from fractions import Fraction
+from functools import lru_cache
 from math import isqrt
 
 MINOR = {"JPY": 0, "KRW": 0, "KWD": 3, "BHD": 3}
 
 
+@lru_cache(maxsize=200_000)
 def number(text: str | int | None) -> Fraction:
     if text is None:
         return Fraction(0)

@@ -1,9 +1,10 @@
 """The oracle of rating gives the published bills; the engine gives what the oracle gives, over random cases."""
 
+import copy
 import csv
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 import billing_assets_tests
 from proving.rating import clock, compare, engine, generate, oracle, urdb
+from proving.rating.bill import Json
 
 CASES = Path(compare.__file__).parent / "cases"
 TARIFFS = Path(billing_assets_tests.__file__).parent / "data" / "tariffs-foreign"
@@ -21,8 +23,8 @@ BILLS = sorted(path.stem for path in CASES.glob("W*.json"))
 NOT_RATED = {"W10b", "W15b", "W16"}
 
 
-def _case(name: str) -> dict[str, object]:
-    found: dict[str, object] = json.loads((CASES / f"{name}.json").read_text(encoding="utf-8"))
+def _case(name: str) -> Json:
+    found: Json = json.loads((CASES / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
 
@@ -77,6 +79,74 @@ def test_the_random_cases_reach_every_kind_of_charge_and_both_clock_changes() ->
         for day in clock.days(clock.day(case["period"]["from"]), clock.day(case["period"]["to"])):
             lengths.add(clock.midnight(zone, day + timedelta(days=1)) - clock.midnight(zone, day))
     assert lengths == {23 * 60, 24 * 60, 25 * 60}
+
+
+def _no_holidays(case: Json) -> None:
+    case["context"]["holidays"] = []
+
+
+def _no_clock_change(case: Json) -> None:
+    if case["context"]["time_zone"] == "Australia/Sydney":
+        case["context"]["time_zone"] = "UTC+10"
+
+
+def _pooled(case: Json) -> None:
+    for version in _versions(case):
+        version.get("block_rule", {}).pop("evaluate", None)
+
+
+def _graduated(case: Json) -> None:
+    for version in _versions(case):
+        version.get("block_rule", {}).pop("mode", None)
+
+
+def _always_split(case: Json) -> None:
+    for charge in case["tariff"]["charges"]:
+        charge.pop("on_change", None)
+
+
+def _no_ratchet(case: Json) -> None:
+    for version in _versions(case):
+        version.pop("ratchet", None)
+
+
+def _no_exemption(case: Json) -> None:
+    case["context"].pop("exemptions", None)
+
+
+def _no_floor(case: Json) -> None:
+    for version in _versions(case):
+        version.pop("floor", None)
+
+
+def _versions(case: Json) -> Iterator[Json]:
+    for charge in case["tariff"]["charges"]:
+        yield from charge["versions"]
+
+
+@pytest.mark.parametrize(
+    "forget",
+    [_no_holidays, _no_clock_change, _pooled, _graduated, _always_split, _no_ratchet, _no_exemption, _no_floor],
+)
+def test_an_engine_that_forgets_one_rule_is_seen_and_its_case_becomes_smaller(forget: Callable[[Json], None]) -> None:
+    """The oracle itself, less a rule, plays the engine."""
+
+    def wrong(case: Json) -> Json:
+        forget(case)
+        return oracle.rate(case)
+
+    cases = (generate.case(2, n) for n in range(600))
+    small = (case for case in cases if len(json.dumps(case)) < 6_000 and _changed(case, forget))
+    found = next(case for case in small if compare.differences(case, wrong))
+    smallest = compare.smallest(found, wrong, budget=15)
+    assert compare.differences(smallest, wrong)
+    assert len(json.dumps(smallest)) < len(json.dumps(found))
+
+
+def _changed(case: Json, forget: Callable[[Json], None]) -> bool:
+    other = copy.deepcopy(case)
+    forget(other)
+    return other != case
 
 
 needs_engine = pytest.mark.skipif(not engine.there(), reason="this version has no `billing rate`")

@@ -119,7 +119,10 @@ def steps(connection: Connection, number: str = "536365") -> dict[str, str]:
 def reminder(connection: Connection, step: str = "due", number: str = "536365") -> dict[str, Any]:
     """The row of a step of an invoice."""
     row = connection.execute(
-        "select * from billing.reminders where number = %s and step = %s", [number, step]
+        """
+        select r.*, w.decided_by from billing.reminders as r left join billing.decisions as w on w.id = r.decision_id
+        where r.number = %s and r.step = %s""",
+        [number, step],
     ).fetchone()
     assert row is not None
     return row

@@ -158,8 +158,11 @@ class _Reading:
         tokenizer, delimiters = self._tokenizer, self._interchange.isa.delimiters
         digest = hashlib.sha256(self._interchange.isa.text.encode("latin-1"))
         for part in tokenizer.parts(delimiters):
-            digest.update("".join(text + delimiters.segment for text in part.texts).encode("latin-1"))
-            for segment, text in zip(part.segments, part.texts, strict=True):
+            texts = part.texts
+            for index, (segment, text) in enumerate(zip(part.segments, part.texts, strict=True)):
+                if not 1 < segment.number <= MOST_SEGMENTS and self._is_too_much(segment):
+                    texts = texts[:index]
+                    break
                 if not segment.number:
                     yield from self._between(segment)
                     continue
@@ -174,7 +177,7 @@ class _Reading:
                 self._set.texts.append(text)
                 if segment.id == "SE":
                     yield from self._close_set()
-            self._limit()
+            digest.update("".join(one + delimiters.segment for one in texts).encode("latin-1"))
         yield from self._close_set()
         yield from self._close_group(None)
         self._interchange.digest = digest.hexdigest()
@@ -289,12 +292,16 @@ class _Reading:
             sentence = f"Segment {at}: IEA01 {quoted(segment.at(1))}, and the interchange has {groups} groups."
             interchange.findings.note("R-IEA-COUNT", at, sentence)
 
-    def _limit(self) -> None:
-        groups = len(self._interchange.groups)
-        if (self._set and len(self._set.segments) > MOST_SEGMENTS) or self._sets > MOST_SETS or groups > MOST_GROUPS:
-            self._tokenizer.give_up(
-                f"more than {MOST_SEGMENTS:,} segments in a set, {MOST_SETS:,} sets or {MOST_GROUPS:,} groups."
-            )
+    def _is_too_much(self, segment: Segment) -> bool:
+        """Whether more came than any real file has; then nothing is read from this segment on."""
+        too_many = segment.number > MOST_SEGMENTS or self._sets > MOST_SETS
+        if not too_many and len(self._interchange.groups) <= MOST_GROUPS:
+            return False
+        self._tokenizer.give_up(
+            segment.position - 1,
+            f"more than {MOST_SEGMENTS:,} segments in a set, {MOST_SETS:,} sets or {MOST_GROUPS:,} groups.",
+        )
+        return True
 
 
 def _whole(text: str) -> int | None:

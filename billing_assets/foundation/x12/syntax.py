@@ -72,7 +72,7 @@ class Tokenizer:
             return None
         if blanks and self.position == 0:
             self.findings.note("W-BLANKS", 1, "Blanks precede the ISA; they were passed over.")
-        self._fill(LONGEST_ISA)
+        self._fill(LONGEST_ISA + 2)  # the last separator may be its last character, and two delimiters follow
         if not self._text.startswith("ISA"):
             start = quoted(self._text[:20])
             if self.position:
@@ -101,6 +101,10 @@ class Tokenizer:
             self._text = pieces.pop()
             if by_lines:
                 pieces = self._join_blank_lines(pieces, terminator)
+            if len(pieces[0] if pieces else self._text) > LONGEST_SEGMENT:  # the others are shorter than a chunk
+                at = self.position + 1
+                self._stop("R-TOO-LONG", at, f"Segment {at} has more than {LONGEST_SEGMENT:,} characters.")
+                return
             if pieces:
                 part, left = self._part(pieces, delimiters)
                 if left:
@@ -108,6 +112,8 @@ class Tokenizer:
                 if self._nul:
                     self._find_nul(part)
                 yield part
+                if self.stopped:
+                    return
                 if part.segments and part.segments[-1].id == "IEA":
                     return
                 if left:
@@ -119,14 +125,11 @@ class Tokenizer:
                     continue
                 self._end()
                 return
-            if len(self._text) > LONGEST_SEGMENT:
-                at = self.position + 1
-                self._stop("R-TOO-LONG", at, f"Segment {at} has more than {LONGEST_SEGMENT:,} characters.")
-                return
             self._read()
 
-    def give_up(self, what: str) -> None:
-        """Reads no further, because there is more than any real file has."""
+    def give_up(self, position: int, what: str) -> None:
+        """Reads no further than a segment, because there is more than any real file has."""
+        self.position = position
         self._stop("R-TOO-LONG", self.position, f"After segment {self.position} the file was not read further: {what}")
 
     def _join_blank_lines(self, pieces: list[str], terminator: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,13 +10,18 @@ import typer
 from rich.markup import escape
 
 from billing_assets.foundation.commands.console import console
+from billing_assets.foundation.commands.groups import group
 from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.commands.options import one_of, said
 from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.invoicing.tariffs import reports, store
+from billing_assets.invoicing.tariffs.files import read_tariff
+from billing_assets.invoicing.tariffs.loading import TariffRefusedError, load_file
+from billing_assets.invoicing.tariffs.offline_commands import FeedIn, File, Green
 from billing_assets.invoicing.tariffs.reports import TariffVersion
 from billing_assets.invoicing.tariffs.series_files import read_values
 from billing_assets.invoicing.tariffs.sheets import TariffFileError, write_sheet
+from billing_assets.invoicing.tariffs.showing import show_charges, show_findings
 from billing_assets.invoicing.tariffs.store import FileOf, SeriesKind
 
 By = Annotated[str, typer.Option(help="Who decides: kept with the decision.")]
@@ -36,8 +40,8 @@ _COLORS = {"draft": "yellow", "approved": "green", "withdrawn": "dim"}
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to `billing tariffs`."""
-    tariffs = typer.Typer(no_args_is_help=True, help="Tariffs: what bills are made by, and who approved it.")
-    app.add_typer(tariffs, name="tariffs")
+    tariffs = group(app, "tariffs")
+    tariffs.command("load")(load_command)
     tariffs.command("list")(list_command)
     tariffs.command("show")(show_command)
     tariffs.command("approve")(approve_command)
@@ -47,6 +51,33 @@ def register(app: typer.Typer) -> None:
         series = typer.Typer(no_args_is_help=True, help=f"Series of {kind} that rating takes.")
         series.command("load")(load_values)
         tariffs.add_typer(series, name=kind)
+
+
+def load_command(
+    file: File, by: By, why: Why, feed_in: FeedIn = None, green: Green = None, as_json: AsJson = False
+) -> None:
+    """Load a tariff as a draft, the next version of its code; safe to repeat.
+
+    With an error in it nothing is loaded (exit code 2), and everything that was found is shown.
+    """
+    by, why = said(by, why)
+    found = read_tariff(file, scheme=feed_in, green=green)
+    try:
+        with prepared_runtime() as runtime, runtime.state() as connection:
+            loaded, findings = load_file(connection, found, by, why)
+    except TariffRefusedError as error:
+        if as_json:
+            print(json.dumps({"loaded": None, "findings": error.findings}))
+        else:
+            show_findings(error.findings)
+            console.print(escape(f"{file.name} has errors: nothing was loaded."), style="red", soft_wrap=True)
+        raise typer.Exit(2) from None
+    if as_json:
+        print(json.dumps({"loaded": loaded._asdict(), "findings": findings}))
+        return
+    show_findings(findings)
+    done = "is loaded as a draft; another person approves it" if loaded.is_new else "has this content already"
+    console.print(escape(f"Version {loaded.number} of {loaded.tariff} {done}."), soft_wrap=True)
 
 
 def list_command(
@@ -107,29 +138,6 @@ def show_command(code: Code, number: OneVersion = None, as_json: AsJson = False)
     console.print(f"Content {found.content_hash.hex()}")
     show_charges(tariff)
     show_findings(found.findings)
-
-
-def show_charges(tariff: Mapping[str, Any]) -> None:
-    """The charges of a tariff with the dates of their versions."""
-    table = simple_table("Charges", ["Charge", "Kind", "Bill text", "Valid from", "Valid to"], [])
-    for charge in tariff["charges"]:
-        for version in charge["versions"]:
-            table.add_row(
-                escape(charge["code"]),
-                charge["kind"],
-                escape(charge.get("bill_text", "")),
-                version["valid_from"],
-                version.get("valid_to") or "open",
-            )
-    console.print(table)
-
-
-def show_findings(findings: Sequence[Mapping[str, Any]]) -> None:
-    """What was found, a line each."""
-    for one in findings:
-        style = "red" if one["severity"] == "error" else "yellow"
-        where = f"{one['place'] or one['path']}: " if one.get("place") or one.get("path") else ""
-        console.print(f"  {one['code']}  {escape(where + one['sentence'])}", style=style, soft_wrap=True)
 
 
 def approve_command(code: Code, number: Number, by: By, why: Why, as_json: AsJson = False) -> None:

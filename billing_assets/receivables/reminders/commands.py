@@ -197,7 +197,7 @@ def list_command(
     table = simple_table(f"{len(rows):,} reminders", columns, right=(4,))
     for row in rows:
         said = " ".join(str(part) for part in (row["smtp_code"], row["smtp_status"]) if part)
-        note = f"{row['resolved_by']}: {row['why']}" if row["resolved_by"] else row["why"] or ""
+        note = f"{row['decided_by']}: {row['why']}" if row["decided_by"] else row["why"] or ""
         table.add_row(
             row["state"],
             escape(row["customer"]),

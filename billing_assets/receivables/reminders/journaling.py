@@ -16,7 +16,6 @@ from billing_assets.foundation.journal.files import Journal, Line
 from billing_assets.foundation.settings import Settings
 from billing_assets.receivables.reminders import journal_store as store
 from billing_assets.receivables.reminders.smtp import Delivery
-from billing_assets.receivables.reminders.store import JOURNALED
 
 REMINDERS = "reminders"
 _CHUNK = 2_000
@@ -26,7 +25,7 @@ _STATES = ("sending", *Delivery)
 
 def event(row: dict[str, Any]) -> Line:
     """A reminder's row as a line."""
-    return {name: _plain(row[name]) for name in JOURNALED.split(", ")}
+    return {name: _plain(row[name]) for name in store.EVENT}
 
 
 def note(journal: Journal, rows: Sequence[dict[str, Any]]) -> None:

@@ -14,12 +14,17 @@ from billing_assets.receivables.reminders.invoices import Invoice, Reminder
 from billing_assets.receivables.reminders.smtp import Answer, Delivery
 
 _LOCK = "billing reminders"
-JOURNALED = (
+KEPT = (
     "invoice, step, source, transaction_id, number, customer, branch, currency, open_amount, due_date, state, "
-    "message_id, run_id, attempts, first_claimed_at, claimed_at, settled_at, smtp_code, smtp_status, resolved_by, "
-    "resolved_at"
+    "message_id, run_id, attempts, first_claimed_at, claimed_at, settled_at, smtp_code, smtp_status"
 )
-"""What the journal has of a reminder: not why, which a person wrote."""
+"""What the journal has of a reminder's row."""
+DECIDED_AT = "(select w.decided_at from billing.decisions as w where w.id = decision_id)"
+"""SQL: when a person last decided about a reminder."""
+JOURNALED = f"""{KEPT},
+    (select w.decided_by from billing.decisions as w where w.id = decision_id) as resolved_by,
+    {DECIDED_AT} as resolved_at"""  # noqa: S608 - of constants
+"""SQL: what the journal has of a reminder: not why, which a person wrote."""
 
 _BARRED = """case
     when exists (
@@ -48,9 +53,10 @@ cross join lateral (
         step, jsonb_build_array(state, customer = o.customer, retry_at, resolved_at) order by state = 'deferred' desc
     ) as noted
     from (
-        select step, state, customer, retry_at, resolved_at from billing.reminders where invoice = k.key
+        select step, state, customer, retry_at, {DECIDED_AT} as resolved_at
+        from billing.reminders where invoice = k.key
         union all
-        select step, state, customer, retry_at, resolved_at from billing.reminders
+        select step, state, customer, retry_at, {DECIDED_AT} as resolved_at from billing.reminders
         where (source, transaction_id) = (o.source, o.transaction_id) and invoice <> k.key and {_SAME}
     ) as either
 ) as r
@@ -360,30 +366,45 @@ def resolve(
     False where there is none, or where a later step of the invoice was sent: an earlier one is not sent after it.
     """
     with connection.transaction():
-        resolved = connection.execute(
-            """update billing.reminders as r
-            set state = case when %(again)s then 'deferred' else 'sent' end,
-                retry_at = case when %(again)s then %(now)s end,
-                first_claimed_at = case when %(again)s then %(now)s else first_claimed_at end,
-                settled_at = %(now)s, resolved_by = %(by)s, resolved_at = %(now)s, why = %(why)s
+        rows = connection.execute(
+            """
+            select id from billing.reminders as r
             where number = %(number)s and step = %(step)s and (state = 'unknown' or state = 'bounced' and %(again)s)
               and not (%(again)s and exists (
                 select from billing.reminders as later
-                where later.invoice = r.invoice and later.claimed_at > r.claimed_at and later.state <> 'skipped'))""",
-            {"again": send_again, "now": now, "by": by, "why": why, "number": number, "step": step},
+                where later.invoice = r.invoice and later.claimed_at > r.claimed_at and later.state <> 'skipped'))
+            order by id for update""",
+            {"again": send_again, "number": number, "step": step},
+        ).fetchall()
+        if not rows:
+            return False
+        what = "send again" if send_again else "sent"
+        decision = record(connection, Subject.REMINDER, reference(number, step), what, by, why, at=now)
+        connection.execute(
+            """update billing.reminders
+            set state = case when %(again)s then 'deferred' else 'sent' end,
+                retry_at = case when %(again)s then %(now)s end,
+                first_claimed_at = case when %(again)s then %(now)s else first_claimed_at end,
+                settled_at = %(now)s, decision_id = %(decision)s, why = null
+            where id = any(%(ids)s)""",
+            {"again": send_again, "now": now, "decision": decision.id, "ids": [row["id"] for row in rows]},
         )
-        if resolved.rowcount:
-            what = "send again" if send_again else "sent"
-            record(connection, Subject.REMINDER, f"invoice {number}, step {step}", what, by, why)
-    return resolved.rowcount > 0
+    return True
+
+
+def reference(number: str, step: str) -> str:
+    """A reminder's name in the log of decisions."""
+    return f"invoice {number}, step {step}"
 
 
 def listed(connection: Connection, states: Sequence[str]) -> list[dict[str, Any]]:
     """Reminders in one of the states, oldest first."""
     return connection.execute(
-        """select number, step, customer, branch, currency, open_amount, state, smtp_code, smtp_status, claimed_at,
-            resolved_by, why
-        from billing.reminders where state = any(%s) order by claimed_at, number, step""",
+        """
+        select r.number, r.step, r.customer, r.branch, r.currency, r.open_amount, r.state, r.smtp_code, r.smtp_status,
+            r.claimed_at, w.decided_by, coalesce(w.why, r.why) as why
+        from billing.reminders as r left join billing.decisions as w on w.id = r.decision_id
+        where r.state = any(%s) order by r.claimed_at, r.number, r.step""",
         (list(states),),
     ).fetchall()
 

@@ -108,4 +108,5 @@ def test_what_is_switched_on_is_seen_and_nothing_else(settings: Settings) -> Non
         "billable_usage",
         "utility_charges",
         "outbound_interchanges",
+        "metering_extracts",
     }

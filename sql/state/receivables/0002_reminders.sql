@@ -22,13 +22,11 @@ create table billing.reminders (
     retry_at         timestamptz,
     smtp_code        integer,
     smtp_status      text,
-    resolved_by      text,
-    resolved_at      timestamptz,
+    decision_id      bigint      references billing.decisions,
     why              text,
     constraint reminders_once unique (invoice, step),
     constraint mailed_or_skipped check ((message_id is null) = (state = 'skipped' and attempts = 0)),
-    constraint deferred_until check (state <> 'deferred' or retry_at is not null),
-    constraint resolved_by_somebody check ((resolved_by is null) = (resolved_at is null))
+    constraint deferred_until check (state <> 'deferred' or retry_at is not null)
 );
 comment on table billing.reminders is 'Payment reminders, at most one per invoice and step; no address and no name is kept';
 comment on column billing.reminders.invoice is
@@ -41,6 +39,8 @@ comment on column billing.reminders.message_id is
     'Of the last attempt: the same for every one, unless a person had the reminder sent again';
 comment on column billing.reminders.smtp_code is 'The mail server''s answer, where it refused: 550';
 comment on column billing.reminders.smtp_status is 'Its enhanced status code (RFC 3463), or that of a delivery report: 5.1.1';
+comment on column billing.reminders.decision_id is 'What a person last said of it: that it was sent, or is to be sent again';
+comment on column billing.reminders.why is 'Why it was passed over, or that it was taken from the journal';
 -- Not unique: of two claims at once, the later one would stumble over it before it finds that the reminder is taken.
 create index reminders_message on billing.reminders (message_id);
 create index reminders_to_look_at on billing.reminders (state, customer) where state in ('sending', 'unknown', 'bounced', 'deferred');
@@ -60,7 +60,7 @@ begin
         ('deferred', 'sending'), ('deferred', 'bounced'), ('deferred', 'skipped'),
         ('unknown', 'sent'), ('unknown', 'bounced'), ('sent', 'bounced')
     ) and not (old.state in ('unknown', 'bounced') and new.state = 'deferred'
-               and new.resolved_at is distinct from old.resolved_at) then
+               and new.decision_id is distinct from old.decision_id) then
         raise exception 'the reminder % of % is %, and does not become %', old.step, old.number, old.state, new.state
             using errcode = 'check_violation';
     end if;

@@ -207,7 +207,8 @@ def _stream_month(point: Point, suffix: str, month: int, quantity: int) -> Month
             quality = "estimated"
         if fault.name == "sibling missing" and suffix == "B1":
             codes = "SIBLING MISSING"
-    elif point.has_in(month - 1, "quantity is not the reads"):  # with that read the days before this one are missing
+    elif month > 1 and point.has_in(month - 1, "quantity is not the reads"):
+        # Without that read, days are missing between this one and the one before it.
         state, codes = Ends.HELD, "PERIOD"
     billable = state is Ends.BILLABLE
     days = _calendar(month) if point.pool is Pool.AUSTRALIA_INTERVALS else _between_reads(point, month)

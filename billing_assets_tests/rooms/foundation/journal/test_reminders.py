@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_assets.decisions.store import Subject, record
+from billing_assets.decisions.store import Subject, history, record
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.foundation.journal.compared import journal_of
 from billing_assets.foundation.journal.restores import note_restore, restores, unconfirmed
@@ -36,7 +36,7 @@ def forget(connection: Connection, states: dict[str, str] | None = None) -> None
             connection.execute(
                 """update billing.reminders
                 set state = %(state)s, attempts = attempts - (%(state)s in ('deferred', 'bounced'))::integer,
-                    retry_at = now(), resolved_by = null, resolved_at = null
+                    retry_at = now(), decision_id = null
                 where number = %(number)s and attempts > 0""",
                 {"state": state, "number": number},
             )
@@ -104,7 +104,10 @@ def test_what_a_person_or_a_delivery_report_said_later_is_remembered_too(
     forget(connection)
     machine("status")
     assert [steps(connection, number)["due"] for number in "123"] == ["sent", "deferred", "bounced"]
-    assert reminder(connection, "due", "1")["resolved_by"] == "anna"
+    assert reminder(connection, "due", "1")["decided_by"] == "anna"
+    said, again = history(connection, Subject.REMINDER, "invoice 1, step due")
+    assert (said.decided_by, said.why, said.decision) == ("anna", "the log of the mail server", "sent")
+    assert (again.decided_by, again.decided_at, again.decided_from) == ("anna", said.decided_at, "the journal")
     mails.happens = lambda _verb, _who: None
     report = send(
         connection, mails.server, NOON + timedelta(days=3650), journal=journal_of(connection, system.runtime.settings)

@@ -21,6 +21,8 @@ from billing_assets_tests.rooms.metering.extraction.metering_system import (
     registers,
     sql_source,
 )
+from billing_assets_tests.rooms.metering.inboxes import fill, run, source
+from billing_assets_tests.unit.metering.test_extracts import extract as extract_file
 
 
 def files(state: Connection) -> list[tuple[str, str, str]]:
@@ -212,3 +214,14 @@ def test_prices_count_without_gap_or_overlap_and_are_replaced_never_changed(
     assert prices() == [("2026-01-01", "0.300000", None), ("2026-07-01", "0.310000", None)]
     (kept,) = state.execute("select count(*) as n from billing.tariff_prices").fetchall()
     assert kept["n"] == 4
+
+
+def test_an_extract_that_a_sender_puts_into_a_folder_is_refused(
+    state: Connection, state_url: str, tmp_path: Path
+) -> None:
+    price = {"tariff": "T", "component": "energy", "valid_from": "2026-07-01", "price": "0", "unit": "kWh"}
+    content = extract_file("tariffs", price | {"currency": "AUD"})
+    run(state_url, source(fill(tmp_path / "in", {"prices.jsonl": content})))
+    (said,) = state.execute("select code, sentence from billing.raw_findings").fetchall()
+    assert said["code"] == "R-EXTRACT-FOLDER"
+    assert state.execute("select * from billing.tariff_prices").fetchall() == []

@@ -1,0 +1,253 @@
+"""Lines of energy: `usage`, `tou`, `feed_in` and `rate_table`, with blocks and net metering."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from billing_assets.invoicing.rating.bill import Bill, Position
+from billing_assets.invoicing.rating.blocks import fill, is_stepped, limits_of, share_of_pool
+from billing_assets.invoicing.rating.local_time import Cell, day_keys, days_between, slot_at
+from billing_assets.invoicing.rating.netting import net_of
+from billing_assets.invoicing.rating.proration import NOMINAL_DAYS, nominal_period
+from billing_assets.invoicing.rating.quantities import Measured, measure, merged, supplies
+from billing_assets.invoicing.rating.rated import Evidence
+from billing_assets.invoicing.rating.rounding import as_quantity, exact_text
+from billing_assets.invoicing.rating.tariff import Block, BlockRule, Charge, EnergyTerms, Kind, TableTerms
+
+PRICED = (Kind.USAGE, Kind.TOU, Kind.FEED_IN, Kind.RATE_TABLE)
+_EPOCH_DAY = date(1970, 1, 1)
+_NONE = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Priceable:
+    """What of one charge and one service point is priced: energy by cell, and what is left over for credit."""
+
+    charge: Charge
+    point: str
+    cells: Mapping[Cell, Measured]
+    surplus: Mapping[Cell, Fraction]
+
+
+def measure_all(bill: Bill) -> dict[str, list[Priceable]]:
+    """The energy of every charge that prices any by register or interval alone, by its code."""
+    found: dict[str, list[Priceable]] = {}
+    for charge in bill.tariff.charges:
+        if charge.kind in PRICED and isinstance(charge.versions[0].terms, EnergyTerms | TableTerms):
+            found[charge.code] = list(_measure(bill, charge))
+    return found
+
+
+def _measure(bill: Bill, charge: Charge) -> Iterator[Priceable]:
+    by_day = any(_rule(charge, place).evaluate != "pooled" for place in range(len(charge.versions)))
+    if charge.net != "none":
+        yield from (Priceable(charge, *one) for one in net_of(bill, charge, by_day=by_day))
+        return
+    for point, supply in supplies(bill, charge, charge.channels).items():
+        yield Priceable(charge, point, merged(measure(bill, charge, point, supply, by_day=by_day)), {})
+
+
+def _rule(charge: Charge, version: int) -> BlockRule:
+    terms = charge.versions[version].terms
+    return terms.rule if isinstance(terms, EnergyTerms) else BlockRule()
+
+
+class Pools:
+    """The energy that fills blocks of several windows: of a charge, or of all charges of a unit; by service point."""
+
+    def __init__(self, measured: Mapping[str, Sequence[Priceable]]) -> None:
+        self._pools: dict[tuple[str, str], Measured] = {}
+        for several in measured.values():
+            for one in several:
+                for cell, energy in one.cells.items():
+                    name = self._name(one.charge, cell)
+                    if name is not None:
+                        _add(self._pools.setdefault((name, one.point), Measured()), energy)
+
+    @staticmethod
+    def _name(charge: Charge, cell: Cell) -> str | None:
+        scope = _rule(charge, cell.key.version).scope
+        return {"charge": f"charge {charge.code}", "bill": f"unit {charge.unit}", "window": None}[scope]
+
+    def of(self, one: Priceable, cell: Cell) -> Measured | None:
+        """The pool of a cell; None where its window fills the blocks separately."""
+        name = self._name(one.charge, cell)
+        return None if name is None else self._pools[name, one.point]
+
+
+def _add(pool: Measured, one: Measured) -> None:
+    pool.energy += one.energy
+    pool.has_registers |= one.has_registers
+    for day, energy in one.by_day.items():
+        pool.by_day[day] = pool.by_day.get(day, _NONE) + energy
+
+
+def add_energy(bill: Bill, charge: Charge, measured: Sequence[Priceable], pools: Pools) -> None:
+    """Adds the lines of a charge: by service point, version, season or row, window and block."""
+    days = _days_of_parts(bill, charge)
+    for one in measured:
+        for cell in sorted(one.cells, key=lambda cell: (cell.key.version, cell.key.slot, cell.window)):
+            if one.cells[cell].energy:
+                _add_cell(bill, one, cell, days[cell.key.version, cell.key.slot], pools)
+        for cell in sorted(one.surplus, key=lambda cell: (cell.key.version, cell.key.slot, cell.window)):
+            if one.surplus[cell]:
+                _add_surplus(bill, one, cell, days[cell.key.version, cell.key.slot])
+
+
+def _days_of_parts(bill: Bill, charge: Charge) -> dict[tuple[int, int], list[date]]:
+    """The days of each version and season. A version that prices days of another one has its seasons on all days."""
+    begins, ends = bill.period.begins, bill.period.ends
+    found: dict[tuple[int, int], list[date]] = {}
+    days = days_between(begins, ends)
+    for day, key in zip(days, day_keys(charge.versions, begins, ends, ()), strict=True):
+        if key is not None:
+            found.setdefault((key.version, key.slot), []).append(day)
+    if charge.on_change != "split":
+        for place, version in enumerate(charge.versions):
+            for day in days:
+                found.setdefault((place, slot_at(version, day)), []).append(day)
+            if len(charge.versions) > 1:
+                for slot in {slot for number, slot in found if number == place}:
+                    found[place, slot] = [day for day in days if slot_at(version, day) == slot]
+    return found
+
+
+def _position(one: Priceable, cell: Cell, days: Sequence[date], bill: Bill) -> Position:
+    charge = one.charge
+    version = charge.versions[cell.key.version]
+    season = window = None
+    if isinstance(version.terms, EnergyTerms):
+        season = version.terms.seasons[cell.key.slot]
+        window = season.windows[cell.window].name if cell.window >= 0 else None
+    begins, ends = (days[0], days[-1] + timedelta(days=1)) if days else (bill.period.begins, bill.period.ends)
+    return Position(
+        charge,
+        version,
+        begins,
+        ends,
+        service_point=one.point,
+        season=season.name if season else None,
+        window=window,
+        estimated=cell in one.cells and one.cells[cell].estimated,
+    )
+
+
+def _blocks(bill: Bill, charge: Charge, cell: Cell) -> tuple[Block, ...]:
+    terms = charge.versions[cell.key.version].terms
+    if isinstance(terms, EnergyTerms):
+        season = terms.seasons[cell.key.slot]
+        return season.windows[cell.window].blocks if cell.window >= 0 else season.blocks
+    if not isinstance(terms, TableTerms):
+        return ()
+    rows = terms.rows
+    last = bill.period.ends - timedelta(days=1)
+    found = [rows[cell.key.slot]] if terms.by_days and cell.key.slot >= 0 else []
+    if not terms.by_days:
+        found = [one for one in rows if one.valid_from <= last and (one.valid_to is None or last < one.valid_to)]
+    if not found:
+        bill.find("PRICE_MISSING", charge.code, len(rows), n=1, series=charge.code, time=last)
+        return ()
+    return (Block(None, found[0].price + terms.adder),)
+
+
+def _add_cell(bill: Bill, one: Priceable, cell: Cell, days: Sequence[date], pools: Pools) -> None:
+    charge, measured = one.charge, one.cells[cell]
+    blocks = _blocks(bill, charge, cell)
+    if not blocks:
+        return
+    at = _position(one, cell, days, bill)
+    facts: Evidence = {
+        "kwh": exact_text(measured.energy),
+        "intervals": measured.intervals,
+        "missing": measured.missing,
+    }
+    sign = -1 if charge.kind is Kind.FEED_IN else 1
+    if not is_stepped(blocks):
+        bill.add(at, sign * as_quantity(measured.energy), charge.unit, blocks[0].price, facts=facts)
+        return
+    in_blocks, said = lay(bill, charge, _rule(charge, cell.key.version), blocks, measured, pools.of(one, cell), days)
+    for place, (block, energy) in enumerate(zip(blocks, in_blocks, strict=True), start=1):
+        if energy:
+            numbered = _numbered(at, place)
+            bill.add(numbered, sign * as_quantity(energy), charge.unit, block.price, facts={**facts, **said})
+
+
+def _numbered(at: Position, block: int) -> Position:
+    return Position(
+        at.charge, at.version, at.begins, at.ends, at.service_point, at.season, at.window, block, at.estimated
+    )
+
+
+def lay(
+    bill: Bill,
+    charge: Charge,
+    rule: BlockRule,
+    blocks: Sequence[Block],
+    measured: Measured,
+    pool: Measured | None,
+    days: Sequence[date],
+) -> tuple[list[Fraction], Evidence]:
+    """A cell's energy in each block, and how the limits came about."""
+    if pool is not None:
+        days = days_between(bill.period.begins, bill.period.ends)
+    found = [_NONE] * len(blocks)
+    said: Evidence = {"limits": [], "pool": None if pool is None else exact_text(pool.energy)}
+    for part, own, whole in _evaluated(rule, measured, pool, days):
+        limits = limits_of(blocks, rule.by_days, len(part), nominal_days(bill, rule, part))
+        texts = [exact_text(one) for one in limits if one is not None]
+        if texts not in said["limits"]:
+            said["limits"].append(texts)
+        if whole is None:
+            laid = fill(own, limits, rule.mode)
+        else:
+            laid = share_of_pool(own, whole, fill(whole, limits, rule.mode))
+        found = [before + more for before, more in zip(found, laid, strict=True)]
+    return found, said
+
+
+def _evaluated(
+    rule: BlockRule, measured: Measured, pool: Measured | None, days: Sequence[date]
+) -> Iterator[tuple[Sequence[date], Fraction, Fraction | None]]:
+    """The parts that fill the blocks separately: days, a cell's energy and its pool's. Registers are always pooled."""
+    has_registers = measured.has_registers or (pool is not None and pool.has_registers)
+    if rule.evaluate == "pooled" or has_registers:
+        yield days, measured.energy, None if pool is None else pool.energy
+        return
+    parts: dict[tuple[int, ...], list[date]] = {}
+    for day in days:
+        key = (day.year, day.month) if rule.evaluate == "each_month" else (day.toordinal(),)
+        parts.setdefault(key, []).append(day)
+    for part in parts.values():
+        numbers = [(day - _EPOCH_DAY).days for day in part]
+        own = sum((measured.by_day.get(one, _NONE) for one in numbers), _NONE)
+        if own:
+            yield part, own, None if pool is None else sum((pool.by_day.get(one, _NONE) for one in numbers), _NONE)
+
+
+def nominal_days(bill: Bill, rule: BlockRule, days: Sequence[date]) -> Fraction:
+    """How many days the limits are for."""
+    if rule.period == "bill":
+        return Fraction(bill.period.days)
+    if rule.period == "cycle":
+        return Fraction(nominal_period(days[0], "P1M", bill.context.cycles).days)
+    return NOMINAL_DAYS[rule.period]
+
+
+def _add_surplus(bill: Bill, one: Priceable, cell: Cell, days: Sequence[date]) -> None:
+    terms = one.charge.versions[cell.key.version].terms
+    price = terms.credit_price if isinstance(terms, EnergyTerms) else Decimal(0)
+    plain = _position(one, cell, days, bill)
+    at = Position(
+        plain.charge,
+        plain.version,
+        plain.begins,
+        plain.ends,
+        plain.service_point,
+        plain.season,
+        plain.window,
+        is_credit=True,
+    )
+    facts: Evidence = {"kwh": exact_text(one.surplus[cell]), "net": one.charge.net}
+    bill.add(at, -as_quantity(one.surplus[cell]), one.charge.unit, price, facts=facts)
