@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.invoicing import invoice_commands
 from billing_assets_tests.rooms.invoicing.customers import ACCOUNTS, JULY, customers, metered
-from billing_assets_tests.rooms.invoicing.flat import flat
 from proving.world.command import Said, call, complete
 
 MARA = ("--by", "Mara", "--why", "Month end")
@@ -75,8 +73,7 @@ def test_a_request_is_queued_once(invoicing: Invoicing) -> None:
     complete(invoicing("request", "consumption_to", *MARA), 2, ["needs a first and a last day"])
 
 
-def test_a_batch_is_invoiced_and_issued(invoicing: Invoicing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(invoice_commands, "rate_case", flat)
+def test_a_batch_is_invoiced_and_issued(invoicing: Invoicing) -> None:
     invoicing("lock", "G1", *MARA, *CUT_OFF)
     invoicing("validate", "1")
     waived(invoicing, "1")
