@@ -100,11 +100,10 @@ def _amount(facts: MemberFacts, given: Parameters) -> Iterator[Found]:
     own = _a_day(kwh, facts.days)
     if own is None or last is None or ago is None:
         return  # less than two periods to compare with
-    words = {"a": _said(own), "b": _said(last), "c": _said(ago)}
     if own > given.high * max(last, ago):
-        yield found("HIGH_USAGE", **words)
+        yield found("HIGH_USAGE", a=_said(own), b=_said(last), c=_said(ago))
     elif own < given.low * min(last, ago):
-        yield found("LOW_USAGE", **words)
+        yield found("LOW_USAGE", a=_said(own), b=_said(last), c=_said(ago))
 
 
 def _a_day(kwh: Decimal | None, days: int | None) -> Decimal | None:

@@ -30,7 +30,7 @@ CODES: dict[str, PostCode] = {
     ),
     "PERIOD_TAKEN": PostCode("The days {days} are on invoice {number}.", "Cancel that first."),
     "CHANGED_UNDERWAY": PostCode(
-        "Usage changed between validation and invoicing.", "Nothing: it is validated again by itself."
+        "Usage changed between validation and invoicing.", "Nothing: it is validated again without you."
     ),
     "NUMBER_RANGE": PostCode("No numbers are left in {issuer} {year}.", "Open a new range."),
     "TOTAL_TOO_LARGE": PostCode("{total} is above the ceiling {most} of the group.", "A person approves it."),

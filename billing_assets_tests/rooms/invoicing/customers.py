@@ -68,7 +68,13 @@ def customers(
 def approved_tariff(state: Connection, code: str = "FLAT") -> None:
     """A price a kWh and sales tax."""
     charge = {"code": "energy", "kind": "usage", "versions": [{"valid_from": "2026-01-01", "price": str(PRICE)}]}
-    content = {"code": code, "currency": "USD", "charges": [charge]}
+    tax = {
+        "code": "sales",
+        "kind": "tax",
+        "applies_to": {"groups": ["energy"]},
+        "versions": [{"valid_from": "2026-01-01", "rate": "0.10"}],
+    }
+    content = {"code": code, "currency": "USD", "charges": [charge, tax]}
     file = tariffs.FileOf("made.json", "json", b"f" * 32)
     loaded = tariffs.load(state, content, code.encode().ljust(32), [], file, "Mara", "New")
     if loaded.is_new:

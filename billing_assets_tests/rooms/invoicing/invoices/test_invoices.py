@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from billing_assets.invoicing.batches.states import Batch
 from billing_assets.invoicing.batches.validating import lock, validate
 from billing_assets.invoicing.invoices import releasing, reports
 from billing_assets.invoicing.invoices.drafting import Bounds
+from billing_assets.invoicing.invoices.engine import rate_case
 from billing_assets.invoicing.invoices.processing import DUE, Processed, begin, finish, process, step
 from billing_assets.invoicing.invoices.releasing import ReleaseError
 from billing_assets.invoicing.invoices.states import TRANSITIONS
@@ -25,7 +27,6 @@ from billing_assets.metering.usage import store as usage_store
 from billing_assets.work_queue import claims
 from billing_assets.work_queue.claims import StaleClaimError
 from billing_assets_tests.rooms.invoicing.customers import CUT_OFF, JULY, JUNE, customers, metered, point_of
-from billing_assets_tests.rooms.invoicing.flat import flat
 from billing_assets_tests.rooms.metering.usage.arriving import arrive
 from billing_assets_tests.unit.metering.usage.messages import charges, usage
 
@@ -41,7 +42,7 @@ def pending(state: Connection, wanted: Wanted = GROUP) -> int:
 
 
 def invoiced(state: Connection, url: str, batch: int, **given: Any) -> Processed:
-    done = process(url, state, given.pop("rate", flat), "one", batch, today=CUT_OFF, **given)
+    done = process(url, state, given.pop("rate", rate_case), "one", batch, today=CUT_OFF, **given)
     assert done is not None
     return done
 
@@ -108,7 +109,7 @@ def test_issuing_again_does_nothing_and_the_next_batch_goes_on_with_the_next_num
     batch, numbers = billed(state, state_url)
     assert numbers == ("ACME2600000001",)
     assert releasing.issue(state, batch, CUT_OFF).numbers == ()
-    assert process(state_url, state, flat, "one", batch, today=CUT_OFF) is None, "nor is it invoiced again"
+    assert process(state_url, state, rate_case, "one", batch, today=CUT_OFF) is None, "nor is it invoiced again"
     metered(state, 1, period=JULY, amount=1100)
     assert billed(state, state_url)[1] == ("ACME2600000002",)
 
@@ -145,7 +146,7 @@ def test_batches_that_are_issued_side_by_side_leave_no_number_out(
             start.wait()
             releasing.issue(connection, batch, CUT_OFF)
 
-    together([lambda batch=batch: one_of(batch) for batch in batches])
+    together([partial(one_of, batch) for batch in batches])
     rows = state.execute("select sequence from billing.utility_invoices order by sequence").fetchall()
     assert [row["sequence"] for row in rows] == list(range(1, 10))
 
@@ -238,7 +239,7 @@ def test_what_is_issued_rates_again_to_the_same_bytes(state: Connection, state_u
     billed(state, state_url)
     (row,) = state.execute("select rated::text as text from billing.utility_invoices").fetchall()
     kept = json.loads(row["text"])
-    assert json.dumps(flat(kept["case"])) == json.dumps(kept["answer"])
+    assert json.dumps(rate_case(kept["case"])) == json.dumps(kept["answer"])
 
 
 def test_a_header_that_is_not_its_lines_is_refused(state: Connection, state_url: str, tmp_path: Path) -> None:
@@ -247,7 +248,7 @@ def test_a_header_that_is_not_its_lines_is_refused(state: Connection, state_url:
     batch = pending(state)
 
     def wrong(case: dict[str, Any]) -> dict[str, Any]:
-        return flat(case) | {"net": "1.00", "total": "26.00"}
+        return rate_case(case) | {"net": "1.00", "total": "26.00"}
 
     assert invoiced(state, state_url, batch, rate=wrong).failed == 1
     assert failures(state, batch) == ["INTERNAL: CheckViolation; the account is parked."]
@@ -262,7 +263,7 @@ def test_an_account_never_waits_for_its_neighbour(state: Connection, state_url: 
 
     def partly(case: dict[str, Any]) -> dict[str, Any]:
         if case["usage"]["registers"][0]["quantity"] != "2000":
-            return flat(case)
+            return rate_case(case)
         finding = {"code": "PRICE_MISSING", "severity": "error", "sentence": "3 prices are missing."}
         return {"lines": None, "taxes": None, "net": None, "tax": None, "total": None, "findings": [finding]}
 
@@ -382,16 +383,16 @@ def test_a_worker_that_lost_the_batch_writes_nothing_and_the_next_one_ends_it(
     old = claims.claim(state, DUE, "old", 0.0)
     assert old is not None
     begin(state, old)
-    assert step(state, old, flat, CUT_OFF, lease=0.0) is not None
+    assert step(state, old, rate_case, CUT_OFF, lease=0.0) is not None
     new = claims.claim(state, DUE, "new", 60.0)
     assert new is not None
     with pytest.raises(StaleClaimError):
-        step(state, old, flat, CUT_OFF)
+        step(state, old, rate_case, CUT_OFF)
     with pytest.raises(StaleClaimError):
         finish(state, old)
     assert counts(state, batch) == {"invoiced": 1, "open": 1}
     begin(state, new)
-    while step(state, new, flat, CUT_OFF) is not None:
+    while step(state, new, rate_case, CUT_OFF) is not None:
         pass
     assert finish(state, new) == Processed(batch, Batch.COMPLETED, 2, 0, None)
     assert len(reports.invoices(state, batch)) == 2
@@ -402,7 +403,7 @@ def test_two_workers_never_have_one_batch(state: Connection, state_url: str, tmp
     metered(state, 1)
     batch = pending(state)
     assert claims.claim(state, DUE, "old", 60.0) is not None
-    assert process(state_url, state, flat, "new", batch, today=CUT_OFF) is None
+    assert process(state_url, state, rate_case, "new", batch, today=CUT_OFF) is None
 
 
 def test_a_batch_is_issued_when_it_is_invoiced_and_not_before(

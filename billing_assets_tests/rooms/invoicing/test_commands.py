@@ -1,0 +1,111 @@
+"""`billing invoicing`: what billing operations do from usage to the numbers of a batch."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from billing_assets.foundation.database.connection import Connection
+from billing_assets_tests.rooms.invoicing.customers import ACCOUNTS, JULY, customers, metered
+from proving.world.command import Said, call, complete
+
+MARA = ("--by", "Mara", "--why", "Month end")
+CUT_OFF = ("--cut-off", "2026-08-10")
+
+
+class Invoicing:
+    """The commands of a company that has the area on."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], url: str, home: Path) -> None:
+        self.capsys = capsys
+        self.variables = {
+            "BILLING_HOME": str(home),
+            "BILLING_DATABASE_URL": url,
+            "BILLING_AREAS": "invoicing,metering",
+            "COLUMNS": "200",
+        }
+
+    def __call__(self, *arguments: str) -> Said:
+        return call(self.capsys, self.variables, "invoicing", *arguments)
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        """What it prints as JSON."""
+        said = self(*arguments, "--json")
+        assert said.code == code, said
+        return json.loads(said.out)
+
+
+@pytest.fixture
+def invoicing(
+    capsys: pytest.CaptureFixture[str], state: Connection, state_url: str, tmp_path: Path
+) -> Iterator[Invoicing]:
+    """The commands, and two customers of the group G1 with usage of June."""
+    folder = tmp_path / "master"
+    folder.mkdir()
+    customers(state, folder, 1, 2)
+    metered(state, 1)
+    metered(state, 2)
+    return Invoicing(capsys, state_url, tmp_path / "home")
+
+
+def test_from_the_billable_customers_of_a_group_to_a_batch_in_review(invoicing: Invoicing) -> None:
+    (group,) = invoicing.json("groups", *CUT_OFF)
+    assert (group["customers"], group["billable"]) == (2, 2)
+    complete(invoicing("lock", "G1", *MARA, *CUT_OFF), 0, ["Members", "G1"])
+    complete(invoicing("lock", "G1", *MARA, *CUT_OFF), 0, ["No customer is billable: nothing was locked."])
+    assert invoicing.json("validate", "1")["members"] == 2
+    complete(invoicing("status"), 0, ["In Review"])
+    (first, *_) = invoicing.json("findings", "1")
+    assert {"member", "code", "severity", "sentence", "waivable"} <= set(first)
+    complete(invoicing("waive", "1", "ACCOUNT_HOLD", *MARA), 2, ["ACCOUNT_HOLD cannot be waived"])
+    complete(invoicing("take-out", "1", *MARA), 0, ["Member 1 is taken out."])
+    complete(invoicing("unlock", "1", *MARA), 0, ["Batch 1 is released, with 1 members."])
+    complete(invoicing("unlock", "1", *MARA), 2, ["Batch 1 is Released and cannot be unlocked."])
+    complete(invoicing("validate", "7"), 2, ["There is no batch 7."])
+
+
+def test_a_request_is_queued_once(invoicing: Invoicing) -> None:
+    complete(invoicing("request", "bill_group", "G1", *MARA, *CUT_OFF), 0, ["Request 1 is queued."])
+    complete(invoicing("request", "bill_group", "G1", *MARA, *CUT_OFF), 0, ["It is queued already, as request 1."])
+    complete(invoicing("request", "everything", *MARA), 2, ["bill_group"])
+    complete(invoicing("request", "consumption_to", *MARA), 2, ["needs a first and a last day"])
+
+
+def test_a_batch_is_invoiced_and_issued(invoicing: Invoicing) -> None:
+    invoicing("lock", "G1", *MARA, *CUT_OFF)
+    invoicing("validate", "1")
+    waived(invoicing, "1")
+    complete(invoicing("invoice", "1", *MARA), 0, ["Batch 1 is Completed: 2 invoiced, 0 failed."])
+    complete(invoicing("invoice", "1", *MARA), 1, ["Batch 1 was not invoiced."])
+    done = ["Batch 1: 2 issued, ACME2600000001 to ACME2600000002; 0 wait for a person."]
+    complete(invoicing("issue", "1", "--date", "2026-08-10"), 0, done)
+    complete(invoicing("issue", "1"), 0, ["Batch 1: 0 issued; 0 wait for a person."])
+    assert [one["invoiced"] for one in invoicing.json("status", "1")] == [2]
+    complete(invoicing("discard", "1", *MARA), 2, ["Invoice ACME2600000001 is issued"])
+    complete(invoicing("approve", "9", *MARA), 2, ["There is no invoice 9."])
+    assert invoicing.json("retry", "1") == []
+
+
+def waived(invoicing: Invoicing, batch: str) -> None:
+    for one in invoicing.json("findings", batch):
+        if one["severity"] == "error":
+            invoicing("waive", str(one["member"]), one["code"], *MARA)
+
+
+def test_one_account_is_billed_by_hand(invoicing: Invoicing, state: Connection) -> None:
+    metered(state, 1, period=JULY)
+    found = invoicing.json("generate", "A1", *MARA, *CUT_OFF, "--since", "2026-07-02")
+    assert [one["members"] for one in found] == [1]
+    assert "PERIOD_GAP" in [one["code"] for one in found[0]["findings"]]
+    complete(invoicing("generate", "A7", *MARA, *CUT_OFF), 0, ["No customer is billable"])
+
+
+def test_master_data_of_billing_is_loaded_with_what_is_wrong_in_it(invoicing: Invoicing, tmp_path: Path) -> None:
+    folder = tmp_path / "more"
+    folder.mkdir()
+    complete(invoicing("load-accounts", str(folder)), 2, ["there is none of bill_groups.csv"])
+    (folder / "accounts.csv").write_text(ACCOUNTS + "A9,NOWHERE,dual,TX,2026-01-01\n")
+    said = ["accounts: 1 rows, 1 added", "GROUP_UNKNOWN", "which is not loaded"]
+    complete(invoicing("load-accounts", str(folder)), 0, said)
