@@ -148,6 +148,8 @@ def _default(field: FieldInfo) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, frozenset):
+        value = (*sorted(value),)
     return ", ".join(map(str, value)) if isinstance(value, tuple) else f"`{value}`"
 
 
