@@ -19,7 +19,7 @@ def floats_in(source: str) -> list[str]:
             found.append(f"{node.lineno}: {node.value}")
         elif isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div):
             found.append(f"{node.lineno}: /")
-        elif isinstance(node, ast.Name) and node.id in FLOATS:
+        elif isinstance(node, ast.Name) and node.id == "float":
             found.append(f"{node.lineno}: {node.id}")
         elif isinstance(node, ast.Attribute) and node.attr in FLOATS:
             found.append(f"{node.lineno}: {node.attr}")
