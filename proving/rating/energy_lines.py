@@ -68,9 +68,9 @@ def in_blocks(bill: Bill, charge: Json, cell: Cell, blocks: list[Json]) -> list[
     total = [Fraction(0)] * len(blocks)
     for pot, energy in pots.items():
         days = 1 if evaluate == "each_day" else sum((when.year, when.month) == pot for when in cell.days)
-        for n, part in enumerate(fill(half_up(energy, 6), limits(bill, charge, rules, blocks, days), mode)):
+        for n, part in enumerate(fill(energy, limits(bill, charge, rules, blocks, days), mode)):
             total[n] += part
-    return total
+    return [half_up(part, 6) for part in total]
 
 
 def shared(bill: Bill, charge: Json, cell: Cell, blocks: list[Json], pool: Fraction) -> list[Fraction]:

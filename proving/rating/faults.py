@@ -90,7 +90,7 @@ def put_in(m: Maker, case: Json) -> str | None:
     elif what == "total" and "documents" in case["usage"]:
         case["usage"]["documents"][0]["total"] = "99999.99"
     elif what == "future":
-        case["context"]["as_of"] = r.choice((m.end, m.days[-1])).isoformat()
+        case["context"]["as_of"] = r.choice((m.end + timedelta(days=1), m.days[-1])).isoformat()
     elif what == "nothing":
         case["usage"] = {}
     elif what == "place" and "tax_codes" in case["context"]:
