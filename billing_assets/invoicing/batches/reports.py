@@ -79,3 +79,14 @@ def failed(connection: Connection, batch: int) -> list[dict[str, Any]]:
         from billing.batch_members where batch = %s and state = 'failed' order by id""",
         [batch],
     ).fetchall()
+
+
+def codes(connection: Connection) -> list[dict[str, Any]]:
+    """Open findings of open members by code, errors first: `code`, `severity`, `members`."""
+    return connection.execute(
+        """
+        select f.code, f.severity, count(distinct f.member)::int as members
+        from billing.invoice_findings as f join billing.batch_members as m on m.id = f.member
+        where f.state = 'open' and m.state in ('selected', 'clear', 'held')
+        group by f.code, f.severity order by array_position(array['error', 'warning', 'info'], f.severity), f.code"""
+    ).fetchall()

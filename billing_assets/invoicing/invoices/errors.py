@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from billing_assets.foundation.errors import BillingError
+
 
 class PostCode(NamedTuple):
     """A code that a failed member has."""
@@ -39,7 +41,7 @@ CODES: dict[str, PostCode] = {
 }
 
 
-class NotInvoicedError(Exception):
+class NotInvoicedError(BillingError):
     """A member cannot be invoiced. `code` is of `CODES`."""
 
     def __init__(self, code: str, **words: object) -> None:
