@@ -47,7 +47,7 @@ def _index(evidence: Evidence) -> str:
     parts = " + ".join(
         f"(kWh by price {one['kwh_price']}, kWh {one['kwh']}, loss {one['loss']})" for one in evidence["parts"]
     )
-    return f"{parts} with {evidence['series']} version {evidence['series_version']}"
+    return f"{parts} at {evidence['series']} version {evidence['series_version']}"
 
 
 def _tax(tax: TaxLine, evidence: Evidence) -> str:
