@@ -12,7 +12,7 @@ from billing_assets.invoicing.rating.local_time import version_at
 from billing_assets.invoicing.rating.proration import shares
 from billing_assets.invoicing.rating.quantities import measure, merged, supplies
 from billing_assets.invoicing.rating.rated import Evidence
-from billing_assets.invoicing.rating.rounding import SHARE_PLACES, as_quantity, exact_text, half_up
+from billing_assets.invoicing.rating.rounding import as_quantity, exact_text, half_up
 from billing_assets.invoicing.rating.strict_json import FormatError
 from billing_assets.invoicing.rating.tariff import (
     Charge,
@@ -112,7 +112,7 @@ def _add_fee(bill: Bill, charge: Charge, version: Version, terms: FeeTerms, even
 
 
 def add_green(bill: Bill, charge: Charge) -> None:
-    """Adds a price for a share of the energy, rounded half up to 3 decimals, or a percentage of what usage costs."""
+    """Adds a price for a share of the energy, or a percentage of what usage costs."""
     version = version_of(bill, charge)
     if version is None or not isinstance(version.terms, GreenTerms):
         return
@@ -143,7 +143,7 @@ def _add_green(
     days: Sequence[Sequence[date]],
 ) -> None:
     share = Fraction(terms.percent) * Fraction(1, 100)
-    quantity = as_quantity(energy) if terms.percent == HUNDRED else half_up(energy * share, SHARE_PLACES)
+    quantity = as_quantity(energy * share)
     if quantity and terms.price is not None:
         every = [day for one in days for day in one] or [bill.period.begins]
         at = Position(charge, version, every[0], every[-1] + timedelta(days=1), point, estimated=estimated)

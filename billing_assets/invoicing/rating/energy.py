@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from billing_assets.invoicing.rating.bill import Bill, Position
 from billing_assets.invoicing.rating.blocks import fill, is_stepped, limits_of, share_of_pool
-from billing_assets.invoicing.rating.local_time import Cell, day_keys, days_between, slot_at
+from billing_assets.invoicing.rating.local_time import Cell, day_keys, days_between
 from billing_assets.invoicing.rating.netting import net_of
 from billing_assets.invoicing.rating.proration import NOMINAL_DAYS, nominal_period
 from billing_assets.invoicing.rating.quantities import Measured, measure, merged, supplies
@@ -28,7 +28,7 @@ class Priceable:
     charge: Charge
     point: str
     cells: Mapping[Cell, Measured]
-    surplus: Mapping[Cell, Fraction]
+    surplus: Mapping[Cell, Measured]
 
 
 def measure_all(bill: Bill) -> dict[str, list[Priceable]]:
@@ -90,27 +90,21 @@ def add_energy(bill: Bill, charge: Charge, measured: Sequence[Priceable], pools:
     for one in measured:
         for cell in sorted(one.cells, key=lambda cell: (cell.key.version, cell.key.slot, cell.window)):
             if one.cells[cell].energy:
-                _add_cell(bill, one, cell, days[cell.key.version, cell.key.slot], pools)
+                own = sorted(one.cells[cell].days) or days[cell.key.version, cell.key.slot]
+                _add_cell(bill, one, cell, own, pools)
         for cell in sorted(one.surplus, key=lambda cell: (cell.key.version, cell.key.slot, cell.window)):
-            if one.surplus[cell]:
+            if one.surplus[cell].energy:
                 _add_surplus(bill, one, cell, days[cell.key.version, cell.key.slot])
 
 
 def _days_of_parts(bill: Bill, charge: Charge) -> dict[tuple[int, int], list[date]]:
-    """The days of each version and season. A version that prices days of another one has its seasons on all days."""
+    """The days of each version and season."""
     begins, ends = bill.period.begins, bill.period.ends
     found: dict[tuple[int, int], list[date]] = {}
     days = days_between(begins, ends)
     for day, key in zip(days, day_keys(charge.versions, begins, ends, ()), strict=True):
         if key is not None:
             found.setdefault((key.version, key.slot), []).append(day)
-    if charge.on_change != "split":
-        for place, version in enumerate(charge.versions):
-            for day in days:
-                found.setdefault((place, slot_at(version, day)), []).append(day)
-            if len(charge.versions) > 1:
-                for slot in {slot for number, slot in found if number == place}:
-                    found[place, slot] = [day for day in days if slot_at(version, day) == slot]
     return found
 
 
@@ -247,7 +241,9 @@ def _add_surplus(bill: Bill, one: Priceable, cell: Cell, days: Sequence[date]) -
         plain.service_point,
         plain.season,
         plain.window,
+        estimated=one.surplus[cell].estimated,
         is_credit=True,
     )
-    facts: Evidence = {"kwh": exact_text(one.surplus[cell]), "net": one.charge.net}
-    bill.add(at, -as_quantity(one.surplus[cell]), one.charge.unit, price, facts=facts)
+    energy = one.surplus[cell].energy
+    facts: Evidence = {"kwh": exact_text(energy), "net": one.charge.net}
+    bill.add(at, -as_quantity(energy), one.charge.unit, price, facts=facts)

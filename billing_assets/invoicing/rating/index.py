@@ -274,12 +274,13 @@ def _of_register(
 
 
 def _add_surplus(bill: Bill, charge: Charge, point: str, surplus: Supply) -> None:
-    kwh = Fraction(0)
+    kwh, estimated = Fraction(0), False
     for series in surplus.intervals:
         cells = map_of(bill, charge, charge.versions, (), series)
         kwh += series.values.number(series.values.values[cells.of >= 0].sum())
+        estimated |= series.estimated is not None and bool(series.estimated[cells.of >= 0].any())
     version = charge.versions[-1]
     if kwh and isinstance(version.terms, IndexTerms):
-        at = Position(charge, version, bill.period.begins, bill.period.ends, point, is_credit=True)
+        at = Position(charge, version, bill.period.begins, bill.period.ends, point, estimated=estimated, is_credit=True)
         facts: Evidence = {"kwh": exact_text(kwh), "net": charge.net}
         bill.add(at, -as_quantity(kwh), charge.unit, version.terms.credit_price, facts=facts)

@@ -47,6 +47,8 @@ class Measured:
     missing: int = 0
     by_day: dict[int, Fraction] = field(default_factory=dict)
     has_registers: bool = False
+    days: set[date] = field(default_factory=set)
+    """Days that one version prices although others are valid on some of them (`on_change`)."""
 
 
 Cells = dict[Cell, Measured]
@@ -153,6 +155,7 @@ def merged(cells: Cells) -> Cells:
         into.intervals += one.intervals
         into.missing += one.missing
         into.has_registers |= one.has_registers
+        into.days |= one.days
         for day, energy in one.by_day.items():
             into.by_day[day] = into.by_day.get(day, Fraction(0)) + energy
     for one in found.values():
@@ -246,7 +249,16 @@ def _add_register(bill: Bill, charge: Charge, register: Register, spans: Spans, 
         one = found.setdefault(Cell(key, place), Measured())
         one.energy += energy
         one.has_registers = True
+        if charge.on_change != "split":
+            one.days |= _days_in(bill, charge, register, key)
         one.estimated |= register.quality != "A"
+
+
+def _days_in(bill: Bill, charge: Charge, register: Register, key: DayKey) -> set[date]:
+    """The days of a register inside the bill that are in the season of a key."""
+    begins, ends = max(register.begins, bill.period.begins), min(register.ends, bill.period.ends)
+    version = charge.versions[key.version]
+    return {day for day in days_between(begins, ends) if slot_at(version, day) == key.slot}
 
 
 def register_parts(bill: Bill, charge: Charge, register: Register, spans: Spans) -> list[tuple[DayKey, Fraction]]:
