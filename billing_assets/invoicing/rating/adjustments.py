@@ -54,7 +54,7 @@ def add_minimum(bill: Bill, charge: Charge) -> None:
     if last is None:
         return
     amount = half_up(least, bill.places)
-    counted = bill.sum_of(charge.applies_to, credits_too=False)
+    counted = bill.sum_of(charge.applies_to, fed_in=False, surplus=False)
     short = amount - counted
     if short > 0:
         facts: Evidence = {"minimum": exact_text(amount), "shares": said, "counted": exact_text(counted)}
@@ -83,7 +83,7 @@ def discount_base(bill: Bill, charge: Charge, terms: DiscountTerms) -> Decimal:
     if charge.applies_to is None and terms.method == "percent_of_use":
         base = sum((one.line.amount for one in bill.drafts if one.charge.kind in USE and not one.is_credit), Decimal(0))
     else:
-        base = bill.sum_of(charge.applies_to)
+        base = bill.sum_of(charge.applies_to, surplus=False)
     return max(Decimal(0), base - terms.threshold) if terms.method == "percent_over_threshold" else base
 
 

@@ -146,8 +146,7 @@ def _of_intervals(bill: Bill, charge: Charge, series: Intervals, spans: Spans, f
     for number, begin in enumerate(cells.starts.tolist()):
         if cells.places[number] < 0:
             continue
-        end = int(cells.starts[number + 1]) if number + 1 < len(cells.starts) else len(series.values)
-        places = cells.order[begin:end]
+        places = cells.order[begin : begin + cells.counts[number]]
         key = cells.cells[cells.places[number]].key
         terms = charge.versions[key.version].terms
         if not isinstance(terms, IndexTerms):

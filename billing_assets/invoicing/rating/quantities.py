@@ -1,7 +1,7 @@
 """Quantities: the energy of each charge by service point, version, season and window, exact."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -30,6 +30,7 @@ from billing_assets.invoicing.rating.rounding import SHARE_PLACES, as_quantity, 
 from billing_assets.invoicing.rating.tariff import Charge, Version
 from billing_assets.invoicing.rating.usage import Intervals, Register
 
+_MILLION = 10**6
 Spans = tuple[tuple[date, date | None], ...]
 
 
@@ -147,9 +148,13 @@ def measure(bill: Bill, charge: Charge, point: str, supply: Supply, *, by_day: b
 
 def merged(cells: Cells) -> Cells:
     """The cells without loss factors in their keys, their energy as it is printed (at most 6 decimals)."""
+    if not any(cell.key.loss for cell in cells):
+        for one in cells.values():
+            one.energy = Fraction(as_quantity(one.energy)) if _MILLION % one.energy.denominator else one.energy
+        return cells
     found: Cells = {}
     for cell, one in cells.items():
-        into = found.setdefault(Cell(replace(cell.key, loss=0), cell.window), Measured())
+        into = found.setdefault(Cell(cell.key._replace(loss=0), cell.window), Measured())
         into.energy += one.energy
         into.estimated |= one.estimated
         into.intervals += one.intervals
@@ -168,8 +173,7 @@ def add_series(bill: Bill, charge: Charge, series: Intervals, cells: CellMap, fo
     whole, missing = series.values.values, series.values.missing
     if not len(cells.places):
         return
-    sums = np.add.reduceat(whole[cells.order], cells.starts)
-    counts = np.diff(np.append(cells.starts, len(whole)))
+    sums = np.add.reduceat(whole[cells.order], cells.starts).tolist()
     estimated = (
         None if series.estimated is None else np.logical_or.reduceat(series.estimated[cells.order], cells.starts)
     )
@@ -178,18 +182,18 @@ def add_series(bill: Bill, charge: Charge, series: Intervals, cells: CellMap, fo
     for place, cell in enumerate(cells.places):
         if cell == OUTSIDE:
             continue
-        inside += int(sums[place])
+        inside += sums[place]
         if cell < 0:
             continue
         one = found.setdefault(cells.cells[cell], Measured())
-        total += int(sums[place])
+        total += sums[place]
         one.energy += series.values.number(sums[place])
-        one.intervals += int(counts[place])
+        one.intervals += cells.counts[place]
         one.missing += 0 if absent is None else int(absent[place])
         one.estimated |= estimated is not None and bool(estimated[place])
         if by_day:
-            end = cells.starts[place + 1] if place + 1 < len(cells.starts) else len(whole)
-            _add_days(series, cells, cells.order[cells.starts[place] : end], one)
+            begin = cells.starts[place]
+            _add_days(series, cells, cells.order[begin : begin + cells.counts[place]], one)
     if cells.across:
         _split_across(bill, charge, series, cells, found, by_day)
     if total != inside:
