@@ -231,4 +231,4 @@ def test_windows_in_pieces_are_one_line() -> None:
     series = {"start": "2026-06-01T00:00:00Z", "minutes": 60, "values": ["1"] * 24}
     period = {"from": "2026-06-01", "to": "2026-06-02"}
     found = rated(case(charge("energy", "tou", {"windows": pieces}), usage={"intervals": [series]}, period=period))
-    assert [(one.window, one.quantity) for one in found.lines] == [("peak", 6), ("off", 18)]
+    assert [(one.window, one.quantity) for one in found.lines] == [("peak", Decimal(6)), ("off", Decimal(18))]
