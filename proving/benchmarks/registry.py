@@ -12,6 +12,7 @@ from proving.benchmarks import (
     metering_x12,
     peers,
     posting,
+    rating,
     staging,
 )
 from proving.benchmarks.measure import Measure
@@ -29,6 +30,7 @@ _MODULES = [
     metering_x12,
     metering_vee,
     metering_import,
+    rating,
 ]
 
 MEASURES: dict[str, Measure] = {one.name: one for module in _MODULES for one in module.MEASURES}

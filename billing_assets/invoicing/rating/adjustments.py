@@ -12,7 +12,7 @@ from billing_assets.invoicing.rating.local_time import version_at
 from billing_assets.invoicing.rating.proration import shares
 from billing_assets.invoicing.rating.quantities import measure, merged, supplies
 from billing_assets.invoicing.rating.rated import Evidence
-from billing_assets.invoicing.rating.rounding import SHARE_PLACES, as_quantity, exact_text, half_up
+from billing_assets.invoicing.rating.rounding import as_quantity, exact_text, half_up
 from billing_assets.invoicing.rating.strict_json import FormatError
 from billing_assets.invoicing.rating.tariff import (
     Charge,
@@ -54,7 +54,7 @@ def add_minimum(bill: Bill, charge: Charge) -> None:
     if last is None:
         return
     amount = half_up(least, bill.places)
-    counted = bill.sum_of(charge.applies_to, credits_too=False)
+    counted = bill.sum_of(charge.applies_to, fed_in=False, surplus=False)
     short = amount - counted
     if short > 0:
         facts: Evidence = {"minimum": exact_text(amount), "shares": said, "counted": exact_text(counted)}
@@ -83,7 +83,7 @@ def discount_base(bill: Bill, charge: Charge, terms: DiscountTerms) -> Decimal:
     if charge.applies_to is None and terms.method == "percent_of_use":
         base = sum((one.line.amount for one in bill.drafts if one.charge.kind in USE and not one.is_credit), Decimal(0))
     else:
-        base = bill.sum_of(charge.applies_to)
+        base = bill.sum_of(charge.applies_to, surplus=False)
     return max(Decimal(0), base - terms.threshold) if terms.method == "percent_over_threshold" else base
 
 
@@ -112,7 +112,7 @@ def _add_fee(bill: Bill, charge: Charge, version: Version, terms: FeeTerms, even
 
 
 def add_green(bill: Bill, charge: Charge) -> None:
-    """Adds a price for a share of the energy, rounded half up to 3 decimals, or a percentage of what usage costs."""
+    """Adds a price for a share of the energy, or a percentage of what usage costs."""
     version = version_of(bill, charge)
     if version is None or not isinstance(version.terms, GreenTerms):
         return
@@ -143,7 +143,7 @@ def _add_green(
     days: Sequence[Sequence[date]],
 ) -> None:
     share = Fraction(terms.percent) * Fraction(1, 100)
-    quantity = as_quantity(energy) if terms.percent == HUNDRED else half_up(energy * share, SHARE_PLACES)
+    quantity = as_quantity(energy * share)
     if quantity and terms.price is not None:
         every = [day for one in days for day in one] or [bill.period.begins]
         at = Position(charge, version, every[0], every[-1] + timedelta(days=1), point, estimated=estimated)

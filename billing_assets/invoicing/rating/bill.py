@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from billing_assets.invoicing.rating.context import RatingContext
 from billing_assets.invoicing.rating.findings import Finding, finding
@@ -26,8 +27,7 @@ class Draft:
     is_credit: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """What a line says beside its numbers."""
 
     charge: Charge
@@ -96,7 +96,7 @@ class Bill:
         `amount` is given where it is not the rounded product of what the line says, but equals it (an index).
         """
         if price < 0:
-            quantity, price = -quantity, -price
+            quantity, price = quantity.copy_negate(), price.copy_negate()  # a minus would round to 28 digits
         exact = product(quantity, price, base)
         charge = at.charge
         if amount is None:
@@ -133,19 +133,25 @@ class Bill:
         self.drafts.append(Draft(charge, line, at.is_credit or charge.kind is Kind.FEED_IN))
         return amount
 
-    def lines_of(self, applies_to: AppliesTo | None, *, credits_too: bool = True) -> Iterable[Draft]:
-        """The lines that something is computed from: those that are named, or all but energy fed in or left over."""
+    def lines_of(self, applies_to: AppliesTo | None, *, fed_in: bool = True, surplus: bool = True) -> Iterable[Draft]:
+        """The lines that something is computed from: those that are named, or all but energy fed in or left over.
+
+        `fed_in` and `surplus`: whether such lines count where they are named.
+        """
         for one in self.drafts:
             if applies_to is None:
                 counts = not one.is_credit
             else:
-                counts = names(applies_to, one.charge, one.line.tax_category) and (credits_too or not one.is_credit)
+                counts = names(applies_to, one.charge, one.line.tax_category) and not (
+                    one.is_credit and not (fed_in if one.charge.kind is Kind.FEED_IN else surplus)
+                )
             if counts:
                 yield one
 
-    def sum_of(self, applies_to: AppliesTo | None, *, credits_too: bool = True) -> Decimal:
+    def sum_of(self, applies_to: AppliesTo | None, *, fed_in: bool = True, surplus: bool = True) -> Decimal:
         """Their rounded amounts."""
-        return sum((one.line.amount for one in self.lines_of(applies_to, credits_too=credits_too)), Decimal(0))
+        counted = self.lines_of(applies_to, fed_in=fed_in, surplus=surplus)
+        return sum((one.line.amount for one in counted), Decimal(0))
 
 
 def names(applies_to: AppliesTo, charge: Charge, tax_category: str | None) -> bool:

@@ -152,15 +152,14 @@ def _inside(bill: Bill, series: Intervals) -> Fraction:
 
 
 def _tell_estimates(bill: Bill) -> None:
-    total, estimated = Fraction(0), Fraction(0)
-    for register in bill.usage.registers:
-        total += Fraction(register.quantity)
-        estimated += Fraction(register.quantity) if register.quality != "A" else 0
-    some = any(one.quality != "A" for one in bill.usage.registers)
-    for series in bill.usage.intervals:
-        total += series.values.number(series.values.values.sum())
-        if series.estimated is not None and series.estimated.any():
-            some = True
-            estimated += series.values.number(series.values.values[series.estimated].sum())
-    if some:
-        bill.find("ESTIMATED", "usage", exact_text(estimated), kWh=exact_text(estimated), total=exact_text(total))
+    """Adds ESTIMATED: how much of all usage is."""
+    estimates = [one for one in bill.usage.registers if one.quality != "A"]
+    series = [one for one in bill.usage.intervals if one.estimated is not None and one.estimated.any()]
+    if not estimates and not series:
+        return
+    total = sum((Fraction(one.quantity) for one in bill.usage.registers), Fraction(0))
+    total += sum((one.values.number(one.values.values.sum()) for one in bill.usage.intervals), Fraction(0))
+    estimated = sum((Fraction(one.quantity) for one in estimates), Fraction(0))
+    for one in series:
+        estimated += one.values.number(one.values.values[one.estimated].sum())
+    bill.find("ESTIMATED", "usage", exact_text(estimated), kWh=exact_text(estimated), total=exact_text(total))

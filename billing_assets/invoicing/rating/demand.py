@@ -18,7 +18,7 @@ from billing_assets.invoicing.rating.demand_blocks import (
 from billing_assets.invoicing.rating.local_time import day_keys, days_between
 from billing_assets.invoicing.rating.proration import shares
 from billing_assets.invoicing.rating.rated import Evidence
-from billing_assets.invoicing.rating.rounding import SHARE_PLACES, as_quantity, exact_text, half_up
+from billing_assets.invoicing.rating.rounding import EXACT, SHARE_PLACES, as_quantity, exact_text, half_up
 from billing_assets.invoicing.rating.tariff import Block, Charge, DemandTerms, Ratchet, Season, Version
 from billing_assets.invoicing.rating.usage import DemandRead
 
@@ -254,18 +254,8 @@ def _add_part(
         elif terms.charge_period == "month" and charge.proration != "none":
             for share in shares(charge.proration, "P1M", part.days, bill.period, bill.context.cycles):
                 quantity = as_quantity(energy * share.quantity)
-                price, base = block.price * share.times, Decimal(share.base)
-                at_share = Position(
-                    charge,
-                    part.version,
-                    share.begins,
-                    share.ends,
-                    at.service_point,
-                    at.season,
-                    at.window,
-                    at.block,
-                    estimated,
-                )
+                price, base = EXACT.multiply(block.price, Decimal(share.times)), Decimal(share.base)
+                at_share = at._replace(begins=share.begins, ends=share.ends)
                 bill.add(at_share, quantity, f"{charge.unit}·day", price, base, {**facts, "days": share.quantity})
         else:
             bill.add(at, kw, charge.unit, block.price, ONE, facts)

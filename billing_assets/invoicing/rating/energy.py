@@ -6,14 +6,15 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
+from billing_assets.foundation.money import canonical
 from billing_assets.invoicing.rating.bill import Bill, Position
 from billing_assets.invoicing.rating.blocks import fill, is_stepped, limits_of, share_of_pool
-from billing_assets.invoicing.rating.local_time import Cell, day_keys, days_between, slot_at
+from billing_assets.invoicing.rating.local_time import Cell, days_between, days_of_parts
 from billing_assets.invoicing.rating.netting import net_of
 from billing_assets.invoicing.rating.proration import NOMINAL_DAYS, nominal_period
 from billing_assets.invoicing.rating.quantities import Measured, measure, merged, supplies
 from billing_assets.invoicing.rating.rated import Evidence
-from billing_assets.invoicing.rating.rounding import as_quantity, exact_text
+from billing_assets.invoicing.rating.rounding import EXACT, as_quantity, exact_text
 from billing_assets.invoicing.rating.tariff import Block, BlockRule, Charge, EnergyTerms, Kind, TableTerms
 
 PRICED = (Kind.USAGE, Kind.TOU, Kind.FEED_IN, Kind.RATE_TABLE)
@@ -28,7 +29,7 @@ class Priceable:
     charge: Charge
     point: str
     cells: Mapping[Cell, Measured]
-    surplus: Mapping[Cell, Fraction]
+    surplus: Mapping[Cell, Measured]
 
 
 def measure_all(bill: Bill) -> dict[str, list[Priceable]]:
@@ -86,32 +87,15 @@ def _add(pool: Measured, one: Measured) -> None:
 
 def add_energy(bill: Bill, charge: Charge, measured: Sequence[Priceable], pools: Pools) -> None:
     """Adds the lines of a charge: by service point, version, season or row, window and block."""
-    days = _days_of_parts(bill, charge)
+    days = days_of_parts(charge.versions, bill.period.begins, bill.period.ends)
     for one in measured:
-        for cell in sorted(one.cells, key=lambda cell: (cell.key.version, cell.key.slot, cell.window)):
+        for cell in sorted(one.cells):
             if one.cells[cell].energy:
-                _add_cell(bill, one, cell, days[cell.key.version, cell.key.slot], pools)
-        for cell in sorted(one.surplus, key=lambda cell: (cell.key.version, cell.key.slot, cell.window)):
-            if one.surplus[cell]:
+                own = sorted(one.cells[cell].days) or days[cell.key.version, cell.key.slot]
+                _add_cell(bill, one, cell, own, pools)
+        for cell in sorted(one.surplus):
+            if one.surplus[cell].energy:
                 _add_surplus(bill, one, cell, days[cell.key.version, cell.key.slot])
-
-
-def _days_of_parts(bill: Bill, charge: Charge) -> dict[tuple[int, int], list[date]]:
-    """The days of each version and season. A version that prices days of another one has its seasons on all days."""
-    begins, ends = bill.period.begins, bill.period.ends
-    found: dict[tuple[int, int], list[date]] = {}
-    days = days_between(begins, ends)
-    for day, key in zip(days, day_keys(charge.versions, begins, ends, ()), strict=True):
-        if key is not None:
-            found.setdefault((key.version, key.slot), []).append(day)
-    if charge.on_change != "split":
-        for place, version in enumerate(charge.versions):
-            for day in days:
-                found.setdefault((place, slot_at(version, day)), []).append(day)
-            if len(charge.versions) > 1:
-                for slot in {slot for number, slot in found if number == place}:
-                    found[place, slot] = [day for day in days if slot_at(version, day) == slot]
-    return found
 
 
 def _position(one: Priceable, cell: Cell, days: Sequence[date], bill: Bill) -> Position:
@@ -134,7 +118,7 @@ def _position(one: Priceable, cell: Cell, days: Sequence[date], bill: Bill) -> P
     )
 
 
-def _blocks(bill: Bill, charge: Charge, cell: Cell) -> tuple[Block, ...]:
+def _blocks(bill: Bill, charge: Charge, cell: Cell, days: Sequence[date]) -> tuple[Block, ...]:
     terms = charge.versions[cell.key.version].terms
     if isinstance(terms, EnergyTerms):
         season = terms.seasons[cell.key.slot]
@@ -147,37 +131,34 @@ def _blocks(bill: Bill, charge: Charge, cell: Cell) -> tuple[Block, ...]:
     if not terms.by_days:
         found = [one for one in rows if one.valid_from <= last and (one.valid_to is None or last < one.valid_to)]
     if not found:
-        bill.find("PRICE_MISSING", charge.code, len(rows), n=1, series=charge.code, time=last)
+        first = days[0] if terms.by_days else last
+        n = len(days) if terms.by_days else 1
+        bill.find("PRICE_MISSING", charge.code, len(rows), n=n, series=charge.code, time=first)
         return ()
-    return (Block(None, found[0].price + terms.adder),)
+    return (Block(None, EXACT.add(found[0].price, terms.adder)),)
 
 
 def _add_cell(bill: Bill, one: Priceable, cell: Cell, days: Sequence[date], pools: Pools) -> None:
     charge, measured = one.charge, one.cells[cell]
-    blocks = _blocks(bill, charge, cell)
+    blocks = _blocks(bill, charge, cell, days)
     if not blocks:
         return
     at = _position(one, cell, days, bill)
+    quantity = as_quantity(measured.energy)
     facts: Evidence = {
-        "kwh": exact_text(measured.energy),
+        "kwh": canonical(quantity),
         "intervals": measured.intervals,
         "missing": measured.missing,
     }
-    sign = -1 if charge.kind is Kind.FEED_IN else 1
+    is_fed_in = charge.kind is Kind.FEED_IN
     if not is_stepped(blocks):
-        bill.add(at, sign * as_quantity(measured.energy), charge.unit, blocks[0].price, facts=facts)
+        bill.add(at, quantity.copy_negate() if is_fed_in else quantity, charge.unit, blocks[0].price, facts=facts)
         return
     in_blocks, said = lay(bill, charge, _rule(charge, cell.key.version), blocks, measured, pools.of(one, cell), days)
     for place, (block, energy) in enumerate(zip(blocks, in_blocks, strict=True), start=1):
         if energy:
-            numbered = _numbered(at, place)
-            bill.add(numbered, sign * as_quantity(energy), charge.unit, block.price, facts={**facts, **said})
-
-
-def _numbered(at: Position, block: int) -> Position:
-    return Position(
-        at.charge, at.version, at.begins, at.ends, at.service_point, at.season, at.window, block, at.estimated
-    )
+            part = as_quantity(-energy if is_fed_in else energy)
+            bill.add(at._replace(block=place), part, charge.unit, block.price, facts={**facts, **said})
 
 
 def lay(
@@ -238,16 +219,7 @@ def nominal_days(bill: Bill, rule: BlockRule, days: Sequence[date]) -> Fraction:
 def _add_surplus(bill: Bill, one: Priceable, cell: Cell, days: Sequence[date]) -> None:
     terms = one.charge.versions[cell.key.version].terms
     price = terms.credit_price if isinstance(terms, EnergyTerms) else Decimal(0)
-    plain = _position(one, cell, days, bill)
-    at = Position(
-        plain.charge,
-        plain.version,
-        plain.begins,
-        plain.ends,
-        plain.service_point,
-        plain.season,
-        plain.window,
-        is_credit=True,
-    )
-    facts: Evidence = {"kwh": exact_text(one.surplus[cell]), "net": one.charge.net}
-    bill.add(at, -as_quantity(one.surplus[cell]), one.charge.unit, price, facts=facts)
+    at = _position(one, cell, days, bill)._replace(estimated=one.surplus[cell].estimated, is_credit=True)
+    energy = one.surplus[cell].energy
+    facts: Evidence = {"kwh": exact_text(energy), "net": one.charge.net}
+    bill.add(at, -as_quantity(energy), one.charge.unit, price, facts=facts)

@@ -1,13 +1,14 @@
 """Fixed charges: a price a day, or a share of a price a month, quarter or year."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
 from billing_assets.invoicing.rating.bill import Bill, Position
-from billing_assets.invoicing.rating.local_time import day_keys, days_between
+from billing_assets.invoicing.rating.local_time import days_of_parts
 from billing_assets.invoicing.rating.proration import shares
 from billing_assets.invoicing.rating.rated import Evidence
+from billing_assets.invoicing.rating.rounding import EXACT
 from billing_assets.invoicing.rating.tariff import Charge, FixedTerms, Version
 
 
@@ -26,7 +27,7 @@ def _add_part(
     version: Version,
     terms: FixedTerms,
     slot: int,
-    days: list[date],
+    days: Sequence[date],
     point: str,
     meter: str,
 ) -> None:
@@ -40,7 +41,14 @@ def _add_part(
     for share in shares(charge.proration, terms.period, days, bill.period, bill.context.cycles):
         at = Position(charge, version, share.begins, share.ends, point, season.name)
         facts = {**facts, "period": terms.period, "proration": charge.proration}
-        bill.add(at, Decimal(share.quantity), share.unit, price * share.times, Decimal(share.base), facts)
+        bill.add(
+            at,
+            Decimal(share.quantity),
+            share.unit,
+            EXACT.multiply(price, Decimal(share.times)),
+            Decimal(share.base),
+            facts,
+        )
 
 
 def _each(bill: Bill, charge: Charge) -> list[tuple[str, str]]:
@@ -57,12 +65,8 @@ def _each(bill: Bill, charge: Charge) -> list[tuple[str, str]]:
     return sorted(meters) or [("", "")]
 
 
-def parts_of_days(bill: Bill, charge: Charge) -> Iterator[tuple[Version, int, list[date]]]:
+def parts_of_days(bill: Bill, charge: Charge) -> Iterator[tuple[Version, int, Sequence[date]]]:
     """The days of the bill by version and season, in order."""
-    begins, ends = bill.period.begins, bill.period.ends
-    found: dict[tuple[int, int], list[date]] = {}
-    for day, key in zip(days_between(begins, ends), day_keys(charge.versions, begins, ends, ()), strict=True):
-        if key is not None:
-            found.setdefault((key.version, key.slot), []).append(day)
+    found = days_of_parts(charge.versions, bill.period.begins, bill.period.ends)
     for version, slot in sorted(found):
         yield charge.versions[version], slot, found[version, slot]

@@ -146,8 +146,7 @@ def _of_intervals(bill: Bill, charge: Charge, series: Intervals, spans: Spans, f
     for number, begin in enumerate(cells.starts.tolist()):
         if cells.places[number] < 0:
             continue
-        end = int(cells.starts[number + 1]) if number + 1 < len(cells.starts) else len(series.values)
-        places = cells.order[begin:end]
+        places = cells.order[begin : begin + cells.counts[number]]
         key = cells.cells[cells.places[number]].key
         terms = charge.versions[key.version].terms
         if not isinstance(terms, IndexTerms):
@@ -274,12 +273,13 @@ def _of_register(
 
 
 def _add_surplus(bill: Bill, charge: Charge, point: str, surplus: Supply) -> None:
-    kwh = Fraction(0)
+    kwh, estimated = Fraction(0), False
     for series in surplus.intervals:
         cells = map_of(bill, charge, charge.versions, (), series)
         kwh += series.values.number(series.values.values[cells.of >= 0].sum())
+        estimated |= series.estimated is not None and bool(series.estimated[cells.of >= 0].any())
     version = charge.versions[-1]
     if kwh and isinstance(version.terms, IndexTerms):
-        at = Position(charge, version, bill.period.begins, bill.period.ends, point, is_credit=True)
+        at = Position(charge, version, bill.period.begins, bill.period.ends, point, estimated=estimated, is_credit=True)
         facts: Evidence = {"kwh": exact_text(kwh), "net": charge.net}
         bill.add(at, -as_quantity(kwh), charge.unit, version.terms.credit_price, facts=facts)

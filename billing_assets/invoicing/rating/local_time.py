@@ -4,10 +4,11 @@ Everything that depends on the clock is computed for a whole series at once and 
 with one tariff ask once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -37,6 +38,7 @@ def zone_of(charge_zone: str, context_zone: str) -> tzinfo:
     return timezone(-offset if charge_zone[3] == "-" else offset)
 
 
+@lru_cache(maxsize=1024)
 def instant_of(day: date, zone: tzinfo) -> datetime:
     """The first instant of a local day, in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
@@ -81,8 +83,7 @@ class Slot:
     windows: tuple[Window, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DayKey:
+class DayKey(NamedTuple):
     """Where a day belongs: places of the version, of its slot (season or row) and of the loss factors."""
 
     version: int
@@ -90,8 +91,7 @@ class DayKey:
     loss: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """Where a minute belongs: a day's key and a window (-1: there are none)."""
 
     key: DayKey
@@ -102,8 +102,9 @@ class Cell:
 class CellMap:
     """The cell of each interval of a series, as a place in `cells`, or OUTSIDE or UNMEASURED.
 
-    `order` sorts the intervals by cell and `starts` says where each of `places` begins in it. `days` are local days
-    since 1970. `across` are the intervals in more than one cell: their place, and (cell, minutes) of each part.
+    `order` sorts the intervals by cell; `starts` says where each of `places` begins in it, `counts` how many there are.
+    `days` are local days since 1970. `across` are the intervals in more than one cell: their place, and (cell, minutes)
+    of each part.
     """
 
     cells: tuple[Cell, ...]
@@ -112,6 +113,7 @@ class CellMap:
     local: NDArray[np.int64]
     order: NDArray[np.int64]
     starts: NDArray[np.int64]
+    counts: tuple[int, ...]
     places: tuple[int, ...]
     across: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
     inside: int
@@ -187,6 +189,18 @@ def day_keys(
     return tuple(found)
 
 
+@lru_cache(maxsize=512)
+def days_of_parts(
+    versions: tuple[Version, ...], begins: date, ends: date
+) -> Mapping[tuple[int, int], tuple[date, ...]]:
+    """The days of a span by place of version and slot, in order; days without a version are left out."""
+    found: dict[tuple[int, int], list[date]] = {}
+    for day, key in zip(days_between(begins, ends), day_keys(versions, begins, ends, ()), strict=True):
+        if key is not None:
+            found.setdefault((key.version, key.slot), []).append(day)
+    return {key: tuple(days) for key, days in found.items()}
+
+
 @lru_cache(maxsize=256)
 def cell_map(
     versions: tuple[Version, ...],
@@ -227,6 +241,7 @@ def cell_map(
         local_starts,
         order,
         starts,
+        tuple(np.diff(np.append(starts, count)).tolist()),
         tuple(places.tolist()),
         tuple(across),
         int((of != OUTSIDE).sum()),

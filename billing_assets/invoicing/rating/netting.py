@@ -16,12 +16,11 @@ from billing_assets.invoicing.rating.scaled import Scaled, of_integers
 from billing_assets.invoicing.rating.tariff import Charge
 from billing_assets.invoicing.rating.usage import Intervals
 
-Surplus = dict[Cell, Fraction]
 _EMPTY = Supply((), ())
 _NONE = Fraction(0)
 
 
-def net_of(bill: Bill, charge: Charge, *, by_day: bool) -> Iterator[tuple[str, Cells, Surplus]]:
+def net_of(bill: Bill, charge: Charge, *, by_day: bool) -> Iterator[tuple[str, Cells, Cells]]:
     """By service point: the energy that is priced, by cell, and the energy that is left over, by cell."""
     used = supplies(bill, charge, charge.channels)
     fed = supplies(bill, charge, (charge.net_channel,))
@@ -33,7 +32,7 @@ def net_of(bill: Bill, charge: Charge, *, by_day: bool) -> Iterator[tuple[str, C
                 continue
             cells = merged(measure(bill, charge, point, Supply(pair[0], ()), by_day=by_day))
             left = merged(measure(bill, charge, point, Supply(pair[1], ())))
-            yield point, cells, {cell: one.energy for cell, one in left.items()}
+            yield point, cells, left
             continue
         cells = merged(measure(bill, charge, point, own, by_day=by_day))
         minus = merged(measure(bill, charge, point, other, by_day=by_day))
@@ -70,27 +69,29 @@ def _sum(series: list[Intervals], places: int, count: int) -> NDArray[Any]:
     return of_integers(total.tolist())
 
 
-def _by_window(cells: Cells, minus: Cells) -> tuple[Cells, Surplus]:
-    left: Surplus = {}
+def _by_window(cells: Cells, minus: Cells) -> tuple[Cells, Cells]:
+    left: Cells = {}
     for cell, fed in minus.items():
         one = cells.setdefault(cell, Measured())
         net = one.energy - fed.energy
-        one.energy, left[cell] = max(net, _NONE), max(-net, _NONE)
+        one.energy = max(net, _NONE)
         one.estimated |= fed.estimated
+        left[cell] = Measured(max(-net, _NONE), one.estimated)
         one.has_registers = True  # a window that was netted fills its blocks as a whole
     return cells, left
 
 
-def _by_bill(cells: Cells, minus: Cells) -> tuple[Cells, Surplus]:
+def _by_bill(cells: Cells, minus: Cells) -> tuple[Cells, Cells]:
     """Each window keeps its share of what is left, rounded half up to 3 decimals; the last takes the remainder."""
     used = sum((one.energy for one in cells.values()), _NONE)
     fed = sum((one.energy for one in minus.values()), _NONE)
+    estimated = any(one.estimated for one in (*cells.values(), *minus.values()))
     order = sorted(cells, key=lambda cell: (cell.key.version, cell.key.slot, cell.window))
     if used <= fed:
         for one in cells.values():
             one.energy = _NONE
         last = max((*cells, *minus), key=lambda cell: (cell.key.version, cell.key.slot), default=None)
-        return cells, {} if last is None else {Cell(last.key, -1): fed - used}
+        return cells, {} if last is None else {Cell(last.key, -1): Measured(fed - used, estimated)}
     rest = used - fed
     for place, cell in enumerate(order):
         one = cells[cell]
@@ -98,4 +99,5 @@ def _by_bill(cells: Cells, minus: Cells) -> tuple[Cells, Surplus]:
         part = rest if final else Fraction(half_up(one.energy * Fraction(used - fed, used), SHARE_PLACES))
         rest -= part
         one.energy, one.has_registers = part, True
+        one.estimated |= any(fed_in.estimated for fed_in in minus.values())
     return cells, {}

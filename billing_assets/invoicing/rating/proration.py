@@ -17,7 +17,7 @@ NOMINAL_DAYS = {
     "P1Y": Fraction(365),
 }
 UNITS = {"P1M": "month", "P3M": "quarter", "P6M": "half-year", "P1Y": "year"}
-_LONGEST_CYCLE = {"P1M": 45, "P3M": 135, "P6M": 270, "P1Y": 10**6}
+_LONGEST_CYCLE = {"P1M": 60, "P3M": 136, "P6M": 273, "P1Y": 10**6}  # half-way between their nominal days
 _THIRTY = 30
 
 

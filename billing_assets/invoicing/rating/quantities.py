@@ -1,7 +1,7 @@
 """Quantities: the energy of each charge by service point, version, season and window, exact."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -30,6 +30,7 @@ from billing_assets.invoicing.rating.rounding import SHARE_PLACES, as_quantity, 
 from billing_assets.invoicing.rating.tariff import Charge, Version
 from billing_assets.invoicing.rating.usage import Intervals, Register
 
+_MILLION = 10**6
 Spans = tuple[tuple[date, date | None], ...]
 
 
@@ -47,6 +48,8 @@ class Measured:
     missing: int = 0
     by_day: dict[int, Fraction] = field(default_factory=dict)
     has_registers: bool = False
+    days: set[date] = field(default_factory=set)
+    """Days that one version prices although others are valid on some of them (`on_change`)."""
 
 
 Cells = dict[Cell, Measured]
@@ -145,14 +148,19 @@ def measure(bill: Bill, charge: Charge, point: str, supply: Supply, *, by_day: b
 
 def merged(cells: Cells) -> Cells:
     """The cells without loss factors in their keys, their energy as it is printed (at most 6 decimals)."""
+    if not any(cell.key.loss for cell in cells):
+        for one in cells.values():
+            one.energy = Fraction(as_quantity(one.energy)) if _MILLION % one.energy.denominator else one.energy
+        return cells
     found: Cells = {}
     for cell, one in cells.items():
-        into = found.setdefault(Cell(replace(cell.key, loss=0), cell.window), Measured())
+        into = found.setdefault(Cell(cell.key._replace(loss=0), cell.window), Measured())
         into.energy += one.energy
         into.estimated |= one.estimated
         into.intervals += one.intervals
         into.missing += one.missing
         into.has_registers |= one.has_registers
+        into.days |= one.days
         for day, energy in one.by_day.items():
             into.by_day[day] = into.by_day.get(day, Fraction(0)) + energy
     for one in found.values():
@@ -165,8 +173,7 @@ def add_series(bill: Bill, charge: Charge, series: Intervals, cells: CellMap, fo
     whole, missing = series.values.values, series.values.missing
     if not len(cells.places):
         return
-    sums = np.add.reduceat(whole[cells.order], cells.starts)
-    counts = np.diff(np.append(cells.starts, len(whole)))
+    sums = np.add.reduceat(whole[cells.order], cells.starts).tolist()
     estimated = (
         None if series.estimated is None else np.logical_or.reduceat(series.estimated[cells.order], cells.starts)
     )
@@ -175,18 +182,18 @@ def add_series(bill: Bill, charge: Charge, series: Intervals, cells: CellMap, fo
     for place, cell in enumerate(cells.places):
         if cell == OUTSIDE:
             continue
-        inside += int(sums[place])
+        inside += sums[place]
         if cell < 0:
             continue
         one = found.setdefault(cells.cells[cell], Measured())
-        total += int(sums[place])
+        total += sums[place]
         one.energy += series.values.number(sums[place])
-        one.intervals += int(counts[place])
+        one.intervals += cells.counts[place]
         one.missing += 0 if absent is None else int(absent[place])
         one.estimated |= estimated is not None and bool(estimated[place])
         if by_day:
-            end = cells.starts[place + 1] if place + 1 < len(cells.starts) else len(whole)
-            _add_days(series, cells, cells.order[cells.starts[place] : end], one)
+            begin = cells.starts[place]
+            _add_days(series, cells, cells.order[begin : begin + cells.counts[place]], one)
     if cells.across:
         _split_across(bill, charge, series, cells, found, by_day)
     if total != inside:
@@ -246,7 +253,16 @@ def _add_register(bill: Bill, charge: Charge, register: Register, spans: Spans, 
         one = found.setdefault(Cell(key, place), Measured())
         one.energy += energy
         one.has_registers = True
+        if charge.on_change != "split":
+            one.days |= _days_in(bill, charge, register, key)
         one.estimated |= register.quality != "A"
+
+
+def _days_in(bill: Bill, charge: Charge, register: Register, key: DayKey) -> set[date]:
+    """The days of a register inside the bill that are in the season of a key."""
+    begins, ends = max(register.begins, bill.period.begins), min(register.ends, bill.period.ends)
+    version = charge.versions[key.version]
+    return {day for day in days_between(begins, ends) if slot_at(version, day) == key.slot}
 
 
 def register_parts(bill: Bill, charge: Charge, register: Register, spans: Spans) -> list[tuple[DayKey, Fraction]]:

@@ -108,7 +108,7 @@ def _conditional(bill: Bill, charge: Charge, total: Decimal) -> Conditional | No
     else:
         share = Fraction(discount_base(bill, charge, terms)) * Fraction(terms.percent)
         amount = bill.rounded(charge, Fraction(share, 100))
-    if not amount:
+    if amount <= 0:  # nothing is taken off a credit
         return None
     on_top, inside = taxes_on(bill, charge, amount)
     payable = total - amount - on_top
@@ -118,7 +118,7 @@ def _conditional(bill: Bill, charge: Charge, total: Decimal) -> Conditional | No
 def _check_plausible(bill: Bill, total: Decimal) -> None:
     earlier = bill.context.earlier_totals
     mean = Fraction(sum((Fraction(one) for one in earlier), Fraction(0)), len(earlier)) if earlier else Fraction(0)
-    if mean > 0 and abs(total) > mean * Fraction(bill.context.implausible_factor):
+    if mean > 0 and total > mean * Fraction(bill.context.implausible_factor):
         factor = half_up(Fraction(Fraction(total), mean), 1)
         bill.find("AMOUNT_IMPLAUSIBLE", "total", total, amount=total, factor=factor, n=len(earlier))
 

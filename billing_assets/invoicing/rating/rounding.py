@@ -1,6 +1,6 @@
 """Rounding, once a line: half up, away from zero for negatives, or down where a percentage is a legal ceiling."""
 
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, localcontext
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 
@@ -12,6 +12,7 @@ EXACT = Context(prec=400)
 """Enough digits that no product of ours is ever rounded by it."""
 
 QUANTITY_PLACES = 6
+_MILLION = 10**QUANTITY_PLACES
 SHARE_PLACES = 3
 _HALF_UP = Context(prec=400, rounding=ROUND_HALF_UP)
 _DOWN = Context(prec=400, rounding=ROUND_DOWN)
@@ -54,9 +55,9 @@ def as_decimal(number: Fraction) -> Decimal | None:
 
 def as_quantity(number: Fraction) -> Decimal:
     """A quantity as it is printed: as it is with up to 6 decimals, else rounded half up to 6."""
-    whole = number * 10**QUANTITY_PLACES
-    if whole.denominator == 1:
-        return Decimal(whole.numerator).scaleb(-QUANTITY_PLACES, EXACT)
+    more, rest = divmod(_MILLION, number.denominator)
+    if not rest:
+        return Decimal(number.numerator * more).scaleb(-QUANTITY_PLACES, EXACT)
     return half_up(number, QUANTITY_PLACES)
 
 
@@ -70,8 +71,7 @@ def exact_text(number: Fraction | Decimal) -> str:
 
 def product(quantity: Decimal, price: Decimal, base: Decimal) -> Fraction | Decimal:
     """quantity · price / base, exact."""
-    with localcontext(EXACT):
-        whole = quantity * price
+    whole = EXACT.multiply(quantity, price)
     return whole if base == 1 else Fraction(Fraction(whole), Fraction(base))
 
 

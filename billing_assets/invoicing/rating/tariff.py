@@ -249,6 +249,10 @@ class Version:
     terms: Terms
     source: Source | None = None
 
+    def __hash__(self) -> int:
+        """Of what tells versions of a charge apart; each bill looks up by versions what is kept by value."""
+        return hash((self.id, self.valid_from, self.valid_to))
+
 
 @dataclass(frozen=True, slots=True)
 class AppliesTo:
