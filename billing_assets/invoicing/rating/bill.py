@@ -18,8 +18,7 @@ from billing_assets.invoicing.rating.usage import Period, Usage
 ONE = Decimal(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A line and what others ask about it. `is_credit`: energy fed in or left over, which no percentage is of."""
 
     charge: Charge

@@ -93,7 +93,11 @@ def _check_gaps(bill: Bill, charge: Charge) -> None:
     for series in _of(bill, charge):
         by_channel.setdefault((series.service_point, series.channel), []).append(series)
     for several in by_channel.values():
-        minutes = several[0].minutes
+        only, minutes = several[0], several[0].minutes
+        if len(several) == 1 and only.values.missing is None:
+            start = minutes_since_epoch(only.start)
+            if start <= first and end <= start + minutes * len(only.values):
+                continue  # the usual case: one series over the whole bill
         missing, first_missing = 0, end
         covered = first
         for series in sorted(several, key=lambda one: one.start):

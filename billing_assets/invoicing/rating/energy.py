@@ -1,12 +1,11 @@
 """Lines of energy: `usage`, `tou`, `feed_in` and `rate_table`, with blocks and net metering."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
-from billing_assets.foundation.money import canonical
 from billing_assets.invoicing.rating.bill import Bill, Position
 from billing_assets.invoicing.rating.blocks import fill, is_stepped, limits_of, share_of_pool
 from billing_assets.invoicing.rating.local_time import Cell, days_between, days_of_parts
@@ -22,8 +21,7 @@ _EPOCH_DAY = date(1970, 1, 1)
 _NONE = Fraction(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Priceable:
+class Priceable(NamedTuple):
     """What of one charge and one service point is priced: energy by cell, and what is left over for credit."""
 
     charge: Charge
@@ -103,8 +101,9 @@ def _position(one: Priceable, cell: Cell, days: Sequence[date], bill: Bill) -> P
     version = charge.versions[cell.key.version]
     season = window = None
     if isinstance(version.terms, EnergyTerms):
-        season = version.terms.seasons[cell.key.slot]
-        window = season.windows[cell.window].name if cell.window >= 0 else None
+        of_slot = version.terms.seasons[cell.key.slot]
+        season = of_slot.name
+        window = of_slot.windows[cell.window].name if cell.window >= 0 else None
     begins, ends = (days[0], days[-1] + timedelta(days=1)) if days else (bill.period.begins, bill.period.ends)
     return Position(
         charge,
@@ -112,7 +111,7 @@ def _position(one: Priceable, cell: Cell, days: Sequence[date], bill: Bill) -> P
         begins,
         ends,
         service_point=one.point,
-        season=season.name if season else None,
+        season=season,
         window=window,
         estimated=cell in one.cells and one.cells[cell].estimated,
     )
@@ -145,11 +144,7 @@ def _add_cell(bill: Bill, one: Priceable, cell: Cell, days: Sequence[date], pool
         return
     at = _position(one, cell, days, bill)
     quantity = as_quantity(measured.energy)
-    facts: Evidence = {
-        "kwh": canonical(quantity),
-        "intervals": measured.intervals,
-        "missing": measured.missing,
-    }
+    facts: Evidence = {"intervals": measured.intervals, "missing": measured.missing}
     is_fed_in = charge.kind is Kind.FEED_IN
     if not is_stepped(blocks):
         bill.add(at, quantity.copy_negate() if is_fed_in else quantity, charge.unit, blocks[0].price, facts=facts)
@@ -158,7 +153,13 @@ def _add_cell(bill: Bill, one: Priceable, cell: Cell, days: Sequence[date], pool
     for place, (block, energy) in enumerate(zip(blocks, in_blocks, strict=True), start=1):
         if energy:
             part = as_quantity(-energy if is_fed_in else energy)
-            bill.add(at._replace(block=place), part, charge.unit, block.price, facts={**facts, **said})
+            bill.add(
+                at._replace(block=place),
+                part,
+                charge.unit,
+                block.price,
+                facts={"kwh": exact_text(quantity), **facts, **said},
+            )
 
 
 def lay(

@@ -173,21 +173,22 @@ def add_series(bill: Bill, charge: Charge, series: Intervals, cells: CellMap, fo
     whole, missing = series.values.values, series.values.missing
     if not len(cells.places):
         return
-    sums = np.add.reduceat(whole[cells.order], cells.starts).tolist()
-    estimated = (
-        None if series.estimated is None else np.logical_or.reduceat(series.estimated[cells.order], cells.starts)
-    )
-    absent = None if missing is None else np.add.reduceat(missing[cells.order].astype(np.int64), cells.starts)
-    total, inside = 0, 0
+    sums = cells.by_cell(whole).tolist()
+    estimated = None if series.estimated is None else cells.by_cell(series.estimated, np.logical_or)
+    absent = None if missing is None else cells.by_cell(missing.astype(np.int64))
+    total, inside, scale = 0, 0, 10**series.values.places
     for place, cell in enumerate(cells.places):
         if cell == OUTSIDE:
             continue
         inside += sums[place]
         if cell < 0:
             continue
-        one = found.setdefault(cells.cells[cell], Measured())
+        one = found.get(cells.cells[cell])
+        if one is None:
+            one = found[cells.cells[cell]] = Measured()
         total += sums[place]
-        one.energy += series.values.number(sums[place])
+        energy = Fraction(sums[place], scale)
+        one.energy = one.energy + energy if one.energy else energy
         one.intervals += cells.counts[place]
         one.missing += 0 if absent is None else int(absent[place])
         one.estimated |= estimated is not None and bool(estimated[place])

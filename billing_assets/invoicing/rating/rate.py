@@ -117,7 +117,9 @@ def _conditional(bill: Bill, charge: Charge, total: Decimal) -> Conditional | No
 
 def _check_plausible(bill: Bill, total: Decimal) -> None:
     earlier = bill.context.earlier_totals
-    mean = Fraction(sum((Fraction(one) for one in earlier), Fraction(0)), len(earlier)) if earlier else Fraction(0)
+    if not earlier:
+        return
+    mean = Fraction(sum((Fraction(one) for one in earlier), Fraction(0)), len(earlier))
     if mean > 0 and total > mean * Fraction(bill.context.implausible_factor):
         factor = half_up(Fraction(Fraction(total), mean), 1)
         bill.find("AMOUNT_IMPLAUSIBLE", "total", total, amount=total, factor=factor, n=len(earlier))
@@ -125,6 +127,8 @@ def _check_plausible(bill: Bill, total: Decimal) -> None:
 
 def _average(bill: Bill) -> Decimal | None:
     """(Σ lines without fees and credits) / kWh in minor units, one decimal: for display, where prices are an index."""
+    if not any(one.kind is Kind.INDEX for one in bill.tariff.charges):
+        return None
     index = [one.line for one in bill.drafts if one.charge.kind is Kind.INDEX and not one.is_credit and one.line.unit]
     kwh = sum((abs(Fraction(one.quantity)) for one in index), Fraction(0))
     if not kwh:

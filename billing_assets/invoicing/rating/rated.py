@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from billing_assets.invoicing.rating.findings import Finding
 
@@ -11,8 +11,7 @@ Evidence = dict[str, Any]
 """What a line was computed from: texts, whole numbers and lists of these."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of a bill: amount = quantity · price / price_base, rounded once. `evidence` is a place in the list."""
 
     code: str
