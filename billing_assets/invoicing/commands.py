@@ -1,6 +1,6 @@
 """`billing invoicing …`: from usage to issued invoices, for billing operations."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands to `billing invoicing`."""
     invoicing = typer.Typer(no_args_is_help=True, help="Invoices from usage: batches, validation, release.")
     app.add_typer(invoicing, name="invoicing")
-    for name, command in {
+    commands: dict[str, Callable[..., None]] = {
         "load-accounts": load_accounts_command,
         "groups": groups_command,
         "request": request_command,
@@ -51,7 +51,8 @@ def register(app: typer.Typer) -> None:
         "take-out": take_out_command,
         "bill-estimated": bill_estimated_command,
         "status": status_command,
-    }.items():
+    }
+    for name, command in commands.items():
         invoicing.command(name)(command)
     invoice_commands.register(invoicing)
 
@@ -147,8 +148,8 @@ def _wanted(
     cut_off: datetime | None,
 ) -> Wanted:
     one_of("SELECTION", selection, tuple(Selection))
-    days = (one.date() if one else None for one in (since, until))
-    return Wanted(Selection(selection), day_of(cut_off), tuple(names or ()), *days)
+    first, last = (one.date() if one else None for one in (since, until))
+    return Wanted(Selection(selection), day_of(cut_off), tuple(names or ()), first, last)
 
 
 def unlock_command(batch: Number, by: By, why: Why, as_json: AsJson = False) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
@@ -37,14 +38,15 @@ Invoice = Annotated[int, typer.Argument(metavar="INVOICE", help="Number of the d
 
 def register(invoicing: typer.Typer) -> None:
     """Adds the commands."""
-    for name, command in {
+    commands: dict[str, Callable[..., None]] = {
         "invoice": invoice_command,
         "retry": retry_command,
         "issue": issue_command,
         "approve": approve_command,
         "discard": discard_command,
         "generate": generate_command,
-    }.items():
+    }
+    for name, command in commands.items():
         invoicing.command(name)(command)
 
 
@@ -139,8 +141,8 @@ def generate_command(
 ) -> None:
     """Lock and validate one account's unbilled usage by hand; what is found is waived or fixed as in any batch."""
     by, why = said(by, why)
-    days = (one.date() if one else None for one in (since, until))
-    wanted = Wanted(Selection.CUSTOMER, day_of(cut_off), (account,), *days)
+    first, last = (one.date() if one else None for one in (since, until))
+    wanted = Wanted(Selection.CUSTOMER, day_of(cut_off), (account,), first, last)
     with prepared_runtime() as runtime, runtime.state() as connection:
         made = lock(connection, wanted, by, why)
         found = [(validate(connection, one.batch), reports.findings(connection, one.batch)) for one in made]

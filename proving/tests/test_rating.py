@@ -160,9 +160,6 @@ def test_the_engine_gives_what_the_oracle_gives_for_the_worked_bills(name: str) 
 
 @needs_engine
 @pytest.mark.campaign
-@pytest.mark.xfail(
-    reason="differences that are reported and not yet settled; take this line away when they are", strict=False
-)
 def test_the_engine_gives_what_the_oracle_gives_for_random_tariffs_and_usages() -> None:
     differing: list[str] = []
     compare.campaign(

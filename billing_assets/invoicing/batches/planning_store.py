@@ -94,9 +94,12 @@ def next_request(connection: Connection) -> tuple[int, Wanted, bool] | None:
 
 
 def end_request(connection: Connection, request: int, state: str, why: str | None = None) -> None:
-    """Notes what became of a request."""
+    """Notes what became of a request; one that was done stays so when it is asked for again."""
     connection.execute(
-        "update billing.invoice_requests set state = %s, why = %s, attempts = attempts + 1 where id = %s",
+        """
+        update billing.invoice_requests
+        set state = case when state = 'done' then state else %s end, why = %s, attempts = attempts + 1
+        where id = %s""",
         [state, why, request],
     )
 

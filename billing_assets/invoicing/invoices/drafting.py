@@ -51,15 +51,15 @@ def invoice_next(
             store.write_draft(connection, draft)
             connection.execute("set constraints billing.header_equals_lines immediate")
     except NotInvoicedError as error:
-        code, why = error.post_code, error.sentence
+        code, why = error.member_code, error.sentence
     except (psycopg.errors.ExclusionViolation, psycopg.errors.UniqueViolation):
         period = row["period_start"], row["period_end"]
         number = reports.taken_by(connection, row["point"], "general", *period)
         taken = NotInvoicedError("PERIOD_TAKEN", days="{} to {}".format(*period), number=number)
-        code, why = taken.post_code, taken.sentence
+        code, why = taken.member_code, taken.sentence
     except (ArithmeticError, LookupError, TypeError, ValueError, psycopg.errors.IntegrityError) as error:
         fault = NotInvoicedError("INTERNAL", what=type(error).__name__)
-        code, why = fault.post_code, fault.sentence
+        code, why = fault.member_code, fault.sentence
     state = Member.FAILED if code else Member.INVOICED
     batches.end_member(connection, member, state, code, why)
     return state

@@ -42,8 +42,8 @@ CODES: dict[str, PostCode] = {
 
 
 class NotInvoicedError(BillingError):
-    """A member cannot be invoiced. `post_code` is of `CODES`."""
+    """A member cannot be invoiced. `member_code` is of `CODES`."""
 
     def __init__(self, code: str, **words: object) -> None:
-        self.post_code, self.sentence = code, CODES[code].sentence.format(**words)
+        self.member_code, self.sentence = code, CODES[code].sentence.format(**words)
         super().__init__(self.sentence)

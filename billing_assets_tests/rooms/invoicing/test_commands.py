@@ -1,7 +1,6 @@
 """`billing invoicing`: what billing operations do from usage to the numbers of a batch."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +37,7 @@ class Invoicing:
 
 
 @pytest.fixture
-def invoicing(
-    capsys: pytest.CaptureFixture[str], state: Connection, state_url: str, tmp_path: Path
-) -> Iterator[Invoicing]:
+def invoicing(capsys: pytest.CaptureFixture[str], state: Connection, state_url: str, tmp_path: Path) -> Invoicing:
     """The commands, and two customers of the group G1 with usage of June."""
     folder = tmp_path / "master"
     folder.mkdir()

@@ -119,6 +119,15 @@ def test_a_request_is_queued_once_and_planned_once(state: Connection, tmp_path: 
     assert plan_next(state) is None
 
 
+def test_what_was_not_billable_the_first_time_is_locked_when_it_is_asked_for_again(
+    state: Connection, tmp_path: Path
+) -> None:
+    customers(state, tmp_path, 1)
+    assert locked(state) == []
+    metered(state, 1)
+    assert len(locked(state)) == 1
+
+
 def test_two_who_lock_at_once_never_have_the_same_member(state: Connection, state_url: str, tmp_path: Path) -> None:
     customers(state, tmp_path, *range(1, 9))
     for number in range(1, 9):
