@@ -16,7 +16,7 @@ def add_passthrough(bill: Bill, charge: Charge) -> None:
             if any(_mapped(bill, other, document.utility, one.code) for other in earlier):
                 continue
             mapped = _mapped(bill, charge, document.utility, one.code)
-            if mapped is not None and one.amount:
+            if mapped is not None:
                 version, code = mapped
                 at = Position(
                     charge,
