@@ -11,7 +11,7 @@ from billing_assets.invoicing.rating.context import RatingContext
 from billing_assets.invoicing.rating.findings import Finding, finding
 from billing_assets.invoicing.rating.local_time import zone_of
 from billing_assets.invoicing.rating.rated import Evidence, Line, TaxLine
-from billing_assets.invoicing.rating.rounding import down, exact_text, half_up, minor_unit, product
+from billing_assets.invoicing.rating.rounding import EXACT, down, exact_text, half_up, minor_unit, product
 from billing_assets.invoicing.rating.tariff import AppliesTo, Charge, Kind, Tariff, Version
 from billing_assets.invoicing.rating.usage import Period, Usage
 
@@ -57,10 +57,11 @@ class Bill:
     taxes_inside: Decimal = Decimal(0)
     evidence: list[Evidence] = field(default_factory=list)
 
-    @property
-    def places(self) -> int:
-        """Decimals of an amount."""
-        return minor_unit(self.tariff.currency)
+    places: int = field(init=False)
+    """Decimals of an amount."""
+
+    def __post_init__(self) -> None:
+        self.places = minor_unit(self.tariff.currency)
 
     def zone(self, charge: Charge) -> tzinfo:
         """The time zone that a charge's windows and days are in."""
@@ -96,7 +97,7 @@ class Bill:
         """
         if price < 0:
             quantity, price = quantity.copy_negate(), price.copy_negate()  # a minus would round to 28 digits
-        exact = product(quantity, price, base)
+        exact = EXACT.multiply(quantity, price) if base is ONE else product(quantity, price, base)
         charge = at.charge
         if amount is None:
             amount = self.rounded(charge, exact)
