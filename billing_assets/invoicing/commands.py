@@ -1,7 +1,7 @@
 """`billing invoicing …`: from usage to issued invoices, for billing operations."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -83,7 +83,7 @@ def groups_command(
 ) -> None:
     """Show bill groups with their customers: in all, billable now, waiting, in batches."""
     with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
-        found = planning_store.groups(connection, day_of(cut_off), names or ())
+        found = planning_store.groups(connection, day_of(cut_off, runtime.settings.calendar), names or ())
     show(
         found,
         as_json,
@@ -112,8 +112,8 @@ def request_command(
 ) -> None:
     """Queue a request to bill; batches are made of it by the next run. The same request is queued once."""
     by, why = said(by, why)
-    wanted = _wanted(selection, names, since, until, cut_off)
     with prepared_runtime() as runtime, runtime.state() as connection:
+        wanted = _wanted(selection, names, since, until, day_of(cut_off, runtime.settings.calendar))
         number, is_new = planning_store.request(connection, wanted, by=by, why=why)
     if as_json:
         show_json({"request": number, "new": is_new})
@@ -134,8 +134,8 @@ def lock_command(
 ) -> None:
     """Lock all billable customers of bill groups, or of another selection, in batches."""
     by, why = said(by, why)
-    wanted = _wanted(selection, names, since, until, cut_off)
     with prepared_runtime() as runtime, runtime.state() as connection:
+        wanted = _wanted(selection, names, since, until, day_of(cut_off, runtime.settings.calendar))
         made = lock(connection, wanted, by, why)
     show_planned(made, as_json)
 
@@ -145,11 +145,11 @@ def _wanted(
     names: Iterable[str] | None,
     since: datetime | None,
     until: datetime | None,
-    cut_off: datetime | None,
+    cut_off: date,
 ) -> Wanted:
     one_of("SELECTION", selection, tuple(Selection))
     first, last = (one.date() if one else None for one in (since, until))
-    return Wanted(Selection(selection), day_of(cut_off), tuple(names or ()), first, last)
+    return Wanted(Selection(selection), cut_off, tuple(names or ()), first, last)
 
 
 def unlock_command(batch: Number, by: By, why: Why, as_json: AsJson = False) -> None:
@@ -166,14 +166,14 @@ def unlock_command(batch: Number, by: By, why: Why, as_json: AsJson = False) -> 
 def validate_command(batch: Number, as_json: AsJson = False) -> None:
     """Run every validation over every open member of a batch."""
     with prepared_runtime() as runtime, runtime.state() as connection:
-        found = validate(connection, batch)
+        found = validate(connection, batch, today=day_of(None, runtime.settings.calendar))
     _show_validated(found, as_json)
 
 
 def fix_command(batch: Number, as_json: AsJson = False) -> None:
     """Validate a batch again after something was fixed at its source; what is fixed is gone."""
     with prepared_runtime() as runtime, runtime.state() as connection:
-        found = reviewing.fix(connection, batch)
+        found = reviewing.fix(connection, batch, today=day_of(None, runtime.settings.calendar))
     _show_validated(found, as_json)
 
 

@@ -74,7 +74,8 @@ def invoice_command(batch: Number, by: By, why: Why, as_json: AsJson = False) ->
 
 
 def _invoiced(runtime: Runtime, connection: Connection, batch: int) -> Processed | None:
-    done = process(runtime.database_url, connection, rate_case, f"{socket.gethostname()} {os.getpid()}", batch)
+    worker, today = f"{socket.gethostname()} {os.getpid()}", day_of(None, runtime.settings.calendar)
+    done = process(runtime.database_url, connection, rate_case, worker, batch, today=today)
     if done is not None:
         releasing.check_quality(connection, batch)
     return done
@@ -97,7 +98,7 @@ def issue_command(
     """Check the drafts of a batch, and give those without an error their numbers: in one transaction, without a gap."""
     with prepared_runtime() as runtime, runtime.state() as connection:
         releasing.check_quality(connection, batch)
-        done = releasing.issue(connection, batch, day_of(invoice_date))
+        done = releasing.issue(connection, batch, day_of(invoice_date, runtime.settings.calendar))
     if as_json:
         show_json(done._asdict())
         return
@@ -142,10 +143,14 @@ def generate_command(
     """Lock and validate one account's unbilled usage by hand; what is found is waived or fixed as in any batch."""
     by, why = said(by, why)
     first, last = (one.date() if one else None for one in (since, until))
-    wanted = Wanted(Selection.CUSTOMER, day_of(cut_off), (account,), first, last)
     with prepared_runtime() as runtime, runtime.state() as connection:
+        calendar = runtime.settings.calendar
+        today = day_of(None, calendar)
+        wanted = Wanted(Selection.CUSTOMER, day_of(cut_off, calendar), (account,), first, last)
         made = lock(connection, wanted, by, why)
-        found = [(validate(connection, one.batch), reports.findings(connection, one.batch)) for one in made]
+        found = [
+            (validate(connection, one.batch, today=today), reports.findings(connection, one.batch)) for one in made
+        ]
     if as_json:
         show_json([{**one._asdict(), "findings": objects(findings)} for one, findings in found])
         return

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.tables import simple_table
+from billing_assets.foundation.sections import CalendarSettings
 from billing_assets.invoicing.batches.planning_store import Planned
 
 By = Annotated[str, typer.Option(help="Who decides: kept with the decision.")]
@@ -28,9 +29,9 @@ def show_planned(made: Sequence[Planned], as_json: bool) -> None:
         console.print("No customer is billable: nothing was locked.")
 
 
-def day_of(given: datetime | None) -> date:
-    """A day that was given, or today in UTC."""
-    return given.date() if given else datetime.now(UTC).date()
+def day_of(given: datetime | None, calendar: CalendarSettings) -> date:
+    """A day that was given, or today, where it began last."""
+    return given.date() if given else calendar.today().last
 
 
 def objects(rows: Iterable[Any]) -> list[dict[str, Any]]:

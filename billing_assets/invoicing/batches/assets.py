@@ -33,7 +33,7 @@ def invoice_requests(billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult
     with billing.state() as connection:
         while (planned := plan_next(connection)) is not None:
             made += planned
-        groups = planning_store.groups(connection, day_of(None))
+        groups = planning_store.groups(connection, day_of(None, billing.settings.calendar))
     metadata: dict[str, Shown] = {
         "batches": len(made),
         "members": sum(one.members for one in made),
@@ -58,10 +58,11 @@ def invoice_requests(billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult
 @explained
 def validated_batches(billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
     """Validates what waits."""
+    today = day_of(None, billing.settings.calendar)
     with billing.state() as connection:
         waiting = (Batch.PENDING_VALIDATION, Batch.VALIDATING)
         batches = [one.batch for one in reports.batches(connection, only_open=True) if one.state in waiting]
-        done = [validate(connection, batch) for batch in sorted(batches)]
+        done = [validate(connection, batch, today=today) for batch in sorted(batches)]
         open_ones = reports.batches(connection, only_open=True)
         codes = reports.codes(connection)
     metadata: dict[str, Shown] = {

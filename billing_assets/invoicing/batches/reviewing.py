@@ -63,7 +63,7 @@ def _end_empty(connection: Connection, number: int) -> None:
     store.move(connection, number, Batch.EMPTY)
 
 
-def fix(connection: Connection, batch: int, given: Parameters | None = None, *, today: date | None = None) -> Validated:
+def fix(connection: Connection, batch: int, given: Parameters | None = None, *, today: date) -> Validated:
     """Validates again after something was fixed at its source: what is fixed is gone. Raises BatchStateError."""
     return validate(connection, batch, given, today=today)
 

@@ -1,6 +1,6 @@
 """From a request to validated batches: planning, locking, validating; automated groups go on by themselves."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import NamedTuple
 
 from billing_assets.foundation.database.connection import Connection
@@ -50,14 +50,11 @@ def _plan(connection: Connection, request: int, wanted: Wanted, *, automatic: bo
     return made
 
 
-def validate(
-    connection: Connection, batch: int, given: Parameters | None = None, *, today: date | None = None
-) -> Validated:
+def validate(connection: Connection, batch: int, given: Parameters | None = None, *, today: date) -> Validated:
     """Runs every validation over every open member, and says what is next for the batch. Safe to repeat.
 
-    `today`: default now, in UTC. Raises BatchStateError.
+    Raises BatchStateError.
     """
-    today = today or datetime.now(UTC).date()
     with connection.transaction():
         row = store.batch(connection, batch)
         store.need(row, Batch.PENDING_VALIDATION, Batch.VALIDATING, Batch.IN_REVIEW)

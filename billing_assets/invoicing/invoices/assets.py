@@ -30,8 +30,9 @@ def drafted_invoices(context: dg.AssetExecutionContext, billing: dg.ResourcePara
     done: list[Processed] = []
     failed = []
     checked = []
+    url, worker, today = billing.database_url, context.run.run_id, billing.settings.calendar.today().last
     with billing.state() as connection:
-        while (one := process(billing.database_url, connection, rate_case, context.run.run_id)) is not None:
+        while (one := process(url, connection, rate_case, worker, today=today)) is not None:
             done.append(one)
             failed += [{"batch": one.batch, **member} for member in reports.failed(connection, one.batch)]
             checked.append(releasing.check_quality(connection, one.batch))

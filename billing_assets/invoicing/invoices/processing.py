@@ -1,6 +1,6 @@
 """Invoicing a batch: one worker takes it by lease and epoch, and each member is a transaction of its own."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import NamedTuple
 
 from billing_assets.foundation.database.connection import Connection
@@ -37,7 +37,7 @@ def process(
     *,
     policy: WorkPolicy = WorkPolicy(),  # noqa: B008  immutable
     bounds: Bounds = Bounds(),  # noqa: B008
-    today: date | None = None,
+    today: date,
 ) -> Processed | None:
     """Invoices a batch (by default the one that is due longest); None where none is due, or another worker has it.
 
@@ -47,9 +47,8 @@ def process(
     done: Processed | None = None
     with next_item(url, connection, queue, worker, policy) as work:
         if work is not None:
-            day = today or datetime.now(UTC).date()
             begin(connection, work.claim)
-            while step(connection, work.claim, rate, day, bounds=bounds, lease=policy.lease_seconds) is not None:
+            while step(connection, work.claim, rate, today, bounds=bounds, lease=policy.lease_seconds) is not None:
                 work.check()
             done = finish(connection, work.claim)
     return done

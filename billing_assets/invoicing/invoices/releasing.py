@@ -1,7 +1,7 @@
 """From drafts to issued invoices: checks before release, a person's word, and the numbers, in one transaction."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -95,13 +95,13 @@ def _need(connection: Connection, invoice: int, *states: Invoice) -> dict[str, A
     return row
 
 
-def issue(connection: Connection, batch: int, invoice_date: date | None = None, *, today: date | None = None) -> Issued:
+def issue(connection: Connection, batch: int, invoice_date: date) -> Issued:
     """Gives the approved drafts of a batch their numbers, in one transaction: all or none, and none is left out.
 
     A draft whose usage or charges are no longer ready is discarded: what is right now is billed with the next batch.
-    `invoice_date`: default today, in UTC. Safe to repeat. Raises ReleaseError.
+    Safe to repeat. Raises ReleaseError.
     """
-    day = invoice_date or today or datetime.now(UTC).date()
+    day = invoice_date
     with connection.transaction():
         row = batches.batch(connection, batch)
         if row.state not in (Batch.COMPLETED, Batch.ERROR_OCCURRED):

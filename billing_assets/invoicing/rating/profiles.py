@@ -35,8 +35,10 @@ def weights_between(bill: Bill, charge: Charge, profile: str, begins: date, ends
     places = np.arange(-(-(first - start) // series.minutes), -(-(last - start) // series.minutes))
     there = is_there(series, places)
     if not there.all() or not len(places):
-        at = at_minute(start + int(places[int(np.argmin(there))]) * series.minutes) if len(places) else None
-        day = begins if at is None else at.astimezone(zone).date()
+        day = begins
+        if len(places):
+            local = at_minute(start + int(places[int(np.argmin(there))]) * series.minutes).astimezone(zone)
+            day = local.date()
         bill.find("PROFILE_MISSING", f"context.profiles.{profile}", profile, profile=profile, date=day)
         return None
     return Weights(

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.x12.application_advice import GROUP, OTHER, Action, Advice, Reason, Request, build
@@ -67,7 +66,7 @@ def _advice(one: Rejection, found: TransactionSet, delimiters: Delimiters) -> Ad
     text = clean(one.why)[:_LONGEST_TEXT].strip()
     return Advice(
         f"R{one.decision}",
-        datetime.now(UTC).date(),
+        one.decided_at.date(),
         clean(one.id),
         Request.RESEND,
         Action.SET_REJECTED,

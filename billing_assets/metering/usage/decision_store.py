@@ -1,6 +1,7 @@
 """The SQL of what clerks decide about usage and charges."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from billing_assets.foundation.database.connection import Connection
@@ -66,7 +67,8 @@ def pair(connection: Connection, usage: int, charges: int, what: str, decision: 
 
 
 class Rejection(NamedTuple):
-    """A message that a person rejected. `answer`: code of the 824, `why` its text. `file`, `line`: where it came."""
+    """A message that a person rejected. `answer`: code of the 824, `why` its text. `file`, `line`: where it came;
+    `decided_at` in UTC, as the times in the interchange that says so."""
 
     message: int
     file: int
@@ -78,13 +80,15 @@ class Rejection(NamedTuple):
     why: str
     decided_by: str
     decision: int
+    decided_at: datetime
 
 
 def rejections(connection: Connection) -> Sequence[Rejection]:
     """What was rejected and has no 824 yet: for the room that writes it."""
     rows = connection.execute(
         """
-        select d.message, r.file, r.line, m.kind, m.id, m.point, d.answer, w.why, w.decided_by, w.id as decision
+        select d.message, r.file, r.line, m.kind, m.id, m.point, d.answer, w.why, w.decided_by, w.id as decision,
+            w.decided_at
         from billing.usage_decisions as d
         join billing.usage_messages as m using (message)
         join billing.raw_messages as r on r.id = d.message

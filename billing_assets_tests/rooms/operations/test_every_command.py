@@ -141,6 +141,12 @@ CASES = {
         told(0, "161.87"),
         (("rate", "{folder}/market.csv"), told(2, "it is no JSON")),
     ),
+    "tariffs check": Case(
+        ("tariffs", "check", "{folder}/market.csv"),
+        told(2, "no column of a tariff"),
+        told(2, "no column of a tariff"),
+        (("tariffs", "check", "{folder}/no-such"), told(2)),
+    ),
     "sandbox": Case(
         ("sandbox", "--port", "x"), told(2), told(2), (("sandbox", "--switch", "no_such=1"), told(2, "no_such"))
     ),

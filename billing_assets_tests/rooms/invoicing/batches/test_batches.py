@@ -1,7 +1,7 @@
 """From a request to a validated batch, on a real database: who is in it, what holds it, what a person decides."""
 
 import threading
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import psycopg
@@ -285,9 +285,9 @@ def test_a_state_is_reached_on_its_drawn_path_alone(state: Connection, tmp_path:
         state.execute(statement)
 
 
-def test_today_is_asked_of_the_clock_in_utc(state: Connection, tmp_path: Path) -> None:
+def test_usage_that_ends_after_today_is_held(state: Connection, tmp_path: Path) -> None:
     customers(state, tmp_path, 1)
-    metered(state, 1, period=(JUNE[0], date(datetime.now(UTC).year + 1, 1, 1)))
+    metered(state, 1, period=(JUNE[0], date(CUT_OFF.year + 1, 1, 1)))
     (batch,) = locked(state, Wanted(Selection.BILL_GROUP, date(9999, 1, 1), ("G1",)))
-    validate(state, batch)
+    validate(state, batch, today=CUT_OFF)
     assert "error PERIOD_FUTURE" in found(state, batch)
