@@ -1,5 +1,6 @@
 """Small cases to change in tests: parts of the format as a person writes them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 JUNE = {"from": "2026-06-01", "to": "2026-07-01"}
@@ -22,7 +23,7 @@ def window(name: str, begins: str, ends: str, price: str, days: list[str] | None
     return {"name": name, "days": days or ALL_DAYS, "from": begins, "to": ends, "price": price}
 
 
-def hours(values: list[str | None], **more: Any) -> dict[str, Any]:
+def hours(values: Sequence[str | None], **more: Any) -> dict[str, Any]:
     """Hours from the first of June on, in UTC."""
     return {"start": "2026-06-01T00:00:00Z", "minutes": 60, "values": values, **more}
 

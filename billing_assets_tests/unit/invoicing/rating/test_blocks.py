@@ -76,7 +76,7 @@ def test_charges_of_one_bill_fill_blocks_together_and_service_points_do_not() ->
 
 
 def test_days_and_months_fill_their_blocks_separately_where_the_tariff_says_so() -> None:
-    values: list[str | None] = ["150"] + ["0"] * 23 + ["60"] + ["0"] * 23
+    values = ["150"] + ["0"] * 23 + ["60"] + ["0"] * 23
     period = {"from": "2026-06-01", "to": "2026-06-03"}
     daily = charge("energy", "usage", {"blocks": STEPS, "block_rule": {"period": "P1D", "evaluate": "each_day"}})
     found = parts(case(daily, usage={"intervals": [hours(values)]}, period=period))
