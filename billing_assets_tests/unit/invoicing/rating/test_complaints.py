@@ -79,7 +79,7 @@ def test_a_version_without_a_day_gives_no_line_and_is_no_overlap() -> None:
         {"price": "0.30", "valid_from": "2026-06-10"},
     ]
     found = rated(case(charge("energy", "usage", versions), usage={"registers": [register("300")]}))
-    assert [(one.quantity, str(one.price)) for one in found.lines] == [(90, "0.10"), (210, "0.30")]
+    assert [(one.quantity, str(one.price)) for one in found.lines] == [(Decimal(90), "0.10"), (Decimal(210), "0.30")]
 
 
 def test_a_line_of_a_million_kwh_at_an_index_price_is_exact_by_its_price_base() -> None:
