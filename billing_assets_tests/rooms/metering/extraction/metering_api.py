@@ -139,7 +139,7 @@ def page(api: Api, request: Request) -> Response:
 
 
 def _day(row: dict[str, Any]) -> tuple[object, ...]:
-    """A stream's day comes whole; any other record is by itself."""
+    """A stream's day comes whole; any other record stays alone."""
     if "starts_at" in row:
         return row["nmi"], row["suffix"], row["day"]
     return tuple(sorted((name, str(value)) for name, value in row.items()))
