@@ -46,7 +46,7 @@ class Machine:
         return environment({**self.variables, **own, **etc})
 
     def set_up(self, private_key: Path | None = None) -> None:
-        """Copies what stands in /etc/billing on a real one. `private_key`: of NetSuite, where it is used."""
+        """Copies what a real one has in /etc/billing. `private_key`: of NetSuite, where it is used."""
         etc, dagster = self.folder / "etc", self.folder / "home" / "dagster"
         for folder in (etc, dagster, self.folder / "tmp"):
             folder.mkdir(parents=True)
