@@ -54,10 +54,10 @@ def missed(connection: Connection, expected: Collection[str], patience_seconds: 
         with looked as (
             update billing.runs_at_work
             set missed_since = case when run_id = any(%(absent)s)  -- least: the clock may have been set back
-                               then least(missed_since, clock_timestamp()) end
+                               then least(missed_since, statement_timestamp()) end
             where run_id = any(%(absent)s) or missed_since is not null
             returning run_id, missed_since)
-        select run_id from looked where missed_since <= clock_timestamp() - make_interval(secs => %(patience)s)""",
+        select run_id from looked where missed_since <= statement_timestamp() - make_interval(secs => %(patience)s)""",
         {"absent": absent, "patience": patience_seconds},
     )
     return [row["run_id"] for row in found.fetchall()]

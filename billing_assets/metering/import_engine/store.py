@@ -48,19 +48,23 @@ _FILE = "id, name, folder, sender, size, changed_at, sha256, state, queue_state,
 
 
 def note_look(connection: Connection, folder: str, found: Mapping[str, FileFacts], stable_seconds: float) -> list[str]:
-    """Notes what is in a folder; returns the names whose size and time have been the same for long enough, in order."""
+    """Notes what is in a folder; returns the names whose size and time have been the same for long enough, in order.
+
+    One clock reading per look: however slow the machine, a first look alone finds nothing complete, unless 0 seconds
+    are enough.
+    """
     names = list(found)
     with connection.transaction():
         connection.execute("delete from billing.folder_looks where folder = %s and name <> all (%s)", [folder, names])
         rows = connection.execute(
             """
-            insert into billing.folder_looks as l (folder, name, size, changed_at)
-            select %s, * from unnest(%s::text[], %s::bigint[], %s::timestamptz[])
+            insert into billing.folder_looks as l (folder, name, size, changed_at, since)
+            select %s, *, statement_timestamp() from unnest(%s::text[], %s::bigint[], %s::timestamptz[])
             on conflict (folder, name) do update set
                 size = excluded.size, changed_at = excluded.changed_at,
                 since = case when (l.size, l.changed_at) = (excluded.size, excluded.changed_at) then l.since
                              else excluded.since end
-            returning name, since <= clock_timestamp() - make_interval(secs => %s) as is_complete""",
+            returning name, since <= statement_timestamp() - make_interval(secs => %s) as is_complete""",
             [
                 folder,
                 names,

@@ -66,7 +66,7 @@ def test_a_file_that_grows_is_left_until_two_looks_find_the_same(
 ) -> None:
     whole = nem12()
     inbox = fill(tmp_path / "in", {"a.csv": whole[:-20]})
-    looked = source(inbox, stable_seconds=0.001)
+    looked = source(inbox, stable_seconds=0.000_001)
     assert (run(state_url, looked).waiting, states(state)) == (1, {})
     (inbox / "a.csv").write_bytes(whole)
     assert (run(state_url, looked).waiting, states(state)) == (1, {})
