@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.invoicing.batches import reports as batch_reports
@@ -268,8 +269,12 @@ def test_a_header_that_is_not_its_lines_is_refused(state: Connection, state_url:
     def wrong(case: dict[str, Any]) -> dict[str, Any]:
         return rate_case(case) | {"net": "1.00", "total": "26.00"}
 
-    assert invoiced(state, state_url, batch, rate=wrong).failed == 1
+    with capture_logs() as logs:
+        assert invoiced(state, state_url, batch, rate=wrong).failed == 1
     assert failures(state, batch) == ["INTERNAL: CheckViolation; the account is parked."]
+    (parked,) = [one for one in logs if one["event"] == "member parked"]
+    assert (parked["fault"], "drafting.py" in parked["where"][0]) == ("CheckViolation", True)
+    assert "26.00" not in str(parked), "no customer's amounts in a log"
     assert reports.invoices(state, batch) == []
 
 
