@@ -13,6 +13,7 @@ A room is a folder. What it has for the whole it puts into modules of these name
 - `guards`: `compare(runtime, connection)`, which refuses settings that do not fit our database, and
   `belongs_to(runtime, connection)`, which says what it is bound to
 - `validation`: `validation(runtime)`, what staging judges documents by
+- `billing_source`: `source()`, where it makes documents itself: what staging reads of them in our own database
 - `journaling`: `kinds(settings)`, what of it the journal keeps, and `owner(settings)`, whose it is
 
 An area may have them too, for what its rooms share.
