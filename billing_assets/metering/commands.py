@@ -155,7 +155,7 @@ def accept_reading(number: Number, by: By, why: Why) -> None:
 
 
 def reject_reading(number: Number, by: By, why: Why) -> None:
-    """Have a held reading never count; what counts stays."""
+    """Have a reading that is held, or that counts and should not, never count; what else counts stays."""
     _decide(number, Ruling.REJECTED, by, why)
 
 
