@@ -13,6 +13,7 @@ A room is a folder. What it has for the whole it puts into modules of these name
 - `guards`: `compare(runtime, connection)`, which refuses settings that do not fit our database, and
   `belongs_to(runtime, connection)`, which says what it is bound to
 - `validation`: `validation(runtime)`, what staging judges documents by
+- `billing_source`: `source()`, where it makes documents itself: what staging reads of them in our own database
 - `journaling`: `kinds(settings)`, what of it the journal keeps, and `owner(settings)`, whose it is
 
 An area may have them too, for what its rooms share.
@@ -28,7 +29,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "erp": ("billing_system", "staging", "batches", "netsuite", "close", "pack_delivery", "audit"),
     "receivables": ("balances", "reminders"),
     "metering": ("import_engine", "validation", "usage", "outbound", "extraction"),
-    "invoicing": ("rating", "tariffs", "accounts", "batches", "invoices"),
+    "invoicing": ("rating", "tariffs", "accounts", "batches", "invoices", "corrections"),
 }
 """The areas that `BILLING_AREAS` switches, each with its rooms in the order of the flow."""
 

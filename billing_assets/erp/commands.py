@@ -11,7 +11,6 @@ from rich.markup import escape
 from billing_assets.decisions.store import Subject as Decided
 from billing_assets.decisions.store import recorder
 from billing_assets.erp import bindings
-from billing_assets.erp.billing_system.identity import identity
 from billing_assets.erp.billing_system.resource import BillingSystem, BillingSystems
 from billing_assets.erp.bindings import Moved, Subject
 from billing_assets.erp.netsuite import found_transactions_store
@@ -93,7 +92,7 @@ def source(
     with _machine() as (found, connection):
         system = found.of(BillingSystem) if name is None else found.of(BillingSystems).named(name)
         with system.connection(unbound=True) as opened:
-            this = identity(opened)
+            this = system.identity(opened)
         decide = recorder(connection, Decided.BINDING, by, why)
         moved = bindings.move_source(connection, system.name, this, decide)
     _say(f"source {system.name}", moved, by)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic_core import from_json
 
+from billing_assets.areas import verbs
 from billing_assets.erp import accounts
 from billing_assets.foundation.periods import LateDocuments
 from billing_assets.foundation.sections import Section
@@ -28,12 +29,14 @@ class FurtherSource(BaseModel):
 
 
 class BillingSource(NamedTuple):
-    """A billing database that documents come from, as the settings name it. `setting`: the variable of its URL."""
+    """A billing database that documents come from, as the settings name it. `setting`: the variable of its URL.
+    `is_ours`: it is our own database, in which an area makes documents; without a URL it is read as we are."""
 
     name: str
     url: SecretStr | None
     queries: Path | None
     setting: str
+    is_ours: bool = False
 
 
 class SourceSettings(Section):
@@ -51,6 +54,11 @@ class SourceSettings(Section):
         description='Billing databases beside it, as JSON: [{"name": …, "url": …, "queries": …}]. Each is staged and '
         "compared like the first; contracts, contacts and open balances are read from the first alone",
     )
+    own_url: SecretStr | None = Field(
+        None,
+        description="URL of our own database as a role that may only read, for the documents that an area makes itself "
+        "(invoicing); default: as we are, in transactions that only read",
+    )
     lock_seconds: PositiveInt = Field(30, description="How long a query waits for a lock in the billing database")
     statement_seconds: PositiveInt = Field(900, description="How long one query of the billing database may take")
 
@@ -61,8 +69,8 @@ class SourceSettings(Section):
         return from_json(value) if isinstance(value, str) else value
 
     @property
-    def all(self) -> tuple[BillingSource, ...]:
-        """Every source, the first one first; it is left out where only further ones are named."""
+    def outside(self) -> tuple[BillingSource, ...]:
+        """The databases that are named, the first one first; it is left out where only further ones are."""
         further = [
             BillingSource(one.name, one.url, one.queries, f"{variable('source.further')} ({one.name})")
             for one in self.further
@@ -70,11 +78,6 @@ class SourceSettings(Section):
         if self.url is None and further:
             return (*further,)
         return (BillingSource(self.name, self.url, self.queries, variable("source.url")), *further)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of every source, the first one first."""
-        return tuple(one.name for one in self.all)
 
 
 class NetSuiteSettings(Section):
@@ -163,6 +166,23 @@ def absence_counts_after_seconds(settings: Settings) -> float:
     return settings.batches.lease_seconds + netsuite.max_request_seconds + netsuite.read_back_seconds
 
 
+def sources(settings: Settings) -> tuple[BillingSource, ...]:
+    """Every source, the first one first: the databases that are named, then the areas that make documents themselves.
+    Where no database is named and an area makes some, these are all."""
+    section = settings.of(SourceSettings)
+    own = [one() for one in verbs("billing_source", "source", settings.areas)]
+    ours = tuple(
+        BillingSource(one.name, section.own_url, one.queries, variable("source.own_url"), is_ours=True) for one in own
+    )
+    none_named = section.url is None and not section.further
+    return ours if none_named and ours else (*section.outside, *ours)
+
+
+def source_names(settings: Settings) -> tuple[str, ...]:
+    """Of every source, the first one first."""
+    return tuple(one.name for one in sources(settings))
+
+
 def check(settings: Settings) -> None:
     """The account, the hosts and the environment must be of one another, and the sources told apart. Raises
     SettingsError.
@@ -170,7 +190,7 @@ def check(settings: Settings) -> None:
     A host that is not NetSuite's own (the sandbox, a gateway) may serve any account. Production documents never go to a
     sandbox account; that `dev` and `qa` go to none of production our database sees to, where a person may decide so.
     """
-    names = [name.casefold() for name in settings.of(SourceSettings).names]
+    names = [name.casefold() for name in source_names(settings)]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise SettingsError(
             f"Two sources are called {twice[0]}: the name is part of every document's key. Give each a name of its own "

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from billing_assets.erp.batches.store import counts_by_state
 from billing_assets.erp.documents.validation_rules import RULES
-from billing_assets.erp.settings import NetSuiteSettings, SourceSettings
+from billing_assets.erp.settings import NetSuiteSettings, source_names
 from billing_assets.erp.staging.corrections.store import corrections
 from billing_assets.erp.staging.polling import watermark
 from billing_assets.erp.staging.reports import waiting_credits
@@ -44,7 +44,7 @@ def status(connection: Connection, settings: Settings, period: str | None = None
         where %(period)s::text is null or d.period = %(period)s group by 1 order by 1""",
         {"period": period},
     ).fetchall()
-    marks = [watermark(connection, name) for name in settings.of(SourceSettings).names]
+    marks = [watermark(connection, name) for name in source_names(settings)]
     mark = None if None in marks else min(one for one in marks if one)
     account = settings.of(NetSuiteSettings).account
     return {

@@ -11,7 +11,7 @@ from rich.markup import escape
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.commands.options import one_of, said
-from billing_assets.invoicing import invoice_commands
+from billing_assets.invoicing import correction_commands, invoice_commands
 from billing_assets.invoicing.accounts.loading import load_accounts
 from billing_assets.invoicing.batches import planning_store, reports, reviewing
 from billing_assets.invoicing.batches.selections import Selection, Wanted
@@ -55,6 +55,7 @@ def register(app: typer.Typer) -> None:
     for name, command in commands.items():
         invoicing.command(name)(command)
     invoice_commands.register(invoicing)
+    correction_commands.register(invoicing)
 
 
 def load_accounts_command(
@@ -249,4 +250,5 @@ def status_command(
         found = reports.batches(connection, batch, only_open=batch is None and not everything)
     columns = {"batch": "Batch", "bill_group": "Group", "words": "State", "selected": "Members", "open": "Open"}
     outcomes = ("held", "invoiced", "failed", "taken_out", "released", "discarded")
-    show(found, as_json, "Batches", columns | {name: name.replace("_", " ").capitalize() for name in outcomes})
+    seen = [name for name in outcomes if any(getattr(one, name) for one in found)]  # a terminal is narrow
+    show(found, as_json, "Batches", columns | {name: name.replace("_", " ").capitalize() for name in seen})

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import typer
 
 from billing_assets.areas import verbs
-from billing_assets.erp.settings import SourceSettings
+from billing_assets.erp.settings import sources
 from billing_assets.foundation.database.refusals import REFUSALS, remedy
 from billing_assets.foundation.database.urls import without_secrets
 from billing_assets.foundation.errors import BillingError
@@ -73,6 +73,6 @@ def _without_secrets(message: str) -> str:
         found = load_settings()
     except SettingsError:
         return message
-    for url in (found.database_url, *(source.url for source in found.of(SourceSettings).all)):
+    for url in (found.database_url, *(source.url for source in sources(found))):
         message = without_secrets(message, url.get_secret_value() if url else None)
     return message

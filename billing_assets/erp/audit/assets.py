@@ -11,7 +11,7 @@ from billing_assets.erp.audit.queue import Audited, PendingReport, audit_month, 
 from billing_assets.erp.audit.settings import AuditSettings
 from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.partitions import month_partitions
-from billing_assets.erp.settings import SourceSettings
+from billing_assets.erp.settings import source_names
 from billing_assets.erp.staging.assets import staged_invoices
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import SHOWN_ROWS, money, typed_table
@@ -47,7 +47,7 @@ def audit_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         with billing.state() as connection:
             report = report_pending(
                 connection,
-                billing.settings.of(SourceSettings).name,
+                source_names(billing.settings)[0],
                 context.partition_key,
                 billing.settings.calendar.today(),
             )
@@ -77,7 +77,7 @@ def audit_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     )
     @explained
     def audit_queue(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
-        period, name = context.partition_key, billing.settings.of(SourceSettings).name
+        period, name = context.partition_key, source_names(billing.settings)[0]
         with billing.state() as connection:
             with billing.of(BillingSystem).connection() as source:
                 audited = audit_month(

@@ -12,7 +12,7 @@ from billing_assets.erp.audit import files
 from billing_assets.erp.audit.decisions import import_decisions
 from billing_assets.erp.audit.files import DECISIONS, FileError
 from billing_assets.erp.audit.store import queue_entries
-from billing_assets.erp.settings import SourceSettings
+from billing_assets.erp.settings import source_names
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.periods import month_of
@@ -35,7 +35,7 @@ def export_command(
 ) -> None:
     """Write the audit queue with the decisions so far, for auditors to fill in."""
     with prepared_runtime() as runtime, runtime.state() as connection:
-        name = runtime.settings.of(SourceSettings).name
+        name = source_names(runtime.settings)[0]
         entries = queue_entries(connection, name, month_of(month) if month else None, runtime.settings.calendar.today())
         count = _tried(file, lambda: files.export(file, entries))
     console.print(f"{count:,} entries written to {escape(str(file))}.")
@@ -51,7 +51,7 @@ def import_command(
 ) -> None:
     """Take over auditors' decisions; what is wrong with a row is said, the others are taken."""
     with prepared_runtime() as runtime, runtime.state() as connection:
-        name = runtime.settings.of(SourceSettings).name
+        name = source_names(runtime.settings)[0]
         result = _tried(file, lambda: import_decisions(connection, name, file, by, strict=strict))
     counts = ", ".join(f"{sum(one.decision == name for one in result.taken):,} {name}" for name in DECISIONS)
     console.print(f"Taken: {len(result.taken):,} decisions ({counts}). Unchanged: {result.unchanged:,} rows.")

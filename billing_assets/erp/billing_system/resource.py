@@ -11,11 +11,13 @@ from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.identity import identity
 from billing_assets.erp.billing_system.queries import Queries, load_queries
 from billing_assets.erp.billing_system.receivables import load_receivables_query
-from billing_assets.erp.settings import BillingSource, SourceSettings
-from billing_assets.foundation.runtime import Runtime
+from billing_assets.erp.settings import BillingSource, SourceSettings, source_names, sources
+from billing_assets.foundation.runtime import BoundElsewhereError, Runtime
 from billing_assets.foundation.settings import SettingsError
 from billing_assets.foundation.source_database.connection import connect_source, open_source
 from billing_assets.foundation.source_database.queries import shipped_queries
+
+_OURS = "our own database"
 
 
 class BillingSystem:
@@ -24,7 +26,7 @@ class BillingSystem:
     def __init__(self, runtime: Runtime, source: BillingSource | None = None) -> None:
         self._runtime = runtime
         self._settings = runtime.settings.of(SourceSettings)
-        self._source = source or self._settings.all[0]
+        self._source = source or sources(runtime.settings)[0]
 
     @property
     def name(self) -> str:
@@ -34,6 +36,8 @@ class BillingSystem:
     @cached_property
     def url(self) -> str:
         """Of the billing database. Raises SettingsError when none is set."""
+        if self._source.url is None and self._source.is_ours:
+            return self._runtime.database_url
         if self._source.url is None:
             raise SettingsError(
                 f"{self._source.setting} is not set: it names the billing database, e.g. "
@@ -71,11 +75,37 @@ class BillingSystem:
         """
         with connect_source(self.engine) as connection:
             if not unbound:
-                found = identity(connection)
-                connection.rollback()  # what is read later has its moment from then
+                found = self.identity(connection)
                 with self._runtime.state() as ours:
-                    bindings.compare_source(ours, self.name, found, self._settings.names, self._source.setting)
+                    names = source_names(self._runtime.settings)
+                    bindings.compare_source(ours, self.name, found, names, self._source.setting)
             yield connection
+
+    def identity(self, connection: sqlalchemy.Connection) -> str:
+        """Which database a connection to it leads to; the transaction is ended. Our own is itself wherever it moves.
+
+        Raises SourceError where it cannot be asked, and BoundElsewhereError where a URL of ours leads elsewhere.
+        """
+        found = identity(connection)
+        connection.rollback()  # what is read later has its moment from then
+        if not self._source.is_ours:
+            return found
+        if self._source.url is not None:
+            self._compare_with_ours(found)
+        return _OURS
+
+    def _compare_with_ours(self, found: str) -> None:
+        engine = open_source(self._runtime.database_url)
+        try:
+            with connect_source(engine) as connection:
+                ours = identity(connection)
+        finally:
+            engine.dispose()
+        if ours != found:
+            raise BoundElsewhereError(
+                f"{self._source.setting} leads to {found}, and our own database is {ours}. Nothing was read there. "
+                "Correct it: the same database, as a role that may only read."
+            )
 
     def compare(self) -> None:
         """Refuses a billing database that is not the one that our database was staged from. Raises
@@ -93,8 +123,7 @@ class BillingSystems:
     """Every billing system of the settings, the first one first."""
 
     def __init__(self, runtime: Runtime) -> None:
-        sources = runtime.settings.of(SourceSettings).all
-        self._further = [BillingSystem(runtime, source) for source in sources[1:]]
+        self._further = [BillingSystem(runtime, source) for source in sources(runtime.settings)[1:]]
         self._all = (runtime.of(BillingSystem), *self._further)
 
     def __iter__(self) -> Iterator[BillingSystem]:

@@ -11,7 +11,7 @@ from billing_assets.erp.close.comparing import compared, packed
 from billing_assets.erp.close.reconciliation import MonthClose
 from billing_assets.erp.close.store import Closing, months_that_moved
 from billing_assets.erp.partitions import month_partitions
-from billing_assets.erp.settings import CloseSettings, SourceSettings
+from billing_assets.erp.settings import CloseSettings, source_names
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.journal.compared import journal_of
@@ -78,7 +78,7 @@ def closing_jobs(settings: Settings) -> list[dg.JobDefinition]:
         with billing.state() as connection:
             decision = Decision(config.by, config.why)
             journal = journal_of(connection, billing.settings)
-            reopen(connection, billing.settings.of(SourceSettings).names, context.partition_key, decision, journal)
+            reopen(connection, source_names(billing.settings), context.partition_key, decision, journal)
 
     @dg.job(partitions_def=months, description="Close a month until it is reopened. Give who and why in the config.")
     def soft_close_month() -> None:
@@ -107,7 +107,7 @@ def _close(
     billing: Runtime,
     act: Callable[[Connection, Sequence[str], MonthClose, Decision, Journal], Closing],
 ) -> None:
-    decision, names = Decision(config.by, config.why), billing.settings.of(SourceSettings).names
+    decision, names = Decision(config.by, config.why), source_names(billing.settings)
     with billing.state() as connection:
         journal = journal_of(connection, billing.settings)
         close = compared(billing, connection, period)

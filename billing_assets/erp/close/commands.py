@@ -17,7 +17,7 @@ from billing_assets.erp.close.reconciliation import MonthClose
 from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.workbook import label
 from billing_assets.erp.documents.documents import Kind
-from billing_assets.erp.settings import SourceSettings
+from billing_assets.erp.settings import source_names
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import opened_runtime, prepared_runtime
 from billing_assets.foundation.commands.tables import simple_table
@@ -49,7 +49,7 @@ def soft_command(month: Month, by: By, why: Why) -> None:
         journal = journal_of(connection, runtime.settings)
         compared = _compared(runtime, connection, month)
         show_closes(console, [compared])
-        soft_close(connection, runtime.settings.of(SourceSettings).names, compared, decision, journal)
+        soft_close(connection, source_names(runtime.settings), compared, decision, journal)
     console.print(f"{compared.period} is closed; `billing close reopen` opens it again.")
 
 
@@ -61,7 +61,7 @@ def hard_command(month: Month, by: By, why: Why) -> None:
         journal = journal_of(connection, runtime.settings)
         compared = _compared(runtime, connection, month)
         show_closes(console, [compared])
-        names, today = runtime.settings.of(SourceSettings).names, runtime.settings.calendar.today()
+        names, today = source_names(runtime.settings), runtime.settings.calendar.today()
         hard_close(connection, names, compared, decision, journal, today)
     console.print(f"{compared.period} is closed for good.")
 
@@ -71,7 +71,7 @@ def reopen_command(month: Month, by: By, why: Why) -> None:
     """Open a month again that is closed soft."""
     with prepared_runtime() as runtime, runtime.state() as connection:
         journal = journal_of(connection, runtime.settings)
-        reopen(connection, runtime.settings.of(SourceSettings).names, month_of(month), Decision(by, why), journal)
+        reopen(connection, source_names(runtime.settings), month_of(month), Decision(by, why), journal)
     console.print(f"{month_of(month)} is open again.")
 
 
@@ -101,7 +101,7 @@ def accept_command(
     """
     decision = Decision(by, why)
     with prepared_runtime() as runtime, runtime.state() as connection:
-        one = accept(connection, runtime.settings.of(SourceSettings).names, number, decision, kind)
+        one = accept(connection, source_names(runtime.settings), number, decision, kind)
     posted = f"{one.currency} {amount(one.total)}"
     console.print(
         f"{escape(label(one.kind))} {escape(one.number)} of {one.period}, posted with {posted}, in billing now "

@@ -13,7 +13,7 @@ import structlog
 
 from billing_assets.erp.close import store
 from billing_assets.erp.close.store import Closing
-from billing_assets.erp.settings import SourceSettings
+from billing_assets.erp.settings import source_names
 from billing_assets.erp.staging.store import serialise
 from billing_assets.foundation.database.connection import Connection, settle_order
 from billing_assets.foundation.journal import store as journal_store
@@ -58,7 +58,7 @@ def recorded(connection: Connection, sources: Sequence[str], period: str, journa
 
 def kinds(settings: Settings) -> list[Kind]:
     """What the journal keeps of the close."""
-    return [closes_of(settings.of(SourceSettings).names)]
+    return [closes_of(source_names(settings))]
 
 
 def closes_of(sources: Sequence[str]) -> Kind:

@@ -3,7 +3,7 @@
 from billing_assets.erp import bindings
 from billing_assets.erp.billing_system.resource import BillingSystems
 from billing_assets.erp.netsuite.resource import NetSuite
-from billing_assets.erp.settings import SourceSettings
+from billing_assets.erp.settings import sources
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
 
@@ -18,7 +18,7 @@ def belongs_to(runtime: Runtime, connection: Connection) -> str:
     where the source is another."""
     said = bindings.bound_in_words(connection)
     loud = bindings.loud(runtime.of(NetSuite).named())
-    for system, source in zip(runtime.of(BillingSystems), runtime.settings.of(SourceSettings).all, strict=True):
-        if source.url is not None:
+    for system, source in zip(runtime.of(BillingSystems), sources(runtime.settings), strict=True):
+        if source.url is not None or source.is_ours:
             system.compare()
     return f"{said}. LOOK: {loud}" if loud else said

@@ -7,9 +7,8 @@ import dagster as dg
 import structlog
 
 from billing_assets.erp.billing_system.assets import billing_invoices
-from billing_assets.erp.billing_system.identity import identity
 from billing_assets.erp.billing_system.resource import BillingSystems
-from billing_assets.erp.settings import SourceSettings
+from billing_assets.erp.settings import source_names
 from billing_assets.erp.staging import reports
 from billing_assets.erp.staging.corrections.store import corrections
 from billing_assets.erp.staging.corrections.voids import judge_held
@@ -51,7 +50,7 @@ REASONS = dg.AssetCheckSpec(
 
 def _stage_all(billing: Runtime, connection: Connection, run_id: str, *, whole: bool) -> dict[str, StagingResult]:
     """Stages every source; one that cannot be read keeps no other from it, and is raised at the end."""
-    names = billing.settings.of(SourceSettings).names
+    names = source_names(billing.settings)
     judged_by = validation(billing)  # before a transaction waits for it
     results: dict[str, StagingResult] = {}
     faults: list[BillingError] = []
@@ -59,8 +58,7 @@ def _stage_all(billing: Runtime, connection: Connection, run_id: str, *, whole: 
         try:
             queries = system.queries
             with system.connection() as source:
-                database = identity(source)
-                source.rollback()  # what is staged is of a moment after the watermark, not before it
+                database = system.identity(source)
                 results[system.name] = stage(
                     connection,
                     source,
@@ -149,7 +147,7 @@ COLUMNS = dg.TableSchema(
 def staged_invoices(context: dg.AssetExecutionContext, billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
     """Stages what is new or changed, in one transaction with the watermark; then compares months with their source."""
     whole = asked_by(context.run) not in OFTEN
-    names = billing.settings.of(SourceSettings).names
+    names = source_names(billing.settings)
     with billing.state() as connection:
         results = _stage_all(billing, connection, context.run.run_id, whole=whole)
         waiting = [row for name in names for row in waiting_credits(connection, name)]

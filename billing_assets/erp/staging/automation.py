@@ -10,7 +10,7 @@ import dagster as dg
 
 from billing_assets.erp.billing_system.resource import BillingSystem, BillingSystems
 from billing_assets.erp.billing_system.totals import fingerprint
-from billing_assets.erp.settings import SourceSettings
+from billing_assets.erp.settings import source_names
 from billing_assets.erp.staging import polling, store
 from billing_assets.erp.staging.assets import ASKED_BY
 from billing_assets.erp.staging.settings import StagingSettings
@@ -101,7 +101,7 @@ def stage_when_closed_sensor(settings: Settings) -> dg.SensorDefinition:
     ) -> dg.RunRequest | dg.SkipReason:
         with billing.state() as connection:
             billing.compare(connection)
-            names = billing.settings.of(SourceSettings).names
+            names = source_names(billing.settings)
             last_run = min(polling.last_run(connection, name) for name in names)
             sent_back = store.sent_back(connection, names)
         seen = " ".join(map(_fingerprint, billing.of(BillingSystems)))

@@ -36,6 +36,8 @@ class Draft(NamedTuple):
     charges_total: Decimal | None
     usage_received_at: datetime | None
     rated: dict[str, Any]
+    correction: int | None = None
+    replaces: int | None = None
 
 
 def write_draft(connection: Connection, draft: Draft) -> int:
@@ -48,8 +50,8 @@ def write_draft(connection: Connection, draft: Draft) -> int:
         """
         insert into billing.utility_invoices (batch, member, account, bill_group, issuer, currency, source,
             period_start, period_end, is_estimated, is_final, tariff, tariff_version, rated, net, tax, total,
-            amount_due, usage_received_at)
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id""",
+            amount_due, usage_received_at, correction, replaces)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id""",
         [
             draft.batch,
             draft.member,
@@ -70,11 +72,13 @@ def write_draft(connection: Connection, draft: Draft) -> int:
             Decimal(answer["total"]),
             Decimal(answer["total"]),
             draft.usage_received_at,
+            draft.correction,
+            draft.replaces,
         ],
     ).fetchone()
     invoice = int(row["id"]) if row else 0
     _write_lines(connection, invoice, answer["lines"])
-    _write_taxes(connection, invoice, answer["taxes"])
+    _write_taxes(connection, invoice, answer)
     connection.execute(
         "insert into billing.invoiced_streams (point, channel) values (%s, %s) on conflict do nothing",
         [draft.point, draft.channel],
@@ -116,14 +120,16 @@ def _write_lines(connection: Connection, invoice: int, lines: Sequence[Mapping[s
     )
 
 
-def _write_taxes(connection: Connection, invoice: int, taxes: Sequence[Mapping[str, Any]]) -> None:
+def _write_taxes(connection: Connection, invoice: int, answer: Mapping[str, Any]) -> None:
+    methods = [answer["evidence"][one["evidence"]].get("method") for one in answer["taxes"]]
     connection.execute(
         """
-        insert into billing.utility_invoice_taxes (invoice, position, code, jurisdiction, rate, base, amount)
+        insert into billing.utility_invoice_taxes (
+            invoice, position, code, jurisdiction, rate, base, amount, is_inside)
         select %s, number, one->>'code', one->>'jurisdiction', (one->>'rate')::numeric, (one->>'base')::numeric,
-            (one->>'amount')::numeric
+            (one->>'amount')::numeric, (%s::text[])[number] is not distinct from 'inside'
         from json_array_elements(%s::json) with ordinality as l (one, number)""",
-        [invoice, json.dumps(taxes)],
+        [invoice, methods, json.dumps(answer["taxes"])],
     )
 
 

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from billing_assets.erp.billing_system.doctor import examine
 from billing_assets.erp.close.comparing import compared
-from billing_assets.erp.settings import FurtherSource, SourceSettings
-from billing_assets.foundation.settings import load_settings
+from billing_assets.erp.settings import FurtherSource, SourceSettings, source_names
+from billing_assets.foundation.settings import load_settings, make_settings
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from proving.world.account import Account
 from proving.world.builders import BillingSystem, create_billing_system, insert_document, open_for_writing
@@ -167,12 +167,12 @@ def test_their_urls_are_secrets_also_in_a_file(monkeypatch: pytest.MonkeyPatch, 
     file.write_text('[{"name": "second", "url": "postgresql://reader:Secret-42@127.0.0.1:1/x"}]', encoding="utf-8")
     file.chmod(0o600)
     monkeypatch.setenv("BILLING_SOURCE__FURTHER_FILE", str(file))
-    found = load_settings().of(SourceSettings)
-    assert found.names == (SECOND,)
+    found = load_settings()
+    assert source_names(found) == (SECOND,)
     assert "Secret-42" not in repr(found)
 
 
 def test_only_further_ones_may_be_named() -> None:
     found = SourceSettings(further=(FurtherSource(name=SECOND, url=SecretStr("postgresql://127.0.0.1:1/x")),))
-    assert found.names == (SECOND,)
-    assert SourceSettings().names == ("billing",)
+    assert source_names(make_settings(source=found)) == (SECOND,)
+    assert source_names(make_settings()) == ("billing",)
