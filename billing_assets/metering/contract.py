@@ -19,8 +19,9 @@ from billing_assets.metering.readings.master_data import (
 )
 from billing_assets.metering.readings.master_store import Loaded
 from billing_assets.metering.readings.master_store import load as load_master
+from billing_assets.metering.usage.candidate_reports import Proposal, proposals
 from billing_assets.metering.usage.content_reports import MessageContent, contents
-from billing_assets.metering.usage.store import lock_ready, note_all_billed
+from billing_assets.metering.usage.store import lock_ready, note_all_billed, take_candidate
 from billing_assets.metering.validation.delivered import DeliveredStream, delivered
 
 __all__ = [
@@ -31,16 +32,19 @@ __all__ = [
     "Loaded",
     "MasterDataError",
     "MessageContent",
+    "Proposal",
     "Row",
     "contents",
     "delivered",
     "load_master",
     "lock_ready",
     "note_all_billed",
+    "proposals",
     "read_day",
     "read_folder",
     "read_number",
     "read_one_of",
     "read_whole",
     "read_yes",
+    "take_candidate",
 ]
