@@ -12,7 +12,8 @@ class MemberFacts:
 
     `last_*`: the newest live invoice of its stream before it; `year_ago_*`: the one of the same day a year ago.
     `estimates`: estimated invoices in a row up to the last one. `overlaps`: numbers of live invoices with days of its
-    period. Loops are those of the 867, as its reader left them (JSON).
+    period. Loops are those of the 867, as its reader left them (JSON). `intervals`: which validations of intervals a
+    member without a message is of.
     """
 
     member: int
@@ -83,6 +84,13 @@ class MemberFacts:
     year_ago_days: int | None
     year_ago_kwh: Decimal | None
     overlaps: list[str]
+
+    intervals: str | None = None
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether there is a message of the market, or intervals that were validated."""
+        return self.usage is not None or self.intervals is not None
 
     @property
     def days(self) -> int:

@@ -42,7 +42,7 @@ def _age(facts: MemberFacts, given: Parameters) -> Iterator[Found]:
 def check_charges(facts: MemberFacts, given: Parameters) -> Iterator[Found]:
     """Whether the utility's charges are there, once, and for the same days."""
     needed = facts.billing_model in NEEDS_CHARGES and not facts.without_charges
-    if facts.usage is not None and facts.charges is None and needed:
+    if facts.has_usage and facts.charges is None and needed:
         yield found("TDSP_MISSING", a=facts.period_start, b=facts.period_end)
         if facts.arrived_at and (n := (facts.today - facts.arrived_at.date()).days) >= given.orphan_days:
             severity = Severity.ERROR if n >= given.orphan_error_days else None

@@ -15,7 +15,7 @@ _MESSAGES = {"HALF_CANCEL": "USAGE_CANCELLED", **_HELD}
 
 def check_usage(facts: MemberFacts, given: Parameters) -> Iterator[Found]:
     """All of this module."""
-    if facts.usage is None or facts.kwh is None:
+    if not facts.has_usage or facts.kwh is None:
         yield found("CONSUMPTION_MISSING", cut_off=facts.cut_off)
         return
     yield from _standing(facts, given)
