@@ -15,6 +15,7 @@ from billing_assets.invoicing import correction_commands, invoice_commands
 from billing_assets.invoicing.accounts.loading import load_accounts
 from billing_assets.invoicing.batches import planning_store, reports, reviewing
 from billing_assets.invoicing.batches.selections import Selection, Wanted
+from billing_assets.invoicing.batches.settings import Parameters
 from billing_assets.invoicing.batches.states import WORDS
 from billing_assets.invoicing.batches.validating import Validated, lock, validate
 from billing_assets.invoicing.printing import (
@@ -167,14 +168,16 @@ def unlock_command(batch: Number, by: By, why: Why, as_json: AsJson = False) -> 
 def validate_command(batch: Number, as_json: AsJson = False) -> None:
     """Run every validation over every open member of a batch."""
     with prepared_runtime() as runtime, runtime.state() as connection:
-        found = validate(connection, batch, today=day_of(None, runtime.settings.calendar))
+        given = runtime.settings.of(Parameters)
+        found = validate(connection, batch, given, today=day_of(None, runtime.settings.calendar))
     _show_validated(found, as_json)
 
 
 def fix_command(batch: Number, as_json: AsJson = False) -> None:
     """Validate a batch again after something was fixed at its source; what is fixed is gone."""
     with prepared_runtime() as runtime, runtime.state() as connection:
-        found = reviewing.fix(connection, batch, today=day_of(None, runtime.settings.calendar))
+        given = runtime.settings.of(Parameters)
+        found = reviewing.fix(connection, batch, given, today=day_of(None, runtime.settings.calendar))
     _show_validated(found, as_json)
 
 

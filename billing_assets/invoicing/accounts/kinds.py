@@ -58,6 +58,16 @@ _TEXT = Column(str, "")
 _NO = Column(read_yes, default=False)
 
 
+def _severities(text: str) -> list[str]:
+    """Codes of validations or quality checks with the severity that they have in the group: PERIOD_GAP:warning."""
+    found = text.split()
+    for one in found:
+        code, _, severity = one.partition(":")
+        if not code or severity not in ("error", "warning", "info"):
+            raise ValueError(f"has {one}; write CODE:error, CODE:warning or CODE:info")
+    return found
+
+
 def _list(*choices: str) -> Column:
     return Column(_words(*choices), [])
 
@@ -78,6 +88,7 @@ KINDS = (
             "ceiling": Column(read_number, None),
             "strict": _NO,
             "checks_off": _list(),
+            "severities": Column(_severities, []),
             "due_days": Column(read_whole, 16),
             "calendar": Column(_calendar, None),
             "without_charges": _NO,
