@@ -33,7 +33,8 @@ from billing_assets.metering.contract import contents, delivered
 
 log = structlog.get_logger(__name__)
 
-_KEYS = {"price": "price_series", "profile": "profiles"}
+SERIES_KEYS = {"price": "price_series", "profile": "profiles"}
+"""Where a rating case has the series of a kind."""
 
 
 class Bounds(NamedTuple):
@@ -220,7 +221,8 @@ def _rated(
         reports.exemptions(connection, facts.account, *period),
         holidays_between(*period, country or None, subdivision or None),
     )
-    case = case_of(tariff, case_facts, _series(connection, tariff, case_facts, versions))
+    series = series_of(connection, tariff, (facts.period_start, facts.period_end), versions)
+    case = case_of(tariff, case_facts, series)
     answer = rate(case)
     errors = [one for one in answer["findings"] if one["severity"] == "error"]
     if errors or answer["lines"] is None:
@@ -230,18 +232,21 @@ def _rated(
     return {"case": case, "answer": answer}, total
 
 
-def _series(
-    connection: Connection, tariff: dict[str, Any], facts: CaseFacts, versions: Mapping[tuple[str, str], int]
+def series_of(
+    connection: Connection,
+    tariff: dict[str, Any],
+    period: tuple[date, date],
+    versions: Mapping[tuple[str, str], int],
 ) -> dict[str, dict[str, Any]]:
     """The values of the series that a tariff names, over the period and a day on either side; of these versions."""
     around = timedelta(days=1)
-    begin, end = instants(facts.period_start - around, facts.period_end + around, "UTC")
+    begin, end = instants(period[0] - around, period[1] + around, "UTC")
     found: dict[str, dict[str, Any]] = {}
     for kind in ("price", "profile"):
         for name in sorted(series_named(tariff)[kind]):
             series: SeriesKind = "price" if kind == "price" else "profile"
-            number = versions.get((_KEYS[kind], name))
+            number = versions.get((SERIES_KEYS[kind], name))
             values = tariffs.series_between(connection, series, name, begin, end, number)
             if values is not None:
-                found.setdefault(_KEYS[kind], {})[name] = values
+                found.setdefault(SERIES_KEYS[kind], {})[name] = values
     return found
