@@ -18,8 +18,9 @@ from billing_assets.metering.readings.master_data import (
 )
 from billing_assets.metering.readings.master_store import Loaded
 from billing_assets.metering.readings.master_store import load as load_master
+from billing_assets.metering.usage.candidate_reports import Proposal, proposals
 from billing_assets.metering.usage.content_reports import MessageContent, contents
-from billing_assets.metering.usage.store import lock_ready, note_all_billed
+from billing_assets.metering.usage.store import lock_ready, note_all_billed, take_candidate
 
 __all__ = [
     "PERIOD",
@@ -28,15 +29,18 @@ __all__ = [
     "Loaded",
     "MasterDataError",
     "MessageContent",
+    "Proposal",
     "Row",
     "contents",
     "load_master",
     "lock_ready",
     "note_all_billed",
+    "proposals",
     "read_day",
     "read_folder",
     "read_number",
     "read_one_of",
     "read_whole",
     "read_yes",
+    "take_candidate",
 ]

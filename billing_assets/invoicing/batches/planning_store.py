@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
+from uuid import uuid4
 
 from psycopg.types.json import Jsonb
 
@@ -23,8 +24,9 @@ _UNBILLED = """
         and a.valid_from < u.period_end and (a.valid_until is null or a.valid_until >= u.period_end)
     where u.period_end > u.period_start
       and not exists (select from billing.invoiced_usage as i where i.message = u.message and i.is_live)
+      and not exists (select from billing.invoiced_usage as i where i.message = u.rebills)
 """
-"""Usage that is on no invoice, with the account that it is of."""
+"""Usage that is on no invoice, with the account that it is of. What replaces usage of an invoice is a correction's."""
 
 
 class GroupCount(NamedTuple):
@@ -192,6 +194,56 @@ def _new_batch(
         [request, bill_group, cut_off, automatic, retries],
     ).fetchall()
     return int(row["id"])
+
+
+class CorrectionBatch(NamedTuple):
+    """The batch of a correction's documents. `member`: what is billed again; None where nothing is."""
+
+    batch: int
+    member: int | None
+
+
+def correction_batch(
+    connection: Connection,
+    correction: int,
+    account: str,
+    bill_group: str,
+    today: date,
+    usage: int | None,
+    decision: int | None,
+) -> CorrectionBatch:
+    """A batch that is being processed, with usage that is billed again as its member, not validated yet. Call in the
+    transaction that completes it."""
+    (row,) = connection.execute(
+        """
+        insert into billing.invoice_requests (selection, parameters, cut_off, source, key, state, decision)
+        values ('customer', %s, %s, %s, %s, 'done', %s) returning id""",
+        [
+            Jsonb({"names": [account], "correction": correction}),
+            today,
+            "manual" if decision else "automatic",
+            f"correction {correction} {uuid4()}",
+            decision,
+        ],
+    ).fetchall()
+    (made,) = connection.execute(
+        """
+        insert into billing.invoice_batches (request, bill_group, cut_off, is_automatic, state, selected)
+        values (%s, %s, %s, %s, 'processing', %s) returning id""",
+        [row["id"], bill_group, today, decision is None, 0 if usage is None else 1],
+    ).fetchall()
+    if usage is None:
+        return CorrectionBatch(made["id"], None)
+    (member,) = connection.execute(
+        """
+        insert into billing.batch_members (batch, account, point, period_start, period_end, usage, charges)
+        select %s, %s, u.point, u.period_start, u.period_end, u.message, p.charges
+        from billing.usage_messages as u
+        left join billing.usage_pairs as p on p.usage = u.message and p.state = 'paired'
+        where u.message = %s returning id""",
+        [made["id"], account, usage],
+    ).fetchall()
+    return CorrectionBatch(made["id"], member["id"])
 
 
 def retry(connection: Connection, batch: int, code: str | None = None) -> Planned | None:

@@ -1,8 +1,10 @@
 """Making one invoice: one transaction a member, on the caller's connection. No HTTP, no clock but the day given."""
 
 import traceback
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import psycopg.errors
@@ -19,6 +21,7 @@ from billing_assets.invoicing.invoices.errors import NotInvoicedError
 from billing_assets.invoicing.invoices.rating_case import CaseFacts, Rate, case_of, instants, series_named
 from billing_assets.invoicing.invoices.store import Draft
 from billing_assets.invoicing.tariffs import reports as tariffs
+from billing_assets.invoicing.tariffs.store import SeriesKind
 from billing_assets.metering.contract import contents
 
 log = structlog.get_logger(__name__)
@@ -32,12 +35,24 @@ class Bounds(NamedTuple):
     documents: int = 3
 
 
+class Rebill(NamedTuple):
+    """What a rebill differs in. `tariff`, `tariff_version` and `versions` (of series, by kind and name) are those of
+    the invoice that it replaces; None and nothing: those of now. Its usage may be billed already, on that invoice."""
+
+    correction: int
+    replaces: int
+    tariff: str = ""
+    tariff_version: int | None = None
+    versions: Mapping[tuple[str, str], int] = MappingProxyType({})
+
+
 def invoice_next(
     connection: Connection,
     batch: int,
     rate: Rate,
     today: date,
     bounds: Bounds = Bounds(),  # noqa: B008  immutable
+    rebill: Rebill | None = None,
 ) -> Member | None:
     """Invoices the next clear member of a batch, in the caller's transaction; None where there is none left.
 
@@ -51,7 +66,7 @@ def invoice_next(
     row = batches.member(connection, member)
     try:
         with connection.transaction():
-            draft = _draft(connection, member, rate, today, bounds)
+            draft = _draft(connection, member, rate, today, bounds, rebill)
             store.write_draft(connection, draft)
             connection.execute("set constraints billing.header_equals_lines immediate")
     except NotInvoicedError as error:
@@ -76,13 +91,17 @@ def _log_fault(member: int, error: Exception) -> None:
     log.error("member parked", member=member, fault=type(error).__name__, where=where)
 
 
-def _draft(connection: Connection, member: int, rate: Rate, today: date, bounds: Bounds) -> Draft:
+def _draft(
+    connection: Connection, member: int, rate: Rate, today: date, bounds: Bounds, rebill: Rebill | None
+) -> Draft:
     """What is to be written. Raises NotInvoicedError."""
     known = reports.invoicing_facts(connection, member)
     if known is None or known["issuer"] is None:
         raise NotInvoicedError("NO_RATE_INFORMATION")
+    if rebill and rebill.tariff_version is not None:
+        known |= {"tariff": rebill.tariff, "tariff_version": rebill.tariff_version}
     row = batches.member(connection, member)
-    facts = _unchanged(connection, known["batch"], row, today)
+    facts = _unchanged(connection, known["batch"], row, today, again=rebill is not None)
     if known["tariff_version"] is None:
         raise NotInvoicedError("NO_RATE_INFORMATION")
     until = known["agreed_until"]
@@ -92,7 +111,7 @@ def _draft(connection: Connection, member: int, rate: Rate, today: date, bounds:
         raise NotInvoicedError("TDSP_CHARGES_NOT_FOUND")
     if reports.documents_today(connection, facts.account, today) >= bounds.documents:
         raise NotInvoicedError("BOUND_EXCEEDED", k=bounds.documents)
-    rated, total = _rated(connection, known, facts, rate, today)
+    rated, total = _rated(connection, known, facts, rate, today, rebill.versions if rebill else {})
     if facts.usage is None or facts.kwh is None:
         raise NotInvoicedError("NO_PREMISE_CONSUMPTION")
     return Draft(
@@ -117,15 +136,19 @@ def _draft(connection: Connection, member: int, rate: Rate, today: date, bounds:
         total,
         max(filter(None, (facts.arrived_at, facts.charges_arrived_at)), default=None),
         rated,
+        rebill and rebill.correction,
+        rebill and rebill.replaces,
     )
 
 
-def _unchanged(connection: Connection, batch: int, row: dict[str, Any], today: date) -> MemberFacts:
-    """The facts of a member, which are those that were validated. Raises NotInvoicedError."""
+def _unchanged(connection: Connection, batch: int, row: dict[str, Any], today: date, *, again: bool) -> MemberFacts:
+    """The facts of a member, which are those that were validated. `again`: its usage may be billed already. Raises
+    NotInvoicedError."""
     facts = next(iter(facts_of(connection, batch, today, [row["id"]])), None)
     if facts is None or facts.usage is None or facts.period_end > today:
         raise NotInvoicedError("NO_PREMISE_CONSUMPTION")
-    if facts.content != row["content"] or not facts.is_ready:
+    is_ready = facts.is_ready or (again and facts.usage_state == "billed")
+    if facts.content != row["content"] or not is_ready:
         raise NotInvoicedError("CHANGED_UNDERWAY")
     if facts.overlaps:
         days = f"{facts.period_start} to {facts.period_end}"
@@ -134,7 +157,12 @@ def _unchanged(connection: Connection, batch: int, row: dict[str, Any], today: d
 
 
 def _rated(
-    connection: Connection, known: dict[str, Any], facts: MemberFacts, rate: Rate, today: date
+    connection: Connection,
+    known: dict[str, Any],
+    facts: MemberFacts,
+    rate: Rate,
+    today: date,
+    versions: Mapping[tuple[str, str], int],
 ) -> tuple[dict[str, Any], Decimal | None]:
     """The case and its answer, and the total of the utility's charges. Raises NotInvoicedError."""
     messages = contents(connection, [one for one in (facts.usage, facts.charges) if one is not None])
@@ -156,7 +184,7 @@ def _rated(
         reports.earlier_totals(connection, facts.account, facts.period_start),
         today,
     )
-    case = case_of(tariff, case_facts, _series(connection, tariff, case_facts))
+    case = case_of(tariff, case_facts, _series(connection, tariff, case_facts, versions))
     answer = rate(case)
     errors = [one for one in answer["findings"] if one["severity"] == "error"]
     if errors or answer["lines"] is None:
@@ -166,14 +194,18 @@ def _rated(
     return {"case": case, "answer": answer}, total
 
 
-def _series(connection: Connection, tariff: dict[str, Any], facts: CaseFacts) -> dict[str, dict[str, Any]]:
-    """The values of the series that a tariff names, over the period and a day on either side."""
+def _series(
+    connection: Connection, tariff: dict[str, Any], facts: CaseFacts, versions: Mapping[tuple[str, str], int]
+) -> dict[str, dict[str, Any]]:
+    """The values of the series that a tariff names, over the period and a day on either side; of these versions."""
     around = timedelta(days=1)
     begin, end = instants(facts.period_start - around, facts.period_end + around, "UTC")
     found: dict[str, dict[str, Any]] = {}
     for kind in ("price", "profile"):
         for name in sorted(series_named(tariff)[kind]):
-            values = tariffs.series_between(connection, "price" if kind == "price" else "profile", name, begin, end)
+            series: SeriesKind = "price" if kind == "price" else "profile"
+            number = versions.get((_KEYS[kind], name))
+            values = tariffs.series_between(connection, series, name, begin, end, number)
             if values is not None:
                 found.setdefault(_KEYS[kind], {})[name] = values
     return found

@@ -109,6 +109,7 @@ def issue(connection: Connection, batch: int, invoice_date: date) -> Issued:
         drafts = reports.drafts(connection, batch, Invoice.APPROVED)
         held = len(reports.drafts(connection, batch, Invoice.QA_HOLD, Invoice.DRAFTED))
         ready = lock_ready(connection, [message for one in drafts for message in one["messages"]])
+        ready |= reports.billed_again(connection, [one["id"] for one in drafts])
         stale = [one for one in drafts if not ready.issuperset(one["messages"])]
         good = [one for one in drafts if ready.issuperset(one["messages"])]
         if stale:

@@ -98,6 +98,22 @@ def drafts(connection: Connection, batch: int, *states: str) -> list[dict[str, A
     ).fetchall()
 
 
+def billed_again(connection: Connection, rebills: Sequence[int]) -> set[int]:
+    """Usage and charges on these rebills that are billed, and were on an invoice that is cancelled."""
+    rows = connection.execute(
+        """
+        select on_it.message
+        from billing.utility_invoices as i
+        cross join lateral (
+            select u.message from billing.invoiced_usage as u where u.invoice = i.id and u.message is not null
+            union all select c.message from billing.invoiced_charges as c where c.invoice = i.id) as on_it
+        join billing.usage_messages as m on m.message = on_it.message and m.state = 'billed'
+        where i.id = any(%s) and i.replaces is not null""",
+        [list(rebills)],
+    )
+    return {row["message"] for row in rows}
+
+
 def invoice(connection: Connection, number: int) -> dict[str, Any] | None:
     """An invoice with its state, locked."""
     row = connection.execute(

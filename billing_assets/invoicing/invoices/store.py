@@ -36,6 +36,8 @@ class Draft(NamedTuple):
     charges_total: Decimal | None
     usage_received_at: datetime | None
     rated: dict[str, Any]
+    correction: int | None = None
+    replaces: int | None = None
 
 
 def write_draft(connection: Connection, draft: Draft) -> int:
@@ -48,8 +50,8 @@ def write_draft(connection: Connection, draft: Draft) -> int:
         """
         insert into billing.utility_invoices (batch, member, account, bill_group, issuer, currency, source,
             period_start, period_end, is_estimated, is_final, tariff, tariff_version, rated, net, tax, total,
-            amount_due, usage_received_at)
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id""",
+            amount_due, usage_received_at, correction, replaces)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id""",
         [
             draft.batch,
             draft.member,
@@ -70,6 +72,8 @@ def write_draft(connection: Connection, draft: Draft) -> int:
             Decimal(answer["total"]),
             Decimal(answer["total"]),
             draft.usage_received_at,
+            draft.correction,
+            draft.replaces,
         ],
     ).fetchone()
     invoice = int(row["id"]) if row else 0

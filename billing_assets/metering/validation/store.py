@@ -195,7 +195,7 @@ def earlier_judgements(
     """All validations of the periods of these streams that touch the days, by stream, begin and end, the last first."""
     rows = connection.execute(
         """
-        select stream, begins, ends, quantity, estimates, versions, content_hash
+        select stream, begins, ends, quantity, unit, estimates, versions, content_hash
         from billing.validations where stream = any(%s) and ends > %s and begins < %s order by id desc""",
         [list(streams), first, after],
     )

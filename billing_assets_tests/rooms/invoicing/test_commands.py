@@ -85,6 +85,23 @@ def test_a_batch_is_invoiced_and_issued(invoicing: Invoicing) -> None:
     assert invoicing.json("retry", "1") == []
 
 
+def test_an_issued_invoice_is_cancelled_or_rebilled_and_nothing_twice(invoicing: Invoicing) -> None:
+    invoicing("lock", "G1", *MARA, *CUT_OFF)
+    invoicing("validate", "1")
+    waived(invoicing, "1")
+    invoicing("invoice", "1", *MARA)
+    invoicing("issue", "1", "--date", "2026-08-10")
+    first, second = "ACME2600000001", "ACME2600000002"
+    done = invoicing.json("rebill", first, *MARA)
+    assert (done["outcome"], done["change"], len(done["numbers"])) == ("rebilled", "0.00", 2)
+    complete(invoicing("rebill", first, *MARA), 2, [f"Invoice {first} is rebilled: correct the one that replaced it."])
+    complete(invoicing("cancel", second, *MARA), 0, [f"Invoice {second} is cancelled, by ACME26", "owes -275.00 by it"])
+    complete(invoicing("cancel", second, *MARA), 2, ["only what is issued is cancelled"])
+    assert invoicing.json("rebill", second, "--current-prices", *MARA)["outcome"] == "rebilled"
+    complete(invoicing("rebill", "X1", *MARA), 2, ["There is no invoice X1"])
+    complete(invoicing("cancel", "X1", "--by", " ", "--why", "x"), 2, ["must say something"])
+
+
 def waived(invoicing: Invoicing, batch: str) -> None:
     for one in invoicing.json("findings", batch):
         if one["severity"] == "error":

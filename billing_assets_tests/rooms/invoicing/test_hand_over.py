@@ -15,7 +15,9 @@ from billing_assets.erp.billing_system.resource import BillingSystem
 from billing_assets.erp.close.comparing import compared
 from billing_assets.erp.settings import SourceSettings
 from billing_assets.foundation.runtime import BoundElsewhereError
+from billing_assets.invoicing.corrections import asking
 from billing_assets.invoicing.invoices import releasing
+from billing_assets.invoicing.invoices.engine import rate_case
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from billing_assets_tests.rooms.invoicing.customers import CUT_OFF, JULY, approved_tariff, customers, metered
 from billing_assets_tests.rooms.invoicing.handing_over import company
@@ -55,9 +57,7 @@ def test_issued_invoices_are_posted_and_the_month_closes_to_the_cent(
         numbers[0]: ("invoice", "ready", Decimal("275.28")),
         numbers[1]: ("invoice", "ready", Decimal("110.00")),
     }
-    for key in system.planned():
-        posted = system.post(key)
-        assert posted.success, why(posted)
+    post_all(system)
     records = system.records()
     assert {one: Decimal(str(record["total"])) for one, record in records.items()} == {
         f"INV-{numbers[0]}": Decimal("275.28"),
@@ -88,6 +88,69 @@ def test_a_tax_inside_the_prices_is_taken_off_them_in_the_ledger(
         ("103", Decimal("22.73")),
         ("104", Decimal("-22.73")),
     ]
+    (cancel,) = asking.cancel(system.state, number, "Mara", "Wrong price", CUT_OFF).numbers
+    assert system.stage().success
+    assert staged(system)[cancel] == ("credit_memo", "ready", Decimal("-250.00"))
+
+
+def test_a_cancel_is_a_credit_memo_that_names_its_invoice_and_the_month_closes_over_all_three(
+    system: System, state_url: str, tmp_path: Path
+) -> None:
+    customers(system.state, tmp_path, 1)
+    metered(system.state, 1, amount=1001)
+    (first,) = billed(system.state, state_url)[1]
+    assert system.stage().success
+    post_all(system)
+    cancel, rebill = asking.rebill(system.state, first, "Mara", "Wrong price", rate_case, CUT_OFF).numbers
+    result = system.stage()
+    assert result.success, why(result)
+    assert staged(system) == {
+        first: ("invoice", "posted", Decimal("275.28")),
+        cancel: ("credit_memo", "ready", Decimal("-275.28")),
+        rebill: ("invoice", "ready", Decimal("275.28")),
+    }
+    assert drifted(system) == [], "the cancelled invoice itself is as it was posted"
+    post_all(system)
+    assert Decimal(system.records()[f"CM-{cancel}"]["total"]) == Decimal("275.28")
+    assert open_in_netsuite(system, first) == 0
+    close = compared(system.runtime, system.state, PERIOD)
+    assert close.complete
+    assert sum(row.billing.total for row in close.rows) == Decimal("275.28")
+
+
+def test_what_staging_sees_of_a_month_is_what_was_issued_less_what_was_cancelled(
+    system: System, state_url: str, tmp_path: Path
+) -> None:
+    customers(system.state, tmp_path, 1, 2, 3)
+    for number in (1, 2, 3):
+        metered(system.state, number, amount=1000 * number + 1)
+    first, second, _ = billed(system.state, state_url)[1]
+    asking.cancel(system.state, first, "Mara", "Moved out", CUT_OFF)
+    asking.rebill(system.state, second, "Mara", "Wrong price", rate_case, CUT_OFF)
+    assert system.stage().success
+    (row,) = system.state.execute(
+        """
+        select (select sum(total) from billing.utility_invoices where kind = 'invoice' and number is not null)
+            + (select sum(total) from billing.utility_invoices where kind = 'cancel' and number is not null) as issued,
+            (select sum(total) from billing.staged_invoices where source = 'invoicing') as staged"""
+    ).fetchall()
+    assert row["issued"] == row["staged"] == Decimal("1375.56")
+
+
+def post_all(system: System) -> None:
+    for key in system.planned():
+        posted = system.post(key)
+        assert posted.success, why(posted)
+
+
+def drifted(system: System) -> list[str]:
+    rows = system.state.execute("select number from billing.staged_invoices where drift is not null").fetchall()
+    return [row["number"] for row in rows]
+
+
+def open_in_netsuite(system: System, number: str) -> Decimal:
+    """What is unpaid of an invoice there."""
+    return Decimal(str(system.account.show(f"invoice/eid:INV-{number}")["amountRemaining"]))
 
 
 def test_what_is_not_issued_is_no_document(system: System, state_url: str, tmp_path: Path) -> None:

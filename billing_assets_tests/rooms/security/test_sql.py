@@ -56,6 +56,7 @@ INSERTED = {
     ("metering/import_engine/reports.py", "MessageRow"): "our own columns",
     ("invoicing/tariffs/reports.py", "_COLUMNS"): "our own columns",
     ("invoicing/batches/planning_store.py", "_UNBILLED"): "our own query",
+    ("invoicing/corrections/reports.py", "_ORIGINAL"): "our own query",
     **{
         ("metering/readings/master_store.py", name): "columns and tables of our own kinds of master data"
         for name in ("columns", "first", "key", "ours", "same_key", "table", "theirs")

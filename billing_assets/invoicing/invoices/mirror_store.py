@@ -1,0 +1,55 @@
+"""The SQL of cancels: an issued invoice once more with the opposite sign, never computed."""
+
+from collections.abc import Sequence
+
+from billing_assets.foundation.database.connection import Connection
+from billing_assets.invoicing.invoices import store
+from billing_assets.invoicing.invoices.states import Invoice
+
+
+def write_cancel(
+    connection: Connection, original: int, correction: int, batch: int, *, source: str, deliver: bool
+) -> int | None:
+    """Writes the cancel of an issued invoice, approved to be issued, and frees what was on that. Its id; None where the
+    invoice is not issued, or is cancelled.
+
+    The caller issues it in the same transaction: without its cancel an invoice is never cancelled.
+    """
+    row = connection.execute(
+        """
+        insert into billing.utility_invoices (kind, batch, account, bill_group, issuer, currency, source, period_start,
+            period_end, is_estimated, is_final, tariff, tariff_version, rated, net, tax, total, amount_due, correction,
+            cancels, deliver, state)
+        select 'cancel', %s, account, bill_group, issuer, currency, %s, period_start, period_end, is_estimated,
+            is_final, tariff, tariff_version, json_build_object('mirrors', id), -net, -tax, -total, -total, %s,
+            id, %s, 'approved'
+        from billing.utility_invoices where id = %s and state = 'issued' and kind = 'invoice' returning id""",
+        [batch, source, correction, deliver, original],
+    ).fetchone()
+    if row is None:
+        return None
+    cancel = int(row["id"])
+    connection.execute(
+        """
+        insert into billing.utility_invoice_lines (invoice, position, code, bill_text, point, period_start, period_end,
+            quantity, unit, price, price_base, amount, tax_category, is_estimated, detail)
+        select %s, position, code, bill_text, point, period_start, period_end, -quantity, unit, price, price_base,
+            -amount, tax_category, is_estimated, json_build_object('mirrors', position, 'of', invoice)
+        from billing.utility_invoice_lines where invoice = %s""",
+        [cancel, original],
+    )
+    connection.execute(
+        """
+        insert into billing.utility_invoice_taxes (invoice, position, code, jurisdiction, rate, base, amount, is_inside)
+        select %s, position, code, jurisdiction, rate, -base, -amount, is_inside
+        from billing.utility_invoice_taxes where invoice = %s""",
+        [cancel, original],
+    )
+    store.move(connection, [original], Invoice.CANCELLED)
+    store.free(connection, [original])
+    return cancel
+
+
+def note_rebilled(connection: Connection, originals: Sequence[int]) -> None:
+    """Cancelled invoices whose days are billed again."""
+    store.move(connection, originals, Invoice.REBILLED)
