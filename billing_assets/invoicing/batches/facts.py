@@ -14,7 +14,8 @@ class MemberFacts:
     ago. `history`: live invoices before it, at most 13. `estimates`: estimated invoices in a row up to the last one.
     `overlaps`: numbers of live invoices with days of its period. `usage_before`: end of the usage before it, billed or
     not; `member_before`: of the last period before it in an open batch. `billed_since`: the first day of account and
-    agreement. Loops are those of the 867, as its reader left them (JSON).
+    agreement. Loops are those of the 867, as its reader left them (JSON). `intervals`: which validations of intervals a
+    member without a message is of.
     """
 
     member: int
@@ -94,11 +95,17 @@ class MemberFacts:
     year_ago_kwh: Decimal | None
     overlaps: list[str]
 
-    intervals: int = 0
+    intervals: str | None = None
+    intervals_found: int = 0
     intervals_due: int = 0
     interval_kwh: Decimal | None = None
     prices_missing: tuple[tuple[str, str], ...] = ()
     """Series with prices missing in the period: name, how many."""
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether there is a message of the market, or intervals that were validated."""
+        return self.usage is not None or self.intervals is not None
 
     @property
     def days(self) -> int:

@@ -14,10 +14,14 @@ def facts_of(
     rows = connection.execute(
         """
         select m.id as member, m.account, m.point, m.period_start, m.period_end, b.cut_off, %(today)s::date as today,
-            u.message as usage, u.amount as kwh, u.state as usage_state, coalesce(u.state = 'ready', false) as is_ready,
-            coalesce(u.codes, '{}') as usage_codes, e.waits_for, coalesce(u.is_estimated, false) as is_estimated,
-            coalesce(u.is_final, false) as is_final, u.cancelled_by is not null as is_cancelled,
-            u.replaces is not null as replaces, u.arrived_at, u.content as usage_hash,
+            u.message as usage, coalesce(u.amount, iv.kwh) as kwh, u.state as usage_state,
+            coalesce(u.state = 'ready', iv.is_ready, false) as is_ready, coalesce(u.codes, '{}') as usage_codes,
+            coalesce(e.waits_for, 'validation has ' || iv.open || ' open findings in its readings') as waits_for,
+            coalesce(u.is_estimated, iv.is_estimated, false) as is_estimated,
+            coalesce(u.is_final, s.valid_until = m.period_end, false) as is_final,
+            u.cancelled_by is not null as is_cancelled, u.replaces is not null as replaces,
+            coalesce(u.arrived_at, iv.judged_at) as arrived_at, coalesce(u.content, iv.version) as usage_hash,
+            iv.version as intervals,
             coalesce(r.content->>'report_type', '') as report_type,
             coalesce(r.content->'references'->>'NH', '') as rate_class,
             coalesce(r.content->'references'->>'BLT', '') as utility_model,
@@ -67,6 +71,10 @@ def facts_of(
         left join billing.usage_messages as u on u.message = m.usage
         left join billing.usage_explained as e on e.message = m.usage
         left join billing.raw_messages as r on r.id = m.usage
+        left join lateral (
+            select * from billing.interval_periods as o
+            where m.usage is null and o.point = m.point and o.begins <= m.period_start and o.ends >= m.period_end
+            order by o.begins desc, o.ends limit 1) as iv on true
         left join billing.usage_pairs as p on p.usage = m.usage and p.state = 'paired'
         left join billing.usage_messages as c on c.message = p.charges
         left join billing.accounts as a on a.account = m.account and a.replaced_at is null

@@ -26,7 +26,7 @@ def _intervals(connection: Connection, batch: int, facts: Sequence[MemberFacts])
     """Intervals of kWh by member: how many there are, how many there should be, their sum."""
     rows = connection.execute(
         """
-        select r.member, sum(r.intervals)::int as intervals, sum(r.intervals_due)::int as intervals_due,
+        select r.member, sum(r.intervals)::int as intervals_found, sum(r.intervals_due)::int as intervals_due,
             sum(r.kwh) as interval_kwh
         from (
             select m.id as member, s.id as stream, sum(cardinality(i.values)) as intervals,

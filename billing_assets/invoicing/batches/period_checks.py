@@ -59,7 +59,7 @@ def needs_charges(facts: MemberFacts) -> bool:
 
 def check_charges(facts: MemberFacts, given: Parameters) -> Iterator[Found]:
     """Whether the utility's charges are there, once, and for the same days."""
-    if facts.usage is not None and facts.charges is None and needs_charges(facts):
+    if facts.has_usage and facts.charges is None and needs_charges(facts):
         yield found("TDSP_MISSING", a=facts.period_start, b=facts.period_end)
         if facts.arrived_at and (n := (facts.today - facts.arrived_at.date()).days) >= given.orphan_days:
             severity = Severity.ERROR if n >= given.orphan_error_days else None

@@ -17,7 +17,7 @@ _MESSAGES = {"HALF_CANCEL": "USAGE_CANCELLED", **_HELD}
 
 def check_usage(facts: MemberFacts, given: Parameters) -> Iterator[Found]:
     """All of this module."""
-    if facts.usage is None or facts.kwh is None:
+    if not facts.has_usage or facts.kwh is None:
         yield found("CONSUMPTION_MISSING", cut_off=facts.cut_off)
         return
     yield from _standing(facts, given)
@@ -48,12 +48,12 @@ def _said_elsewhere(code: str, facts: MemberFacts) -> bool:
     """Whether a finding of its own says why metering does not give the usage: TDSP_MISSING, INTERVALS_MISSING."""
     if code == "WAIT_CHARGES":
         return facts.charges is None and needs_charges(facts)
-    return code == "MISSING_INTERVALS" and facts.intervals < facts.intervals_due
+    return code == "MISSING_INTERVALS" and facts.intervals_found < facts.intervals_due
 
 
 def _intervals(facts: MemberFacts, given: Parameters) -> Iterator[Found]:
     """Intervals of an interval meter are all there, and add up to the register."""
-    missing = facts.intervals_due - facts.intervals
+    missing = facts.intervals_due - facts.intervals_found
     if missing > given.missing_intervals:
         yield found("INTERVALS_MISSING", n=missing, m=facts.intervals_due)
     elif facts.interval_kwh is None or facts.kwh is None:
