@@ -250,4 +250,5 @@ def status_command(
         found = reports.batches(connection, batch, only_open=batch is None and not everything)
     columns = {"batch": "Batch", "bill_group": "Group", "words": "State", "selected": "Members", "open": "Open"}
     outcomes = ("held", "invoiced", "failed", "taken_out", "released", "discarded")
-    show(found, as_json, "Batches", columns | {name: name.replace("_", " ").capitalize() for name in outcomes})
+    seen = [name for name in outcomes if any(getattr(one, name) for one in found)]  # a terminal is narrow
+    show(found, as_json, "Batches", columns | {name: name.replace("_", " ").capitalize() for name in seen})

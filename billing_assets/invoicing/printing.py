@@ -24,9 +24,10 @@ Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day,
 
 def show_planned(made: Sequence[Planned], as_json: bool) -> None:
     """The batches that were made."""
-    show(made, as_json, "Batches", {"batch": "Batch", "bill_group": "Group", "members": "Members"})
     if not made and not as_json:
         console.print("No customer is billable: nothing was locked.")
+        return
+    show(made, as_json, "Batches", {"batch": "Batch", "bill_group": "Group", "members": "Members"})
 
 
 def day_of(given: datetime | None, calendar: CalendarSettings) -> date:
@@ -58,7 +59,11 @@ def show(rows: Sequence[Any], as_json: bool, title: str, columns: dict[str, str]
     if as_json:
         show_json(each)
         return
-    table = simple_table(title, list(columns.values()), [])
+    if not each:
+        console.print(f"{title}: none.")
+        return
+    numbers = [place for place, name in enumerate(columns) if isinstance(each[0][name], int | Decimal)]
+    table = simple_table(title, list(columns.values()), numbers)
     for one in each:
         table.add_row(*(escape("" if one[name] is None else str(one[name])) for name in columns))
     console.print(table)

@@ -142,8 +142,8 @@ def day_kind(day: date, country: str | None, subdivision: str | None = None) -> 
     return DayKind.WEEKEND if weekend else DayKind.WEEKDAY
 
 
-def business_day_from(day: date, country: str, subdivision: str | None = None) -> date:
-    """The day itself if it is a business day, else the next one."""
+def business_day_from(day: date, country: str | None, subdivision: str | None = None) -> date:
+    """The day itself if it is a business day (`is_business_day`), else the next one."""
     while not is_business_day(day, country, subdivision):
         day += timedelta(days=1)
     return day

@@ -7,6 +7,7 @@ by spaces.
 
 from collections.abc import Callable
 
+from billing_assets.foundation.calendar.business_days import has_calendar
 from billing_assets.metering.contract import (
     PERIOD,
     Column,
@@ -35,6 +36,14 @@ def _words(*choices: str) -> Callable[[str], list[str]]:
     return read
 
 
+def _calendar(text: str) -> str:
+    """A country or a part of it, as ISO 3166 has it: AU, AU-NSW."""
+    country, _, subdivision = text.partition("-")
+    if not has_calendar(country, subdivision or None):
+        raise ValueError("is no country, nor part of one, whose public holidays are known, such as AU or AU-NSW")
+    return text
+
+
 _TEXT = Column(str, "")
 _NO = Column(read_yes, default=False)
 
@@ -60,6 +69,7 @@ KINDS = (
             "strict": _NO,
             "checks_off": _list(),
             "due_days": Column(read_whole, 16),
+            "calendar": Column(_calendar, None),
             "without_charges": _NO,
             **PERIOD,
         },

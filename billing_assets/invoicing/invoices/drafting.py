@@ -1,5 +1,6 @@
 """Making one invoice: one transaction a member, on the caller's connection. No HTTP, no clock but the day given."""
 
+import traceback
 from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
@@ -7,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import psycopg.errors
+import structlog
 
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.invoicing.batches import store as batches
@@ -21,6 +23,8 @@ from billing_assets.invoicing.invoices.store import Draft
 from billing_assets.invoicing.tariffs import reports as tariffs
 from billing_assets.invoicing.tariffs.store import SeriesKind
 from billing_assets.metering.contract import contents
+
+log = structlog.get_logger(__name__)
 
 _KEYS = {"price": "price_series", "profile": "profiles"}
 
@@ -73,11 +77,18 @@ def invoice_next(
         taken = NotInvoicedError("PERIOD_TAKEN", days="{} to {}".format(*period), number=number)
         code, why = taken.member_code, taken.sentence
     except (ArithmeticError, LookupError, TypeError, ValueError, psycopg.errors.IntegrityError) as error:
+        _log_fault(member, error)
         fault = NotInvoicedError("INTERNAL", what=type(error).__name__)
         code, why = fault.member_code, fault.sentence
     state = Member.FAILED if code else Member.INVOICED
     batches.end_member(connection, member, state, code, why)
     return state
+
+
+def _log_fault(member: int, error: Exception) -> None:
+    """Where it broke, for who repairs it; its text may say what a customer used or pays."""
+    where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    log.error("member parked", member=member, fault=type(error).__name__, where=where)
 
 
 def _draft(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -116,9 +116,3 @@ def instants(begin: date, end: date, zone: str) -> tuple[datetime, datetime]:
     """The instants at which local days begin and end."""
     clock = ZoneInfo(zone)
     return datetime.combine(begin, time(), clock), datetime.combine(end, time(), clock)
-
-
-def due_on(invoice_date: date, days: int) -> date:
-    """The due date: so many days later, and no Saturday or Sunday."""
-    due = invoice_date + timedelta(days=days)
-    return due + timedelta(days=max(0, 7 - due.weekday())) if due.weekday() > 4 else due

@@ -1,17 +1,17 @@
 """From drafts to issued invoices: checks before release, a person's word, and the numbers, in one transaction."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from billing_assets.decisions.store import Subject, record
+from billing_assets.foundation.calendar.business_days import business_day_from
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
 from billing_assets.invoicing.batches import store as batches
 from billing_assets.invoicing.batches.states import WORDS, Batch, Member
 from billing_assets.invoicing.invoices import quality, reports, store
-from billing_assets.invoicing.invoices.rating_case import due_on
 from billing_assets.invoicing.invoices.states import Invoice
 from billing_assets.invoicing.invoices.store import Issuing, number_of
 from billing_assets.metering.contract import lock_ready, note_all_billed
@@ -122,10 +122,18 @@ def issue(connection: Connection, batch: int, invoice_date: date) -> Issued:
                 raise ReleaseError(f"No numbers are left in {issuer} {day.year}. Open a new range.")
             for sequence, one in enumerate(rows, first):
                 number = number_of(issuer, day.year, sequence)
-                each.append(Issuing(one["id"], number, day.year, sequence, day, due_on(day, one["due_days"])))
+                each.append(
+                    Issuing(one["id"], number, day.year, sequence, day, due_on(day, one["due_days"], one["calendar"]))
+                )
         if each:
             store.issue(connection, each)
             numbers = {one.invoice: one.number for one in each}
             billed = {message: numbers[one["id"]] for one in good for message in one["messages"]}
             note_all_billed(connection, billed)
     return Issued(batch, tuple(one.number for one in each), len(stale), held)
+
+
+def due_on(invoice_date: date, days: int, calendar: str | None) -> date:
+    """The due date: so many days later, or the next business day of the calendar (`AU`, `AU-NSW`)."""
+    country, _, subdivision = (calendar or "").partition("-")
+    return business_day_from(invoice_date + timedelta(days=days), country or None, subdivision or None)

@@ -86,11 +86,13 @@ def drafts(connection: Connection, batch: int, *states: str) -> list[dict[str, A
     return connection.execute(
         """
         select i.id, i.member, i.account, i.issuer, i.bill_group, i.state, i.period_end,
-            coalesce(g.due_days, 16) as due_days,
+            coalesce(g.due_days, 16) as due_days, g.calendar,
             array(select u.message from billing.invoiced_usage as u where u.invoice = i.id and u.message is not null)
                 || array(select c.message from billing.invoiced_charges as c where c.invoice = i.id) as messages
         from billing.utility_invoices as i
+        join billing.invoice_batches as b on b.id = i.batch
         left join billing.bill_groups as g on g.bill_group = i.bill_group and g.replaced_at is null
+            and g.valid_from <= b.cut_off and (g.valid_until is null or g.valid_until > b.cut_off)
         where i.batch = %s and i.state = any(%s) order by i.issuer, i.id for update of i""",
         [batch, list(states)],
     ).fetchall()
@@ -134,7 +136,9 @@ def quality_facts(connection: Connection, batch: int) -> Sequence[dict[str, Any]
         from billing.utility_invoices as i
         left join billing.accounts as a on a.account = i.account and a.replaced_at is null
             and a.valid_from < i.period_end and (a.valid_until is null or a.valid_until >= i.period_end)
+        join billing.invoice_batches as b on b.id = i.batch
         left join billing.bill_groups as g on g.bill_group = i.bill_group and g.replaced_at is null
+            and g.valid_from <= b.cut_off and (g.valid_until is null or g.valid_until > b.cut_off)
         cross join lateral (
             select coalesce(sum(x.kwh), 0) as kwh, count(*)::int as points
             from billing.invoiced_usage as x where x.invoice = i.id) as u

@@ -78,7 +78,7 @@ def write_draft(connection: Connection, draft: Draft) -> int:
     ).fetchone()
     invoice = int(row["id"]) if row else 0
     _write_lines(connection, invoice, answer["lines"])
-    _write_taxes(connection, invoice, answer["taxes"])
+    _write_taxes(connection, invoice, answer)
     connection.execute(
         "insert into billing.invoiced_streams (point, channel) values (%s, %s) on conflict do nothing",
         [draft.point, draft.channel],
@@ -120,14 +120,16 @@ def _write_lines(connection: Connection, invoice: int, lines: Sequence[Mapping[s
     )
 
 
-def _write_taxes(connection: Connection, invoice: int, taxes: Sequence[Mapping[str, Any]]) -> None:
+def _write_taxes(connection: Connection, invoice: int, answer: Mapping[str, Any]) -> None:
+    methods = [answer["evidence"][one["evidence"]].get("method") for one in answer["taxes"]]
     connection.execute(
         """
-        insert into billing.utility_invoice_taxes (invoice, position, code, jurisdiction, rate, base, amount)
+        insert into billing.utility_invoice_taxes (
+            invoice, position, code, jurisdiction, rate, base, amount, is_inside)
         select %s, number, one->>'code', one->>'jurisdiction', (one->>'rate')::numeric, (one->>'base')::numeric,
-            (one->>'amount')::numeric
+            (one->>'amount')::numeric, (%s::text[])[number] is not distinct from 'inside'
         from json_array_elements(%s::json) with ordinality as l (one, number)""",
-        [invoice, json.dumps(taxes)],
+        [invoice, methods, json.dumps(answer["taxes"])],
     )
 
 

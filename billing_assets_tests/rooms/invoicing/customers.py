@@ -65,8 +65,8 @@ def customers(
     )
 
 
-def approved_tariff(state: Connection, code: str = "FLAT") -> None:
-    """A price a kWh and sales tax."""
+def approved_tariff(state: Connection, code: str = "FLAT", *, includes_tax: bool = False) -> None:
+    """A price a kWh and sales tax, on top of it or inside."""
     charge = {"code": "energy", "kind": "usage", "versions": [{"valid_from": "2026-01-01", "price": str(PRICE)}]}
     tax = {
         "code": "sales",
@@ -74,7 +74,7 @@ def approved_tariff(state: Connection, code: str = "FLAT") -> None:
         "applies_to": {"groups": ["energy"]},
         "versions": [{"valid_from": "2026-01-01", "rate": "0.10"}],
     }
-    content = {"code": code, "currency": "USD", "charges": [charge, tax]}
+    content = {"code": code, "currency": "USD", "prices_include_tax": includes_tax, "charges": [charge, tax]}
     file = tariffs.FileOf("made.json", "json", b"f" * 32)
     loaded = tariffs.load(state, content, code.encode().ljust(32), [], file, "Mara", "New")
     if loaded.is_new:

@@ -44,7 +44,7 @@ def company(
     (folder / "customers.csv").write_text(
         "customer,netsuite_id\n" + "".join(f"A{one},{1000 + one}\n" for one in range(1, 10))
     )
-    (folder / "items.csv").write_text("code,netsuite_id\nenergy,101\nsales,103\n")
+    (folder / "items.csv").write_text("code,netsuite_id\nenergy,101\nsales,103\nsales:included,104\n")
     with System.open(
         state_url, None, sandbox, account, home=folder, proven=False, mapping=mapping, areas=AREAS, **sections
     ) as system:

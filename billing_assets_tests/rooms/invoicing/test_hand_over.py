@@ -19,7 +19,7 @@ from billing_assets.invoicing.corrections import asking
 from billing_assets.invoicing.invoices import releasing
 from billing_assets.invoicing.invoices.engine import rate_case
 from billing_assets.sandbox.netsuite.process import RunningSandbox
-from billing_assets_tests.rooms.invoicing.customers import CUT_OFF, JULY, customers, metered
+from billing_assets_tests.rooms.invoicing.customers import CUT_OFF, JULY, approved_tariff, customers, metered
 from billing_assets_tests.rooms.invoicing.handing_over import company
 from billing_assets_tests.rooms.invoicing.invoices.test_invoices import billed, invoiced, pending
 from proving.world.account import Account
@@ -127,6 +127,27 @@ def drifted(system: System) -> list[str]:
 def open_in_netsuite(system: System, number: str) -> Decimal:
     """What is unpaid of an invoice there."""
     return Decimal(str(system.account.show(f"invoice/eid:INV-{number}")["amountRemaining"]))
+
+
+def test_a_tax_inside_the_prices_is_taken_off_them_in_the_ledger(
+    system: System, state_url: str, tmp_path: Path
+) -> None:
+    approved_tariff(system.state, includes_tax=True)
+    customers(system.state, tmp_path, 1)
+    metered(system.state, 1, amount=1000)
+    (number,) = billed(system.state, state_url)[1]
+    result = system.stage()
+    assert result.success, why(result)
+    assert staged(system) == {number: ("invoice", "ready", Decimal("250.00"))}
+    (key,) = system.planned()
+    posted = system.post(key)
+    assert posted.success, why(posted)
+    record = system.account.show(f"invoice/eid:INV-{number}")
+    assert [(one["item"]["id"], Decimal(str(one["amount"]))) for one in record["item"]["items"]] == [
+        ("101", Decimal("250.00")),
+        ("103", Decimal("22.73")),
+        ("104", Decimal("-22.73")),
+    ]
 
 
 def test_what_is_not_issued_is_no_document(system: System, state_url: str, tmp_path: Path) -> None:

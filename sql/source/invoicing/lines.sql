@@ -1,5 +1,6 @@
 -- Lines, and each tax as a line of its own after them: a tax has one base over many lines, and is not split between them.
 -- Where quantity and price are not the amount (a minimum, a share of other lines), the line is one piece at its amount.
+-- A tax that the prices include is a line too, and another takes it off them: the ledger needs both.
 SELECT
     l.invoice AS document_id,
     l.position AS line_no,
@@ -24,15 +25,17 @@ CROSS JOIN LATERAL (
 UNION ALL
 SELECT
     t.invoice,
-    CAST((SELECT count(*) FROM billing.utility_invoice_lines AS n WHERE n.invoice = t.invoice) AS integer) + t.position,
-    t.code,
-    coalesce(t.jurisdiction || ' ', '') || t.code,
-    CASE WHEN t.amount < 0 THEN -1 ELSE 1 END,
+    CAST((SELECT count(*) FROM billing.utility_invoice_lines AS n WHERE n.invoice = t.invoice) AS integer)
+        + CAST(row_number() OVER (PARTITION BY t.invoice ORDER BY s.sign DESC, t.position) AS integer),
+    CASE WHEN s.sign > 0 THEN t.code ELSE t.code || ':included' END,
+    coalesce(t.jurisdiction || ' ', '') || t.code || CASE WHEN s.sign > 0 THEN '' ELSE ', included in the prices' END,
+    CASE WHEN s.sign * t.amount < 0 THEN -1 ELSE 1 END,
     abs(t.amount),
-    t.amount,
+    s.sign * t.amount,
     CAST(NULL AS text),
     CAST(NULL AS numeric),
     CAST(NULL AS numeric),
     CAST(NULL AS text),
     CAST(NULL AS text)
 FROM billing.utility_invoice_taxes AS t
+JOIN (VALUES (1), (-1)) AS s (sign) ON s.sign > 0 OR t.is_inside

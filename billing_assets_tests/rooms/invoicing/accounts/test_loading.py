@@ -36,6 +36,10 @@ def test_the_same_files_again_change_nothing_and_a_correction_keeps_what_was_sai
     [
         ({"accounts": ACCOUNTS + "A1,G1,alone,TX,2026-01-01\n"}, "is none of supplier_consolidated"),
         ({"bill_groups": GROUPS + "G2,ACME,USD,maybe,9,,2026-01-01\n"}, "is neither true nor false"),
+        (
+            {"bill_groups": "bill_group,issuer,currency,calendar,valid_from\nG2,ACME,USD,XX,2026-01-01\n"},
+            "is no country",
+        ),
         ({"agreements": AGREEMENTS + f"{point_of(1)},A1,FLAT,2026-05-01\n"}, "and again from 2026-05-01"),
     ],
 )

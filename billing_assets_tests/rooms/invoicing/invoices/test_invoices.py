@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.invoicing.batches import reports as batch_reports
@@ -26,7 +27,7 @@ from billing_assets.invoicing.invoices.states import TRANSITIONS
 from billing_assets.metering.usage import store as usage_store
 from billing_assets.work_queue import claims
 from billing_assets.work_queue.claims import StaleClaimError
-from billing_assets_tests.rooms.invoicing.customers import CUT_OFF, JULY, JUNE, customers, metered, point_of
+from billing_assets_tests.rooms.invoicing.customers import CUT_OFF, JULY, JUNE, customers, load, metered, point_of
 from billing_assets_tests.rooms.metering.usage.arriving import arrive
 from billing_assets_tests.unit.metering.usage.messages import charges, usage
 
@@ -99,6 +100,24 @@ def test_a_batch_is_invoiced_checked_and_issued(state: Connection, state_url: st
     ]
     assert str(second["total"]) == "110.00"
     assert set(usage_states(state)) == {"usage billed", "charges billed"}
+
+
+@pytest.mark.parametrize(
+    ("calendar", "due"), [("", date(2026, 9, 7)), ("US", date(2026, 9, 8)), ("US-TX", date(2026, 9, 8))]
+)
+def test_the_due_date_is_a_business_day_by_the_group_as_it_is_at_the_cut_off(
+    state: Connection, state_url: str, tmp_path: Path, calendar: str, due: date
+) -> None:
+    customers(state, tmp_path, 1)
+    group = "G1,ACME,USD,{},{},{},{}\n"
+    groups = "bill_group,issuer,currency,due_days,calendar,valid_from,valid_until\n"
+    groups += group.format(5, "", "2026-01-01", CUT_OFF) + group.format(28, calendar, CUT_OFF, "2026-12-01")
+    load(state, tmp_path, bill_groups=groups + group.format(60, "", "2026-12-01", ""))
+    metered(state, 1)
+    batch, numbers = billed(state, state_url)
+    assert numbers == ("ACME2600000001",)
+    (invoice,) = reports.invoices(state, batch)
+    assert invoice["due_date"] == due.isoformat()
 
 
 def test_issuing_again_does_nothing_and_the_next_batch_goes_on_with_the_next_number(
@@ -250,8 +269,12 @@ def test_a_header_that_is_not_its_lines_is_refused(state: Connection, state_url:
     def wrong(case: dict[str, Any]) -> dict[str, Any]:
         return rate_case(case) | {"net": "1.00", "total": "26.00"}
 
-    assert invoiced(state, state_url, batch, rate=wrong).failed == 1
+    with capture_logs() as logs:
+        assert invoiced(state, state_url, batch, rate=wrong).failed == 1
     assert failures(state, batch) == ["INTERNAL: CheckViolation; the account is parked."]
+    (parked,) = [one for one in logs if one["event"] == "member parked"]
+    assert (parked["fault"], "drafting.py" in parked["where"][0]) == ("CheckViolation", True)
+    assert "26.00" not in str(parked), "no customer's amounts in a log"
     assert reports.invoices(state, batch) == []
 
 

@@ -35,7 +35,8 @@ begin
     or exists (
         select from (select * from billing.utility_invoice_taxes where invoice = new.cancels) as o
         full join (select * from billing.utility_invoice_taxes where invoice = new.id) as c using (position)
-        where (o.code, o.rate, -o.base, -o.amount) is distinct from (c.code, c.rate, c.base, c.amount))
+        where (o.code, o.rate, o.is_inside, -o.base, -o.amount) is distinct from
+            (c.code, c.rate, c.is_inside, c.base, c.amount))
     then
         raise exception 'cancel % is not invoice % with the opposite sign', new.id, new.cancels
             using errcode = 'check_violation', constraint = 'cancel_mirrors';
