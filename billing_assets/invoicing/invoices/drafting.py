@@ -16,7 +16,7 @@ from billing_assets.invoicing.batches.facts import MemberFacts
 from billing_assets.invoicing.batches.facts_store import facts_of
 from billing_assets.invoicing.batches.period_checks import NEEDS_CHARGES
 from billing_assets.invoicing.batches.states import Member
-from billing_assets.invoicing.invoices import reports, store
+from billing_assets.invoicing.invoices import adjustment_store, reports, store
 from billing_assets.invoicing.invoices.errors import NotInvoicedError
 from billing_assets.invoicing.invoices.rating_case import CaseFacts, Rate, case_of, instants, series_named
 from billing_assets.invoicing.invoices.store import Draft
@@ -138,6 +138,13 @@ def _draft(
         rated,
         rebill and rebill.correction,
         rebill and rebill.replaces,
+        adjustment_store.held(
+            connection,
+            facts.account,
+            known["currency"],
+            rebill_of=rebill and rebill.replaces,
+            correction=rebill and rebill.correction,
+        ),
     )
 
 

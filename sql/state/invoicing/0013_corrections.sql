@@ -47,3 +47,80 @@ $$;
 comment on function billing.guard_cancel is 'Trigger at commit: cancel and original are 0.00, each line and each tax';
 create constraint trigger cancel_mirrors after insert on billing.utility_invoices
     deferrable initially deferred for each row when (new.kind = 'cancel') execute function billing.guard_cancel();
+
+
+-- An invoice that charges what the new usage would: that takes the place of the old one on it, and no document is made
+
+alter table billing.invoiced_usage
+    add column replaced_by text,
+    add constraint replaced_on_the_same_invoice foreign key (invoice, replaced_by)
+        references billing.invoiced_usage (invoice, version) deferrable initially deferred;
+comment on column billing.invoiced_usage.replaced_by is 'What took its place on the same invoice';
+alter table billing.invoiced_charges
+    add column replaced_by bigint,
+    add constraint replaced_on_the_same_invoice foreign key (invoice, replaced_by)
+        references billing.invoiced_charges (invoice, message) deferrable initially deferred;
+comment on column billing.invoiced_charges.replaced_by is 'What took its place on the same invoice';
+
+create or replace function billing.guard_invoiced() returns trigger language plpgsql as $$
+begin
+    if to_jsonb(new) - array['is_live', 'replaced_by'] is distinct from to_jsonb(old) - array['is_live', 'replaced_by']
+        or (new.is_live and not old.is_live)
+        or new.replaced_by is distinct from old.replaced_by and not (old.is_live and not new.is_live) then
+        raise exception 'what is on invoice % stays: it is freed once, and never taken back', old.invoice
+            using errcode = 'check_violation';
+    end if;
+    if not new.is_live and new.replaced_by is null and exists (
+        select from billing.utility_invoices as i where i.id = new.invoice and i.state not in ('discarded', 'cancelled', 'rebilled')
+    ) then
+        raise exception 'usage of invoice % is freed with the invoice, not before', old.invoice using errcode = 'check_violation';
+    end if;
+    return new;
+end
+$$;
+
+
+-- What is on the account's next bill: differences too small for a bill of their own
+
+create table billing.invoice_adjustments (
+    id           bigint      generated always as identity primary key,
+    correction   bigint      not null references billing.invoice_corrections,
+    original     bigint      not null references billing.utility_invoices,
+    account      text        not null,
+    currency     text        not null,
+    period_start date        not null,
+    period_end   date        not null,
+    amount       numeric     not null,
+    taxes        json        not null,
+    invoice      bigint      references billing.utility_invoices,
+    was_on       bigint      references billing.utility_invoices,
+    held_at      timestamptz not null default clock_timestamp(),
+    unique (correction, original),
+    constraint has_days check (period_end > period_start)
+);
+comment on table billing.invoice_adjustments is 'Differences that wait for the account''s next bill, and on which they are';
+comment on column billing.invoice_adjustments.amount is 'Of the line; taxes that the prices include are in it';
+comment on column billing.invoice_adjustments.taxes is 'Code, jurisdiction, rate, base, amount, is_inside: by how much each tax changes';
+comment on column billing.invoice_adjustments.was_on is 'The invoice that was discarded or cancelled since';
+create index invoice_adjustments_original on billing.invoice_adjustments (original);
+create index invoice_adjustments_held on billing.invoice_adjustments (account) where invoice is null;
+create index invoice_adjustments_invoice on billing.invoice_adjustments (invoice) where invoice is not null;
+create trigger never_dropped before delete or truncate on billing.invoice_adjustments
+    for each statement execute function billing.append_only();
+
+create function billing.guard_adjustment() returns trigger language plpgsql as $$
+begin
+    if to_jsonb(new) - array['invoice', 'was_on'] is distinct from to_jsonb(old) - array['invoice', 'was_on'] then
+        raise exception 'what adjustment % says never changes', old.id using errcode = 'check_violation';
+    end if;
+    if old.invoice is not null and new.invoice is distinct from old.invoice and exists (
+        select from billing.utility_invoices as i where i.id = old.invoice and i.state not in ('discarded', 'cancelled', 'rebilled')
+    ) then
+        raise exception 'adjustment % is on invoice %', old.id, old.invoice using errcode = 'check_violation';
+    end if;
+    return new;
+end
+$$;
+comment on function billing.guard_adjustment is 'Trigger: an adjustment is on one live invoice, and free with that alone';
+create trigger guard_adjustment before update on billing.invoice_adjustments
+    for each row execute function billing.guard_adjustment();
