@@ -17,7 +17,7 @@ from billing_assets.invoicing.batches.facts import MemberFacts
 from billing_assets.invoicing.batches.facts_store import facts_of
 from billing_assets.invoicing.batches.period_checks import NEEDS_CHARGES
 from billing_assets.invoicing.batches.states import Member
-from billing_assets.invoicing.invoices import reports, store
+from billing_assets.invoicing.invoices import adjustment_store, reports, store
 from billing_assets.invoicing.invoices.errors import NotInvoicedError
 from billing_assets.invoicing.invoices.interval_usage import (
     IntervalUsage,
@@ -150,6 +150,13 @@ def _draft(
         rated,
         rebill and rebill.correction,
         rebill and rebill.replaces,
+        adjustment_store.held(
+            connection,
+            facts.account,
+            known["currency"],
+            rebill_of=rebill and rebill.replaces,
+            correction=rebill and rebill.correction,
+        ),
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from psycopg.types.json import Json
 
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.invoicing.invoices import adjustment_store
+from billing_assets.invoicing.invoices.adjustment_store import Adjustment
 from billing_assets.invoicing.invoices.states import Invoice
 
 
@@ -39,6 +41,7 @@ class Draft(NamedTuple):
     rated: dict[str, Any]
     correction: int | None = None
     replaces: int | None = None
+    adjustments: Sequence[Adjustment] = ()
 
 
 def write_draft(connection: Connection, draft: Draft) -> int:
@@ -47,6 +50,8 @@ def write_draft(connection: Connection, draft: Draft) -> int:
     Raises psycopg.errors.ExclusionViolation or UniqueViolation where a day or a message is on another live invoice.
     """
     answer = draft.rated["answer"]
+    net = Decimal(answer["net"]) + sum(one.net for one in draft.adjustments)
+    tax = Decimal(answer["tax"]) + sum(one.tax for one in draft.adjustments)
     row = connection.execute(
         """
         insert into billing.utility_invoices (batch, member, account, bill_group, issuer, currency, source,
@@ -68,10 +73,10 @@ def write_draft(connection: Connection, draft: Draft) -> int:
             draft.tariff,
             draft.tariff_version,
             Json(draft.rated),
-            Decimal(answer["net"]),
-            Decimal(answer["tax"]),
-            Decimal(answer["total"]),
-            Decimal(answer["total"]),
+            net,
+            tax,
+            net + tax,
+            net + tax,
             draft.usage_received_at,
             draft.correction,
             draft.replaces,
@@ -80,6 +85,7 @@ def write_draft(connection: Connection, draft: Draft) -> int:
     invoice = int(row["id"]) if row else 0
     _write_lines(connection, invoice, answer["lines"])
     _write_taxes(connection, invoice, answer)
+    adjustment_store.put_on(connection, invoice, draft.adjustments)
     connection.execute(
         "insert into billing.invoiced_streams (point, channel) values (%s, %s) on conflict do nothing",
         [draft.point, draft.channel],
@@ -147,6 +153,7 @@ def free(connection: Connection, invoices: Sequence[int]) -> None:
     connection.execute(
         "update billing.invoiced_charges set is_live = false where invoice = any(%s) and is_live", [list(invoices)]
     )
+    adjustment_store.free(connection, invoices)
 
 
 def take_numbers(connection: Connection, issuer: str, year: int, many: int) -> int | None:
