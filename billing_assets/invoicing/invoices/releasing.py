@@ -110,8 +110,8 @@ def issue(connection: Connection, batch: int, invoice_date: date) -> Issued:
         held = len(reports.drafts(connection, batch, Invoice.QA_HOLD, Invoice.DRAFTED))
         ready = lock_ready(connection, [message for one in drafts for message in one["messages"]])
         ready |= reports.billed_again(connection, [one["id"] for one in drafts])
-        stale = [one for one in drafts if not ready.issuperset(one["messages"])]
-        good = [one for one in drafts if ready.issuperset(one["messages"])]
+        good = [one for one in drafts if one["is_valid"] and ready.issuperset(one["messages"])]
+        stale = [one for one in drafts if one not in good]
         if stale:
             _drop(connection, [(one["id"], one["member"]) for one in stale], "Its usage changed before it was issued.")
         each: list[Issuing] = []
