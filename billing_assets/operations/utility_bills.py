@@ -106,7 +106,10 @@ def _place(row: Row, found: FoundBills, streams: list[tuple[str, Month]]) -> tup
     """State, codes and kWh of a month without a bill."""
     state = next((month.state for _, month in streams if month.state != BILLABLE), BILLABLE if streams else "no usage")
     codes = " ".join(sorted({code for _, month in streams if month.state != BILLABLE for code in month.codes}))
-    used = (month.kwh for suffix, month in streams if not suffix.startswith("B"))
+    # Of Texas the usage counts, whether intervals came with it or not.
+    used = [month.kwh for suffix, month in streams if not suffix] or [
+        month.kwh for suffix, month in streams if not suffix.startswith("B")
+    ]
     kwh = sum(used, Decimal(0)) if state == BILLABLE else Decimal(0)
     open_one = found.unbilled.get((row["point"], row["begin"]))
     if open_one is not None:
