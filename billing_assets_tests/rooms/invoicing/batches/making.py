@@ -152,8 +152,14 @@ def _table(key: str, shape: str, rows: Mapping[int, Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def intervals(state: Connection, message: int, number: int, kwh: Decimal, missing: int = 0) -> None:
-    """Hours of July that came with an 867 and add up to so many kWh; the first of them are missing."""
+def intervals(
+    state: Connection, message: int, number: int, kwh: Decimal, missing: int = 0, *, replaced: bool = False
+) -> None:
+    """Hours of July that came with an 867 and add up to so many kWh; the first of them are missing.
+
+    `replaced`: it replaces another, and only its first day is not as it was: the others are still of that one.
+    """
+    (first,) = state.execute("select min(id) as message from billing.raw_messages").fetchall()
     stream = state.execute(
         "insert into billing.streams (point, suffix, register) values (%s, 'KH', 'M1') returning id", [point_of(number)]
     ).fetchone()
@@ -177,7 +183,7 @@ def intervals(state: Connection, message: int, number: int, kwh: Decimal, missin
                 "stream": stream["id"],
                 "first": JULY[0],
                 "day": day,
-                "message": message,
+                "message": first["message"] if replaced and day else message,
                 "skip": missing if day == 0 else 0,
                 "values": hours,
             },

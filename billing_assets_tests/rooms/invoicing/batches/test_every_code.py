@@ -196,7 +196,7 @@ def _replaced(made: Making, n: int, wrong: bool) -> None:
 @case("INTERVALS_MISSING", "error", "2 of 768 intervals are missing.")
 def _missing_intervals(made: Making, n: int, wrong: bool) -> None:
     made.customer(n)
-    _with_intervals(made, n, Decimal(1000), missing=2 if wrong else 0)
+    _with_intervals(made, n, Decimal(1000), missing=2 if wrong else 0, replaced=not wrong)
 
 
 @case("INTERVAL_REGISTER_SUM", "error", "Intervals 1010.001 kWh, register 1000 kWh.", waivable=True)
@@ -205,10 +205,10 @@ def _interval_sum(made: Making, n: int, wrong: bool) -> None:
     _with_intervals(made, n, Decimal("1010.001" if wrong else "1010"))
 
 
-def _with_intervals(made: Making, n: int, kwh: Decimal, missing: int = 0) -> None:
+def _with_intervals(made: Making, n: int, kwh: Decimal, missing: int = 0, *, replaced: bool = False) -> None:
     made.comes(n)
     comes = made.came.pop()
-    made.came.append(lambda: intervals(made.state, int(str(comes())), n, kwh, missing))
+    made.came.append(lambda: intervals(made.state, int(str(comes())), n, kwh, missing, replaced=replaced))
 
 
 @case("METER_MISSING", "error", "Meter M2 of the service point has no read, its siblings have.")
