@@ -39,6 +39,7 @@ class Draft(NamedTuple):
     rated: dict[str, Any]
     correction: int | None = None
     replaces: int | None = None
+    adjustments: tuple[int, ...] = ()
 
 
 def write_draft(connection: Connection, draft: Draft) -> int:
@@ -99,12 +100,63 @@ def write_draft(connection: Connection, draft: Draft) -> int:
             draft.channel,
         ],
     )
+    for one in draft.adjustments:
+        connection.execute(
+            "insert into billing.invoiced_adjustments (invoice, adjustment) values (%s, %s)", [invoice, one]
+        )
     if draft.charges is not None:
         connection.execute(
             "insert into billing.invoiced_charges (invoice, message, total) values (%s, %s, %s)",
             [invoice, draft.charges, draft.charges_total],
         )
     return invoice
+
+
+class DocumentByHand(NamedTuple):
+    """A memo or a one-off invoice before it is written, of one day."""
+
+    kind: str
+    account: str
+    bill_group: str
+    issuer: str
+    currency: str
+    day: date
+    tariff: str
+    tariff_version: int | None
+    rated: dict[str, Any]
+    deliver: bool
+
+
+def write_document(connection: Connection, given: DocumentByHand) -> int:
+    """Writes a document without usage, approved to be issued in the same transaction. Its id."""
+    answer = given.rated["answer"]
+    (row,) = connection.execute(
+        """
+        insert into billing.utility_invoices (kind, account, bill_group, issuer, currency, source, period_start,
+            period_end, tariff, tariff_version, rated, net, tax, total, amount_due, deliver, state)
+        values (%s, %s, %s, %s, %s, 'manual', %s, %s::date + 1, %s, %s, %s, %s, %s, %s, %s, %s, 'approved')
+        returning id""",
+        [
+            given.kind,
+            given.account,
+            given.bill_group,
+            given.issuer,
+            given.currency,
+            given.day,
+            given.day,
+            given.tariff,
+            given.tariff_version,
+            Json(given.rated),
+            Decimal(answer["net"]),
+            Decimal(answer["tax"]),
+            Decimal(answer["total"]),
+            Decimal(answer["total"]),
+            given.deliver,
+        ],
+    ).fetchall()
+    _write_lines(connection, row["id"], answer["lines"])
+    _write_taxes(connection, row["id"], answer)
+    return int(row["id"])
 
 
 def _write_lines(connection: Connection, invoice: int, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -146,6 +198,9 @@ def free(connection: Connection, invoices: Sequence[int]) -> None:
     )
     connection.execute(
         "update billing.invoiced_charges set is_live = false where invoice = any(%s) and is_live", [list(invoices)]
+    )
+    connection.execute(
+        "update billing.invoiced_adjustments set is_live = false where invoice = any(%s) and is_live", [list(invoices)]
     )
 
 
