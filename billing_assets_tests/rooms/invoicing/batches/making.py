@@ -148,7 +148,7 @@ def _table(key: str, shape: str, rows: Mapping[int, Mapping[str, Any]]) -> str:
     written = csv.DictWriter(text, [key, "valid_from", *names])
     written.writeheader()
     for number, row in rows.items():
-        written.writerow({key: shape.format(number) if shape else point_of(number), "valid_from": "2024-01-01"} | row)
+        written.writerow({key: shape.format(number) if shape else point_of(number), "valid_from": "2024-01-01", **row})
     return text.getvalue()
 
 
