@@ -70,7 +70,7 @@ begin
         raise exception 'what is on invoice % stays: it is freed once, and never taken back', old.invoice
             using errcode = 'check_violation';
     end if;
-    if not new.is_live and new.replaced_by is null and exists (
+    if not new.is_live and to_jsonb(new) ->> 'replaced_by' is null and exists (
         select from billing.utility_invoices as i where i.id = new.invoice and i.state not in ('discarded', 'cancelled', 'rebilled')
     ) then
         raise exception 'usage of invoice % is freed with the invoice, not before', old.invoice using errcode = 'check_violation';
