@@ -32,7 +32,13 @@ _URL = "BILLING_TEST_DATABASE_URL"
 _HOME = "BILLING_TEST_HOME"  # from xdist's controller to its workers
 
 
-_ON_ONE_WORKER = ("/sample/test_data.py", "/sample/test_contracts.py", "test_every_command.py")
+_ON_ONE_WORKER = (
+    "/sample/test_data.py",
+    "/sample/test_contracts.py",
+    "test_every_command.py",
+    "batches/test_every_code.py",
+    "batches/test_code_limits.py",
+)
 """Files whose tests share a costly fixture, or one system that they work on in turn. xdist's own mark for it no longer
 reaches the scheduler with pytest 9.2."""
 

@@ -13,7 +13,11 @@ from billing_assets.invoicing.batches.selections import Wanted, wanted_of
 
 _UNBILLED = """
     select u.message, u.charges, u.point, u.period_start, u.period_end, u.is_ready, a.account, a.bill_group,
-        a.id as row, m.arrived_at
+        a.id as row, m.arrived_at,
+        exists (select from billing.batch_members as o
+            where o.usage = u.message and o.state in ('selected', 'clear', 'held')) as in_batch,
+        exists (select from billing.batch_members as o
+            where o.usage = u.message and o.state = 'taken_out') as taken_out
     from billing.billable_usage as u
     join billing.usage_messages as m on m.message = u.message
     join lateral (
@@ -25,8 +29,39 @@ _UNBILLED = """
     where u.period_end > u.period_start
       and not exists (select from billing.invoiced_usage as i where i.message = u.message and i.is_live)
       and not exists (select from billing.invoiced_usage as i where i.message = u.rebills)
+      and not exists (
+        select from billing.billed_elsewhere as e
+        where e.point = u.point and e.replaced_at is null and e.valid_from < u.period_end
+          and (e.valid_until is null or e.valid_until > u.period_start))
+    union all
+    select null, null, u.point, d.begins, d.ends, u.is_ready, a.account, a.bill_group, a.id, u.judged_at,
+        exists (select from billing.batch_members as o
+            where o.usage is null and o.point = u.point and o.state in ('selected', 'clear', 'held')
+              and o.period_start < d.ends and o.period_end > d.begins),
+        exists (select from billing.batch_members as o
+            where o.usage is null and o.point = u.point and o.state = 'taken_out'
+              and o.period_start < d.ends and o.period_end > d.begins)
+    from billing.interval_periods as u
+    join billing.supply_periods as s on s.point = u.point and s.replaced_at is null and s.valid_from < u.ends
+        and coalesce(s.valid_until > u.begins, true)
+    cross join lateral (
+        select greatest(u.begins, s.valid_from) as begins, least(u.ends, s.valid_until) as ends) as d
+    join billing.accounts as a on a.account = s.account and a.replaced_at is null
+        and a.valid_from < d.ends and (a.valid_until is null or a.valid_until >= d.ends)
+    where not exists (
+        select from billing.usage_messages as o
+        where o.point = u.point and o.kind = 'usage' and o.period_start < d.ends and o.period_end > d.begins)
+      and not exists (
+        select from billing.invoiced_streams as x join billing.invoiced_usage as i on i.stream = x.id
+        where (x.point, x.channel) = (u.point, 'general') and i.is_live and i.days && daterange(d.begins, d.ends))
+      and not exists (
+        select from billing.billed_elsewhere as e
+        where e.point = u.point and e.replaced_at is null and e.valid_from < d.ends
+          and (e.valid_until is null or e.valid_until > d.begins))
 """
-"""Usage that is on no invoice, with the account that it is of. What replaces usage of an invoice is a correction's."""
+"""Usage that is on no invoice, with the account that it is of: messages of the market, and where a point has none for
+these days, periods whose intervals were validated, as far as the account is supplied in them. What replaces usage of
+an invoice is a correction's; what another issuer bills is not ours."""
 
 
 class GroupCount(NamedTuple):
@@ -109,8 +144,9 @@ def end_request(connection: Connection, request: int, state: str, why: str | Non
 def plan(connection: Connection, request: int, wanted: Wanted, *, automatic: bool) -> list[Planned]:
     """Makes the batches of a request, in the caller's transaction: one group each, no more members than the group says.
 
-    Accounts that another planner or an invoice holds at this moment are passed over; so is what is in an open batch,
-    and, unless a person asks for the customer, what a person took out.
+    Of several messages for one period the one that may be billed is taken. Accounts that another planner or an invoice
+    holds at this moment are passed over; so is what is in an open batch, and, unless a person asks for the customer,
+    what a person took out.
     """
     connection.execute(
         f"""
@@ -118,15 +154,12 @@ def plan(connection: Connection, request: int, wanted: Wanted, *, automatic: boo
         with unbilled as ({_UNBILLED}), locked as (
             select id from billing.accounts
             where id in (select row from unbilled) order by id for update skip locked)
-        select c.*, row_number() over (partition by bill_group order by account, period_start, point) as number
+        select c.*, row_number() over (
+            partition by bill_group order by account, period_start, point, not is_ready, message) as number
         from unbilled as c
         where c.row in (select id from locked) and c.period_end <= %(cut_off)s
           and (c.is_ready or %(selection)s = 'customer')
-          and not exists (
-            select from billing.batch_members as o
-            where o.usage = c.message and o.state in ('selected', 'clear', 'held'))
-          and (%(selection)s = 'customer' or not exists (
-            select from billing.batch_members as o where o.usage = c.message and o.state = 'taken_out'))
+          and not c.in_batch and (%(selection)s = 'customer' or not c.taken_out)
           and case %(selection)s
             when 'customer' then c.account = any(%(names)s)
                 and (%(since)s::date is null or c.period_start >= %(since)s)
@@ -285,11 +318,10 @@ def groups(connection: Connection, cut_off: date, names: Sequence[str] = ()) -> 
     rows = connection.execute(
         f"""
         with unbilled as ({_UNBILLED}), counted as (
-            select c.bill_group, count(distinct c.account) filter (where c.is_ready and o.id is null) as billable,
+            select c.bill_group, count(distinct c.account) filter (where c.is_ready and not c.in_batch) as billable,
                 count(distinct c.account) filter (where not c.is_ready) as waiting,
-                count(distinct c.account) filter (where o.id is not null) as in_batches
+                count(distinct c.account) filter (where c.in_batch) as in_batches
             from unbilled as c
-            left join billing.batch_members as o on o.usage = c.message and o.state in ('selected', 'clear', 'held')
             where c.period_end <= %(cut_off)s group by 1
         ), total as (
             select a.bill_group, count(*) as customers from billing.accounts as a
@@ -307,3 +339,10 @@ def groups(connection: Connection, cut_off: date, names: Sequence[str] = ()) -> 
         {"cut_off": cut_off, "names": list(names)},
     )
     return [GroupCount(**row) for row in rows]
+
+
+def oldest_unbilled(connection: Connection) -> date | None:
+    """The end of the period that is unbilled the longest; None where all is billed."""
+    (row,) = connection.execute(f"select min(period_end) as oldest from ({_UNBILLED}) as u").fetchall()  # noqa: S608
+    oldest: date | None = row["oldest"]
+    return oldest

@@ -4,6 +4,7 @@ import io
 import itertools
 import tracemalloc
 from collections.abc import Iterator
+from typing import BinaryIO, cast
 
 import pytest
 
@@ -99,9 +100,8 @@ def test_blanks_before_an_id_are_refused_however_it_arrives(
     terminator: str, at_once: int, blanks: str, before: str, codes: list[str]
 ) -> None:
     text = other_delimiters(PAIR.replace(before, f"{blanks}{before}", 1), segment=terminator)
-    ends = [
-        one for one in envelope.read(Made(iter([text.encode()]), at_once), {}) if not isinstance(one, TransactionSet)
-    ]
+    file = cast("BinaryIO", Made(iter([text.encode()]), at_once))
+    ends = [one for one in envelope.read(file, {}) if not isinstance(one, TransactionSet)]
     refusing = [found.code for one in ends for found in one.findings if found.code.startswith("R-")]
     assert refusing == codes
 
