@@ -29,6 +29,10 @@ _UNBILLED = """
     where u.period_end > u.period_start
       and not exists (select from billing.invoiced_usage as i where i.message = u.message and i.is_live)
       and not exists (select from billing.invoiced_usage as i where i.message = u.rebills)
+      and not exists (
+        select from billing.billed_elsewhere as e
+        where e.point = u.point and e.replaced_at is null and e.valid_from < u.period_end
+          and (e.valid_until is null or e.valid_until > u.period_start))
     union all
     select null, null, u.point, d.begins, d.ends, u.is_ready, a.account, a.bill_group, a.id, u.judged_at,
         exists (select from billing.batch_members as o
@@ -50,10 +54,14 @@ _UNBILLED = """
       and not exists (
         select from billing.invoiced_streams as x join billing.invoiced_usage as i on i.stream = x.id
         where (x.point, x.channel) = (u.point, 'general') and i.is_live and i.days && daterange(d.begins, d.ends))
+      and not exists (
+        select from billing.billed_elsewhere as e
+        where e.point = u.point and e.replaced_at is null and e.valid_from < d.ends
+          and (e.valid_until is null or e.valid_until > d.begins))
 """
 """Usage that is on no invoice, with the account that it is of: messages of the market, and where a point has none for
 these days, periods whose intervals were validated, as far as the account is supplied in them. What replaces usage of
-an invoice is a correction's."""
+an invoice is a correction's; what another issuer bills is not ours."""
 
 
 class GroupCount(NamedTuple):
@@ -331,3 +339,10 @@ def groups(connection: Connection, cut_off: date, names: Sequence[str] = ()) -> 
         {"cut_off": cut_off, "names": list(names)},
     )
     return [GroupCount(**row) for row in rows]
+
+
+def oldest_unbilled(connection: Connection) -> date | None:
+    """The end of the period that is unbilled the longest; None where all is billed."""
+    (row,) = connection.execute(f"select min(period_end) as oldest from ({_UNBILLED}) as u").fetchall()  # noqa: S608
+    oldest: date | None = row["oldest"]
+    return oldest
