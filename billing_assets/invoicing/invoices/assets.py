@@ -10,6 +10,7 @@ from billing_assets.invoicing.batches.assets import GROUP, OWNERS, validated_bat
 from billing_assets.invoicing.invoices import releasing
 from billing_assets.invoicing.invoices.engine import rate_case
 from billing_assets.invoicing.invoices.processing import Processed, process
+from billing_assets.invoicing.invoices.settings import Thresholds
 
 _FAILED = ["batch", "member", "account", "point", "period_start", "period_end", "code", "why"]
 
@@ -35,7 +36,8 @@ def drafted_invoices(context: dg.AssetExecutionContext, billing: dg.ResourcePara
         while (one := process(url, connection, rate_case, worker, today=today)) is not None:
             done.append(one)
             failed += [{"batch": one.batch, **member} for member in reports.failed(connection, one.batch)]
-            checked.append(releasing.check_quality(connection, one.batch))
+            given = billing.settings.of(Thresholds)
+            checked.append(releasing.check_quality(connection, one.batch, given, today))
     metadata: dict[str, Shown] = {
         "batches": len(done),
         "drafted": sum(one.invoiced for one in done),
