@@ -127,7 +127,7 @@ def _amount(facts: MemberFacts, given: Parameters) -> Iterator[Found]:
     before = [one for one in (last, ago) if one is not None]
     if own is None or last is None or not before:
         return
-    said = {"a": _said(own), "b": _said(last), "c": "no bill" if ago is None else _said(ago)}
+    said: dict[str, Any] = {"a": _said(own), "b": _said(last), "c": "no bill" if ago is None else _said(ago)}
     if own > given.high * max(before):
         yield found("HIGH_USAGE", **said)
     elif own < given.low * min(before):

@@ -162,8 +162,16 @@ def _table(key: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def intervals(state: Connection, message: int, number: int, kwh: Decimal, missing: int = 0) -> None:
-    """Hours of July that came with an 867 and add up to so many kWh; the first of them are missing."""
+def intervals(
+    state: Connection, message: int, number: int, kwh: Decimal, missing: int = 0, *, replaced: bool = False
+) -> None:
+    """Hours of July that came with an 867 and add up to so many kWh; the first of them are missing.
+
+    `replaced`: only its first day is its own; the others came with another message of the point, and are the same.
+    """
+    (other,) = state.execute(
+        "select max(message) as message from billing.usage_messages where point = %s", [point_of(number)]
+    ).fetchall()
     stream = state.execute(
         "insert into billing.streams (point, suffix, register) values (%s, 'KH', 'M1') returning id", [point_of(number)]
     ).fetchone()
@@ -187,7 +195,7 @@ def intervals(state: Connection, message: int, number: int, kwh: Decimal, missin
                 "stream": stream["id"],
                 "first": JULY[0],
                 "day": day,
-                "message": message,
+                "message": other["message"] if replaced and day else message,
                 "skip": missing if day == 0 else 0,
                 "values": hours,
             },
