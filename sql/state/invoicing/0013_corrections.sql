@@ -66,7 +66,7 @@ create or replace function billing.guard_invoiced() returns trigger language plp
 begin
     if to_jsonb(new) - array['is_live', 'replaced_by'] is distinct from to_jsonb(old) - array['is_live', 'replaced_by']
         or (new.is_live and not old.is_live)
-        or new.replaced_by is distinct from old.replaced_by and not (old.is_live and not new.is_live) then
+        or to_jsonb(new) -> 'replaced_by' is distinct from to_jsonb(old) -> 'replaced_by' and not (old.is_live and not new.is_live) then
         raise exception 'what is on invoice % stays: it is freed once, and never taken back', old.invoice
             using errcode = 'check_violation';
     end if;
