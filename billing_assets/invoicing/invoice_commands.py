@@ -21,6 +21,7 @@ from billing_assets.invoicing.batches.validating import lock, validate
 from billing_assets.invoicing.invoices import releasing
 from billing_assets.invoicing.invoices import reports as invoice_reports
 from billing_assets.invoicing.invoices.engine import rate_case
+from billing_assets.invoicing.invoices.errors import CODES as POST_CODES
 from billing_assets.invoicing.invoices.processing import Processed, process
 from billing_assets.invoicing.invoices.settings import Thresholds
 from billing_assets.invoicing.printing import (
@@ -68,14 +69,21 @@ def invoice_command(batch: Number, by: By, why: Why, as_json: AsJson = False) ->
         failed = reports.failed(connection, batch)
         why_not = "" if done else next((one.why or "" for one in reports.batches(connection, batch)), "")
     if as_json:
-        show_json({"done": done and done._asdict(), "failed": failed, "why": why_not})
+        show_json(
+            {
+                "done": done and done._asdict(),
+                "failed": [one | {"to_do": POST_CODES[one["code"]].to_do} for one in failed],
+                "why": why_not,
+            }
+        )
     elif done is None:
         reason = why_not or "It is not pending, or another run has it."
         console.print(f"Batch {batch} was not invoiced. {reason}", markup=False, soft_wrap=True)
     else:
         console.print(f"Batch {batch} is {WORDS[done.state]}: {done.invoiced:,} invoiced, {done.failed:,} failed.")
         for one in failed:
-            console.print(f"  {one['account']}  {one['code']}  {one['why']}", markup=False, soft_wrap=True)
+            line = f"{one['account']}  {one['code']}  {one['why']} {POST_CODES[one['code']].to_do}"
+            console.print(f"  {line}", markup=False, soft_wrap=True)
     if done is None or done.failed:
         raise typer.Exit(1)
 

@@ -10,6 +10,7 @@ from billing_assets.foundation.money import amount, canonical
 from billing_assets.invoicing.batches.checking import severities_of
 from billing_assets.invoicing.batches.codes import Severity
 from billing_assets.invoicing.invoices.due_dates import due_on
+from billing_assets.invoicing.invoices.errors import CODES as POST_CODES
 from billing_assets.invoicing.invoices.settings import Thresholds
 
 _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
@@ -56,7 +57,7 @@ CODES: dict[str, Check] = {
         _E, "The batch is {p} % off the same group's last cycle in count or money.", ("batch_percent", "batch_least")
     ),
     "QA_SAMPLE": Check(_I, "Drawn for review.", ("sample_first", "sample_every")),
-    "TOTAL_TOO_LARGE": Check(_E, "{total} is above the ceiling {most} of the group."),
+    "TOTAL_TOO_LARGE": Check(_E, POST_CODES["TOTAL_TOO_LARGE"].sentence),
 }
 
 

@@ -12,6 +12,7 @@ from billing_assets.invoicing.batches import store as batches
 from billing_assets.invoicing.batches.states import WORDS, Batch, Member
 from billing_assets.invoicing.invoices import quality, reports, store
 from billing_assets.invoicing.invoices.due_dates import due_on
+from billing_assets.invoicing.invoices.errors import told
 from billing_assets.invoicing.invoices.settings import Thresholds
 from billing_assets.invoicing.invoices.states import Invoice
 from billing_assets.invoicing.invoices.store import Issuing, number_of
@@ -198,5 +199,5 @@ def _numbers(connection: Connection, issuer: str, day: date, many: int) -> int:
     """The first of a block of numbers. Raises ReleaseError."""
     first = store.take_numbers(connection, issuer, day.year, many)
     if first is None:
-        raise ReleaseError(f"No numbers are left in {issuer} {day.year}. Open a new range.")
+        raise ReleaseError(told("NUMBER_RANGE", issuer=issuer, year=day.year))
     return first
