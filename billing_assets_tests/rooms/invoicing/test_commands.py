@@ -85,6 +85,23 @@ def test_a_batch_is_invoiced_and_issued(invoicing: Invoicing) -> None:
     assert invoicing.json("retry", "1") == []
 
 
+def test_what_the_checks_found_is_reviewed_and_shown_with_who_did(invoicing: Invoicing) -> None:
+    invoicing("lock", "G1", *MARA, *CUT_OFF)
+    invoicing("validate", "1")
+    waived(invoicing, "1")
+    invoicing("invoice", "1", *MARA)
+    found = {(one["code"], one["severity"], one["reviewed_by"]) for one in invoicing.json("quality", "1")}
+    assert {("QA_FIRST_BILL", "warning", None), ("QA_SAMPLE", "info", None)} <= found
+    complete(invoicing("review", "1", "1", *MARA), 0, ["Batch 1: 1 drafts are reviewed."])
+    complete(invoicing("review", "1", "1", *MARA), 2, ["Invoice 1 is not drawn for review in batch 1"])
+    assert invoicing.json("review", "1", *MARA) == {"batch": 1, "reviewed": 1}
+    complete(invoicing("review", "1", *MARA), 2, ["Nothing of batch 1 is left to be reviewed."])
+    assert {one["reviewed_by"] for one in invoicing.json("quality", "1")} == {"Mara"}
+    complete(invoicing("quality", "7"), 0, ["Checks of batch 7: none."])
+    complete(invoicing("approve-batch", "1", *MARA), 2, ["No draft of batch 1 is held for QA_BATCH_SUM."])
+    complete(invoicing("approve-batch", "7", *MARA), 2, ["There is no batch 7."])
+
+
 def test_an_issued_invoice_is_cancelled_or_rebilled_and_nothing_twice(invoicing: Invoicing) -> None:
     invoicing("lock", "G1", *MARA, *CUT_OFF)
     invoicing("validate", "1")
