@@ -11,10 +11,11 @@ from rich.markup import escape
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.commands.options import one_of, said
-from billing_assets.invoicing import correction_commands, invoice_commands
+from billing_assets.invoicing import correction_commands, invoice_commands, report_commands
 from billing_assets.invoicing.accounts.loading import load_accounts
 from billing_assets.invoicing.batches import planning_store, reports, reviewing
 from billing_assets.invoicing.batches.selections import Selection, Wanted
+from billing_assets.invoicing.batches.settings import Parameters
 from billing_assets.invoicing.batches.states import WORDS
 from billing_assets.invoicing.batches.validating import Validated, lock, validate
 from billing_assets.invoicing.printing import (
@@ -56,6 +57,7 @@ def register(app: typer.Typer) -> None:
         invoicing.command(name)(command)
     invoice_commands.register(invoicing)
     correction_commands.register(invoicing)
+    report_commands.register(invoicing)
 
 
 def load_accounts_command(
@@ -167,14 +169,16 @@ def unlock_command(batch: Number, by: By, why: Why, as_json: AsJson = False) -> 
 def validate_command(batch: Number, as_json: AsJson = False) -> None:
     """Run every validation over every open member of a batch."""
     with prepared_runtime() as runtime, runtime.state() as connection:
-        found = validate(connection, batch, today=day_of(None, runtime.settings.calendar))
+        given = runtime.settings.of(Parameters)
+        found = validate(connection, batch, given, today=day_of(None, runtime.settings.calendar))
     _show_validated(found, as_json)
 
 
 def fix_command(batch: Number, as_json: AsJson = False) -> None:
     """Validate a batch again after something was fixed at its source; what is fixed is gone."""
     with prepared_runtime() as runtime, runtime.state() as connection:
-        found = reviewing.fix(connection, batch, today=day_of(None, runtime.settings.calendar))
+        given = runtime.settings.of(Parameters)
+        found = reviewing.fix(connection, batch, given, today=day_of(None, runtime.settings.calendar))
     _show_validated(found, as_json)
 
 

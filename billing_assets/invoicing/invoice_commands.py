@@ -15,6 +15,7 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.invoicing.batches import planning_store, reports, reviewing
 from billing_assets.invoicing.batches.selections import Selection, Wanted
+from billing_assets.invoicing.batches.settings import Parameters
 from billing_assets.invoicing.batches.states import WORDS, Batch
 from billing_assets.invoicing.batches.validating import lock, validate
 from billing_assets.invoicing.invoices import releasing
@@ -148,8 +149,10 @@ def generate_command(
         today = day_of(None, calendar)
         wanted = Wanted(Selection.CUSTOMER, day_of(cut_off, calendar), (account,), first, last)
         made = lock(connection, wanted, by, why)
+        given = runtime.settings.of(Parameters)
         found = [
-            (validate(connection, one.batch, today=today), reports.findings(connection, one.batch)) for one in made
+            (validate(connection, one.batch, given, today=today), reports.findings(connection, one.batch))
+            for one in made
         ]
     if as_json:
         show_json([{**one._asdict(), "findings": objects(findings)} for one, findings in found])

@@ -69,7 +69,7 @@ def import_command(
             sources, may_move = sources_of(settings.of(MeteringSettings)), True
         else:
             LocalFolder(folder).check()
-            sources, may_move = [named_folder(folder)], move
+            sources, may_move = [named_folder(folder, settings.of(MeteringSettings))], move
         named = sources[0].name if folder is not None else None
         with runtime.state() as connection:
             here = reports.files_in(connection, named) if named else []
@@ -124,7 +124,8 @@ def file_command(
     for one in findings:
         console.print(f"  {one.code}  {escape(one.sentence)}", soft_wrap=True)
     if save is not None:
-        console.print(f"Saved {found.size:,} bytes, SHA-256 {found.sha256}.")
+        what = f"{found.size:,}" if found.kept is None else f"the first {found.kept:,} of {found.size:,}"
+        console.print(f"Saved {what} bytes, SHA-256 {found.sha256}.")
 
 
 def load_master(
@@ -155,7 +156,7 @@ def accept_reading(number: Number, by: By, why: Why) -> None:
 
 
 def reject_reading(number: Number, by: By, why: Why) -> None:
-    """Have a held reading never count; what counts stays."""
+    """Have a reading that is held, or that counts and should not, never count; what else counts stays."""
     _decide(number, Ruling.REJECTED, by, why)
 
 

@@ -1,6 +1,7 @@
-"""All that other areas use of this one: usage and charges that may be billed, and how master data is read from files.
+"""All that other areas use of this one: usage, charges and readings that may be billed, and how master data is read.
 
-In SQL they read the views `billing.billable_usage` and `billing.utility_charges`, and the tables of master data.
+In SQL they read the views `billing.billable_usage`, `billing.utility_charges` and `billing.validated_periods`, and the
+tables of master data.
 """
 
 from billing_assets.metering.readings.master_data import (
@@ -21,10 +22,12 @@ from billing_assets.metering.readings.master_store import load as load_master
 from billing_assets.metering.usage.candidate_reports import Proposal, proposals
 from billing_assets.metering.usage.content_reports import MessageContent, contents
 from billing_assets.metering.usage.store import lock_ready, note_all_billed, take_candidate
+from billing_assets.metering.validation.delivered import DeliveredStream, delivered
 
 __all__ = [
     "PERIOD",
     "Column",
+    "DeliveredStream",
     "Kind",
     "Loaded",
     "MasterDataError",
@@ -32,6 +35,7 @@ __all__ = [
     "Proposal",
     "Row",
     "contents",
+    "delivered",
     "load_master",
     "lock_ready",
     "note_all_billed",

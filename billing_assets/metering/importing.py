@@ -83,14 +83,16 @@ def sources_of(settings: MeteringSettings) -> list[Source]:
             "folder" if one.path else "sftp",
             one.sender,
             one.stable_seconds,
+            settings.max_file_bytes,
         )
         for name, one in settings.folders.items()
     ]
 
 
-def named_folder(path: Path) -> Source:
+def named_folder(path: Path, settings: MeteringSettings) -> Source:
     """A folder on this machine that a person named: whatever is in it is complete."""
-    return Source(str(path.resolve()), lambda: LocalFolder(path), "command", stable_seconds=0)
+    name, most = str(path.resolve()), settings.max_file_bytes
+    return Source(name, lambda: LocalFolder(path), "command", stable_seconds=0, max_bytes=most)
 
 
 @contextmanager

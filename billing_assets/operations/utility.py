@@ -54,7 +54,7 @@ def made_world(home: Path, points: int = POINTS, seed: int = SEED) -> Path:
 
 def sample_settings(home: Path) -> None:
     """Points the settings of the area at the sample. Raises SettingsError where they are set to something else."""
-    set_default("areas", "metering")
+    set_default("areas", "metering,invoicing")
     for name in ("metering.folders", "metering.partners"):
         if variable(name) in os.environ:
             raise SettingsError(

@@ -14,7 +14,7 @@ from billing_assets.operations import utility_store
 from billing_assets.operations.utility_store import FileState, Sum, UsagePeriod
 
 _VERDICTS = {"accept": "accepted", "hold": "held", "refuse": "refused", "duplicate": "duplicate"}
-_OUTCOMES = {"ready": "current"}
+_OUTCOMES = {"ready": "current", "billed": "current"}
 BILLABLE, HELD, WAITING, CANCELLED, MISSING = "billable", "held", "waiting", "cancelled", "missing"
 
 _DAY = timedelta(days=1)
@@ -47,11 +47,12 @@ class Ledger:
     files: list[Row] = field(default_factory=list)
     months: list[Row] = field(default_factory=list)
     totals: list[Row] = field(default_factory=list)
+    bills: list[Row] = field(default_factory=list)
 
     @classmethod
     def of(cls, world: Path) -> "Ledger":
         """Reads it."""
-        return cls(world, *(_rows(world / "ledger" / f"{name}.csv") for name in ("files", "months", "totals")))
+        return cls(world, *(_rows(world / "ledger" / f"{name}.csv") for name in ("files", "months", "totals", "bills")))
 
     @property
     def read_points(self) -> list[str]:

@@ -161,7 +161,7 @@ def held_messages(connection: Connection) -> list[HeldMessage]:
 
 
 def usage_periods(connection: Connection) -> list[UsagePeriod]:
-    """Usage and charges as they are billable or wait."""
+    """Usage and charges as they are billable or wait; what is on a bill already is ready, too."""
     rows = connection.execute(
         """
         select 'usage' as kind, point, period_start as begins, period_end as ends, state, codes, kwh as amount,
@@ -170,6 +170,12 @@ def usage_periods(connection: Connection) -> list[UsagePeriod]:
         union all
         select 'charges', point, period_start, period_end, state, codes, total, false, null
         from billing.utility_charges
+        union all
+        select 'usage', u.point, u.period_start, u.period_end, 'ready', u.codes, u.amount, u.is_estimated, i.amount
+        from billing.usage_messages as u
+        left join billing.usage_pairs as p on p.usage = u.message and p.state = 'paired'
+        left join billing.usage_messages as i on i.message = p.charges
+        where u.kind = 'usage' and u.state = 'billed'
         order by 2, 3, 1"""
     )
     return [UsagePeriod(**row) for row in rows]

@@ -142,6 +142,13 @@ def day_kind(day: date, country: str | None, subdivision: str | None = None) -> 
     return DayKind.WEEKEND if weekend else DayKind.WEEKDAY
 
 
+def holidays_between(begin: date, end: date, country: str | None, subdivision: str | None = None) -> list[date]:
+    """The public holidays from a day until before another, in order; none without a known country."""
+    found = _calendar(country, subdivision)
+    days = (begin + timedelta(days=n) for n in range((end - begin).days))
+    return [] if found is None else [day for day in days if day in found]
+
+
 def business_day_from(day: date, country: str | None, subdivision: str | None = None) -> date:
     """The day itself if it is a business day (`is_business_day`), else the next one."""
     while not is_business_day(day, country, subdivision):

@@ -67,7 +67,7 @@ _F, _I, _G, _S, _W = Scope.FILE, Scope.INTERCHANGE, Scope.GROUP, Scope.SET, Scop
 
 CODES = {
     "R-EMPTY": Code(_F, "no bytes, or blanks only"),
-    "R-NO-ISA": Code(_F, "the file does not begin with an ISA"),
+    "R-NO-ISA": Code(_F, "the file does not begin with an ISA; only blank lines may precede it"),
     "R-ISA": Code(_F, "the ISA cannot be read: it has no sixteen elements"),
     "R-DELIMITERS": Code(_F, "two delimiters are the same, or one is a letter, a digit or a blank"),
     "R-CUT": Code(_F, "the file ends in the middle of a segment"),
@@ -81,7 +81,9 @@ CODES = {
     "R-SENDER": Code(_I, "the sender is no partner of ours", ta1="006"),
     "R-RECEIVER": Code(_I, "the receiver is not us", ta1="008"),
     "R-ENVIRONMENT": Code(_I, "test data for the production environment, or the other way round", ta1="020"),
-    "R-SEGMENT-ID": Code(_I, "a segment's id is not two or three capital letters or digits", ta1="022"),
+    "R-SEGMENT-ID": Code(
+        _I, "a segment's id is not two or three capital letters or digits, or blanks precede it", ta1="022"
+    ),
     "R-CHARACTER": Code(_I, "a NUL character", ta1="022"),
     "R-ORDER": Code(_I, "a segment is outside of the envelope that it belongs to", ta1="022"),
     "CONTROL_REUSED": Code(_I, "the sender used the ISA13 before, for something else", ta1="025"),
@@ -105,6 +107,6 @@ CODES = {
     "R-TIME": Code(_S, "an element is not a time of day", "5"),
     "R-CODE": Code(_S, "an element is none of its codes", "5"),
     "W-BOM": Code(_W, "a byte order mark before the ISA"),
-    "W-BLANKS": Code(_W, "blank lines, or blanks before a segment"),
+    "W-BLANKS": Code(_W, "blank lines"),
 }
 """Every code of the envelope. `CONTROL_REUSED` is the only one without an R: the form is good."""

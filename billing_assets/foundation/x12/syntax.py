@@ -1,7 +1,8 @@
 """Segments of a file, as it streams by. What they mean, and whether they belong where they are, is the envelope's.
 
 Text is Latin-1, so that every byte is one character and comes back unchanged. The delimiters are those of the ISA,
-and another interchange behind the first may have others. After a terminator CR and LF are passed over.
+another interchange behind the first may have others. After a terminator CR and LF are passed over, and blank lines;
+a blank between them and an id is no part of X12.
 """
 
 import re
@@ -65,13 +66,18 @@ class Tokenizer:
         if self.position == 0 and self._text.startswith(_BOM):
             self.findings.note("W-BOM", 1, "A byte order mark precedes the ISA; it was passed over.")
             self._text = self._text[len(_BOM) :]
-        blanks = self._pass_blanks(_BETWEEN if self.position else _BLANK)
+        blanks, indented = self._pass_blanks(_BETWEEN if self.position else _BLANK)
         if not self._text:
             if self.position == 0:
                 self._stop("R-EMPTY", None, "The file is empty.")
             return None
+        if indented and self.position == 0:
+            self._stop(
+                "R-NO-ISA", None, "The file starts with blanks, not with an ISA: blank lines alone may precede it."
+            )
+            return None
         if blanks and self.position == 0:
-            self.findings.note("W-BLANKS", 1, "Blanks precede the ISA; they were passed over.")
+            self.findings.note("W-BLANKS", 1, "Blank lines precede the ISA; they were passed over.")
         self._fill(LONGEST_ISA + 2)  # the last separator may be its last character, and two delimiters follow
         if not self._text.startswith("ISA"):
             start = quoted(self._text[:20])
@@ -182,6 +188,10 @@ class Tokenizer:
         """The id of a segment that is not known to be plain; what is no id is a finding, and returned as it is."""
         found = name.lstrip(_BLANK)
         self._blanks = self._blanks or found != name
+        if _indented(name[: len(name) - len(found)]):
+            sentence = f"Segment {position}: blanks precede its id {quoted(found)}."
+            self.findings.note("R-SEGMENT-ID", position, sentence)
+            return found
         if found not in _ENVELOPE and found not in self._plain:
             if _ID.fullmatch(found):
                 self._plain.add(found)
@@ -192,13 +202,12 @@ class Tokenizer:
         return found
 
     def _find_blanks(self, texts: list[str], terminator: str) -> None:
-        """Reports the first text with more before it than the end of a line."""
+        """Reports the first text with blank lines before it."""
         for position, text in enumerate(texts, self.position + 1):
-            bare = text.lstrip("\r\n")
-            ends = text[: len(text) - len(bare)]
-            if len(ends) > 2 or terminator in ends or bare[:1] in {" ", "\t"}:
+            lines = text[: len(text) - len(text.lstrip(_BLANK))].rstrip(" \t")
+            if len(lines) > 2 or terminator in lines or " " in lines or "\t" in lines:
                 self._warned = True
-                sentence = f"Segment {position}: blanks precede it; they were passed over."
+                sentence = f"Segment {position}: blank lines precede it; they were passed over."
                 self.findings.note("W-BLANKS", position, sentence)
                 return
 
@@ -224,15 +233,17 @@ class Tokenizer:
         self.findings.note(code, position, sentence)
         self.stopped = True
 
-    def _pass_blanks(self, blanks: str) -> bool:
-        """Passes over blanks; whether there were any."""
-        found = False
+    def _pass_blanks(self, blanks: str) -> tuple[bool, bool]:
+        """Passes over blanks; whether there were any, and whether some are on the line of what follows."""
+        found = indented = False
         while True:
             text = self._text.lstrip(blanks)
-            found = found or len(text) != len(self._text)
+            passed = self._text[: len(self._text) - len(text)]
+            found = found or bool(passed)
+            indented = _indented(passed) or (indented and not passed.strip(" \t"))
             self._text = text
             if text or self._at_end:
-                return found
+                return found, indented
             self._read()
 
     def _fill(self, characters: int) -> None:
@@ -244,6 +255,11 @@ class Tokenizer:
         self._text += data.decode("latin-1")
         self._at_end = not data
         self._nul = self._nul or b"\0" in data
+
+
+def _indented(blanks: str) -> bool:
+    """Whether blanks end with some that are on the line of what follows them."""
+    return blanks.endswith((" ", "\t"))
 
 
 def segments_of(text: str, delimiters: Delimiters, position: int) -> list[Segment]:

@@ -1,11 +1,13 @@
-"""Master data of billing from CSV files: bill groups, cycles, accounts, agreements.
+"""Master data of billing from CSV files: bill groups, cycles, accounts, agreements, exemptions from taxes.
 
-A folder has `bill_groups.csv`, `bill_cycles.csv`, `accounts.csv`, `agreements.csv`, or some of them, as metering's
-master data is written: UTF-8, a line of column names, a row known by its key and its `valid_from`. Lists are separated
-by spaces.
+A folder has `bill_groups.csv`, `bill_cycles.csv`, `accounts.csv`, `agreements.csv`, `tax_exemptions.csv`, or some of
+them, as metering's master data is written: UTF-8, a line of column names, a row known by its key and its `valid_from`.
+Lists are separated by spaces.
 """
 
+import re
 from collections.abc import Callable
+from decimal import Decimal
 
 from billing_assets.foundation.calendar.business_days import has_calendar
 from billing_assets.metering.contract import (
@@ -44,8 +46,26 @@ def _calendar(text: str) -> str:
     return text
 
 
+def _channels(text: str) -> list[str]:
+    """Suffixes with their channels: `E2=controlled_load B1=-`."""
+    found = text.split()
+    if wrong := [one for one in found if not re.fullmatch(r"[^=]+=[^=]+", one)]:
+        raise ValueError(f"has {wrong[0]}; write a suffix and a channel, such as E2=controlled_load")
+    return found
+
+
 _TEXT = Column(str, "")
 _NO = Column(read_yes, default=False)
+
+
+def _severities(text: str) -> list[str]:
+    """Codes of validations or quality checks with the severity that they have in the group: PERIOD_GAP:warning."""
+    found = text.split()
+    for one in found:
+        code, _, severity = one.partition(":")
+        if not code or severity not in ("error", "warning", "info"):
+            raise ValueError(f"has {one}; write CODE:error, CODE:warning or CODE:info")
+    return found
 
 
 def _list(*choices: str) -> Column:
@@ -68,6 +88,7 @@ KINDS = (
             "ceiling": Column(read_number, None),
             "strict": _NO,
             "checks_off": _list(),
+            "severities": Column(_severities, []),
             "due_days": Column(read_whole, 16),
             "calendar": Column(_calendar, None),
             "without_charges": _NO,
@@ -118,6 +139,20 @@ KINDS = (
             "tariff": Column(),
             "rate_class": _TEXT,
             "needs_approval": _NO,
+            "channels": Column(_channels, []),
+            "calendar": Column(_calendar, None),
+            **PERIOD,
+        },
+    ),
+    Kind(
+        "tax_exemptions",
+        "tax_exemptions",
+        ("account", "tax"),
+        {
+            "account": Column(),
+            "tax": Column(),
+            "percent": Column(read_number, Decimal(100)),
+            "certificate": _TEXT,
             **PERIOD,
         },
     ),

@@ -8,6 +8,7 @@ from billing_assets.foundation.runtime import Runtime
 from billing_assets.invoicing.batches import planning_store, reports
 from billing_assets.invoicing.batches.planning_store import GroupCount, Planned
 from billing_assets.invoicing.batches.reports import BatchStatus
+from billing_assets.invoicing.batches.settings import Parameters
 from billing_assets.invoicing.batches.states import Batch
 from billing_assets.invoicing.batches.validating import Validated, plan_next, validate
 from billing_assets.invoicing.printing import day_of
@@ -58,11 +59,11 @@ def invoice_requests(billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult
 @explained
 def validated_batches(billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
     """Validates what waits."""
-    today = day_of(None, billing.settings.calendar)
+    today, given = day_of(None, billing.settings.calendar), billing.settings.of(Parameters)
     with billing.state() as connection:
         waiting = (Batch.PENDING_VALIDATION, Batch.VALIDATING)
         batches = [one.batch for one in reports.batches(connection, only_open=True) if one.state in waiting]
-        done = [validate(connection, batch, today=today) for batch in sorted(batches)]
+        done = [validate(connection, batch, given, today=today) for batch in sorted(batches)]
         open_ones = reports.batches(connection, only_open=True)
         codes = reports.codes(connection)
     metadata: dict[str, Shown] = {

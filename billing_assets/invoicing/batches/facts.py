@@ -10,9 +10,12 @@ from typing import Any
 class MemberFacts:
     """A member with its usage, charges, account, agreement and history, as they are now.
 
-    `last_*`: the newest live invoice of its stream before it; `year_ago_*`: the one of the same day a year ago.
-    `estimates`: estimated invoices in a row up to the last one. `overlaps`: numbers of live invoices with days of its
-    period. Loops are those of the 867, as its reader left them (JSON).
+    `last_*`: the newest live invoice of its stream before it; `year_ago_*`: the account's own of the same day a year
+    ago. `history`: live invoices before it, at most 13. `estimates`: estimated invoices in a row up to the last one.
+    `overlaps`: numbers of live invoices with days of its period. `usage_before`: end of the usage before it, billed or
+    not; `member_before`: of the last period before it in an open batch. `billed_since`: the first day of account and
+    agreement. Loops are those of the 867, as its reader left them (JSON). `intervals`: which validations of intervals a
+    member without a message is of.
     """
 
     member: int
@@ -40,6 +43,8 @@ class MemberFacts:
     utility_model: str
     loops: list[dict[str, Any]]
     unbilled: int
+    usage_before: date | None
+    member_before: date | None
 
     charges: int | None
     charges_start: date | None
@@ -62,14 +67,18 @@ class MemberFacts:
     hold_by: str
     without_charges: bool
     checks_off: list[str]
+    severities: list[str]
 
     tariff: str | None
+    tariff_version: int | None
     tariff_used: bool
     agreement_class: str
     needs_approval: bool
     agreement_ended: date | None
     supply_start: date | None
     supply_end: date | None
+    billed_since: date | None
+    zone: str
     known_meters: list[str]
 
     last_number: str | None
@@ -77,12 +86,26 @@ class MemberFacts:
     last_days: int | None
     last_kwh: Decimal | None
     last_estimated: bool
+    last_is_own: bool
+    history: int
     last_loops: list[dict[str, Any]]
     zeros: int
     estimates: int
     year_ago_days: int | None
     year_ago_kwh: Decimal | None
     overlaps: list[str]
+
+    intervals: str | None = None
+    intervals_found: int = 0
+    intervals_due: int = 0
+    interval_kwh: Decimal | None = None
+    prices_missing: tuple[tuple[str, str], ...] = ()
+    """Series with prices missing in the period: name, how many."""
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether there is a message of the market, or intervals that were validated."""
+        return self.usage is not None or self.intervals is not None
 
     @property
     def days(self) -> int:

@@ -13,7 +13,11 @@ from billing_assets.invoicing.batches.selections import Wanted, wanted_of
 
 _UNBILLED = """
     select u.message, u.charges, u.point, u.period_start, u.period_end, u.is_ready, a.account, a.bill_group,
-        a.id as row, m.arrived_at
+        a.id as row, m.arrived_at,
+        exists (select from billing.batch_members as o
+            where o.usage = u.message and o.state in ('selected', 'clear', 'held')) as in_batch,
+        exists (select from billing.batch_members as o
+            where o.usage = u.message and o.state = 'taken_out') as taken_out
     from billing.billable_usage as u
     join billing.usage_messages as m on m.message = u.message
     join lateral (
@@ -25,8 +29,31 @@ _UNBILLED = """
     where u.period_end > u.period_start
       and not exists (select from billing.invoiced_usage as i where i.message = u.message and i.is_live)
       and not exists (select from billing.invoiced_usage as i where i.message = u.rebills)
+    union all
+    select null, null, u.point, d.begins, d.ends, u.is_ready, a.account, a.bill_group, a.id, u.judged_at,
+        exists (select from billing.batch_members as o
+            where o.usage is null and o.point = u.point and o.state in ('selected', 'clear', 'held')
+              and o.period_start < d.ends and o.period_end > d.begins),
+        exists (select from billing.batch_members as o
+            where o.usage is null and o.point = u.point and o.state = 'taken_out'
+              and o.period_start < d.ends and o.period_end > d.begins)
+    from billing.interval_periods as u
+    join billing.supply_periods as s on s.point = u.point and s.replaced_at is null and s.valid_from < u.ends
+        and coalesce(s.valid_until > u.begins, true)
+    cross join lateral (
+        select greatest(u.begins, s.valid_from) as begins, least(u.ends, s.valid_until) as ends) as d
+    join billing.accounts as a on a.account = s.account and a.replaced_at is null
+        and a.valid_from < d.ends and (a.valid_until is null or a.valid_until >= d.ends)
+    where not exists (
+        select from billing.usage_messages as o
+        where o.point = u.point and o.kind = 'usage' and o.period_start < d.ends and o.period_end > d.begins)
+      and not exists (
+        select from billing.invoiced_streams as x join billing.invoiced_usage as i on i.stream = x.id
+        where (x.point, x.channel) = (u.point, 'general') and i.is_live and i.days && daterange(d.begins, d.ends))
 """
-"""Usage that is on no invoice, with the account that it is of. What replaces usage of an invoice is a correction's."""
+"""Usage that is on no invoice, with the account that it is of: messages of the market, and where a point has none for
+these days, periods whose intervals were validated, as far as the account is supplied in them. What replaces usage of
+an invoice is a correction's."""
 
 
 class GroupCount(NamedTuple):
@@ -122,11 +149,7 @@ def plan(connection: Connection, request: int, wanted: Wanted, *, automatic: boo
         from unbilled as c
         where c.row in (select id from locked) and c.period_end <= %(cut_off)s
           and (c.is_ready or %(selection)s = 'customer')
-          and not exists (
-            select from billing.batch_members as o
-            where o.usage = c.message and o.state in ('selected', 'clear', 'held'))
-          and (%(selection)s = 'customer' or not exists (
-            select from billing.batch_members as o where o.usage = c.message and o.state = 'taken_out'))
+          and not c.in_batch and (%(selection)s = 'customer' or not c.taken_out)
           and case %(selection)s
             when 'customer' then c.account = any(%(names)s)
                 and (%(since)s::date is null or c.period_start >= %(since)s)
@@ -285,11 +308,10 @@ def groups(connection: Connection, cut_off: date, names: Sequence[str] = ()) -> 
     rows = connection.execute(
         f"""
         with unbilled as ({_UNBILLED}), counted as (
-            select c.bill_group, count(distinct c.account) filter (where c.is_ready and o.id is null) as billable,
+            select c.bill_group, count(distinct c.account) filter (where c.is_ready and not c.in_batch) as billable,
                 count(distinct c.account) filter (where not c.is_ready) as waiting,
-                count(distinct c.account) filter (where o.id is not null) as in_batches
+                count(distinct c.account) filter (where c.in_batch) as in_batches
             from unbilled as c
-            left join billing.batch_members as o on o.usage = c.message and o.state in ('selected', 'clear', 'held')
             where c.period_end <= %(cut_off)s group by 1
         ), total as (
             select a.bill_group, count(*) as customers from billing.accounts as a

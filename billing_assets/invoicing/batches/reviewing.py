@@ -8,7 +8,8 @@ from datetime import date
 from billing_assets.decisions.store import Subject, record
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.invoicing.batches import store
-from billing_assets.invoicing.batches.codes import CODES, Parameters
+from billing_assets.invoicing.batches.codes import CODES
+from billing_assets.invoicing.batches.settings import Parameters
 from billing_assets.invoicing.batches.states import WORDS, Batch, Member
 from billing_assets.invoicing.batches.store import BatchStateError
 from billing_assets.invoicing.batches.validating import Validated, validate

@@ -5,8 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 from billing_assets.foundation.money import canonical
-from billing_assets.invoicing.batches.codes import Found, Parameters, Severity, found
+from billing_assets.invoicing.batches.codes import Found, Severity, found
 from billing_assets.invoicing.batches.facts import MemberFacts
+from billing_assets.invoicing.batches.period_checks import needs_charges
+from billing_assets.invoicing.batches.settings import Parameters
 
 _TOTAL = ("51", "")
 _HELD = {"NO_SERVICE_POINT": "METER_UNKNOWN", "REPLACE_WITHOUT_CANCEL": "REPLACE_WITHOUT_CANCEL"}
@@ -15,12 +17,13 @@ _MESSAGES = {"HALF_CANCEL": "USAGE_CANCELLED", **_HELD}
 
 def check_usage(facts: MemberFacts, given: Parameters) -> Iterator[Found]:
     """All of this module."""
-    if facts.usage is None or facts.kwh is None:
+    if not facts.has_usage or facts.kwh is None:
         yield found("CONSUMPTION_MISSING", cut_off=facts.cut_off)
         return
     yield from _standing(facts, given)
     yield from _reads(facts, given)
     yield from _meters(facts)
+    yield from _intervals(facts, given)
     yield from _amount(facts, given)
     yield from _estimates(facts, given)
 
@@ -29,13 +32,34 @@ def _standing(facts: MemberFacts, given: Parameters) -> Iterator[Found]:
     """Whether it may be billed at all, and what kind of usage it is."""
     if facts.is_cancelled or facts.usage_state == "superseded":
         yield found("USAGE_CANCELLED")
-    elif not facts.is_ready and facts.usage_codes[:1] != ["WAIT_CHARGES"]:
-        code = _MESSAGES.get(next(iter(facts.usage_codes), ""))
-        yield found(code) if code else found("USAGE_HELD", why=facts.waits_for or facts.usage_state)
-    if facts.needs_approval:
+    elif not facts.is_ready:
+        first = next(iter(facts.usage_codes), "")
+        if code := _MESSAGES.get(first):
+            yield found(code)
+        elif not _said_elsewhere(first, facts):
+            yield found("USAGE_HELD", why=facts.waits_for or facts.usage_state)
+    if facts.needs_approval or facts.tariff in given.approval_tariffs:
         yield found("CONSUMPTION_APPROVAL")
     if facts.report_type in given.adjustment_types:
         yield found("CONSUMPTION_TYPE")
+
+
+def _said_elsewhere(code: str, facts: MemberFacts) -> bool:
+    """Whether a finding of its own says why metering does not give the usage: TDSP_MISSING, INTERVALS_MISSING."""
+    if code == "WAIT_CHARGES":
+        return facts.charges is None and needs_charges(facts)
+    return code == "MISSING_INTERVALS" and facts.intervals_found < facts.intervals_due
+
+
+def _intervals(facts: MemberFacts, given: Parameters) -> Iterator[Found]:
+    """Intervals of an interval meter are all there, and add up to the register."""
+    missing = facts.intervals_due - facts.intervals_found
+    if missing > given.missing_intervals:
+        yield found("INTERVALS_MISSING", n=missing, m=facts.intervals_due)
+    if facts.interval_kwh is None or facts.kwh is None:
+        return
+    if abs(facts.interval_kwh - facts.kwh) > max(given.sum_kwh, abs(facts.kwh) * given.sum_percent / 100):
+        yield found("INTERVAL_REGISTER_SUM", a=canonical(facts.interval_kwh), b=canonical(facts.kwh))
 
 
 def meters_of(loops: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -96,14 +120,18 @@ def _amount(facts: MemberFacts, given: Parameters) -> Iterator[Found]:
         if facts.zeros + 1 >= given.zero_periods:
             yield found("ZERO_USAGE", n=facts.zeros + 1)
         return
-    last, ago = _a_day(facts.last_kwh, facts.last_days), _a_day(facts.year_ago_kwh, facts.year_ago_days)
-    own = _a_day(kwh, facts.days)
-    if own is None or last is None or ago is None:
-        return  # less than two periods to compare with
-    if own > given.high * max(last, ago):
-        yield found("HIGH_USAGE", a=_said(own), b=_said(last), c=_said(ago))
-    elif own < given.low * min(last, ago):
-        yield found("LOW_USAGE", a=_said(own), b=_said(last), c=_said(ago))
+    if not facts.last_is_own or facts.history < given.least_history:
+        return  # too few bills of this customer to compare with
+    own, last = _a_day(kwh, facts.days), _a_day(facts.last_kwh, facts.last_days)
+    ago = _a_day(facts.year_ago_kwh, facts.year_ago_days)
+    before = [one for one in (last, ago) if one is not None]
+    if own is None or last is None or not before:
+        return
+    said = {"a": _said(own), "b": _said(last), "c": "no bill" if ago is None else _said(ago)}
+    if own > given.high * max(before):
+        yield found("HIGH_USAGE", **said)
+    elif own < given.low * min(before):
+        yield found("LOW_USAGE", **said)
 
 
 def _a_day(kwh: Decimal | None, days: int | None) -> Decimal | None:

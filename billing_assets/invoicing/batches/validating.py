@@ -6,10 +6,11 @@ from typing import NamedTuple
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.invoicing.batches import planning_store, store
 from billing_assets.invoicing.batches.checking import check
-from billing_assets.invoicing.batches.codes import Parameters
 from billing_assets.invoicing.batches.facts_store import facts_of
+from billing_assets.invoicing.batches.measured_store import measured
 from billing_assets.invoicing.batches.planning_store import Planned
 from billing_assets.invoicing.batches.selections import Selection, Wanted
+from billing_assets.invoicing.batches.settings import Parameters
 from billing_assets.invoicing.batches.states import Batch, Member
 
 
@@ -62,8 +63,9 @@ def validate(connection: Connection, batch: int, given: Parameters | None = None
             store.move(connection, batch, Batch.PENDING_VALIDATION)
         if row.state is not Batch.VALIDATING:
             store.move(connection, batch, Batch.VALIDATING)
-        facts = facts_of(connection, batch, today)
-        found = [(one.member, finding) for one in facts for finding in check(one, given or Parameters())]
+        facts = measured(connection, batch, facts_of(connection, batch, today))
+        given = given or Parameters()
+        found = [(one.member, finding) for one in facts for finding in check(one, given)]
         held = store.write_findings(connection, [one.member for one in facts], found)
         store.write_validated(
             connection,

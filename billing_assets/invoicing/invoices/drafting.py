@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import psycopg.errors
 import structlog
 
+from billing_assets.foundation.calendar.business_days import holidays_between
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.invoicing.batches import store as batches
 from billing_assets.invoicing.batches.facts import MemberFacts
@@ -18,15 +19,22 @@ from billing_assets.invoicing.batches.period_checks import NEEDS_CHARGES
 from billing_assets.invoicing.batches.states import Member
 from billing_assets.invoicing.invoices import adjustment_store, reports, store
 from billing_assets.invoicing.invoices.errors import NotInvoicedError
+from billing_assets.invoicing.invoices.interval_usage import (
+    IntervalUsage,
+    channels_of,
+    interval_usage,
+    needs_intervals,
+)
 from billing_assets.invoicing.invoices.rating_case import CaseFacts, Rate, case_of, instants, series_named
 from billing_assets.invoicing.invoices.store import Draft
 from billing_assets.invoicing.tariffs import reports as tariffs
 from billing_assets.invoicing.tariffs.store import SeriesKind
-from billing_assets.metering.contract import contents
+from billing_assets.metering.contract import contents, delivered
 
 log = structlog.get_logger(__name__)
 
-_KEYS = {"price": "price_series", "profile": "profiles"}
+SERIES_KEYS = {"price": "price_series", "profile": "profiles"}
+"""Where a rating case has the series of a kind."""
 
 
 class Bounds(NamedTuple):
@@ -111,9 +119,12 @@ def _draft(
         raise NotInvoicedError("TDSP_CHARGES_NOT_FOUND")
     if reports.documents_today(connection, facts.account, today) >= bounds.documents:
         raise NotInvoicedError("BOUND_EXCEEDED", k=bounds.documents)
-    rated, total = _rated(connection, known, facts, rate, today, rebill.versions if rebill else {})
-    if facts.usage is None or facts.kwh is None:
+    tariff = tariffs.content(connection, known["tariff_version"])
+    intervals = _intervals(connection, known, facts, tariff)
+    kwh = intervals.kwh if facts.usage is None and intervals is not None else facts.kwh
+    if kwh is None:
         raise NotInvoicedError("NO_PREMISE_CONSUMPTION")
+    rated, total = _rated(connection, known, facts, tariff, intervals, rate, today, rebill.versions if rebill else {})
     return Draft(
         known["batch"],
         member,
@@ -126,13 +137,14 @@ def _draft(
         known["channel"],
         facts.period_start,
         facts.period_end,
-        facts.is_estimated,
+        facts.is_estimated or (intervals is not None and intervals.is_estimated),
         facts.is_final,
         known["tariff"],
         known["tariff_version"],
         facts.usage,
+        f"867/{facts.usage}" if facts.usage is not None else f"{facts.intervals}",
         facts.charges,
-        facts.kwh,
+        kwh,
         total,
         max(filter(None, (facts.arrived_at, facts.charges_arrived_at)), default=None),
         rated,
@@ -152,7 +164,7 @@ def _unchanged(connection: Connection, batch: int, row: dict[str, Any], today: d
     """The facts of a member, which are those that were validated. `again`: its usage may be billed already. Raises
     NotInvoicedError."""
     facts = next(iter(facts_of(connection, batch, today, [row["id"]])), None)
-    if facts is None or facts.usage is None or facts.period_end > today:
+    if facts is None or not facts.has_usage or facts.period_end > today:
         raise NotInvoicedError("NO_PREMISE_CONSUMPTION")
     is_ready = facts.is_ready or (again and facts.usage_state == "billed")
     if facts.content != row["content"] or not is_ready:
@@ -163,19 +175,41 @@ def _unchanged(connection: Connection, batch: int, row: dict[str, Any], today: d
     return facts
 
 
+def _intervals(
+    connection: Connection, known: dict[str, Any], facts: MemberFacts, tariff: dict[str, Any]
+) -> IntervalUsage | None:
+    """Intervals of a member, where its tariff or its meter needs them. Raises NotInvoicedError where they are not those
+    that were validated."""
+    if facts.usage is not None and not needs_intervals(tariff):
+        return None
+    streams = delivered(connection, facts.point, facts.period_start, facts.period_end)
+    found = interval_usage(facts.point, streams, channels_of(known["channels"]))
+    if facts.usage is not None:
+        return found if found.intervals else None
+    if not found.intervals:
+        raise NotInvoicedError("NO_PREMISE_CONSUMPTION")
+    known_versions = reports.validated_versions(connection, facts.point, facts.period_start, facts.period_end)
+    if not known_versions.issuperset(version for one in streams for version in one.versions):
+        raise NotInvoicedError("CHANGED_UNDERWAY")
+    return found
+
+
 def _rated(
     connection: Connection,
     known: dict[str, Any],
     facts: MemberFacts,
+    tariff: dict[str, Any],
+    intervals: IntervalUsage | None,
     rate: Rate,
     today: date,
     versions: Mapping[tuple[str, str], int],
 ) -> tuple[dict[str, Any], Decimal | None]:
     """The case and its answer, and the total of the utility's charges. Raises NotInvoicedError."""
     messages = contents(connection, [one for one in (facts.usage, facts.charges) if one is not None])
-    usage = messages[facts.usage].content if facts.usage is not None else {}
+    usage = messages[facts.usage].content if facts.usage is not None else None
     charges = messages[facts.charges].content if facts.charges is not None else None
-    tariff = tariffs.content(connection, known["tariff_version"])
+    country, _, subdivision = (known["calendar"] or "").partition("-")
+    period = facts.period_start, facts.period_end
     case_facts = CaseFacts(
         facts.point,
         facts.period_start,
@@ -190,8 +224,12 @@ def _rated(
         known["is_taxed"],
         reports.earlier_totals(connection, facts.account, facts.period_start),
         today,
+        intervals,
+        reports.exemptions(connection, facts.account, *period),
+        holidays_between(*period, country or None, subdivision or None),
     )
-    case = case_of(tariff, case_facts, _series(connection, tariff, case_facts, versions))
+    series = series_of(connection, tariff, (facts.period_start, facts.period_end), versions)
+    case = case_of(tariff, case_facts, series)
     answer = rate(case)
     errors = [one for one in answer["findings"] if one["severity"] == "error"]
     if errors or answer["lines"] is None:
@@ -201,18 +239,21 @@ def _rated(
     return {"case": case, "answer": answer}, total
 
 
-def _series(
-    connection: Connection, tariff: dict[str, Any], facts: CaseFacts, versions: Mapping[tuple[str, str], int]
+def series_of(
+    connection: Connection,
+    tariff: dict[str, Any],
+    period: tuple[date, date],
+    versions: Mapping[tuple[str, str], int],
 ) -> dict[str, dict[str, Any]]:
     """The values of the series that a tariff names, over the period and a day on either side; of these versions."""
     around = timedelta(days=1)
-    begin, end = instants(facts.period_start - around, facts.period_end + around, "UTC")
+    begin, end = instants(period[0] - around, period[1] + around, "UTC")
     found: dict[str, dict[str, Any]] = {}
     for kind in ("price", "profile"):
         for name in sorted(series_named(tariff)[kind]):
             series: SeriesKind = "price" if kind == "price" else "profile"
-            number = versions.get((_KEYS[kind], name))
+            number = versions.get((SERIES_KEYS[kind], name))
             values = tariffs.series_between(connection, series, name, begin, end, number)
             if values is not None:
-                found.setdefault(_KEYS[kind], {})[name] = values
+                found.setdefault(SERIES_KEYS[kind], {})[name] = values
     return found

@@ -1,6 +1,6 @@
 """From a member to a rating case: tariff, usage, period and context as rating's format of JSON has them. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from billing_assets.foundation.money import canonical
+from billing_assets.invoicing.invoices.interval_usage import IntervalUsage
 
 Rate = Callable[[dict[str, Any]], dict[str, Any]]
 """Rates a case: JSON in, JSON out. Same input, same bytes; with a finding of severity error there are no lines."""
@@ -18,14 +19,16 @@ _CENTS = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class CaseFacts:
-    """What a case is made from. `usage`, `charges`: contents of the 867 and the 810 as their readers left them."""
+    """What a case is made from. `usage`, `charges`: contents of the 867 and the 810 as their readers left them; usage
+    may be `intervals` alone. `exemptions`: `tax`, `percent`, `certificate`, `valid_from`, `valid_until`.
+    """
 
     point: str
     period_start: date
     period_end: date
     kwh: Decimal
     is_estimated: bool
-    usage: Mapping[str, Any]
+    usage: Mapping[str, Any] | None
     charges: Mapping[str, Any] | None
     zone: str
     customer_class: str
@@ -33,12 +36,22 @@ class CaseFacts:
     is_taxed: bool
     earlier_totals: list[str]
     today: date
+    intervals: IntervalUsage | None = None
+    exemptions: Sequence[Mapping[str, Any]] = ()
+    holidays: Sequence[date] = ()
+    demand_history: Sequence[Mapping[str, Any]] = ()
 
 
 def case_of(tariff: dict[str, Any], facts: CaseFacts, series: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The case. `series`: `price_series` and `profiles` by name, as the tariff names them."""
-    usage: dict[str, Any] = {"registers": _registers(facts)}
-    if demand := facts.usage.get("quantities", {}).get(DEMAND):
+    usage: dict[str, Any] = {}
+    if facts.usage is not None:
+        usage["registers"] = _registers(facts, facts.usage)
+    if facts.intervals is not None:
+        usage["intervals"] = list(facts.intervals.intervals)
+        if facts.intervals.reactive:
+            usage["reactive"] = list(facts.intervals.reactive)
+    elif facts.usage is not None and (demand := facts.usage.get("quantities", {}).get(DEMAND)):
         usage["demand"] = [_dated(facts) | {"quantity": canonical(Decimal(demand)), "unit": "kW"}]
     if facts.charges is not None:
         usage["documents"] = [_document(facts, facts.charges)]
@@ -49,9 +62,15 @@ def case_of(tariff: dict[str, Any], facts: CaseFacts, series: Mapping[str, Mappi
         "earlier_totals": facts.earlier_totals,
         "as_of": facts.today.isoformat(),
     }
+    taxes = [one["code"] for one in tariff["charges"] if one["kind"] == "tax"]
     if not facts.is_taxed:
-        taxes = [one["code"] for one in tariff["charges"] if one["kind"] == "tax"]
         context["exemptions"] = [{"tax": code, "percent": "100"} for code in taxes]
+    elif its := [_exemption(one) for one in facts.exemptions if one["tax"] in taxes]:
+        context["exemptions"] = its
+    if facts.holidays:
+        context["holidays"] = [one.isoformat() for one in facts.holidays]
+    if facts.demand_history:
+        context["demand_history"] = list(facts.demand_history)
     context |= {name: dict(values) for name, values in series.items() if values}
     period = {"from": facts.period_start.isoformat(), "to": facts.period_end.isoformat()}
     return {"tariff": tariff, "usage": usage, "period": period, "context": context}
@@ -65,12 +84,22 @@ def _dated(facts: CaseFacts) -> dict[str, Any]:
     }
 
 
-def _registers(facts: CaseFacts) -> list[dict[str, Any]]:
+def _exemption(row: Mapping[str, Any]) -> dict[str, Any]:
+    until = {} if row["valid_until"] is None else {"to": row["valid_until"].isoformat()}
+    return {
+        "tax": row["tax"],
+        "percent": canonical(row["percent"]),
+        "certificate": row["certificate"],
+        "from": row["valid_from"].isoformat(),
+    } | until
+
+
+def _registers(facts: CaseFacts, usage: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One for each time of use where these add up to the total, else one."""
     common = _dated(facts) | {"channel": "general", "unit": "kWh", "quality": "E" if facts.is_estimated else "A"}
     times = {
         name: Decimal(value)
-        for name, value in facts.usage.get("times_of_use", {}).get(ENERGY, {}).items()
+        for name, value in usage.get("times_of_use", {}).get(ENERGY, {}).items()
         if name not in ("", TOTAL)
     }
     if not times or sum(times.values()) != facts.kwh:

@@ -109,8 +109,8 @@ def _drop_stale(
     """Drafts that are as they were, which they stay until the transaction ends, and those that were discarded."""
     ready = lock_ready(connection, [message for one in drafts for message in one["messages"]])
     ready |= reports.billed_again(connection, [one["id"] for one in drafts])
-    good = [one for one in drafts if ready.issuperset(one["messages"])]
-    stale = [one for one in drafts if not ready.issuperset(one["messages"])]
+    good = [one for one in drafts if one["is_valid"] and ready.issuperset(one["messages"])]
+    stale = [one for one in drafts if one not in good]
     if stale:
         _drop(connection, [(one["id"], one["member"]) for one in stale], "Its usage changed before it was issued.")
     return good, stale

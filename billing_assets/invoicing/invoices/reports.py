@@ -15,7 +15,8 @@ def invoicing_facts(connection: Connection, member: int) -> dict[str, Any] | Non
             a.customer_class, a.tax_codes, a.is_taxed, a.billing_model,
             g.issuer, g.currency, g.ceiling, g.due_days, coalesce(g.without_charges, false) as without_charges,
             n.tariff, n.valid_from as agreed_from, n.valid_until as agreed_until, t.id as tariff_version,
-            coalesce(p.zone, 'UTC') as zone
+            coalesce(p.zone, 'UTC') as zone, coalesce(n.channels, '{}') as channels,
+            coalesce(n.calendar, g.calendar) as calendar
         from billing.batch_members as m
         join billing.invoice_batches as b on b.id = m.batch
         join billing.invoice_requests as q on q.id = b.request
@@ -87,6 +88,12 @@ def drafts(connection: Connection, batch: int, *states: str) -> list[dict[str, A
         """
         select i.id, i.member, i.account, i.issuer, i.bill_group, i.state, i.period_end,
             coalesce(g.due_days, 16) as due_days, g.calendar,
+            not exists (
+                select from billing.invoiced_usage as u
+                join billing.invoiced_streams as s on s.id = u.stream
+                where u.invoice = i.id and u.message is null and not exists (
+                    select from billing.interval_periods as p
+                    where p.point = s.point and p.version = u.version and p.is_ready)) as is_valid,
             array(select u.message from billing.invoiced_usage as u where u.invoice = i.id and u.message is not null)
                 || array(select c.message from billing.invoiced_charges as c where c.invoice = i.id) as messages
         from billing.utility_invoices as i
@@ -186,3 +193,27 @@ def invoices(connection: Connection, batch: int) -> list[dict[str, Any]]:
         from billing.utility_invoices as i where i.batch = %s order by i.id""",
         [batch],
     ).fetchall()
+
+
+def exemptions(connection: Connection, account: str, begin: date, end: date) -> list[dict[str, Any]]:
+    """An account's exemptions from taxes; rating reports one that ended shortly before the period."""
+    return connection.execute(
+        """
+        select tax, percent, certificate, valid_from, valid_until from billing.tax_exemptions
+        where account = %s and replaced_at is null and valid_from < %s
+          and (valid_until is null or valid_until > %s::date - 400)
+        order by tax, valid_from""",
+        [account, end, begin],
+    ).fetchall()
+
+
+def validated_versions(connection: Connection, point: str, begin: date, end: date) -> set[int]:
+    """The versions of readings that the last validation of a period judged."""
+    rows = connection.execute(
+        """
+        select distinct unnest(v.versions) as version
+        from billing.validated_periods as v join billing.streams as s on s.id = v.stream
+        where s.point = %s and s.register = '' and v.begins <= %s and v.ends >= %s""",
+        [point, begin, end],
+    )
+    return {row["version"] for row in rows}

@@ -32,7 +32,8 @@ class Draft(NamedTuple):
     is_final: bool
     tariff: str
     tariff_version: int
-    usage: int
+    usage: int | None
+    version: str
     charges: int | None
     kwh: Decimal
     charges_total: Decimal | None
@@ -95,7 +96,7 @@ def write_draft(connection: Connection, draft: Draft) -> int:
         select %s, %s, %s, id, daterange(%s, %s), %s from billing.invoiced_streams where (point, channel) = (%s, %s)""",
         [
             invoice,
-            f"867/{draft.usage}",
+            draft.version,
             draft.usage,
             draft.period_start,
             draft.period_end,

@@ -1,10 +1,14 @@
 """A rated bill as JSON (docs/tariff-format.md): the same bill is the same bytes."""
 
 import json
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from billing_assets.foundation.money import canonical
-from billing_assets.invoicing.rating.rated import Conditional, Line, Rated, TaxLine
+from billing_assets.invoicing.rating.findings import Finding, Severity
+from billing_assets.invoicing.rating.rated import Conditional, Line, Rated, TaxLine, Totals
 
 
 def as_json(rated: Rated) -> dict[str, Any]:
@@ -34,7 +38,12 @@ def as_json(rated: Rated) -> dict[str, Any]:
 
 def as_bytes(rated: Rated) -> bytes:
     """The answer as canonical bytes, with a line feed at the end."""
-    return json.dumps(as_json(rated), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return answer_bytes(as_json(rated))
+
+
+def answer_bytes(answer: Mapping[str, Any]) -> bytes:
+    """An answer as canonical bytes: what two answers are compared by."""
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _line(one: Line) -> dict[str, Any]:
@@ -78,3 +87,68 @@ def _conditional(one: Conditional) -> dict[str, Any]:
         "payable": f"{one.payable:f}",
         "by": one.by and one.by.isoformat(),
     }
+
+
+def from_json(answer: Mapping[str, Any]) -> Rated:
+    """The bill that an answer is: what `as_json` made. One without lines is a refused bill."""
+    if answer["lines"] is None:
+        return Rated((), (), (), None, _found(answer), ())
+    average = answer["average_price"]
+    return Rated(
+        tuple(_read_line(one) for one in answer["lines"]),
+        tuple(
+            TaxLine(
+                one["code"],
+                one["jurisdiction"],
+                Decimal(one["rate"]),
+                Decimal(one["base"]),
+                Decimal(one["amount"]),
+                one["evidence"],
+            )
+            for one in answer["taxes"]
+        ),
+        tuple(
+            Conditional(
+                one["code"],
+                Decimal(one["amount"]),
+                Decimal(one["tax"]),
+                Decimal(one["payable"]),
+                None if one["by"] is None else date.fromisoformat(one["by"]),
+            )
+            for one in answer["conditional"]
+        ),
+        Totals(
+            Decimal(answer["net"]),
+            Decimal(answer["tax"]),
+            Decimal(answer["total"]),
+            None if average is None else Decimal(average),
+        ),
+        _found(answer),
+        tuple(answer["evidence"]),
+    )
+
+
+def _found(answer: Mapping[str, Any]) -> tuple[Finding, ...]:
+    return tuple(Finding(**one | {"severity": Severity(one["severity"])}) for one in answer["findings"])
+
+
+def _read_line(one: Mapping[str, Any]) -> Line:
+    return Line(
+        one["code"],
+        one["bill_text"],
+        date.fromisoformat(one["from"]),
+        date.fromisoformat(one["to"]),
+        Decimal(one["quantity"]),
+        one["unit"],
+        Decimal(one["price"]),
+        Decimal(one["price_base"]),
+        Decimal(one["amount"]),
+        one["tax_category"],
+        one["estimated"],
+        one["service_point"],
+        one["version"],
+        one["season"],
+        one["window"],
+        one["block"],
+        one["evidence"],
+    )

@@ -1,7 +1,8 @@
 """Reads CSV exports of portals and meters by a column mapping: the same blocks and findings as from a market format."""
 
+import codecs
 import csv
-import io
+import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -20,6 +21,7 @@ from billing_assets.metering.import_engine.messages import FileReport, Message, 
 FORMAT = "CSV"
 _AT_ONCE = 20_000
 _LONGEST_LINE = 1_000_000
+_LINE = re.compile("[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _MOST_STREAMS = 100_000
 _ROWS_LOST = ("R-VALUE", "R-TIME", "R-FIELDS", "R-QUALITY", "R-LENGTH", "R-NEGATIVE")
 
@@ -92,8 +94,7 @@ class _Reader:
     def take(self, source: BinaryIO) -> None:
         """Reads all rows."""
         encoding = "utf-8-sig" if self._mapping.encoding == "utf-8" else self._mapping.encoding
-        text = io.TextIOWrapper(source, encoding=encoding, newline="")
-        lines = csv.reader(_lines(text), delimiter=self._mapping.delimiter, strict=True)
+        lines = csv.reader(_lines(source, encoding), delimiter=self._mapping.delimiter, strict=True)
         try:
             self._take(lines)
         except UnicodeDecodeError:
@@ -103,8 +104,6 @@ class _Reader:
         except NoColumnError as error:
             column = error.column
             note(self._report, CSV["R-COLUMN"], lines.line_num, column=column, mapping=self._mapping)
-        finally:
-            text.detach()  # the caller closes what it opened
         self._end()
 
     def _take(self, lines: "Iterator[list[str]]") -> None:
@@ -336,9 +335,19 @@ class _Reader:
         self._size = 0
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    """The lines of a text; raises csv.Error for one that is longer than any row."""
-    while line := text.readline(_LONGEST_LINE):
-        if len(line) == _LONGEST_LINE:
+def _lines(source: BinaryIO, encoding: str) -> Iterator[str]:
+    """The lines of a text, each with its end, whichever it is. Raises UnicodeDecodeError at the line that is none, and
+    csv.Error for one that is longer than any row."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    rest = ""
+    while data := source.readline(_LONGEST_LINE):
+        rest += decoder.decode(data)
+        *lines, rest = _LINE.findall(rest) or [""]
+        yield from lines
+        if rest.endswith("\n"):
+            yield rest
+            rest = ""
+        elif len(rest) >= _LONGEST_LINE:
             raise csv.Error(f"a line of more than {_LONGEST_LINE:,} characters")
-        yield line
+    if rest := rest + decoder.decode(b"", final=True):
+        yield rest

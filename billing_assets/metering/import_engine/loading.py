@@ -14,6 +14,7 @@ from billing_assets.foundation.x12.delimiters import Isa
 from billing_assets.metering.import_engine import message_store, store
 from billing_assets.metering.import_engine.arrivals import Arrival, MessageState, OpenTakeIn, TakeIn
 from billing_assets.metering.import_engine.errors import BusyError, UnforeseenContentError
+from billing_assets.metering.import_engine.findings import note
 from billing_assets.metering.import_engine.formats import read_file
 from billing_assets.metering.import_engine.message_store import NewMessage
 from billing_assets.metering.import_engine.messages import (
@@ -25,6 +26,7 @@ from billing_assets.metering.import_engine.messages import (
     Verdict,
 )
 from billing_assets.metering.import_engine.opening import LIMITS, Limits, open_content
+from billing_assets.metering.import_engine.opening_codes import OPENING
 from billing_assets.metering.import_engine.options import DEFAULT, ReadOptions
 from billing_assets.metering.import_engine.raw_bytes import opened
 from billing_assets.metering.import_engine.store import RawFile
@@ -97,6 +99,8 @@ def load(connection: Connection, work: Work, loader: Loader) -> str:
 
 def _load(connection: Connection, work: Work, file: RawFile, loader: Loader) -> str:
     with connection.transaction():
+        if file.kept is not None:
+            return _refuse_for_size(connection, work, file, loader.limits)
         content_sha256 = _content_sha256(connection, file, loader.limits)
         original = store.original_of(connection, file.id, content_sha256)
         if original is None:
@@ -106,6 +110,15 @@ def _load(connection: Connection, work: Work, file: RawFile, loader: Loader) -> 
             store.decide_duplicate(connection, file.id, original, content_sha256)
         claims.complete(connection, work.claim)
     return state
+
+
+def _refuse_for_size(connection: Connection, work: Work, file: RawFile, limits: Limits) -> str:
+    """Only its beginning is there: what it is is not asked, and no other file is the same."""
+    report = FileReport()
+    note(report, OPENING["R-SIZE"], limit=f"{min(limits.max_bytes, file.size - 1):,}")
+    store.decide(connection, file.id, STATES[Verdict.REFUSE], report, None, 0, None)
+    claims.complete(connection, work.claim)
+    return STATES[Verdict.REFUSE]
 
 
 def _read(connection: Connection, work: Work, file: RawFile, loader: Loader, content_sha256: bytes) -> str:

@@ -17,7 +17,7 @@ OPENING = table(
         "R-SIZE",
         Severity.REFUSE,
         "The file has more than {limit} bytes.",
-        "Ask the sender for several files, or raise the limit in the settings.",
+        "Ask the sender for several files, or raise the limit in the settings and move the file back into its folder.",
     ),
     Code("R-ZIP-BROKEN", Severity.REFUSE, "The zip cannot be read: {why}.", _AGAIN),
     Code("R-ZIP-MEMBERS", Severity.REFUSE, "The zip has {members} members instead of one file.", _AGAIN),

@@ -18,6 +18,7 @@ class FileReportRow(NamedTuple):
     channel: str
     sender: str
     size: int
+    kept: int | None  # stored bytes of a file that is too large
     sha256: str
     received_at: datetime
     state: str
@@ -85,7 +86,7 @@ def files(connection: Connection, ids: Sequence[int]) -> list[FileReportRow]:
     """Files by their ids, in that order."""
     rows = connection.execute(
         """
-        select f.id, f.name as file, f.folder, f.channel, f.sender, f.size, encode(f.sha256, 'hex') as sha256,
+        select f.id, f.name as file, f.folder, f.channel, f.sender, f.size, f.kept, encode(f.sha256, 'hex') as sha256,
             f.received_at, f.state, f.format, f.made_at, f.counts, f.quality, f.readings,
             coalesce((select sum(quantity) from billing.raw_streams where file = f.id), 0) as sum,
             f.acknowledgement, f.duplicate_of, f.moved_to, f.queue_why as why,

@@ -30,7 +30,8 @@ class Origin(NamedTuple):
 
 
 class RawFile(NamedTuple):
-    """A file that was stored. `sha256`: of its bytes. `moved_to`: where it is, or was about to be moved."""
+    """A file that was stored. `sha256`: of its bytes. `moved_to`: where it is, or was about to be moved. `kept`: how
+    many of its first bytes are stored, of one that is too large; None: all."""
 
     id: int
     name: str
@@ -42,9 +43,10 @@ class RawFile(NamedTuple):
     state: str
     queue_state: str
     moved_to: str | None
+    kept: int | None
 
 
-_FILE = "id, name, folder, sender, size, changed_at, sha256, state, queue_state, moved_to"
+_FILE = "id, name, folder, sender, size, changed_at, sha256, state, queue_state, moved_to, kept"
 
 
 def note_look(connection: Connection, folder: str, found: Mapping[str, FileFacts], stable_seconds: float) -> list[str]:
@@ -76,9 +78,11 @@ def note_look(connection: Connection, folder: str, found: Mapping[str, FileFacts
     return sorted(row["name"] for row in rows if row["is_complete"])
 
 
-def store_raw(connection: Connection, origin: Origin, chunks: Iterable[bytes]) -> int | None:
+def store_raw(
+    connection: Connection, origin: Origin, chunks: Iterable[bytes], *, of_bytes: int | None = None
+) -> int | None:
     """Stores a file's bytes, whatever they are, and has it wait to be read; its id. None where a file of this name in
-    this folder is stored already and was not moved."""
+    this folder is stored already and was not moved. `of_bytes`: its size, where these are only its first bytes."""
     file = None
     with connection.transaction() as transaction:
         ids = connection.execute("select nextval(pg_get_serial_sequence('billing.raw_files', 'id')) as id").fetchall()
@@ -95,8 +99,8 @@ def store_raw(connection: Connection, origin: Origin, chunks: Iterable[bytes]) -
                 size += len(chunk)
         made = connection.execute(
             """
-            insert into billing.raw_files (id, folder, name, channel, sender, size, changed_at, sha256)
-            values (%s, %s, %s, %s, %s, %s, %s, %s)
+            insert into billing.raw_files (id, folder, name, channel, sender, size, changed_at, sha256, kept)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
             on conflict (folder, name) where moved_at is null and folder is not null do nothing""",
             [
                 file,
@@ -104,9 +108,10 @@ def store_raw(connection: Connection, origin: Origin, chunks: Iterable[bytes]) -
                 origin.name,
                 origin.channel,
                 origin.sender,
-                size,
+                size if of_bytes is None else of_bytes,
                 origin.changed_at,
                 hashed.digest(),
+                None if of_bytes is None else size,
             ],
         )
         if not made.rowcount:
@@ -194,7 +199,7 @@ def decide(
     report: FileReport,
     made_at: datetime | None,
     messages: int,
-    content_sha256: bytes,
+    content_sha256: bytes | None,
 ) -> None:
     """Notes the verdict on a file, and what was found in it."""
     readings = sum(one.readings for one in report.streams.values())

@@ -4,6 +4,7 @@ A file is in our database before it is read, and leaves its folder only after it
 at any point is found again: in the folder, in the queue, or moved already.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -12,24 +13,29 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.files.errors import AlreadyThereError, FolderError, NotThereError
 from billing_assets.foundation.files.folder import FileFacts, Folder, OpenFolder
 from billing_assets.metering.import_engine import store
+from billing_assets.metering.import_engine.opening import LIMITS
 from billing_assets.metering.import_engine.store import Origin, RawFile
 
 log = structlog.get_logger(__name__)
 
 ARCHIVE, ERROR = "archive", "error"
+KEPT_OF_TOO_LARGE = store.CHUNK_BYTES
+"""How many bytes of a file are stored that is refused for its size: enough to see whose it is."""
 _SUFFIXES_OF_PARTS = (".part", ".tmp", ".filepart", ".partial", ".crdownload")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """An input folder. `name`: by which it is known for good. `stable_seconds`: how long a file's size and time must
-    have been the same; 0: its senders rename what is complete, so whatever is there is."""
+    have been the same; 0: its senders rename what is complete, so whatever is there is. `max_bytes`: of a larger file
+    only the beginning is stored."""
 
     name: str
     open_folder: OpenFolder
     channel: str = "folder"
     sender: str = ""
     stable_seconds: float = 10.0
+    max_bytes: int = LIMITS.max_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +91,27 @@ def _take(connection: Connection, source: Source, folder: Folder, taken: list[in
             store.note_moved(connection, known[name].id, None)
         origin = Origin(name, source.channel, source.name, source.sender, here[name].changed_at)
         try:
-            file = store.store_raw(connection, origin, folder.chunks(name))
+            file = _store(connection, origin, folder, here[name].size, source.max_bytes)
         except NotThereError:
             continue  # another process took it and has moved it
         if file is not None:
             taken.append(file)
     return Taken(tuple(taken), len(here) - len(complete), len(complete))
+
+
+def _store(connection: Connection, origin: Origin, folder: Folder, size: int, max_bytes: int) -> int | None:
+    chunks = folder.chunks(origin.name)
+    if size <= max_bytes:
+        return store.store_raw(connection, origin, chunks)
+    return store.store_raw(connection, origin, _beginning(chunks, min(max_bytes, KEPT_OF_TOO_LARGE)), of_bytes=size)
+
+
+def _beginning(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk[:most]
+        most -= len(chunk)
+        if most <= 0:
+            return
 
 
 def _is_same(file: RawFile, facts: FileFacts) -> bool:

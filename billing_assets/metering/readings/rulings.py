@@ -1,4 +1,4 @@
-"""What people decide about a reading that is held: it counts, or it never will."""
+"""What people decide about a reading: one that is held counts, or one never will."""
 
 from enum import StrEnum
 
@@ -24,12 +24,14 @@ class NotDecidableError(BillingError):
 
 def decide_message(connection: Connection, message: int, ruling: Ruling, by: str, why: str) -> list[MessageState]:
     """Notes the decision about the reading of a message, in the caller's transaction; the states of messages that
-    changed by it. Raises NotDecidableError where it is not held, or waits for master data alone."""
+    changed by it. What counts can be rejected too: validation may hold its period. Raises NotDecidableError where it is
+    neither, or waits for master data alone."""
     found = store.of_message(connection, message)
     if found is None:
         raise NotDecidableError(f"Message {message} has no reading. `billing metering show {message}` says what it is.")
     table, kept = found
-    if kept.outcome.state is not State.HELD:
+    may_be = (State.HELD, State.CURRENT) if ruling is Ruling.REJECTED else (State.HELD,)
+    if kept.outcome.state not in may_be:
         raise NotDecidableError(f"The reading of message {message} is not held: it is {kept.outcome.state}.")
     if kept.outcome.code == NO_SERVICE_POINT and ruling is Ruling.ACCEPTED:
         raise NotDecidableError(

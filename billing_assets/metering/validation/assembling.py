@@ -244,6 +244,23 @@ def register_days(row: RegisterRow, zone: ZoneInfo) -> tuple[date, date]:
     return min(begin, end - timedelta(days=1)), end
 
 
+def neighbours(
+    row: RegisterRow, others: Iterable[RegisterRow], zone: ZoneInfo
+) -> tuple[date | None, tuple[tuple[date, date], ...]]:
+    """Of a register's period: the end of the last one before it, and the periods that share time with it, by their
+    local days. A read that comes late between two others has both: the period that it divides counts still."""
+    starts_at = row.begins_at or row.ends_at
+    ends, overlapping = [], []
+    for other in others:
+        if other.id == row.id:
+            continue
+        if other.ends_at <= starts_at:
+            ends.append(register_days(other, zone)[1])
+        elif other.begins_at is None or other.begins_at < row.ends_at:
+            overlapping.append(register_days(other, zone))
+    return max(ends, default=None), tuple(sorted(overlapping))
+
+
 def history_of(rows: Iterable[dict[str, Any]]) -> tuple[HistoryPeriod, ...]:
     """Earlier periods as they were validated."""
     return tuple(

@@ -231,7 +231,8 @@ class PeriodFacts:
     copies: int = 0  # values that came again, the same
     conflicts: int = 0  # versions that others took the place of; the rank chose
     clock_seconds: int | None = None  # by which the meter's clock differs
-    previous_end: date | None = None
+    previous_end: date | None = None  # the last one not after its begin
+    overlapping: tuple[tuple[date, date], ...] = ()  # other periods that count, and share days with it
     history: tuple[HistoryPeriod, ...] = ()
     statistics: Statistics | None = None
     active: bool = True

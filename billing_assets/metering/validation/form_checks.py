@@ -52,7 +52,11 @@ def _read(text: str, device: DeviceFacts | None) -> Iterator[Seen]:
     if device.digits is not None and len(whole) > device.digits:
         said = f"The read {text} has {len(whole)} digits; the register has {device.digits} dials."
         yield Seen(str(len(whole)), str(device.digits), said)
-    if device.decimals is not None and len(rest) != device.decimals:
+    if device.decimals is None:
+        return
+    if not rest[device.decimals :].strip("0"):  # a database may keep more decimals than the register has
+        rest = rest[: device.decimals]
+    if len(rest) != device.decimals:
         said = f"The read {text} has {len(rest)} decimals; the register has {device.decimals}."
         yield Seen(str(len(rest)), str(device.decimals), said)
 
@@ -91,14 +95,21 @@ def missing(case: Case) -> Iterator[Seen]:
 
 
 def period(case: Case) -> Iterator[Seen]:
-    """PERIOD: it ends in the future, overlaps the period before or leaves a gap after it. The end of one is the start
-    of the next. An estimated read may lie in the future: its date is the next scheduled one."""
+    """PERIOD: it ends in the future, overlaps another one or leaves a gap after the one before. The end of one is the
+    start of the next. An estimated read may lie in the future: its date is the next scheduled one."""
     facts = case.facts
     days = case.parameters.of("PERIOD")["days"]
     ahead = (facts.end - facts.today).days
     estimated = bool(facts.registers) and facts.registers[-1].end_quality is Quality.ESTIMATE
     if ahead > days and not estimated:
         yield Seen(f"{ahead} d", f"{say(days)} d", f"The period ends on {facts.end}, {_days(ahead)} in the future.")
+    for begin, end in facts.overlapping:
+        shared = (min(end, facts.end) - max(begin, facts.begin)).days
+        if shared > days:
+            said = (
+                f"The period {facts.begin} to {facts.end} has {_days(shared)} in common with {begin} to {end}, which "
+            )
+            yield Seen(f"{shared} d", f"{say(days)} d", f"{said}counts too: reject one of them.")
     if facts.previous_end is None:
         return
     gap = (facts.begin - facts.previous_end).days

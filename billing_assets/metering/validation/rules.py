@@ -61,10 +61,10 @@ _VERIFY = "Ask the customer or the sender; verify it with the reason if it is ri
 RULES: dict[str, Rule] = {
     "SIZE": Rule(_STOP, _ALL, form_checks.size, "The intervals have another length than the stream.", _RESEND),
     "UNIT": Rule(_STOP, _ALL, form_checks.unit, "The unit is another than the stream's.", _RESEND),
-    "METER": Rule(_ISSUE, _METERED, form_checks.meter, "A read has more digits than the dials or other decimals than the device's, or the serial is not on the point.", "Correct the device in the master data, or ask the sender which meter was read."),
+    "METER": Rule(_ISSUE, _METERED, form_checks.meter, "A read has more digits than the dials or other decimals than the device's (zeros beyond them are none), or the serial is not on the point.", "Correct the device in the master data, or ask the sender which meter was read.", version=2),
     "MULTIPLIER": Rule(_ISSUE, _METERED, form_checks.multiplier, "The multiplier delivered is not the device's.", _RESEND),
     "MISSING": Rule(_ISSUE, _ALL, form_checks.missing, "A local day has fewer values than intervals (92, 96 or 100 quarter hours), or a period has no read.", _ESTIMATE),
-    "PERIOD": Rule(_ISSUE, _ALL, form_checks.period, "The period ends in the future, or overlaps the one before, or leaves a gap after it.", "Ask the sender for the period that is missing, or for the right dates.", _of(days="0")),
+    "PERIOD": Rule(_ISSUE, _ALL, form_checks.period, "The period ends in the future, or overlaps another one, or leaves a gap after the one before.", "Ask the sender for the period that is missing, or for the right dates; reject the reading that does not count.", _of(days="0"), version=2),
     "DUPLICATE": Rule(_INFO, _INITIAL, form_checks.duplicate, "The same stream and interval came twice.", "Nothing to do."),
     "TIME": Rule(_ISSUE, _INITIAL, form_checks.time, "The meter's clock differs.", "Have the clock set; verify the data if the tariff does not depend on it.", _of(minutes="3")),
     "SIBLING": Rule(_ISSUE, _ALL, form_checks.sibling, "A billed stream of the point has days without data when the period closes; one that is not billed only informs.", _ESTIMATE),

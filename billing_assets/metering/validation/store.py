@@ -78,6 +78,15 @@ def lock_streams(connection: Connection, of_points: Sequence[str]) -> list[Strea
     return [StreamRow(**row) for row in rows]
 
 
+def streams_of(connection: Connection, point: str) -> list[StreamRow]:
+    """The interval streams of a point."""
+    rows = connection.execute(
+        "select id, point, suffix, register from billing.streams where point = %s and register = '' order by id",
+        [point],
+    )
+    return [StreamRow(**row) for row in rows]
+
+
 def point_rows(connection: Connection, of_points: Sequence[str]) -> list[PointRow]:
     """Service points, the latest of each last."""
     rows = connection.execute(
@@ -195,7 +204,7 @@ def earlier_judgements(
     """All validations of the periods of these streams that touch the days, by stream, begin and end, the last first."""
     rows = connection.execute(
         """
-        select stream, begins, ends, quantity, estimates, versions, content_hash
+        select stream, begins, ends, quantity, unit, estimates, versions, content_hash
         from billing.validations where stream = any(%s) and ends > %s and begins < %s order by id desc""",
         [list(streams), first, after],
     )

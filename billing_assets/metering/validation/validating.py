@@ -23,6 +23,7 @@ from billing_assets.metering.validation.assembling import (
     Placed,
     history_of,
     kind_of,
+    neighbours,
     place,
     register_days,
     register_facts,
@@ -156,7 +157,9 @@ class _Work:
         for row in store.interval_rows(connection, ids, begin - _DAY, end + _DAY):
             self.interval_rows[row.stream].append(row)
         self.register_rows: dict[int, list[RegisterRow]] = defaultdict(list)
-        for read in store.register_rows(connection, ids, begin - _MOST_DAYS_OF_A_READ * _DAY, end + _DAY):
+        # Also those that end later: they may have begun before.
+        most = _MOST_DAYS_OF_A_READ * _DAY
+        for read in store.register_rows(connection, ids, begin - most, end + most):
             self.register_rows[read.stream].append(read)
         self.replaced = store.replaced_days(connection, ids, begin, end - _DAY)
 
@@ -222,16 +225,18 @@ class _Work:
             yield _Judged(one.id, known, where.versions, where.of_day, findings)
 
     def registers(self, *, billed: Collection[Period]) -> Iterator[_Judged]:
-        """Judges register reads, each for the period between its reads."""
+        """Judges register reads, each for the period between its reads; and periods that were judged and have none
+        that counts any more, whose findings are of the past."""
+        counting = set()
         for one in self.streams:
             rows = self.register_rows.get(one.id, [])
-            previous: date | None = None
             for row in rows:
                 zone, customer_class = self.master.point(one.point, row.ends_at.date(), row.ends_at.date() + _DAY)
                 begin, end = register_days(row, zone)
-                before, previous = previous, end
+                counting.add((one.id, begin, end))
                 if not self.begin < end <= self.end:
                     continue
+                previous_end, overlapping = neighbours(row, rows, zone)
                 terms = self.master.terms_of(one.point, one.suffix, begin, end)
                 stream = stream_facts(one.point, one.suffix, customer_class, terms, Counter([row.unit]), 0)
                 facts = replace(
@@ -240,11 +245,24 @@ class _Work:
                     quantity=row.quantity,
                     units=(row.unit,),
                     serials=(row.serial,),
-                    previous_end=before,
+                    previous_end=previous_end,
+                    overlapping=overlapping,
                 )
                 placed = Placed(versions=[row.id])
                 facts = self._with_replaced(one, facts, placed, billed)
                 yield _Judged(one.id, facts, [row.id], {}, judge(facts, parameters_of(facts, self.table)))
+        yield from self._gone(counting)
+
+    def _gone(self, counting: Collection[Period]) -> Iterator[_Judged]:
+        registers = {one.id: one for one in self.streams if one.register}
+        for key, judged in self.before.items():
+            one, (_, begin, end) = registers.get(key[0]), key
+            if one is None or key in counting or not self.begin < end <= self.end or not judged[0]["versions"]:
+                continue
+            zone, customer_class = self.master.point(one.point, begin, end)
+            terms = self.master.terms_of(one.point, one.suffix, begin, end)
+            stream = stream_facts(one.point, one.suffix, customer_class, terms, Counter([judged[0]["unit"]]), 0)
+            yield _Judged(one.id, self._facts(one, stream, zone, begin, end, kind_of(set())), [], {}, [])
 
     def _facts(
         self, one: StreamRow, stream: StreamFacts, zone: ZoneInfo, begin: date, end: date, kind: Any
@@ -313,6 +331,8 @@ def _counts(facts: PeriodFacts) -> tuple[int, int]:
     """How many values count, and how many of them are estimates."""
     if facts.intervals is not None:
         return facts.intervals.totals[2:]
+    if not facts.registers:
+        return 0, 0
     return 1, int(bool(facts.registers) and facts.registers[-1].end_quality is Quality.ESTIMATE)
 
 

@@ -1,4 +1,4 @@
-"""`billing utility`: the utility sample from its first file to what may be billed."""
+"""`billing utility`: the utility sample from its first file to its bills."""
 
 import time
 from typing import Annotated
@@ -10,7 +10,8 @@ from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.settings import load_settings
-from billing_assets.operations import utility, utility_store
+from billing_assets.operations import utility, utility_billing, utility_billing_store, utility_store
+from billing_assets.operations.utility_bills import FoundBills, Place, bill_differences, places
 from billing_assets.operations.utility_ledger import (
     Balance,
     Difference,
@@ -36,7 +37,7 @@ def utility_command(
     points: Annotated[int, typer.Option(min=200, help="Service points of the world.")] = POINTS,
     days_at_once: Annotated[int, typer.Option(min=1, help="Days whose files come together.")] = 1,
 ) -> None:
-    """Take in three months of a made utility's files, validate and pair them, and compare the end with the ledger.
+    """Take in three months of a made utility's files, bill them, and compare quantities and bills with the ledger.
 
     Exits 1 where they differ. Safe to repeat: a run that was cut off goes on.
     """
@@ -53,19 +54,27 @@ def utility_command(
             console.print(f"{day.day}  {day.files:>3} files: {states}")
         for month, summary in utility.validate_months(runtime, ledger):
             console.print(f"{month:%Y-%m}  {summary.periods:,} periods validated, {summary.held:,} held")
+        if faults := utility_billing.load_billing(runtime, world):
+            console.print(f"Master data of billing has {faults:,} findings.", style="red")
+        for done in utility_billing.bill_months(runtime):
+            said = f"{done.issued:,} bills issued, {done.taken_out:,} taken out, {done.failed:,} failed"
+            console.print(f"{done.month:%Y-%m}  {done.bill_group}: {said}")
         with runtime.state() as connection:
             found = months(connection, ledger)
+            bills = FoundBills.of(utility_billing_store.bills(connection), utility_billing_store.unbilled(connection))
             sums = balances(ledger, utility_store.sums(connection, utility.FOLDERS))
             differences = [
                 *file_differences(ledger, utility_store.files(connection, utility.FOLDERS)),
                 *sum_differences(sums, utility_store.counted(connection)),
                 *month_differences(ledger, found),
+                *bill_differences(ledger, bills),
             ]
     _show(sums)
     table = simple_table("Months of points", ["Market", "State", "Why", "Months", "kWh"])
     for market, state, codes, number, kwh in by_state(ledger, found):
         table.add_row(market, state, codes, f"{number:,}", f"{kwh:,}")
     console.print(table)
+    _show_places(places(ledger, bills, found))
     _say(differences, time.monotonic() - began)
 
 
@@ -79,6 +88,18 @@ def _show(sums: list[Balance]) -> None:
     console.print(table)
 
 
+def _show_places(each: list[Place]) -> None:
+    table = simple_table(
+        "Bills by group and month",
+        ["Group", "Month", "State", "Why", "Bills", "kWh", "Net", "Tax", "Total"],
+        right=[4, 5, 6, 7, 8],
+    )
+    for one in each:
+        amounts = [f"{part:,.2f}" if one.total else "" for part in (one.net, one.tax, one.total)]
+        table.add_row(one.bill_group, one.month, one.state, one.why, f"{one.bills:,}", f"{one.kwh:,}", *amounts)
+    console.print(table)
+
+
 def _say(differences: list[Difference], seconds: float) -> None:
     for one in differences[:_SHOWN]:
         console.print(f"{escape(one.what)}: {escape(one.expected)} expected, {escape(one.found)} found", style="red")
@@ -88,5 +109,5 @@ def _say(differences: list[Difference], seconds: float) -> None:
         console.print(f"{len(differences):,} differences from the ledger, after {seconds:,.0f} s.", style="red")
         raise typer.Exit(1)
     console.print(
-        f"Every file, sum and month is as the ledger says; nothing was lost ({seconds:,.0f} s).", style="green"
+        f"Every file, sum, month and bill is as the ledger says; nothing was lost ({seconds:,.0f} s).", style="green"
     )

@@ -1,5 +1,6 @@
 """Customers whose usage may be billed: master data, an approved tariff, and messages of the market."""
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -88,14 +89,16 @@ def metered(
     amount: int = 1000,
     *,
     paired: bool = True,
+    content: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> int:
-    """Usage of a customer with its charges, ready to be billed. The number of the usage's message."""
+    """Usage of a customer with its charges, ready to be billed. The number of the usage's message. `content`: what its
+    reader made of it."""
     name = f"U{number}-{period[0]}-{given.pop('version', 1)}"
     facts = [replace_point(usage(name, period=period, amount=Decimal(amount), **given), number)]
     if paired:
         facts.append(replace_point(charges(f"I{name}", names=name, period=period), number))
-    arrived = arrive(state, facts)
+    arrived = arrive(state, facts, {name: content} if content else None)
     with state.transaction():
         usage_store.settle(state, [point_of(number)])
     return arrived[0].message

@@ -102,6 +102,39 @@ def test_an_issued_invoice_is_cancelled_or_rebilled_and_nothing_twice(invoicing:
     complete(invoicing("cancel", "X1", "--by", " ", "--why", "x"), 2, ["must say something"])
 
 
+def test_a_bill_is_explained_and_comes_out_to_the_same_bytes_as_long_as_nothing_in_it_was_touched(
+    invoicing: Invoicing, state: Connection
+) -> None:
+    invoicing("lock", "G1", *MARA, *CUT_OFF)
+    invoicing("validate", "1")
+    waived(invoicing, "1")
+    invoicing("invoice", "1", *MARA)
+    line, tax = "1000 kWh * 0.25 = 250, rounded half up 250.00", "sales: 250.00 * 0.10 = 25, rounded half up 25.00"
+    complete(invoicing("explain", "1"), 0, ["Draft 1, approved", line, tax, "Lines 250.00 + taxes 25.00 = 275.00 USD."])
+    invoicing("issue", "1", "--date", "2026-08-10")
+    number = "ACME2600000001"
+    complete(invoicing("explain", number), 0, [f"{number}, issued, account A1", line, "The same bytes come out"])
+    assert invoicing.json("explain", number)["same_bytes"]
+    cancel = invoicing.json("cancel", number, *MARA)["numbers"][0]
+    complete(invoicing("explain", cancel), 0, [f"energy: the opposite of 250.00 on {number} is -250.00."])
+    complete(invoicing("explain", "X1"), 2, ["There is no invoice X1."])
+    complete(invoicing("explain", ""), 2, ["There is no invoice"])
+
+    second = "ACME2600000002"
+    state.execute("alter table billing.utility_invoice_lines disable trigger append_only")
+    state.execute("alter table billing.utility_invoices disable trigger guard_invoice")
+    state.execute("update billing.utility_invoice_lines set amount = 249 where invoice = 2")
+    complete(invoicing("explain", second), 1, ["Something else", "Line 1 (energy) is not stored as it was rated."])
+    state.execute("update billing.utility_invoice_lines set amount = 250 where invoice = 2")
+    state.execute(
+        """update billing.utility_invoices
+        set rated = replace(rated::text, '"amount": "250.00"', '"amount": "251.00"')::json where id = 2"""
+    )
+    found = invoicing.json("explain", second, code=1)
+    assert not found["same_bytes"]
+    assert "251.00" in found["differences"][0]
+
+
 def waived(invoicing: Invoicing, batch: str) -> None:
     for one in invoicing.json("findings", batch):
         if one["severity"] == "error":

@@ -69,6 +69,30 @@ def test_issued_invoices_are_posted_and_the_month_closes_to_the_cent(
     assert row.billing.total == row.netsuite.total == Decimal("385.28")
 
 
+def test_a_tax_inside_the_prices_is_taken_off_them_in_the_ledger(
+    system: System, state_url: str, tmp_path: Path
+) -> None:
+    approved_tariff(system.state, includes_tax=True)
+    customers(system.state, tmp_path, 1)
+    metered(system.state, 1, amount=1000)
+    (number,) = billed(system.state, state_url)[1]
+    result = system.stage()
+    assert result.success, why(result)
+    assert staged(system) == {number: ("invoice", "ready", Decimal("250.00"))}
+    (key,) = system.planned()
+    posted = system.post(key)
+    assert posted.success, why(posted)
+    record = system.account.show(f"invoice/eid:INV-{number}")
+    assert [(one["item"]["id"], Decimal(str(one["amount"]))) for one in record["item"]["items"]] == [
+        ("101", Decimal("250.00")),
+        ("103", Decimal("22.73")),
+        ("104", Decimal("-22.73")),
+    ]
+    (cancel,) = asking.cancel(system.state, number, "Mara", "Wrong price", CUT_OFF).numbers
+    assert system.stage().success
+    assert staged(system)[cancel] == ("credit_memo", "ready", Decimal("-250.00"))
+
+
 def test_a_cancel_is_a_credit_memo_that_names_its_invoice_and_the_month_closes_over_all_three(
     system: System, state_url: str, tmp_path: Path
 ) -> None:
@@ -127,27 +151,6 @@ def drifted(system: System) -> list[str]:
 def open_in_netsuite(system: System, number: str) -> Decimal:
     """What is unpaid of an invoice there."""
     return Decimal(str(system.account.show(f"invoice/eid:INV-{number}")["amountRemaining"]))
-
-
-def test_a_tax_inside_the_prices_is_taken_off_them_in_the_ledger(
-    system: System, state_url: str, tmp_path: Path
-) -> None:
-    approved_tariff(system.state, includes_tax=True)
-    customers(system.state, tmp_path, 1)
-    metered(system.state, 1, amount=1000)
-    (number,) = billed(system.state, state_url)[1]
-    result = system.stage()
-    assert result.success, why(result)
-    assert staged(system) == {number: ("invoice", "ready", Decimal("250.00"))}
-    (key,) = system.planned()
-    posted = system.post(key)
-    assert posted.success, why(posted)
-    record = system.account.show(f"invoice/eid:INV-{number}")
-    assert [(one["item"]["id"], Decimal(str(one["amount"]))) for one in record["item"]["items"]] == [
-        ("101", Decimal("250.00")),
-        ("103", Decimal("22.73")),
-        ("104", Decimal("-22.73")),
-    ]
 
 
 def test_what_is_not_issued_is_no_document(system: System, state_url: str, tmp_path: Path) -> None:

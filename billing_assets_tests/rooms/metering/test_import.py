@@ -1,5 +1,6 @@
 """Files from their folders into the tables: raw first, all or nothing, each once, whatever is in them."""
 
+import hashlib
 import io
 import os
 import random
@@ -7,6 +8,7 @@ import threading
 import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,26 @@ JUNK = {
     "bomb.zip": zipped(bytes(50_000_000)),
     "doctype.xml": b'<!DOCTYPE x [<!ENTITY a "b">]><feed xmlns="http://www.w3.org/2005/Atom">&a;</feed>',
 }
+
+
+def test_of_a_file_above_the_size_limit_the_facts_and_the_verdict_are_kept_and_only_its_beginning(
+    state: Connection, state_url: str, tmp_path: Path
+) -> None:
+    supply(state, *POINTS)
+    content = nem12(*POINTS, days=30)
+    inbox = fill(tmp_path / "in", {"large.csv": content, "larger.csv": content + content})
+    small = replace(source(inbox), max_bytes=len(content) // 2)
+    assert run(state_url, small).states == {"refused": 2}
+    for row in state.execute("select * from billing.raw_files").fetchall():
+        stored = b"".join(pieces(state, row["id"]))
+        assert stored == content[: len(content) // 2]
+        assert (row["kept"], row["size"]) == (len(stored), len(content) * (1 + (row["name"] == "larger.csv")))
+        assert row["sha256"] == hashlib.sha256(stored).digest()
+        (said,) = state.execute("select code from billing.raw_findings where file = %s", [row["id"]]).fetchall()
+        assert said["code"] == "R-SIZE"
+    assert there(inbox) == {"error": {"large.csv", "larger.csv"}}
+    (inbox / "error" / "large.csv").rename(inbox / "large.csv")
+    assert run(state_url, replace(small, max_bytes=len(content))).states == {"accepted": 1}, "once the limit is raised"
 
 
 def test_a_bad_file_never_ends_a_run(state: Connection, state_url: str, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def one_of_each(state: Connection) -> None:
     "statement",
     [
         "update billing.raw_files set sha256 = sha256(sha256)",
+        "update billing.raw_files set kept = 1",
         "update billing.raw_files set name = 'b.csv'",
         "delete from billing.raw_files",
         "update billing.raw_chunks set content = 'abd'",

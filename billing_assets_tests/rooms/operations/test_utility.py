@@ -1,5 +1,6 @@
-"""`billing utility`: a made utility's files from arrival to what may be billed, compared with their ledger."""
+"""`billing utility`: a made utility's files from arrival to its bills, compared with their ledger."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -13,18 +14,35 @@ def variables(state_url: str, tmp_path: Path) -> dict[str, str]:
     return {"BILLING_HOME": str(tmp_path / "home"), "BILLING_DATABASE_URL": state_url, "COLUMNS": "160"}
 
 
-def test_a_small_utility_comes_out_as_its_ledger_says_and_again_takes_nothing_twice(
-    capsys: pytest.CaptureFixture[str], variables: dict[str, str]
+def test_a_small_utility_is_billed_as_its_ledger_says_again_nothing_is_twice_and_a_cent_off_is_seen(
+    capsys: pytest.CaptureFixture[str], variables: dict[str, str], tmp_path: Path
 ) -> None:
     said = call(capsys, variables, "utility", "--points", "200", "--days-at-once", "14")
-    assert "Every file, sum and month is as the ledger says" in said.words, said.words[-3000:]
+    assert "Every file, sum, month and bill is as the ledger says" in said.words, said.words[-3000:]
     assert said.code == 0
     again = call(capsys, variables, "utility", "--points", "200")
     assert again.code == 0
     assert " files: " not in again.out
     with connect(variables["BILLING_DATABASE_URL"]) as connection:
         (row,) = connection.execute("select count(*) as n, count(distinct name) as names from billing.raw_files")
+        bills = connection.execute(
+            "select sequence, number from billing.utility_invoices where state = 'issued' order by sequence"
+        ).fetchall()
     assert row["n"] == row["names"] > 500
+    assert [one["sequence"] for one in bills] == list(range(1, len(bills) + 1))
+    assert len(bills) > 250
+
+    ledger = tmp_path / "home" / "utility_world" / "ledger" / "bills.csv"
+    first, *rows = ledger.read_text().splitlines()
+    billed = next(place for place, row in enumerate(rows) if ",billed," in row)
+    *fields, total = rows[billed].split(",")
+    rows[billed] = ",".join([*fields, f"{Decimal(total) + Decimal('0.01')}"])
+    ledger.write_text("\n".join([first, *rows]) + "\n")
+    other = call(capsys, variables, "utility", "--points", "200")
+    assert other.code == 1
+    assert "1 differences from the ledger" in other.words
+    assert fields[0] in other.words
+    assert f"{Decimal(total) + Decimal('0.01')}" in other.words
 
 
 def test_a_system_with_files_of_its_own_is_left_alone(

@@ -242,7 +242,7 @@ _HEAD = "meter,time,kwh\n"
         (_HEAD + "m,2025-01-01T00:00,9\nm,2025-01-01T01:00,8\n", {"cumulative": {}}, "R-FELL", 3),
         (_HEAD + "m,2025-01-01T00:00,1\n", {"quality": {"fixed": "X"}}, "R-QUALITY", 2),
         (_HEAD + 'm,2025-01-01T00:00,"1\n', {}, "R-CSV", 2),
-        (_HEAD + "m,2025-01-01T00:00,1\udcff\n", {}, "R-ENCODING", 1),
+        (_HEAD + "m,2025-01-01T00:00,1\udcff\n", {}, "R-ENCODING", 2),
         (_HEAD + "m,2025-01-01T00:00," + "1" * 1_000_000 + "\n", {}, "R-CSV", 1),
     ],
 )

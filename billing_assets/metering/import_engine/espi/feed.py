@@ -67,6 +67,11 @@ def parse(source: BinaryIO, spool: RowSpool, qualities: Qualities, report: FileR
         if root is not None and root.getroottree().docinfo.internalDTD is not None:
             raise _NotAFeedError("a DTD is not allowed in a feed")  # noqa: TRY301
     except etree.XMLSyntaxError as error:
+        try:
+            reading.take(parser)  # what was whole before it: how much of that was taken depends on the pieces
+        except _NotAFeedError as other:
+            note(report, ESPI["R-XML"], reading.line, why=other)
+            return None
         line = error.position[0] or None
         note(report, ESPI["R-XML"], line, why=shortened(on_one_line(str(error.msg).partition(", line ")[0]), 70))
         return None

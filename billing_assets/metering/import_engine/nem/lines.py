@@ -36,20 +36,27 @@ class Lines:
     def _blocks(self) -> Iterator[bytes]:
         """Whole lines, many at a time. Of a line that is too long only the beginning is kept."""
         rest = b""
-        first = True
-        while chunk := self._source.read(CHUNK_BYTES):
-            if first and chunk.startswith(codecs.BOM_UTF8):
-                note(self._report, NEM["W-BOM"])
-                chunk = chunk[len(codecs.BOM_UTF8) :]
-            first = False
+        for chunk in self._chunks():
             end = chunk.rfind(b"\n") + 1
             if end:
                 yield rest + chunk[:end]
                 rest = chunk[end:]
             else:
-                rest = (rest + chunk)[: LONGEST_LINE + 1]
+                rest = _beginning(rest + chunk)
         if rest:
             yield rest
+
+    def _chunks(self) -> Iterator[bytes]:
+        """The bytes of the file behind a byte order mark, which may come in pieces itself."""
+        begin = b""
+        while len(begin) < len(codecs.BOM_UTF8) and (chunk := self._source.read(CHUNK_BYTES)):
+            begin += chunk
+        if begin.startswith(codecs.BOM_UTF8):
+            note(self._report, NEM["W-BOM"])
+            begin = begin[len(codecs.BOM_UTF8) :]
+        yield begin
+        while chunk := self._source.read(CHUNK_BYTES):
+            yield chunk
 
     def _is_text(self, line: bytes) -> bool:
         what = "NUL character" if b"\0" in line else "carriage return" if b"\r" in line else ""
@@ -65,3 +72,9 @@ class Lines:
             note(self._report, NEM["R-ENCODING"], self.number, value=line[max(0, error.start - 20) : error.end + 1])
             return False
         return True
+
+
+def _beginning(line: bytes) -> bytes:
+    """What is kept of a line that has not ended: if it is too long, its beginning, and what it must not have."""
+    kept, left = line[: LONGEST_LINE + 1], line[LONGEST_LINE + 1 :]
+    return kept + (b"\0" if b"\0" in left else b"") + (b"\r" if b"\r" in left else b"")

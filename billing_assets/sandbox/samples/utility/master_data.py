@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
-from billing_assets.sandbox.samples.utility.clock import DAYS
+from billing_assets.sandbox.samples.utility.clock import DAYS, read_day
 from billing_assets.sandbox.samples.utility.day_blocks import billed, first_bad_day, suffixes
 from billing_assets.sandbox.samples.utility.points import PROVIDERS, UTILITIES, Point
 from billing_assets.sandbox.samples.utility.rates import Pool
@@ -36,7 +36,8 @@ def write_master_data(folder: Path, seed: int, points: Iterable[Point]) -> None:
         rows["service_points"].append(
             (point.name, SINCE, None, point.zone, "electricity", point.klass, "ERCOT" if texas else "NEM", owner)
         )
-        rows["supply_periods"].append((point.name, point.account, SINCE, None))
+        supplied = read_day(0, point.cycle) if texas else SINCE  # customers of Texas moved in on the first read day
+        rows["supply_periods"].append((point.name, point.account, supplied, None))
         for serial, begin, end in _meters(seed, point):
             rows["meters"].append((point.name, serial, begin, end))
             rows["registers"].extend(_registers(point, serial, begin, end))

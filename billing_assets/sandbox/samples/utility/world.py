@@ -6,6 +6,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from billing_assets.sandbox.samples.utility.billing_data import billed_in_sap, write_billing_data
+from billing_assets.sandbox.samples.utility.bills import BillRow, texas_bills
 from billing_assets.sandbox.samples.utility.day_blocks import day_sendings
 from billing_assets.sandbox.samples.utility.file_faults import with_file_faults
 from billing_assets.sandbox.samples.utility.ledger import (
@@ -30,7 +32,9 @@ from billing_assets.sandbox.samples.utility.texas_sets import TexasSet, set_send
 from billing_assets.sandbox.samples.utility.x12_files import EDIFACT, interchange
 
 ARRIVALS, MASTER, LATER, LEDGER = "arrivals", "master_data", "master_data_later", "ledger"
-"""Folders of a world. Files are in `arrivals/<day>/<nem or x12>/`; what is known of the points, at first and later."""
+BILLING = "billing"
+"""Folders of a world. Files are in `arrivals/<day>/<nem or x12>/`; what is known of the points, at first and later;
+billing's master data, with its tariffs in `billing/tariffs`."""
 
 KNOWN_LATER = MONTHS[2]
 """The day on which master data brings the points that it did not have."""
@@ -64,12 +68,17 @@ def write_world(folder: Path, seed: int = SEED, count_of_points: int = POINTS) -
 
     write_master_data(folder / MASTER, seed, (point for point in points if point.known == 0))
     write_master_data(folder / LATER, seed, (point for point in points if point.known < 2))
+    elsewhere = billed_in_sap(seed, points)
+    write_billing_data(
+        folder / BILLING, seed, (point for point in points if point.known < 2 and point.number not in elsewhere)
+    )
     sets = [one for sending in interchanges if sending.verdict == "accept" for one in sending.items]
     rows = [*texas_months(texas, sets), *stream_months(australia, months)]
     ledger = folder / LEDGER
     write_rows(ledger / "files.csv", FileRow, sorted(files))
     write_rows(ledger / "sets.csv", SetRow, (row for sending in interchanges for row in set_rows(sending)))
     write_rows(ledger / "months.csv", MonthRow, rows)
+    write_rows(ledger / "bills.csv", BillRow, texas_bills(seed, texas, sets))
     write_rows(ledger / "totals.csv", TotalRow, [*totals("Australia", provided), *totals("Texas", interchanges)])
     facts = {
         "seed": seed,

@@ -1,21 +1,25 @@
 """From X12 files in a folder to usage and charges that may be billed."""
 
+import json
 import os
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
 from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.x12.partners import Partner
 from billing_assets.metering.import_engine import engine
 from billing_assets.metering.import_engine.settings import MeteringSettings
 from billing_assets.metering.importing import import_connection, loader_of
-from billing_assets.metering.usage import store
+from billing_assets.metering.usage import decision_store, decisions, store
 from billing_assets.metering.usage.intake import settle_all, take_sets
 from billing_assets.work_queue.working import WorkPolicy
+from billing_assets_tests.rooms.metering.blocks import supply
 from billing_assets_tests.rooms.metering.inboxes import fill, run, source
 from billing_assets_tests.unit.metering.usage.messages import JULY
 from billing_assets_tests.unit.metering.usage.x12 import charges_set, interchange, usage_set
 
+CORPUS = Path(__file__).parents[3] / "data/x12_corpus"
 NOW = datetime(2026, 8, 20, tzinfo=UTC)
 
 FIRST = [
@@ -42,6 +46,30 @@ def said(state: Connection) -> dict[str, str]:
     for row in rows:
         assert (row["raw_state"], row["code"]) == (row["state"], next(iter(row["codes"]), None))
     return {row["id"]: " ".join((row["state"], *row["codes"])) for row in rows}
+
+
+def test_an_esi_that_is_not_ours_is_held_and_its_824_says_so(state: Connection, state_url: str, tmp_path: Path) -> None:
+    """Case 153 of the made corpus: what no file says is known to the import."""
+    case = json.loads((CORPUS / "153-esi-not-ours.json").read_text(encoding="utf-8"))
+    state.execute("update billing.service_points set replaced_at = clock_timestamp()")
+    supply(state, *case["given"]["points"])
+    content = (CORPUS / "153-esi-not-ours.x12").read_bytes()
+    partner = Partner(
+        name="WIRES",
+        qualifier="01",
+        identifier="900000026",
+        our_qualifier="01",
+        our_identifier="829000001",
+        group_identifier="900000026",
+        our_group_identifier="8290000010000",
+    )
+    run(state_url, source(fill(tmp_path / "in", {"a.x12": content})), partners=(partner,))
+    assert list(said(state).values()) == [f"{case['verdict']} NO_SERVICE_POINT".replace("hold", "held")]
+    (acknowledged,) = state.execute("select acknowledgement from billing.raw_files").fetchall()
+    assert acknowledged["acknowledgement"] == case["ack"]
+    (message,) = state.execute("select message from billing.usage_messages").fetchall()
+    decisions.reject(state, message["message"], "Ann", "It is another retailer's.", now=NOW)
+    assert [one.answer for one in decision_store.rejections(state)] == [case["824"]]
 
 
 def test_files_become_usage_and_charges_that_are_ready_together(

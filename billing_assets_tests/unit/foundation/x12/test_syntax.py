@@ -4,12 +4,13 @@ import io
 import itertools
 import tracemalloc
 from collections.abc import Iterator
+from typing import BinaryIO, cast
 
 import pytest
 
 from billing_assets.foundation.x12 import envelope
 from billing_assets.foundation.x12.delimiters import LONGEST_ISA
-from billing_assets.foundation.x12.interchange import FileEnd
+from billing_assets.foundation.x12.interchange import FileEnd, TransactionSet
 from billing_assets.foundation.x12.syntax import LONGEST_SEGMENT, Tokenizer, segments
 from billing_assets_tests.unit.foundation.x12.samples import (
     CHARGES_GROUP,
@@ -70,9 +71,9 @@ def test_line_ends_behind_a_terminator_are_passed_over_without_a_word(ends: str)
 
 
 @pytest.mark.parametrize(
-    "text", [PAIR.replace("~N1", "~\r\n\r\n\r\nN1"), PAIR.replace("~N1", "~\n  \t N1"), f"\r\n {PAIR}"]
+    "text", [PAIR.replace("~N1", "~\r\n\r\n\r\nN1"), PAIR.replace("~N1", "~\n  \t \nN1"), f" \r\n{PAIR}"]
 )
-def test_blank_lines_and_blanks_before_a_segment_are_passed_over_and_reported_once(text: str) -> None:
+def test_blank_lines_before_a_segment_are_passed_over_and_reported_once(text: str) -> None:
     assert _segments(text) == _PLAIN
     assert found(text).codes == ["W-BLANKS"]
     assert found(text).whole
@@ -90,8 +91,29 @@ def test_blank_lines_are_passed_over_where_a_line_end_is_the_terminator() -> Non
 
 @pytest.mark.parametrize("terminator", ["~", "\n", "\r"])
 @pytest.mark.parametrize("at_once", [1, 100_000])
+@pytest.mark.parametrize("blanks", [" ", "\t", "\r\n ", " \n \t"])
+@pytest.mark.parametrize(
+    ("before", "codes"),
+    [("N1*SJ", ["R-SEGMENT-ID"]), ("SE*", ["R-SEGMENT-ID"]), ("GS*", ["R-SEGMENT-ID"]), ("ISA*", ["R-NO-ISA"])],
+)
+def test_blanks_before_an_id_are_refused_however_it_arrives(
+    terminator: str, at_once: int, blanks: str, before: str, codes: list[str]
+) -> None:
+    text = other_delimiters(PAIR.replace(before, f"{blanks}{before}", 1), segment=terminator)
+    file = cast("BinaryIO", Made(iter([text.encode()]), at_once))
+    ends = [one for one in envelope.read(file, {}) if not isinstance(one, TransactionSet)]
+    refusing = [found.code for one in ends for found in one.findings if found.code.startswith("R-")]
+    assert refusing == codes
+
+
+def test_blanks_between_two_interchanges_are_no_part_of_either() -> None:
+    assert found(f"{PAIR}  \x1a  {PAIR}").codes == []
+
+
+@pytest.mark.parametrize("terminator", ["~", "\n", "\r"])
+@pytest.mark.parametrize("at_once", [1, 100_000])
 def test_the_first_blanks_of_a_file_are_reported_however_it_arrives(terminator: str, at_once: int) -> None:
-    text = other_delimiters(PAIR.replace("~BPT", "~\n \tBPT").replace("~N1", "~\n\n\n\nN1"), segment=terminator)
+    text = other_delimiters(PAIR.replace("~BPT", "~\n \t\nBPT").replace("~N1", "~\n\n\n\nN1"), segment=terminator)
     source = Made(iter([text.encode()]), at_once)
     end = [one for one in envelope.read(source, {}) if isinstance(one, FileEnd)]  # type: ignore[arg-type]
     assert [(one.code, one.position) for one in end[0].findings] == [("W-BLANKS", 4)]
@@ -225,6 +247,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
     assert peak(1_500) < peak(600) * 1.3
 
 
-def test_a_group_that_is_shifted_in_by_an_editor_is_read() -> None:
-    text = interchange(USAGE_GROUP.replace("~", "~\n\t"), CHARGES_GROUP.replace("~", "~\n\t\t"))
-    assert found(text).whole
+def test_a_group_that_an_editor_shifted_in_is_refused_with_each_of_its_segments_named() -> None:
+    refused = found(interchange(USAGE_GROUP.replace("~", "~\n\t"), CHARGES_GROUP))
+    assert set(refused.codes) == {"R-SEGMENT-ID"}
+    assert refused.codes.count("R-SEGMENT-ID") == USAGE_GROUP.count("~")

@@ -131,6 +131,8 @@ def test_a_multiplier_of_40_on_a_device_with_1() -> None:
         ("12345", "23456", DeviceFacts("M1", digits=5), []),
         ("123.4", "125.4", DeviceFacts("M1", digits=5, decimals=0), ["1", "1"]),
         ("123.4", "125.4", DeviceFacts("M1", digits=5, decimals=1), []),
+        ("123.400", "125.4", DeviceFacts("M1", digits=5, decimals=1), []),
+        ("123.000", "125.010", DeviceFacts("M1", digits=5, decimals=0), ["3"]),
         ("00123", "00125", DeviceFacts("M2", digits=5), ["M1"]),
         ("00123", "0o125", DeviceFacts("M1", digits=5), ["0o125"]),
     ],
@@ -346,6 +348,15 @@ def test_a_gap_an_overlap_and_the_future_are_issues() -> None:
     assert not found(of_quantity("300", JUNE, JULY, previous_end=JUNE), "PERIOD")
     assert found(of_quantity("300", JUNE, JULY, today=date(2026, 6, 30)), "PERIOD")[0].observed == "1 d"
     assert not found(of_quantity("300", JUNE, JULY, today=JULY), "PERIOD")
+
+
+def test_a_period_that_shares_days_with_another_names_it() -> None:
+    both = ((date(2026, 5, 20), date(2026, 6, 3)), (date(2026, 6, 10), date(2026, 6, 12)))
+    first, second = found(of_quantity("300", JUNE, JULY, overlapping=both), "PERIOD")
+    assert (first.observed, second.observed) == ("2 d", "2 d")
+    assert "2026-06-10 to 2026-06-12" in second.sentence
+    tolerated = Setting("PERIOD", "days", Decimal(2), JUNE)
+    assert not found(of_quantity("300", JUNE, JULY, overlapping=both), "PERIOD", tolerated)
 
 
 def test_an_estimated_read_may_lie_in_the_future() -> None:

@@ -102,7 +102,7 @@ def test_sets_beyond_the_limit_of_memory_come_back_as_they_were(monkeypatch: pyt
 def test_a_set_is_read_the_same_whatever_ends_its_segments(terminator: str) -> None:
     plain = an_interchange(a_group("PT", sets_of("U1")))
     other = plain.replace(b">~", b">" + terminator.encode()).replace(b"~", terminator.encode())
-    found = read(other.replace(b"PTD", b"\n\n PTD"))
+    found = read(other.replace(b"PTD", b"\n\nPTD"))
     assert (found.codes, found.report.worst) == ([], "accept")
     expected, got = read(plain).content, found.content
     assert got == expected

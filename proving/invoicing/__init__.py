@@ -1,0 +1,1 @@
+"""What must always hold of invoices, and campaigns that see whether it does: kills, workers, lives of invoices."""
