@@ -32,7 +32,13 @@ _URL = "BILLING_TEST_DATABASE_URL"
 _HOME = "BILLING_TEST_HOME"  # from xdist's controller to its workers
 
 
-_ON_ONE_WORKER = ("/sample/test_data.py", "/sample/test_contracts.py", "test_every_command.py")
+_ON_ONE_WORKER = (
+    "/sample/test_data.py",
+    "/sample/test_contracts.py",
+    "test_every_command.py",
+    "batches/test_every_code.py",
+    "batches/test_code_limits.py",
+)
 """Files whose tests share a costly fixture, or one system that they work on in turn. xdist's own mark for it no longer
 reaches the scheduler with pytest 9.2."""
 
@@ -187,10 +193,10 @@ def dropped_at_the_end(server_url: str, name: str) -> Iterator[str]:
 
 def _create(server_url: str, template: str) -> str:
     name = f"test_{uuid.uuid4().hex}"
+    # Copying files costs half of the default, which writes every page to the log, and so does dropping the copy.
+    command = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
     with psycopg.connect(libpq_url(server_url), autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
+        connection.execute(command.format(sql.Identifier(name), sql.Identifier(template)))
     return name
 
 

@@ -33,7 +33,7 @@ def facts_of(
             c.message as charges, c.period_start as charges_start, c.period_end as charges_end,
             c.arrived_at as charges_arrived_at, c.content as charges_hash,
             (select count(*) from billing.usage_messages as o
-             where o.point = m.point and o.kind = 'charges' and o.is_live and not o.needs_no_pair
+             where o.point = m.point and o.kind = 'charges' and (o.is_live or o.state = 'held') and not o.needs_no_pair
                and (o.period_start, o.period_end) = (m.period_start, m.period_end))::int as charges_alike,
             (select min(o.arrived_at)::date from billing.usage_messages as o
              where o.point = m.point and o.kind = 'charges' and o.state = 'waiting'

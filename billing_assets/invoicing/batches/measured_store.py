@@ -42,8 +42,11 @@ def _intervals(connection: Connection, batch: int, facts: Sequence[MemberFacts])
             join billing.streams as s on s.point = m.point
             join billing.interval_readings as i on i.stream = s.id and i.day >= m.period_start and i.day < m.period_end
                 and i.day >= %(begin)s and i.day < %(end)s
-            where m.batch = %(batch)s and m.state in ('selected', 'clear', 'held') and i.message = m.usage
-              and i.unit = 'kWh' and i.length_seconds > 0 and i.state <> 'rejected'
+            where m.batch = %(batch)s and m.state in ('selected', 'clear', 'held')
+              and i.unit = 'kWh' and i.length_seconds > 0 and i.state = 'current'
+              and exists (  -- what replaces an 867 has days that are as they were: they are of the first one
+                select from billing.interval_readings as o
+                where o.stream = s.id and o.message = m.usage and o.day >= m.period_start and o.day < m.period_end)
             group by m.id, s.id, m.period_start, m.period_end, z.zone) as r
         group by r.member""",
         {

@@ -56,9 +56,9 @@ def _intervals(facts: MemberFacts, given: Parameters) -> Iterator[Found]:
     missing = facts.intervals_due - facts.intervals_found
     if missing > given.missing_intervals:
         yield found("INTERVALS_MISSING", n=missing, m=facts.intervals_due)
-    if facts.interval_kwh is None or facts.kwh is None:
+    elif facts.interval_kwh is None or facts.kwh is None:
         return
-    if abs(facts.interval_kwh - facts.kwh) > max(given.sum_kwh, abs(facts.kwh) * given.sum_percent / 100):
+    elif abs(facts.interval_kwh - facts.kwh) > max(given.sum_kwh, abs(facts.kwh) * given.sum_percent / 100):
         yield found("INTERVAL_REGISTER_SUM", a=canonical(facts.interval_kwh), b=canonical(facts.kwh))
 
 
@@ -127,7 +127,7 @@ def _amount(facts: MemberFacts, given: Parameters) -> Iterator[Found]:
     before = [one for one in (last, ago) if one is not None]
     if own is None or last is None or not before:
         return
-    said = {"a": _said(own), "b": _said(last), "c": "no bill" if ago is None else _said(ago)}
+    said: dict[str, Any] = {"a": _said(own), "b": _said(last), "c": "no bill" if ago is None else _said(ago)}
     if own > given.high * max(before):
         yield found("HIGH_USAGE", **said)
     elif own < given.low * min(before):

@@ -95,15 +95,9 @@ def _mirrored(connection: Connection, found: Document, number: str) -> Explained
     if original is None:
         raise NoDocumentError(f"There is no invoice {number}, which {found.number or found.id} cancels.")
     pairs = [
-        *zip(original.lines, found.lines, strict=True),
-        *zip(original.taxes, found.taxes, strict=True),
+        *((one.code, line.amount, one.amount) for line, one in zip(original.lines, found.lines, strict=True)),
+        *((one.code, tax.amount, one.amount) for tax, one in zip(original.taxes, found.taxes, strict=True)),
     ]
-    sentences = tuple(
-        f"{mirror.code}: the opposite of {line.amount:f} on {number} is {mirror.amount:f}." for line, mirror in pairs
-    )
-    wrong = tuple(
-        f"{mirror.code} is {mirror.amount:f}, and not the opposite of {line.amount:f}."
-        for line, mirror in pairs
-        if line.amount + mirror.amount
-    )
+    sentences = tuple(f"{code}: the opposite of {was:f} on {number} is {now:f}." for code, was, now in pairs)
+    wrong = tuple(f"{code} is {now:f}, and not the opposite of {was:f}." for code, was, now in pairs if was + now)
     return Explained(found, sentences, f"the lines and taxes of {number}, with the opposite sign", wrong)

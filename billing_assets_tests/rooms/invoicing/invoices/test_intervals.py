@@ -203,7 +203,7 @@ def test_the_market_operators_file_is_billed_by_time_of_use_and_demand(
     }
     lines = {(one["code"], one["window"]): (one["quantity"], one["amount"]) for one in found["lines"]}
     assert lines == expected
-    net = sum(amount for _, amount in expected.values())
+    net = sum((amount for _, amount in expected.values()), Decimal(0))
     assert found["taxes"] == [{"code": "gst", "base": net, "amount": cents(net / 10)}]
     assert found["invoice"]["total"] == net + cents(net / 10)
     (on,) = state.execute("select version, kwh, is_live from billing.invoiced_usage").fetchall()
