@@ -101,7 +101,7 @@ def hold(connection: Connection, correction: int, original: int, found: Differen
 
 
 def held(
-    connection: Connection, account: str, currency: str, *, rebill_of: int | None, correction: int | None
+    connection: Connection, account: str, currency: str, rebill_of: int | None, correction: int | None
 ) -> list[Adjustment]:
     """What waits for an account's next bill; of a rebill what was on the invoices that its correction cancels.
 

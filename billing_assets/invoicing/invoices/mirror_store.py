@@ -40,7 +40,8 @@ def write_cancel(
     )
     connection.execute(
         """
-        insert into billing.utility_invoice_taxes (invoice, position, code, jurisdiction, rate, base, amount, is_inside)
+        insert into billing.utility_invoice_taxes (
+            invoice, position, code, jurisdiction, rate, base, amount, is_inside)
         select %s, position, code, jurisdiction, rate, -base, -amount, is_inside
         from billing.utility_invoice_taxes where invoice = %s""",
         [cancel, original],

@@ -133,9 +133,7 @@ def issue(connection: Connection, batch: int, invoice_date: date) -> Issued:
         each: list[Issuing] = []
         for issuer, of_issuer in groupby(good, lambda one: one["issuer"]):
             rows = list(of_issuer)
-            first = store.take_numbers(connection, issuer, day.year, len(rows))
-            if first is None:
-                raise ReleaseError(f"No numbers are left in {issuer} {day.year}. Open a new range.")
+            first = _numbers(connection, issuer, day, len(rows))
             for sequence, one in enumerate(rows, first):
                 number = number_of(issuer, day.year, sequence)
                 each.append(
@@ -147,6 +145,22 @@ def issue(connection: Connection, batch: int, invoice_date: date) -> Issued:
             billed = {message: numbers[one["id"]] for one in good for message in one["messages"]}
             note_all_billed(connection, billed)
     return Issued(batch, tuple(one.number for one in each), len(stale), held)
+
+
+def give_number(connection: Connection, document: int, issuer: str, day: date, due: date) -> str:
+    """Issues one approved document without usage, in the caller's transaction. Its number. Raises ReleaseError."""
+    sequence = _numbers(connection, issuer, day, 1)
+    number = number_of(issuer, day.year, sequence)
+    store.issue(connection, [Issuing(document, number, day.year, sequence, day, due)])
+    return number
+
+
+def _numbers(connection: Connection, issuer: str, day: date, many: int) -> int:
+    """The first of a block of numbers. Raises ReleaseError."""
+    first = store.take_numbers(connection, issuer, day.year, many)
+    if first is None:
+        raise ReleaseError(f"No numbers are left in {issuer} {day.year}. Open a new range.")
+    return first
 
 
 def due_on(invoice_date: date, days: int, calendar: str | None) -> date:

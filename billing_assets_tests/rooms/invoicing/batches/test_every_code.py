@@ -14,6 +14,7 @@ from billing_assets.invoicing.batches.codes import CODES
 from billing_assets.invoicing.batches.reports import FindingRow
 from billing_assets.invoicing.tariffs import store as tariffs
 from billing_assets.metering.usage import store as usage_store
+from billing_assets.metering.usage.facts import Fact
 from billing_assets_tests.rooms.invoicing.batches.making import MAY, Making, intervals, meter, said
 from billing_assets_tests.rooms.invoicing.customers import JULY, JUNE, point_of
 from billing_assets_tests.rooms.metering.usage.arriving import arrive
@@ -101,7 +102,7 @@ def _two_charges(made: Making, n: int, wrong: bool) -> None:
         made.came.append(lambda: _settled(made, n, charges(f"SECOND{n}", period=JULY)))
 
 
-def _settled(made: Making, n: int, fact: usage_store.Fact) -> None:
+def _settled(made: Making, n: int, fact: Fact) -> None:
     arrive(made.state, [fact._replace(point=point_of(n))])
     with made.state.transaction():
         usage_store.settle(made.state, [point_of(n)])

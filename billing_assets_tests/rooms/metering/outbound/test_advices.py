@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -125,7 +126,12 @@ def test_who_is_no_partner_any_more_gets_no_824_and_people_are_told_for_some_day
     reject(state, state_url, tmp_path)
     other = WIRES.model_copy(update={"identifier": "900000027"})
     reads: list[int] = []
-    monkeypatch.setattr(advices, "opened", lambda connection, file: reads.append(file.id) or opened(connection, file))
+
+    def noted(connection: Connection, file: Any) -> Any:
+        reads.append(file.id)
+        return opened(connection, file)
+
+    monkeypatch.setattr(advices, "opened", noted)
 
     def told(partner: Partner, days: float = 0) -> dict[str, str]:
         found = make_settings(database_url=SecretStr(state_url), metering={"partners": [partner.model_dump()]})
