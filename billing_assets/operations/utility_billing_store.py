@@ -101,3 +101,14 @@ def unbilled(connection: Connection) -> list[Unbilled]:
         order by m.account, m.period_start"""
     )
     return [Unbilled(**row) for row in rows]
+
+
+def elsewhere(connection: Connection) -> set[str]:
+    """Points that are supplied to an account which billing does not have: another system bills it."""
+    rows = connection.execute(
+        """
+        select s.point from billing.supply_periods as s
+        where s.replaced_at is null and not exists (
+            select from billing.accounts as a where a.account = s.account and a.replaced_at is null)"""
+    )
+    return {row["point"] for row in rows}

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from billing_assets.operations.utility_billing_store import Bill, Unbilled
-from billing_assets.operations.utility_ledger import Difference, Ledger, Month
+from billing_assets.operations.utility_ledger import BILLABLE, Difference, Ledger, Month, Row
 
-BILLED, GAP = "billed", "gap"
+BILLED, GAP, ELSEWHERE = "billed", "gap", "elsewhere"
 _GAP_CODES = {"PERIOD_GAP"}
 """What holds a month whose predecessor is not billed."""
 
@@ -36,13 +36,15 @@ class FoundBills:
 
     bills: dict[Key, Bill] = field(default_factory=dict)
     unbilled: dict[Key, Unbilled] = field(default_factory=dict)
+    elsewhere: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(cls, bills: Iterable[Bill], unbilled: Iterable[Unbilled]) -> "FoundBills":
+    def of(cls, bills: Iterable[Bill], unbilled: Iterable[Unbilled], elsewhere: set[str]) -> "FoundBills":
         """By point and first day. A day of a point is on one bill, so a key has one."""
         return cls(
             {(one.point, f"{one.begins}"): one for one in bills},
             {(one.point, f"{one.begins}"): one for one in unbilled},
+            elsewhere,
         )
 
 
@@ -67,6 +69,8 @@ def bill_differences(ledger: Ledger, found: FoundBills) -> Iterator[Difference]:
                 yield Difference(
                     what, f"{row['bill_group']} until {row['end']}", f"{bill.bill_group} until {bill.ends}"
                 )
+        elif row["state"] == ELSEWHERE and row["point"] not in found.elsewhere:
+            yield Difference(what, "no account of ours", "billing has it")
         elif row["state"] == GAP and (open_one is None or not _GAP_CODES & set(open_one.codes.split())):
             yield Difference(what, "held PERIOD_GAP", open_one.codes if open_one else "not in a batch")
     for key in sorted(found.bills.keys() - expected):
@@ -80,22 +84,51 @@ def _said(tariff: str, amounts: Iterable[Decimal]) -> str:
 
 
 def places(ledger: Ledger, found: FoundBills, months: dict[tuple[str, str, str], Month]) -> list[Place]:
-    """By group and month what was billed, and where the rest is: taken out of a batch, or held or waiting before."""
+    """By group and month what was billed, and where the rest is: taken out of a batch, in another system, billable and
+    in no batch, or held or waiting before. kWh are those that may be billed, without what was fed in."""
+    streams: defaultdict[Key, list[tuple[str, Month]]] = defaultdict(list)
+    for (point, suffix, name), month in months.items():
+        streams[point, name].append((suffix, month))
     sums: defaultdict[tuple[str, str, str, str], list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 5)
     for row in ledger.bills:
-        key = row["point"], row["begin"]
-        bill, open_one = found.bills.get(key), found.unbilled.get(key)
-        month = months.get((row["point"], "", row["month"]))
-        amounts = [Decimal(0)] * 4
+        bill = found.bills.get((row["point"], row["begin"]))
         if bill is not None:
             state, why, amounts = BILLED, "", [bill.kwh, bill.net, bill.tax, bill.total]
-        elif open_one is not None:
-            state, why = open_one.state.replace("_", " "), open_one.codes
-            amounts[0] = month.kwh if month is not None else Decimal(0)
         else:
-            state, why = (month.state, " ".join(sorted(month.codes))) if month is not None else ("no usage", "")
-        place = sums[row["bill_group"], row["month"], state, why]
-        sums[row["bill_group"], row["month"], state, why] = [
-            have + more for have, more in zip(place, [Decimal(1), *amounts], strict=True)
-        ]
+            state, why, kwh = _place(row, found, streams[row["point"], row["month"]])
+            amounts = [kwh, *[Decimal(0)] * 3]
+        key = row["bill_group"], row["month"], state, why
+        sums[key] = [have + more for have, more in zip(sums[key], [Decimal(1), *amounts], strict=True)]
     return [Place(*key, int(many), *amounts) for key, (many, *amounts) in sorted(sums.items())]
+
+
+def _place(row: Row, found: FoundBills, streams: list[tuple[str, Month]]) -> tuple[str, str, Decimal]:
+    """State, codes and kWh of a month without a bill."""
+    state = next((month.state for _, month in streams if month.state != BILLABLE), BILLABLE if streams else "no usage")
+    codes = " ".join(sorted({code for _, month in streams if month.state != BILLABLE for code in month.codes}))
+    # Of Texas the usage counts, whether intervals came with it or not.
+    used = [month.kwh for suffix, month in streams if not suffix] or [
+        month.kwh for suffix, month in streams if not suffix.startswith("B")
+    ]
+    kwh = sum(used, Decimal(0)) if state == BILLABLE else Decimal(0)
+    open_one = found.unbilled.get((row["point"], row["begin"]))
+    if open_one is not None:
+        return open_one.state.replace("_", " "), open_one.codes, kwh
+    if row["point"] in found.elsewhere:
+        return ELSEWHERE, codes or "no account here", kwh
+    return state, codes or ("in no batch" if state == BILLABLE else ""), kwh
+
+
+def explained(ledger: Ledger, each: Iterable[Place]) -> Iterator[tuple[str, str, Decimal, Decimal]]:
+    """Of each market and state the billable kWh, beside all that the ledger has in the market."""
+    billable: defaultdict[str, Decimal] = defaultdict(Decimal)
+    whole = {(row["point"], row["month"]) for row in ledger.months if row["state"] != BILLABLE}
+    for row in ledger.months:
+        if (row["point"], row["month"]) not in whole and not row["suffix"].startswith("B"):
+            billable[row["market"]] += Decimal(row["kwh"])
+    sums: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for one in each:
+        sums["Texas" if one.bill_group.startswith("TX") else "Australia", one.state] += one.kwh
+    for (market, state), kwh in sorted(sums.items()):
+        if kwh:
+            yield market, state, kwh, billable[market]

@@ -23,14 +23,15 @@ def measured(connection: Connection, batch: int, facts: Sequence[MemberFacts]) -
 
 
 def _intervals(connection: Connection, batch: int, facts: Sequence[MemberFacts]) -> dict[int, dict[str, Any]]:
-    """Intervals of kWh by member: how many there are, how many there should be, their sum."""
+    """Intervals of kWh by member that came with usage messages and count: how many there are, how many there should
+    be, their sum. A replacement leaves days that it repeats as its predecessor's."""
     rows = connection.execute(
         """
         select r.member, sum(r.intervals)::int as intervals_found, sum(r.intervals_due)::int as intervals_due,
             sum(r.kwh) as interval_kwh
         from (
-            select m.id as member, s.id as stream, sum(cardinality(i.values)) as intervals,
-                sum((select sum(v) from unnest(i.values) as v) * power(10::numeric, -i.decimals)) as kwh,
+            select m.id as member, s.id as stream, sum(t.intervals) as intervals,
+                sum(t.total * power(10::numeric, -i.decimals)) as kwh,
                 extract(epoch from m.period_end::timestamp at time zone z.zone
                     - m.period_start::timestamp at time zone z.zone) / min(i.length_seconds) as intervals_due
             from billing.batch_members as m
@@ -42,8 +43,12 @@ def _intervals(connection: Connection, batch: int, facts: Sequence[MemberFacts])
             join billing.streams as s on s.point = m.point
             join billing.interval_readings as i on i.stream = s.id and i.day >= m.period_start and i.day < m.period_end
                 and i.day >= %(begin)s and i.day < %(end)s
-            where m.batch = %(batch)s and m.state in ('selected', 'clear', 'held') and i.message = m.usage
-              and i.unit = 'kWh' and i.length_seconds > 0 and i.state <> 'rejected'
+            join billing.usage_messages as o on o.message = i.message and o.point = m.point
+            cross join lateral (
+                select count(*) as intervals, sum(v) as total from unnest(i.values) with ordinality as e (v, n)
+                where i.parts is null or n::integer <@ i.parts) as t
+            where m.batch = %(batch)s and m.state in ('selected', 'clear', 'held') and m.usage is not null
+              and i.unit = 'kWh' and i.length_seconds > 0 and i.state = 'current'
             group by m.id, s.id, m.period_start, m.period_end, z.zone) as r
         group by r.member""",
         {

@@ -144,8 +144,9 @@ def end_request(connection: Connection, request: int, state: str, why: str | Non
 def plan(connection: Connection, request: int, wanted: Wanted, *, automatic: bool) -> list[Planned]:
     """Makes the batches of a request, in the caller's transaction: one group each, no more members than the group says.
 
-    Accounts that another planner or an invoice holds at this moment are passed over; so is what is in an open batch,
-    and, unless a person asks for the customer, what a person took out.
+    Of several messages for one period the one that may be billed is taken. Accounts that another planner or an invoice
+    holds at this moment are passed over; so is what is in an open batch, and, unless a person asks for the customer,
+    what a person took out.
     """
     connection.execute(
         f"""
@@ -153,7 +154,8 @@ def plan(connection: Connection, request: int, wanted: Wanted, *, automatic: boo
         with unbilled as ({UNBILLED}), locked as (
             select id from billing.accounts
             where id in (select row from unbilled) order by id for update skip locked)
-        select c.*, row_number() over (partition by bill_group order by account, period_start, point) as number
+        select c.*, row_number() over (
+            partition by bill_group order by account, period_start, point, not is_ready, message) as number
         from unbilled as c
         where c.row in (select id from locked) and c.period_end <= %(cut_off)s
           and (c.is_ready or %(selection)s = 'customer')

@@ -11,7 +11,7 @@ from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.settings import load_settings
 from billing_assets.operations import utility, utility_billing, utility_billing_store, utility_store
-from billing_assets.operations.utility_bills import FoundBills, Place, bill_differences, places
+from billing_assets.operations.utility_bills import FoundBills, Place, bill_differences, explained, places
 from billing_assets.operations.utility_ledger import (
     Balance,
     Difference,
@@ -61,7 +61,11 @@ def utility_command(
             console.print(f"{done.month:%Y-%m}  {done.bill_group}: {said}")
         with runtime.state() as connection:
             found = months(connection, ledger)
-            bills = FoundBills.of(utility_billing_store.bills(connection), utility_billing_store.unbilled(connection))
+            bills = FoundBills.of(
+                utility_billing_store.bills(connection),
+                utility_billing_store.unbilled(connection),
+                utility_billing_store.elsewhere(connection),
+            )
             sums = balances(ledger, utility_store.sums(connection, utility.FOLDERS))
             differences = [
                 *file_differences(ledger, utility_store.files(connection, utility.FOLDERS)),
@@ -74,7 +78,12 @@ def utility_command(
     for market, state, codes, number, kwh in by_state(ledger, found):
         table.add_row(market, state, codes, f"{number:,}", f"{kwh:,}")
     console.print(table)
-    _show_places(places(ledger, bills, found))
+    of_groups = places(ledger, bills, found)
+    _show_places(of_groups)
+    table = simple_table("Where billable kWh are", ["Market", "Place", "kWh", "Of"], right=[2, 3])
+    for market, place, kwh, whole in explained(ledger, of_groups):
+        table.add_row(market, place, f"{kwh:,}", f"{whole:,}")
+    console.print(table)
     _say(differences, time.monotonic() - began)
 
 

@@ -17,6 +17,7 @@ from billing_assets.foundation.settings import make_settings
 from billing_assets.invoicing.batches import planning_store, reviewing
 from billing_assets.invoicing.batches.partitions import NAME
 from billing_assets.invoicing.batches.selections import Selection, Wanted
+from billing_assets.invoicing.batches.validating import validate
 from billing_assets_tests.rooms.invoicing.customers import customers, load, metered
 
 TODAY = datetime.now(UTC).date()
@@ -197,7 +198,7 @@ def test_a_failed_member_makes_the_draft_red_until_it_is_in_another_batch(
     page.look()
     state.execute("update billing.agreements set replaced_at = clock_timestamp() where account = 'A2'")
     state.execute("alter table billing.invoice_findings disable trigger never_dropped")
-    reviewing.validate(state, 1, today=TODAY)
+    validate(state, 1, today=TODAY)
     state.execute("update billing.invoice_findings set state = 'gone', resolved_at = clock_timestamp()")
     state.execute("update billing.batch_members set state = 'clear' where state = 'held'")
     reviewing.proceed(state, 1, *MARA)
@@ -230,7 +231,7 @@ def test_what_was_done_by_command_is_shown_once(state: Connection, tmp_path: Pat
     planning_store.request(state, GROUP, by="Mara", why="Month end")
     assert page.look() == ["1"]
     state.execute("update billing.invoice_batches set asked_at = null, asked_for = 5")
-    reviewing.validate(state, 1, today=TODAY)
+    validate(state, 1, today=TODAY)
     assert page.look() == ["1"]
     assert page.look() == []
 

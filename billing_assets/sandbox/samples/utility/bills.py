@@ -19,7 +19,8 @@ BILLED, GAP, UNBILLED = "billed", "gap", "unbilled"
 
 class BillRow(NamedTuple):
     """What becomes of an account's month: `billed` to the cent; `gap`: it may be billed, but a month before it is not;
-    `unbilled`: it may not, by the usage's own state. Amounts are of the currency."""
+    `unbilled`: it may not, by the usage's own state; `elsewhere`: another system bills it. Amounts are of the
+    currency, `kwh` without what was fed in."""
 
     account: str
     point: str
@@ -52,19 +53,20 @@ def texas_bills(seed: int, points: Iterable[Point], sets: Iterable[TexasSet]) ->
             fault = point.fault if point.known == 2 or month == point.faulty_month else None
             if usage is None or charges is None or (fault is not None and fault.ends is not Ends.BILLABLE):
                 why = fault.ends.value if fault is not None else ""
-                yield _row(point, month, UNBILLED, why, "", "", 0, 0, 0)
+                yield bill_row(point, month, UNBILLED, why, "", "", 0, 0, 0)
                 before = False
                 continue
             lines = [*energy_cents(product_of(point), usage), *(cents for *_, cents in charges.charges)]
             net = sum(lines)
             tax = sum(texas_taxes(places_of(seed, point), point.klass, net))
             state = BILLED if before else GAP
-            yield _row(point, month, state, "", f"{usage.begin}", f"{usage.end}", usage.quantity, net, tax)
+            yield bill_row(point, month, state, "", f"{usage.begin}", f"{usage.end}", usage.quantity, net, tax)
 
 
-def _row(
+def bill_row(
     point: Point, month: int, state: str, why: str, begin: str, end: str, quantity: int, net: int, tax: int
 ) -> BillRow:
+    """A row. `quantity`: thousandths of a kWh; `net`, `tax`: cents."""
     product = product_of(point)
     money = [Decimal(cents).scaleb(-2) for cents in (net, tax, net + tax)]
     return BillRow(

@@ -94,10 +94,17 @@ def first_bad_day(seed: int, point: Point) -> int:
     return first + pick(7, 16, seed, "bad day", point.number)
 
 
-def day_sendings(seed: int, points: list[Point]) -> tuple[list[Sending[DayBlock]], dict[tuple[str, str], list[int]]]:
-    """Every NEM12 file before its faults; and of each billed point and stream the thousandths of its three months."""
+Kept = dict[tuple[str, str], dict[date, NDArray[np.int64]]]
+
+
+def day_sendings(
+    seed: int, points: list[Point]
+) -> tuple[list[Sending[DayBlock]], dict[tuple[str, str], list[int]], Kept]:
+    """Every NEM12 file before its faults; and of each billed point and stream the thousandths of its three months,
+    and the days that count."""
     files: defaultdict[tuple[date, int], list[DayBlock]] = defaultdict(list)
     months: dict[tuple[str, str], list[int]] = {}
+    every: Kept = {}
     for point in points:
         streams = measured(seed, point)
         for suffix, values in streams.items():
@@ -108,11 +115,12 @@ def day_sendings(seed: int, points: list[Point]) -> tuple[list[Sending[DayBlock]
                     kept[block.day] = block.values
             if billed(suffix):
                 months[point.name, suffix] = _local_months(point, kept)
+                every[point.name, suffix] = kept
     sendings = [
         Sending(day, sender, "NEM12", sorted(blocks, key=lambda one: (one.point.number, one.suffix, one.day)))
         for (day, sender), blocks in sorted(files.items())
     ]
-    return sendings, months
+    return sendings, months, every
 
 
 def _arrival(point: Point, day: date, later: int = 0) -> date:

@@ -8,7 +8,7 @@ from pathlib import Path
 from billing_assets.sandbox.samples.utility.clock import DAYS, read_day
 from billing_assets.sandbox.samples.utility.day_blocks import billed, first_bad_day, suffixes
 from billing_assets.sandbox.samples.utility.points import PROVIDERS, UTILITIES, Point
-from billing_assets.sandbox.samples.utility.rates import Pool
+from billing_assets.sandbox.samples.utility.rates import MONTHS, Pool
 from billing_assets.sandbox.samples.utility.register_reads import exchange_day, register_suffixes
 from billing_assets.sandbox.samples.utility.usage import meters
 
@@ -36,7 +36,8 @@ def write_master_data(folder: Path, seed: int, points: Iterable[Point]) -> None:
         rows["service_points"].append(
             (point.name, SINCE, None, point.zone, "electricity", point.klass, "ERCOT" if texas else "NEM", owner)
         )
-        supplied = read_day(0, point.cycle) if texas else SINCE  # customers of Texas moved in on the first read day
+        # Customers that we bill moved in when the first month began.
+        supplied = read_day(0, point.cycle) if texas else MONTHS[0] if point.length else SINCE
         rows["supply_periods"].append((point.name, point.account, supplied, None))
         for serial, begin, end in _meters(seed, point):
             rows["meters"].append((point.name, serial, begin, end))

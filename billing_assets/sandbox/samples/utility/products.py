@@ -72,7 +72,10 @@ TEXAS_TAXES = (
 GST = Fraction(1, 10)
 WORK, WEEKEND = "mon tue wed thu fri", "sat sun"
 _ALL = f"{WORK} {WEEKEND}"
-_TIMES = (
+DAYS_OF = tuple(_ALL.split())
+"""Names of the days, from Monday."""
+
+TIMES = (
     Window("peak", WORK, 15, 21, 4_870),
     Window("shoulder", WORK, 7, 15, 2_640),
     Window("shoulder", WORK, 21, 22, 2_640),
@@ -98,8 +101,8 @@ PRODUCTS = {
             "AU-STEPS", "Steps", "AUD", steps=(Step(1_000, 3_340), Step(None, 2_990)), day=14_600, controlled=2_310,
             scaled=True,
         ),
-        Product("AU-TIMES", "Time of use", "AUD", windows=_TIMES, day=10_450),
-        Product("AU-SOLAR", "Time of use with feed-in", "AUD", windows=_TIMES, day=10_450, fed_in=520),
+        Product("AU-TIMES", "Time of use", "AUD", windows=TIMES, day=10_450),
+        Product("AU-SOLAR", "Time of use with feed-in", "AUD", windows=TIMES, day=10_450, fed_in=520),
     )
 }  # fmt: skip
 

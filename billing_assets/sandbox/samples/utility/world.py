@@ -10,6 +10,7 @@ from billing_assets.sandbox.samples.utility.billing_data import billed_in_sap, w
 from billing_assets.sandbox.samples.utility.bills import BillRow, texas_bills
 from billing_assets.sandbox.samples.utility.day_blocks import day_sendings
 from billing_assets.sandbox.samples.utility.file_faults import with_file_faults
+from billing_assets.sandbox.samples.utility.interval_bills import australian_bills
 from billing_assets.sandbox.samples.utility.ledger import (
     FileRow,
     MonthRow,
@@ -59,7 +60,7 @@ def write_world(folder: Path, seed: int = SEED, count_of_points: int = POINTS) -
 
     interchanges = with_file_faults(seed, "X12", set_sendings(seed, texas), _may_have)
     files += _write(folder, "x12", _rendered_interchanges(interchanges))
-    days, months = day_sendings(seed, of_pool[Pool.AUSTRALIA_INTERVALS])
+    days, months, kept = day_sendings(seed, of_pool[Pool.AUSTRALIA_INTERVALS])
     reads = read_sendings(seed, of_pool[Pool.AUSTRALIA_READS])
     months |= months_of([read for sending in reads for read in sending.items])
     mixed: list[Sending[Any]] = [*days, *reads]
@@ -78,7 +79,8 @@ def write_world(folder: Path, seed: int = SEED, count_of_points: int = POINTS) -
     write_rows(ledger / "files.csv", FileRow, sorted(files))
     write_rows(ledger / "sets.csv", SetRow, (row for sending in interchanges for row in set_rows(sending)))
     write_rows(ledger / "months.csv", MonthRow, rows)
-    write_rows(ledger / "bills.csv", BillRow, texas_bills(seed, texas, sets))
+    bills = [*texas_bills(seed, texas, sets), *australian_bills(australia, elsewhere, kept, rows)]
+    write_rows(ledger / "bills.csv", BillRow, bills)
     write_rows(ledger / "totals.csv", TotalRow, [*totals("Australia", provided), *totals("Texas", interchanges)])
     facts = {
         "seed": seed,

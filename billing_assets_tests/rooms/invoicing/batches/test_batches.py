@@ -84,6 +84,21 @@ def test_a_batch_has_one_group_and_no_more_members_than_it_may(state: Connection
     assert locked(state, both) == [], "what is in a batch is in no other"
 
 
+def test_of_two_messages_for_a_period_the_one_that_may_be_billed_is_in_the_batch(
+    state: Connection, tmp_path: Path
+) -> None:
+    customers(state, tmp_path, 1)
+    first = metered(state, 1)
+    second = metered(state, 1, version=2, amount=1200)
+    rows = state.execute(
+        "select message, state from billing.usage_messages where kind = 'usage' order by message"
+    ).fetchall()
+    assert [tuple(row.values()) for row in rows] == [(first, "ready"), (second, "held")]
+    locked(state, of("A1"))
+    (member,) = state.execute("select usage from billing.batch_members").fetchall()
+    assert member["usage"] == first
+
+
 @pytest.mark.parametrize(
     ("wanted", "accounts"),
     [

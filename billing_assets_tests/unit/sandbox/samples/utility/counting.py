@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 Row = dict[str, str]
+RANK = {"A": 4, "F": 3, "S": 2, "E": 1, "V": 0}
 
 
 class Block(NamedTuple):
@@ -138,3 +139,13 @@ def _set(file: str, segments: list[list[str]]) -> Set:
     return Set(
         file, "810", head[2], head[8], names, head[5], point, dates[0], dates[1], Decimal(0), total, sound, segments
     )
+
+
+def best(versions: list[Block]) -> dict[str, Block]:
+    """Of each day the version of the highest rank, then the newest; of two with one time the first."""
+    found: dict[str, Block] = {}
+    for block in versions:
+        known = found.get(block.when)
+        if known is None or (RANK[block.quality[0]], block.updated) > (RANK[known.quality[0]], known.updated):
+            found[block.when] = block
+    return found

@@ -8,21 +8,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from billing_assets_tests.unit.sandbox.samples.utility.counting import Block, Row, Set, blocks, ledger, rows, sets
+from billing_assets_tests.unit.sandbox.samples.utility.counting import (
+    Block,
+    Row,
+    Set,
+    best,
+    ledger,
+    rows,
+    sets,
+)
 
-RANK = {"A": 4, "F": 3, "S": 2, "E": 1, "V": 0}
 NEM = timezone(timedelta(hours=10))
-
-
-@pytest.fixture(scope="module")
-def sent(folder: Path) -> dict[tuple[str, str], list[Block]]:
-    """The blocks of accepted files by point and stream, in the order in which they came."""
-    found: defaultdict[tuple[str, str], list[Block]] = defaultdict(list)
-    for row in ledger(folder, "files"):
-        if row["verdict"] in {"accept", "hold"} and row["format"].startswith("NEM"):
-            for block in blocks(folder, row):
-                found[block.point, block.suffix].append(block)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +40,6 @@ def zones(folder: Path) -> dict[str, str]:
 def months(folder: Path, market: str, *suffixes: str) -> list[Row]:
     found = [row for row in ledger(folder, "months") if row["market"] == market]
     return [row for row in found if not suffixes or row["suffix"] in suffixes]
-
-
-def best(versions: list[Block]) -> dict[str, Block]:
-    """Of each day the version of the highest rank, then the newest; of two with one time the first."""
-    found: dict[str, Block] = {}
-    for block in versions:
-        known = found.get(block.when)
-        if known is None or (RANK[block.quality[0]], block.updated) > (RANK[known.quality[0]], known.updated):
-            found[block.when] = block
-    return found
 
 
 def test_billable_intervals_are_the_best_versions_of_the_month_on_the_local_clock(
