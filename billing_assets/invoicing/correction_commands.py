@@ -53,7 +53,9 @@ def rebill_command(
 
 def _show(number: str, done: Corrected, as_json: bool) -> None:
     if as_json:
-        show_json({"invoice": number, **done._asdict()})
+        found = done._asdict()
+        del found["difference"]  # of what is on the next bill: a person gets a rebill
+        show_json({"invoice": number, **found})
     elif done.outcome is None:
         console.print(f"Invoice {number} stays as it is. {done.code}: {done.why}", markup=False, soft_wrap=True)
     else:

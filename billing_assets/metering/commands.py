@@ -132,8 +132,8 @@ def load_master(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="Folder with service_points.csv, meters.csv, registers.csv, streams.csv, supply_periods.csv, or some "
-            "of them."
+            help="Folder with service_points.csv, meters.csv, registers.csv, streams.csv, meter_clocks.csv, "
+            "supply_periods.csv, or some of them."
         ),
     ],
     as_json: AsJson = False,

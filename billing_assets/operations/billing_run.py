@@ -9,7 +9,6 @@ import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 
-from billing_assets.erp.batches.partitions import partition_of
 from billing_assets.erp.billing_system.resource import BillingSystems
 from billing_assets.erp.billing_system.totals import months
 from billing_assets.erp.close.noted import noting_comparisons
@@ -18,6 +17,7 @@ from billing_assets.erp.close.terminal import show_closes
 from billing_assets.erp.close.verdict import Verdict, last_words, verdict
 from billing_assets.erp.netsuite import found_transactions_store
 from billing_assets.erp.netsuite.found_transactions import stop_reason
+from billing_assets.foundation.dagster_helpers.runs import partition_of
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.runtime import Runtime

@@ -23,7 +23,10 @@ RULES: dict[str, str] = {
     "a batch that ended has no open member, and its state says what became of them": """
         select * from billing.invoice_batch_counts
         where (state in ('completed', 'error_occurred', 'empty', 'released') and open > 0)
-           or (state = 'completed' and (failed > 0 or invoiced + discarded = 0))
+           or (state = 'completed' and failed > 0)
+           or (state = 'completed' and invoiced + discarded = 0 and not exists (
+                select from billing.utility_invoices as c
+                where c.batch = invoice_batch_counts.batch and c.kind = 'cancel'))
            or (state = 'error_occurred' and failed = 0)
            or (state in ('empty', 'released') and invoiced + failed + discarded > 0)""",
     "a member is invoiced when it has an invoice, and only then": """
@@ -48,14 +51,16 @@ RULES: dict[str, str] = {
         select u.message, u.state from billing.usage_explained as u
         where u.kind = 'usage' and u.state in ('accepted', 'held', 'waiting') and coalesce(u.waits_for, '') = ''""",
     "usage and charges are billed when their invoice is issued, and only then": """
-        select u.message, u.state, i.id, i.state as invoice_state
-        from billing.usage_messages as u
+        select u.message, u.state from billing.usage_messages as u
         left join (
-            select message, invoice from billing.invoiced_usage where is_live
-            union all select message, invoice from billing.invoiced_charges where is_live) as l using (message)
-        left join billing.utility_invoices as i on i.id = l.invoice
-        where (u.state = 'billed' and i.state is distinct from 'issued')
-           or (i.state = 'issued' and u.state not in ('billed', 'restated'))""",
+            select o.message, bool_or(i.number is not null) as is_numbered,
+                bool_or(o.is_live and i.state = 'issued') as is_issued
+            from (
+                select message, invoice, is_live from billing.invoiced_usage
+                union all select message, invoice, is_live from billing.invoiced_charges) as o
+            join billing.utility_invoices as i on i.id = o.invoice group by o.message) as o using (message)
+        where (u.state = 'billed' and o.is_numbered is not true)
+           or (o.is_issued and u.state not in ('billed', 'restated'))""",
     "lines and taxes are the header": """
         select i.id from billing.utility_invoices as i
         where i.net <> (

@@ -5,7 +5,6 @@ day and a tax. How much a customer uses in a period is a function of both, so th
 """
 
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any
 
 from billing_assets.foundation.database.connection import Connection
@@ -66,13 +65,15 @@ def _version(**given: Any) -> dict[str, Any]:
     return {"valid_from": "2026-01-01", **given}
 
 
-def group(connection: Connection, name: str, *, max_batch: int = 200, ceiling: Decimal | None = None) -> None:
+def group(
+    connection: Connection, name: str, *, max_batch: int = 200, ceiling: int | None = None, automated: bool = False
+) -> None:
     """A bill group of the issuer ACME."""
     connection.execute(
         """
-        insert into billing.bill_groups (bill_group, issuer, currency, max_batch, ceiling, valid_from)
-        values (%s, 'ACME', 'USD', %s, %s, '2026-01-01')""",
-        [name, max_batch, ceiling],
+        insert into billing.bill_groups (bill_group, issuer, currency, max_batch, ceiling, automated, valid_from)
+        values (%s, 'ACME', 'USD', %s, %s, %s, '2026-01-01')""",
+        [name, max_batch, ceiling, automated],
     )
 
 

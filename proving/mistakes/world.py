@@ -12,7 +12,7 @@ import dagster as dg
 from pydantic import SecretStr
 
 from billing_assets.erp.billing_system.resource import BillingSystem
-from billing_assets.erp.staging.assets import ASKED_BY
+from billing_assets.foundation.dagster_helpers.runs import ASKED_BY
 from billing_assets.foundation.sections import BatchSettings
 from billing_assets.sandbox.netsuite.process import RunningSandbox
 from proving.kills.counting import Count, compare, expected

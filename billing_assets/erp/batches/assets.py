@@ -10,9 +10,10 @@ from billing_assets.erp.batches.ledger import DOCUMENTS, lease_policy
 from billing_assets.erp.batches.partitions import batches
 from billing_assets.erp.batches.resource import TakenLocks
 from billing_assets.erp.settings import absence_counts_after_seconds
-from billing_assets.erp.staging.assets import asked_by, staged_invoices
+from billing_assets.erp.staging.assets import staged_invoices
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import money
+from billing_assets.foundation.dagster_helpers.runs import asked_by
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.posting import batch_lock
 from billing_assets.posting.batch_lease import Patience, take

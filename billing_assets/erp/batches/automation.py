@@ -1,45 +1,25 @@
 """The planner's sensor, which is a reconciler; the schedule that unlocks what got stuck, and the buttons beside it."""
 
-import time
-
 import dagster as dg
 from pydantic import Field
 
-from billing_assets.erp.batches.partitions import batches, partition_of
+from billing_assets.erp.batches.partitions import batches
 from billing_assets.erp.batches.planning import plan, runs_wanted
 from billing_assets.erp.batches.unlocking import requeue_and_explain, unlock_stale
 from billing_assets.erp.settings import absence_counts_after_seconds
-from billing_assets.erp.staging.assets import ASKED_BY
 from billing_assets.foundation.dagster_helpers.dead_runs import end_dead_runs
 from billing_assets.foundation.dagster_helpers.failing import explained, failure
 from billing_assets.foundation.dagster_helpers.presentation import table
+from billing_assets.foundation.dagster_helpers.runs import ASKED_BY, partitions_at_work
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
 
 POST_JOB = "post_batch"
 
-_ALIVE = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-
 _TOLD = 3
 """Documents that a failed run's message names; its table names all."""
 _LOCKS_WITHIN_SECONDS = 60.0
 """A run that started longer ago has its batch by a live lease, waits for another that has, or is dead."""
-
-
-def _about_to_lock(record: dg.RunRecord) -> str | None:
-    """The partition of a run that will lock it soon. Whether a run still lives, Dagster cannot say after a power cut:
-    it shows it as started for hours. The lease can."""
-    run = record.dagster_run
-    started = run.status == dg.DagsterRunStatus.STARTED and record.start_time
-    if started and not 0 <= time.time() - started <= _LOCKS_WITHIN_SECONDS:  # below 0: the clock was set back
-        return None
-    return partition_of(run)
 
 
 def plan_batches_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -56,14 +36,10 @@ def plan_batches_sensor(settings: Settings) -> dg.SensorDefinition:
     def plan_batches(
         context: dg.SensorEvaluationContext, billing: dg.ResourceParam[Runtime]
     ) -> dg.SensorResult | dg.SkipReason:
-        alive = context.instance.get_run_records(dg.RunsFilter(statuses=_ALIVE))
         with billing.state() as connection:
             billing.compare(connection)
             dead = end_dead_runs(context.instance, connection, billing.settings.batches.lease_seconds)
-            busy: dict[str, list[str]] = {}
-            for record in alive:
-                if record.dagster_run.run_id not in dead and (partition := _about_to_lock(record)):
-                    busy.setdefault(partition, []).append(record.dagster_run.run_id)
+            busy = partitions_at_work(context.instance, dead, _LOCKS_WITHIN_SECONDS)
             plan(connection, billing.settings.batches)
             wanted = runs_wanted(connection, busy, pause_seconds=billing.settings.batches.retry_seconds)
         if not wanted:

@@ -18,27 +18,15 @@ from billing_assets.erp.staging.staging import StagingResult, stage
 from billing_assets.erp.staging.validating import validation
 from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.dagster_helpers.presentation import money, table, typed_table
+from billing_assets.foundation.dagster_helpers.runs import asked_by
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
-ASKED_BY = "billing/asked_by"
-"""Tag of runs that a sensor or schedule asked for; read it by `asked_by`."""
 OFTEN = frozenset({"stage_when_closed", "stage_several_times_a_day"})
 """Who asks for a staging that looks only at what is new, may change or was posted lately. Any other is a whole one."""
-
-_PARENT, _RETRY = "dagster/parent_run_id", "dagster/retry_number"
-
-
-def asked_by(run: dg.DagsterRun) -> str | None:
-    """Which sensor or schedule asked for a run. None: a person started it, who fixed something. *Re-execute* in the web
-    UI is a person, too, though it copies the tags of the run before; Dagster's own retries number themselves.
-    """
-    again = _PARENT in run.tags and _RETRY not in run.tags
-    return None if again else run.tags.get(ASKED_BY)
-
 
 REASONS = dg.AssetCheckSpec(
     "every_stuck_document_has_a_reason",

@@ -12,8 +12,8 @@ from billing_assets.erp.billing_system.resource import BillingSystem, BillingSys
 from billing_assets.erp.billing_system.totals import fingerprint
 from billing_assets.erp.settings import source_names
 from billing_assets.erp.staging import polling, store
-from billing_assets.erp.staging.assets import ASKED_BY
 from billing_assets.erp.staging.settings import StagingSettings
+from billing_assets.foundation.dagster_helpers.runs import ASKED_BY
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
 

@@ -1,8 +1,9 @@
-"""Master data of billing from CSV files: bill groups, cycles, accounts, agreements, exemptions from taxes.
+"""Master data of billing from CSV files: bill groups, cycles, accounts, agreements, exemptions from taxes, and points
+that another issuer bills.
 
-A folder has `bill_groups.csv`, `bill_cycles.csv`, `accounts.csv`, `agreements.csv`, `tax_exemptions.csv`, or some of
-them, as metering's master data is written: UTF-8, a line of column names, a row known by its key and its `valid_from`.
-Lists are separated by spaces.
+A folder has `bill_groups.csv`, `bill_cycles.csv`, `accounts.csv`, `agreements.csv`, `tax_exemptions.csv`,
+`billed_elsewhere.csv`, or some of them, as metering's master data is written: UTF-8, a line of column names, a row
+known by its key and its `valid_from`. Lists are separated by spaces.
 """
 
 import re
@@ -156,5 +157,6 @@ KINDS = (
             **PERIOD,
         },
     ),
+    Kind("billed_elsewhere", "billed_elsewhere", ("point",), {"point": Column(), "issuer": Column(), **PERIOD}),
 )
 """All of it, in the order in which it is loaded."""

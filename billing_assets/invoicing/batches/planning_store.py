@@ -29,6 +29,10 @@ _UNBILLED = """
     where u.period_end > u.period_start
       and not exists (select from billing.invoiced_usage as i where i.message = u.message and i.is_live)
       and not exists (select from billing.invoiced_usage as i where i.message = u.rebills)
+      and not exists (
+        select from billing.billed_elsewhere as e
+        where e.point = u.point and e.replaced_at is null and e.valid_from < u.period_end
+          and (e.valid_until is null or e.valid_until > u.period_start))
     union all
     select null, null, u.point, d.begins, d.ends, u.is_ready, a.account, a.bill_group, a.id, u.judged_at,
         exists (select from billing.batch_members as o
@@ -50,10 +54,14 @@ _UNBILLED = """
       and not exists (
         select from billing.invoiced_streams as x join billing.invoiced_usage as i on i.stream = x.id
         where (x.point, x.channel) = (u.point, 'general') and i.is_live and i.days && daterange(d.begins, d.ends))
+      and not exists (
+        select from billing.billed_elsewhere as e
+        where e.point = u.point and e.replaced_at is null and e.valid_from < d.ends
+          and (e.valid_until is null or e.valid_until > d.begins))
 """
 """Usage that is on no invoice, with the account that it is of: messages of the market, and where a point has none for
 these days, periods whose intervals were validated, as far as the account is supplied in them. What replaces usage of
-an invoice is a correction's."""
+an invoice is a correction's; what another issuer bills is not ours."""
 
 
 class GroupCount(NamedTuple):
@@ -136,8 +144,9 @@ def end_request(connection: Connection, request: int, state: str, why: str | Non
 def plan(connection: Connection, request: int, wanted: Wanted, *, automatic: bool) -> list[Planned]:
     """Makes the batches of a request, in the caller's transaction: one group each, no more members than the group says.
 
-    Accounts that another planner or an invoice holds at this moment are passed over; so is what is in an open batch,
-    and, unless a person asks for the customer, what a person took out.
+    Of several messages for one period the one that may be billed is taken. Accounts that another planner or an invoice
+    holds at this moment are passed over; so is what is in an open batch, and, unless a person asks for the customer,
+    what a person took out.
     """
     connection.execute(
         f"""
@@ -145,7 +154,8 @@ def plan(connection: Connection, request: int, wanted: Wanted, *, automatic: boo
         with unbilled as ({_UNBILLED}), locked as (
             select id from billing.accounts
             where id in (select row from unbilled) order by id for update skip locked)
-        select c.*, row_number() over (partition by bill_group order by account, period_start, point) as number
+        select c.*, row_number() over (
+            partition by bill_group order by account, period_start, point, not is_ready, message) as number
         from unbilled as c
         where c.row in (select id from locked) and c.period_end <= %(cut_off)s
           and (c.is_ready or %(selection)s = 'customer')
@@ -329,3 +339,10 @@ def groups(connection: Connection, cut_off: date, names: Sequence[str] = ()) -> 
         {"cut_off": cut_off, "names": list(names)},
     )
     return [GroupCount(**row) for row in rows]
+
+
+def oldest_unbilled(connection: Connection) -> date | None:
+    """The end of the period that is unbilled the longest; None where all is billed."""
+    (row,) = connection.execute(f"select min(period_end) as oldest from ({_UNBILLED}) as u").fetchall()  # noqa: S608
+    oldest: date | None = row["oldest"]
+    return oldest

@@ -81,12 +81,34 @@ def failed(connection: Connection, batch: int) -> list[dict[str, Any]]:
     ).fetchall()
 
 
-def codes(connection: Connection) -> list[dict[str, Any]]:
-    """Open findings of open members by code, errors first: `code`, `severity`, `members`."""
+def left(connection: Connection, batch: int) -> list[dict[str, Any]]:
+    """The failed members of a batch whose usage is neither on an invoice nor in a later batch, as `failed` has them."""
+    return connection.execute(
+        """
+        select m.id as member, m.account, m.point, m.period_start::text, m.period_end::text, m.code, m.why
+        from billing.batch_members as m
+        where m.batch = %s and m.state = 'failed'
+          and not exists (
+            select from billing.invoiced_streams as s join billing.invoiced_usage as i on i.stream = s.id
+            where (s.point, s.channel) = (m.point, m.channel) and i.is_live
+              and i.days && daterange(m.period_start, m.period_end))
+          and not exists (
+            select from billing.batch_members as o
+            where o.id > m.id and o.account = m.account and (o.point, o.channel) = (m.point, m.channel)
+              and o.period_start < m.period_end and o.period_end > m.period_start)
+        order by m.id""",
+        [batch],
+    ).fetchall()
+
+
+def codes(connection: Connection, batch: int | None = None) -> list[dict[str, Any]]:
+    """Open findings of open members by code, errors first, of a batch or all: `code`, `severity`, `members`."""
     return connection.execute(
         """
         select f.code, f.severity, count(distinct f.member)::int as members
         from billing.invoice_findings as f join billing.batch_members as m on m.id = f.member
         where f.state = 'open' and m.state in ('selected', 'clear', 'held')
-        group by f.code, f.severity order by array_position(array['error', 'warning', 'info'], f.severity), f.code"""
+          and (%(batch)s::bigint is null or m.batch = %(batch)s)
+        group by f.code, f.severity order by array_position(array['error', 'warning', 'info'], f.severity), f.code""",
+        {"batch": batch},
     ).fetchall()

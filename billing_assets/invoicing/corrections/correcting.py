@@ -16,7 +16,8 @@ from billing_assets.invoicing.batches.states import Batch, Member
 from billing_assets.invoicing.corrections import reports, store
 from billing_assets.invoicing.corrections.reports import Drafted, Original
 from billing_assets.invoicing.corrections.states import Correction, Outcome
-from billing_assets.invoicing.invoices import mirror_store, releasing
+from billing_assets.invoicing.invoices import adjustment_store, mirror_store, releasing
+from billing_assets.invoicing.invoices.adjustment_store import Difference
 from billing_assets.invoicing.invoices.drafting import Bounds, Rebill, invoice_next
 from billing_assets.invoicing.invoices.rating_case import Rate
 
@@ -39,6 +40,7 @@ class Corrected(NamedTuple):
     code: str | None = None
     why: str | None = None
     change: Decimal | None = None
+    difference: Difference | None = None
 
 
 class Again(NamedTuple):
@@ -65,6 +67,7 @@ def cancel(
         batch = _batch(connection, correction, original, today, None, person)
         _mirror(connection, [original], correction, batch.batch, person, deliver=True)
         numbers = _issue(connection, batch.batch, today)
+        _take_back_adjustments(connection, correction, [original])
         store.move(connection, correction, Correction.READY)
         store.end(connection, correction, Outcome.CANCELLED, batch.batch)
     return Corrected(correction, Outcome.CANCELLED, numbers, change=-original.total)
@@ -106,6 +109,7 @@ def rebill(
             raise psycopg.Rollback(all_or_nothing)
         numbers = tuple(releasing.issue(connection, batch.batch, today).numbers)
         mirror_store.note_rebilled(connection, [one.id for one in originals])
+        _take_back_adjustments(connection, correction, [one for one in originals if one.state == "issued"])
         store.end(connection, correction, Outcome.REBILLED, batch.batch)
         done = Corrected(correction, Outcome.REBILLED, numbers, change=change)
     if done.code is not None and done.why is not None:
@@ -135,6 +139,12 @@ def _mirror(
     for one in originals:
         if one.state == "issued":
             mirror_store.write_cancel(connection, one.id, correction, batch, source=source, deliver=deliver)
+
+
+def _take_back_adjustments(connection: Connection, correction: int, originals: Sequence[Original]) -> None:
+    """What was adjusted of an invoice that is cancelled now is on the next bill with the opposite sign."""
+    for one in originals:
+        adjustment_store.hold(connection, correction, one.id, adjustment_store.difference(connection, one.id, None))
 
 
 def _issue(connection: Connection, batch: int, today: date) -> tuple[str, ...]:
@@ -195,10 +205,14 @@ def _not_needed(
     same_days = (draft.period_start, draft.period_end) == (first.period_start, first.period_end)
     if len(originals) > 1 or not same_days or first.state != "issued" or draft.invoice is None or change is None:
         return None
-    if reports.amounts(connection, draft.invoice) == reports.amounts(connection, first.id):
-        return Corrected(correction, Outcome.NOTED, change=change)
-    if first.is_estimated and not draft.is_estimated and abs(change) < limits.threshold:
-        return Corrected(correction, Outcome.ADJUSTED, change=change)
+    difference = adjustment_store.difference(connection, first.id, draft.invoice)
+    same = reports.amounts(connection, draft.invoice) == reports.amounts(connection, first.id)
+    if adjustment_store.was_adjusted(connection, first.id):
+        same = not difference.amount and not difference.taxes
+    if same:
+        return Corrected(correction, Outcome.NOTED, change=Decimal(0))
+    if first.is_estimated and not draft.is_estimated and abs(difference.total) < limits.threshold:
+        return Corrected(correction, Outcome.ADJUSTED, change=difference.total, difference=difference)
     return None
 
 

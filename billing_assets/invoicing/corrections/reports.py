@@ -1,7 +1,7 @@
 """What corrections read: issued invoices with what is on them, and what was billed of them."""
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -44,11 +44,11 @@ _ORIGINAL = """
     from billing.utility_invoices as i
     join lateral (
         select message, stream, days from billing.invoiced_usage
-        where invoice = i.id order by is_live desc, version desc limit 1) as u on true
+        where invoice = i.id order by is_live desc, replaced_by is null desc limit 1) as u on true
     join billing.invoiced_streams as s on s.id = u.stream
     left join lateral (
         select message from billing.invoiced_charges
-        where invoice = i.id order by is_live desc, message desc limit 1) as c on true
+        where invoice = i.id order by is_live desc, replaced_by is null desc limit 1) as c on true
     where i.kind = 'invoice' and i.number is not null
 """
 
@@ -111,6 +111,21 @@ def amounts(connection: Connection, invoice: int) -> Amounts:
     return [(row["code"], row["amount"]) for row in lines], [(row["code"], row["amount"]) for row in taxes]
 
 
+def stale_batches(connection: Connection) -> list[int]:
+    """Batches with drafts of which usage or charges may not be billed any more."""
+    rows = connection.execute(
+        """
+        select distinct i.batch from billing.utility_invoices as i
+        where i.state in ('drafted', 'qa_hold', 'approved') and i.kind = 'invoice' and exists (
+            select from (
+                select u.message from billing.invoiced_usage as u where u.invoice = i.id
+                union all select c.message from billing.invoiced_charges as c where c.invoice = i.id) as o
+            join billing.usage_messages as m on m.message = o.message and m.state <> 'ready')
+        order by 1"""
+    )
+    return [row["batch"] for row in rows]
+
+
 class Drafted(NamedTuple):
     """What became of the member of a correction's batch: its draft, or why there is none."""
 
@@ -148,24 +163,71 @@ def held_by_checks(connection: Connection, invoice: int) -> tuple[str, str] | No
 
 
 class Usage(NamedTuple):
-    """Usage that may be billed again, with the state of its message."""
+    """Usage that may be billed again, with the state of its message, and its charges."""
 
     message: int
     point: str
     period_start: date
     period_end: date
     state: str
+    charges: int | None
 
 
 def usage_of(connection: Connection, message: int) -> Usage | None:
     """The usage that a message is, or whose charges it is."""
     row = connection.execute(
         """
-        select u.message, u.point, u.period_start, u.period_end, u.state
+        select u.message, u.point, u.period_start, u.period_end, u.state, o.charges
         from billing.usage_messages as m
         left join billing.usage_pairs as p on p.charges = m.message and p.state = 'paired'
         join billing.usage_messages as u on u.message = case m.kind when 'usage' then m.message else p.usage end
+        left join billing.usage_pairs as o on o.usage = u.message and o.state = 'paired'
         where m.message = %s""",
         [message],
     ).fetchone()
     return Usage(**row) if row else None
+
+
+class OpenCorrection(NamedTuple):
+    """A correction that is not done: of which invoice, since when, until when it waits, and what keeps it."""
+
+    number: str
+    account: str
+    currency: str
+    total: Decimal
+    state: str
+    reason: str
+    opened_at: datetime
+    due_at: datetime | None
+    code: str | None
+    why: str | None
+
+
+def open_corrections(connection: Connection) -> list[OpenCorrection]:
+    """Corrections that are not done, those that a person looks at first."""
+    rows = connection.execute(
+        """
+        select i.number, i.account, i.currency, i.total, c.state, c.reason, c.opened_at, c.due_at, c.code, c.why
+        from billing.invoice_corrections as c join billing.utility_invoices as i on i.id = c.original
+        where c.state in ('opened', 'waiting', 'ready') order by c.code is null, c.due_at nulls first, c.id"""
+    )
+    return [OpenCorrection(**row) for row in rows]
+
+
+class CancelledAlone(NamedTuple):
+    """An invoice whose usage the utility cancelled and did not replace."""
+
+    number: str
+    currency: str
+    total: Decimal
+
+
+def cancelled_alone(connection: Connection) -> list[CancelledAlone]:
+    """Invoices that were cancelled alone, by no person, and are not rebilled."""
+    rows = connection.execute(
+        """
+        select i.number, i.currency, i.total
+        from billing.invoice_corrections as c join billing.utility_invoices as i on i.id = c.original
+        where c.outcome = 'cancelled' and c.decision is null and i.state = 'cancelled' order by i.number"""
+    )
+    return [CancelledAlone(**row) for row in rows]

@@ -1,5 +1,6 @@
 """The SQL of corrections: opened once for an invoice, moved, ended. Each verb on the caller's connection."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
@@ -82,3 +83,39 @@ def end(
         where id = %s""",
         [str(outcome), batch, part_of, correction],
     )
+
+
+def withdraw(connection: Connection, proposed: Collection[int]) -> int:
+    """Corrections that no person asked for are withdrawn where the utility does not cancel their usage any more.
+    `proposed`: messages of usage and charges that are, or are replaced. How many."""
+    return connection.execute(
+        """
+        update billing.invoice_corrections as c set state = 'withdrawn', ended_at = clock_timestamp()
+        where c.state in ('waiting', 'ready') and c.decision is null and not exists (
+            select from billing.invoiced_usage as u where u.invoice = c.original and u.message = any(%(messages)s)
+            union all
+            select from billing.invoiced_charges as g
+            where g.invoice = c.original and g.message = any(%(messages)s))""",
+        {"messages": list(proposed)},
+    ).rowcount
+
+
+def waiting(connection: Connection) -> int:
+    """How many corrections wait for a replacement."""
+    (row,) = connection.execute(
+        "select count(*)::int as many from billing.invoice_corrections where state = 'waiting'"
+    ).fetchall()
+    return int(row["many"])
+
+
+def last_of(connection: Connection, message: int) -> int | None:
+    """The last correction that is done of an invoice that had this usage or these charges."""
+    row = connection.execute(
+        """
+        select max(c.id) as id from billing.invoice_corrections as c
+        where c.state = 'done' and c.original in (
+            select invoice from billing.invoiced_usage where message = %(message)s
+            union select invoice from billing.invoiced_charges where message = %(message)s)""",
+        {"message": message},
+    ).fetchone()
+    return row["id"] if row else None

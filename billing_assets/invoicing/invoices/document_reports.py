@@ -74,3 +74,46 @@ def document(connection: Connection, name: str) -> Document | None:
         [row["id"]],
     ).fetchall()
     return Document(**row, lines=tuple(KeptLine(**one) for one in lines), taxes=tuple(KeptTax(**one) for one in taxes))
+
+
+class Sum(NamedTuple):
+    """Documents of a batch in one state and currency."""
+
+    state: str
+    currency: str
+    documents: int
+    total: Decimal
+
+
+def sums(connection: Connection, batch: int) -> list[Sum]:
+    """The documents of a batch by state and currency."""
+    rows = connection.execute(
+        """
+        select state, currency, count(*)::int as documents, sum(total) as total
+        from billing.utility_invoices where batch = %s group by 1, 2 order by 1, 2""",
+        [batch],
+    )
+    return [Sum(**row) for row in rows]
+
+
+def numbers(connection: Connection, batch: int) -> list[str]:
+    """The numbers that documents of a batch have, in order."""
+    rows = connection.execute(
+        """
+        select number from billing.utility_invoices where batch = %s and number is not null
+        order by issuer, year, sequence""",
+        [batch],
+    )
+    return [row["number"] for row in rows]
+
+
+def open_quality(connection: Connection, batch: int) -> list[dict[str, Any]]:
+    """What the checks before release found in drafts of a batch and no one has let go, errors first."""
+    return connection.execute(
+        """
+        select i.id as invoice, i.account, q.code, q.severity, q.sentence
+        from billing.invoice_quality_findings as q join billing.utility_invoices as i on i.id = q.invoice
+        where i.batch = %s and i.state in ('drafted', 'qa_hold') and q.decision is null
+        order by array_position(array['error', 'warning', 'info'], q.severity), q.code, i.id""",
+        [batch],
+    ).fetchall()

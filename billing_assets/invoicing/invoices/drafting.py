@@ -1,7 +1,7 @@
 """Making one invoice: one transaction a member, on the caller's connection. No HTTP, no clock but the day given."""
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -12,12 +12,15 @@ import structlog
 
 from billing_assets.foundation.calendar.business_days import holidays_between
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.invoicing.adjustments import store as adjustments
+from billing_assets.invoicing.adjustments.kinds import with_lines
+from billing_assets.invoicing.adjustments.store import AdjustmentRow
 from billing_assets.invoicing.batches import store as batches
 from billing_assets.invoicing.batches.facts import MemberFacts
 from billing_assets.invoicing.batches.facts_store import facts_of
 from billing_assets.invoicing.batches.period_checks import NEEDS_CHARGES
 from billing_assets.invoicing.batches.states import Member
-from billing_assets.invoicing.invoices import reports, store
+from billing_assets.invoicing.invoices import adjustment_store, reports, store
 from billing_assets.invoicing.invoices.errors import NotInvoicedError
 from billing_assets.invoicing.invoices.interval_usage import (
     IntervalUsage,
@@ -124,7 +127,10 @@ def _draft(
     kwh = intervals.kwh if facts.usage is None and intervals is not None else facts.kwh
     if kwh is None:
         raise NotInvoicedError("NO_PREMISE_CONSUMPTION")
-    rated, total = _rated(connection, known, facts, tariff, intervals, rate, today, rebill.versions if rebill else {})
+    of_rebill = (rebill and rebill.replaces, rebill and rebill.correction)
+    held = adjustments.held(connection, facts.account, known["currency"], *of_rebill)
+    versions = rebill.versions if rebill else {}
+    rated, total = _rated(connection, known, facts, tariff, intervals, held, rate, today, versions)
     return Draft(
         known["batch"],
         member,
@@ -150,6 +156,8 @@ def _draft(
         rated,
         rebill and rebill.correction,
         rebill and rebill.replaces,
+        tuple(one.id for one in held),
+        adjustment_store.held(connection, facts.account, known["currency"], *of_rebill),
     )
 
 
@@ -193,6 +201,7 @@ def _rated(
     facts: MemberFacts,
     tariff: dict[str, Any],
     intervals: IntervalUsage | None,
+    held: Sequence[AdjustmentRow],
     rate: Rate,
     today: date,
     versions: Mapping[tuple[str, str], int],
@@ -222,7 +231,7 @@ def _rated(
         holidays_between(*period, country or None, subdivision or None),
     )
     series = series_of(connection, tariff, (facts.period_start, facts.period_end), versions)
-    case = case_of(tariff, case_facts, series)
+    case = with_lines(case_of(tariff, case_facts, series), [line for one in held for line in one.lines])
     answer = rate(case)
     errors = [one for one in answer["findings"] if one["severity"] == "error"]
     if errors or answer["lines"] is None:

@@ -40,7 +40,8 @@ def write_cancel(
     )
     connection.execute(
         """
-        insert into billing.utility_invoice_taxes (invoice, position, code, jurisdiction, rate, base, amount, is_inside)
+        insert into billing.utility_invoice_taxes (
+            invoice, position, code, jurisdiction, rate, base, amount, is_inside)
         select %s, position, code, jurisdiction, rate, -base, -amount, is_inside
         from billing.utility_invoice_taxes where invoice = %s""",
         [cancel, original],
@@ -53,3 +54,31 @@ def write_cancel(
 def note_rebilled(connection: Connection, originals: Sequence[int]) -> None:
     """Cancelled invoices whose days are billed again."""
     store.move(connection, originals, Invoice.REBILLED)
+
+
+def exchange(connection: Connection, invoice: int, usage: int, charges: int | None) -> None:
+    """Puts usage and charges onto an issued invoice in the place of what is on it: it charges what they would.
+
+    The caller has seen that, and that they are ready. No document is made.
+    """
+    connection.execute(
+        """
+        with old as (
+            update billing.invoiced_usage set is_live = false, replaced_by = %(version)s
+            where invoice = %(invoice)s and is_live returning stream, days)
+        insert into billing.invoiced_usage (invoice, version, message, stream, days, kwh)
+        select %(invoice)s, %(version)s, u.message, o.stream, o.days, u.amount
+        from old as o, billing.usage_messages as u where u.message = %(usage)s""",
+        {"invoice": invoice, "usage": usage, "version": f"867/{usage}"},
+    )
+    if charges is not None:
+        connection.execute(
+            """
+            with old as (
+                update billing.invoiced_charges set is_live = false, replaced_by = %(charges)s
+                where invoice = %(invoice)s and is_live and message <> %(charges)s returning message)
+            insert into billing.invoiced_charges (invoice, message, total)
+            select %(invoice)s, message, amount from billing.usage_messages as c
+            where c.message = %(charges)s and exists (select from old)""",
+            {"invoice": invoice, "charges": charges},
+        )

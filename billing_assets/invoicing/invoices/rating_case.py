@@ -62,10 +62,7 @@ def case_of(tariff: dict[str, Any], facts: CaseFacts, series: Mapping[str, Mappi
         "earlier_totals": facts.earlier_totals,
         "as_of": facts.today.isoformat(),
     }
-    taxes = [one["code"] for one in tariff["charges"] if one["kind"] == "tax"]
-    if not facts.is_taxed:
-        context["exemptions"] = [{"tax": code, "percent": "100"} for code in taxes]
-    elif its := [_exemption(one) for one in facts.exemptions if one["tax"] in taxes]:
+    if its := _exemptions(tariff, facts.exemptions, taxed=facts.is_taxed):
         context["exemptions"] = its
     if facts.holidays:
         context["holidays"] = [one.isoformat() for one in facts.holidays]
@@ -82,6 +79,31 @@ def _dated(facts: CaseFacts) -> dict[str, Any]:
         "from": facts.period_start.isoformat(),
         "to": facts.period_end.isoformat(),
     }
+
+
+def context_of(
+    tariff: Mapping[str, Any],
+    zone: str,
+    customer_class: str,
+    tax_codes: list[str],
+    exemptions: Sequence[Mapping[str, Any]],
+    today: date,
+) -> dict[str, Any]:
+    """The context of a case without usage."""
+    return {
+        "time_zone": zone,
+        "customer_class": customer_class,
+        "tax_codes": tax_codes,
+        "as_of": today.isoformat(),
+        "exemptions": _exemptions(tariff, exemptions, taxed=True),
+    }
+
+
+def _exemptions(tariff: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, taxed: bool) -> list[dict[str, Any]]:
+    taxes = [one["code"] for one in tariff["charges"] if one["kind"] == "tax"]
+    if not taxed:
+        return [{"tax": code, "percent": "100"} for code in taxes]
+    return [_exemption(one) for one in rows if one["tax"] in taxes]
 
 
 def _exemption(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -95,6 +95,27 @@ def _need(connection: Connection, invoice: int, *states: Invoice) -> dict[str, A
     return row
 
 
+def drop_stale(connection: Connection, batch: int) -> list[str]:
+    """Discards the drafts of a batch whose usage or charges may not be billed any more. Their accounts."""
+    with connection.transaction():
+        batches.batch(connection, batch)
+        drafts = reports.drafts(connection, batch, Invoice.DRAFTED, Invoice.QA_HOLD, Invoice.APPROVED)
+        return [one["account"] for one in _drop_stale(connection, drafts)[1]]
+
+
+def _drop_stale(
+    connection: Connection, drafts: Sequence[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Drafts that are as they were, which they stay until the transaction ends, and those that were discarded."""
+    ready = lock_ready(connection, [message for one in drafts for message in one["messages"]])
+    ready |= reports.billed_again(connection, [one["id"] for one in drafts])
+    good = [one for one in drafts if one["is_valid"] and ready.issuperset(one["messages"])]
+    stale = [one for one in drafts if one not in good]
+    if stale:
+        _drop(connection, [(one["id"], one["member"]) for one in stale], "Its usage changed before it was issued.")
+    return good, stale
+
+
 def issue(connection: Connection, batch: int, invoice_date: date) -> Issued:
     """Gives the approved drafts of a batch their numbers, in one transaction: all or none, and none is left out.
 
@@ -108,18 +129,11 @@ def issue(connection: Connection, batch: int, invoice_date: date) -> Issued:
             raise ReleaseError(f"Batch {batch} is {WORDS[row.state]}: it is issued when it is invoiced.")
         drafts = reports.drafts(connection, batch, Invoice.APPROVED)
         held = len(reports.drafts(connection, batch, Invoice.QA_HOLD, Invoice.DRAFTED))
-        ready = lock_ready(connection, [message for one in drafts for message in one["messages"]])
-        ready |= reports.billed_again(connection, [one["id"] for one in drafts])
-        good = [one for one in drafts if one["is_valid"] and ready.issuperset(one["messages"])]
-        stale = [one for one in drafts if one not in good]
-        if stale:
-            _drop(connection, [(one["id"], one["member"]) for one in stale], "Its usage changed before it was issued.")
+        good, stale = _drop_stale(connection, drafts)
         each: list[Issuing] = []
         for issuer, of_issuer in groupby(good, lambda one: one["issuer"]):
             rows = list(of_issuer)
-            first = store.take_numbers(connection, issuer, day.year, len(rows))
-            if first is None:
-                raise ReleaseError(f"No numbers are left in {issuer} {day.year}. Open a new range.")
+            first = _numbers(connection, issuer, day, len(rows))
             for sequence, one in enumerate(rows, first):
                 number = number_of(issuer, day.year, sequence)
                 each.append(
@@ -131,6 +145,22 @@ def issue(connection: Connection, batch: int, invoice_date: date) -> Issued:
             billed = {message: numbers[one["id"]] for one in good for message in one["messages"]}
             note_all_billed(connection, billed)
     return Issued(batch, tuple(one.number for one in each), len(stale), held)
+
+
+def give_number(connection: Connection, document: int, issuer: str, day: date, due: date) -> str:
+    """Issues one approved document without usage, in the caller's transaction. Its number. Raises ReleaseError."""
+    sequence = _numbers(connection, issuer, day, 1)
+    number = number_of(issuer, day.year, sequence)
+    store.issue(connection, [Issuing(document, number, day.year, sequence, day, due)])
+    return number
+
+
+def _numbers(connection: Connection, issuer: str, day: date, many: int) -> int:
+    """The first of a block of numbers. Raises ReleaseError."""
+    first = store.take_numbers(connection, issuer, day.year, many)
+    if first is None:
+        raise ReleaseError(f"No numbers are left in {issuer} {day.year}. Open a new range.")
+    return first
 
 
 def due_on(invoice_date: date, days: int, calendar: str | None) -> date:

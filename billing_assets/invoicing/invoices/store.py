@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from psycopg.types.json import Json
 
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.invoicing.invoices import adjustment_store
+from billing_assets.invoicing.invoices.adjustment_store import Adjustment
 from billing_assets.invoicing.invoices.states import Invoice
 
 
@@ -39,6 +41,8 @@ class Draft(NamedTuple):
     rated: dict[str, Any]
     correction: int | None = None
     replaces: int | None = None
+    adjustments: tuple[int, ...] = ()
+    differences: Sequence[Adjustment] = ()
 
 
 def write_draft(connection: Connection, draft: Draft) -> int:
@@ -47,6 +51,8 @@ def write_draft(connection: Connection, draft: Draft) -> int:
     Raises psycopg.errors.ExclusionViolation or UniqueViolation where a day or a message is on another live invoice.
     """
     answer = draft.rated["answer"]
+    net = Decimal(answer["net"]) + sum(one.net for one in draft.differences)
+    tax = Decimal(answer["tax"]) + sum(one.tax for one in draft.differences)
     row = connection.execute(
         """
         insert into billing.utility_invoices (batch, member, account, bill_group, issuer, currency, source,
@@ -68,10 +74,10 @@ def write_draft(connection: Connection, draft: Draft) -> int:
             draft.tariff,
             draft.tariff_version,
             Json(draft.rated),
-            Decimal(answer["net"]),
-            Decimal(answer["tax"]),
-            Decimal(answer["total"]),
-            Decimal(answer["total"]),
+            net,
+            tax,
+            net + tax,
+            net + tax,
             draft.usage_received_at,
             draft.correction,
             draft.replaces,
@@ -80,6 +86,7 @@ def write_draft(connection: Connection, draft: Draft) -> int:
     invoice = int(row["id"]) if row else 0
     _write_lines(connection, invoice, answer["lines"])
     _write_taxes(connection, invoice, answer)
+    adjustment_store.put_on(connection, invoice, draft.differences)
     connection.execute(
         "insert into billing.invoiced_streams (point, channel) values (%s, %s) on conflict do nothing",
         [draft.point, draft.channel],
@@ -99,12 +106,63 @@ def write_draft(connection: Connection, draft: Draft) -> int:
             draft.channel,
         ],
     )
+    for one in draft.adjustments:
+        connection.execute(
+            "insert into billing.invoiced_adjustments (invoice, adjustment) values (%s, %s)", [invoice, one]
+        )
     if draft.charges is not None:
         connection.execute(
             "insert into billing.invoiced_charges (invoice, message, total) values (%s, %s, %s)",
             [invoice, draft.charges, draft.charges_total],
         )
     return invoice
+
+
+class DocumentByHand(NamedTuple):
+    """A memo or a one-off invoice before it is written, of one day."""
+
+    kind: str
+    account: str
+    bill_group: str
+    issuer: str
+    currency: str
+    day: date
+    tariff: str
+    tariff_version: int | None
+    rated: dict[str, Any]
+    deliver: bool
+
+
+def write_document(connection: Connection, given: DocumentByHand) -> int:
+    """Writes a document without usage, approved to be issued in the same transaction. Its id."""
+    answer = given.rated["answer"]
+    (row,) = connection.execute(
+        """
+        insert into billing.utility_invoices (kind, account, bill_group, issuer, currency, source, period_start,
+            period_end, tariff, tariff_version, rated, net, tax, total, amount_due, deliver, state)
+        values (%s, %s, %s, %s, %s, 'manual', %s, %s::date + 1, %s, %s, %s, %s, %s, %s, %s, %s, 'approved')
+        returning id""",
+        [
+            given.kind,
+            given.account,
+            given.bill_group,
+            given.issuer,
+            given.currency,
+            given.day,
+            given.day,
+            given.tariff,
+            given.tariff_version,
+            Json(given.rated),
+            Decimal(answer["net"]),
+            Decimal(answer["tax"]),
+            Decimal(answer["total"]),
+            Decimal(answer["total"]),
+            given.deliver,
+        ],
+    ).fetchall()
+    _write_lines(connection, row["id"], answer["lines"])
+    _write_taxes(connection, row["id"], answer)
+    return int(row["id"])
 
 
 def _write_lines(connection: Connection, invoice: int, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -146,6 +204,10 @@ def free(connection: Connection, invoices: Sequence[int]) -> None:
     )
     connection.execute(
         "update billing.invoiced_charges set is_live = false where invoice = any(%s) and is_live", [list(invoices)]
+    )
+    adjustment_store.free(connection, invoices)
+    connection.execute(
+        "update billing.invoiced_adjustments set is_live = false where invoice = any(%s) and is_live", [list(invoices)]
     )
 
 

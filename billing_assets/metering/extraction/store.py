@@ -172,6 +172,34 @@ def forget(connection: Connection, source: str, resource: str) -> None:
     connection.execute("delete from billing.extracted_pieces where (source, resource) = (%s, %s)", [source, resource])
 
 
+class Held(NamedTuple):
+    """What is held of extracts, by code; `about`: resources and tariffs, for people."""
+
+    code: str
+    number: int
+    about: list[str]
+
+
+def held(connection: Connection, since: datetime) -> list[Held]:
+    """Prices that do not count now, and extracts of master data that did not load: since a time, and the last of each
+    resource."""
+    rows = connection.execute(
+        """
+        select code, count(*) as number,
+            array_agg(distinct concat_ws(' ', tariff, component, nullif(place, ''))) as about
+        from billing.tariff_prices where state = 'held' and replaced_at is null group by code
+        union all
+        select 'MASTER_DATA', count(*), array_agg(distinct l.resource) from billing.extract_loads as l
+        where l.sentence is not null and l.resource <> 'tariffs' and (l.noted_at >= %s or not exists (
+            select from billing.extract_loads as later
+            where later.resource = l.resource and (later.noted_at, later.file) > (l.noted_at, l.file)))
+        having count(*) > 0
+        order by code""",
+        [since],
+    )
+    return [Held(**row) for row in rows]
+
+
 class HeldLoad(NamedTuple):
     """An extract of master data or prices of which something does not count, and why."""
 

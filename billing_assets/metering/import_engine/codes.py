@@ -2,7 +2,7 @@
 
 from billing_assets.metering.import_engine.csv_codes import CSV
 from billing_assets.metering.import_engine.espi.espi_codes import ESPI
-from billing_assets.metering.import_engine.extracts.codes import EXTRACTS
+from billing_assets.metering.import_engine.extracts.codes import EXTRACTS, LOADS
 from billing_assets.metering.import_engine.findings import Code
 from billing_assets.metering.import_engine.interval_codes import INTERVALS
 from billing_assets.metering.import_engine.nem.codes import NEM
@@ -17,6 +17,7 @@ CODES: dict[str, dict[str, Code]] = {
     "Green Button": ESPI,
     "CSV exports": CSV,
     "extracts": EXTRACTS,
+    "extracts: prices and master data": LOADS,
     "X12: envelope and form": ENVELOPE,
     "X12: what a set means": X12_SETS,
 }

@@ -24,10 +24,15 @@ class OutboundInterchange(NamedTuple):
     awaits_997: bool = False
 
 
+def sender_key(qualifier: str, identifier: str) -> str:
+    """By what a sender is noted."""
+    return f"{qualifier}:{identifier}"
+
+
 def digest_seen(connection: Connection, sender: tuple[str, str], control: str) -> str | None:
     """The SHA-256 of the interchange with this control number that came from a sender before. Another process that
     reads one with it waits for the end of the transaction."""
-    key = ":".join(sender)
+    key = sender_key(*sender)
     connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 17))", [f"{key} {control}"])
     row = connection.execute(
         "select encode(content_sha256, 'hex') as digest from billing.received_interchanges "
@@ -43,7 +48,7 @@ def note_received(connection: Connection, sender: tuple[str, str], control: str,
         """
         insert into billing.received_interchanges (sender, control, content_sha256, file)
         values (%s, %s, decode(%s, 'hex'), %s) on conflict do nothing""",
-        [":".join(sender), control, digest, file],
+        [sender_key(*sender), control, digest, file],
     )
 
 

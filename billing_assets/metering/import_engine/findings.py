@@ -28,10 +28,13 @@ def table(*codes: Code) -> dict[str, Code]:
 
 def note(report: FileReport, code: Code, line: int | None = None, **facts: object) -> None:
     """Notes a finding. Texts among the facts are from the file: they are shown short and without controls."""
-    sentence = ""
-    if len(report.findings) < FINDINGS_KEPT:
-        sentence = code.sentence.format(line=line, **{name: shown(fact) for name, fact in facts.items()})
+    sentence = sentence_of(code, line=line, **facts) if len(report.findings) < FINDINGS_KEPT else ""
     report.add(code.code, line, sentence, code.severity, whole=code.whole)
+
+
+def sentence_of(code: Code, **facts: object) -> str:
+    """A code's sentence with its facts."""
+    return code.sentence.format(**{name: shown(fact) for name, fact in facts.items()})
 
 
 def shown(fact: object) -> str:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable
+from datetime import datetime
 
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.x12.application_advice import GROUP, OTHER, Action, Advice, Reason, Request, build
@@ -11,6 +12,7 @@ from billing_assets.foundation.x12.interchange import TransactionSet
 from billing_assets.foundation.x12.partners import Partner, Partners
 from billing_assets.metering.import_engine import store as files
 from billing_assets.metering.import_engine.exchange import store_sets
+from billing_assets.metering.import_engine.exchange_store import sender_key
 from billing_assets.metering.import_engine.messages import FileReport
 from billing_assets.metering.import_engine.opening import LIMITS, Limits, open_content
 from billing_assets.metering.import_engine.raw_bytes import opened
@@ -25,12 +27,13 @@ def write_advices(connection: Connection, partners: Iterable[Partner], limits: L
     """Writes the 824 of every rejection that has none, for partners that the settings name; how many.
 
     Each is committed with its control numbers. Killed in between, the next call goes on; two at once write each once.
+    The file of one whose sender is no partner is not read: `without_partner` has those.
     """
     known = Partners(partners)
     written = 0
-    if not list(known):
-        return written
     for one in rejections(connection):
+        if not _is_of_a_partner(one, known):
+            continue
         with connection.transaction():
             store.lock_planning(connection)
             if not store.is_answered(connection, one.decision) and (found := _rejected_set(connection, one, limits)):
@@ -40,6 +43,16 @@ def write_advices(connection: Connection, partners: Iterable[Partner], limits: L
                     store_sets(connection, partner, "824", {GROUP: [advice]}, one.file, decision=one.decision)
                     written += 1
     return written
+
+
+def without_partner(connection: Connection, partners: Iterable[Partner], since: datetime) -> list[Rejection]:
+    """What was rejected since a time and gets no 824, because its sender is no partner."""
+    known = Partners(partners)
+    return [one for one in rejections(connection, since) if not _is_of_a_partner(one, known)]
+
+
+def _is_of_a_partner(one: Rejection, partners: Partners) -> bool:
+    return any(sender_key(each.qualifier, each.identifier) in one.senders for each in partners)
 
 
 def _rejected_set(connection: Connection, one: Rejection, limits: Limits) -> TransactionSet | None:

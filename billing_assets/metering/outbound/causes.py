@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from billing_assets.foundation.alerts import Alert, Severity, count, page, some
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.settings import Settings, variable
+from billing_assets.metering.import_engine.settings import MeteringSettings
 from billing_assets.metering.outbound import store
+from billing_assets.metering.outbound.advices import without_partner
 from billing_assets.metering.outbound.settings import OutboundSettings
 
 _REFUSED_DAYS = 3
@@ -14,7 +16,8 @@ _REFUSED_DAYS = 3
 
 
 def alerts(connection: Connection, settings: Settings, now: datetime) -> Iterator[Alert]:
-    """Partners without a folder, batches left undelivered, and what partners did not acknowledge or refused."""
+    """Partners without a folder, batches left undelivered, and what partners did not acknowledge or refused, and
+    what people rejected without its sender being told."""
     ours = settings.of(OutboundSettings)
     link = page(settings.alerts.ui_url, "assets/outbound_interchanges")
 
@@ -55,4 +58,13 @@ def alerts(connection: Connection, settings: Settings, now: datetime) -> Iterato
             f"The 997 refuses {some(refused)}.",
             "`billing metering show` of the 997 has the segment and the code of each error.",
             len(refused),
+        )
+    partners = settings.of(MeteringSettings).partners
+    if unanswered := without_partner(connection, partners, now - timedelta(days=_REFUSED_DAYS)):
+        yield alert(
+            "rejection_without_partner",
+            f"{count(len(unanswered), 'rejection')} of which the sender is not told",
+            f"No 824 is written for {some(one.id for one in unanswered)}: their senders are no partners.",
+            f"Name the sender in {variable('metering.partners')}, and the 824 is written; or tell it another way.",
+            len(unanswered),
         )

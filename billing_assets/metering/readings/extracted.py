@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from billing_assets.foundation.database.connection import Connection
+from billing_assets.metering.import_engine.extracts.codes import LOADS
 from billing_assets.metering.import_engine.extracts.contract import text_of
 from billing_assets.metering.import_engine.extracts.reader import extract_of
 from billing_assets.metering.readings import master_store, tariff_store
@@ -48,7 +49,7 @@ def _load_master_data(
             kinds = KINDS_OF[resource]
             master_store.load(connection, {name: rows_of(_BY_NAME[name], records, kinds[name]) for name in kinds})
     except MasterDataError as error:
-        return len(records), len(records), str(error)
+        return len(records), len(records), LOADS["MASTER_DATA"].sentence.format(why=error)
     return len(records), 0, None
 
 

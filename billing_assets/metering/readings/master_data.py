@@ -1,10 +1,10 @@
-"""Master data from CSV files: service points, meters and their registers, streams, supply periods.
+"""Master data from CSV files: service points, meters with registers and clocks, streams, supply periods.
 
 A folder has a file for each kind, as far as it brings that kind: `service_points.csv`, `meters.csv`, `registers.csv`,
-`streams.csv`, `supply_periods.csv`, in UTF-8, with a line of column names, as a text editor or a spreadsheet writes
-it. The columns are those of `KINDS`; those with a default may be missing or empty. A row is known by its key and its
-`valid_from`: one that says something else takes the place of the row before, which is kept; what a file does not name
-stays as it is.
+`streams.csv`, `meter_clocks.csv`, `supply_periods.csv`, in UTF-8, with a line of column names, as a text editor or a
+spreadsheet writes it. The columns are those of `KINDS`; those with a default may be missing or empty. A row is known by
+its key and its `valid_from`: one that says something else takes the place of the row before, which is kept; what a file
+does not name stays as it is.
 """
 
 import csv
@@ -54,6 +54,11 @@ def read_whole(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise ValueError("is no whole number")
     return int(text)
+
+
+def _seconds(text: str) -> int:
+    """A whole number of seconds, with a sign where it is below zero."""
+    return -read_whole(text[1:]) if text.startswith("-") else read_whole(text.removeprefix("+"))
 
 
 def read_number(text: str) -> Decimal:
@@ -148,8 +153,15 @@ KINDS = (
             "length_seconds": Column(read_whole, 0),
             "billed": Column(read_yes, default=True),
             "direction": _DIRECTION,
+            "part_of": _TEXT,
             **PERIOD,
         },
+    ),
+    Kind(
+        "meter_clocks",
+        "meter_clocks",
+        ("point", "serial"),
+        {"point": Column(), "serial": Column(), "seconds": Column(_seconds), **PERIOD},
     ),
     Kind("supply_periods", "supply_periods", ("point",), {"point": Column(), "account": Column(), **PERIOD}),
 )

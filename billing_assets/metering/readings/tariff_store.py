@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from billing_assets.foundation.database.connection import Connection
-
-OVERLAP, GAP, TWICE = "TARIFF_OVERLAP", "TARIFF_GAP", "TARIFF_TWICE"
+from billing_assets.metering.import_engine.extracts.codes import LOADS
+from billing_assets.metering.import_engine.findings import sentence_of
 
 
 class Of(NamedTuple):
@@ -51,8 +51,7 @@ def rule(now: Sequence[Price], waiting: Sequence[Price], incoming: Sequence[Pric
     newest: dict[date, Price] = {}
     for one in incoming:
         if newest.setdefault(one.valid_from, one).says != one.says:
-            twice = f"There are two rows from {one.valid_from}, which say different things."
-            return Ruled((), tuple(incoming), (TWICE, twice))
+            return Ruled((), tuple(incoming), _said("TARIFF_TWICE", begin=one.valid_from))
     fault = None
     for tried in ({one.valid_from: one for one in waiting} | newest, newest):
         merged = {one.valid_from: one for one in now} | tried
@@ -67,13 +66,14 @@ def _fault(prices: Sequence[Price]) -> tuple[str, str] | None:
     for one, after in pairwise(prices):
         until = one.valid_until
         if until is None or until > after.valid_from:
-            said = (
-                f"The row from {one.valid_from} holds until {until or 'open'}, the next begins on {after.valid_from}."
-            )
-            return OVERLAP, said
+            return _said("TARIFF_OVERLAP", begin=one.valid_from, end=until or "open", next=after.valid_from)
         if until < after.valid_from:
-            return GAP, f"No row holds from {until} until {after.valid_from}."
+            return _said("TARIFF_GAP", begin=until, next=after.valid_from)
     return None
+
+
+def _said(code: str, **facts: object) -> tuple[str, str]:
+    return code, sentence_of(LOADS[code], **facts)
 
 
 def load(

@@ -68,7 +68,8 @@ def pair(connection: Connection, usage: int, charges: int, what: str, decision: 
 
 class Rejection(NamedTuple):
     """A message that a person rejected. `answer`: code of the 824, `why` its text. `file`, `line`: where it came;
-    `decided_at` in UTC, as the times in the interchange that says so."""
+    `decided_at` in UTC, as the times in the interchange that says so. `senders`: of the interchanges in its file, each
+    qualifier:identifier."""
 
     message: int
     file: int
@@ -81,20 +82,24 @@ class Rejection(NamedTuple):
     decided_by: str
     decision: int
     decided_at: datetime
+    senders: list[str]
 
 
-def rejections(connection: Connection) -> Sequence[Rejection]:
-    """What was rejected and has no 824 yet: for the room that writes it."""
+def rejections(connection: Connection, since: datetime | None = None) -> Sequence[Rejection]:
+    """What was rejected (since a time) and has no 824 yet: for the room that writes it."""
     rows = connection.execute(
         """
         select d.message, r.file, r.line, m.kind, m.id, m.point, d.answer, w.why, w.decided_by, w.id as decision,
-            w.decided_at
+            w.decided_at,
+            array(select distinct i.sender from billing.received_interchanges as i where i.file = r.file) as senders
         from billing.usage_decisions as d
         join billing.usage_messages as m using (message)
         join billing.raw_messages as r on r.id = d.message
         join billing.decisions as w on w.id = d.decision_id
         where d.what = 'reject'
           and not exists (select from billing.outbound_interchanges as o where o.decision = w.id)
-        order by w.id"""
+          and (%(since)s::timestamptz is null or w.decided_at >= %(since)s)
+        order by w.id""",
+        {"since": since},
     )
     return [Rejection(**row) for row in rows]

@@ -1,7 +1,7 @@
 """From versions of readings and master data to the facts of a period. Pure: rows in, facts out."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -24,7 +24,15 @@ from billing_assets.metering.validation.facts import (
     quality_of,
 )
 from billing_assets.metering.validation.grids import Grid
-from billing_assets.metering.validation.rows import DeviceRow, IntervalRow, PointRow, RegisterRow, SupplyRow, Terms
+from billing_assets.metering.validation.rows import (
+    ClockRow,
+    DeviceRow,
+    IntervalRow,
+    PointRow,
+    RegisterRow,
+    SupplyRow,
+    Terms,
+)
 
 OUTAGES = frozenset({"43", "79"})
 """Reason codes that say that the power was off."""
@@ -59,6 +67,7 @@ class MasterData:
     terms: dict[tuple[str, str], list[Terms]] = field(default_factory=dict)
     devices: dict[str, list[DeviceRow]] = field(default_factory=dict)
     supplies: dict[str, list[SupplyRow]] = field(default_factory=dict)
+    clocks: dict[str, list[ClockRow]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -67,6 +76,7 @@ class MasterData:
         terms: Iterable[Terms],
         devices: Iterable[DeviceRow],
         supplies: Iterable[SupplyRow],
+        clocks: Iterable[ClockRow] = (),
     ) -> "MasterData":
         """By point."""
         found = cls()
@@ -78,6 +88,8 @@ class MasterData:
             found.devices.setdefault(device.point, []).append(device)
         for supply in supplies:
             found.supplies.setdefault(supply.point, []).append(supply)
+        for clock in clocks:
+            found.clocks.setdefault(clock.point, []).append(clock)
         return found
 
     def point(self, point: str, begin: date, end: date) -> tuple[ZoneInfo, str]:
@@ -99,6 +111,16 @@ class MasterData:
         """The streams that a point should have, and whether they are billed."""
         rows = (row for (of, _), its in self.terms.items() if of == point for row in its)
         return {row.suffix: row.billed for row in rows if counts_in(row, begin, end)}
+
+    def parts_of(self, point: str, suffix: str, begin: date, end: date) -> set[str]:
+        """The suffixes of the registers by time of use that add up to a stream."""
+        rows = (row for (of, _), its in self.terms.items() if of == point for row in its)
+        return {row.suffix for row in rows if row.part_of == suffix and counts_in(row, begin, end)}
+
+    def clock_of(self, point: str, serials: Collection[str], begin: date, end: date) -> int | None:
+        """By how many seconds the clock of one of these meters differs, the most; None: not known."""
+        rows = [row for row in self.clocks.get(point, []) if row.serial in serials and counts_in(row, begin, end)]
+        return max((row.seconds for row in rows), key=abs, default=None)
 
     def devices_of(self, point: str, suffix: str, begin: date, end: date) -> tuple[DeviceFacts, ...]:
         """The meters of a point in a period, with what is known of their registers for the stream."""

@@ -143,9 +143,11 @@ def estimate(
     country: str | None = None,
     subdivision: str | None = None,
     profile: Profile | None = None,
+    profiles: Mapping[str, Profile] = MappingProxyType({}),
 ) -> Done:
     """Estimates what is missing from local day `begin` (inclusive) to `end` (exclusive); with `over` all of it,
-    whatever is there. Where a register was read at both ends, the estimates meet what it counted.
+    whatever is there. Where a register was read at both ends, the estimates meet what it counted. `profiles`: by class
+    of customers, where no `profile` is named.
 
     Raises EditError for a stream that is not known, and where nothing is missing.
     """
@@ -161,7 +163,7 @@ def estimate(
         if not any(True for _ in gaps(series, first, after)):
             raise EditError(f"{point} {suffix} has a value for each interval from {begin} to {end}.")
         register, period = register_of(connection, known, begin, end)
-        sources = Sources(series, country, subdivision, register, profile)
+        sources = Sources(series, country, subdivision, register, profile or profiles.get(known.customer_class))
         filled = fill(sources, *(period or (begin, end)))
         reference = f"{point} {suffix} {begin} to {end}"
         count = sum(len(one.values) for one in filled.estimates)
@@ -207,7 +209,7 @@ def estimate_missing(
                 today=today,
                 country=country,
                 subdivision=subdivision,
-                profile=profiles.get(row["customer_class"] or ""),
+                profiles=profiles,
             )
         except EditError:  # filled by what was done for another period of it
             continue

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from billing_assets.foundation.cells import FOR_PEOPLE, read_csv, spoiled, write_csv
@@ -12,6 +13,7 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
 from billing_assets.metering.validation import store
 from billing_assets.metering.validation.clerk import Change, edit, estimate, verify
+from billing_assets.metering.validation.profiles import Profile
 
 FINDING_COLUMNS = (
     "finding",
@@ -65,7 +67,14 @@ def _cells(one: Mapping[str, Any]) -> list[Any]:
     return ["" if (value := (dict(one) | known)[name]) is None else value for name in FINDING_COLUMNS]
 
 
-def decide_from(connection: Connection, path: Path, by: str, *, today: date) -> Taken:
+def decide_from(
+    connection: Connection,
+    path: Path,
+    by: str,
+    *,
+    today: date,
+    profiles: Mapping[str, Profile] = MappingProxyType({}),
+) -> Taken:
     """Takes the decisions of a file of findings, each row on its own; rows without an action are left as they are.
 
     Raises FileError for a file without the columns.
@@ -76,7 +85,7 @@ def decide_from(connection: Connection, path: Path, by: str, *, today: date) -> 
         if not action:
             continue
         try:
-            _decide(connection, row, action, by, today)
+            _decide(connection, row, action, by, today, profiles)
         except (BillingError, ValueError) as error:
             problems.append(Problem(line, str(error)))
         else:
@@ -84,7 +93,14 @@ def decide_from(connection: Connection, path: Path, by: str, *, today: date) -> 
     return Taken(taken, problems)
 
 
-def _decide(connection: Connection, row: Mapping[str, str], action: str, by: str, today: date) -> None:
+def _decide(
+    connection: Connection,
+    row: Mapping[str, str],
+    action: str,
+    by: str,
+    today: date,
+    profiles: Mapping[str, Profile],
+) -> None:
     if action not in ACTIONS:
         raise FileError(f"“{action}” is no action: use one of {', '.join(ACTIONS)}.")
     if not row["why"].strip():
@@ -100,7 +116,7 @@ def _decide(connection: Connection, row: Mapping[str, str], action: str, by: str
         raise FileError(f"There is no finding {number}.")
     day, point, suffix, over = found["day"], found["point"], found["suffix"], action == "replace"
     begin, end = (day, day + timedelta(days=1)) if day else (found["begins"], found["ends"])
-    done = estimate(connection, point, suffix, begin, end, by, row["why"], today=today, over=over)
+    done = estimate(connection, point, suffix, begin, end, by, row["why"], today=today, over=over, profiles=profiles)
     if not done.intervals:
         raise FileError(f"It could not be estimated. {done.left[0][2] if done.left else ''}".strip())
 

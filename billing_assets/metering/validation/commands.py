@@ -18,6 +18,7 @@ from billing_assets.foundation.settings import SettingsError
 from billing_assets.metering.validation import clerk, clerk_files, clerk_reads, store
 from billing_assets.metering.validation.parameters import Setting, number
 from billing_assets.metering.validation.profiles import hourly_profile
+from billing_assets.metering.validation.settings import ValidationSettings
 from billing_assets.metering.validation.validating import validate_all
 
 Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="A local day of the point, YYYY-MM-DD.")]
@@ -105,7 +106,9 @@ def verify_command(
         today = runtime.settings.calendar.today().last
         if file is not None:
             said(by, "each row")
-            result = clerk_files.decide_from(connection, file, by, today=today)
+            result = clerk_files.decide_from(
+                connection, file, by, today=today, profiles=runtime.settings.of(ValidationSettings).class_profiles()
+            )
             console.print(f"{result.decisions:,} decisions taken.")
             _end_with(result.problems)
             return
@@ -143,7 +146,8 @@ def estimate_command(
     country: Annotated[str | None, typer.Option(help="ISO code, for its holidays.")] = None,
     subdivision: Annotated[str | None, typer.Option(help="State or part of the country, for its holidays.")] = None,
     profile: Annotated[
-        Path | None, typer.Option(help="The shape of the class: a file with 8,760 hours of a year, one a line.")
+        Path | None,
+        typer.Option(help="The shape of the day: a file with 8,760 hours of a year, one a line; default: its class's."),
     ] = None,
 ) -> None:
     """Estimate what is missing of a day or more, as new versions with their method and inputs; all is judged again.
@@ -167,6 +171,7 @@ def estimate_command(
             country=country,
             subdivision=subdivision,
             profile=hourly_profile(profile.name, profile.read_text(encoding="utf-8")) if profile else None,
+            profiles=runtime.settings.of(ValidationSettings).class_profiles(),
         )
     _say_estimated({(point, suffix): done})
 
@@ -187,7 +192,15 @@ def estimate_missing_command(
     with prepared_runtime() as runtime, runtime.state() as connection:
         today = runtime.settings.calendar.today().last
         done = clerk.estimate_missing(
-            connection, begin.date(), end.date(), by, why, today=today, country=country, subdivision=subdivision
+            connection,
+            begin.date(),
+            end.date(),
+            by,
+            why,
+            today=today,
+            country=country,
+            subdivision=subdivision,
+            profiles=runtime.settings.of(ValidationSettings).class_profiles(),
         )
     _say_estimated(done)
 

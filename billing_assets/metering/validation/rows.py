@@ -29,6 +29,7 @@ class Terms(NamedTuple):
     direction: str
     valid_from: date
     valid_until: date | None
+    part_of: str = ""
 
 
 class PointRow(NamedTuple):
@@ -58,6 +59,16 @@ class SupplyRow(NamedTuple):
     """Days on which a point is supplied."""
 
     point: str
+    valid_from: date
+    valid_until: date | None
+
+
+class ClockRow(NamedTuple):
+    """By how many seconds a meter's clock was off (above 0: fast), from when until when."""
+
+    point: str
+    serial: str
+    seconds: int
     valid_from: date
     valid_until: date | None
 

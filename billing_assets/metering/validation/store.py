@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.metering.validation.parameters import Setting
 from billing_assets.metering.validation.rows import (
+    ClockRow,
     DeviceRow,
     IntervalRow,
     Judgement,
@@ -102,7 +103,8 @@ def terms(connection: Connection, of_points: Sequence[str]) -> list[Terms]:
     """What master data says of the streams of these points."""
     rows = connection.execute(
         """
-        select point, suffix, unit, length_seconds, billed, direction, valid_from, valid_until
+        select point, suffix, unit, length_seconds, billed, direction, valid_from, valid_until,
+            part_of
         from billing.stream_terms where replaced_at is null and point = any(%s) order by point, suffix, valid_from""",
         [list(of_points)],
     )
@@ -133,6 +135,17 @@ def supplies(connection: Connection, of_points: Sequence[str]) -> list[SupplyRow
         [list(of_points)],
     )
     return [SupplyRow(**row) for row in rows]
+
+
+def clocks(connection: Connection, of_points: Sequence[str]) -> list[ClockRow]:
+    """How far the clocks of the meters of these points were off."""
+    rows = connection.execute(
+        """
+        select point, serial, seconds, valid_from, valid_until from billing.meter_clocks
+        where replaced_at is null and point = any(%s) order by point, serial, valid_from""",
+        [list(of_points)],
+    )
+    return [ClockRow(**row) for row in rows]
 
 
 def interval_rows(connection: Connection, streams: Sequence[int], first: date, last: date) -> list[IntervalRow]:

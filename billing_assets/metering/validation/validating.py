@@ -4,17 +4,16 @@ Safe to repeat: the same readings judged by the same parameters leave nothing ne
 transaction in which their streams are locked, so that what is judged is what counts.
 """
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from decimal import Decimal
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.metering.validation import store
@@ -39,25 +38,21 @@ from billing_assets.metering.validation.facts import (
     SiblingFacts,
     StreamFacts,
 )
-from billing_assets.metering.validation.grids import grid_of
+from billing_assets.metering.validation.grids import Grid, grid_of
+from billing_assets.metering.validation.other_streams import days_without, demand_of, parts_of, siblings
 from billing_assets.metering.validation.parameters import ParameterTable
-from billing_assets.metering.validation.registers import unscaled
+from billing_assets.metering.validation.results import Judged, Period, counts, note
 from billing_assets.metering.validation.rows import (
     IntervalRow,
-    Judgement,
-    NewFinding,
     RegisterRow,
     StreamRow,
 )
-from billing_assets.metering.validation.rules import RuleFinding, holds, judge, parameter_table
+from billing_assets.metering.validation.rules import judge, parameter_table
 
 POINTS_AT_ONCE = 250
 HISTORY_DAYS = 800
 _DAY = timedelta(days=1)
 _MOST_DAYS_OF_A_READ = 400
-
-Period = tuple[int, date, date]
-"""A stream and its local days, begin (inclusive) and end (exclusive)."""
 
 
 class Summary(NamedTuple):
@@ -71,16 +66,6 @@ class Summary(NamedTuple):
     def plus(self, other: "Summary") -> "Summary":
         """Both together."""
         return Summary(*(one + another for one, another in zip(self, other, strict=True)))
-
-
-class _Judged(NamedTuple):
-    """A period with what was found in it. `of_day`: versions by local day."""
-
-    stream: int
-    facts: PeriodFacts
-    versions: list[int]
-    of_day: dict[date, list[int]]
-    found: list[RuleFinding]
 
 
 def validate_all(
@@ -122,7 +107,7 @@ def validate(
         table = parameter_table(store.settings(connection))
         work = _Work(connection, streams, master, table, begin, end, today)
         judged = [*work.intervals(closing=closing, billed=billed), *work.registers(billed=billed)]
-        return _note(connection, judged, work.before)
+        return Summary(len(judged), *note(connection, judged, work.before))
 
 
 def _master(connection: Connection, points: Sequence[str]) -> MasterData:
@@ -131,7 +116,19 @@ def _master(connection: Connection, points: Sequence[str]) -> MasterData:
         store.terms(connection, points),
         store.devices(connection, points),
         store.supplies(connection, points),
+        store.clocks(connection, points),
     )
+
+
+class _Group(NamedTuple):
+    """Streams of one zone and interval length with their values on one grid, a row each."""
+
+    zone: ZoneInfo
+    members: list[tuple[StreamRow, StreamFacts]]
+    grid: Grid
+    values: NDArray[np.int64]
+    qualities: NDArray[np.int8]
+    placed: list[Placed]
 
 
 class _Work:
@@ -148,6 +145,9 @@ class _Work:
         today: date,
     ) -> None:
         self.streams, self.master, self.table = streams, master, table
+        self.of_point: dict[str, list[StreamRow]] = defaultdict(list)
+        for one in streams:
+            self.of_point[one.point].append(one)
         self.begin, self.end, self.today = begin, end, today
         ids = [one.id for one in streams]
         self.history = store.history(connection, ids, begin - HISTORY_DAYS * _DAY, end)
@@ -163,7 +163,7 @@ class _Work:
             self.register_rows[read.stream].append(read)
         self.replaced = store.replaced_days(connection, ids, begin, end - _DAY)
 
-    def intervals(self, *, closing: bool, billed: Collection[Period]) -> Iterator[_Judged]:
+    def intervals(self, *, closing: bool, billed: Collection[Period]) -> Iterator[Judged]:
         """Judges interval streams, those of one zone and length together."""
         groups: dict[tuple[ZoneInfo, int], list[tuple[StreamRow, StreamFacts]]] = defaultdict(list)
         for one in self.streams:
@@ -177,18 +177,16 @@ class _Work:
             units = Counter(row.unit for row in rows)
             stream = stream_facts(one.point, one.suffix, customer_class, terms, units, length)
             groups[zone, length].append((one, stream))
-        for (zone, length), members in groups.items():
-            yield from self._group(zone, length, members, closing=closing, billed=billed)
+        placed = [self._placed(zone, length, members) for (zone, length), members in groups.items()]
+        empty: dict[str, dict[str, frozenset[date]]] = defaultdict(dict)
+        for group in placed if closing else ():
+            for row, (one, _) in enumerate(group.members):
+                without = days_without(group.qualities[row], group.grid.starts, group.grid.days)
+                empty[one.point][one.suffix] = without
+        for group in placed:
+            yield from self._group(group, empty, closing=closing, billed=billed)
 
-    def _group(
-        self,
-        zone: ZoneInfo,
-        length: int,
-        members: list[tuple[StreamRow, StreamFacts]],
-        *,
-        closing: bool,
-        billed: Collection[Period],
-    ) -> Iterator[_Judged]:
+    def _placed(self, zone: ZoneInfo, length: int, members: list[tuple[StreamRow, StreamFacts]]) -> _Group:
         grid = grid_of(self.begin, self.end, zone, length)
         values = np.zeros((len(members), len(grid)), np.int64)
         qualities = np.full(values.shape, Quality.MISSING, np.int8)
@@ -196,35 +194,42 @@ class _Work:
             place(grid, self.interval_rows.get(one.id, []), values[row], qualities[row])
             for row, (one, _) in enumerate(members)
         ]
-        empty = {}
-        if closing:
-            empty = {one.id: days_without(qualities[row], grid.starts) for row, (one, _) in enumerate(members)}
+        return _Group(zone, members, grid, values, qualities, placed)
+
+    def _group(
+        self,
+        group: _Group,
+        empty: dict[str, dict[str, frozenset[date]]],
+        *,
+        closing: bool,
+        billed: Collection[Period],
+    ) -> Iterator[Judged]:
+        zone, members, grid, values, qualities, placed = group
         facts = []
         for row, ((one, stream), its) in enumerate(zip(members, placed, strict=True)):
             intervals = intervals_of(grid, values, qualities, its.decimals, row)
             intervals.outages = its.outages
             judged = self._facts(one, stream, zone, self.begin, self.end, kind_of(its.origins))
-            facts.append(
-                replace(
-                    judged,
-                    intervals=intervals,
-                    registers=self._same_period(one, zone),
-                    lengths=tuple(sorted(its.lengths)),
-                    units=tuple(sorted(its.units)),
-                    serials=tuple(sorted(its.serials)),
-                    conflicts=self.replaced.get(one.id, 0),
-                    closing=closing,
-                    siblings=self._siblings(one, members, empty) if closing else (),
-                )
+            its_facts = replace(
+                judged,
+                intervals=intervals,
+                registers=self._same_period(one, zone),
+                lengths=tuple(sorted(its.lengths)),
+                units=tuple(sorted(its.units)),
+                serials=tuple(sorted(its.serials)),
+                conflicts=self.replaced.get(one.id, 0),
+                closing=closing,
+                siblings=self._siblings(one, empty[one.point]) if closing else (),
             )
+            facts.append(self._compared(its_facts, one))
         facts = [
             self._with_replaced(one, its, p, billed) for (one, _), its, p in zip(members, facts, placed, strict=True)
         ]
         found = judge_batch(Batch(grid, values, qualities, facts), self.table)
         for (one, _), known, where, findings in zip(members, facts, placed, found, strict=True):
-            yield _Judged(one.id, known, where.versions, where.of_day, findings)
+            yield Judged(one.id, known, where.versions, where.of_day, findings)
 
-    def registers(self, *, billed: Collection[Period]) -> Iterator[_Judged]:
+    def registers(self, *, billed: Collection[Period]) -> Iterator[Judged]:
         """Judges register reads, each for the period between its reads; and periods that were judged and have none
         that counts any more, whose findings are of the past."""
         counting = set()
@@ -249,11 +254,12 @@ class _Work:
                     overlapping=overlapping,
                 )
                 placed = Placed(versions=[row.id])
+                facts = self._compared(facts, one)
                 facts = self._with_replaced(one, facts, placed, billed)
-                yield _Judged(one.id, facts, [row.id], {}, judge(facts, parameters_of(facts, self.table)))
+                yield Judged(one.id, facts, [row.id], {}, judge(facts, parameters_of(facts, self.table)))
         yield from self._gone(counting)
 
-    def _gone(self, counting: Collection[Period]) -> Iterator[_Judged]:
+    def _gone(self, counting: Collection[Period]) -> Iterator[Judged]:
         registers = {one.id: one for one in self.streams if one.register}
         for key, judged in self.before.items():
             one, (_, begin, end) = registers.get(key[0]), key
@@ -262,7 +268,7 @@ class _Work:
             zone, customer_class = self.master.point(one.point, begin, end)
             terms = self.master.terms_of(one.point, one.suffix, begin, end)
             stream = stream_facts(one.point, one.suffix, customer_class, terms, Counter([judged[0]["unit"]]), 0)
-            yield _Judged(one.id, self._facts(one, stream, zone, begin, end, kind_of(set())), [], {}, [])
+            yield Judged(one.id, self._facts(one, stream, zone, begin, end, kind_of(set())), [], {}, [])
 
     def _facts(
         self, one: StreamRow, stream: StreamFacts, zone: ZoneInfo, begin: date, end: date, kind: Any
@@ -294,17 +300,29 @@ class _Work:
         joined = all(read.begin == edge for read, edge in zip(found, edges, strict=False))
         return tuple(found) if found and joined and edges[-1] == self.end else ()
 
-    def _siblings(
-        self, one: StreamRow, members: list[tuple[StreamRow, StreamFacts]], empty: dict[int, int]
-    ) -> tuple[SiblingFacts, ...]:
-        there = {other.suffix: empty[other.id] for other, _ in members if other.point == one.point}
-        days = (self.end - self.begin).days
-        suffixes = self.master.billed_suffixes(one.point, self.begin, self.end)
-        with_reads = {other.suffix for other in self.streams if other.point == one.point and other.register}
-        return tuple(
-            SiblingFacts(suffix, billed, there.get(suffix, days))
-            for suffix, billed in sorted(suffixes.items())
-            if suffix != one.suffix and (suffix in there or suffix not in with_reads)
+    def _siblings(self, one: StreamRow, there: dict[str, frozenset[date]]) -> tuple[SiblingFacts, ...]:
+        with_reads = {other.suffix for other in self.of_point[one.point] if other.register}
+        return siblings(one, self.master, self.begin, self.end, there, with_reads)
+
+    def _beside(self, one: StreamRow, end: date) -> list[tuple[StreamRow, RegisterRow, ZoneInfo]]:
+        """The reads of the point's other registers that end about a local day."""
+        return [
+            (other, row, self.master.point(one.point, row.ends_at.date(), row.ends_at.date() + _DAY)[0])
+            for other in self.of_point[one.point]
+            if other.register and other.id != one.id
+            for row in self.register_rows.get(other.id, ())
+            if abs((row.ends_at.date() - end).days) <= 1
+        ]
+
+    def _compared(self, facts: PeriodFacts, one: StreamRow) -> PeriodFacts:
+        """The facts with what other registers of the point say of the period, and the clock of its meters."""
+        begin, end, unit = facts.begin, facts.end, facts.stream.unit
+        beside, names = self._beside(one, end), self.master.parts_of(one.point, one.suffix, begin, end)
+        return replace(
+            facts,
+            parts=parts_of(one.suffix, unit, begin, end, beside, names),
+            demand=demand_of(unit, begin, end, beside),
+            clock_seconds=self.master.clock_of(one.point, facts.serials, begin, end),
         )
 
     def _with_replaced(
@@ -317,88 +335,6 @@ class _Work:
         if last is None or last["quantity"] is None:
             return facts
         was = Quality.ESTIMATE if last["estimates"] else Quality.ACTUAL
-        is_now = Quality.ESTIMATE if _counts(facts)[1] else Quality.ACTUAL
+        is_now = Quality.ESTIMATE if counts(facts)[1] else Quality.ACTUAL
         # Whether a lower quality may replace a higher one was decided when it was taken in.
         return replace(facts, replaces=Replaced(last["quantity"], was, is_now, key in billed, revision=True))
-
-
-def days_without(qualities: Any, starts: Sequence[int]) -> int:
-    """How many days of a row have no value that counts."""
-    return sum(not bool((qualities[first:after] > Quality.NULL).any()) for first, after in pairwise(starts))
-
-
-def _counts(facts: PeriodFacts) -> tuple[int, int]:
-    """How many values count, and how many of them are estimates."""
-    if facts.intervals is not None:
-        return facts.intervals.totals[2:]
-    if not facts.registers:
-        return 0, 0
-    return 1, int(bool(facts.registers) and facts.registers[-1].end_quality is Quality.ESTIMATE)
-
-
-def _note(connection: Connection, judged: Sequence[_Judged], known: dict[Period, list[dict[str, Any]]]) -> Summary:
-    rows = [(one, [_new_finding(one, its) for its in one.found]) for one in judged]
-    fresh = []
-    for one, found in rows:
-        result = _judgement(one, [its.content_hash for its in found])
-        before = known.get((one.stream, one.facts.begin, one.facts.end))
-        if not before or bytes(before[0]["content_hash"]) != result.content_hash:
-            fresh.append((result, found))
-    ids = store.note_findings(connection, [one for _, found in fresh for one in found])
-    store.note_judgements(
-        connection, [result._replace(findings=[ids[one.content_hash] for one in found]) for result, found in fresh]
-    )
-    held = sum(holds(one.found) for one in judged)
-    return Summary(len(judged), len(fresh), held, sum(len(one.found) for one in judged))
-
-
-def _new_finding(one: _Judged, found: RuleFinding) -> NewFinding:
-    facts = one.facts
-    versions = one.versions if found.day is None else one.of_day.get(found.day, [])
-    said = (
-        one.stream,
-        facts.begin,
-        facts.end,
-        found.day,
-        found.rule,
-        found.version,
-        str(found.severity),
-        found.parameters,
-        found.observed,
-        found.limit,
-        found.sentence,
-        sorted(versions),
-    )
-    return NewFinding(*said, _hash(said))
-
-
-def _judgement(one: _Judged, findings: list[bytes]) -> Judgement:
-    facts = one.facts
-    quantity, peak = _quantity(facts)
-    counted, estimates = _counts(facts)
-    said = (
-        one.stream,
-        facts.begin,
-        facts.end,
-        str(facts.kind),
-        sorted(one.versions),
-        quantity,
-        facts.stream.unit,
-        counted,
-        estimates,
-        peak,
-    )
-    return Judgement(*said, [], _hash((said, findings)))
-
-
-def _quantity(facts: PeriodFacts) -> tuple[Decimal | None, Decimal | None]:
-    """What a period comes to, and its highest interval; exact."""
-    if facts.intervals is None:
-        return facts.quantity, None
-    total, highest, counted, _ = facts.intervals.totals
-    decimals = facts.intervals.decimals
-    return (unscaled(total, decimals), unscaled(highest, decimals)) if counted and highest is not None else (None, None)
-
-
-def _hash(said: object) -> bytes:
-    return hashlib.blake2b(repr(said).encode(), digest_size=16).digest()

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from billing_assets.erp.batches.partitions import partition_of
 from billing_assets.foundation.alerts import Alert
+from billing_assets.foundation.dagster_helpers.runs import partition_of
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import of_code
 from billing_assets.foundation.journal.compared import compared_journal

@@ -13,7 +13,8 @@ import dagster as dg
 import structlog
 from dagster._core.execution.backfill import BulkActionStatus
 
-from billing_assets.erp.batches.partitions import BY_BATCH, NAME, PARTITION, RANGE_START, partition_of
+from billing_assets.erp.batches.partitions import BY_BATCH, NAME
+from billing_assets.foundation.dagster_helpers.runs import PARTITION, RANGE_START, partition_of
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.operations.retention import store
 from billing_assets.operations.retention.settings import RetentionSettings

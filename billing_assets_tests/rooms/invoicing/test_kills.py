@@ -9,17 +9,9 @@ from functools import partial
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.invoicing.invoices.engine import rate_case
 from billing_assets.invoicing.invoices.processing import process
-from billing_assets_tests.rooms.invoicing.victim import (
-    CHANGED,
-    CUSTOMERS,
-    IN_ORDER,
-    POLICY,
-    STALE,
-    change,
-    prepare,
-    work,
-)
+from billing_assets_tests.rooms.invoicing.victim import CUSTOMERS, IN_ORDER, POLICY, change, prepare, work
 from proving.invoicing import contents, invariants, world
+from proving.invoicing.points import CHANGED, STALE
 from proving.world.waiting import until
 
 VICTIM = "billing_assets_tests.rooms.invoicing.victim"

@@ -8,63 +8,20 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from billing_assets.foundation.database.connection import Connection, connect
-from billing_assets.invoicing.batches import planning_store
-from billing_assets.invoicing.batches import store as batches
-from billing_assets.invoicing.invoices import drafting, processing, releasing, reports, store
+from billing_assets.invoicing.invoices import processing, releasing
 from billing_assets.invoicing.invoices.engine import rate_case
-from billing_assets.work_queue import claims
 from billing_assets.work_queue.working import WorkPolicy
 from billing_assets_tests.rooms.posting.victim import Trap, around
 from proving.invoicing import invariants, messages, world
+from proving.invoicing.points import CHANGED, POINTS, STALE
 
 CUSTOMERS = 2
 """Of each point: one may be through when its worker dies."""
 POLICY = WorkPolicy(lease_seconds=1.0)
 
 
-class Point(NamedTuple):
-    """Before or after a function, at its n-th call."""
-
-    module: Any
-    function: str
-    when: str = "after"
-    nth: int = 1
-
-
-STALE = "drafts of changed usage are discarded and not committed"
-CHANGED = "what changed underway is in another batch and not committed"
-POINTS: dict[str, Point] = {
-    "the batch is claimed": Point(claims, "claim"),
-    "it is processed and not committed": Point(batches, "move"),
-    "a member is locked": Point(reports, "next_clear", nth=2),
-    "its account is locked": Point(reports, "invoicing_facts", nth=2),
-    "it is rated": Point(drafting, "_rated", nth=2),
-    "its invoice is about to be written": Point(store, "write_draft", "before", nth=2),
-    "its invoice is written without lines": Point(store, "_write_lines", "before", nth=2),
-    "its invoice is written without taxes": Point(store, "_write_taxes", "before", nth=2),
-    "its invoice is written and not committed": Point(store, "write_draft", nth=2),
-    "the member is about to be invoiced": Point(batches, "end_member", "before", nth=2),
-    "the member is invoiced and not committed": Point(batches, "end_member", nth=2),
-    "a member is committed": Point(processing, "step"),
-    "the claim is completed and not committed": Point(claims, "complete"),
-    "the batch is completed and not committed": Point(batches, "move", nth=2),
-    CHANGED: Point(planning_store, "retry"),
-    "the batch is committed": Point(processing, "finish"),
-    "a draft is checked and not committed": Point(store, "write_quality"),
-    "drafts are approved and not committed": Point(store, "move", nth=2),
-    "the checks are committed": Point(releasing, "check_quality"),
-    "the drafts are locked": Point(reports, "drafts"),
-    "their usage is locked": Point(releasing, "lock_ready"),
-    STALE: Point(releasing, "_drop"),
-    "the numbers are taken": Point(store, "take_numbers"),
-    "the numbers are about to be written": Point(store, "issue", "before"),
-    "the numbers are written and not committed": Point(store, "issue"),
-    "metering knows and nothing is committed": Point(releasing, "note_all_billed"),
-    "the invoices are issued": Point(releasing, "issue"),
-}
 IN_ORDER = list(POINTS)
 
 

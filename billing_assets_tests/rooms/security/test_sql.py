@@ -55,6 +55,7 @@ INSERTED = {
     ("metering/usage/reports.py", "', '.join((name for name in Waiting._fields if name != 'days'))"): "our own columns",
     ("metering/import_engine/reports.py", "MessageRow"): "our own columns",
     ("invoicing/tariffs/reports.py", "_COLUMNS"): "our own columns",
+    ("invoicing/adjustments/store.py", "_COLUMNS"): "our own columns",
     ("invoicing/batches/planning_store.py", "_UNBILLED"): "our own query",
     ("invoicing/corrections/reports.py", "_ORIGINAL"): "our own query",
     **{

@@ -1,4 +1,5 @@
-"""What can be wrong with an extract, besides its rows of intervals."""
+"""What can be wrong with an extract, besides its rows of intervals; and why prices and master data of one do not
+count."""
 
 from billing_assets.metering.import_engine.findings import Code, table
 from billing_assets.metering.import_engine.messages import Severity
@@ -38,3 +39,31 @@ EXTRACTS = table(
     ),
 )
 """The form is ours; the meaning of reads is that of NEM13."""
+
+_SOURCE = "Correct it in the system that it was read from: what changed there is extracted and tried again."
+
+LOADS = table(
+    Code(
+        "TARIFF_TWICE",
+        Severity.HOLD,
+        "There are two rows from {begin}, which say different things.",
+        _SOURCE,
+        whole=False,
+    ),
+    Code(
+        "TARIFF_OVERLAP",
+        Severity.HOLD,
+        "The row from {begin} holds until {end}, the next begins on {next}.",
+        "End the earlier row in the system that it was read from: both are tried again with what changed there.",
+        whole=False,
+    ),
+    Code("TARIFF_GAP", Severity.HOLD, "No row holds from {begin} until {next}.", _SOURCE, whole=False),
+    Code(
+        "MASTER_DATA",
+        Severity.HOLD,
+        "{why} Nothing of the extract counts.",
+        "Correct it in the system that it was read from, then run `billing metering extract --again`.",
+        whole=False,
+    ),
+)
+"""What is held of an extract that was accepted. `tariff_prices` has each price; `extract_loads` the first sentence."""

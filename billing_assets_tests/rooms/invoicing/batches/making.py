@@ -148,12 +148,20 @@ def _table(key: str, shape: str, rows: Mapping[int, Mapping[str, Any]]) -> str:
     written = csv.DictWriter(text, [key, "valid_from", *names])
     written.writeheader()
     for number, row in rows.items():
-        written.writerow({key: shape.format(number) if shape else point_of(number), "valid_from": "2024-01-01"} | row)
+        written.writerow({key: shape.format(number) if shape else point_of(number), "valid_from": "2024-01-01", **row})
     return text.getvalue()
 
 
-def intervals(state: Connection, message: int, number: int, kwh: Decimal, missing: int = 0) -> None:
-    """Hours of July that came with an 867 and add up to so many kWh; the first of them are missing."""
+def intervals(
+    state: Connection, message: int, number: int, kwh: Decimal, missing: int = 0, *, replaced: bool = False
+) -> None:
+    """Hours of July that came with an 867 and add up to so many kWh; the first of them are missing.
+
+    `replaced`: only its first day is its own; the others came with another message of the point, and are the same.
+    """
+    (other,) = state.execute(
+        "select max(message) as message from billing.usage_messages where point = %s", [point_of(number)]
+    ).fetchall()
     stream = state.execute(
         "insert into billing.streams (point, suffix, register) values (%s, 'KH', 'M1') returning id", [point_of(number)]
     ).fetchone()
@@ -177,7 +185,7 @@ def intervals(state: Connection, message: int, number: int, kwh: Decimal, missin
                 "stream": stream["id"],
                 "first": JULY[0],
                 "day": day,
-                "message": message,
+                "message": other["message"] if replaced and day else message,
                 "skip": missing if day == 0 else 0,
                 "values": hours,
             },

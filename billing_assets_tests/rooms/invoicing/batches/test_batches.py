@@ -14,7 +14,7 @@ from billing_assets.invoicing.batches.selections import Selection, SelectionErro
 from billing_assets.invoicing.batches.states import BATCH_TRANSITIONS, MEMBER_TRANSITIONS, Batch
 from billing_assets.invoicing.batches.store import BatchStateError
 from billing_assets.invoicing.batches.validating import lock, plan_next, validate
-from billing_assets_tests.rooms.invoicing.customers import CUT_OFF, JULY, JUNE, customers, metered
+from billing_assets_tests.rooms.invoicing.customers import CUT_OFF, JULY, JUNE, customers, load, metered, point_of
 
 GROUP = Wanted(Selection.BILL_GROUP, CUT_OFF, ("G1",))
 
@@ -57,6 +57,19 @@ def test_total_and_billable_customers_are_known_before_anything_is_locked(state:
     assert (one.billable, one.in_batches) == (0, 1)
 
 
+def test_what_another_issuer_bills_is_never_ours_while_it_does(state: Connection, tmp_path: Path) -> None:
+    customers(state, tmp_path, 1, 2)
+    metered(state, 1)
+    metered(state, 1, period=JULY)
+    metered(state, 2)
+    points = f"point,issuer,valid_from,valid_until\n{point_of(1)},SAP,2026-01-01,{JULY[0]}\n"
+    load(state, tmp_path, billed_elsewhere=points)
+    assert len(locked(state)) == 1
+    assert [one[1] for one in members(state, 1)] == ["A1", "A2"]
+    (ours,) = state.execute("select period_start from billing.batch_members where account = 'A1'")
+    assert ours["period_start"] == JULY[0]
+
+
 def test_a_batch_has_one_group_and_no_more_members_than_it_may(state: Connection, tmp_path: Path) -> None:
     customers(state, tmp_path, 1, 2, 3, max_batch=2)
     customers(state, tmp_path, 4, group="G2")
@@ -69,6 +82,21 @@ def test_a_batch_has_one_group_and_no_more_members_than_it_may(state: Connection
         ("G2", 1),
     ]
     assert locked(state, both) == [], "what is in a batch is in no other"
+
+
+def test_of_two_messages_for_a_period_the_one_that_may_be_billed_is_in_the_batch(
+    state: Connection, tmp_path: Path
+) -> None:
+    customers(state, tmp_path, 1)
+    first = metered(state, 1)
+    second = metered(state, 1, version=2, amount=1200)
+    rows = state.execute(
+        "select message, state from billing.usage_messages where kind = 'usage' order by message"
+    ).fetchall()
+    assert [tuple(row.values()) for row in rows] == [(first, "ready"), (second, "held")]
+    locked(state, of("A1"))
+    (member,) = state.execute("select usage from billing.batch_members").fetchall()
+    assert member["usage"] == first
 
 
 @pytest.mark.parametrize(

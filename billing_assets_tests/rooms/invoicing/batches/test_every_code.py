@@ -14,6 +14,7 @@ from billing_assets.invoicing.batches.codes import CODES
 from billing_assets.invoicing.batches.reports import FindingRow
 from billing_assets.invoicing.tariffs import store as tariffs
 from billing_assets.metering.usage import store as usage_store
+from billing_assets.metering.usage.facts import Fact
 from billing_assets_tests.rooms.invoicing.batches.making import MAY, Making, intervals, meter, said
 from billing_assets_tests.rooms.invoicing.customers import JULY, JUNE, point_of
 from billing_assets_tests.rooms.metering.usage.arriving import arrive
@@ -101,7 +102,7 @@ def _two_charges(made: Making, n: int, wrong: bool) -> None:
         made.came.append(lambda: _settled(made, n, charges(f"SECOND{n}", period=JULY)))
 
 
-def _settled(made: Making, n: int, fact: usage_store.Fact) -> None:
+def _settled(made: Making, n: int, fact: Fact) -> None:
     arrive(made.state, [fact._replace(point=point_of(n))])
     with made.state.transaction():
         usage_store.settle(made.state, [point_of(n)])
@@ -196,7 +197,7 @@ def _replaced(made: Making, n: int, wrong: bool) -> None:
 @case("INTERVALS_MISSING", "error", "2 of 768 intervals are missing.")
 def _missing_intervals(made: Making, n: int, wrong: bool) -> None:
     made.customer(n)
-    _with_intervals(made, n, Decimal(1000), missing=2 if wrong else 0)
+    _with_intervals(made, n, Decimal(1000), missing=2 if wrong else 0, replaced=not wrong)
 
 
 @case("INTERVAL_REGISTER_SUM", "error", "Intervals 1010.001 kWh, register 1000 kWh.", waivable=True)
@@ -205,10 +206,10 @@ def _interval_sum(made: Making, n: int, wrong: bool) -> None:
     _with_intervals(made, n, Decimal("1010.001" if wrong else "1010"))
 
 
-def _with_intervals(made: Making, n: int, kwh: Decimal, missing: int = 0) -> None:
+def _with_intervals(made: Making, n: int, kwh: Decimal, missing: int = 0, *, replaced: bool = False) -> None:
     made.comes(n)
     comes = made.came.pop()
-    made.came.append(lambda: intervals(made.state, int(str(comes())), n, kwh, missing))
+    made.came.append(lambda: intervals(made.state, int(str(comes())), n, kwh, missing, replaced=replaced))
 
 
 @case("METER_MISSING", "error", "Meter M2 of the service point has no read, its siblings have.")

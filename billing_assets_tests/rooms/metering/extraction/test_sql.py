@@ -1,14 +1,16 @@
 """Readings, prices and master data from a metering system by SQL."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.settings import make_settings
 from billing_assets.foundation.source_database.connection import open_source
 from billing_assets.foundation.source_database.errors import ColumnsWrong
 from billing_assets.metering.extraction import store
+from billing_assets.metering.extraction.causes import alerts
 from billing_assets.metering.extraction.errors import ExtractionBusyError
 from billing_assets.metering.extraction.extracting import extract
 from billing_assets.metering.extraction.sql_reader import SqlReader
@@ -23,6 +25,12 @@ from billing_assets_tests.rooms.metering.extraction.metering_system import (
 )
 from billing_assets_tests.rooms.metering.inboxes import fill, run, source
 from billing_assets_tests.unit.metering.test_extracts import extract as extract_file
+
+
+def told(state: Connection, days: float = 0) -> dict[str, str]:
+    """The alerts so many days from now, by cause: what happened."""
+    now = datetime.now(UTC) + timedelta(days=days)
+    return {one.cause: one.what_happened for one in alerts(state, make_settings(), now)}
 
 
 def files(state: Connection) -> list[tuple[str, str, str]]:
@@ -207,6 +215,7 @@ def test_prices_count_without_gap_or_overlap_and_are_replaced_never_changed(
     assert prices() == [("2026-01-01", "0.300000", None), ("2026-07-01", "0.310000", "TARIFF_OVERLAP")]
     (load,) = state.execute("select * from billing.extract_loads where held > 0").fetchall()
     assert "HOME energy: The row from 2026-01-01 holds until open" in load["sentence"]
+    assert "HOME energy" in told(state)["extracts_held:TARIFF_OVERLAP"]
     system.now += timedelta(days=1)
     close = "update tariff_components set valid_until = '2026-07-01', updated_at = %s where price = 0.30"
     system.execute(close, system.now)
@@ -214,6 +223,25 @@ def test_prices_count_without_gap_or_overlap_and_are_replaced_never_changed(
     assert prices() == [("2026-01-01", "0.300000", None), ("2026-07-01", "0.310000", None)]
     (kept,) = state.execute("select count(*) as n from billing.tariff_prices").fetchall()
     assert kept["n"] == 4
+    assert told(state) == {}
+
+
+def test_master_data_of_an_extract_that_does_not_load_is_told_until_it_does(
+    state: Connection, state_url: str, system: MeteringSystem
+) -> None:
+    source = sql_source(system.url)
+    system.execute("update supplies set supplied_until = '2026-07-01'")
+    since = date(2026, 6, 1)  # overlaps
+    system.write("supplies", nmi=NMI, account="B", supplied_from=since)
+    passed(state, state_url, source, "service_points")
+    assert "service_points" in told(state)["extracts_held:MASTER_DATA"]
+    assert "service_points" in told(state, days=9)["extracts_held:MASTER_DATA"], "nothing came that loads"
+    system.now += timedelta(days=1)
+    system.execute("update supplies set supplied_until = '2026-06-01', updated_at = %s", system.now)
+    system.execute("update supplies set supplied_until = null where account = 'B'")
+    passed(state, state_url, source, "service_points")
+    assert "extracts_held:MASTER_DATA" in told(state), "for some days"
+    assert told(state, days=4) == {}
 
 
 def test_an_extract_that_a_sender_puts_into_a_folder_is_refused(

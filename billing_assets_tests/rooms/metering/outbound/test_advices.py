@@ -5,8 +5,11 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
 from pydantic import SecretStr
 
 from billing_assets.foundation.database.connection import Connection, connect
@@ -14,6 +17,9 @@ from billing_assets.foundation.settings import Settings, make_settings
 from billing_assets.foundation.x12.application_advice import Advice, read_advice
 from billing_assets.foundation.x12.envelope import read
 from billing_assets.foundation.x12.interchange import TransactionSet
+from billing_assets.foundation.x12.partners import Partner
+from billing_assets.metering.import_engine.raw_bytes import opened
+from billing_assets.metering.outbound import advices, causes
 from billing_assets.metering.outbound.advices import write_advices
 from billing_assets.metering.outbound.delivery import deliver_each
 from billing_assets.metering.usage import decisions
@@ -114,8 +120,30 @@ def test_several_that_write_at_once_write_each_824_once(state: Connection, state
     assert reason.text.startswith("Wrong meter  ?x? yyy")
 
 
-def test_who_is_no_partner_any_more_gets_no_824(state: Connection, state_url: str, tmp_path: Path) -> None:
+def test_who_is_no_partner_any_more_gets_no_824_and_people_are_told_for_some_days(
+    state: Connection, state_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reject(state, state_url, tmp_path)
+    other = WIRES.model_copy(update={"identifier": "900000027"})
+    reads: list[int] = []
+
+    def noted(connection: Connection, file: Any) -> Any:
+        reads.append(file.id)
+        return opened(connection, file)
+
+    monkeypatch.setattr(advices, "opened", noted)
+
+    def told(partner: Partner, days: float = 0) -> dict[str, str]:
+        found = make_settings(database_url=SecretStr(state_url), metering={"partners": [partner.model_dump()]})
+        now = datetime.now(UTC) + timedelta(days=days)
+        return {one.cause: one.what_happened for one in causes.alerts(state, found, now)}
+
     assert write_advices(state, []) == 0
-    assert write_advices(state, [WIRES.model_copy(update={"identifier": "900000027"})]) == 0
+    assert write_advices(state, [other]) == 0
+    assert reads == [], "its file is not read at each look"
+    assert "U77001" in told(other)["rejection_without_partner"]
+    assert "rejection_without_partner" not in told(other, days=4)
+    assert "rejection_without_partner" not in told(WIRES)
     assert write_advices(state, [WIRES]) == 1
+    assert len(reads) == 1
+    assert "rejection_without_partner" not in told(other)

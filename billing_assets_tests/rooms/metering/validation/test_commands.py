@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from billing_assets_tests.rooms.metering.validation.points import (
     a_month,
     judge,
     master_data,
+    reads,
     take,
 )
 from proving.world.command import Said, call, complete
@@ -141,3 +142,23 @@ def test_a_clerk_s_way_through_the_findings_of_a_month(billing: Callable[..., Sa
     complete(billing("verify", "--file", str(path), "--by", "A. Clerk"), 0, ["0 decisions taken."])
     path.write_text(f"point,suffix,start,value\n{POINT},E1,2026-07-01T03:31:00+10:00,1\n")
     complete(billing("edit", str(path), *who), 1, ["0 streams edited", "line 2: No interval of", "begins at"])
+
+
+def test_estimates_take_the_shape_of_the_customer_class_from_the_settings(
+    state: Connection, state_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    master_data(state)
+    after = TENTH + timedelta(days=1)
+    take(state, a_day(TENTH, missing=(0, 24)), reads(TENTH, after, "00000.00", "00023.99", suffix="E1"))
+    judge(state, TENTH, after)
+    state.commit()
+    profile = tmp_path / "home.dat"
+    profile.write_text("\n".join(["3"] * 6 + ["1"] * 18) + "\n")
+    where = {"BILLING_DATABASE_URL": state_url, "BILLING_HOME": str(tmp_path / "home"), "BILLING_AREAS": "metering"}
+    where["BILLING_METER_VALIDATION__PROFILES"] = json.dumps({"home": str(profile)})
+    estimate = ("metering", "estimate-missing", "2026-07-10", "2026-07-11", "--by", "A. Clerk", "--why", "x")
+    complete(call(capsys, where, *estimate), 2, ["profile of home cannot be read", "24 numbers"])
+    profile.write_text("\n".join((["3"] * 6 + ["1"] * 18) * 365))
+    complete(call(capsys, where, *estimate), 0, ["24 intervals estimated: profile."])
+    (row,) = state.execute("select values from billing.interval_readings where origin = 'estimate'").fetchall()
+    assert row["values"] == [720_000] * 12 + [240_000] * 12  # three parts for each half hour until 6:00, then one

@@ -1,0 +1,1 @@
+"""What is charged or credited to an account without usage."""
