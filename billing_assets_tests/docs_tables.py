@@ -31,6 +31,11 @@ from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.phrases import ask_the_doctor
 from billing_assets.foundation.settings import is_secret, setting_names, variable
 from billing_assets.foundation.shipped import shipped
+from billing_assets.invoicing.batches import codes as invoice_codes
+from billing_assets.invoicing.batches import remedies
+from billing_assets.invoicing.control.explaining_kwh import PLACES
+from billing_assets.invoicing.invoices import errors as invoice_errors
+from billing_assets.invoicing.invoices import quality
 from billing_assets.metering.import_engine import csv_mapping
 from billing_assets.metering.import_engine.codes import CODES as FILE_CODES
 from billing_assets.metering.usage import states as usage
@@ -468,6 +473,41 @@ def usage_codes() -> str:
     return table(["code", "meaning", "what to do", "can be released"], rows)
 
 
+def invoice_validations() -> str:
+    """What validation finds in a member before it is invoiced."""
+    return table(
+        ["code", "severity", "sentence", "waivable", "what to do"],
+        [
+            (_code(code), one.severity.value, _said(one.sentence), "yes" if one.waivable else "", remedies.TO_DO[code])
+            for code, one in invoice_codes.CODES.items()
+        ],
+    )
+
+
+def invoice_failures() -> str:
+    """Why a member could not be invoiced."""
+    rows = [(_code(code), _said(one.sentence), one.to_do) for code, one in invoice_errors.CODES.items()]
+    return table(["code", "sentence", "what to do"], rows)
+
+
+def invoice_checks() -> str:
+    """What the checks before release find in a draft."""
+    rows = [
+        (_code(code), one.severity.value, _said(one.sentence), remedies.TO_DO[code])
+        for code, one in quality.CODES.items()
+    ]
+    return table(["code", "severity", "sentence", "what to do"], rows)
+
+
+def kwh_places() -> str:
+    """Where usage may be."""
+    return table(["place", "meaning"], [(one.replace("_", " "), meaning) for one, meaning in PLACES.items()])
+
+
+def _said(sentence: str) -> str:
+    return sentence.replace("{", "*").replace("}", "*")
+
+
 def file_codes() -> str:
     """What a file can be refused or held for, or be warned of, by what is read."""
     rows = [
@@ -523,6 +563,10 @@ GENERATED = {
     "usage_states": usage_states,
     "usage_rules": usage_rules,
     "usage_codes": usage_codes,
+    "invoice_validations": invoice_validations,
+    "invoice_failures": invoice_failures,
+    "invoice_checks": invoice_checks,
+    "kwh_places": kwh_places,
     "mapping_keys": mapping_keys,
     "late_fee_keys": late_fee_keys,
 }
