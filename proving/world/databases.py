@@ -38,6 +38,7 @@ _ON_ONE_WORKER = (
     "test_every_command.py",
     "batches/test_every_code.py",
     "batches/test_code_limits.py",
+    "invoices/test_every_check.py",
 )
 """Files whose tests share a costly fixture, or one system that they work on in turn. xdist's own mark for it no longer
 reaches the scheduler with pytest 9.2."""
