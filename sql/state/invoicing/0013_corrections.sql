@@ -66,11 +66,12 @@ create or replace function billing.guard_invoiced() returns trigger language plp
 begin
     if to_jsonb(new) - array['is_live', 'replaced_by'] is distinct from to_jsonb(old) - array['is_live', 'replaced_by']
         or (new.is_live and not old.is_live)
-        or new.replaced_by is distinct from old.replaced_by and not (old.is_live and not new.is_live) then
+        or to_jsonb(new)->'replaced_by' is distinct from to_jsonb(old)->'replaced_by'
+            and not (old.is_live and not new.is_live) then
         raise exception 'what is on invoice % stays: it is freed once, and never taken back', old.invoice
             using errcode = 'check_violation';
     end if;
-    if not new.is_live and new.replaced_by is null and exists (
+    if not new.is_live and to_jsonb(new)->>'replaced_by' is null and exists (
         select from billing.utility_invoices as i where i.id = new.invoice and i.state not in ('discarded', 'cancelled', 'rebilled')
     ) then
         raise exception 'usage of invoice % is freed with the invoice, not before', old.invoice using errcode = 'check_violation';
@@ -108,7 +109,7 @@ create index invoice_adjustments_invoice on billing.invoice_adjustments (invoice
 create trigger never_dropped before delete or truncate on billing.invoice_adjustments
     for each statement execute function billing.append_only();
 
-create function billing.guard_adjustment() returns trigger language plpgsql as $$
+create function billing.guard_held_difference() returns trigger language plpgsql as $$
 begin
     if to_jsonb(new) - array['invoice', 'was_on'] is distinct from to_jsonb(old) - array['invoice', 'was_on'] then
         raise exception 'what adjustment % says never changes', old.id using errcode = 'check_violation';
@@ -121,6 +122,6 @@ begin
     return new;
 end
 $$;
-comment on function billing.guard_adjustment is 'Trigger: an adjustment is on one live invoice, and free with that alone';
-create trigger guard_adjustment before update on billing.invoice_adjustments
-    for each row execute function billing.guard_adjustment();
+comment on function billing.guard_held_difference is 'Trigger: an adjustment is on one live invoice, and free with that alone';
+create trigger guard_held_difference before update on billing.invoice_adjustments
+    for each row execute function billing.guard_held_difference();
