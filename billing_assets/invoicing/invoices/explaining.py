@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
+from billing_assets.invoicing.adjustments.kinds import with_charges_of
 from billing_assets.invoicing.invoices.document_reports import Document, document
 from billing_assets.invoicing.invoices.drafting import SERIES_KEYS, series_of
 from billing_assets.invoicing.invoices.rating_case import Rate
@@ -51,7 +52,9 @@ def explained(connection: Connection, name: str, rate: Rate) -> Explained:
 
 def _differences(connection: Connection, found: Document, answer: Mapping[str, Any], rate: Rate) -> Iterator[str]:
     case = found.rated["case"]
-    tariff = case["tariff"] if found.tariff_version is None else tariffs.content(connection, found.tariff_version)
+    tariff = case["tariff"]
+    if found.tariff_version is not None:
+        tariff = with_charges_of(tariffs.content(connection, found.tariff_version), tariff)
     context = case["context"]
     versions = {
         (key, name): int(one["version"]) for key in SERIES_KEYS.values() for name, one in context.get(key, {}).items()

@@ -106,10 +106,8 @@ def write_draft(connection: Connection, draft: Draft) -> int:
             draft.channel,
         ],
     )
-    for one in draft.adjustments:
-        connection.execute(
-            "insert into billing.invoiced_adjustments (invoice, adjustment) values (%s, %s)", [invoice, one]
-        )
+    put_by_hand(connection, invoice, draft.adjustments)
+    _write_series(connection, invoice, draft.rated["case"]["context"])
     if draft.charges is not None:
         connection.execute(
             "insert into billing.invoiced_charges (invoice, message, total) values (%s, %s, %s)",
@@ -118,8 +116,34 @@ def write_draft(connection: Connection, draft: Draft) -> int:
     return invoice
 
 
+def put_by_hand(connection: Connection, invoice: int, adjustments: Sequence[int]) -> None:
+    """Notes which adjustments are on a document.
+
+    Raises psycopg.errors.UniqueViolation where one is on another live one.
+    """
+    connection.execute(
+        "insert into billing.adjustments_on_bills (invoice, adjustment) select %s, unnest(%s::bigint[])",
+        [invoice, list(adjustments)],
+    )
+
+
+def _write_series(connection: Connection, invoice: int, context: Mapping[str, Any]) -> None:
+    used = [
+        (kind, name, int(series["version"]))
+        for kind, key in (("price", "price_series"), ("profile", "profiles"))
+        for name, series in context.get(key, {}).items()
+    ]
+    if used:
+        connection.execute(
+            """
+            insert into billing.invoice_series (invoice, kind, name, version)
+            select %s, kind, name, version from unnest(%s::text[], %s::text[], %s::int[]) as n (kind, name, version)""",
+            [invoice, *([one[part] for one in used] for part in range(3))],
+        )
+
+
 class DocumentByHand(NamedTuple):
-    """A memo or a one-off invoice before it is written, of one day."""
+    """A memo or a one-off invoice before it is written, of one day. `tariff`: whose taxes its case has."""
 
     kind: str
     account: str
@@ -128,7 +152,6 @@ class DocumentByHand(NamedTuple):
     currency: str
     day: date
     tariff: str
-    tariff_version: int | None
     rated: dict[str, Any]
     deliver: bool
 
@@ -139,8 +162,8 @@ def write_document(connection: Connection, given: DocumentByHand) -> int:
     (row,) = connection.execute(
         """
         insert into billing.utility_invoices (kind, account, bill_group, issuer, currency, source, period_start,
-            period_end, tariff, tariff_version, rated, net, tax, total, amount_due, deliver, state)
-        values (%s, %s, %s, %s, %s, 'manual', %s, %s::date + 1, %s, %s, %s, %s, %s, %s, %s, %s, 'approved')
+            period_end, tariff, rated, net, tax, total, amount_due, deliver, state)
+        values (%s, %s, %s, %s, %s, 'manual', %s, %s::date + 1, %s, %s, %s, %s, %s, %s, %s, 'approved')
         returning id""",
         [
             given.kind,
@@ -151,7 +174,6 @@ def write_document(connection: Connection, given: DocumentByHand) -> int:
             given.day,
             given.day,
             given.tariff,
-            given.tariff_version,
             Json(given.rated),
             Decimal(answer["net"]),
             Decimal(answer["tax"]),
@@ -207,7 +229,7 @@ def free(connection: Connection, invoices: Sequence[int]) -> None:
     )
     adjustment_store.free(connection, invoices)
     connection.execute(
-        "update billing.invoiced_adjustments set is_live = false where invoice = any(%s) and is_live", [list(invoices)]
+        "update billing.adjustments_on_bills set is_live = false where invoice = any(%s) and is_live", [list(invoices)]
     )
 
 

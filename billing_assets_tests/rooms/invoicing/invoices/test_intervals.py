@@ -39,7 +39,9 @@ def cents(amount: Decimal) -> Decimal:
     return amount.quantize(_CENT, ROUND_HALF_UP)
 
 
-def customer(state: Connection, folder: Path, point: str, period: tuple[date, date], tariff: str, **more: str) -> None:
+def customer(
+    state: Connection, folder: Path, point: str, period: tuple[date, date | None], tariff: str, **more: str
+) -> None:
     """A customer of a group in Brisbane, whose clock is the market's, supplied over a period."""
     state.execute(
         "insert into billing.service_points (point, valid_from, zone) values (%s, '2000-01-01', 'Australia/Brisbane')",
