@@ -123,12 +123,6 @@ def with_lines(case: dict[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict
     return case | {"tariff": tariff, "usage": case["usage"] | {"manual": manual}}
 
 
-def with_charges_of(tariff: Mapping[str, Any], rated: Mapping[str, Any]) -> dict[str, Any]:
-    """A tariff with the charges by hand of the one that a bill was rated by."""
-    by_hand = [one for one in rated["charges"] if one["code"].startswith(_PREFIX)]
-    return {**tariff, "charges": [*tariff["charges"], *by_hand]}
-
-
 def only_lines(
     tariff: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], day: date, context: Mapping[str, Any], *, taxed: bool
 ) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def adjustments(
         left join billing.decisions as checked on checked.id = a.checked
         left join lateral (
             select i.invoice, v.number
-            from billing.adjustments_on_bills as i join billing.utility_invoices as v on v.id = i.invoice
+            from billing.invoiced_adjustments as i join billing.utility_invoices as v on v.id = i.invoice
             where i.adjustment = a.id and i.is_live) as b on true
         where (%(account)s::text is null or a.account = %(account)s)
           and (%(everything)s or (a.state in ('waiting', 'open') and b.invoice is null))

@@ -150,7 +150,7 @@ def withdraw(connection: Connection, number: int, by: str, why: str) -> None:
         bill = connection.execute(
             """
             select coalesce(i.number, 'draft ' || i.id) as bill
-            from billing.adjustments_on_bills as a join billing.utility_invoices as i on i.id = a.invoice
+            from billing.invoiced_adjustments as a join billing.utility_invoices as i on i.id = a.invoice
             where a.adjustment = %s and a.is_live""",
             [number],
         ).fetchone()
@@ -172,9 +172,9 @@ def held(
         f"""
         select {_COLUMNS} from billing.account_adjustments as a
         where account = %(account)s and currency = %(currency)s and state = 'open' and kind = any(%(kinds)s)
-          and not exists (select from billing.adjustments_on_bills as i where i.adjustment = a.id and i.is_live)
+          and not exists (select from billing.invoiced_adjustments as i where i.adjustment = a.id and i.is_live)
           and (%(rebill_of)s::bigint is null or exists (
-            select from billing.adjustments_on_bills as was
+            select from billing.invoiced_adjustments as was
             left join billing.utility_invoices as c on c.cancels = was.invoice
             where was.adjustment = a.id and (was.invoice = %(rebill_of)s or c.correction = %(correction)s)))
         order by id for update""",  # noqa: S608

@@ -18,6 +18,7 @@ from billing_assets.invoicing.adjustments.kinds import (
 )
 from billing_assets.invoicing.adjustments.store import AdjustmentRow
 from billing_assets.invoicing.invoices import releasing, reports, store
+from billing_assets.invoicing.invoices.due_dates import due_on
 from billing_assets.invoicing.invoices.rating_case import Rate, context_of
 from billing_assets.invoicing.invoices.store import DocumentByHand
 from billing_assets.invoicing.rating.rounding import half_up, minor_unit
@@ -164,9 +165,10 @@ def _issued(
             row.currency,
             day,
             payer["tariff"] or "",
+            payer["tariff_version"],
             {"case": case, "answer": answer},
             is_sent,
         ),
     )
-    due = releasing.due_on(day, payer["due_days"] if is_sent else 0, payer["calendar"])
+    due = due_on(day, payer["due_days"] if is_sent else 0, payer["calendar"])
     return document, releasing.give_number(connection, document, payer["issuer"], day, due)

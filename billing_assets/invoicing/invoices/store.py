@@ -122,7 +122,7 @@ def put_by_hand(connection: Connection, invoice: int, adjustments: Sequence[int]
     Raises psycopg.errors.UniqueViolation where one is on another live one.
     """
     connection.execute(
-        "insert into billing.adjustments_on_bills (invoice, adjustment) select %s, unnest(%s::bigint[])",
+        "insert into billing.invoiced_adjustments (invoice, adjustment) select %s, unnest(%s::bigint[])",
         [invoice, list(adjustments)],
     )
 
@@ -143,7 +143,7 @@ def _write_series(connection: Connection, invoice: int, context: Mapping[str, An
 
 
 class DocumentByHand(NamedTuple):
-    """A memo or a one-off invoice before it is written, of one day. `tariff`: whose taxes its case has."""
+    """A memo or a one-off invoice before it is written, of one day."""
 
     kind: str
     account: str
@@ -152,6 +152,7 @@ class DocumentByHand(NamedTuple):
     currency: str
     day: date
     tariff: str
+    tariff_version: int | None
     rated: dict[str, Any]
     deliver: bool
 
@@ -162,8 +163,8 @@ def write_document(connection: Connection, given: DocumentByHand) -> int:
     (row,) = connection.execute(
         """
         insert into billing.utility_invoices (kind, account, bill_group, issuer, currency, source, period_start,
-            period_end, tariff, rated, net, tax, total, amount_due, deliver, state)
-        values (%s, %s, %s, %s, %s, 'manual', %s, %s::date + 1, %s, %s, %s, %s, %s, %s, %s, 'approved')
+            period_end, tariff, tariff_version, rated, net, tax, total, amount_due, deliver, state)
+        values (%s, %s, %s, %s, %s, 'manual', %s, %s::date + 1, %s, %s, %s, %s, %s, %s, %s, %s, 'approved')
         returning id""",
         [
             given.kind,
@@ -174,6 +175,7 @@ def write_document(connection: Connection, given: DocumentByHand) -> int:
             given.day,
             given.day,
             given.tariff,
+            given.tariff_version,
             Json(given.rated),
             Decimal(answer["net"]),
             Decimal(answer["tax"]),
@@ -229,7 +231,7 @@ def free(connection: Connection, invoices: Sequence[int]) -> None:
     )
     adjustment_store.free(connection, invoices)
     connection.execute(
-        "update billing.adjustments_on_bills set is_live = false where invoice = any(%s) and is_live", [list(invoices)]
+        "update billing.invoiced_adjustments set is_live = false where invoice = any(%s) and is_live", [list(invoices)]
     )
 
 
@@ -295,3 +297,23 @@ def let_go(connection: Connection, invoice: int, decision: int) -> int:
         "update billing.invoice_quality_findings set decision = %s where invoice = %s and decision is null",
         [decision, invoice],
     ).rowcount
+
+
+def let_go_of(connection: Connection, invoices: Sequence[int], code: str, decision: int) -> int:
+    """The same for one code of several invoices."""
+    return connection.execute(
+        """
+        update billing.invoice_quality_findings set decision = %s
+        where invoice = any(%s) and code = %s and decision is null""",
+        [decision, list(invoices), code],
+    ).rowcount
+
+
+def reviewed(connection: Connection, invoices: Sequence[int], decision: int) -> None:
+    """A person looked at what was drawn; an error is let go by a decision of its own."""
+    connection.execute(
+        """
+        update billing.invoice_quality_findings set decision = %s
+        where invoice = any(%s) and severity <> 'error' and decision is null""",
+        [decision, list(invoices)],
+    )

@@ -38,14 +38,14 @@ comment on column billing.account_adjustments.lines is 'As a rating case has cha
 comment on column billing.account_adjustments.reason is 'Code of the reason, such as GOODWILL';
 comment on column billing.account_adjustments.key is 'Of what is made without a person: the same key makes nothing again';
 comment on column billing.account_adjustments.state is
-    'waiting: for another person; open: a charge that is held until the next bill (adjustments_on_bills: on which it is)';
+    'waiting: for another person; open: a charge that is held until the next bill (invoiced_adjustments: on which it is)';
 create index account_adjustments_open on billing.account_adjustments (account) where state in ('waiting', 'open');
 create trigger follow_the_path before update on billing.account_adjustments
     for each row execute function billing.follow_the_path('adjustment');
 create trigger never_dropped before delete or truncate on billing.account_adjustments
     for each statement execute function billing.append_only();
 
-create function billing.guard_account_adjustment() returns trigger language plpgsql as $$
+create function billing.guard_adjustment() returns trigger language plpgsql as $$
 begin
     if to_jsonb(new) - array['state', 'checked', 'document', 'since']
         is distinct from to_jsonb(old) - array['state', 'checked', 'document', 'since'] then
@@ -60,32 +60,17 @@ begin
 end
 $$;
 create trigger guard before update on billing.account_adjustments
-    for each row execute function billing.guard_account_adjustment();
+    for each row execute function billing.guard_adjustment();
 
-create table billing.adjustments_on_bills (
+create table billing.invoiced_adjustments (
     invoice    bigint  not null references billing.utility_invoices,
     adjustment bigint  not null references billing.account_adjustments,
     is_live    boolean not null default true,
     primary key (invoice, adjustment)
 );
-comment on table billing.adjustments_on_bills is 'Which bill a held charge is on; freed with the bill, it is held again';
-create unique index adjustments_on_bills_once on billing.adjustments_on_bills (adjustment) where is_live;
-create function billing.guard_adjustment_on_bill() returns trigger language plpgsql as $$
-begin
-    if to_jsonb(new) - 'is_live' is distinct from to_jsonb(old) - 'is_live' or (new.is_live and not old.is_live) then
-        raise exception 'what is on invoice % stays: it is freed once, and never taken back', old.invoice
-            using errcode = 'check_violation';
-    end if;
-    if not new.is_live and exists (
-        select from billing.utility_invoices as i where i.id = new.invoice and i.state not in ('discarded', 'cancelled', 'rebilled')
-    ) then
-        raise exception 'adjustment % is freed with invoice %, not before', old.adjustment, old.invoice
-            using errcode = 'check_violation';
-    end if;
-    return new;
-end
-$$;
-create trigger guard before update on billing.adjustments_on_bills
-    for each row execute function billing.guard_adjustment_on_bill();
-create trigger never_dropped before delete or truncate on billing.adjustments_on_bills
+comment on table billing.invoiced_adjustments is 'Which bill a held charge is on; freed with the bill, it is held again';
+create unique index invoiced_adjustments_once on billing.invoiced_adjustments (adjustment) where is_live;
+create trigger guard_invoiced before update on billing.invoiced_adjustments
+    for each row execute function billing.guard_invoiced();
+create trigger never_dropped before delete or truncate on billing.invoiced_adjustments
     for each statement execute function billing.append_only();

@@ -210,7 +210,7 @@ def test_a_charge_is_on_one_live_bill_whoever_writes(state: Connection, state_ur
     drafted(state, state_url)
     entered(state, Adjustment.ONE_OFF, FEE)
     with pytest.raises(psycopg.errors.UniqueViolation):
-        state.execute("insert into billing.adjustments_on_bills (invoice, adjustment) values (2, 1)")
+        state.execute("insert into billing.invoiced_adjustments (invoice, adjustment) values (2, 1)")
 
 
 def test_what_is_withdrawn_goes_on_no_bill_and_what_is_on_one_is_not_withdrawn(
