@@ -298,22 +298,67 @@ def test_what_was_billed_is_not_planned_again(state: Connection, state_url: str,
     assert lock(state, Wanted(Selection.BILL_GROUP, date(2005, 5, 9), GROUP), "Mara", "Again") == []
 
 
+TODAY = date(2005, 4, 9)
+
+
+def validated(state: Connection) -> None:
+    """What metering makes of the readings; a person clears what it holds."""
+    validate_all(state, *FOUR_DAYS, today=TODAY)
+    rows = state.execute(
+        """
+        select id from billing.validation_findings as f where severity = 'issue'
+          and id not in (select finding from billing.cleared_findings)
+          and exists (select from billing.validated_periods as p where f.id = any(p.findings))"""
+    ).fetchall()
+    for finding in rows:
+        clear(state, finding["id"])
+
+
+def pending(state: Connection) -> int:
+    validated(state)
+    batch = planned(state, TODAY)
+    validate(state, batch, today=TODAY)
+    for row in open_findings(state, batch):
+        reviewing.waive(state, row["member"], row["code"], "Mara", "A test of four days")
+    reviewing.proceed(state, batch, "Mara", "Looked at")
+    return batch
+
+
+def corrected(state: Connection, url: str, folder: Path) -> None:
+    """The provider sends one of the days again, with other values."""
+    later = ["100,NEM12,200504120900,CNRGYMDP,NEMMCO", "200,NEM1202022,E1,1,E1,N1,02022,KWH,30,"]
+    later += [f"300,20050402,{','.join(['1.000'] * 48)},A,,,20050412090000,20050412090000", "900", ""]
+    imported(state, url, folder, "later.csv", "\r\n".join(later).encode())
+
+
+def test_a_draft_of_readings_that_were_corrected_before_it_is_issued_is_made_again(
+    state: Connection, state_url: str, tmp_path: Path
+) -> None:
+    prepared(state, state_url, tmp_path)
+    batch = pending(state)
+    process(state_url, state, rate_case, "one", batch, today=TODAY)
+    releasing.check_quality(state, batch)
+    for row in state.execute("select id from billing.utility_invoices where state = 'qa_hold'").fetchall():
+        releasing.approve(state, row["id"], "Mara", "A test")
+    corrected(state, state_url, tmp_path)
+    validated(state)
+    issued = releasing.issue(state, batch, TODAY)
+    assert (issued.numbers, issued.stale) == ((), 1)
+    again = pending(state)
+    process(state_url, state, rate_case, "one", again, today=TODAY)
+    (on,) = state.execute("select kwh from billing.invoiced_usage where is_live").fetchall()
+    _, content = operator_file()
+    old = half_hours(content)["E1"]
+    kept = sum(value for start, value in old.items() if start.date() != date(2005, 4, 2))
+    assert on["kwh"] == kept + 48
+
+
 def test_readings_that_changed_after_validation_are_not_billed(
     state: Connection, state_url: str, tmp_path: Path
 ) -> None:
     prepared(state, state_url, tmp_path)
-    today = date(2005, 4, 9)
-    validate_all(state, *FOUR_DAYS, today=today)
-    for finding in state.execute("select id from billing.validation_findings where severity <> 'info'").fetchall():
-        clear(state, finding["id"])
-    batch = planned(state, today)
-    validate(state, batch, today=today)
-    for row in open_findings(state, batch):
-        reviewing.waive(state, row["member"], row["code"], "Mara", "A test of four days")
-    reviewing.proceed(state, batch, "Mara", "Looked at")
-    later = ["100,NEM12,200504120900,CNRGYMDP,NEMMCO", "200,NEM1202022,E1,1,E1,N1,02022,KWH,30,"]
-    later += [f"300,20050402,{','.join(['1.000'] * 48)},A,,,20050412090000,20050412090000", "900", ""]
-    imported(state, state_url, tmp_path, "later.csv", "\r\n".join(later).encode())
+    batch, today = pending(state), TODAY
+    corrected(state, state_url, tmp_path)
     done = process(state_url, state, rate_case, "one", batch, today=today)
     assert done is not None
     assert done.retried is not None
