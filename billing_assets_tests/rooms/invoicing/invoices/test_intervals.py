@@ -301,9 +301,9 @@ def test_what_was_billed_is_not_planned_again(state: Connection, state_url: str,
 TODAY = date(2005, 4, 9)
 
 
-def validated(state: Connection) -> None:
+def validated(state: Connection, period: tuple[date, date] = FOUR_DAYS) -> None:
     """What metering makes of the readings; a person clears what it holds."""
-    validate_all(state, *FOUR_DAYS, today=TODAY)
+    validate_all(state, *period, today=TODAY)
     rows = state.execute(
         """
         select id from billing.validation_findings as f where severity = 'issue'
@@ -314,14 +314,42 @@ def validated(state: Connection) -> None:
         clear(state, finding["id"])
 
 
-def pending(state: Connection) -> int:
-    validated(state)
+def pending(state: Connection, period: tuple[date, date] = FOUR_DAYS) -> int:
+    validated(state, period)
     batch = planned(state, TODAY)
     validate(state, batch, today=TODAY)
     for row in open_findings(state, batch):
         reviewing.waive(state, row["member"], row["code"], "Mara", "A test of four days")
     reviewing.proceed(state, batch, "Mara", "Looked at")
     return batch
+
+
+def drafted(state: Connection, url: str, batch: int) -> None:
+    process(url, state, rate_case, "one", batch, today=TODAY)
+    releasing.check_quality(state, batch)
+    for row in state.execute("select id from billing.utility_invoices where state = 'qa_hold'").fetchall():
+        releasing.approve(state, row["id"], "Mara", "A test")
+
+
+def test_a_ratchet_looks_back_at_what_earlier_bills_measured(state: Connection, state_url: str, tmp_path: Path) -> None:
+    name, content = operator_file()
+    customer(state, tmp_path, "NEM1202022", FOUR_DAYS, "RATCHET", channels="K1=- Q1=-")
+    version = DEMAND["versions"][0] | {"ratchet": {"percent": "120", "periods": 1}}  # type: ignore[index]
+    approved(state, "RATCHET", {**DEMAND, "versions": [version]})
+    imported(state, state_url, tmp_path, name, content)
+    energy = half_hours(content)["E1"]
+    most = []
+    for period in ((FOUR_DAYS[0], date(2005, 4, 3)), (date(2005, 4, 3), FOUR_DAYS[1])):
+        batch = pending(state, period)
+        drafted(state, state_url, batch)
+        assert len(releasing.issue(state, batch, TODAY).numbers) == 1
+        most.append(max(value for start, value in energy.items() if period[0] <= start.date() < period[1]) * 2)
+    rows = state.execute(
+        "select quantity from billing.utility_invoice_lines where code = 'demand' order by period_start"
+    ).fetchall()
+    held = (most[0] * Decimal("1.2")).quantize(Decimal("0.001"), ROUND_HALF_UP)
+    assert [row["quantity"] for row in rows] == [most[0], max(most[1], held)]
+    assert held > most[1], "else it proves nothing"
 
 
 def corrected(state: Connection, url: str, folder: Path) -> None:
@@ -336,10 +364,7 @@ def test_a_draft_of_readings_that_were_corrected_before_it_is_issued_is_made_aga
 ) -> None:
     prepared(state, state_url, tmp_path)
     batch = pending(state)
-    process(state_url, state, rate_case, "one", batch, today=TODAY)
-    releasing.check_quality(state, batch)
-    for row in state.execute("select id from billing.utility_invoices where state = 'qa_hold'").fetchall():
-        releasing.approve(state, row["id"], "Mara", "A test")
+    drafted(state, state_url, batch)
     corrected(state, state_url, tmp_path)
     validated(state)
     issued = releasing.issue(state, batch, TODAY)
