@@ -39,7 +39,9 @@ def cents(amount: Decimal) -> Decimal:
     return amount.quantize(_CENT, ROUND_HALF_UP)
 
 
-def customer(state: Connection, folder: Path, point: str, period: tuple[date, date], tariff: str, **more: str) -> None:
+def customer(
+    state: Connection, folder: Path, point: str, period: tuple[date, date | None], tariff: str, **more: str
+) -> None:
     """A customer of a group in Brisbane, whose clock is the market's, supplied over a period."""
     state.execute(
         "insert into billing.service_points (point, valid_from, zone) values (%s, '2000-01-01', 'Australia/Brisbane')",
@@ -296,22 +298,92 @@ def test_what_was_billed_is_not_planned_again(state: Connection, state_url: str,
     assert lock(state, Wanted(Selection.BILL_GROUP, date(2005, 5, 9), GROUP), "Mara", "Again") == []
 
 
+TODAY = date(2005, 4, 9)
+
+
+def validated(state: Connection, period: tuple[date, date] = FOUR_DAYS) -> None:
+    """What metering makes of the readings; a person clears what it holds."""
+    validate_all(state, *period, today=TODAY)
+    rows = state.execute(
+        """
+        select id from billing.validation_findings as f where severity = 'issue'
+          and id not in (select finding from billing.cleared_findings)
+          and exists (select from billing.validated_periods as p where f.id = any(p.findings))"""
+    ).fetchall()
+    for finding in rows:
+        clear(state, finding["id"])
+
+
+def pending(state: Connection, period: tuple[date, date] = FOUR_DAYS) -> int:
+    validated(state, period)
+    batch = planned(state, TODAY)
+    validate(state, batch, today=TODAY)
+    for row in open_findings(state, batch):
+        reviewing.waive(state, row["member"], row["code"], "Mara", "A test of four days")
+    reviewing.proceed(state, batch, "Mara", "Looked at")
+    return batch
+
+
+def drafted(state: Connection, url: str, batch: int) -> None:
+    process(url, state, rate_case, "one", batch, today=TODAY)
+    releasing.check_quality(state, batch)
+    for row in state.execute("select id from billing.utility_invoices where state = 'qa_hold'").fetchall():
+        releasing.approve(state, row["id"], "Mara", "A test")
+
+
+def test_a_ratchet_looks_back_at_what_earlier_bills_measured(state: Connection, state_url: str, tmp_path: Path) -> None:
+    name, content = operator_file()
+    customer(state, tmp_path, "NEM1202022", FOUR_DAYS, "RATCHET", channels="K1=- Q1=-")
+    version = DEMAND["versions"][0] | {"ratchet": {"percent": "120", "periods": 1}}  # type: ignore[index]
+    approved(state, "RATCHET", {**DEMAND, "versions": [version]})
+    imported(state, state_url, tmp_path, name, content)
+    energy = half_hours(content)["E1"]
+    most = []
+    for period in ((FOUR_DAYS[0], date(2005, 4, 3)), (date(2005, 4, 3), FOUR_DAYS[1])):
+        batch = pending(state, period)
+        drafted(state, state_url, batch)
+        assert len(releasing.issue(state, batch, TODAY).numbers) == 1
+        most.append(max(value for start, value in energy.items() if period[0] <= start.date() < period[1]) * 2)
+    rows = state.execute(
+        "select quantity from billing.utility_invoice_lines where code = 'demand' order by period_start"
+    ).fetchall()
+    held = (most[0] * Decimal("1.2")).quantize(Decimal("0.001"), ROUND_HALF_UP)
+    assert [row["quantity"] for row in rows] == [most[0], max(most[1], held)]
+    assert held > most[1], "else it proves nothing"
+
+
+def corrected(state: Connection, url: str, folder: Path) -> None:
+    """The provider sends one of the days again, with other values."""
+    later = ["100,NEM12,200504120900,CNRGYMDP,NEMMCO", "200,NEM1202022,E1,1,E1,N1,02022,KWH,30,"]
+    later += [f"300,20050402,{','.join(['1.000'] * 48)},A,,,20050412090000,20050412090000", "900", ""]
+    imported(state, url, folder, "later.csv", "\r\n".join(later).encode())
+
+
+def test_a_draft_of_readings_that_were_corrected_before_it_is_issued_is_made_again(
+    state: Connection, state_url: str, tmp_path: Path
+) -> None:
+    prepared(state, state_url, tmp_path)
+    batch = pending(state)
+    drafted(state, state_url, batch)
+    corrected(state, state_url, tmp_path)
+    validated(state)
+    issued = releasing.issue(state, batch, TODAY)
+    assert (issued.numbers, issued.stale) == ((), 1)
+    again = pending(state)
+    process(state_url, state, rate_case, "one", again, today=TODAY)
+    (on,) = state.execute("select kwh from billing.invoiced_usage where is_live").fetchall()
+    _, content = operator_file()
+    old = half_hours(content)["E1"]
+    kept = sum(value for start, value in old.items() if start.date() != date(2005, 4, 2))
+    assert on["kwh"] == kept + 48
+
+
 def test_readings_that_changed_after_validation_are_not_billed(
     state: Connection, state_url: str, tmp_path: Path
 ) -> None:
     prepared(state, state_url, tmp_path)
-    today = date(2005, 4, 9)
-    validate_all(state, *FOUR_DAYS, today=today)
-    for finding in state.execute("select id from billing.validation_findings where severity <> 'info'").fetchall():
-        clear(state, finding["id"])
-    batch = planned(state, today)
-    validate(state, batch, today=today)
-    for row in open_findings(state, batch):
-        reviewing.waive(state, row["member"], row["code"], "Mara", "A test of four days")
-    reviewing.proceed(state, batch, "Mara", "Looked at")
-    later = ["100,NEM12,200504120900,CNRGYMDP,NEMMCO", "200,NEM1202022,E1,1,E1,N1,02022,KWH,30,"]
-    later += [f"300,20050402,{','.join(['1.000'] * 48)},A,,,20050412090000,20050412090000", "900", ""]
-    imported(state, state_url, tmp_path, "later.csv", "\r\n".join(later).encode())
+    batch, today = pending(state), TODAY
+    corrected(state, state_url, tmp_path)
     done = process(state_url, state, rate_case, "one", batch, today=today)
     assert done is not None
     assert done.retried is not None
