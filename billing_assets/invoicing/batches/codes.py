@@ -147,7 +147,7 @@ TO_DO: dict[str, str] = {
     "ADDRESS_INCOMPLETE": "Correct the address, or agree on e-mail.",
     "EMAIL_BOUNCED": "Ask the customer for another address.",
     "ACCOUNT_HOLD": "End the hold, or wait for its end.",
-    "PRICE_SERIES_INCOMPLETE": "Load the prices (`billing tariffs prices`).",
+    "PRICE_SERIES_INCOMPLETE": "Load the prices (`billing tariffs prices load`).",
     "BACK_BILL_LIMIT": "Have the part behind the limit written off; take it out.",
     "BILL_DEADLINE": "Bill it first.",
 }
