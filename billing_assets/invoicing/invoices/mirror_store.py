@@ -8,7 +8,7 @@ from billing_assets.invoicing.invoices.states import Invoice
 
 
 def write_cancel(
-    connection: Connection, original: int, correction: int, batch: int, *, source: str, deliver: bool
+    connection: Connection, original: int, correction: int, batch: int | None, *, source: str, deliver: bool
 ) -> int | None:
     """Writes the cancel of an issued invoice, approved to be issued, and frees what was on that. Its id; None where the
     invoice is not issued, or is cancelled.
