@@ -22,6 +22,7 @@ from billing_assets.sandbox.samples.utility.points import US, US_LONG, UTILITIES
 from billing_assets.sandbox.samples.utility.rates import AFTER, MONTHS, POINTS, SEED
 from billing_assets.sandbox.samples.utility.world import ARRIVALS, KNOWN_LATER, LATER, MASTER, write_world
 
+AREAS = "metering,invoicing"
 FOLDERS = ("sample-nem", "sample-x12")
 _CHANNELS = {"nem": "sample-nem", "x12": "sample-x12"}
 _POINTS_AT_ONCE = 250
@@ -54,7 +55,7 @@ def made_world(home: Path, points: int = POINTS, seed: int = SEED) -> Path:
 
 def sample_settings(home: Path) -> None:
     """Points the settings of the area at the sample. Raises SettingsError where they are set to something else."""
-    set_default("areas", "metering,invoicing")
+    set_default("areas", AREAS)
     for name in ("metering.folders", "metering.partners"):
         if variable(name) in os.environ:
             raise SettingsError(

@@ -1,5 +1,6 @@
 """The utility sample goes on from usage to bills: master data is loaded, and each month is billed group by group."""
 
+import hashlib
 import time
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -20,8 +21,11 @@ from billing_assets.invoicing.invoices.processing import process
 from billing_assets.invoicing.tariffs import store as tariffs
 from billing_assets.invoicing.tariffs.files import read_tariff
 from billing_assets.invoicing.tariffs.loading import load_file
+from billing_assets.invoicing.tariffs.series_files import read_values
+from billing_assets.invoicing.tariffs.store import FileOf
 from billing_assets.operations import utility_billing_store
 from billing_assets.sandbox.samples.utility.clock import read_day
+from billing_assets.sandbox.samples.utility.index_prices import MINUTES
 from billing_assets.sandbox.samples.utility.rates import MONTHS
 from billing_assets.sandbox.samples.utility.world import BILLING
 
@@ -44,7 +48,7 @@ class Billed(NamedTuple):
 
 
 def load_billing(runtime: Runtime, world: Path) -> int:
-    """Loads tariffs, approved by another person than their maker, and the customers. How many findings there are. Safe
+    """Loads tariffs, approved by another person, prices, and the customers. How many findings there are. Safe
     to repeat."""
     folder = world / BILLING
     with runtime.state() as connection:
@@ -53,6 +57,10 @@ def load_billing(runtime: Runtime, world: Path) -> int:
                 loaded, _ = load_file(connection, read_tariff(path), MAKER, "Prices of the sample")
                 if loaded.is_new:
                     tariffs.approve(connection, loaded.tariff, loaded.number, CHECKER, "Compared with the price list")
+        for path in sorted((folder / "prices").glob("*.csv")):
+            content, values = read_values(path, "price", MINUTES)
+            file = FileOf(path.name, "csv", hashlib.sha256(content).digest())
+            tariffs.load_series(connection, "price", path.stem, MINUTES, values, file, MAKER, "Prices of the sample")
         return len(load_accounts(connection, folder).findings)
 
 

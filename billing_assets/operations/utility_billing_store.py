@@ -112,3 +112,23 @@ def elsewhere(connection: Connection) -> set[str]:
             select from billing.accounts as a where a.account = s.account and a.replaced_at is null)"""
     )
     return {row["point"] for row in rows}
+
+
+def months(connection: Connection) -> list[str]:
+    """The months of the invoice dates, as YYYY-MM."""
+    rows = connection.execute(
+        """
+        select distinct to_char(invoice_date, 'YYYY-MM') as month from billing.utility_invoices
+        where number is not null order by month"""
+    )
+    return [row["month"] for row in rows]
+
+
+def issued_totals(connection: Connection) -> dict[str, tuple[int, Decimal]]:
+    """Bills and their sum by currency, with cancels."""
+    rows = connection.execute(
+        """
+        select currency, count(*) as bills, sum(total) as total from billing.utility_invoices
+        where number is not null group by currency order by currency"""
+    )
+    return {row["currency"]: (row["bills"], row["total"]) for row in rows}

@@ -1,4 +1,4 @@
-"""`billing utility`: the utility sample from its first file to its bills."""
+"""`billing utility`: the utility sample from its first file to bills in NetSuite's sandbox."""
 
 import time
 from typing import Annotated
@@ -6,11 +6,18 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from billing_assets.erp.close.terminal import show_closes
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.settings import load_settings
-from billing_assets.operations import utility, utility_billing, utility_billing_store, utility_store
+from billing_assets.operations import (
+    utility,
+    utility_billing,
+    utility_billing_store,
+    utility_posting,
+    utility_store,
+)
 from billing_assets.operations.utility_bills import FoundBills, Place, bill_differences, explained, places
 from billing_assets.operations.utility_ledger import (
     Balance,
@@ -37,7 +44,7 @@ def utility_command(
     points: Annotated[int, typer.Option(min=200, help="Service points of the world.")] = POINTS,
     days_at_once: Annotated[int, typer.Option(min=1, help="Days whose files come together.")] = 1,
 ) -> None:
-    """Take in three months of a made utility's files, bill them, and compare quantities and bills with the ledger.
+    """Take in three months of a made utility's files, bill them, post the bills to NetSuite's sandbox, and compare.
 
     Exits 1 where they differ. Safe to repeat: a run that was cut off goes on.
     """
@@ -73,6 +80,13 @@ def utility_command(
                 *month_differences(ledger, found),
                 *bill_differences(ledger, bills),
             ]
+        with utility_posting.with_netsuite(home, world) as ledgers:
+            batches = utility_posting.post_bills(ledgers)
+            closes = utility_posting.closes(ledgers)
+            with ledgers.state() as connection:
+                differences += utility_posting.differences(closes, utility_billing_store.issued_totals(connection))
+    console.print(f"{batches:,} batches posted to the sandbox of NetSuite.")
+    show_closes(console, closes)
     _show(sums)
     table = simple_table("Months of points", ["Market", "State", "Why", "Months", "kWh"])
     for market, state, codes, number, kwh in by_state(ledger, found):
@@ -118,5 +132,7 @@ def _say(differences: list[Difference], seconds: float) -> None:
         console.print(f"{len(differences):,} differences from the ledger, after {seconds:,.0f} s.", style="red")
         raise typer.Exit(1)
     console.print(
-        f"Every file, sum, month and bill is as the ledger says; nothing was lost ({seconds:,.0f} s).", style="green"
+        "Every file, sum, month and bill is as the ledger says, and NetSuite has each bill; nothing was lost "
+        f"({seconds:,.0f} s).",
+        style="green",
     )

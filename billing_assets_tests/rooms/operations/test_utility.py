@@ -1,4 +1,4 @@
-"""`billing utility`: a made utility's files from arrival to its bills, compared with their ledger."""
+"""`billing utility`: a made utility's files from arrival to bills in NetSuite's sandbox, compared with their ledger."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +25,11 @@ def test_a_small_utility_is_billed_as_its_ledger_says_again_nothing_is_twice_and
     assert " files: " not in again.out
     with connect(variables["BILLING_DATABASE_URL"]) as connection:
         (row,) = connection.execute("select count(*) as n, count(distinct name) as names from billing.raw_files")
+        (posted,) = connection.execute(
+            """
+            select count(*) as n, count(distinct netsuite_id) as records from billing.staged_invoices
+            where state = 'posted' and source = 'invoicing'"""
+        )
         bills = connection.execute(
             "select issuer, sequence from billing.utility_invoices where state = 'issued' order by issuer, sequence"
         ).fetchall()
@@ -32,7 +37,7 @@ def test_a_small_utility_is_billed_as_its_ledger_says_again_nothing_is_twice_and
     for issuer in ("RETAILAU", "RETAILTX"):
         numbers = [one["sequence"] for one in bills if one["issuer"] == issuer]
         assert numbers == list(range(1, len(numbers) + 1))
-    assert len(bills) > 300
+    assert len(bills) == posted["n"] == posted["records"] > 300
 
     ledger = tmp_path / "home" / "utility_world" / "ledger" / "bills.csv"
     first, *rows = ledger.read_text().splitlines()

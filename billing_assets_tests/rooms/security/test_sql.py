@@ -56,7 +56,10 @@ INSERTED = {
     ("metering/import_engine/reports.py", "MessageRow"): "our own columns",
     ("invoicing/tariffs/reports.py", "_COLUMNS"): "our own columns",
     ("invoicing/adjustments/store.py", "_COLUMNS"): "our own columns",
-    ("invoicing/batches/planning_store.py", "_UNBILLED"): "our own query",
+    ("invoicing/batches/planning_store.py", "UNBILLED"): "our own query",
+    ("invoicing/control/daily_reports.py", "UNBILLED"): "our own query",
+    ("invoicing/control/kwh_reports.py", "UNBILLED"): "our own query",
+    ("invoicing/control/kwh_reports.py", "_UNITS"): "our own query",
     ("invoicing/corrections/reports.py", "_ORIGINAL"): "our own query",
     **{
         ("metering/readings/master_store.py", name): "columns and tables of our own kinds of master data"

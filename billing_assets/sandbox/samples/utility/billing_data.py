@@ -14,6 +14,7 @@ from typing import Any
 
 from billing_assets.sandbox.samples.utility.chance import draw, pick
 from billing_assets.sandbox.samples.utility.clock import read_day
+from billing_assets.sandbox.samples.utility.index_prices import write_prices
 from billing_assets.sandbox.samples.utility.points import PROVIDERS, UTILITIES, Point
 from billing_assets.sandbox.samples.utility.products import (
     CITY,
@@ -83,6 +84,7 @@ def write_billing_data(folder: Path, seed: int, points: Iterable[Point]) -> None
     for product in PRODUCTS.values():
         text = json.dumps(tariff(product), indent=2) + "\n"
         (tariffs / f"{product.code}.json").write_text(text, encoding="utf-8")
+    write_prices(folder / "prices", seed)
     groups = {group_of(one): one for one in sorted(known, key=lambda one: one.number, reverse=True)}
     rows: dict[str, list[Row]] = {
         "bill_groups": [_group(name, one) for name, one in sorted(groups.items())],
@@ -152,7 +154,10 @@ def tariff(product: Product) -> dict[str, Any]:
 
 
 def _energy(product: Product) -> Iterable[dict[str, Any]]:
-    if product.windows:
+    if product.series:
+        parts = {"series": product.series, "adder": f"{Decimal(product.adder).scaleb(-2):f}"}
+        yield _charge("energy", "index", "Energy at hub prices", product, parts)
+    elif product.windows:
         windows = [
             {
                 "name": one.name, "days": one.days.split(), "from": f"{one.begin:02}:00", "to": f"{one.end:02}:00",

@@ -3,16 +3,19 @@ is sold. Whole numbers and fractions alone; the engine that bills is not asked."
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
 from billing_assets.sandbox.samples.utility.billing_data import group_of, places_of
+from billing_assets.sandbox.samples.utility.index_prices import MINUTES, price
 from billing_assets.sandbox.samples.utility.outcomes import Outcome, decimal
 from billing_assets.sandbox.samples.utility.points import Point
 from billing_assets.sandbox.samples.utility.products import TEXAS_TAXES, Product, product_of
 from billing_assets.sandbox.samples.utility.rates import MONTHS, Ends
 from billing_assets.sandbox.samples.utility.texas_sets import ChargesSet, TexasSet, UsageSet
+from billing_assets.sandbox.samples.utility.usage import Quarter
 
 BILLED, GAP, UNBILLED = "billed", "gap", "unbilled"
 
@@ -56,7 +59,7 @@ def texas_bills(seed: int, points: Iterable[Point], sets: Iterable[TexasSet]) ->
                 yield bill_row(point, month, UNBILLED, why, "", "", 0, 0, 0)
                 before = False
                 continue
-            lines = [*energy_cents(product_of(point), usage), *(cents for *_, cents in charges.charges)]
+            lines = [*energy_cents(seed, product_of(point), usage), *(cents for *_, cents in charges.charges)]
             net = sum(lines)
             tax = sum(texas_taxes(places_of(seed, point), point.klass, net))
             state = BILLED if before else GAP
@@ -75,16 +78,26 @@ def bill_row(
     )  # fmt: skip
 
 
-def energy_cents(product: Product, usage: UsageSet) -> list[int]:
-    """Cents of each line for energy and fixed charges of a period of registers."""
+def energy_cents(seed: int, product: Product, usage: UsageSet) -> list[int]:
+    """Cents of each line for energy and fixed charges of a period."""
     days = (usage.end - usage.begin).days
-    if product.windows:
+    if product.series:
+        lines = [half_up(Fraction(_at_hub_prices(seed, product, usage.quarters), 1_000_000))]
+    elif product.windows:
         rows = {code: kwh for meter in usage.meters for code, kwh, *_ in meter.rows}
         lines = [_cents(rows[one.register] * one.price) for one in product.windows]
     else:
         lines = [_cents(kwh * price) for kwh, price in _in_steps(product, usage.kwh)]
     least = max(0, product.least - sum(lines))
     return [*lines, product.month, _cents(days * product.day), least]
+
+
+def _at_hub_prices(seed: int, product: Product, quarters: Iterable[Quarter]) -> int:
+    """Thousandths of a kWh times cents a MWh, each quarter hour at its own price."""
+    return sum(
+        one.thousandths * (price(seed, one.end.astimezone(UTC) - timedelta(minutes=MINUTES)) + product.adder)
+        for one in quarters
+    )
 
 
 def _in_steps(product: Product, kwh: int) -> Iterator[tuple[int, int]]:

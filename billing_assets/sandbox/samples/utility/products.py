@@ -5,6 +5,7 @@ from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
+from billing_assets.sandbox.samples.utility.index_prices import HUB
 from billing_assets.sandbox.samples.utility.points import Point
 from billing_assets.sandbox.samples.utility.rates import Pool
 
@@ -33,7 +34,8 @@ class Window(NamedTuple):
 
 class Product(NamedTuple):
     """A tariff. `month`: cents a bill; `day`: a day; `least`: cents of energy at least; `controlled`, `fed_in`: prices
-    of these channels. One of `steps` and `windows` prices the rest; `scaled`: whether steps are those of a month."""
+    of these channels. One of `steps`, `windows` and `series` prices the rest: steps are those of a month where they are
+    `scaled`; a series is prices by quarter hour, with `adder` cents a MWh on each."""
 
     code: str
     name: str
@@ -46,6 +48,8 @@ class Product(NamedTuple):
     controlled: int = 0
     fed_in: int = 0
     scaled: bool = False
+    series: str = ""
+    adder: int = 0
 
     @property
     def is_texan(self) -> bool:
@@ -95,6 +99,7 @@ PRODUCTS = {
             "TX-NIGHT", "Day and night", "USD", month=1_295,
             windows=(Window("night", _ALL, 21, 6, 890, "41"), Window("day", _ALL, 6, 21, 1_570, "42")),
         ),
+        Product("TX-INDEX", "Hub prices by quarter hour", "USD", series=HUB, adder=1_250, month=1_495),
         Product("TX-LIGHTS", "Lights", "USD", steps=(Step(None, 990),), least=6_000),
         Product("AU-FLAT", "Flat", "AUD", steps=(Step(None, 3_160),), day=11_030, controlled=2_140),
         Product(
@@ -110,7 +115,9 @@ PRODUCTS = {
 def product_of(point: Point) -> Product:
     """What a point has: by what its meters can tell."""
     match point.pool:
-        case Pool.TEXAS_METERS | Pool.TEXAS_INTERVALS:
+        case Pool.TEXAS_INTERVALS:
+            code = "TX-STEPS" if point.number % 2 else "TX-INDEX"
+        case Pool.TEXAS_METERS:
             by_kind = {"unmetered": "TX-LIGHTS", "time of use": "TX-NIGHT"}
             code = by_kind.get(point.kind, "TX-FLAT" if point.klass == "residential" else "TX-STEPS")
         case Pool.AUSTRALIA_READS:

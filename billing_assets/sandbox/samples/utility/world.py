@@ -25,6 +25,7 @@ from billing_assets.sandbox.samples.utility.ledger import (
 )
 from billing_assets.sandbox.samples.utility.master_data import write_master_data
 from billing_assets.sandbox.samples.utility.nem_files import broken, fitting, nem12, nem13, nem_name, zipped
+from billing_assets.sandbox.samples.utility.netsuite_data import write_netsuite_data
 from billing_assets.sandbox.samples.utility.outcomes import Sending
 from billing_assets.sandbox.samples.utility.points import US, UTILITIES, make_points
 from billing_assets.sandbox.samples.utility.rates import MONTHS, POINTS, SEED, Pool
@@ -33,9 +34,9 @@ from billing_assets.sandbox.samples.utility.texas_sets import TexasSet, set_send
 from billing_assets.sandbox.samples.utility.x12_files import EDIFACT, interchange
 
 ARRIVALS, MASTER, LATER, LEDGER = "arrivals", "master_data", "master_data_later", "ledger"
-BILLING = "billing"
+BILLING, NETSUITE = "billing", "netsuite"
 """Folders of a world. Files are in `arrivals/<day>/<nem or x12>/`; what is known of the points, at first and later;
-billing's master data, with its tariffs in `billing/tariffs`."""
+billing's master data, with its tariffs in `billing/tariffs`; what NetSuite knows."""
 
 KNOWN_LATER = MONTHS[2]
 """The day on which master data brings the points that it did not have."""
@@ -70,9 +71,9 @@ def write_world(folder: Path, seed: int = SEED, count_of_points: int = POINTS) -
     write_master_data(folder / MASTER, seed, (point for point in points if point.known == 0))
     write_master_data(folder / LATER, seed, (point for point in points if point.known < 2))
     elsewhere = billed_in_sap(seed, points)
-    write_billing_data(
-        folder / BILLING, seed, (point for point in points if point.known < 2 and point.number not in elsewhere)
-    )
+    ours = [point for point in points if point.known < 2 and point.number not in elsewhere]
+    write_billing_data(folder / BILLING, seed, ours)
+    write_netsuite_data(folder / NETSUITE, ours)
     sets = [one for sending in interchanges if sending.verdict == "accept" for one in sending.items]
     rows = [*texas_months(texas, sets), *stream_months(australia, months)]
     ledger = folder / LEDGER

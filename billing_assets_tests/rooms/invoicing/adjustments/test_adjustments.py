@@ -120,7 +120,7 @@ def test_a_rebill_has_the_charges_of_its_predecessor_and_what_is_held_since_wait
     (number,) = releasing.issue(state, drafted(state, state_url), CUT_OFF).numbers
     entered(state, Adjustment.SPECIAL_CHARGE, LineByHand("Paper", Decimal("2.00")))
     done = asking.rebill(state, number, "Mara", "Wrong price", rate_case, CUT_OFF)
-    assert (done.outcome, done.change) == (Outcome.REBILLED, 0)
+    assert (done.outcome, done.change) == (Outcome.REBILLED, Decimal(0))
     assert standing(state) == [("on_bill", done.numbers[1]), ("open", None)]
     metered(state, 1, JULY, amount=1100)
     drafted(state, state_url)
