@@ -89,7 +89,7 @@ def as_staged(state: Connection, invoice: int) -> Any:
     rows = sorted(handed_over(state, LINES, invoice), key=lambda row: row["line_no"])
     assert [row["line_no"] for row in rows] == list(range(1, len(rows) + 1))
     named = ("line_no", "item", "description", "quantity", "unit_price", "amount", "tax_code", "tax_rate", "tax_amount")
-    each = tuple(Line(*(row[name] for name in named), {}) for row in rows)
+    each = tuple(Line(**{name: row[name] for name in named}, extra={}) for row in rows)
     return document(
         header["number"], kind=header["kind"], total=header["total"], lines=each, applies_to=header["applies_to"]
     )
