@@ -31,11 +31,11 @@ from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.phrases import ask_the_doctor
 from billing_assets.foundation.settings import is_secret, setting_names, variable
 from billing_assets.foundation.shipped import shipped
-from billing_assets.invoicing.batches import codes as invoice_codes
-from billing_assets.invoicing.batches import remedies
+from billing_assets.invoicing.batches import codes
+from billing_assets.invoicing.batches.settings import Parameters
 from billing_assets.invoicing.control.explaining_kwh import PLACES
-from billing_assets.invoicing.invoices import errors as invoice_errors
-from billing_assets.invoicing.invoices import quality
+from billing_assets.invoicing.invoices import errors, quality
+from billing_assets.invoicing.invoices.settings import Thresholds
 from billing_assets.metering.import_engine import csv_mapping
 from billing_assets.metering.import_engine.codes import CODES as FILE_CODES
 from billing_assets.metering.usage import states as usage
@@ -473,39 +473,9 @@ def usage_codes() -> str:
     return table(["code", "meaning", "what to do", "can be released"], rows)
 
 
-def invoice_validations() -> str:
-    """What validation finds in a member before it is invoiced."""
-    return table(
-        ["code", "severity", "sentence", "waivable", "what to do"],
-        [
-            (_code(code), one.severity.value, _said(one.sentence), "yes" if one.waivable else "", remedies.TO_DO[code])
-            for code, one in invoice_codes.CODES.items()
-        ],
-    )
-
-
-def invoice_failures() -> str:
-    """Why a member could not be invoiced."""
-    rows = [(_code(code), _said(one.sentence), one.to_do) for code, one in invoice_errors.CODES.items()]
-    return table(["code", "sentence", "what to do"], rows)
-
-
-def invoice_checks() -> str:
-    """What the checks before release find in a draft."""
-    rows = [
-        (_code(code), one.severity.value, _said(one.sentence), remedies.TO_DO[code])
-        for code, one in quality.CODES.items()
-    ]
-    return table(["code", "severity", "sentence", "what to do"], rows)
-
-
 def kwh_places() -> str:
     """Where usage may be."""
     return table(["place", "meaning"], [(one.replace("_", " "), meaning) for one, meaning in PLACES.items()])
-
-
-def _said(sentence: str) -> str:
-    return sentence.replace("{", "*").replace("}", "*")
 
 
 def file_codes() -> str:
@@ -536,7 +506,53 @@ def validation_rules() -> str:
     return table(["code", "severity", "checks", "parameters", "what to do"], rows)
 
 
+def invoice_validations() -> str:
+    """The validations before an invoice, in their order, with what may be set."""
+    rows = [
+        (
+            _code(code),
+            one.severity,
+            _shown(one.sentence),
+            "yes" if one.waivable else "",
+            "always" if code in codes.ALWAYS else "",
+            _set(Parameters, one.parameters),
+            codes.TO_DO[code],
+        )
+        for code, one in codes.CODES.items()
+    ]
+    return table(["code", "severity", "sentence", "can be waived", "on", "parameters", "what to do"], rows)
+
+
+def invoice_checks() -> str:
+    """The checks before release, with what may be set."""
+    rows = [
+        (_code(code), one.severity, _shown(one.sentence), _set(Thresholds, one.thresholds), quality.TO_DO[code])
+        for code, one in quality.CODES.items()
+    ]
+    return table(["code", "severity", "sentence", "thresholds", "what to do"], rows)
+
+
+def invoice_errors() -> str:
+    """Why a member is not invoiced, or a batch not issued."""
+    return table(
+        ["code", "sentence", "what to do"],
+        [(_code(code), _shown(one.sentence), one.to_do) for code, one in errors.CODES.items()],
+    )
+
+
+def _shown(sentence: str) -> str:
+    return sentence.replace("{", "*").replace("}", "*")
+
+
+def _set(section: type[BaseModel], names: Iterable[str]) -> str:
+    """Settings with their defaults."""
+    return ", ".join(f"`{name}` {_default(section.model_fields[name])}".strip() for name in names)
+
+
 GENERATED = {
+    "invoice_validations": invoice_validations,
+    "invoice_checks": invoice_checks,
+    "invoice_errors": invoice_errors,
     "file_codes": file_codes,
     "validation_rules": validation_rules,
     "utility_points": utility_points,
@@ -563,9 +579,6 @@ GENERATED = {
     "usage_states": usage_states,
     "usage_rules": usage_rules,
     "usage_codes": usage_codes,
-    "invoice_validations": invoice_validations,
-    "invoice_failures": invoice_failures,
-    "invoice_checks": invoice_checks,
     "kwh_places": kwh_places,
     "mapping_keys": mapping_keys,
     "late_fee_keys": late_fee_keys,
