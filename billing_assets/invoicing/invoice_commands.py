@@ -19,8 +19,11 @@ from billing_assets.invoicing.batches.settings import Parameters
 from billing_assets.invoicing.batches.states import WORDS, Batch
 from billing_assets.invoicing.batches.validating import lock, validate
 from billing_assets.invoicing.invoices import releasing
+from billing_assets.invoicing.invoices import reports as invoice_reports
 from billing_assets.invoicing.invoices.engine import rate_case
+from billing_assets.invoicing.invoices.errors import CODES as POST_CODES
 from billing_assets.invoicing.invoices.processing import Processed, process
+from billing_assets.invoicing.invoices.settings import Thresholds
 from billing_assets.invoicing.printing import (
     AsJson,
     By,
@@ -30,6 +33,7 @@ from billing_assets.invoicing.printing import (
     Why,
     day_of,
     objects,
+    show,
     show_json,
     show_planned,
 )
@@ -44,6 +48,9 @@ def register(invoicing: typer.Typer) -> None:
         "retry": retry_command,
         "issue": issue_command,
         "approve": approve_command,
+        "approve-batch": approve_batch_command,
+        "review": review_command,
+        "quality": quality_command,
         "discard": discard_command,
         "generate": generate_command,
     }
@@ -62,14 +69,21 @@ def invoice_command(batch: Number, by: By, why: Why, as_json: AsJson = False) ->
         failed = reports.failed(connection, batch)
         why_not = "" if done else next((one.why or "" for one in reports.batches(connection, batch)), "")
     if as_json:
-        show_json({"done": done and done._asdict(), "failed": failed, "why": why_not})
+        show_json(
+            {
+                "done": done and done._asdict(),
+                "failed": [one | {"to_do": POST_CODES[one["code"]].to_do} for one in failed],
+                "why": why_not,
+            }
+        )
     elif done is None:
         reason = why_not or "It is not pending, or another run has it."
         console.print(f"Batch {batch} was not invoiced. {reason}", markup=False, soft_wrap=True)
     else:
         console.print(f"Batch {batch} is {WORDS[done.state]}: {done.invoiced:,} invoiced, {done.failed:,} failed.")
         for one in failed:
-            console.print(f"  {one['account']}  {one['code']}  {one['why']}", markup=False, soft_wrap=True)
+            line = f"{one['account']}  {one['code']}  {one['why']} {POST_CODES[one['code']].to_do}"
+            console.print(f"  {line}", markup=False, soft_wrap=True)
     if done is None or done.failed:
         raise typer.Exit(1)
 
@@ -78,7 +92,7 @@ def _invoiced(runtime: Runtime, connection: Connection, batch: int) -> Processed
     worker, today = f"{socket.gethostname()} {os.getpid()}", day_of(None, runtime.settings.calendar)
     done = process(runtime.database_url, connection, rate_case, worker, batch, today=today)
     if done is not None:
-        releasing.check_quality(connection, batch)
+        releasing.check_quality(connection, batch, runtime.settings.of(Thresholds), today)
     return done
 
 
@@ -98,8 +112,9 @@ def issue_command(
 ) -> None:
     """Check the drafts of a batch, and give those without an error their numbers: in one transaction, without a gap."""
     with prepared_runtime() as runtime, runtime.state() as connection:
-        releasing.check_quality(connection, batch)
-        done = releasing.issue(connection, batch, day_of(invoice_date, runtime.settings.calendar))
+        day = day_of(invoice_date, runtime.settings.calendar)
+        releasing.check_quality(connection, batch, runtime.settings.of(Thresholds), day)
+        done = releasing.issue(connection, batch, day)
     if as_json:
         show_json(done._asdict())
         return
@@ -115,6 +130,45 @@ def approve_command(invoice: Invoice, by: By, why: Why, as_json: AsJson = False)
     with prepared_runtime() as runtime, runtime.state() as connection:
         releasing.approve(connection, invoice, by, why)
     _show_moved(invoice, "approved", as_json)
+
+
+def approve_batch_command(batch: Number, by: By, why: Why, as_json: AsJson = False) -> None:
+    """Let a batch go that is off its customers' last bills in count or money (QA_BATCH_SUM)."""
+    by, why = said(by, why)
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        approved = releasing.approve_batch(connection, batch, by, why)
+    if as_json:
+        show_json({"batch": batch, "approved": approved})
+        return
+    console.print(f"Batch {batch}: {approved:,} drafts are approved.")
+
+
+def review_command(
+    batch: Number,
+    invoices: Annotated[
+        list[int] | None, typer.Argument(metavar="INVOICE…", help="Drafts by their numbers in our database; all.")
+    ] = None,
+    *,
+    by: By,
+    why: Why,
+    as_json: AsJson = False,
+) -> None:
+    """Note that drafts drawn for review, or warned of, were looked at. An error is let go by `approve`."""
+    by, why = said(by, why)
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        reviewed = releasing.review(connection, batch, invoices or (), by, why)
+    if as_json:
+        show_json({"batch": batch, "reviewed": reviewed})
+        return
+    console.print(f"Batch {batch}: {reviewed:,} drafts are reviewed.")
+
+
+def quality_command(batch: Number, as_json: AsJson = False) -> None:
+    """Show what the checks before release found in a batch, and who reviewed it; also after its release."""
+    with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
+        found = invoice_reports.quality(connection, batch)
+    columns = {"invoice": "Invoice", "account": "Account", "severity": "Severity", "code": "Code"}
+    show(found, as_json, f"Checks of batch {batch}", columns | {"sentence": "Sentence", "reviewed_by": "Reviewed by"})
 
 
 def discard_command(invoice: Invoice, by: By, why: Why, as_json: AsJson = False) -> None:

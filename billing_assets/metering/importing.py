@@ -26,6 +26,7 @@ from billing_assets.metering.import_engine.store import RawFile
 from billing_assets.metering.import_engine.taking import Source
 from billing_assets.metering.import_engine.x12_sets.options import SetOptions
 from billing_assets.metering.readings import extracted, master_store, rulings
+from billing_assets.metering.readings.enrolments import load_enrolments
 from billing_assets.metering.readings.intake import Intake, free_waiting
 from billing_assets.metering.readings.master_data import read_folder
 from billing_assets.metering.readings.master_store import Loaded
@@ -119,7 +120,9 @@ def worker() -> str:
 
 
 def settle(connection: Connection, options: Options | None = None) -> int:
-    """Frees messages that waited for master data, and pairs usage and charges; how many messages were freed."""
+    """Loads master data that 814s brought, frees messages that waited for some, and pairs usage and charges; how many
+    messages were freed."""
+    load_enrolments(connection)
     freed = sum(_free(connection, table) for table in Table)
     settle_all(connection, options=options)
     return freed

@@ -33,6 +33,7 @@ TARGETS = {
         "proving.bad_input.x12_sets_targets",
     ),
     "NEM12, NEM13, zips": Target(("billing_assets.metering.import_engine",), "proving.bad_input.nem_targets"),
+    "extracts": Target(("billing_assets.metering.import_engine",), "proving.bad_input.extract_targets"),
     "Green Button, CSV exports": Target(("billing_assets.metering.import_engine",), "proving.bad_input.espi_targets"),
 }
 

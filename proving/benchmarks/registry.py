@@ -4,6 +4,7 @@ from proving.benchmarks import (
     close,
     dagster_runs,
     history,
+    invoicing,
     memory,
     metering,
     metering_espi,
@@ -31,6 +32,7 @@ _MODULES = [
     metering_vee,
     metering_import,
     rating,
+    invoicing,
 ]
 
 MEASURES: dict[str, Measure] = {one.name: one for module in _MODULES for one in module.MEASURES}

@@ -14,8 +14,9 @@ RULES: dict[str, str] = {
         group by message having count(*) > 1""",
     "what is on an invoice is live as long as the invoice": """
         select i.id, i.state from billing.utility_invoices as i join (
-            select invoice, is_live from billing.invoiced_usage
-            union all select invoice, is_live from billing.invoiced_charges) as u on u.invoice = i.id
+            select invoice, is_live from billing.invoiced_usage where replaced_by is null
+            union all select invoice, is_live from billing.invoiced_charges where replaced_by is null
+        ) as u on u.invoice = i.id
         where u.is_live <> (i.state not in ('discarded', 'cancelled', 'rebilled'))""",
     "the members of a batch are its outcomes": """
         select * from billing.invoice_batch_counts
@@ -98,6 +99,24 @@ RULES: dict[str, str] = {
                 select from (select * from billing.utility_invoice_taxes where invoice = c.id) as a
                 full join (select * from billing.utility_invoice_taxes where invoice = o.id) as b using (position)
                 where a.amount + b.amount is distinct from 0 or a.code is distinct from b.code))""",
+    "a cancel and the rebill of its correction are issued together": """
+        select c.id, r.id as rebill from billing.utility_invoices as c
+        join billing.utility_invoices as r on r.correction = c.correction and r.kind = 'invoice'
+        where c.kind = 'cancel' and (c.number is null or r.number is null)""",
+    "a correction that is done has its documents, and no other has": """
+        select k.id, k.state, k.outcome from billing.invoice_corrections as k
+        cross join lateral (
+            select count(*) filter (where kind = 'cancel') as cancels,
+                count(*) filter (where kind = 'invoice') as rebills
+            from billing.utility_invoices where correction = k.id and state <> 'discarded') as d
+        where (d.cancels + d.rebills > 0) <> (k.outcome in ('cancelled', 'rebilled') and k.part_of is null)
+           or (k.outcome = 'cancelled' and (d.cancels, d.rebills) <> (1, 0))
+           or (k.outcome = 'rebilled' and k.part_of is null and d.rebills <> 1)""",
+    "an adjustment is on a live invoice, or waits": """
+        select a.id from billing.invoice_adjustments as a join billing.utility_invoices as i on i.id = a.invoice
+        where i.state in ('discarded', 'cancelled', 'rebilled') or not exists (
+            select from billing.utility_invoice_lines as l
+            where l.invoice = a.invoice and l.code = 'ADJUSTMENT' and l.amount = a.amount)""",
     "an invoice is cancelled by one document, which is issued": """
         select o.id, o.state from billing.utility_invoices as o
         where (o.state in ('cancelled', 'rebilled')) <> (1 = (

@@ -71,9 +71,20 @@ def group(
     """A bill group of the issuer ACME."""
     connection.execute(
         """
-        insert into billing.bill_groups (bill_group, issuer, currency, max_batch, ceiling, automated, valid_from)
-        values (%s, 'ACME', 'USD', %s, %s, %s, '2026-01-01')""",
+        insert into billing.bill_groups (
+            bill_group, issuer, currency, max_batch, ceiling, automated, checks_off, valid_from)
+        values (%s, 'ACME', 'USD', %s, %s, %s, '{BACK_BILL_LIMIT}', '2026-01-01')""",  # whenever it is played
         [name, max_batch, ceiling, automated],
+    )
+
+
+def window(connection: Connection, bill_group: str) -> None:
+    """A cycle of the group whose window is open every night."""
+    connection.execute(
+        """
+        insert into billing.bill_cycles (bill_group, cycle, estimate_from, read_on, invoice_date, valid_from)
+        values (%s, 'C', '2026-06-30', '2026-06-30', '2026-07-02', '2026-01-01')""",
+        [bill_group],
     )
 
 

@@ -84,7 +84,7 @@ class System:
 def play(folder: Path, points: int) -> Result:
     """Takes the world of so many points in by workers, and by one process on a database of its own."""
     world = made_world(folder / "world", points, SEED)
-    with _system(folder) as system:
+    with opened(folder, _SETTINGS) as system:
         began = time.monotonic()
         died_with = _by_workers(system, world)
         seconds = time.monotonic() - began
@@ -107,15 +107,15 @@ def play(folder: Path, points: int) -> Result:
 
 
 @contextmanager
-def _system(folder: Path) -> Iterator[System]:
-    """Servers and three machines; nothing is started yet."""
+def opened(folder: Path, settings: Mapping[str, str]) -> Iterator[System]:
+    """Servers with a database and another, `peace`, and three machines with these settings; nothing is started yet."""
     with postgres(None) as server, redis(folder / "servers" / "redis") as broker:
         base = server.rpartition("/")[0]
         for name in (DATABASE, "peace"):
             embedded.create_database(server, name)
         home, url = folder / "shared", f"{base}/{DATABASE}"
         variables = {
-            **{variable(name): value for name, value in (_SETTINGS | inbox_settings(home)).items()},
+            **{variable(name): value for name, value in ({**settings, **inbox_settings(home)}).items()},
             "BILLING_DATABASE_URL": url,
             "DAGSTER_POSTGRES_URL": libpq_url(url, driver="postgresql+psycopg2"),
             "DAGSTER_CELERY_BROKER_URL": f"{broker}/0",

@@ -38,6 +38,7 @@ _ON_ONE_WORKER = (
     "test_every_command.py",
     "batches/test_every_code.py",
     "batches/test_code_limits.py",
+    "invoices/test_every_check.py",
 )
 """Files whose tests share a costly fixture, or one system that they work on in turn. xdist's own mark for it no longer
 reaches the scheduler with pytest 9.2."""
@@ -53,18 +54,34 @@ _WHOLE_SYSTEMS = (
 """Tests that start Dagster or many processes, and wait for them, most of them on one running system: one after the
 other on a worker that begins with them, so that two never load the machine at once, and the others have the rest."""
 
+_SHORT = "/unit/"
+"""Tests of a few milliseconds: a file at once, because handing out each takes longer. They come last and fill gaps."""
+
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         if any(part in file for part in _WHOLE_SYSTEMS):
-            return "whole systems"  # of all scopes the one with the most tests: xdist begins with it
-        return file if file.endswith(_ON_ONE_WORKER) else nodeid
+            return "whole systems"
+        return file if _SHORT in file or file.endswith(_ON_ONE_WORKER) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False  # they come in the order below, not by how many tests they have
     return _Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # What takes longest begins, so that no worker is left alone with it at the end.
+    items.sort(key=lambda item: _turn(item.nodeid))
+
+
+def _turn(nodeid: str) -> int:
+    file = nodeid.partition("::")[0]
+    if any(part in file for part in _WHOLE_SYSTEMS):
+        return 0
+    return 3 if _SHORT in file else 1 if file.endswith(_ON_ONE_WORKER) or "kills.py" in file else 2
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -11,7 +11,7 @@ from billing_assets.decisions.store import Subject, record
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.invoicing.batches.selections import Wanted, wanted_of
 
-_UNBILLED = """
+UNBILLED = """
     select u.message, u.charges, u.point, u.period_start, u.period_end, u.is_ready, a.account, a.bill_group,
         a.id as row, m.arrived_at,
         exists (select from billing.batch_members as o
@@ -151,7 +151,7 @@ def plan(connection: Connection, request: int, wanted: Wanted, *, automatic: boo
     connection.execute(
         f"""
         create temporary table planned on commit drop as
-        with unbilled as ({_UNBILLED}), locked as (
+        with unbilled as ({UNBILLED}), locked as (
             select id from billing.accounts
             where id in (select row from unbilled) order by id for update skip locked)
         select c.*, row_number() over (
@@ -317,7 +317,7 @@ def groups(connection: Connection, cut_off: date, names: Sequence[str] = ()) -> 
     """Total and billable customers of each bill group, before anything is locked."""
     rows = connection.execute(
         f"""
-        with unbilled as ({_UNBILLED}), counted as (
+        with unbilled as ({UNBILLED}), counted as (
             select c.bill_group, count(distinct c.account) filter (where c.is_ready and not c.in_batch) as billable,
                 count(distinct c.account) filter (where not c.is_ready) as waiting,
                 count(distinct c.account) filter (where c.in_batch) as in_batches
@@ -343,6 +343,6 @@ def groups(connection: Connection, cut_off: date, names: Sequence[str] = ()) -> 
 
 def oldest_unbilled(connection: Connection) -> date | None:
     """The end of the period that is unbilled the longest; None where all is billed."""
-    (row,) = connection.execute(f"select min(period_end) as oldest from ({_UNBILLED}) as u").fetchall()  # noqa: S608
+    (row,) = connection.execute(f"select min(period_end) as oldest from ({UNBILLED}) as u").fetchall()  # noqa: S608
     oldest: date | None = row["oldest"]
     return oldest

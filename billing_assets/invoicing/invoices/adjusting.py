@@ -18,6 +18,7 @@ from billing_assets.invoicing.adjustments.kinds import (
 )
 from billing_assets.invoicing.adjustments.store import AdjustmentRow
 from billing_assets.invoicing.invoices import releasing, reports, store
+from billing_assets.invoicing.invoices.due_dates import due_on
 from billing_assets.invoicing.invoices.rating_case import Rate, context_of
 from billing_assets.invoicing.invoices.store import DocumentByHand
 from billing_assets.invoicing.rating.rounding import half_up, minor_unit
@@ -157,5 +158,5 @@ def _issued(connection: Connection, row: AdjustmentRow, payer: dict[str, Any], t
             row.kind is Adjustment.ONE_OFF,
         ),
     )
-    due = releasing.due_on(day, payer["due_days"] if row.kind is Adjustment.ONE_OFF else 0, payer["calendar"])
+    due = due_on(day, payer["due_days"] if row.kind is Adjustment.ONE_OFF else 0, payer["calendar"])
     return document, releasing.give_number(connection, document, payer["issuer"], day, due)

@@ -25,6 +25,7 @@ from billing_assets.invoicing.batches.states import WORDS, Batch
 from billing_assets.invoicing.invoices import document_reports, releasing
 from billing_assets.invoicing.invoices.engine import rate_case
 from billing_assets.invoicing.invoices.processing import process
+from billing_assets.invoicing.invoices.settings import Thresholds
 from billing_assets.invoicing.printing import day_of
 
 _FAILED = ["member", "account", "period_start", "period_end", "code", "why"]
@@ -87,7 +88,7 @@ def drafted_invoices(
             return
         if state is Batch.ERROR_OCCURRED and asked_by(context.run) is None:
             again = planning_store.retry(connection, batch)
-        releasing.check_quality(connection, batch)
+        releasing.check_quality(connection, batch, billing.settings.of(Thresholds), today)
         metadata = _drafted(connection, batch)
         left = reports.left(connection, batch)
     if again:
@@ -160,7 +161,7 @@ def issued_invoices(
         status = status_of(connection, batch)
         held = stale = 0
         if Batch(status.state) not in (Batch.EMPTY, Batch.RELEASED):
-            releasing.check_quality(connection, batch)
+            releasing.check_quality(connection, batch, billing.settings.of(Thresholds), day)
             done = releasing.issue(connection, batch, day)
             held, stale = done.held, done.stale
         numbers = document_reports.numbers(connection, batch)

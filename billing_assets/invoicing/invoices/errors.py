@@ -6,7 +6,7 @@ from billing_assets.foundation.errors import BillingError
 
 
 class PostCode(NamedTuple):
-    """A code that a failed member has."""
+    """A code that a failed member has, or what keeps a batch from being invoiced or issued."""
 
     sentence: str
     to_do: str
@@ -39,6 +39,11 @@ CODES: dict[str, PostCode] = {
     "STALE_EPOCH": PostCode("Another run took the batch over.", "Nothing."),
     "INTERNAL": PostCode("{what}; the account is parked.", "Read the log, then retry."),
 }
+
+
+def told(code: str, **words: object) -> str:
+    """Sentence and what to do."""
+    return f"{CODES[code].sentence.format(**words)} {CODES[code].to_do}"
 
 
 class NotInvoicedError(BillingError):

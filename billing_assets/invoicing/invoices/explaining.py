@@ -38,8 +38,8 @@ def explained(connection: Connection, name: str, rate: Rate) -> Explained:
     answer = found.rated["answer"]
     rated = from_json(answer)
     further = [
-        f"{one.code}: {one.amount:f}, {one.bill_text or 'added to the bill'}; no line of rating."
-        for one in found.lines[len(rated.lines) :]
+        *(f"{one.code}: {one.amount:f}, {one.bill_text}; not of rating." for one in found.lines[len(rated.lines) :]),
+        *(f"{one.code}: {one.amount:f}, tax of the lines above." for one in found.taxes[len(rated.taxes) :]),
     ]
     return Explained(
         found,
@@ -51,7 +51,9 @@ def explained(connection: Connection, name: str, rate: Rate) -> Explained:
 
 def _differences(connection: Connection, found: Document, answer: Mapping[str, Any], rate: Rate) -> Iterator[str]:
     case = found.rated["case"]
-    tariff = case["tariff"] if found.tariff_version is None else tariffs.content(connection, found.tariff_version)
+    tariff = case["tariff"]
+    if found.tariff_version is not None:
+        tariff = _with_charges_by_hand(tariffs.content(connection, found.tariff_version), tariff)
     context = case["context"]
     versions = {
         (key, name): int(one["version"]) for key in SERIES_KEYS.values() for name, one in context.get(key, {}).items()
@@ -68,6 +70,15 @@ def _differences(connection: Connection, found: Document, answer: Mapping[str, A
         tax = found.taxes[place] if place < len(found.taxes) else None
         if tax is None or (tax.code, tax.amount) != (kept["code"], Decimal(kept["amount"])):
             yield f"Tax {place + 1} ({kept['code']}) is not stored as it was rated."
+
+
+def _with_charges_by_hand(version: dict[str, Any], rated: Mapping[str, Any]) -> dict[str, Any]:
+    """A version of a tariff with the charges that were added for one bill. One without usage has only some of it."""
+    named = {one["code"]: one for one in version["charges"]}
+    added = [one for one in rated["charges"] if one["code"] not in named]
+    has_usage = any(one["kind"] != "tax" and one["code"] in named for one in rated["charges"])
+    kept = version["charges"] if has_usage else [named[one["code"]] for one in rated["charges"] if one["code"] in named]
+    return {**version, "charges": [*kept, *added]}
 
 
 def _unlike(stored: Mapping[str, Any], again: Mapping[str, Any]) -> Iterator[str]:

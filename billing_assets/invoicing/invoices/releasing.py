@@ -1,17 +1,19 @@
 """From drafts to issued invoices: checks before release, a person's word, and the numbers, in one transaction."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from billing_assets.decisions.store import Subject, record
-from billing_assets.foundation.calendar.business_days import business_day_from
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
 from billing_assets.invoicing.batches import store as batches
 from billing_assets.invoicing.batches.states import WORDS, Batch, Member
 from billing_assets.invoicing.invoices import quality, reports, store
+from billing_assets.invoicing.invoices.due_dates import due_on
+from billing_assets.invoicing.invoices.errors import told
+from billing_assets.invoicing.invoices.settings import Thresholds
 from billing_assets.invoicing.invoices.states import Invoice
 from billing_assets.invoicing.invoices.store import Issuing, number_of
 from billing_assets.metering.contract import lock_ready, note_all_billed
@@ -39,18 +41,19 @@ class Issued(NamedTuple):
 
 
 def check_quality(
-    connection: Connection,
-    batch: int,
-    given: quality.Thresholds = quality.Thresholds(),  # noqa: B008  immutable
+    connection: Connection, batch: int, given: Thresholds | None = None, invoice_date: date | None = None
 ) -> Checked:
     """Runs the checks over the drafts of a batch: one with an error waits for a person, the others are approved. Safe
-    to repeat."""
+    to repeat. `invoice_date`: when they are to be issued; default today."""
+    given = given or Thresholds()
+    day = invoice_date or datetime.now(UTC).date()
     with connection.transaction():
-        batches.batch(connection, batch)
+        group = batches.batch(connection, batch).bill_group
         rows = reports.quality_facts(connection, batch)
-        estimated = sum(row["is_estimated"] for row in rows) * 100 // max(1, len(rows))
-        for row in rows:
-            store.write_quality(connection, row["invoice"], quality.check(row, given, estimated))
+        known = quality.of_batch(rows, given)
+        issued = reports.issued_of(connection, group, given.sample_first)
+        for place, row in enumerate(rows, issued + 1):
+            store.write_quality(connection, row["invoice"], quality.check(row, given, known, place, day))
         every = [row["invoice"] for row in rows]
         held = reports.open_errors(connection, every)
         store.move(connection, sorted(held), Invoice.QA_HOLD)
@@ -66,6 +69,38 @@ def approve(connection: Connection, invoice: int, by: str, why: str) -> None:
         store.let_go(connection, invoice, decision.id)
         store.move(connection, [invoice], Invoice.DRAFTED)
         store.move(connection, [invoice], Invoice.APPROVED)
+
+
+def approve_batch(connection: Connection, batch: int, by: str, why: str) -> int:
+    """A person lets a batch go that is off its customers' last bills. How many drafts are approved now: those that are
+    held for more stay so. Raises ReleaseError."""
+    with connection.transaction():
+        batches.batch(connection, batch)
+        held = [one["id"] for one in reports.drafts(connection, batch, Invoice.QA_HOLD)]
+        decision = record(connection, Subject.INVOICING, f"batch {batch}", "approve QA_BATCH_SUM", by, why)
+        if not store.let_go_of(connection, held, "QA_BATCH_SUM", decision.id):
+            raise ReleaseError(f"No draft of batch {batch} is held for QA_BATCH_SUM.")
+        still = reports.open_errors(connection, held)
+        free = [one for one in held if one not in still]
+        store.move(connection, free, Invoice.DRAFTED)
+        store.move(connection, free, Invoice.APPROVED)
+    return len(free)
+
+
+def review(connection: Connection, batch: int, invoices: Sequence[int], by: str, why: str) -> int:
+    """A person has looked at drafts of a batch that were drawn (`QA_SAMPLE`, and each warning draws); with none named,
+    at all of them. How many. Raises ReleaseError where one was not drawn, or was reviewed before."""
+    with connection.transaction():
+        batches.batch(connection, batch)
+        drawn = reports.drawn(connection, batch)
+        chosen = list(invoices) or drawn
+        if other := sorted(set(chosen) - set(drawn)):
+            raise ReleaseError(f"Invoice {other[0]} is not drawn for review in batch {batch}, or was reviewed before.")
+        if not chosen:
+            raise ReleaseError(f"Nothing of batch {batch} is left to be reviewed.")
+        decision = record(connection, Subject.INVOICING, f"batch {batch}", "review the sample", by, why)
+        store.reviewed(connection, chosen, decision.id)
+    return len(chosen)
 
 
 def discard(connection: Connection, invoice: int, by: str, why: str) -> None:
@@ -127,6 +162,11 @@ def issue(connection: Connection, batch: int, invoice_date: date) -> Issued:
         row = batches.batch(connection, batch)
         if row.state not in (Batch.COMPLETED, Batch.ERROR_OCCURRED):
             raise ReleaseError(f"Batch {batch} is {WORDS[row.state]}: it is issued when it is invoiced.")
+        if reports.needs_review(connection, batch) and (left := reports.drawn(connection, batch)):
+            raise ReleaseError(
+                f"{len(left)} drafts of batch {batch} were drawn for review, and no one has reviewed them "
+                f"(`billing invoicing review {batch}`)."
+            )
         drafts = reports.drafts(connection, batch, Invoice.APPROVED)
         held = len(reports.drafts(connection, batch, Invoice.QA_HOLD, Invoice.DRAFTED))
         good, stale = _drop_stale(connection, drafts)
@@ -159,11 +199,5 @@ def _numbers(connection: Connection, issuer: str, day: date, many: int) -> int:
     """The first of a block of numbers. Raises ReleaseError."""
     first = store.take_numbers(connection, issuer, day.year, many)
     if first is None:
-        raise ReleaseError(f"No numbers are left in {issuer} {day.year}. Open a new range.")
+        raise ReleaseError(told("NUMBER_RANGE", issuer=issuer, year=day.year))
     return first
-
-
-def due_on(invoice_date: date, days: int, calendar: str | None) -> date:
-    """The due date: so many days later, or the next business day of the calendar (`AU`, `AU-NSW`)."""
-    country, _, subdivision = (calendar or "").partition("-")
-    return business_day_from(invoice_date + timedelta(days=days), country or None, subdivision or None)

@@ -1,8 +1,8 @@
 """What the room reads: what a member is invoiced from, drafts of a batch, and what checks before release compare."""
 
 from collections.abc import Sequence
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
 from billing_assets.foundation.database.connection import Connection
 
@@ -130,17 +130,41 @@ def invoice(connection: Connection, number: int) -> dict[str, Any] | None:
 
 
 def quality_facts(connection: Connection, batch: int) -> Sequence[dict[str, Any]]:
-    """What the checks before release compare, for each draft of a batch."""
+    """What the checks before release compare, for each draft of a batch.
+
+    `last_count`, `last_sum`: the account's bills that end with its last one. `year_ago`: the bill of the same day a
+    year ago. `receivable`: what receivables last read of the account, where something is carried forward.
+    """
     return connection.execute(
         """
+        with charges as materialized (
+            select v.id, array_agg(c->>'code') filter (where c->>'kind' like 'fixed%%') as fixed,
+                coalesce(array_agg(c->>'code') filter (where c->>'kind' = 'feed_in'), '{}') as feed_in,
+                array_agg(c->>'code') filter (where coalesce(c->>'net', 'none') <> 'none') as netted
+            from billing.tariff_versions as v, json_array_elements(v.content->'charges') as c
+            where v.id in (
+                select o.tariff_version from billing.utility_invoices as o
+                where o.batch = %(batch)s and o.state = 'drafted')
+            group by v.id)
         select i.id as invoice, i.account, i.period_start, i.period_end, i.net, i.tax, i.total, i.is_final,
-            i.is_estimated, i.tariff_version, a.customer_class, a.is_taxed, a.tax_codes, g.ceiling,
-            coalesce(g.due_days, 16) as due_days, u.kwh, u.points,
+            i.is_estimated, i.tariff_version, i.correction is not null or i.replaces is not null as is_correction,
+            i.balance_forward, case when i.balance_forward = 0 then 0 else coalesce((
+                select sum(o.open_amount) from billing.open_receivables as o
+                where o.customer = i.account and o.currency = i.currency), 0) end as receivable,
+            a.customer_class, a.is_taxed, a.exempt_until, a.language, a.address_since, g.ceiling,
+            coalesce(g.due_days, 16) as due_days, g.calendar, coalesce(g.checks_off, '{}') as checks_off,
+            coalesce(g.severities, '{}') as severities, u.kwh, u.points,
             coalesce(l.energy, 0) as energy, coalesce(l.fixed, 0)::int as fixed, coalesce(l.feed_in, 0)::int as feed_in,
+            coalesce(cardinality(k.fixed), 0) as fixed_charges,
             l.first_day, l.last_day, coalesce(l.points, 0)::int as billed_points,
             coalesce(c.charges, 0) as passthrough,
-            h.bills::int as bills, h.mean, h.last_total, h.last_version
+            h.bills::int as bills, h.mean, h.last_version, h.last_dated, h.year_ago, h.last_count::int as last_count,
+            h.last_sum, exists (
+                select from billing.utility_invoices as o
+                where o.account = i.account and o.period_end = i.period_end and o.total = i.total and o.id <> i.id
+                  and o.kind = 'invoice' and o.state in ('drafted', 'qa_hold', 'approved', 'issued')) as is_twice
         from billing.utility_invoices as i
+        left join charges as k on k.id = i.tariff_version
         left join billing.accounts as a on a.account = i.account and a.replaced_at is null
             and a.valid_from < i.period_end and (a.valid_until is null or a.valid_until >= i.period_end)
         join billing.invoice_batches as b on b.id = i.batch
@@ -150,25 +174,99 @@ def quality_facts(connection: Connection, batch: int) -> Sequence[dict[str, Any]
             select coalesce(sum(x.kwh), 0) as kwh, count(*)::int as points
             from billing.invoiced_usage as x where x.invoice = i.id) as u
         left join lateral (
-            select sum(abs(n.amount)) filter (where n.unit = 'kWh') as energy,
-                count(*) filter (where n.unit in ('day', 'days', 'month', 'months', 'period')) as fixed,
-                count(*) filter (where n.amount < 0) as feed_in, min(n.period_start) as first_day,
-                max(n.period_end) as last_day, count(distinct n.point) filter (where n.point <> '') as points
+            select sum(abs(n.amount)) filter (where n.unit = 'kWh' and n.code <> all(k.feed_in)) as energy,
+                count(*) filter (where n.code = any(k.fixed)) as fixed,
+                count(*) filter (where n.amount < 0 and n.code = any(k.feed_in || k.netted)) as feed_in,
+                min(n.period_start) as first_day, max(n.period_end) as last_day,
+                count(distinct n.point) filter (where n.point <> '') as points
             from billing.utility_invoice_lines as n where n.invoice = i.id) as l on true
         left join lateral (
             select sum(x.total) as charges from billing.invoiced_charges as x where x.invoice = i.id) as c on true
         cross join lateral (
             select count(*) as bills, avg(o.total) as mean,
-                (array_agg(o.total order by o.period_end desc))[1] as last_total,
-                (array_agg(o.tariff_version order by o.period_end desc))[1] as last_version
+                (array_agg(o.tariff_version order by o.period_end desc))[1] as last_version,
+                max(o.invoice_date) as last_dated, count(*) filter (where o.period_end = o.newest) as last_count,
+                sum(o.total) filter (where o.period_end = o.newest) as last_sum,
+                max(o.total) filter (
+                    where o.period_start <= o.day_a_year_ago and o.period_end > o.day_a_year_ago) as year_ago
             from (
-                select total, period_end, tariff_version from billing.utility_invoices as p
+                select p.total, p.period_start, p.period_end, p.tariff_version, p.invoice_date,
+                    max(p.period_end) over () as newest,
+                    ((i.period_end - 1) - interval '1 year')::date as day_a_year_ago
+                from billing.utility_invoices as p
                 where p.account = i.account and p.period_end <= i.period_start and p.state = 'issued'
                   and p.kind = 'invoice'
-                order by p.period_end desc limit 12) as o) as h
-        where i.batch = %s and i.state = 'drafted' order by i.id""",
-        [batch],
+                order by p.period_end desc limit 13) as o) as h
+        where i.batch = %(batch)s and i.state = 'drafted' order by i.id""",
+        {"batch": batch},
     ).fetchall()
+
+
+def issued_of(connection: Connection, bill_group: str, most: int) -> int:
+    """How many invoices of a group have a number; counted no further than `most`."""
+    (row,) = connection.execute(
+        """
+        select count(*)::int as many from (
+            select from billing.utility_invoices where bill_group = %s and number is not null limit %s) as i""",
+        [bill_group, most],
+    ).fetchall()
+    return int(row["many"])
+
+
+def drawn(connection: Connection, batch: int) -> list[int]:
+    """Drafts of a batch that were drawn for review, or warned of, and that no one has reviewed yet."""
+    rows = connection.execute(
+        """
+        select distinct q.invoice from billing.invoice_quality_findings as q
+        join billing.utility_invoices as i on i.id = q.invoice
+        where i.batch = %s and i.state in ('drafted', 'qa_hold', 'approved') and q.decision is null
+          and (q.severity = 'warning' or q.code = 'QA_SAMPLE') order by q.invoice""",
+        [batch],
+    )
+    return [row["invoice"] for row in rows]
+
+
+def needs_review(connection: Connection, batch: int) -> bool:
+    """Whether a batch is issued only when its sample was reviewed."""
+    row = connection.execute(
+        """
+        select g.review_samples from billing.invoice_batches as b
+        join billing.bill_groups as g on g.bill_group = b.bill_group and g.replaced_at is null
+            and g.valid_from <= b.cut_off and (g.valid_until is null or g.valid_until > b.cut_off)
+        where b.id = %s""",
+        [batch],
+    ).fetchone()
+    return bool(row and row["review_samples"])
+
+
+class Reviewed(NamedTuple):
+    """What was found in an invoice before its release, and who looked at it; `reviewed_by` null: no one yet."""
+
+    invoice: int
+    number: str | None
+    account: str
+    state: str
+    code: str
+    severity: str
+    sentence: str
+    reviewed_by: str | None
+    why: str | None
+    reviewed_at: datetime | None
+
+
+def quality(connection: Connection, batch: int) -> list[Reviewed]:
+    """All that was found in the drafts of a batch, before and after its release."""
+    rows = connection.execute(
+        """
+        select q.invoice, i.number, i.account, i.state, q.code, q.severity, q.sentence, d.decided_by as reviewed_by,
+            d.why, d.decided_at as reviewed_at
+        from billing.invoice_quality_findings as q join billing.utility_invoices as i on i.id = q.invoice
+        left join billing.decisions as d on d.id = q.decision
+        where i.batch = %s
+        order by array_position(array['error', 'warning', 'info'], q.severity), q.invoice, q.code""",
+        [batch],
+    )
+    return [Reviewed(**row) for row in rows]
 
 
 def open_errors(connection: Connection, invoices: Sequence[int]) -> set[int]:

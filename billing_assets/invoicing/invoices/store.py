@@ -273,3 +273,23 @@ def let_go(connection: Connection, invoice: int, decision: int) -> int:
         "update billing.invoice_quality_findings set decision = %s where invoice = %s and decision is null",
         [decision, invoice],
     ).rowcount
+
+
+def let_go_of(connection: Connection, invoices: Sequence[int], code: str, decision: int) -> int:
+    """The same for one code of several invoices."""
+    return connection.execute(
+        """
+        update billing.invoice_quality_findings set decision = %s
+        where invoice = any(%s) and code = %s and decision is null""",
+        [decision, list(invoices), code],
+    ).rowcount
+
+
+def reviewed(connection: Connection, invoices: Sequence[int], decision: int) -> None:
+    """A person looked at what was drawn; an error is let go by a decision of its own."""
+    connection.execute(
+        """
+        update billing.invoice_quality_findings set decision = %s
+        where invoice = any(%s) and severity <> 'error' and decision is null""",
+        [decision, list(invoices)],
+    )

@@ -92,15 +92,29 @@ def sent_group(connection: Connection, partner: str, group: str, control: str) -
 
 
 def acknowledge(connection: Connection, interchange: int, said: str, message: int) -> bool:
-    """Notes what a partner said of an interchange of ours; the first word counts. Whether this is it."""
+    """Notes what a partner said of an interchange of ours; the first word counts, and the first after each sending
+    again. Whether this is it."""
     return bool(
         connection.execute(
             """
             update billing.outbound_interchanges
             set acknowledgement = %s, acknowledged_at = clock_timestamp(), acknowledged_by = %s
-            where id = %s and acknowledged_at is null""",
+            where id = %s and (acknowledged_at is null or exists (
+                select from billing.interchange_resends as r
+                where r.interchange = id and r.noted_at > acknowledged_at))""",
             [said, message, interchange],
         ).rowcount
+    )
+
+
+def note_resend(connection: Connection, interchange: int, decision: int) -> None:
+    """Notes that an interchange is to be sent again."""
+    connection.execute(
+        """
+        insert into billing.interchange_resends (interchange, number, decision)
+        select %(interchange)s, coalesce(max(number), 0) + 1, %(decision)s
+        from billing.interchange_resends where interchange = %(interchange)s""",
+        {"interchange": interchange, "decision": decision},
     )
 
 

@@ -242,3 +242,52 @@ def silent_folders(connection: Connection, settings: MeteringSettings, now: date
         and (came := last.get(name)) is not None
         and came < now - timedelta(hours=folder.silent_after_hours)
     ]
+
+
+class SentCount(NamedTuple):
+    """Interchanges that we made, by partner, type and what the partner said. `said`: A, E, P, R, `waits` for its 997,
+    or `none` where none is asked for."""
+
+    partner: str
+    type: str
+    said: str
+    interchanges: int
+
+
+_SAID = """
+    case when not i.awaits_997 then 'none'
+        when i.acknowledged_at is null or exists (
+            select from billing.interchange_resends as r where r.interchange = i.id and r.noted_at > i.acknowledged_at)
+            then 'waits'
+        else i.acknowledgement end"""
+
+
+def sent_counts(connection: Connection) -> list[SentCount]:
+    """What was made for partners, by what they said of it."""
+    rows = connection.execute(
+        f"""
+        select i.partner, i.type, {_SAID} as said, count(*) as interchanges
+        from billing.outbound_interchanges as i group by 1, 2, 3 order by 1, 2, 3"""  # noqa: S608
+    )
+    return [SentCount(**row) for row in rows]
+
+
+class RefusedInterchange(NamedTuple):
+    """An interchange that a partner refused. `message`: the 997 that says so."""
+
+    id: int
+    name: str
+    partner: str
+    type: str
+    refused_at: datetime
+    message: int | None
+
+
+def refused_interchanges(connection: Connection) -> list[RefusedInterchange]:
+    """What partners refused (AK9*R) and was not sent again since, the oldest first."""
+    rows = connection.execute(
+        f"""
+        select i.id, i.name, i.partner, i.type, i.acknowledged_at as refused_at, i.acknowledged_by as message
+        from billing.outbound_interchanges as i where {_SAID} = 'R' order by i.acknowledged_at, i.id"""  # noqa: S608
+    )
+    return [RefusedInterchange(**row) for row in rows]

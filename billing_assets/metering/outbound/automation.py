@@ -1,10 +1,13 @@
-"""When interchanges go to their partners: as soon as there are some."""
+"""When interchanges go to their partners: as soon as there are some; and the button that sends one again."""
 
 import dagster as dg
+from pydantic import Field
 
+from billing_assets.foundation.dagster_helpers.failing import explained
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import Settings
 from billing_assets.metering.outbound.delivery import due
+from billing_assets.metering.outbound.resending import resend
 from billing_assets.metering.outbound.settings import OutboundSettings
 
 SEND_JOB = "send_outbound_interchanges"
@@ -14,6 +17,35 @@ _UNFINISHED = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
+
+
+class ResendConfig(dg.Config):
+    """Which interchange is sent again; who decides, and why, kept for good."""
+
+    interchange: int = Field(description="Number of the interchange, as `billing metering status` shows it.")
+    by: str = Field(default="", description="Your name.")
+    why: str = Field(default="", description="The reason.")
+
+
+@dg.op(description="Has an interchange sent to its partner once more: the same bytes under the same control number.")
+@explained
+def resend_interchange(
+    context: dg.OpExecutionContext, config: ResendConfig, billing: dg.ResourceParam[Runtime]
+) -> None:
+    """Notes the decision; the sensor asks for the delivery."""
+    with billing.state() as connection:
+        name = resend(connection, config.interchange, config.by, config.why)
+    context.add_output_metadata({"file": name})
+    context.log.info(f"{name} leaves with the next delivery.")
+
+
+@dg.job(
+    description="Send an interchange that a partner refused or lost once more, by your decision. Give its number, who "
+    "and why in the config."
+)
+def resend_outbound_interchange() -> None:
+    """One step: note the decision."""
+    resend_interchange()
 
 
 def send_when_due_sensor(settings: Settings) -> dg.SensorDefinition:

@@ -56,7 +56,8 @@ def alerts(connection: Connection, settings: Settings, now: datetime) -> Iterato
             "outbound_refused",
             f"{count(len(refused), 'interchange')} refused by a partner (AK9*R)",
             f"The 997 refuses {some(refused)}.",
-            "`billing metering show` of the 997 has the segment and the code of each error.",
+            "`billing metering show` of the 997 has the segment and the code of each error; `billing metering status` "
+            "names it. Once the partner can take it, `billing metering resend ID` sends the same bytes again.",
             len(refused),
         )
     partners = settings.of(MeteringSettings).partners

@@ -1,4 +1,4 @@
-"""`billing metering send`."""
+"""`billing metering send` and `resend`."""
 
 import json
 from typing import Annotated
@@ -10,13 +10,17 @@ from rich.markup import escape
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.groups import group
 from billing_assets.foundation.commands.machine import prepared_runtime
+from billing_assets.foundation.commands.options import said
 from billing_assets.metering.outbound.delivery import deliver, deliver_each
+from billing_assets.metering.outbound.resending import resend
 from billing_assets.posting.batch_lease import Patience
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command to `billing metering`."""
-    group(app, "metering").command("send")(send_command)
+    """Adds the commands to `billing metering`."""
+    metering = group(app, "metering")
+    metering.command("send")(send_command)
+    metering.command("resend")(resend_command)
 
 
 def send_command(
@@ -48,3 +52,15 @@ def send_command(
         console.print("Nothing is due.")
     if any(not one.is_done for one in results):
         raise typer.Exit(1)
+
+
+def resend_command(
+    number: Annotated[int, typer.Argument(metavar="ID", help="Number of the interchange, as `status` shows it.")],
+    by: Annotated[str, typer.Option(help="Who decides; kept with the decision.")],
+    why: Annotated[str, typer.Option(help="Why; kept with the decision.")],
+) -> None:
+    """Send an interchange to its partner once more, in a file of its own: the same bytes under the same number."""
+    by, why = said(by, why)
+    with prepared_runtime() as runtime, runtime.state() as connection:
+        name = resend(connection, number, by, why)
+    console.print(f"{escape(name)} leaves with the next delivery (`billing metering send`).")

@@ -44,15 +44,19 @@ def plan(connection: Connection) -> int:
         return connection.execute(
             """
             with waiting as (
-                select * from billing.outbound_interchanges as i
-                where not exists (select from billing.outbound_files as f where f.interchange = i.id)),
+                select * from billing.interchange_sendings as s
+                where not exists (
+                    select from billing.outbound_files as f
+                    where (f.interchange, f.resend) = (s.interchange, s.resend))),
             made as (
                 insert into billing.outbound_batches (partition_key, partner, planned_at)
-                select partner || '-' || lpad(min(control)::text, 9, '0'), partner, now() from waiting group by partner
+                select distinct on (partner) concat_ws(
+                    '-', partner, lpad(control::text, 9, '0'), 'again-' || nullif(resend, 0)), partner, now()
+                from waiting order by partner, control, resend
                 returning partition_key, partner)
-            insert into billing.outbound_files (batch, interchange, external_id, sha256, size)
-            select made.partition_key, w.id, w.name, w.sha256, length(w.content)
-            from waiting as w join made using (partner) order by w.partner, w.control"""
+            insert into billing.outbound_files (batch, interchange, external_id, sha256, size, resend)
+            select made.partition_key, w.interchange, w.name, w.sha256, w.size, w.resend
+            from waiting as w join made using (partner) order by w.partner, w.control, w.resend"""
         ).rowcount
 
 
@@ -84,9 +88,9 @@ def waiting(connection: Connection) -> dict[str, int]:
     """Interchanges by partner that are not in its folder, in a batch or not."""
     rows = connection.execute(
         """
-        select i.partner, count(*) as number from billing.outbound_interchanges as i
-        left join billing.outbound_files as f on f.interchange = i.id
-        where f.state is distinct from 'posted' group by i.partner"""
+        select s.partner, count(*) as number from billing.interchange_sendings as s
+        left join billing.outbound_files as f on (f.interchange, f.resend) = (s.interchange, s.resend)
+        where f.state is distinct from 'posted' group by s.partner"""
     )
     return {row["partner"]: row["number"] for row in rows}
 
@@ -101,26 +105,53 @@ def left_behind(connection: Connection, before: datetime) -> list[str]:
 
 
 def unanswered(connection: Connection, before: datetime) -> list[str]:
-    """Interchanges delivered before a time whose 997 has not come, by name."""
+    """Interchanges whose last sending was delivered before a time and whose 997 has not come since, by name."""
     rows = connection.execute(
         """
-        select i.name from billing.outbound_interchanges as i
-        join billing.outbound_files as f on f.interchange = i.id
-        where i.awaits_997 and i.acknowledged_at is null and f.state = 'posted' and f.posted_at <= %s order by i.id""",
+        select s.name from billing.outbound_interchanges as i
+        join billing.interchange_sendings as s on s.interchange = i.id
+        join billing.outbound_files as f on (f.interchange, f.resend) = (s.interchange, s.resend)
+        where i.awaits_997 and f.state = 'posted' and f.posted_at <= %s
+            and (i.acknowledged_at is null or s.resend > 0 and i.acknowledged_at < s.noted_at)
+            and not exists (
+                select from billing.interchange_resends as r where r.interchange = i.id and r.number > s.resend)
+        order by i.id""",
         [before],
     )
     return [row["name"] for row in rows]
 
 
 def refused(connection: Connection, since: datetime) -> list[str]:
-    """Interchanges whose 997 refused them since a time, by name."""
+    """Interchanges whose 997 refused them since a time and that were not sent again since, by name."""
     rows = connection.execute(
         """
-        select name from billing.outbound_interchanges
-        where acknowledgement = 'R' and acknowledged_at >= %s order by id""",
+        select name from billing.outbound_interchanges as i
+        where acknowledgement = 'R' and acknowledged_at >= %s and not exists (
+            select from billing.interchange_resends as r
+            where r.interchange = i.id and r.noted_at > i.acknowledged_at)
+        order by id""",
         [since],
     )
     return [row["name"] for row in rows]
+
+
+class Sending(NamedTuple):
+    """The last sending of an interchange. `name`: of its file."""
+
+    name: str
+    delivered: bool
+
+
+def last_sending(connection: Connection, interchange: int) -> Sending | None:
+    """The last sending of an interchange; None where there is no such interchange."""
+    row = connection.execute(
+        """
+        select s.name, coalesce(f.state = 'posted', false) as delivered from billing.interchange_sendings as s
+        left join billing.outbound_files as f on (f.interchange, f.resend) = (s.interchange, s.resend)
+        where s.interchange = %s order by s.resend desc limit 1""",
+        [interchange],
+    ).fetchone()
+    return Sending(**row) if row else None
 
 
 def content(connection: Connection, file: int) -> bytes:

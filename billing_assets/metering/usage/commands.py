@@ -14,12 +14,14 @@ from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.commands.options import said
 from billing_assets.foundation.commands.tables import simple_table
 from billing_assets.foundation.runtime import Runtime
+from billing_assets.metering.import_engine.reports import refused_interchanges, sent_counts
 from billing_assets.metering.usage import decisions, reports
 from billing_assets.metering.usage.facts import Options
 from billing_assets.metering.usage.settings import UsageSettings
 from billing_assets.metering.usage.store import Moved
 
 _WIDTH = 140
+_MOST_REFUSED = 20
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 Number = Annotated[int, typer.Argument(help="Number of the message, as `account` and `waiting` show it.")]
@@ -39,7 +41,8 @@ def register(app: typer.Typer) -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Messages by state and code, usage and charges by state and hold code, and how long the rest waits."""
+    """Messages by state and code, usage and charges by state and hold code, how long the rest waits, and what partners
+    said of what we sent them."""
     now = datetime.now(UTC)
     with prepared_runtime(only_reads=True) as runtime, runtime.state() as connection:
         messages = reports.message_counts(connection)
@@ -47,6 +50,7 @@ def status(as_json: AsJson = False) -> None:
         options = _options(runtime)
         aged = reports.aged(connection, now, options)
         gaps = reports.gaps(connection)
+        sent, refused = sent_counts(connection), refused_interchanges(connection)
     if as_json:
         _print_json(
             {
@@ -54,6 +58,8 @@ def status(as_json: AsJson = False) -> None:
                 "usage_and_charges": [one._asdict() for one in counts],
                 "aged": [one._asdict() for one in aged],
                 "gaps": [one._asdict() for one in gaps],
+                "interchanges": [one._asdict() for one in sent],
+                "refused_interchanges": [one._asdict() for one in refused],
             }
         )
         return
@@ -73,6 +79,17 @@ def status(as_json: AsJson = False) -> None:
     console.print(table)
     if gaps:
         console.print(f"{len(gaps):,} gaps between periods: ask the utility for what is missing (--json lists them).")
+    if sent:
+        table = simple_table("Interchanges for partners", ["Partner", "Type", "997", "Interchanges"], right=[3])
+        for made in sent:
+            table.add_row(escape(made.partner), made.type, made.said, f"{made.interchanges:,}")
+        console.print(table)
+    for no in refused[:_MOST_REFUSED]:
+        console.print(
+            f"[red]Refused[/red] on {no.refused_at:%Y-%m-%d}: {no.id} {escape(no.name)} (997 in message {no.message}). "
+            f"`billing metering resend {no.id}` sends it again.",
+            soft_wrap=True,
+        )
 
 
 def account(

@@ -90,15 +90,16 @@ def metered(
     *,
     paired: bool = True,
     content: Mapping[str, Any] | None = None,
+    charged: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> int:
-    """Usage of a customer with its charges, ready to be billed. The number of the usage's message. `content`: what its
-    reader made of it."""
+    """Usage of a customer with its charges, ready to be billed. The number of the usage's message. `content`,
+    `charged`: what their reader made of usage and charges."""
     name = f"U{number}-{period[0]}-{given.pop('version', 1)}"
     facts = [replace_point(usage(name, period=period, amount=Decimal(amount), **given), number)]
     if paired:
         facts.append(replace_point(charges(f"I{name}", names=name, period=period), number))
-    arrived = arrive(state, facts, {name: content} if content else None)
+    arrived = arrive(state, facts, {name: content or {}, f"I{name}": charged or {}})
     with state.transaction():
         usage_store.settle(state, [point_of(number)])
     return arrived[0].message

@@ -30,9 +30,11 @@ MARA = ("Mara", "Month end")
 class Page:
     """Dagster with the area on: its sensor, its jobs, and what they show."""
 
-    def __init__(self, url: str, instance: dg.DagsterInstance) -> None:
+    def __init__(self, url: str, home: Path, instance: dg.DagsterInstance) -> None:
         self.runtime = Runtime(
-            make_settings(database_url=SecretStr(url), areas="invoicing", batches={"retry_seconds": 0})
+            make_settings(
+                database_url=SecretStr(url), areas="invoicing,metering", home=home, batches={"retry_seconds": 0}
+            )
         )
         self.instance = instance
         self.repository = build_defs(self.runtime).get_repository_def()
@@ -89,9 +91,9 @@ def reason(result: dg.ExecuteInProcessResult) -> str:
 
 
 @pytest.fixture
-def page(state_url: str) -> Iterator[Page]:
+def page(state_url: str, tmp_path: Path) -> Iterator[Page]:
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Page(state_url, instance)
+        yield Page(state_url, tmp_path / "home", instance)
 
 
 def group(state: Connection, folder: Path, *numbers: int, automated: bool = True, ceiling: str = "") -> None:
@@ -232,3 +234,50 @@ def test_what_was_done_by_command_is_shown_once(state: Connection, tmp_path: Pat
     validate(state, 1, today=TODAY)
     assert page.look() == ["1"]
     assert page.look() == []
+
+
+def test_the_billing_of_a_day_is_reported_by_group_with_money_what_failed_and_what_is_late(
+    state: Connection, tmp_path: Path, page: Page
+) -> None:
+    group(state, tmp_path, 1, 2, 3)
+    state.execute("update billing.supply_periods set valid_from = '2020-01-01' where account = 'A3'")
+    planning_store.request(state, GROUP)
+    page.look()
+    page.run("bill_batch", "1")
+    (held,) = state.execute("select id from billing.batch_members where state = 'held'").fetchall()
+    reviewing.take_out(state, held["id"], *MARA)
+    page.run("bill_batch", "1")
+    page.run("issue_batch", "1")
+    state.execute("alter table billing.usage_messages disable trigger user")
+    state.execute("update billing.usage_messages set arrived_at = now() - interval '31 days' where point like '%3'")
+    done = shown(page.run("report_billing_day", TODAY.isoformat()))["daily_billing_report"]
+    assert (done["billed"], done["amount_USD"], done["amount_USD_exact"]) == (2, 550.0, "550.00")
+    assert (done["taken_out"], done["failed"], done["parked"], done["late"]) == (1, 0, 0, 1)
+    assert (done["oldest_unbilled"], done["oldest_unbilled_days"]) == (TODAY.isoformat(), 0)
+    path = done["file"].partition(" on ")[0]
+    assert Path(path).read_text(encoding="utf-8-sig").splitlines()[1].startswith(f'"{TODAY}","G1","USD",2,550.00,')
+    early = shown(page.run("report_billing_day", (TODAY - timedelta(days=1)).isoformat()))["daily_billing_report"]
+    assert (early["billed"], early["taken_out"]) == (0, 0)
+
+
+def test_the_check_over_every_kwh_has_the_numbers_by_month(state: Connection, tmp_path: Path, page: Page) -> None:
+    group(state, tmp_path, 1, 2)
+    job = page.repository.get_job("explain_every_kwh")
+    done = job.execute_in_process(instance=page.instance)
+    (check,) = done.get_asset_check_evaluations()
+    assert check.passed
+    months = rows(check, "kwh_by_place")
+    assert sum(float(str(one["waiting"])) for one in months) == 2000
+    assert {one["left_over"] for one in months} == {"0"}
+    state.execute("alter table billing.usage_messages disable trigger user")
+    state.execute("update billing.usage_messages set state = 'billed' where kind = 'usage' and point like '%1'")
+    (check,) = job.execute_in_process(instance=page.instance).get_asset_check_evaluations()
+    assert not check.passed
+    assert [one["why"] for one in rows(check, "not_explained")] == ["billed, and on no invoice"]
+
+
+def rows(check: dg.AssetCheckEvaluation, name: str) -> list[Any]:
+    """The rows of a table among the metadata of a check."""
+    table = check.metadata[name]
+    assert isinstance(table, dg.TableMetadataValue)
+    return [one.data for one in table.records]

@@ -1,6 +1,7 @@
 """`billing invoicing`: what billing operations do from usage to the numbers of a batch."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,23 @@ def test_a_batch_is_invoiced_and_issued(invoicing: Invoicing) -> None:
     assert invoicing.json("retry", "1") == []
 
 
+def test_what_the_checks_found_is_reviewed_and_shown_with_who_did(invoicing: Invoicing) -> None:
+    invoicing("lock", "G1", *MARA, *CUT_OFF)
+    invoicing("validate", "1")
+    waived(invoicing, "1")
+    invoicing("invoice", "1", *MARA)
+    found = {(one["code"], one["severity"], one["reviewed_by"]) for one in invoicing.json("quality", "1")}
+    assert {("QA_FIRST_BILL", "warning", None), ("QA_SAMPLE", "info", None)} <= found
+    complete(invoicing("review", "1", "1", *MARA), 0, ["Batch 1: 1 drafts are reviewed."])
+    complete(invoicing("review", "1", "1", *MARA), 2, ["Invoice 1 is not drawn for review in batch 1"])
+    assert invoicing.json("review", "1", *MARA) == {"batch": 1, "reviewed": 1}
+    complete(invoicing("review", "1", *MARA), 2, ["Nothing of batch 1 is left to be reviewed."])
+    assert {one["reviewed_by"] for one in invoicing.json("quality", "1")} == {"Mara"}
+    complete(invoicing("quality", "7"), 0, ["Checks of batch 7: none."])
+    complete(invoicing("approve-batch", "1", *MARA), 2, ["No draft of batch 1 is held for QA_BATCH_SUM."])
+    complete(invoicing("approve-batch", "7", *MARA), 2, ["There is no batch 7."])
+
+
 def test_an_issued_invoice_is_cancelled_or_rebilled_and_nothing_twice(invoicing: Invoicing) -> None:
     invoicing("lock", "G1", *MARA, *CUT_OFF)
     invoicing("validate", "1")
@@ -133,6 +151,48 @@ def test_a_bill_is_explained_and_comes_out_to_the_same_bytes_as_long_as_nothing_
     found = invoicing.json("explain", second, code=1)
     assert not found["same_bytes"]
     assert "251.00" in found["differences"][0]
+
+
+def test_a_day_and_every_kwh_are_reported_in_numbers(invoicing: Invoicing, tmp_path: Path) -> None:
+    invoicing("lock", "G1", *MARA, *CUT_OFF)
+    invoicing("validate", "1")
+    waived(invoicing, "1")
+    invoicing("take-out", "2", *MARA)
+    invoicing("invoice", "1", *MARA)
+    invoicing("issue", "1", "--date", "2026-08-10")
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    report = invoicing.json("daily-report", today)
+    (group,) = report["groups"]
+    assert (group["billed"], group["amount"], group["taken_out"], group["unbilled"]) == (1, "275.00", 1, 1)
+    assert (group["oldest_unbilled"], group["late"]) == ("2026-07-02", 1)
+    file = tmp_path / "reports" / "day.csv"
+    complete(invoicing("daily-report", today, "--csv", str(file)), 0, ["275.00", "Failed: none.", "Written to"])
+    assert '"G1","USD",1,275.00,' in file.read_text(encoding="utf-8-sig")
+    complete(invoicing("daily-report", "2020-01-01"), 0, ["Billing of 2020-01-01"])
+    complete(invoicing("daily-report", "yesterday"), 2, ["yesterday"])
+
+    june = ("--from", "2026-06", "--to", "2026-06")
+    found = invoicing.json("every-kwh", *june)
+    assert found["explained"]
+    (month,) = found["months"]
+    assert {one["place"]: (one["why"], one["rows"], one["kwh"]) for one in month["places"]} == {
+        "invoiced": ("", 1, "1000"),
+        "taken_out": ("Mara: Month end", 1, "1000"),
+    }
+    said = [
+        "2026-06: 2000 kWh metered",
+        "Mara: Month end",
+        "Every kWh is on one live invoice or in one explained place.",
+    ]
+    complete(invoicing("every-kwh", *june), 0, said)
+    complete(invoicing("every-kwh", "--from", "June"), 2, ["June"])
+
+
+def test_a_kwh_in_no_place_ends_the_command_with_1(invoicing: Invoicing, state: Connection) -> None:
+    state.execute("alter table billing.usage_messages disable trigger user")
+    state.execute("update billing.usage_messages set state = 'billed' where kind = 'usage' and point like '%1'")
+    said = ["Not explained", "1003278", "1000"]
+    complete(invoicing("every-kwh", "--from", "2026-06", "--to", "2026-06"), 1, said)
 
 
 def waived(invoicing: Invoicing, batch: str) -> None:

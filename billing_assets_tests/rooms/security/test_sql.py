@@ -54,9 +54,13 @@ INSERTED = {
     ("metering/usage/store.py", "_OUTCOME"): "our own columns",
     ("metering/usage/reports.py", "', '.join((name for name in Waiting._fields if name != 'days'))"): "our own columns",
     ("metering/import_engine/reports.py", "MessageRow"): "our own columns",
+    ("metering/import_engine/reports.py", "_SAID"): "our own expression",
     ("invoicing/tariffs/reports.py", "_COLUMNS"): "our own columns",
     ("invoicing/adjustments/store.py", "_COLUMNS"): "our own columns",
-    ("invoicing/batches/planning_store.py", "_UNBILLED"): "our own query",
+    ("invoicing/batches/planning_store.py", "UNBILLED"): "our own query",
+    ("invoicing/control/daily_reports.py", "UNBILLED"): "our own query",
+    ("invoicing/control/kwh_reports.py", "UNBILLED"): "our own query",
+    ("invoicing/control/kwh_reports.py", "_UNITS"): "our own query",
     ("invoicing/corrections/reports.py", "_ORIGINAL"): "our own query",
     **{
         ("metering/readings/master_store.py", name): "columns and tables of our own kinds of master data"

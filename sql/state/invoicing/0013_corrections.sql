@@ -66,11 +66,12 @@ create or replace function billing.guard_invoiced() returns trigger language plp
 begin
     if to_jsonb(new) - array['is_live', 'replaced_by'] is distinct from to_jsonb(old) - array['is_live', 'replaced_by']
         or (new.is_live and not old.is_live)
-        or to_jsonb(new) -> 'replaced_by' is distinct from to_jsonb(old) -> 'replaced_by' and not (old.is_live and not new.is_live) then
+        or to_jsonb(new)->'replaced_by' is distinct from to_jsonb(old)->'replaced_by'
+            and not (old.is_live and not new.is_live) then
         raise exception 'what is on invoice % stays: it is freed once, and never taken back', old.invoice
             using errcode = 'check_violation';
     end if;
-    if not new.is_live and new.replaced_by is null and exists (
+    if not new.is_live and to_jsonb(new)->>'replaced_by' is null and exists (
         select from billing.utility_invoices as i where i.id = new.invoice and i.state not in ('discarded', 'cancelled', 'rebilled')
     ) then
         raise exception 'usage of invoice % is freed with the invoice, not before', old.invoice using errcode = 'check_violation';

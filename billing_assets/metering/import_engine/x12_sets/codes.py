@@ -62,6 +62,18 @@ CODES = table(
         "Ask the sender, or verify the estimate.",
     ),
     _code(
+        "NO_START",
+        _HOLD,
+        "An accepted enrolment (814) does not say from when (DTM 150), and the point is not known.",
+        "Load the point's master data; it is ready then.",
+    ),
+    _code(
+        "ENROLMENT_CONFLICT",
+        _HOLD,
+        "An accepted enrolment (814) names another account than master data has on that day.",
+        "End the earlier supply in the master data, or ask the sender; it is tried again by each import.",
+    ),
+    _code(
         "UNEXPLAINED_ESTIMATE",
         _WARN,
         "An estimate without its reason (REF*5I).",

@@ -47,6 +47,7 @@ class Enrolment:
     utility: str = ""
     retailer: str = ""
     starts_on: date | None = None
+    zone: str = ""  # of the sender's points, by its settings
     references: dict[str, str] = field(default_factory=dict)
     actions: list[Action] = field(default_factory=list)
 
@@ -54,7 +55,7 @@ class Enrolment:
 def read_enrolment(segments: Sequence[Segment], options: SetOptions) -> tuple[Enrolment, list[Finding]]:
     """What an 814 says, from its ST to its SE, and the findings. It never raises for what is in the set."""
     found: list[Finding] = []
-    read = Enrolment()
+    read = Enrolment(zone=options.zone)
     for segment in segments:
         name, kind = segment.id, segment.at(1)
         last = read.actions[-1] if read.actions else None

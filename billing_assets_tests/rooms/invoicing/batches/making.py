@@ -26,6 +26,7 @@ EVER = date(2030, 1, 1)
 NEW = datetime(2026, 8, 9, tzinfo=UTC)
 """When usage came that no deadline runs for yet."""
 
+_GROUP = {"issuer": "ACME", "currency": "USD", "max_batch": 10000}
 _ACCOUNT = {"bill_group": "G1", "billing_model": "supplier_consolidated", "tax_codes": "TX", "delivery": "paper"}
 
 
@@ -47,12 +48,14 @@ class Making:
     state: Connection
     url: str
     folder: Path
+    groups: dict[str, dict[str, Any]] = field(default_factory=lambda: {"G1": {}})
     accounts: dict[int, dict[str, Any]] = field(default_factory=dict)
     agreements: dict[int, dict[str, Any]] = field(default_factory=dict)
     billed: list[Callable[[], object]] = field(default_factory=list)
     came: list[Callable[[], object]] = field(default_factory=list)
     locked: list[Callable[[], object]] = field(default_factory=list)
-    moved: dict[int, tuple[int, str]] = field(default_factory=dict)
+    drafted: list[Callable[[], object]] = field(default_factory=list)
+    moved: dict[int, tuple[int, str, str]] = field(default_factory=dict)
 
     def customer(
         self,
@@ -63,9 +66,11 @@ class Making:
         tariff: str = "FLAT",
         agreed_until: str = "",
         agreement: Mapping[str, Any] | None = None,
+        account_of: int | None = None,
         **account: Any,
     ) -> None:
-        """A customer, supplied since the first of the periods that were billed before, by default since July."""
+        """A customer, supplied since the first of the periods that were billed before, by default since July; with
+        `account_of` a service point more of that customer."""
         first = since or min([period[0] for period in before], default=JULY[0])
         self.state.execute(
             "insert into billing.service_points (point, valid_from, zone) values (%s, %s, 'America/Chicago')",
@@ -73,10 +78,16 @@ class Making:
         )
         self.state.execute(
             "insert into billing.supply_periods (point, account, valid_from, valid_until) values (%s, %s, %s, %s)",
-            [point_of(number), f"A{number}", first, until],
+            [point_of(number), f"A{account_of or number}", first, until],
         )
-        self.accounts[number] = _ACCOUNT | account
-        self.agreements[number] = {"tariff": tariff, "valid_until": agreed_until} | dict(agreement or {})
+        if account_of is None:
+            self.accounts[number] = _ACCOUNT | account
+        self.agreements[number] = {
+            "account": f"A{account_of or number}",
+            "tariff": tariff,
+            "valid_until": agreed_until,
+            **(agreement or {}),
+        }
         for period in before:
             self.was(number, period)
 
@@ -88,37 +99,35 @@ class Making:
         """Usage that comes then, and is to be billed."""
         self.came.append(lambda: metered(self.state, number, period, **({"arrived_at": NEW} | given)))
 
-    def moves_in(self, number: int, point: int, day: date) -> None:
-        """A customer moves to the service point of another, from then on."""
-        self.state.execute(
-            "insert into billing.supply_periods (point, account, valid_from) values (%s, %s, %s)",
-            [point_of(point), f"A{number}", day],
-        )
-        self.moved[point] = number, f"{day}"
+    def moves_in(self, number: int, point: int, day: date, tariff: str = "FLAT") -> None:
+        """A customer has a service point from then on: another's, or their own by another tariff."""
+        if number != point:
+            self.state.execute(
+                "insert into billing.supply_periods (point, account, valid_from) values (%s, %s, %s)",
+                [point_of(point), f"A{number}", day],
+            )
+        self.moved[point] = number, f"{day}", tariff
 
     def on_hold(self, number: int, until: date) -> None:
         """A person keeps the account from being billed."""
         self.came.append(lambda: hold(self.state, f"A{number}", until, "Mara", "Complaint 7"))
 
-    def make(self) -> None:
-        """Writes it all, bills what was, and validates the rest."""
+    def make(self) -> list[int]:
+        """Writes it all, bills what was, and validates the rest: the numbers of these batches."""
         for tariff in ("FLAT", "OTHER"):
             approved_tariff(self.state, tariff)
-        groups = "bill_group,issuer,currency,max_batch,without_charges,checks_off,severities,valid_from\n"
         load(
             self.state,
             self.folder,
-            bill_groups=groups
-            + "G1,ACME,USD,10000,no,,,2024-01-01\nFREE,ACME,USD,10000,yes,,,2024-01-01\n"
-            + "OFF,ACME,USD,10000,no,ZERO_USAGE PERIOD_FUTURE,PERIOD_LENGTH:error,2024-01-01\n",
-            accounts=_table("account", "A{}", self.accounts),
-            agreements=_table("point", "", {n: {"account": f"A{n}"} | one for n, one in self.agreements.items()}),
+            bill_groups=_table("bill_group", {name: _GROUP | one for name, one in self.groups.items()}),
+            accounts=_table("account", {f"A{n}": one for n, one in self.accounts.items()}),
+            agreements=_table("point", {point_of(n): one for n, one in self.agreements.items()}),
         )
-        for point, (number, day) in self.moved.items():
+        for point, (number, day, tariff) in self.moved.items():
             load(
                 self.state,
                 self.folder,
-                agreements=f"point,account,tariff,valid_from\n{point_of(point)},A{number},FLAT,{day}\n",
+                agreements=f"point,account,tariff,valid_from\n{point_of(point)},A{number},{tariff},{day}\n",
             )
         for step in self.billed:
             step()
@@ -131,9 +140,10 @@ class Making:
             step()
         for batch in batches:
             validate(self.state, batch, today=CUT_OFF)
+        return batches
 
     def _bill(self) -> None:
-        for planned in lock(self.state, Wanted(Selection.BILL_GROUP, CUT_OFF, ("G1",)), "Mara", "Before"):
+        for planned in lock(self.state, Wanted(Selection.BILL_GROUP, CUT_OFF, tuple(self.groups)), "Mara", "Before"):
             assert validate(self.state, planned.batch, today=CUT_OFF).held == 0
             reviewing.proceed(self.state, planned.batch, "Mara", "Before")
             process(self.url, self.state, rate_case, "one", planned.batch, bounds=Bounds(100), today=CUT_OFF)
@@ -141,14 +151,14 @@ class Making:
             releasing.issue(self.state, planned.batch, CUT_OFF)
 
 
-def _table(key: str, shape: str, rows: Mapping[int, Mapping[str, Any]]) -> str:
-    """A CSV file of master data, valid since 2024."""
+def _table(key: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """A CSV file of master data, by key; valid since 2024 where a row says no other day."""
     names = sorted({name for row in rows.values() for name in row} - {"valid_from"})
     text = StringIO()
     written = csv.DictWriter(text, [key, "valid_from", *names])
     written.writeheader()
-    for number, row in rows.items():
-        written.writerow({key: shape.format(number) if shape else point_of(number), "valid_from": "2024-01-01", **row})
+    for name, row in rows.items():
+        written.writerow({key: name, "valid_from": "2024-01-01", **row})
     return text.getvalue()
 
 

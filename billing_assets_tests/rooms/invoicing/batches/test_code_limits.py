@@ -39,10 +39,12 @@ def _accounts(made: Making) -> None:
     made.comes(7, paired=False, arrived_at=LONG)
     made.customer(8, address_fault="no postcode", delivery="email", email_bounces=3)
     made.comes(8)
+    made.groups["FREE"] = {"without_charges": "yes"}
     made.customer(9, bill_group="FREE")
     made.comes(9, paired=False)
     made.customer(10, billing_model="dual")
     made.comes(10, paired=False)
+    made.groups["OFF"] = {"checks_off": "ZERO_USAGE PERIOD_FUTURE", "severities": "PERIOD_LENGTH:error"}
     made.customer(11, bill_group="OFF")
     made.comes(11, (JULY[0], date(2026, 8, 20)), amount=0)
     made.customer(12)

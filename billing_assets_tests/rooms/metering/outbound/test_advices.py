@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from billing_assets.foundation.database.connection import Connection, connect
+from billing_assets.foundation.sections import BatchSettings
 from billing_assets.foundation.settings import Settings, make_settings
 from billing_assets.foundation.x12.application_advice import Advice, read_advice
 from billing_assets.foundation.x12.envelope import read
@@ -21,11 +22,12 @@ from billing_assets.foundation.x12.partners import Partner
 from billing_assets.metering.import_engine.raw_bytes import opened
 from billing_assets.metering.outbound import advices, causes
 from billing_assets.metering.outbound.advices import write_advices
-from billing_assets.metering.outbound.delivery import deliver_each
+from billing_assets.metering.outbound.delivery import deliver, deliver_each, due
 from billing_assets.metering.usage import decisions
 from billing_assets.posting.batch_lease import Patience
 from billing_assets_tests.rooms.metering.blocks import supply
 from billing_assets_tests.rooms.metering.test_exchange import USAGE, WIRES, interchange, outbound, take
+from proving.world.waiting import until
 
 _KILLED = """
 import os, signal, sys
@@ -41,6 +43,27 @@ with connect(sys.argv[1]) as connection:
     advices.write_advices(connection, [WIRES])
 """
 
+_KILLED_ON_ITS_WAY = """
+import os, signal, sys
+from pathlib import Path
+from billing_assets.foundation.database.connection import connect
+from billing_assets.foundation.files.local import LocalFolder
+from billing_assets.metering.outbound.delivery import deliver_each
+from billing_assets.posting.batch_lease import Patience
+from billing_assets_tests.rooms.metering.outbound.test_advices import settings
+url, folder, point = sys.argv[1:]
+put = LocalFolder.put
+def die(self, name, content):
+    if not name.endswith("-824.x12"):
+        return put(self, name, content)
+    if point == "after_the_upload":
+        put(self, name, content)
+    os.kill(os.getpid(), signal.SIGKILL)
+LocalFolder.put = die
+with connect(url) as connection:
+    list(deliver_each(url, connection, settings(url, Path(folder)), "victim", Patience.ENDLESS))
+"""
+
 
 def reject(state: Connection, url: str, tmp_path: Path, why: str = "Wrong meter") -> None:
     """A clerk rejects usage that waits for its charges."""
@@ -54,8 +77,9 @@ def settings(url: str, folder: Path) -> Settings:
     folder.mkdir(exist_ok=True)
     return make_settings(
         database_url=SecretStr(url),
-        outbound={"folders": {"wires": {"path": str(folder)}}},
+        outbound={"folders": {"wires": {"path": str(folder), "timeout_seconds": 1.0}}},
         metering={"partners": [WIRES.model_dump()]},
+        batches=BatchSettings(lease_seconds=1.0),
     )
 
 
@@ -103,6 +127,34 @@ def test_a_kill_before_the_commit_takes_no_number_and_loses_no_824(
     assert [one["type"] for one in outbound(state)] == ["997"]
     assert len(send(state_url, state, tmp_path / "out")) == 1
     assert [(one["type"], one["control"]) for one in outbound(state)] == [("997", 1), ("824", 2)]
+
+
+@pytest.mark.parametrize("point", ["before_the_upload", "after_the_upload"])
+def test_a_kill_between_the_commit_of_an_824_and_its_delivery_delivers_it_once(
+    state: Connection, state_url: str, tmp_path: Path, point: str
+) -> None:
+    """Its intent is committed; whether its file is there is not known to whoever comes next."""
+    reject(state, state_url, tmp_path)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    victim = [sys.executable, "-c", _KILLED_ON_ITS_WAY, state_url, str(folder), point]
+    killed = subprocess.run(victim, env=dict(os.environ), check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert [one["type"] for one in outbound(state)] == ["997", "824"], "both were committed"
+    assert len(list(folder.glob("*-824.x12"))) == int(point == "after_the_upload")
+
+    ours = settings(state_url, folder)
+
+    def delivered() -> bool:
+        for batch in due(state, ours, pause_seconds=0):
+            deliver(state_url, state, ours, batch.partition_key, "next", Patience.ENDLESS)
+        return not state.execute("select from billing.outbound_files where state <> 'posted'").fetchall()
+
+    until(delivered, "both are delivered")
+    (advice,) = send(state_url, state, folder)
+    assert advice.original == "U77001"
+    assert len(list(folder.glob("*.x12"))) == 2
+    assert [(one["type"], one["control"]) for one in outbound(state)] == [("997", 1), ("824", 2)], "no number is lost"
 
 
 def test_several_that_write_at_once_write_each_824_once(state: Connection, state_url: str, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def _raw(connection: Connection, fact: Fact, content: Mapping[str, Any] | None) 
         insert into billing.raw_messages (file, type, line, point, key, content_hash, state, quantities,
             content)
         select id, %s, 3, %s, %s, '\\x00', 'accepted', '{"KH": "1150"}', %s from file returning id""",
-        ["867" if fact.kind is Kind.USAGE else "810", fact.point, fact.id, content and Jsonb(content)],
+        ["867" if fact.kind is Kind.USAGE else "810", fact.point, fact.id, Jsonb(content) if content else None],
     ).fetchone()
     assert row is not None
     return int(row["id"])

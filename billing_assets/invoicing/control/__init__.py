@@ -1,0 +1,1 @@
+"""Control of billing as a whole: where every kWh is, and the report of each day."""
