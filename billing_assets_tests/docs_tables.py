@@ -31,6 +31,10 @@ from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.phrases import ask_the_doctor
 from billing_assets.foundation.settings import is_secret, setting_names, variable
 from billing_assets.foundation.shipped import shipped
+from billing_assets.invoicing.batches import codes
+from billing_assets.invoicing.batches.settings import Parameters
+from billing_assets.invoicing.invoices import errors, quality
+from billing_assets.invoicing.invoices.settings import Thresholds
 from billing_assets.metering.import_engine import csv_mapping
 from billing_assets.metering.import_engine.codes import CODES as FILE_CODES
 from billing_assets.metering.usage import states as usage
@@ -496,7 +500,53 @@ def validation_rules() -> str:
     return table(["code", "severity", "checks", "parameters", "what to do"], rows)
 
 
+def invoice_validations() -> str:
+    """The validations before an invoice, in their order, with what may be set."""
+    rows = [
+        (
+            _code(code),
+            one.severity,
+            _shown(one.sentence),
+            "yes" if one.waivable else "",
+            "always" if code in codes.ALWAYS else "",
+            _set(Parameters, one.parameters),
+            codes.TO_DO[code],
+        )
+        for code, one in codes.CODES.items()
+    ]
+    return table(["code", "severity", "sentence", "can be waived", "on", "parameters", "what to do"], rows)
+
+
+def invoice_checks() -> str:
+    """The checks before release, with what may be set."""
+    rows = [
+        (_code(code), one.severity, _shown(one.sentence), _set(Thresholds, one.thresholds), quality.TO_DO[code])
+        for code, one in quality.CODES.items()
+    ]
+    return table(["code", "severity", "sentence", "thresholds", "what to do"], rows)
+
+
+def invoice_errors() -> str:
+    """Why a member is not invoiced, or a batch not issued."""
+    return table(
+        ["code", "sentence", "what to do"],
+        [(_code(code), _shown(one.sentence), one.to_do) for code, one in errors.CODES.items()],
+    )
+
+
+def _shown(sentence: str) -> str:
+    return sentence.replace("{", "*").replace("}", "*")
+
+
+def _set(section: type[BaseModel], names: Iterable[str]) -> str:
+    """Settings with their defaults."""
+    return ", ".join(f"`{name}` {_default(section.model_fields[name])}".strip() for name in names)
+
+
 GENERATED = {
+    "invoice_validations": invoice_validations,
+    "invoice_checks": invoice_checks,
+    "invoice_errors": invoice_errors,
     "file_codes": file_codes,
     "validation_rules": validation_rules,
     "utility_points": utility_points,

@@ -100,8 +100,8 @@ def one_input(data: bytes) -> None:
         return
     totals = list(report.streams.values())
     assert count == sum(one.readings - one.repeated for one in totals), report
-    for one in totals:
-        quantity = EXACT.subtract(quantity, EXACT.subtract(one.sum, one.repeated_sum))
+    for total in totals:
+        quantity = EXACT.subtract(quantity, EXACT.subtract(total.sum, total.repeated_sum))
     assert quantity == 0, report
 
 

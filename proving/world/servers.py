@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 from billing_assets.foundation.database import embedded
 from billing_assets.operations.processes import stop_trees
 
-_START_SECONDS = 20.0
+_START_SECONDS = 120.0
 
 
 def free_port() -> int:

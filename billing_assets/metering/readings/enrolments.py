@@ -76,10 +76,9 @@ def _load(connection: Connection, message: int, content: Mapping[str, Any]) -> M
         return MessageState(message, "held", NO_START, sentence)
     covering = next((one for one in supplies if one.covers(said.since)), None)
     if said.account and covering is not None and covering.account != said.account:
-        until = covering.until or "open"
         sentence = (
             f"{said.point}: the 814 says that account {said.account} is supplied from {said.since} on; master data has "
-            f"account {covering.account} from {covering.since} until {until}. Correct one of them."
+            f"account {covering.account} from {covering.since} until {covering.until or 'open'}. Correct one of them."
         )
         return MessageState(message, "held", CONFLICT, sentence)
     if not any(one.covers(said.since) for one in points):

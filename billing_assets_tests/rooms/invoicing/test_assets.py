@@ -266,11 +266,18 @@ def test_the_check_over_every_kwh_has_the_numbers_by_month(state: Connection, tm
     done = job.execute_in_process(instance=page.instance)
     (check,) = done.get_asset_check_evaluations()
     assert check.passed
-    months = [one.data for one in check.metadata["kwh_by_place"].value.records]
+    months = rows(check, "kwh_by_place")
     assert sum(float(str(one["waiting"])) for one in months) == 2000
     assert {one["left_over"] for one in months} == {"0"}
     state.execute("alter table billing.usage_messages disable trigger user")
     state.execute("update billing.usage_messages set state = 'billed' where kind = 'usage' and point like '%1'")
     (check,) = job.execute_in_process(instance=page.instance).get_asset_check_evaluations()
     assert not check.passed
-    assert [one.data["why"] for one in check.metadata["not_explained"].value.records] == ["billed, and on no invoice"]
+    assert [one["why"] for one in rows(check, "not_explained")] == ["billed, and on no invoice"]
+
+
+def rows(check: dg.AssetCheckEvaluation, name: str) -> list[Any]:
+    """The rows of a table among the metadata of a check."""
+    table = check.metadata[name]
+    assert isinstance(table, dg.TableMetadataValue)
+    return [one.data for one in table.records]

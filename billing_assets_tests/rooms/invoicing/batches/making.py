@@ -158,7 +158,7 @@ def _table(key: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
     written = csv.DictWriter(text, [key, "valid_from", *names])
     written.writeheader()
     for name, row in rows.items():
-        written.writerow({key: name, "valid_from": "2024-01-01"} | row)
+        written.writerow({key: name, "valid_from": "2024-01-01", **row})
     return text.getvalue()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.invoicing.invoices import releasing
-from billing_assets_tests.rooms.invoicing.corrections.arriving import TOO_LATE, cancelled, replaced
+from billing_assets_tests.rooms.invoicing.corrections.arriving import IN_TIME, TOO_LATE, cancelled, replaced
 from billing_assets_tests.rooms.invoicing.corrections.victim import POINTS, answering
 from billing_assets_tests.rooms.invoicing.customers import CUT_OFF, customers, metered
 from billing_assets_tests.rooms.invoicing.invoices.test_invoices import invoiced, pending
@@ -31,7 +31,7 @@ def prepare(state: Connection, url: str, folder: Path) -> None:
     state.execute("update billing.utility_invoices set state = 'drafted' where id = %s", [draft["id"]])
     releasing.issue(state, batch, CUT_OFF)
     for number in range(1, DRAFT + 1):
-        cancelled(state, number, **({"now": TOO_LATE} if number in ALONE else {}))
+        cancelled(state, number, now=TOO_LATE if number in ALONE else IN_TIME)
         if number not in ALONE:
             amount = 1003 if number in ESTIMATED else 1000 if number in ALIKE else 800 + number
             replaced(state, number, amount)

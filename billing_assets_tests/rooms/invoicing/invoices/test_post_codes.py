@@ -54,8 +54,8 @@ class Company(NamedTuple):
         """Account, code and sentence of what failed, where something happens between validation and invoicing."""
         batch = self.pending()
         between(self)
-        given = {"rate": rate_case, "today": CUT_OFF} | given
-        process(self.url, self.state, given.pop("rate"), "one", batch, **given)
+        rate = given.pop("rate", rate_case)
+        process(self.url, self.state, rate, "one", batch, **{"today": CUT_OFF, **given})
         return [(one["account"], one["code"], one["why"]) for one in batch_reports.failed(self.state, batch)]
 
 
