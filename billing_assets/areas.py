@@ -29,7 +29,17 @@ AREAS: dict[str, tuple[str, ...]] = {
     "erp": ("billing_system", "staging", "batches", "netsuite", "close", "pack_delivery", "audit"),
     "receivables": ("balances", "reminders"),
     "metering": ("import_engine", "validation", "usage", "outbound", "extraction"),
-    "invoicing": ("rating", "tariffs", "accounts", "adjustments", "batches", "invoices", "corrections", "control"),
+    "invoicing": (
+        "rating",
+        "tariffs",
+        "accounts",
+        "adjustments",
+        "batches",
+        "invoices",
+        "corrections",
+        "back_casting",
+        "control",
+    ),
 }
 """The areas that `BILLING_AREAS` switches, each with its rooms in the order of the flow."""
 

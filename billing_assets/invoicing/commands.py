@@ -11,7 +11,13 @@ from rich.markup import escape
 from billing_assets.foundation.commands.console import console
 from billing_assets.foundation.commands.machine import prepared_runtime
 from billing_assets.foundation.commands.options import one_of, said
-from billing_assets.invoicing import adjustment_commands, correction_commands, invoice_commands, report_commands
+from billing_assets.invoicing import (
+    adjustment_commands,
+    back_cast_commands,
+    correction_commands,
+    invoice_commands,
+    report_commands,
+)
 from billing_assets.invoicing.accounts.loading import load_accounts
 from billing_assets.invoicing.batches import planning_store, reports, reviewing
 from billing_assets.invoicing.batches.selections import Selection, Wanted
@@ -56,6 +62,7 @@ def register(app: typer.Typer) -> None:
     for name, command in commands.items():
         invoicing.command(name)(command)
     adjustment_commands.register(invoicing)
+    back_cast_commands.register(invoicing)
     invoice_commands.register(invoicing)
     correction_commands.register(invoicing)
     report_commands.register(invoicing)

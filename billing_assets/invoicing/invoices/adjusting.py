@@ -87,6 +87,15 @@ def confirm(connection: Connection, number: int, by: str, why: str, terms: Terms
         return _followed(connection, row, _payer(connection, row.account, terms.today), terms)
 
 
+def supplement(connection: Connection, number: int, day: date, terms: Terms) -> str:
+    """Issues what is held as a document of its own, where there is no next bill; in the caller's transaction. Its
+    number. `day`: one on which the account was there. Raises AdjustmentError."""
+    row = adjustments.adjustment(connection, number)
+    document, name = _issued(connection, row, _payer(connection, row.account, day), terms, is_sent=True)
+    store.put_by_hand(connection, document, [number])
+    return name
+
+
 def withdraw(connection: Connection, number: int, by: str, why: str) -> None:
     """A person drops what is not posted and on no bill. Raises AdjustmentError."""
     adjustments.withdraw(connection, number, by, why)
@@ -110,7 +119,8 @@ def _check(kind: Adjustment, amount: Decimal, reason: str) -> None:
 
 def _followed(connection: Connection, row: AdjustmentRow, payer: dict[str, Any], terms: Terms) -> Adjusted:
     if row.state is State.OPEN and row.kind in DOCUMENTS:
-        document, number = _issued(connection, row, payer, terms)
+        is_sent = row.kind is Adjustment.ONE_OFF
+        document, number = _issued(connection, row, payer, terms, is_sent=is_sent)
         adjustments.post(connection, row.id, document)
         return Adjusted(row.id, row.kind, State.POSTED, row.amount, number)
     if row.state is State.OPEN and row.kind is Adjustment.AR_ADJUSTMENT:
@@ -119,7 +129,9 @@ def _followed(connection: Connection, row: AdjustmentRow, payer: dict[str, Any],
     return Adjusted(row.id, row.kind, row.state, row.amount)
 
 
-def _issued(connection: Connection, row: AdjustmentRow, payer: dict[str, Any], terms: Terms) -> tuple[int, str]:
+def _issued(
+    connection: Connection, row: AdjustmentRow, payer: dict[str, Any], terms: Terms, *, is_sent: bool
+) -> tuple[int, str]:
     """Rates the lines and issues them as a document; a memo is not sent. Raises AdjustmentError."""
     taxed = row.is_taxed and payer["is_taxed"]
     if taxed and payer["tariff_version"] is None:
@@ -146,7 +158,7 @@ def _issued(connection: Connection, row: AdjustmentRow, payer: dict[str, Any], t
     document = store.write_document(
         connection,
         DocumentByHand(
-            "one_off" if row.kind is Adjustment.ONE_OFF else "memo",
+            "one_off" if is_sent else "memo",
             row.account,
             payer["bill_group"],
             payer["issuer"],
@@ -155,8 +167,8 @@ def _issued(connection: Connection, row: AdjustmentRow, payer: dict[str, Any], t
             payer["tariff"] or "",
             payer["tariff_version"],
             {"case": case, "answer": answer},
-            row.kind is Adjustment.ONE_OFF,
+            is_sent,
         ),
     )
-    due = due_on(day, payer["due_days"] if row.kind is Adjustment.ONE_OFF else 0, payer["calendar"])
+    due = due_on(day, payer["due_days"] if is_sent else 0, payer["calendar"])
     return document, releasing.give_number(connection, document, payer["issuer"], day, due)

@@ -229,6 +229,7 @@ def _rated(
         intervals,
         reports.exemptions(connection, facts.account, *period),
         holidays_between(*period, country or None, subdivision or None),
+        _demand_history(connection, tariff, facts),
     )
     series = series_of(connection, tariff, (facts.period_start, facts.period_end), versions)
     case = with_lines(case_of(tariff, case_facts, series), [line for one in held for line in one.lines])
@@ -239,6 +240,13 @@ def _rated(
         raise NotInvoicedError("RATING_ERROR", finding=said)
     total = Decimal(charges.get("total") or 0).scaleb(-2) if charges is not None else None
     return {"case": case, "answer": answer}, total
+
+
+def _demand_history(connection: Connection, tariff: dict[str, Any], facts: MemberFacts) -> list[dict[str, Any]]:
+    """What earlier bills measured, where a charge looks back at it."""
+    if not any("ratchet" in version for charge in tariff["charges"] for version in charge.get("versions", ())):
+        return []
+    return reports.demand_history(connection, facts.point, facts.period_start)
 
 
 def series_of(

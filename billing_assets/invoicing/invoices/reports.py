@@ -305,6 +305,34 @@ def exemptions(connection: Connection, account: str, begin: date, end: date) -> 
     ).fetchall()
 
 
+def demand_history(connection: Connection, point: str, before: date, months: int = 36) -> list[dict[str, Any]]:
+    """What issued bills of a service point measured as demand, the oldest first, as a rating case has it."""
+    rows = connection.execute(
+        """
+        select l.code, l.period_start, l.period_end,
+            max((i.rated->'answer'->'evidence'->(l.detail->>'evidence')::int->>'measured')::numeric) as measured
+        from billing.invoiced_streams as s
+        join billing.invoiced_usage as u on u.stream = s.id and u.is_live and upper(u.days) <= %(before)s
+            and upper(u.days) > %(before)s - make_interval(months => %(months)s)
+        join billing.utility_invoices as i on i.id = u.invoice and i.state = 'issued'
+        join billing.utility_invoice_lines as l on l.invoice = i.id and l.point = s.point
+        where s.point = %(point)s and l.detail->>'evidence' is not null
+          and i.rated->'answer'->'evidence'->(l.detail->>'evidence')::int->>'measured' is not null
+        group by 1, 2, 3 order by 2, 1""",
+        {"point": point, "before": before, "months": months},
+    )
+    return [
+        {
+            "service_point": point,
+            "charge": row["code"],
+            "from": row["period_start"].isoformat(),
+            "to": row["period_end"].isoformat(),
+            "measured": f"{row['measured']:f}",
+        }
+        for row in rows
+    ]
+
+
 def validated_versions(connection: Connection, point: str, begin: date, end: date) -> set[int]:
     """The versions of readings that the last validation of a period judged."""
     rows = connection.execute(

@@ -106,16 +106,40 @@ def write_draft(connection: Connection, draft: Draft) -> int:
             draft.channel,
         ],
     )
-    for one in draft.adjustments:
-        connection.execute(
-            "insert into billing.invoiced_adjustments (invoice, adjustment) values (%s, %s)", [invoice, one]
-        )
+    put_by_hand(connection, invoice, draft.adjustments)
+    _write_series(connection, invoice, draft.rated["case"]["context"])
     if draft.charges is not None:
         connection.execute(
             "insert into billing.invoiced_charges (invoice, message, total) values (%s, %s, %s)",
             [invoice, draft.charges, draft.charges_total],
         )
     return invoice
+
+
+def put_by_hand(connection: Connection, invoice: int, adjustments: Sequence[int]) -> None:
+    """Notes which adjustments are on a document.
+
+    Raises psycopg.errors.UniqueViolation where one is on another live one.
+    """
+    connection.execute(
+        "insert into billing.invoiced_adjustments (invoice, adjustment) select %s, unnest(%s::bigint[])",
+        [invoice, list(adjustments)],
+    )
+
+
+def _write_series(connection: Connection, invoice: int, context: Mapping[str, Any]) -> None:
+    used = [
+        (kind, name, int(series["version"]))
+        for kind, key in (("price", "price_series"), ("profile", "profiles"))
+        for name, series in context.get(key, {}).items()
+    ]
+    if used:
+        connection.execute(
+            """
+            insert into billing.invoice_series (invoice, kind, name, version)
+            select %s, kind, name, version from unnest(%s::text[], %s::text[], %s::int[]) as n (kind, name, version)""",
+            [invoice, *([one[part] for one in used] for part in range(3))],
+        )
 
 
 class DocumentByHand(NamedTuple):

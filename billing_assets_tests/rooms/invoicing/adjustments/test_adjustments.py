@@ -20,6 +20,7 @@ from billing_assets.invoicing.corrections.states import Outcome
 from billing_assets.invoicing.invoices import adjusting, releasing
 from billing_assets.invoicing.invoices.adjusting import Adjusted, Terms
 from billing_assets.invoicing.invoices.engine import rate_case
+from billing_assets.invoicing.invoices.explaining import explained
 from billing_assets.invoicing.invoices.processing import process
 from billing_assets_tests.rooms.invoicing.customers import CUT_OFF, JULY, customers, metered
 
@@ -98,6 +99,20 @@ def test_a_special_charge_is_held_until_the_next_bill_and_taxed_as_that_is(
     metered(state, 1, JULY, amount=1100)
     drafted(state, state_url)
     assert [text for text, _ in lines(state)] == ["energy", "Reconnection", "energy"], "it is on one bill"
+
+
+def test_a_bill_with_a_special_charge_and_a_one_off_invoice_rate_again_to_what_is_stored(
+    state: Connection, state_url: str, tmp_path: Path
+) -> None:
+    customers(state, tmp_path, 1)
+    number = entered(state, Adjustment.ONE_OFF, FEE).number
+    entered(state, Adjustment.SPECIAL_CHARGE, FEE)
+    metered(state, 1)
+    drafted(state, state_url)
+    for document in (number or "", "2"):
+        found = explained(state, document, rate_case)
+        assert any("Reconnection" in one or "by_hand_energy" in one for one in found.sentences)
+        assert found.differences == ()
 
 
 def test_a_charge_on_a_draft_that_is_dropped_is_held_again(state: Connection, state_url: str, tmp_path: Path) -> None:

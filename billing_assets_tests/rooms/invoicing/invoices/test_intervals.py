@@ -17,6 +17,9 @@ from billing_assets.invoicing.batches import reviewing
 from billing_assets.invoicing.batches.selections import Selection, Wanted
 from billing_assets.invoicing.batches.states import Member
 from billing_assets.invoicing.batches.validating import lock, validate
+from billing_assets.invoicing.corrections import asking
+from billing_assets.invoicing.corrections.arrivals import Answered, answer
+from billing_assets.invoicing.corrections.states import Outcome
 from billing_assets.invoicing.invoices import releasing
 from billing_assets.invoicing.invoices.engine import rate_case
 from billing_assets.invoicing.invoices.processing import process
@@ -39,7 +42,9 @@ def cents(amount: Decimal) -> Decimal:
     return amount.quantize(_CENT, ROUND_HALF_UP)
 
 
-def customer(state: Connection, folder: Path, point: str, period: tuple[date, date], tariff: str, **more: str) -> None:
+def customer(
+    state: Connection, folder: Path, point: str, period: tuple[date, date | None], tariff: str, **more: str
+) -> None:
     """A customer of a group in Brisbane, whose clock is the market's, supplied over a period."""
     state.execute(
         "insert into billing.service_points (point, valid_from, zone) values (%s, '2000-01-01', 'Australia/Brisbane')",
@@ -296,22 +301,92 @@ def test_what_was_billed_is_not_planned_again(state: Connection, state_url: str,
     assert lock(state, Wanted(Selection.BILL_GROUP, date(2005, 5, 9), GROUP), "Mara", "Again") == []
 
 
+TODAY = date(2005, 4, 9)
+
+
+def validated(state: Connection, period: tuple[date, date] = FOUR_DAYS) -> None:
+    """What metering makes of the readings; a person clears what it holds."""
+    validate_all(state, *period, today=TODAY)
+    rows = state.execute(
+        """
+        select id from billing.validation_findings as f where severity = 'issue'
+          and id not in (select finding from billing.cleared_findings)
+          and exists (select from billing.validated_periods as p where f.id = any(p.findings))"""
+    ).fetchall()
+    for finding in rows:
+        clear(state, finding["id"])
+
+
+def pending(state: Connection, period: tuple[date, date] = FOUR_DAYS) -> int:
+    validated(state, period)
+    batch = planned(state, TODAY)
+    validate(state, batch, today=TODAY)
+    for row in open_findings(state, batch):
+        reviewing.waive(state, row["member"], row["code"], "Mara", "A test of four days")
+    reviewing.proceed(state, batch, "Mara", "Looked at")
+    return batch
+
+
+def drafted(state: Connection, url: str, batch: int) -> None:
+    process(url, state, rate_case, "one", batch, today=TODAY)
+    releasing.check_quality(state, batch)
+    for row in state.execute("select id from billing.utility_invoices where state = 'qa_hold'").fetchall():
+        releasing.approve(state, row["id"], "Mara", "A test")
+
+
+def test_a_ratchet_looks_back_at_what_earlier_bills_measured(state: Connection, state_url: str, tmp_path: Path) -> None:
+    name, content = operator_file()
+    customer(state, tmp_path, "NEM1202022", FOUR_DAYS, "RATCHET", channels="K1=- Q1=-")
+    version = DEMAND["versions"][0] | {"ratchet": {"percent": "120", "periods": 1}}  # type: ignore[index]
+    approved(state, "RATCHET", {**DEMAND, "versions": [version]})
+    imported(state, state_url, tmp_path, name, content)
+    energy = half_hours(content)["E1"]
+    most = []
+    for period in ((FOUR_DAYS[0], date(2005, 4, 3)), (date(2005, 4, 3), FOUR_DAYS[1])):
+        batch = pending(state, period)
+        drafted(state, state_url, batch)
+        assert len(releasing.issue(state, batch, TODAY).numbers) == 1
+        most.append(max(value for start, value in energy.items() if period[0] <= start.date() < period[1]) * 2)
+    rows = state.execute(
+        "select quantity from billing.utility_invoice_lines where code = 'demand' order by period_start"
+    ).fetchall()
+    held = (most[0] * Decimal("1.2")).quantize(Decimal("0.001"), ROUND_HALF_UP)
+    assert [row["quantity"] for row in rows] == [most[0], max(most[1], held)]
+    assert held > most[1], "else it proves nothing"
+
+
+def corrected(state: Connection, url: str, folder: Path) -> None:
+    """The provider sends one of the days again, with other values."""
+    later = ["100,NEM12,200504120900,CNRGYMDP,NEMMCO", "200,NEM1202022,E1,1,E1,N1,02022,KWH,30,"]
+    later += [f"300,20050402,{','.join(['1.000'] * 48)},A,,,20050412090000,20050412090000", "900", ""]
+    imported(state, url, folder, "later.csv", "\r\n".join(later).encode())
+
+
+def test_a_draft_of_readings_that_were_corrected_before_it_is_issued_is_made_again(
+    state: Connection, state_url: str, tmp_path: Path
+) -> None:
+    prepared(state, state_url, tmp_path)
+    batch = pending(state)
+    drafted(state, state_url, batch)
+    corrected(state, state_url, tmp_path)
+    validated(state)
+    issued = releasing.issue(state, batch, TODAY)
+    assert (issued.numbers, issued.stale) == ((), 1)
+    again = pending(state)
+    process(state_url, state, rate_case, "one", again, today=TODAY)
+    (on,) = state.execute("select kwh from billing.invoiced_usage where is_live").fetchall()
+    _, content = operator_file()
+    old = half_hours(content)["E1"]
+    kept = sum(value for start, value in old.items() if start.date() != date(2005, 4, 2))
+    assert on["kwh"] == kept + 48
+
+
 def test_readings_that_changed_after_validation_are_not_billed(
     state: Connection, state_url: str, tmp_path: Path
 ) -> None:
     prepared(state, state_url, tmp_path)
-    today = date(2005, 4, 9)
-    validate_all(state, *FOUR_DAYS, today=today)
-    for finding in state.execute("select id from billing.validation_findings where severity <> 'info'").fetchall():
-        clear(state, finding["id"])
-    batch = planned(state, today)
-    validate(state, batch, today=today)
-    for row in open_findings(state, batch):
-        reviewing.waive(state, row["member"], row["code"], "Mara", "A test of four days")
-    reviewing.proceed(state, batch, "Mara", "Looked at")
-    later = ["100,NEM12,200504120900,CNRGYMDP,NEMMCO", "200,NEM1202022,E1,1,E1,N1,02022,KWH,30,"]
-    later += [f"300,20050402,{','.join(['1.000'] * 48)},A,,,20050412090000,20050412090000", "900", ""]
-    imported(state, state_url, tmp_path, "later.csv", "\r\n".join(later).encode())
+    batch, today = pending(state), TODAY
+    corrected(state, state_url, tmp_path)
     done = process(state_url, state, rate_case, "one", batch, today=today)
     assert done is not None
     assert done.retried is not None
@@ -332,3 +407,51 @@ def test_an_exemption_in_percent_is_on_the_bill(state: Connection, state_url: st
     found = billed(state, state_url, FOUR_DAYS)
     base = cents(found["invoice"]["net"] * Decimal("0.6"))
     assert found["taxes"] == [{"code": "gst", "base": base, "amount": cents(base / 10)}]
+
+
+# What metering validates again after a bill
+
+
+def resent(state: Connection, url: str, folder: Path, day: date, values: list[str], stamp: str) -> None:
+    """The values of a day once more, validated with all that is found in them."""
+    (known,) = state.execute("select max(id) as last from billing.validation_findings").fetchall()
+    rows = [f"100,NEM12,{stamp},CNRGYMDP,NEMMCO", "200,NEM1202022,E1,1,E1,N1,02022,KWH,30,"]
+    rows += [f"300,{day:%Y%m%d},{','.join(values)},A,,,{stamp}00,{stamp}00", "900", ""]
+    imported(state, url, folder, f"{stamp}.csv", "\r\n".join(rows).encode())
+    assert answer(state, rate_case, LATER) == Answered({}, 0, 0, 0), "it is not validated yet"
+    validate_all(state, *FOUR_DAYS, today=LATER)
+    found = state.execute(
+        "select id from billing.validation_findings where severity <> 'info' and id > %s", [known["last"] or 0]
+    )
+    for finding in found.fetchall():
+        clear(state, finding["id"])
+
+
+LATER = date(2005, 5, 9)
+
+
+def test_intervals_that_changed_after_the_bill_are_cancelled_and_billed_again(
+    state: Connection, state_url: str, tmp_path: Path
+) -> None:
+    prepared(state, state_url, tmp_path)
+    first = billed(state, state_url, FOUR_DAYS)["invoice"]
+    assert answer(state, rate_case, LATER) == Answered({}, 0, 0, 0)
+    day = date(2005, 4, 2)
+    as_before = [f"{value:f}" for start, value in half_hours(operator_file()[1])["E1"].items() if start.date() == day]
+    resent(state, state_url, tmp_path, day, as_before, "200504120900")
+    assert answer(state, rate_case, LATER) == Answered({"noted": 1}, 0, 0, 0)
+    resent(state, state_url, tmp_path, day, ["1.000"] * 48, "200504130900")
+    assert answer(state, rate_case, LATER) == Answered({}, 0, 1, 0), "above 5,000: a person looks"
+    done = asking.rebill(state, first["number"], "Mara", "A factory", rate_case, LATER)
+    assert done.outcome is Outcome.REBILLED
+    rows = state.execute("select kind, state, total from billing.utility_invoices order by id").fetchall()
+    assert [(row["kind"], row["state"]) for row in rows] == [
+        ("invoice", "rebilled"),
+        ("cancel", "issued"),
+        ("invoice", "issued"),
+    ]
+    assert rows[1]["total"] == -first["total"]
+    assert rows[2]["total"] - first["total"] == done.change
+    assert answer(state, rate_case, LATER) == Answered({}, 0, 0, 0)
+    again = asking.rebill(state, done.numbers[1], "Mara", "Wrong address", rate_case, LATER)
+    assert (again.outcome, again.change) == (Outcome.REBILLED, Decimal(0))

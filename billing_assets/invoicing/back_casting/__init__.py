@@ -1,0 +1,1 @@
+"""Bills rated again when newer prices, profiles or readings come."""
