@@ -31,6 +31,11 @@ from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.phrases import ask_the_doctor
 from billing_assets.foundation.settings import is_secret, setting_names, variable
 from billing_assets.foundation.shipped import shipped
+from billing_assets.invoicing.batches import codes
+from billing_assets.invoicing.batches.settings import Parameters
+from billing_assets.invoicing.control.explaining_kwh import PLACES
+from billing_assets.invoicing.invoices import errors, quality
+from billing_assets.invoicing.invoices.settings import Thresholds
 from billing_assets.metering.import_engine import csv_mapping
 from billing_assets.metering.import_engine.codes import CODES as FILE_CODES
 from billing_assets.metering.usage import states as usage
@@ -468,6 +473,11 @@ def usage_codes() -> str:
     return table(["code", "meaning", "what to do", "can be released"], rows)
 
 
+def kwh_places() -> str:
+    """Where usage may be."""
+    return table(["place", "meaning"], [(one.replace("_", " "), meaning) for one, meaning in PLACES.items()])
+
+
 def file_codes() -> str:
     """What a file can be refused or held for, or be warned of, by what is read."""
     rows = [
@@ -496,7 +506,53 @@ def validation_rules() -> str:
     return table(["code", "severity", "checks", "parameters", "what to do"], rows)
 
 
+def invoice_validations() -> str:
+    """The validations before an invoice, in their order, with what may be set."""
+    rows = [
+        (
+            _code(code),
+            one.severity,
+            _shown(one.sentence),
+            "yes" if one.waivable else "",
+            "always" if code in codes.ALWAYS else "",
+            _set(Parameters, one.parameters),
+            codes.TO_DO[code],
+        )
+        for code, one in codes.CODES.items()
+    ]
+    return table(["code", "severity", "sentence", "can be waived", "on", "parameters", "what to do"], rows)
+
+
+def invoice_checks() -> str:
+    """The checks before release, with what may be set."""
+    rows = [
+        (_code(code), one.severity, _shown(one.sentence), _set(Thresholds, one.thresholds), quality.TO_DO[code])
+        for code, one in quality.CODES.items()
+    ]
+    return table(["code", "severity", "sentence", "thresholds", "what to do"], rows)
+
+
+def invoice_errors() -> str:
+    """Why a member is not invoiced, or a batch not issued."""
+    return table(
+        ["code", "sentence", "what to do"],
+        [(_code(code), _shown(one.sentence), one.to_do) for code, one in errors.CODES.items()],
+    )
+
+
+def _shown(sentence: str) -> str:
+    return sentence.replace("{", "*").replace("}", "*")
+
+
+def _set(section: type[BaseModel], names: Iterable[str]) -> str:
+    """Settings with their defaults."""
+    return ", ".join(f"`{name}` {_default(section.model_fields[name])}".strip() for name in names)
+
+
 GENERATED = {
+    "invoice_validations": invoice_validations,
+    "invoice_checks": invoice_checks,
+    "invoice_errors": invoice_errors,
     "file_codes": file_codes,
     "validation_rules": validation_rules,
     "utility_points": utility_points,
@@ -523,6 +579,7 @@ GENERATED = {
     "usage_states": usage_states,
     "usage_rules": usage_rules,
     "usage_codes": usage_codes,
+    "kwh_places": kwh_places,
     "mapping_keys": mapping_keys,
     "late_fee_keys": late_fee_keys,
 }

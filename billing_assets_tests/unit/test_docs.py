@@ -17,6 +17,7 @@ from billing_assets.erp.documents.documents import TRANSITIONS, State
 from billing_assets.erp.netsuite import error_codes, look_up
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.foundation.settings import is_secret, load_settings, setting_names, variable
+from billing_assets.invoicing.batches import codes as validations
 from billing_assets.posting import look_up as core_look_up
 from billing_assets_tests import docs_tables
 from billing_assets_tests.docs_tables import ROOT
@@ -118,6 +119,7 @@ def test_every_command_and_option_named_exists(path: Path) -> None:
 def test_every_variable_named_is_a_setting(path: Path) -> None:
     known = {variable(name) for name in setting_names()}
     known |= {variable(name) + "_FILE" for name, field in setting_names().items() if is_secret(field)}
+    known |= validations.CODES.keys()  # BILLING_MODEL_MISMATCH
     named = set(re.findall(r"BILLING_[A-Z0-9_]*[A-Z0-9]", path.read_text(encoding="utf-8")))
     assert {name for name in named - known if not name.startswith("BILLING_TEST_")} == set()
 

@@ -143,7 +143,7 @@ def whole_way(url: str) -> int:
 
 
 def _play_memory(here: Place, small: bool) -> Iterator[Round]:
-    few, many, max_batch = (20, 60, 20) if small else (1_000, 20_000, 1_000)
+    few, many, max_batch = (20, 60, 20) if small else (1_000, 10_000, 1_000)
     with utility(here, few, max_batch=max_batch) as little, utility(here, many, max_batch=max_batch) as large:
         less, more = alone(whole_way, little), alone(whole_way, large)
         assert (less.value, more.value) == (few, many)
@@ -171,7 +171,7 @@ MEASURES = [
     ),
     Measure(
         "invoicing-memory",
-        "memory from planning to issuing 20,000 invoices in batches of 1,000",
+        "memory from planning to issuing 10,000 invoices in batches of 1,000",
         "the same of 1,000",
         "MB",
         Mark(at_most=1.1, most=300),

@@ -25,6 +25,7 @@ class Cell:
     days: list[date]
     by_day: dict[date | None, Fraction] = field(default_factory=dict)
     estimated: bool = False
+    estimated_on: set[date | None] = field(default_factory=set)
 
     @property
     def total(self) -> Fraction:
@@ -139,7 +140,9 @@ def cells(bill: Bill, charge: Json) -> list[Cell]:
 
 def _put(cell: Cell, when: date | None, energy: Fraction, quality: str) -> None:
     cell.by_day[when] = cell.by_day.get(when, Fraction(0)) + energy
-    cell.estimated = cell.estimated or quality != "A"
+    if quality != "A":
+        cell.estimated = True
+        cell.estimated_on.add(when)
 
 
 def _intervals(bill: Bill, charge: Json, places: Places, sources: list[Json], found: dict[Key, Cell]) -> None:

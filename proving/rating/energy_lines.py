@@ -169,9 +169,13 @@ def _table(bill: Bill, charge: Json, cell: Cell, about: Json) -> list[Json]:
         else:
             share = sum((cell.by_day.get(when, Fraction(0)) for when in days), Fraction(0))
         left -= share
-        dates = {"first": days[0], "end": date.fromordinal(days[-1].toordinal() + 1)}
+        own = {
+            "first": days[0],
+            "end": date.fromordinal(days[-1].toordinal() + 1),
+            "estimated": not cell.estimated_on.isdisjoint([None, *days]),
+        }
         found.append(
-            {**about, **dates, "quantity": half_up(share, 6), "price": number(version["rows"][row]["price"]) + adder}
+            {**about, **own, "quantity": half_up(share, 6), "price": number(version["rows"][row]["price"]) + adder}
         )
     return found
 

@@ -32,7 +32,7 @@ def _blocks(bill: Bill, node: Json) -> None:
 
 def _week(bill: Bill, charge: Json, version: Json, node: Json) -> None:
     windows = node.get("windows", [])
-    if not windows:
+    if not windows and charge["kind"] != "tou":
         return
     types = list(clock.WEEK) + (["holiday"] if clock.names_holiday(version) else [])
     for day_type in types:

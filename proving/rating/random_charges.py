@@ -7,6 +7,9 @@ from proving.rating.bill import Json
 from proving.rating.maker import ALL, WORKING, Maker
 from proving.rating.random_energy import priced
 
+_LONGEST_CYCLE = 60
+"""Days: a longer one is no month's."""
+
 
 def fixed(m: Maker) -> None:
     r = m.r
@@ -20,7 +23,8 @@ def fixed(m: Maker) -> None:
         if how == "by_days_of_period" and period == "P1M" and r.random() < 0.6 and len(m.days) > 1:
             middle = r.choice(m.days[1:])
             edges = [m.first - timedelta(days=r.randrange(9)), middle, m.end + timedelta(days=r.randrange(9))]
-            m.context["cycle"] = [{"from": a.isoformat(), "to": b.isoformat()} for a, b in pairwise(edges)]
+            if max((b - a).days for a, b in pairwise(edges)) <= _LONGEST_CYCLE:
+                m.context["cycle"] = [{"from": a.isoformat(), "to": b.isoformat()} for a, b in pairwise(edges)]
         changes = how not in ("none", "thirty")
         versions = m.versions(lambda: {"price": m.amount(), "period": period}, changes)
         m.add("base", "fixed_period", versions, proration=how)

@@ -158,6 +158,41 @@ def test_the_engine_gives_what_the_oracle_gives_for_the_worked_bills(name: str) 
     assert compare.differences(_case(name), engine.rate) == []
 
 
+def _of_a_month(charge: Json, intervals: Json | None = None) -> Json:
+    """A month of one charge, from a register or from half hours."""
+    usage = {"registers": [{"quantity": "210.7", "from": "2026-06-01", "to": "2026-07-01"}]}
+    if intervals is not None:
+        half_hours = {"channel": "general", "start": "2026-05-31T14:00:00Z", "minutes": 30, "values": ["0.5"] * 1440}
+        usage = {"intervals": [{**half_hours, **intervals}]}
+    return {
+        "tariff": {"code": "T", "currency": "AUD", "charges": [{"code": "energy", **charge}]},
+        "period": {"from": "2026-06-01", "to": "2026-07-01"},
+        "context": {"time_zone": "Australia/Brisbane"},
+        "usage": usage,
+    }
+
+
+@needs_engine
+@pytest.mark.parametrize("intervals", [None, {}], ids=["a register", "intervals"])
+def test_a_week_without_any_window_is_a_gap_and_no_crash(intervals: Json | None) -> None:
+    charge = {"kind": "tou", "versions": [{"valid_from": "2020-01-01", "windows": []}]}
+    case = _of_a_month(charge, intervals)
+    assert {one["code"] for one in oracle.rate(case)["findings"]} == {"TOU_GAP"}
+    assert compare.differences(case, engine.rate) == []
+
+
+@needs_engine
+def test_a_row_of_a_rate_table_is_estimated_where_a_day_of_its_own_is() -> None:
+    rows = [
+        {"from": "2020-01-01", "to": "2026-06-11", "price": "0.1"},
+        {"from": "2026-06-11", "to": "2030-01-01", "price": "0.2"},
+    ]
+    version = {"valid_from": "2020-01-01", "rows": rows, "lookup": "prorate_days"}
+    case = _of_a_month({"kind": "rate_table", "versions": [version]}, {"quality": [[480, "E"], [960, "A"]]})
+    assert [one["estimated"] for one in oracle.rate(case)["lines"]] == [True, False]
+    assert compare.differences(case, engine.rate) == []
+
+
 @needs_engine
 @pytest.mark.campaign
 def test_the_engine_gives_what_the_oracle_gives_for_random_tariffs_and_usages() -> None:

@@ -106,6 +106,54 @@ ALWAYS = frozenset(
 """Errors that no bill group switches off or lowers: the member could not be invoiced all the same."""
 
 
+TO_DO: dict[str, str] = {
+    "CONSUMPTION_APPROVAL": "Compare usage and prices; waive it to approve.",
+    "CONSUMPTION_TYPE": "See why the utility adjusts; nothing, if it is right.",
+    "READ_MISMATCH": "Compare both reads; ask the utility, or waive it.",
+    "SERVICE_DATE_MISMATCH": "Ask the utility for the days between, or waive it.",
+    "CONSUMPTION_MISSING": "See `billing metering account`; ask the utility for the 867.",
+    "CONSUMPTION_MULTIPLE": "See why a period waited; both are billed.",
+    "RATE_MISSING": "Load the agreement, or approve its tariff.",
+    "TDSP_MISSING": "Ask the utility for the 810; or let the group be billed without.",
+    "TDSP_MULTIPLE": "See which one counts; reject the other in metering.",
+    "ROLLOVER_NOT_APPLIED": "Load the follow-on agreement.",
+    "TDSP_PERIOD_MISMATCH": "See whether they belong together; waive it, or pair others.",
+    "TDSP_ORPHAN_AGED": "Ask the utility for the 867.",
+    "USAGE_ORPHAN_AGED": "Ask the utility for the 810.",
+    "PERIOD_OVERLAP": "Correct that invoice, or reject the usage.",
+    "PERIOD_GAP": "Ask the utility for the days, or waive it.",
+    "PERIOD_LENGTH": "Nothing, if the read dates are right.",
+    "PERIOD_FUTURE": "Take it out until then, or ask the utility.",
+    "USAGE_CANCELLED": "Take it out; the replacement is billed when it comes.",
+    "USAGE_HELD": "Do what metering says (`billing metering waiting`).",
+    "REPLACE_WITHOUT_CANCEL": "Ask the utility for the cancel.",
+    "INTERVALS_MISSING": "Ask for the intervals, or have metering estimate them.",
+    "INTERVAL_REGISTER_SUM": "Compare both; ask the utility, or waive it.",
+    "METER_MISSING": "Ask the utility for its read, or load that it was removed.",
+    "METER_UNKNOWN": "Load the meter, or ask the utility.",
+    "MULTIPLIER_CHANGED": "Have the utility confirm it; then waive it.",
+    "ZERO_USAGE": "See whether the meter stands still or the place is empty.",
+    "NEGATIVE_USAGE": "Ask the utility; generation has a channel of its own.",
+    "HIGH_USAGE": "Look at the reads; nothing, if they are right.",
+    "LOW_USAGE": "Look at the reads; nothing, if they are right.",
+    "CONSECUTIVE_ESTIMATES": "Ask for an actual read; at the limit `bill-estimated`, or take it out.",
+    "ACTUAL_BELOW_ESTIMATE": "Nothing: the bill says what goes back.",
+    "USAGE_AFTER_END": "Load the true end, or ask the utility to split the period.",
+    "USAGE_BEFORE_START": "Load the true start, or ask the utility to split the period.",
+    "RATE_CLASS_MISMATCH": "Correct the agreement, or tell the utility; then waive it.",
+    "BILLING_MODEL_MISMATCH": "Correct the account, or send the utility the change.",
+    "TAX_PLACE_MISSING": "Load the account with its tax codes.",
+    "EXEMPTION_EXPIRING": "Ask the customer for a new certificate.",
+    "ADDRESS_INCOMPLETE": "Correct the address, or agree on e-mail.",
+    "EMAIL_BOUNCED": "Ask the customer for another address.",
+    "ACCOUNT_HOLD": "End the hold, or wait for its end.",
+    "PRICE_SERIES_INCOMPLETE": "Load the prices (`billing tariffs prices load`).",
+    "BACK_BILL_LIMIT": "Have the part behind the limit written off; take it out.",
+    "BILL_DEADLINE": "Bill it first.",
+}
+"""What a person does about each."""
+
+
 class Found(NamedTuple):
     """A finding of a member. `path`: of which of several, such as a meter. `value`: what a waiver is for."""
 

@@ -244,9 +244,10 @@ def correction_batch(
     today: date,
     usage: int | None,
     decision: int | None,
+    intervals: tuple[str, date, date] | None = None,
 ) -> CorrectionBatch:
-    """A batch that is being processed, with usage that is billed again as its member, not validated yet. Call in the
-    transaction that completes it."""
+    """A batch that is being processed, with usage that is billed again as its member, not validated yet: a message, or
+    `intervals` of a service point over days. Call in the transaction that completes it."""
     (row,) = connection.execute(
         """
         insert into billing.invoice_requests (selection, parameters, cut_off, source, key, state, decision)
@@ -263,8 +264,16 @@ def correction_batch(
         """
         insert into billing.invoice_batches (request, bill_group, cut_off, is_automatic, state, selected)
         values (%s, %s, %s, %s, 'processing', %s) returning id""",
-        [row["id"], bill_group, today, decision is None, 0 if usage is None else 1],
+        [row["id"], bill_group, today, decision is None, 0 if usage is None and intervals is None else 1],
     ).fetchall()
+    if intervals is not None:
+        (member,) = connection.execute(
+            """
+            insert into billing.batch_members (batch, account, point, period_start, period_end)
+            values (%s, %s, %s, %s, %s) returning id""",
+            [made["id"], account, *intervals],
+        ).fetchall()
+        return CorrectionBatch(made["id"], member["id"])
     if usage is None:
         return CorrectionBatch(made["id"], None)
     (member,) = connection.execute(

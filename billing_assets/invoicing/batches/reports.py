@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from billing_assets.foundation.database.connection import Connection
-from billing_assets.invoicing.batches.codes import CODES
+from billing_assets.invoicing.batches.codes import CODES, TO_DO
 from billing_assets.invoicing.batches.states import WORDS, Batch
 
 
@@ -40,6 +40,7 @@ class FindingRow(NamedTuple):
     sentence: str
     state: str
     waivable: bool
+    to_do: str
 
 
 def batches(connection: Connection, number: int | None = None, *, only_open: bool = False) -> list[BatchStatus]:
@@ -68,7 +69,14 @@ def findings(connection: Connection, batch: int, *, everything: bool = False) ->
         order by array_position(array['error', 'warning', 'info'], f.severity), f.code, m.account, f.id""",
         [batch, everything],
     )
-    return [FindingRow(**row, waivable=row["code"] in CODES and CODES[row["code"]].waivable) for row in rows]
+    return [
+        FindingRow(
+            **row,
+            waivable=row["code"] in CODES and CODES[row["code"]].waivable,
+            to_do=TO_DO.get(row["code"], ""),
+        )
+        for row in rows
+    ]
 
 
 def failed(connection: Connection, batch: int) -> list[dict[str, Any]]:

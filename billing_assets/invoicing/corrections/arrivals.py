@@ -5,7 +5,7 @@
 | drafted | anything | the draft is discarded, and the account asked to be billed again |
 | issued, charges the same | a replacement | noted: the replacement takes its place on the invoice |
 | issued, an estimate that was nearly right | an actual | the same, and the difference is on the next bill |
-| issued | a replacement | cancel and rebill, issued together |
+| issued | a replacement, or other intervals of its days | cancel and rebill, issued together |
 | issued | a cancel, and no replacement within the days that metering waits | the cancel alone |
 
 Unbilled usage is superseded by metering itself, and a replacement without a cancel waits there: neither comes here. A
@@ -30,6 +30,7 @@ from billing_assets.invoicing.invoices.rating_case import Rate
 from billing_assets.metering.contract import Proposal, lock_ready, note_all_billed, proposals, take_candidate
 
 CANCELLED, REPLACED = "The utility cancelled its usage.", "The utility replaced its usage."
+RESTATED = "Its intervals changed."
 
 
 class Answered(NamedTuple):
@@ -61,6 +62,9 @@ def answer(
     for one in every:
         if one.kind == "credit" and one.state == "due":
             done += _credit(connection, one, every, today)  # what took its place is billed already, or did not come
+    for restated in reports.restated_intervals(connection):
+        if restated.is_ready:
+            done += _restate(connection, restated.number, rate, today, limits)
     store.withdraw(connection, [one.original for one in proposals(connection)])
     outcomes = Counter(str(one.outcome) for one in done if one.outcome is not None)
     kept_back = sum(one.outcome is None for one in done)
@@ -136,13 +140,30 @@ def _corrected_last(found: Sequence[Original]) -> Original | None:
 
 def _exchange(connection: Connection, done: Corrected, original: Original, usage: Usage) -> None:
     """The invoice stays: what came takes the place of what was on it, and is billed by its number."""
-    mirror_store.exchange(connection, original.id, usage.message, usage.charges)
     messages = [one for one in (usage.message, usage.charges) if one is not None]
+    mirror_store.exchange(connection, original.id, messages[0], usage.charges)
     note_all_billed(connection, dict.fromkeys(messages, original.number))
     if done.difference is not None:
         adjustment_store.hold(connection, done.correction, original.id, done.difference)
     if done.outcome is not None:
         store.end(connection, done.correction, done.outcome, None)
+
+
+def _restate(connection: Connection, number: str, rate: Rate, today: date, limits: Limits) -> list[Corrected]:
+    """Intervals that were billed are others now, such as an actual for a substitute."""
+    with connection.transaction():
+        original = reports.by_number(connection, number)
+        found = reports.restated_intervals(connection, number)
+        if original is None or not found or not found[0].is_ready:
+            return []
+        opened = store.open_one(connection, original.id, RESTATED)
+        done = correcting.rebill(connection, opened.id, [original], Again(None), rate, today, limits=limits)
+        if done.outcome in (Outcome.NOTED, Outcome.ADJUSTED):
+            mirror_store.exchange_intervals(connection, original.id, found[0].version, found[0].kwh)
+            if done.difference is not None:
+                adjustment_store.hold(connection, done.correction, original.id, done.difference)
+            store.end(connection, done.correction, done.outcome, None)
+    return [done]
 
 
 def _credit(connection: Connection, proposal: Proposal, every: Sequence[Proposal], today: date) -> list[Corrected]:

@@ -43,11 +43,8 @@ def rebill(
         if original.state not in ("issued", "cancelled"):
             raise CorrectionError(f"Invoice {number} is {original.state}: correct the one that replaced it.")
         usage = _usage(connection, original)
-        others = [
-            one
-            for one in reports.of_days(connection, usage.point, usage.period_start, usage.period_end)
-            if one.id != original.id
-        ]
+        every = reports.of_days(connection, usage.point, usage.period_start, usage.period_end)
+        others = [one for one in every if one.id != original.id]
         decision = record(connection, Subject.INVOICING, f"invoice {number}", "rebill", by, why)
         opened = store.open_one(connection, original.id, why, message=usage.message, decision=decision.id)
         done = correcting.rebill(
@@ -75,7 +72,10 @@ def _locked(connection: Connection, number: str) -> Original:
 
 
 def _usage(connection: Connection, original: Original) -> Usage:
-    """What is billed again: the usage that was on the invoice, or what the utility sent in its place."""
+    """What is billed again: the usage that was on the invoice, or what the utility sent in its place; of an invoice of
+    intervals those of its days."""
+    if original.usage is None:
+        return Usage(None, original.point, original.period_start, original.period_end, "ready", None)
     rebills = [one for one in proposals(connection) if one.kind == "rebill"]
     messages = {one.message for one in rebills if one.original in original.messages}
     found = [one for message in sorted(messages) if (one := reports.usage_of(connection, message)) is not None]

@@ -44,10 +44,10 @@ class Corrected(NamedTuple):
 
 
 class Again(NamedTuple):
-    """What is billed again: the message of its usage, and by whose prices. `original_prices`: those of the invoice that
-    is replaced."""
+    """What is billed again: the message of its usage, None for the intervals of the days of the invoice; and by whose
+    prices. `original_prices`: those of the invoice that is replaced."""
 
-    usage: int
+    usage: int | None
     original_prices: bool = True
 
 
@@ -64,7 +64,7 @@ def cancel(
 ) -> Corrected:
     """Cancels an issued invoice alone: the customer gets the cancel. In the caller's transaction."""
     with connection.transaction():
-        batch = _batch(connection, correction, original, today, None, person)
+        batch = _batch(connection, correction, original, today, person)
         _mirror(connection, [original], correction, batch.batch, person, deliver=True)
         numbers = _issue(connection, batch.batch, today)
         _take_back_adjustments(connection, correction, [original])
@@ -94,7 +94,7 @@ def rebill(
     store.move(connection, correction, Correction.READY)
     done: Corrected | None = None
     with connection.transaction() as all_or_nothing:
-        batch = _batch(connection, correction, first, today, again.usage, person)
+        batch = _batch(connection, correction, first, today, person, again)
         _mirror(connection, originals, correction, batch.batch, person, deliver=False)
         draft = _draft(connection, batch, correction, originals, again, rate, today)
         before = sum((one.total for one in originals if one.state == "issued"), Decimal(0))
@@ -118,11 +118,23 @@ def rebill(
 
 
 def _batch(
-    connection: Connection, correction: int, original: Original, today: date, usage: int | None, person: Person | None
+    connection: Connection,
+    correction: int,
+    original: Original,
+    today: date,
+    person: Person | None,
+    again: Again | None = None,
 ) -> CorrectionBatch:
-    decision = person.decision if person else None
+    by_intervals = again is not None and again.usage is None
     return planning_store.correction_batch(
-        connection, correction, original.account, original.bill_group, today, usage, decision
+        connection,
+        correction,
+        original.account,
+        original.bill_group,
+        today,
+        again.usage if again else None,
+        person.decision if person else None,
+        (original.point, original.period_start, original.period_end) if by_intervals else None,
     )
 
 

@@ -126,6 +126,32 @@ def stale_batches(connection: Connection) -> list[int]:
     return [row["batch"] for row in rows]
 
 
+class Restated(NamedTuple):
+    """An issued invoice of intervals that metering validated again since: what it knows of its days now."""
+
+    number: str
+    version: str
+    kwh: Decimal
+    is_ready: bool
+
+
+def restated_intervals(connection: Connection, number: str | None = None) -> list[Restated]:
+    """Issued invoices whose intervals are not those of metering any more, or this one."""
+    rows = connection.execute(
+        """
+        select i.number, p.version, p.kwh, p.is_ready
+        from billing.invoiced_usage as u
+        join billing.utility_invoices as i on i.id = u.invoice and i.state = 'issued'
+        join billing.invoiced_streams as s on s.id = u.stream
+        join billing.interval_periods as p on p.point = s.point and p.begins <= i.period_start
+            and p.ends >= i.period_end and p.version <> u.version
+        where u.is_live and u.message is null and (%(number)s::text is null or i.number = %(number)s)
+        order by i.id""",
+        {"number": number},
+    )
+    return [Restated(**row) for row in rows]
+
+
 class Drafted(NamedTuple):
     """What became of the member of a correction's batch: its draft, or why there is none."""
 
@@ -163,9 +189,9 @@ def held_by_checks(connection: Connection, invoice: int) -> tuple[str, str] | No
 
 
 class Usage(NamedTuple):
-    """Usage that may be billed again, with the state of its message, and its charges."""
+    """Usage that may be billed again, with the state of its message, and its charges. No message: of intervals."""
 
-    message: int
+    message: int | None
     point: str
     period_start: date
     period_end: date

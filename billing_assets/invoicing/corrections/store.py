@@ -91,7 +91,7 @@ def withdraw(connection: Connection, proposed: Collection[int]) -> int:
     return connection.execute(
         """
         update billing.invoice_corrections as c set state = 'withdrawn', ended_at = clock_timestamp()
-        where c.state in ('waiting', 'ready') and c.decision is null and not exists (
+        where c.state in ('waiting', 'ready') and c.decision is null and c.cause is not null and not exists (
             select from billing.invoiced_usage as u where u.invoice = c.original and u.message = any(%(messages)s)
             union all
             select from billing.invoiced_charges as g

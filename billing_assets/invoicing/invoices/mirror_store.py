@@ -1,6 +1,7 @@
 """The SQL of cancels: an issued invoice once more with the opposite sign, never computed."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from billing_assets.foundation.database.connection import Connection
 from billing_assets.invoicing.invoices import store
@@ -8,7 +9,7 @@ from billing_assets.invoicing.invoices.states import Invoice
 
 
 def write_cancel(
-    connection: Connection, original: int, correction: int, batch: int, *, source: str, deliver: bool
+    connection: Connection, original: int, correction: int, batch: int | None, *, source: str, deliver: bool
 ) -> int | None:
     """Writes the cancel of an issued invoice, approved to be issued, and frees what was on that. Its id; None where the
     invoice is not issued, or is cancelled.
@@ -54,6 +55,19 @@ def write_cancel(
 def note_rebilled(connection: Connection, originals: Sequence[int]) -> None:
     """Cancelled invoices whose days are billed again."""
     store.move(connection, originals, Invoice.REBILLED)
+
+
+def exchange_intervals(connection: Connection, invoice: int, version: str, kwh: Decimal) -> None:
+    """The same with intervals that were validated again."""
+    connection.execute(
+        """
+        with old as (
+            update billing.invoiced_usage set is_live = false, replaced_by = %(version)s
+            where invoice = %(invoice)s and is_live returning stream, days)
+        insert into billing.invoiced_usage (invoice, version, stream, days, kwh)
+        select %(invoice)s, %(version)s, stream, days, %(kwh)s from old""",
+        {"invoice": invoice, "version": version, "kwh": kwh},
+    )
 
 
 def exchange(connection: Connection, invoice: int, usage: int, charges: int | None) -> None:

@@ -61,6 +61,35 @@ CODES: dict[str, Check] = {
 }
 
 
+TO_DO: dict[str, str] = {
+    "QA_ZERO_BILL": "See its tariff and its discounts.",
+    "QA_NEGATIVE_BILL": "See its lines; discard it if one is wrong.",
+    "QA_HIGH_BILL": "Compare reads and price with the bills before.",
+    "QA_LOW_BILL": "Compare reads and price with the bills before.",
+    "QA_VERY_HIGH": "Compare it with the contract; then approve it.",
+    "QA_UNIT_PRICE": "See whether cents were loaded as dollars; discard it then.",
+    "QA_NO_USAGE_CHARGE": "See the tariff and its channels; discard it.",
+    "QA_NO_FIXED_CHARGE": "See the tariff; discard it if the charge is due.",
+    "QA_DAYS_LINES": "See which days are not priced; discard it.",
+    "QA_METER_COUNT": "See which meter has no line; discard it.",
+    "QA_RATE_CHANGED": "Compare it with the new contract.",
+    "QA_FIRST_BILL": "Compare it with the contract.",
+    "QA_FINAL_BILL": "See last read, deposit and forwarding address.",
+    "QA_ESTIMATED_RUN": "Ask the utility why so few were read.",
+    "QA_DUPLICATE_TOTAL": "See whether it is billed twice; discard one then.",
+    "QA_TAX_ZERO": "Load the exemption, or tax the tariff; then discard it.",
+    "QA_PASSTHROUGH_SHARE": "Compare the 810 with the months before.",
+    "QA_BALANCE_FORWARD": "Read the balances again; discard it if it is wrong.",
+    "QA_DUE_DATE": "Correct `due_days` of the group; then discard it.",
+    "QA_ADDRESS_CHANGED": "Have the customer confirm it.",
+    "QA_LANGUAGE": "Add a template, or agree on another language.",
+    "QA_BATCH_SUM": "See what changed; then `approve-batch`, or discard.",
+    "QA_SAMPLE": "Compare it with the contract; then `review`.",
+    "TOTAL_TOO_LARGE": "Compare it with the contract; then approve it.",
+}
+"""What a person does about each."""
+
+
 class OfBatch(NamedTuple):
     """What is known of a batch as a whole. `percent_off`: of its customers' last bills; None: too few to compare."""
 

@@ -254,20 +254,18 @@ class SentCount(NamedTuple):
     interchanges: int
 
 
-_SAID = """
-    case when not i.awaits_997 then 'none'
-        when i.acknowledged_at is null or exists (
-            select from billing.interchange_resends as r where r.interchange = i.id and r.noted_at > i.acknowledged_at)
-            then 'waits'
-        else i.acknowledgement end"""
-
-
 def sent_counts(connection: Connection) -> list[SentCount]:
     """What was made for partners, by what they said of it."""
     rows = connection.execute(
-        f"""
-        select i.partner, i.type, {_SAID} as said, count(*) as interchanges
-        from billing.outbound_interchanges as i group by 1, 2, 3 order by 1, 2, 3"""  # noqa: S608
+        """
+        select i.partner, i.type, case
+                when not i.awaits_997 then 'none'
+                when i.acknowledged_at is null or exists (
+                    select from billing.interchange_resends as r
+                    where r.interchange = i.id and r.noted_at > i.acknowledged_at) then 'waits'
+                else i.acknowledgement end as said,
+            count(*) as interchanges
+        from billing.outbound_interchanges as i group by 1, 2, 3 order by 1, 2, 3"""
     )
     return [SentCount(**row) for row in rows]
 
@@ -286,8 +284,12 @@ class RefusedInterchange(NamedTuple):
 def refused_interchanges(connection: Connection) -> list[RefusedInterchange]:
     """What partners refused (AK9*R) and was not sent again since, the oldest first."""
     rows = connection.execute(
-        f"""
+        """
         select i.id, i.name, i.partner, i.type, i.acknowledged_at as refused_at, i.acknowledged_by as message
-        from billing.outbound_interchanges as i where {_SAID} = 'R' order by i.acknowledged_at, i.id"""  # noqa: S608
+        from billing.outbound_interchanges as i
+        where i.acknowledgement = 'R' and not exists (
+            select from billing.interchange_resends as r
+            where r.interchange = i.id and r.noted_at > i.acknowledged_at)
+        order by i.acknowledged_at, i.id"""
     )
     return [RefusedInterchange(**row) for row in rows]

@@ -16,6 +16,7 @@ from billing_assets.foundation.settings import is_secret, load_settings, setting
 from billing_assets.foundation.shipped import shipped
 from proving.celery.machines import DEPLOY, Machine
 from proving.world.command import environment
+from proving.world.waiting import PATIENCE_SECONDS
 
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 EXAMPLES = [DEPLOY / "billing.env.example", DEPLOY / "secrets.env.example"]
@@ -89,7 +90,7 @@ def test_a_worker_without_our_databases_address_refuses_to_start(tmp_path: Path)
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert started.returncode != 0
     assert "BILLING_DATABASE_URL is not set" in started.stdout + started.stderr

@@ -127,7 +127,12 @@ def test_a_database_url_that_is_none_is_one_message_without_its_password(bare: C
 
 def test_the_installed_command_says_the_same(bare: Command) -> None:
     found = subprocess.run(
-        [PROGRAM, "status"], env=environment(bare.variables), capture_output=True, text=True, check=False, timeout=60
+        [PROGRAM, "status"],
+        env=environment(bare.variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
     )
     complete(Said(found.returncode, found.stdout, found.stderr), 2, ["billing: ", "BILLING_DATABASE_URL"])
     assert found.stdout == ""

@@ -117,5 +117,5 @@ def test_a_run_waits_through_an_outage_and_goes_on(fake: Fake) -> None:
         time.sleep(0.01)
     assert not fake.copies()
     fake.is_down(down=False)
-    run.join(timeout=60)
+    run.join(PATIENCE_SECONDS)
     assert_each_once(fake, 40)

@@ -38,7 +38,7 @@ def of(close: MonthClose, *names: str) -> Sum:
     return add(getattr(one, name) for one in close.balances for name in names)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(planted, max_size=25))
 def test_the_columns_add_up_whatever_is_held_drifted_moved_or_different(
     state_url: str, documents: list[Planted]

@@ -160,7 +160,7 @@ def stage(connection: Connection, place: int, one: Planted, status: str) -> None
         )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(planted, max_size=25))
 def test_the_steps_add_up_and_whatever_is_not_the_same_everywhere_is_named(
     state_url: str, documents: list[Planted]

@@ -19,7 +19,7 @@ from billing_assets.erp.netsuite.errors import NetSuiteAnswerUnreadable, NetSuit
 from billing_assets.erp.netsuite.wire import NetSuiteSettingsError
 from billing_assets.erp.settings import NetSuiteSettings
 from proving.world.raw_server import Call, certificate_settings, raw_server, write_key
-from proving.world.waiting import PATIENCE_SECONDS
+from proving.world.waiting import PATIENCE_SECONDS, until
 
 
 @pytest.fixture
@@ -75,9 +75,12 @@ def test_a_token_is_fetched_once_by_one_of_many_threads(key_file: Path) -> None:
 
 
 def test_a_login_that_fails_fails_once_for_all_who_wait_and_is_tried_again_later(key_file: Path) -> None:
+    asking: list[int] = []
+
     def slow_failure(call: Call) -> bool:
-        time.sleep(0.3)
         if call.number == 1:
+            until(lambda: len(asking) == 8)
+            time.sleep(0.3)
             return call.answer(503)
         return call.answer(200, b'{"access_token": "t", "expires_in": "3600"}')
 
@@ -85,8 +88,9 @@ def test_a_login_that_fails_fails_once_for_all_who_wait_and_is_tried_again_later
         auth = BearerAuth(certificate_settings(server.base_url, key_file))
         barrier = threading.Barrier(8)
 
-        def attempt(_: int) -> str:
+        def attempt(number: int) -> str:
             barrier.wait(PATIENCE_SECONDS)
+            asking.append(number)
             with pytest.raises(NetSuiteUnavailable):
                 signed(auth)
             return "failed"

@@ -334,7 +334,7 @@ def test_workers_are_woken_as_lanes_become_free_and_no_more_than_there_are(datab
     with Lanes(database, ACCOUNT, 2) as lanes, ThreadPoolExecutor(8) as workers:
         assert lanes.acquire(1)
         assert lanes.acquire(1)
-        waiting = [workers.submit(lanes.acquire, 5) for _ in range(3)]
+        waiting = [workers.submit(lanes.acquire, PATIENCE_SECONDS) for _ in range(3)]
         time.sleep(0.05)
         assert not any(future.done() for future in waiting)
         lanes.release()

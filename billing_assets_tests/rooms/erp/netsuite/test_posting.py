@@ -15,12 +15,12 @@ from billing_assets.erp.netsuite.client import NetSuiteClient
 from billing_assets.erp.netsuite.wire import account_of
 from billing_assets.erp.settings import NetSuiteSettings
 from billing_assets.posting.batch_lock import StaleLockError
-from billing_assets.posting.lanes import Lanes
+from billing_assets.posting.lanes import Lanes, lanes_in_use
 from billing_assets_tests.rooms.erp.batches.documents import set_state
 from proving.world import builders
 from proving.world.mappings import edited
 from proving.world.rig import Rig, invoices, stage_rows
-from proving.world.waiting import until
+from proving.world.waiting import PATIENCE_SECONDS, until
 
 AFTER = 960.0
 
@@ -219,15 +219,17 @@ def test_two_runs_on_one_batch_at_once_send_each_document_once(rig: Rig) -> None
 
 def test_a_run_that_only_reads_back_leaves_the_lanes_to_others(rig: Rig) -> None:
     """It used to keep all of them for as long as SuiteQL lagged behind."""
-    rig = rig.changed({"read_back_seconds": 3})
-    rig.account.switch(suiteql_lag_seconds=2)
+    rig = rig.changed({"read_back_seconds": 2 * PATIENCE_SECONDS})
+    rig.account.switch(suiteql_lag_seconds=3600)
+    account = account_of(rig.settings.of(NetSuiteSettings))
     key = rig.planned(invoices(20))
     thread = threading.Thread(target=rig.post, args=(key,))
     thread.start()
     until(lambda: rig.counts() == {"posted": 20})
-    time.sleep(0.3)
-    with Lanes(rig.state_url, account_of(rig.settings.of(NetSuiteSettings)), 15) as lanes:
+    until(lambda: lanes_in_use(rig.state, account) == 1)
+    with Lanes(rig.state_url, account, 15) as lanes:
         held = lanes.held
+    rig.account.switch(suiteql_lag_seconds=0)
     thread.join()
     assert held == 14
     rig.assert_whole(20)

@@ -55,8 +55,8 @@ def test_what_did_not_land_is_sent_again_only_after_its_absence_counts(rig: Rig)
 
 
 def test_a_document_that_lands_after_we_gave_up_waiting_is_found_and_never_sent_again(rig: Rig) -> None:
-    rig = rig.changed({"timeout_seconds": 0.5, "max_request_seconds": 3, "read_back_seconds": 0.2})
-    rig.account.switch(faults=[{"fault": "late_commit", "seconds": 1.5, "external_ids": ["INV-500001"]}])
+    rig = rig.changed({"timeout_seconds": 0.5, "max_request_seconds": 6, "read_back_seconds": 0.2})
+    rig.account.switch(faults=[{"fault": "late_commit", "seconds": 4, "external_ids": ["INV-500001"]}])
     key = rig.planned(invoices(5))
     rig.post(key)
     assert rig.counts() == {"posted": 4, "posting": 1}
@@ -80,11 +80,12 @@ def test_while_suiteql_lags_an_unknown_document_is_not_taken_for_absent(rig: Rig
 
 def test_posted_documents_that_suiteql_does_not_show_in_time_are_read_back_by_a_later_run(rig: Rig) -> None:
     rig = rig.changed({"max_request_seconds": 0.2, "read_back_seconds": 0.3})
-    rig.account.switch(suiteql_lag_seconds=1.2)
+    rig.account.switch(suiteql_lag_seconds=3600)
     key = rig.planned(invoices(5))
     rig.post(key)
     assert rig.counts() == {"posted": 5}
     assert rig.batch(key)["state"] == "attention"
+    rig.account.switch(suiteql_lag_seconds=0)
     assert rig.post_until_done() >= 1
     rig.assert_whole(5)
 
@@ -116,7 +117,7 @@ def test_a_storm_of_every_unknown_ends_with_every_document_once(rig: Rig) -> Non
         {"fault": "refuse_concurrency", "probability": 0.1},
         {"fault": "refuse_record_changed", "probability": 0.1},
     ]
-    rig = rig.changed({"timeout_seconds": 0.4, "max_request_seconds": 0.9, "read_back_seconds": 0.4})
+    rig = rig.changed({"timeout_seconds": 0.4, "max_request_seconds": 2, "read_back_seconds": 0.4})
     rig.account.switch(suiteql_lag_seconds=0.2, faults=faults)
     key = rig.planned(invoices(200))
     rig.post(key)

@@ -12,11 +12,11 @@ from billing_assets_tests.rooms.erp.pack_delivery.packs import close, inbox, pac
 from billing_assets_tests.rooms.erp.pack_delivery.victim import POINTS
 from proving.world.sshd import Sshd
 from proving.world.sshd_fixtures import needs_sshd
+from proving.world.waiting import PATIENCE_SECONDS
 
 KILLED_AT = {f"{2010 + n // 12}-{n % 12 + 1:02}": point for n, point in enumerate(POINTS)}
 """A month for each point."""
 VICTIM = "billing_assets_tests.rooms.erp.pack_delivery.victim"
-SECONDS_TO_DELIVER = 200
 
 
 @needs_sshd
@@ -27,13 +27,13 @@ def test_wherever_a_delivery_is_killed_each_file_is_there_once_and_whole(state_u
             close(state, month)
     points = [f"{month}={point}" for month, point in KILLED_AT.items()]
     command = [sys.executable, "-m", VICTIM, state_url, to.model_dump_json(), *points]
-    victims = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    victims = subprocess.run(command, capture_output=True, text=True, timeout=2 * PATIENCE_SECONDS, check=True)
     assert json.loads(victims.stdout.splitlines()[-1]) == dict.fromkeys(KILLED_AT, signal.SIGKILL), victims.stderr
     whole = {name: content for month in KILLED_AT for name, content in pack(month).items()}
     so_far = {name: content for name, content in inbox(sshd).items() if not name.startswith(".")}
     assert so_far == {name: whole[name] for name in so_far}, "what has its name is whole"
 
-    deadline, left = time.monotonic() + SECONDS_TO_DELIVER, set(KILLED_AT)
+    deadline, left = time.monotonic() + PATIENCE_SECONDS, set(KILLED_AT)
     with ThreadPoolExecutor(4) as pool:
         while left:
             assert time.monotonic() < deadline, {month: KILLED_AT[month] for month in left}

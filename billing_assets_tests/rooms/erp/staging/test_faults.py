@@ -17,6 +17,7 @@ from billing_assets.erp.staging import polling, store
 from billing_assets.foundation.source_database.errors import SourceError
 from billing_assets_tests.rooms.erp.staging.conftest import Bench
 from proving.world.builders import change_document, delete_document, insert_document, open_for_writing, stage_now
+from proving.world.waiting import PATIENCE_SECONDS
 
 
 class Cut(Exception):  # noqa: N818
@@ -195,7 +196,7 @@ def test_memory_does_not_grow_with_the_number_of_documents(bench: Bench) -> None
             [sys.executable, "-c", _MEASURE, bench.state_url, bench.source_url],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_SECONDS,
             check=True,
         )
         peaks.append(int(done.stdout.split()[-1]))

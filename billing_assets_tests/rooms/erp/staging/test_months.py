@@ -311,7 +311,7 @@ _STEP = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(_STEP, min_size=2, max_size=8))
 def test_after_a_night_staging_holds_what_one_that_looks_at_everything_every_time_holds(
     steps: list[tuple[Any, ...]], bench: Bench, another_state_url: str

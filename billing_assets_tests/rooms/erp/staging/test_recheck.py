@@ -53,7 +53,7 @@ _CHANGE = st.sampled_from(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(st.tuples(st.integers(0, 3), _CHANGE), max_size=4, unique_by=lambda one: one[0]))
 def test_digests_and_content_say_the_same_of_what_changed(
     changes: list[tuple[int, str]], bench: Bench, source: Connection

@@ -116,7 +116,7 @@ def test_a_document_that_cannot_be_read_does_not_keep_the_others_from_being_know
     assert bench.codes("bad") == ["FIELD_UNREADABLE"]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(_STEP, st.booleans()), min_size=2, max_size=6), by_versions=st.booleans())
 def test_staging_with_digests_or_versions_holds_what_staging_by_reading_all_holds(
     steps: list[tuple[tuple[Any, ...], bool]], by_versions: bool, bench: Bench, another_state_url: str

@@ -17,6 +17,9 @@ from billing_assets.invoicing.batches import reviewing
 from billing_assets.invoicing.batches.selections import Selection, Wanted
 from billing_assets.invoicing.batches.states import Member
 from billing_assets.invoicing.batches.validating import lock, validate
+from billing_assets.invoicing.corrections import asking
+from billing_assets.invoicing.corrections.arrivals import Answered, answer
+from billing_assets.invoicing.corrections.states import Outcome
 from billing_assets.invoicing.invoices import releasing
 from billing_assets.invoicing.invoices.engine import rate_case
 from billing_assets.invoicing.invoices.processing import process
@@ -404,3 +407,51 @@ def test_an_exemption_in_percent_is_on_the_bill(state: Connection, state_url: st
     found = billed(state, state_url, FOUR_DAYS)
     base = cents(found["invoice"]["net"] * Decimal("0.6"))
     assert found["taxes"] == [{"code": "gst", "base": base, "amount": cents(base / 10)}]
+
+
+# What metering validates again after a bill
+
+
+def resent(state: Connection, url: str, folder: Path, day: date, values: list[str], stamp: str) -> None:
+    """The values of a day once more, validated with all that is found in them."""
+    (known,) = state.execute("select max(id) as last from billing.validation_findings").fetchall()
+    rows = [f"100,NEM12,{stamp},CNRGYMDP,NEMMCO", "200,NEM1202022,E1,1,E1,N1,02022,KWH,30,"]
+    rows += [f"300,{day:%Y%m%d},{','.join(values)},A,,,{stamp}00,{stamp}00", "900", ""]
+    imported(state, url, folder, f"{stamp}.csv", "\r\n".join(rows).encode())
+    assert answer(state, rate_case, LATER) == Answered({}, 0, 0, 0), "it is not validated yet"
+    validate_all(state, *FOUR_DAYS, today=LATER)
+    found = state.execute(
+        "select id from billing.validation_findings where severity <> 'info' and id > %s", [known["last"] or 0]
+    )
+    for finding in found.fetchall():
+        clear(state, finding["id"])
+
+
+LATER = date(2005, 5, 9)
+
+
+def test_intervals_that_changed_after_the_bill_are_cancelled_and_billed_again(
+    state: Connection, state_url: str, tmp_path: Path
+) -> None:
+    prepared(state, state_url, tmp_path)
+    first = billed(state, state_url, FOUR_DAYS)["invoice"]
+    assert answer(state, rate_case, LATER) == Answered({}, 0, 0, 0)
+    day = date(2005, 4, 2)
+    as_before = [f"{value:f}" for start, value in half_hours(operator_file()[1])["E1"].items() if start.date() == day]
+    resent(state, state_url, tmp_path, day, as_before, "200504120900")
+    assert answer(state, rate_case, LATER) == Answered({"noted": 1}, 0, 0, 0)
+    resent(state, state_url, tmp_path, day, ["1.000"] * 48, "200504130900")
+    assert answer(state, rate_case, LATER) == Answered({}, 0, 1, 0), "above 5,000: a person looks"
+    done = asking.rebill(state, first["number"], "Mara", "A factory", rate_case, LATER)
+    assert done.outcome is Outcome.REBILLED
+    rows = state.execute("select kind, state, total from billing.utility_invoices order by id").fetchall()
+    assert [(row["kind"], row["state"]) for row in rows] == [
+        ("invoice", "rebilled"),
+        ("cancel", "issued"),
+        ("invoice", "issued"),
+    ]
+    assert rows[1]["total"] == -first["total"]
+    assert rows[2]["total"] - first["total"] == done.change
+    assert answer(state, rate_case, LATER) == Answered({}, 0, 0, 0)
+    again = asking.rebill(state, done.numbers[1], "Mara", "Wrong address", rate_case, LATER)
+    assert (again.outcome, again.change) == (Outcome.REBILLED, Decimal(0))

@@ -27,7 +27,7 @@ from billing_assets.metering.usage import decisions
 from billing_assets.posting.batch_lease import Patience
 from billing_assets_tests.rooms.metering.blocks import supply
 from billing_assets_tests.rooms.metering.test_exchange import USAGE, WIRES, interchange, outbound, take
-from proving.world.waiting import until
+from proving.world.waiting import PATIENCE_SECONDS, until
 
 _KILLED = """
 import os, signal, sys
@@ -122,7 +122,8 @@ def test_a_kill_before_the_commit_takes_no_number_and_loses_no_824(
     state: Connection, state_url: str, tmp_path: Path
 ) -> None:
     reject(state, state_url, tmp_path)
-    killed = subprocess.run([sys.executable, "-c", _KILLED, state_url], env=dict(os.environ), check=False, timeout=60)
+    victim = [sys.executable, "-c", _KILLED, state_url]
+    killed = subprocess.run(victim, env=dict(os.environ), check=False, timeout=PATIENCE_SECONDS)
     assert killed.returncode == -signal.SIGKILL
     assert [one["type"] for one in outbound(state)] == ["997"]
     assert len(send(state_url, state, tmp_path / "out")) == 1
@@ -138,7 +139,7 @@ def test_a_kill_between_the_commit_of_an_824_and_its_delivery_delivers_it_once(
     folder = tmp_path / "out"
     folder.mkdir()
     victim = [sys.executable, "-c", _KILLED_ON_ITS_WAY, state_url, str(folder), point]
-    killed = subprocess.run(victim, env=dict(os.environ), check=False, timeout=60)
+    killed = subprocess.run(victim, env=dict(os.environ), check=False, timeout=PATIENCE_SECONDS)
     assert killed.returncode == -signal.SIGKILL
     assert [one["type"] for one in outbound(state)] == ["997", "824"], "both were committed"
     assert len(list(folder.glob("*-824.x12"))) == int(point == "after_the_upload")

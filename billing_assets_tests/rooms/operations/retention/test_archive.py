@@ -25,6 +25,7 @@ from billing_assets.operations.retention.store import ArchiveError
 from billing_assets.posting import batch_lock
 from billing_assets_tests.rooms.operations.retention.posted import UNKNOWN_AFTER, lock, post, send
 from proving.world.rig import invoices, stage_rows
+from proving.world.waiting import PATIENCE_SECONDS
 
 SETTINGS = RetentionSettings()
 DAY = 86_400.0
@@ -190,7 +191,7 @@ def test_posting_goes_on_beside_two_of_them(state: Connection, state_url: str) -
         thread.start()
     post(state, invoices(40, first=600_000))
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(PATIENCE_SECONDS)
     assert not failures
     assert [row for row in log(state) if row["number"] < "6"] == before
     assert live(state) == (40, 40)

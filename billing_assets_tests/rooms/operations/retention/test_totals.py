@@ -14,6 +14,7 @@ from billing_assets.foundation.sections import BatchSettings
 from billing_assets.operations.retention import store
 from billing_assets_tests.rooms.operations.retention.posted import UNKNOWN_AFTER, lock, post, send
 from proving.world.rig import invoices, stage_rows
+from proving.world.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_the_counts_hold_while_runs_post_and_two_put_them_together(state: Connec
         looks += 1
     done.set()
     for thread in counters + runs:
-        thread.join(timeout=30)
+        thread.join(PATIENCE_SECONDS)
     assert not failures
     assert looks > 1
     assert [(row["state"], row["documents"]) for row in totals(state)] == [("posted", 40)]

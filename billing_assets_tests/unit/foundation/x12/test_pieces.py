@@ -1,6 +1,7 @@
 """What is said of a file does not depend on the pieces that it arrives in."""
 
 import io
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,8 @@ class Cut(io.RawIOBase):
         self._data, self._places, self._at = data, sorted(places), 0
 
     def read(self, size: int = -1) -> bytes:
-        end = next((place for place in self._places if place > self._at), len(self._data))
+        next_place = bisect_right(self._places, self._at)
+        end = self._places[next_place] if next_place < len(self._places) else len(self._data)
         data = self._data[self._at : min(end, self._at + size)]
         self._at += len(data)
         return data
