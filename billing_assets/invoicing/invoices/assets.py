@@ -22,10 +22,11 @@ from billing_assets.invoicing.batches.assets import (
 )
 from billing_assets.invoicing.batches.partitions import batch_of, invoice_batches
 from billing_assets.invoicing.batches.states import WORDS, Batch
-from billing_assets.invoicing.invoices import document_reports, quality, releasing
+from billing_assets.invoicing.invoices import document_reports, releasing
 from billing_assets.invoicing.invoices.engine import rate_case
 from billing_assets.invoicing.invoices.errors import CODES
 from billing_assets.invoicing.invoices.processing import process
+from billing_assets.invoicing.invoices.quality import TO_DO
 from billing_assets.invoicing.invoices.settings import Thresholds
 from billing_assets.invoicing.printing import day_of
 
@@ -122,15 +123,14 @@ def _let_go_on(connection: Connection, batch: int, config: ProceedConfig) -> Bat
 
 def _drafted(connection: Connection, batch: int) -> dict[str, Shown]:
     failed = [one | {"what_to_do": CODES[one["code"]].to_do} for one in reports.left(connection, batch)]
-    found = [
-        one | {"what_to_do": quality.TO_DO.get(one["code"], "")}
-        for one in document_reports.open_quality(connection, batch)
+    quality = [
+        one | {"what_to_do": TO_DO.get(one["code"], "")} for one in document_reports.open_quality(connection, batch)
     ]
     return {
         **counts_of(status_of(connection, batch)),
         **_sums(connection, batch),
         "failed_members": table(failed[:SHOWN_ROWS], _FAILED),
-        "checks_before_release": table(found[:SHOWN_ROWS], _QUALITY),
+        "checks_before_release": table(quality[:SHOWN_ROWS], _QUALITY),
     }
 
 

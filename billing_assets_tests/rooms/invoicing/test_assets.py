@@ -287,7 +287,7 @@ def rows(check: dg.AssetCheckEvaluation, name: str) -> list[Any]:
 def test_the_chapter_knows_every_sensor_schedule_and_job_of_invoicing_and_all_of_them_are_on(page: Page) -> None:
     chapter = (ROOT / "docs/billing.md").read_text(encoding="utf-8")
     ours = build_defs(Runtime(make_settings(areas="invoicing"))).get_repository_def()
-    names = {one.name for one in (*ours.sensor_defs, *ours.schedule_defs, *ours.get_all_jobs())}
+    names = {one.name for each in (ours.sensor_defs, ours.schedule_defs, ours.get_all_jobs()) for one in each}
     known = {one for one in names if not one.startswith(("__", "alert_", "archive_"))}
     assert {"bill_batch", "correct_invoices_daily", "plan_invoice_batches"} <= known
     assert {one for one in known if f"`{one}`" not in chapter} == set()
