@@ -33,6 +33,7 @@ from billing_assets.foundation.settings import is_secret, setting_names, variabl
 from billing_assets.foundation.shipped import shipped
 from billing_assets.invoicing.batches import codes
 from billing_assets.invoicing.batches.settings import Parameters
+from billing_assets.invoicing.control.explaining_kwh import PLACES
 from billing_assets.invoicing.invoices import errors, quality
 from billing_assets.invoicing.invoices.settings import Thresholds
 from billing_assets.metering.import_engine import csv_mapping
@@ -472,6 +473,11 @@ def usage_codes() -> str:
     return table(["code", "meaning", "what to do", "can be released"], rows)
 
 
+def kwh_places() -> str:
+    """Where usage may be."""
+    return table(["place", "meaning"], [(one.replace("_", " "), meaning) for one, meaning in PLACES.items()])
+
+
 def file_codes() -> str:
     """What a file can be refused or held for, or be warned of, by what is read."""
     rows = [
@@ -573,6 +579,7 @@ GENERATED = {
     "usage_states": usage_states,
     "usage_rules": usage_rules,
     "usage_codes": usage_codes,
+    "kwh_places": kwh_places,
     "mapping_keys": mapping_keys,
     "late_fee_keys": late_fee_keys,
 }

@@ -34,7 +34,7 @@ SAMPLE_DATABASE = "sample_billing_system"
 _QUICK = {"staging.detect_seconds": "2", "batches.sensor_seconds": "2", "alerts.check_seconds": "30"}
 """Sensors look every two seconds in the sample, so that one sees something happen."""
 
-_SANDBOX_PATIENCE = {"netsuite.max_request_seconds": "20", "netsuite.read_back_seconds": "10"}
+SANDBOX_PATIENCE = {"netsuite.max_request_seconds": "20", "netsuite.read_back_seconds": "10"}
 """The sandbox works on a request for seconds, not for a quarter of an hour: a lost answer is settled sooner."""
 
 
@@ -121,7 +121,7 @@ def reachable_netsuite(home: Path) -> Iterator[str]:
 
 
 def _point_at(sandbox: RunningSandbox) -> None:
-    for setting, value in (sandbox_settings(sandbox) | _SANDBOX_PATIENCE).items():
+    for setting, value in (sandbox_settings(sandbox) | SANDBOX_PATIENCE).items():
         set_default(setting, value)
 
 

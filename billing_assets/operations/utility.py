@@ -19,7 +19,7 @@ from billing_assets.metering.validation.validating import Summary, validate, val
 from billing_assets.operations import utility_store
 from billing_assets.operations.utility_ledger import Ledger
 from billing_assets.sandbox.samples.utility.points import US, US_LONG, UTILITIES
-from billing_assets.sandbox.samples.utility.rates import AFTER, MONTHS, POINTS, SEED
+from billing_assets.sandbox.samples.utility.rates import AFTER, AFTER_BILLS, MONTHS, POINTS, SEED
 from billing_assets.sandbox.samples.utility.world import ARRIVALS, KNOWN_LATER, LATER, MASTER, write_world
 
 AREAS = "metering,invoicing"
@@ -92,15 +92,19 @@ def _inbox(home: Path, name: str) -> Path:
     return folder
 
 
-def take_in(runtime: Runtime, world: Path, days_at_once: int = 1) -> Iterator[Day]:
-    """Takes the world in, day by day; what was taken before is left out, so a run that was cut off goes on."""
+def take_in(runtime: Runtime, world: Path, days_at_once: int = 1, *, after_bills: bool = False) -> Iterator[Day]:
+    """Takes the world in, day by day; what was taken before is left out, so a run that was cut off goes on.
+
+    `after_bills`: what comes when everything is billed, else what comes before.
+    """
     sources = sources_of(runtime.settings.of(MeteringSettings))
     home = runtime.settings.home.absolute()
     with runtime.state() as connection:
         known = utility_store.taken(connection, FOLDERS)
     _load(runtime, world / MASTER)
     is_later = False
-    folders = sorted((world / ARRIVALS).iterdir())
+    every = sorted((world / ARRIVALS).iterdir())
+    folders = [one for one in every if (one.name >= f"{AFTER_BILLS}") is after_bills]
     for first in range(0, len(folders), days_at_once):
         some = folders[first : first + days_at_once]
         day = date.fromisoformat(some[-1].name)

@@ -15,6 +15,7 @@ from billing_assets.invoicing.batches import store as batches
 from billing_assets.invoicing.batches.selections import Selection, Wanted
 from billing_assets.invoicing.batches.states import Batch
 from billing_assets.invoicing.batches.validating import plan_next, validate
+from billing_assets.invoicing.corrections.arrivals import Answered, answer
 from billing_assets.invoicing.invoices import releasing
 from billing_assets.invoicing.invoices.engine import rate_case
 from billing_assets.invoicing.invoices.processing import process
@@ -26,7 +27,7 @@ from billing_assets.invoicing.tariffs.store import FileOf
 from billing_assets.operations import utility_billing_store
 from billing_assets.sandbox.samples.utility.clock import read_day
 from billing_assets.sandbox.samples.utility.index_prices import MINUTES
-from billing_assets.sandbox.samples.utility.rates import MONTHS
+from billing_assets.sandbox.samples.utility.rates import AFTER_BILLS, MONTHS
 from billing_assets.sandbox.samples.utility.world import BILLING
 
 MAKER, CHECKER = "Mara (sample)", "Ben (sample)"
@@ -34,6 +35,7 @@ MAKER, CHECKER = "Mara (sample)", "Ben (sample)"
 
 _LAST_CYCLE = 20
 _BILLED_AFTER = timedelta(days=7)
+_CORRECTED_AFTER = timedelta(days=20)
 _PATIENCE = 90.0
 
 
@@ -75,6 +77,12 @@ def bill_months(runtime: Runtime) -> Iterator[Billed]:
                 issued, taken_out, failed = _finish(runtime, connection)
                 if issued or taken_out or failed:
                     yield Billed(first, group, issued, taken_out, failed)
+
+
+def correct(runtime: Runtime) -> Answered:
+    """Answers what the utilities sent after the bills: such a bill is cancelled and made again. Safe to repeat."""
+    with runtime.state() as connection:
+        return answer(connection, rate_case, AFTER_BILLS + _CORRECTED_AFTER)
 
 
 def _finish(runtime: Runtime, connection: Connection) -> tuple[int, int, int]:

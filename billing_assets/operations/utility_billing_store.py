@@ -132,3 +132,14 @@ def issued_totals(connection: Connection) -> dict[str, tuple[int, Decimal]]:
         where number is not null group by currency order by currency"""
     )
     return {row["currency"]: (row["bills"], row["total"]) for row in rows}
+
+
+def unposted(connection: Connection) -> int:
+    """Staged bills that are on their way to NetSuite."""
+    (row,) = connection.execute(
+        """
+        select count(*)::int as n from billing.staged_invoices
+        where source = 'invoicing' and state in ('ready', 'batched', 'locked', 'posting')"""
+    )
+    number: int = row["n"]
+    return number

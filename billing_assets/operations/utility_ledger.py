@@ -14,7 +14,7 @@ from billing_assets.operations import utility_store
 from billing_assets.operations.utility_store import FileState, Sum, UsagePeriod
 
 _VERDICTS = {"accept": "accepted", "hold": "held", "refuse": "refused", "duplicate": "duplicate"}
-_OUTCOMES = {"ready": "current", "billed": "current"}
+_OUTCOMES = {"ready": "current", "billed": "current", "restated": "superseded"}
 BILLABLE, HELD, WAITING, CANCELLED, MISSING = "billable", "held", "waiting", "cancelled", "missing"
 
 _DAY = timedelta(days=1)

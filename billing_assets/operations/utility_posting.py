@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,12 +24,14 @@ from billing_assets.foundation.settings import load_settings, variable
 from billing_assets.operations import sample, utility_billing_store
 from billing_assets.operations.utility import AREAS
 from billing_assets.operations.utility_ledger import Difference
-from billing_assets.sandbox.netsuite.process import start_sandbox
+from billing_assets.sandbox.netsuite.process import running_sandbox, start_sandbox
 from billing_assets.sandbox.samples.utility.world import NETSUITE
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_ROUNDS = 5
-"""Of a batch whose run failed another is asked for; one that fails so often is left to the comparison to show."""
+_PATIENCE = 300.0
+"""Seconds after which what could not be posted is left to the comparison to show. A run that was killed leaves a lease,
+and documents of which it must be proven that NetSuite does not have them."""
+_LOOK_SECONDS = 0.5
 
 
 class NotStagedError(BillingError):
@@ -37,13 +40,14 @@ class NotStagedError(BillingError):
 
 @contextmanager
 def with_netsuite(home: Path, world: Path) -> Iterator[Runtime]:
-    """A runtime with the areas of the ledger and with the sandbox, which runs for the block. Inside a prepared one: our
-    database's server goes on."""
+    """A runtime with the areas of the ledger and with the sandbox, which runs for the block; one that a killed run left
+    is used. Inside a prepared one: our database's server goes on."""
     folder = world / NETSUITE
     references = json.loads((folder / "references.json").read_text(encoding="utf-8"))
-    with start_sandbox(home / "utility_netsuite", references=references) as sandbox:
+    place = home / "utility_netsuite"
+    with running_sandbox(place) or start_sandbox(place, references=references) as sandbox:
         values = {"areas": f"erp,receivables,{AREAS}", "mapping": str(folder / "mapping.yaml")}
-        for name, value in (values | sample.sandbox_settings(sandbox)).items():
+        for name, value in (values | sample.sandbox_settings(sandbox) | sample.SANDBOX_PATIENCE).items():
             os.environ[variable(name)] = value
         sample.follow_sandbox(Runtime(load_settings()), sandbox)
         with prepared_runtime() as runtime:
@@ -61,16 +65,18 @@ def post_bills(runtime: Runtime) -> int:
         )
         if not staged.success:
             raise NotStagedError("The bills were not staged: `billing doctor` says what is wrong with the source.")
-        for _ in range(_ROUNDS):
+        until = time.monotonic() + _PATIENCE
+        while utility_billing_store.unposted(connection) and time.monotonic() < until:
             plan(connection, runtime.settings.batches)
-            if not (wanted := [one.partition_key for one in runs_wanted(connection, {})]):
-                break
+            wanted = [one.partition_key for one in runs_wanted(connection, {})]
             instance.add_dynamic_partitions(batches.name or "", wanted)
             for key in wanted:
                 found = defs.resolve_job_def(POST_JOB).execute_in_process(
                     instance=instance, partition_key=key, run_config=_QUIET, raise_on_error=False
                 )
                 posted += found.success
+            if not wanted:
+                time.sleep(_LOOK_SECONDS)
     return posted
 
 

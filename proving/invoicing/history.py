@@ -31,8 +31,8 @@ _STATEMENTS = (
     f"""
     insert into billing.utility_invoice_lines (invoice, position, code, bill_text, period_start, period_end, quantity,
         unit, price, amount, tax_category, detail)
-    select %(id)s + e.number, 1, 'energy', 'Energy', e.starts, e.ends, e.kwh, 'kWh', 0.27, e.kwh * 0.27 + 61.70, 'S',
-        '{{}}'
+    select %(id)s + e.number, 1, 'energy', 'Energy', e.starts, e.ends, e.kwh, 'kWh', 0.27,
+        e.kwh * 0.27 + 61.70, 'S', '{{}}'
     {_EARLIER}""",
     f"""
     insert into billing.invoiced_usage (invoice, version, stream, days, kwh)

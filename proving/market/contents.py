@@ -35,6 +35,11 @@ TABLES = {
         select u.id, u.content, c.id, c.content, p.found_by, p.state
         from billing.usage_pairs as p join billing.usage_messages as u on u.message = p.usage
         join billing.usage_messages as c on c.message = p.charges where p.state <> 'ended'""",
+    "bills": """
+        select kind, account, bill_group, tariff, period_start, period_end, net, tax, total, state
+        from billing.utility_invoices where number is not null""",
+    "posted bills": """
+        select kind, state, customer, document_date, total from billing.staged_invoices where source = 'invoicing'""",
 }
 """By name the query of what must be equal."""
 

@@ -160,9 +160,14 @@ def test_the_engine_gives_what_the_oracle_gives_for_the_worked_bills(name: str) 
 
 def _of_a_month(charge: Json, intervals: Json | None = None) -> Json:
     """A month of one charge, from a register or from half hours."""
-    usage = {"registers": [{"quantity": "210.7", "from": "2026-06-01", "to": "2026-07-01"}]}
+    usage: Json = {"registers": [{"quantity": "210.7", "from": "2026-06-01", "to": "2026-07-01"}]}
     if intervals is not None:
-        half_hours = {"channel": "general", "start": "2026-05-31T14:00:00Z", "minutes": 30, "values": ["0.5"] * 1440}
+        half_hours: Json = {
+            "channel": "general",
+            "start": "2026-05-31T14:00:00Z",
+            "minutes": 30,
+            "values": ["0.5"] * 1440,
+        }
         usage = {"intervals": [{**half_hours, **intervals}]}
     return {
         "tariff": {"code": "T", "currency": "AUD", "charges": [{"code": "energy", **charge}]},

@@ -203,6 +203,10 @@ class _TableError(Exception):
 
 def _read_table(file: Path, table: TableFile) -> Table:
     rows: Table = {}
+
+    def at(line: int) -> str:
+        return f"file: {file}, line {line}"
+
     try:
         lines = read_csv(file.read_bytes().decode("utf-8-sig"), [table.key])  # a spreadsheet separates by ; in Germany
         _, columns = next(lines, (0, []))
@@ -211,21 +215,20 @@ def _read_table(file: Path, table: TableFile) -> Table:
         for line, values in lines:
             if not values:
                 continue
-            where = f"file: {file}, line {line}"
             if len(values) != len(columns):
-                raise _TableError(f"{where}: it has not as many values as the header has columns ({len(columns)}).")
+                raise _TableError(f"{at(line)}: it has not as many values as the header has columns ({len(columns)}).")
             cells = {column: value.strip() for column, value in zip(columns, values, strict=True)}
             for column, value in cells.items():
                 if spoiled(value):
                     raise _TableError(
-                        f"{where}: {value!r} under {column!r} is what a spreadsheet made of another text. Write what "
-                        "it should be, with a text editor or in a column of texts."
+                        f"{at(line)}: {value!r} under {column!r} is what a spreadsheet made of another text. Write "
+                        "what it should be, with a text editor or in a column of texts."
                     )
             key = table_key(cells[table.key], ignore_case=table.ignore_case)
             if not key:
-                raise _TableError(f"{where}: {table.key!r} is empty.")
+                raise _TableError(f"{at(line)}: {table.key!r} is empty.")
             if key in rows:
-                raise _TableError(f"{where}: {cells[table.key]!r} stands twice.")
+                raise _TableError(f"{at(line)}: {cells[table.key]!r} stands twice.")
             rows[key] = cells
     except OSError as error:
         raise _TableError(f"file: {file} cannot be read ({error.strerror}).") from None

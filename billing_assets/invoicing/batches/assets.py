@@ -10,6 +10,7 @@ from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.runtime import Runtime
 from billing_assets.invoicing.batches import planning_store, reports
 from billing_assets.invoicing.batches.asking import plan_pending
+from billing_assets.invoicing.batches.codes import TO_DO
 from billing_assets.invoicing.batches.partitions import batch_of, invoice_batches
 from billing_assets.invoicing.batches.planning_store import GroupCount, Planned
 from billing_assets.invoicing.batches.reports import BatchStatus
@@ -21,9 +22,9 @@ from billing_assets.invoicing.printing import day_of
 
 GROUP = "invoicing"
 OWNERS = ["team:billing-operations"]
-CHAPTER = "a-red-batch"
+CHAPTER = "a-red-batch-of-invoices"
 _CODES = ["code", "severity", "members"]
-_FINDINGS = ["member", "account", "code", "severity", "sentence", "waivable"]
+_FINDINGS = ["member", "account", "code", "severity", "sentence", "waivable", "what_to_do"]
 _OPEN = (Batch.PENDING_VALIDATION, Batch.VALIDATING, Batch.IN_REVIEW)
 
 
@@ -100,7 +101,9 @@ def validated_batches(
     metadata: dict[str, Shown] = {
         **counts_of(status),
         "findings_by_code": table(codes, _CODES),
-        "findings": table((one._asdict() for one in findings[:SHOWN_ROWS]), _FINDINGS),
+        "findings": table(
+            (one._asdict() | {"what_to_do": TO_DO.get(one.code, "")} for one in findings[:SHOWN_ROWS]), _FINDINGS
+        ),
     }
     checks = [
         dg.AssetCheckResult(

@@ -24,12 +24,14 @@ from billing_assets.invoicing.batches.partitions import batch_of, invoice_batche
 from billing_assets.invoicing.batches.states import WORDS, Batch
 from billing_assets.invoicing.invoices import document_reports, releasing
 from billing_assets.invoicing.invoices.engine import rate_case
+from billing_assets.invoicing.invoices.errors import CODES
 from billing_assets.invoicing.invoices.processing import process
+from billing_assets.invoicing.invoices.quality import TO_DO
 from billing_assets.invoicing.invoices.settings import Thresholds
 from billing_assets.invoicing.printing import day_of
 
-_FAILED = ["member", "account", "period_start", "period_end", "code", "why"]
-_QUALITY = ["invoice", "account", "code", "severity", "sentence"]
+_FAILED = ["member", "account", "period_start", "period_end", "code", "why", "what_to_do"]
+_QUALITY = ["invoice", "account", "code", "severity", "sentence", "what_to_do"]
 _TO_BE_INVOICED = (Batch.PENDING, Batch.PROCESSING)
 _BEFORE = (Batch.SELECTED, Batch.PENDING_VALIDATION, Batch.VALIDATING, Batch.IN_REVIEW)
 
@@ -120,8 +122,10 @@ def _let_go_on(connection: Connection, batch: int, config: ProceedConfig) -> Bat
 
 
 def _drafted(connection: Connection, batch: int) -> dict[str, Shown]:
-    failed = reports.left(connection, batch)
-    quality = document_reports.open_quality(connection, batch)
+    failed = [one | {"what_to_do": CODES[one["code"]].to_do} for one in reports.left(connection, batch)]
+    quality = [
+        one | {"what_to_do": TO_DO.get(one["code"], "")} for one in document_reports.open_quality(connection, batch)
+    ]
     return {
         **counts_of(status_of(connection, batch)),
         **_sums(connection, batch),

@@ -66,6 +66,13 @@ def utility_command(
         for done in utility_billing.bill_months(runtime):
             said = f"{done.issued:,} bills issued, {done.taken_out:,} taken out, {done.failed:,} failed"
             console.print(f"{done.month:%Y-%m}  {done.bill_group}: {said}")
+        with utility_posting.with_netsuite(home, world) as ledgers:
+            batches = utility_posting.post_bills(ledgers)
+            for day in utility.take_in(runtime, world, days_at_once, after_bills=True):
+                console.print(f"{day.day}  {day.files:>3} files after the bills")
+            corrected = utility_billing.correct(runtime)
+            batches += utility_posting.post_bills(ledgers)
+            closes = utility_posting.closes(ledgers)
         with runtime.state() as connection:
             found = months(connection, ledger)
             bills = FoundBills.of(
@@ -73,6 +80,7 @@ def utility_command(
                 utility_billing_store.unbilled(connection),
                 utility_billing_store.elsewhere(connection),
             )
+            issued = utility_billing_store.issued_totals(connection)
             sums = balances(ledger, utility_store.sums(connection, utility.FOLDERS))
             differences = [
                 *file_differences(ledger, utility_store.files(connection, utility.FOLDERS)),
@@ -80,11 +88,9 @@ def utility_command(
                 *month_differences(ledger, found),
                 *bill_differences(ledger, bills),
             ]
-        with utility_posting.with_netsuite(home, world) as ledgers:
-            batches = utility_posting.post_bills(ledgers)
-            closes = utility_posting.closes(ledgers)
-            with ledgers.state() as connection:
-                differences += utility_posting.differences(closes, utility_billing_store.issued_totals(connection))
+        differences += utility_posting.differences(closes, issued)
+    for outcome, many in corrected.outcomes.items():
+        console.print(f"Bills corrected ({outcome}): {many:,}")
     console.print(f"{batches:,} batches posted to the sandbox of NetSuite.")
     show_closes(console, closes)
     _show(sums)

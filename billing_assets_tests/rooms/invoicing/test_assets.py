@@ -18,6 +18,7 @@ from billing_assets.invoicing.batches import planning_store, reviewing
 from billing_assets.invoicing.batches.partitions import NAME
 from billing_assets.invoicing.batches.selections import Selection, Wanted
 from billing_assets.invoicing.batches.validating import validate
+from billing_assets_tests.docs_tables import ROOT
 from billing_assets_tests.rooms.invoicing.customers import customers, load, metered
 
 TODAY = datetime.now(UTC).date()
@@ -281,3 +282,16 @@ def rows(check: dg.AssetCheckEvaluation, name: str) -> list[Any]:
     table = check.metadata[name]
     assert isinstance(table, dg.TableMetadataValue)
     return [one.data for one in table.records]
+
+
+def test_the_chapter_knows_every_sensor_schedule_and_job_of_invoicing_and_all_of_them_are_on(page: Page) -> None:
+    chapter = (ROOT / "docs/billing.md").read_text(encoding="utf-8")
+    ours = build_defs(Runtime(make_settings(areas="invoicing"))).get_repository_def()
+    names = {one.name for each in (ours.sensor_defs, ours.schedule_defs, ours.get_all_jobs()) for one in each}
+    known = {one for one in names if not one.startswith(("__", "alert_", "archive_"))}
+    assert {"bill_batch", "correct_invoices_daily", "plan_invoice_batches"} <= known
+    assert {one for one in known if f"`{one}`" not in chapter} == set()
+    for schedule in ours.schedule_defs:
+        assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING, schedule.name
+    night = page.repository.get_job("correct_invoices").execute_in_process(instance=page.instance)
+    assert shown(night)["invoice_corrections"]["waiting"] == 0

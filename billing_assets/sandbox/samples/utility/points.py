@@ -184,6 +184,8 @@ def _faulty(point: Point, fault: Fault | None) -> Point:
         values |= {"multiplier": 1, "monthly": tuple(min(kwh, 3_000) for kwh in point.monthly)}
     if fault is not None and fault.name == "estimated" and point.pool is Pool.AUSTRALIA_READS:
         values |= {"faulty_month": 2}
+    if fault is not None and fault.name == "replaced after the bill":
+        values |= {"faulty_month": 2}
     if fault is not None and fault.name == "period overlaps":
         values |= {"faulty_month": 1}
     return Point(**values)

@@ -11,6 +11,10 @@ AFTER = date(2025, 12, 1)
 """The day after the last month. Texas has its clock change on 2 November, most of Australia on 5 October."""
 
 
+AFTER_BILLS = date(2026, 2, 1)
+"""Everything else has come, and is billed, before this day: what comes later corrects a bill."""
+
+
 class Pool(StrEnum):
     """Points of one kind: a fault happens in one of them."""
 
@@ -76,6 +80,9 @@ FAULTS: tuple[Fault, ...] = (
     Fault("period overlaps", _T, 3, "the period begins five days early", _H, "PERIOD_OVERLAP"),
     Fault("total is a cent off", _T, 4, "TDS of the 810 is not the sum of its charges", _W, "WAIT_CHARGES"),
     Fault("meters do not add up", _T, 4, "the summary is seven more than its meters", _H, "SUM_CHECK", "single"),
+    Fault(
+        "replaced after the bill", _T, 8, "both cancelled and replaced in February, after the bill", _B, only="single"
+    ),
     Fault("missing intervals", _TI, 50, "a day has 95 of 96 quarter hours", _H, "MISSING_INTERVALS"),
     Fault("missing intervals, replaced", _TI, 50, "the same, later cancelled and replaced by the whole", _B),
     Fault("late", _TI, 50, "the usage comes three weeks late", _B),

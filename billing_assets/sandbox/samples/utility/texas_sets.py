@@ -9,7 +9,7 @@ from billing_assets.sandbox.samples.utility.chance import pick
 from billing_assets.sandbox.samples.utility.clock import following
 from billing_assets.sandbox.samples.utility.outcomes import Outcome, Sending
 from billing_assets.sandbox.samples.utility.points import UTILITIES, Point
-from billing_assets.sandbox.samples.utility.rates import MONTHS
+from billing_assets.sandbox.samples.utility.rates import AFTER_BILLS, MONTHS
 from billing_assets.sandbox.samples.utility.usage import MeterUse, Quarter, meters, period, quarter_hours
 
 ORIGINAL, CANCEL, REPLACE = "00", "01", "05"
@@ -153,7 +153,14 @@ def charges(usage: UsageSet, day: date, letter: str = "A") -> ChargesSet:
     return ChargesSet(point, usage.month, id_, usage.id, day, usage.begin, usage.end, tuple(lines), total)
 
 
-_TWO_VERSIONS = {"replaced", "cancelled", "half cancelled", "estimated, then actual", "missing intervals, replaced"}
+_TWO_VERSIONS = {
+    "replaced",
+    "replaced after the bill",
+    "cancelled",
+    "half cancelled",
+    "estimated, then actual",
+    "missing intervals, replaced",
+}
 _ONE_SIDE = {
     "doubled usage",
     "estimated",
@@ -178,7 +185,7 @@ def _versions(seed: int, fault: str, right: UsageSet, bill: ChargesSet) -> Itera
     if right.point.length:
         first = _without_a_quarter(first)
     first_bill = replace(charges(first, bill.day), outcome=Outcome.SUPERSEDED)
-    gone = following(bill.day, 6)
+    gone = following(AFTER_BILLS if fault == "replaced after the bill" else bill.day, 6)
     cancel = replace(first, id=first.id[:-1] + "B", day=gone, purpose=CANCEL, names=first.id, outcome=Outcome.CANCEL)
     first.code = "MISSING_INTERVALS" if first.quarters else ""
     yield first.day, first

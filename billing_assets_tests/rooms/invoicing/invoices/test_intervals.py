@@ -174,7 +174,7 @@ TOU = {
         }
     ],
 }
-DEMAND = {
+DEMAND: dict[str, Any] = {
     "code": "demand",
     "kind": "demand",
     "versions": [{"valid_from": "2000-01-01", "price": "0.3825", "charge_period": "bill"}],
@@ -337,7 +337,7 @@ def drafted(state: Connection, url: str, batch: int) -> None:
 def test_a_ratchet_looks_back_at_what_earlier_bills_measured(state: Connection, state_url: str, tmp_path: Path) -> None:
     name, content = operator_file()
     customer(state, tmp_path, "NEM1202022", FOUR_DAYS, "RATCHET", channels="K1=- Q1=-")
-    version = DEMAND["versions"][0] | {"ratchet": {"percent": "120", "periods": 1}}  # type: ignore[index]
+    version = {**DEMAND["versions"][0], "ratchet": {"percent": "120", "periods": 1}}
     approved(state, "RATCHET", {**DEMAND, "versions": [version]})
     imported(state, state_url, tmp_path, name, content)
     energy = half_hours(content)["E1"]
