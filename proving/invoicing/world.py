@@ -1,7 +1,7 @@
 """Customers of a utility with usage that may be billed, by the thousand: in statements of the database, set by set.
 
 Customer `n` is account `A<n>` at a service point of its own, in a bill group, by the tariff FLAT: energy, a charge a
-day and a tax. How much a customer uses in a period is a function of both, so that two worlds of one size are equal.
+day and a tax. How much a customer uses is a function of the number, so that two worlds of one size are equal.
 """
 
 from datetime import UTC, date, datetime
@@ -24,17 +24,12 @@ TARIFF = "FLAT"
 _SUPPLIED_FROM = date(2026, 6, 3)
 _ARRIVED = datetime(2026, 8, 4, 8, tzinfo=UTC)
 _POINT = "'1003278' || lpad(n::text, 10, '0')"
-_KWH = "300 + (n * 37 + extract(month from %(start)s::date)::int * 91) %% 1500"
+_KWH = "300 + (n * 37 + 546) %% 1500"
 
 
 def point_of(number: int) -> str:
     """The service point of a customer."""
     return f"1003278{number:010}"
-
-
-def kwh_of(number: int, period: Period) -> int:
-    """What a customer used in a period."""
-    return 300 + (number * 37 + period[0].month * 91) % 1500
 
 
 def tariff(connection: Connection) -> None:
