@@ -92,7 +92,7 @@ def _invoiced(runtime: Runtime, connection: Connection, batch: int) -> Processed
     worker, today = f"{socket.gethostname()} {os.getpid()}", day_of(None, runtime.settings.calendar)
     done = process(runtime.database_url, connection, rate_case, worker, batch, today=today)
     if done is not None:
-        releasing.check_quality(connection, batch, runtime.settings.of(Thresholds), today)
+        releasing.check_quality(connection, batch, today, runtime.settings.of(Thresholds))
     return done
 
 
@@ -113,7 +113,7 @@ def issue_command(
     """Check the drafts of a batch, and give those without an error their numbers: in one transaction, without a gap."""
     with prepared_runtime() as runtime, runtime.state() as connection:
         day = day_of(invoice_date, runtime.settings.calendar)
-        releasing.check_quality(connection, batch, runtime.settings.of(Thresholds), day)
+        releasing.check_quality(connection, batch, day, runtime.settings.of(Thresholds))
         done = releasing.issue(connection, batch, day)
     if as_json:
         show_json(done._asdict())

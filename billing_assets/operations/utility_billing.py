@@ -130,7 +130,7 @@ def _invoice(runtime: Runtime, connection: Connection, batch: int, day: date) ->
 
 def _issue(connection: Connection, batch: int, day: date) -> int:
     """Checks the drafts of a batch and issues them; what the checks hold is let go by a person, with the codes."""
-    releasing.check_quality(connection, batch)
+    releasing.check_quality(connection, batch, day)
     for invoice, codes in utility_billing_store.held_drafts(connection, batch):
         releasing.approve(connection, invoice, CHECKER, f"Compared with the usage: {' '.join(codes)}")
     return len(releasing.issue(connection, batch, day).numbers)

@@ -98,7 +98,7 @@ def invoice(url: str, batches: list[int]) -> Cost:
             issued = 0
             for batch in batches:
                 process(url, connection, rate_case, "benchmark", batch, today=world.CUT_OFF)
-                releasing.check_quality(connection, batch)
+                releasing.check_quality(connection, batch, world.CUT_OFF)
                 issued += len(releasing.issue(connection, batch, world.CUT_OFF).numbers)
             return issued
 

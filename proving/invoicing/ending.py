@@ -50,7 +50,7 @@ def _bring_through(life: Life) -> None:
             while worker in life.workers:
                 life.step(worker)
         for batch in life.with_drafts("drafted", "qa_hold", "approved"):
-            releasing.check_quality(life.state, batch)
+            releasing.check_quality(life.state, batch, CUT_OFF)
             for invoice in life.ids("utility_invoices", "qa_hold"):
                 life.decide_draft(invoice, "approve")
             releasing.issue(life.state, batch, CUT_OFF)

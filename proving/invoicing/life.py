@@ -341,7 +341,7 @@ class Life:
 
     def release(self, batch: int, what: str, dies_at: Point | None = None) -> None:
         """`check` or `issue` of a batch; a second time for nothing."""
-        verb = {"check": releasing.check_quality, "issue": _issue}[what]
+        verb = {"check": _check, "issue": _issue}[what]
         with connect(self.world.url) as connection:
             try:
                 with dying(dies_at) if dies_at else nullcontext():
@@ -382,6 +382,10 @@ class Life:
             [*states],
         )
         return [row["number"] for row in rows]
+
+
+def _check(connection: Connection, batch: int) -> object:
+    return releasing.check_quality(connection, batch, CUT_OFF)
 
 
 def _issue(connection: Connection, batch: int) -> object:

@@ -36,7 +36,7 @@ def work(url: str, name: str, today: date = CUT_OFF) -> None:
             if process(url, connection, rate_case, name, policy=POLICY, today=today) is None:
                 time.sleep(_LOOK_SECONDS)
             for batch in _batches(connection, _WITH_DRAFTS):
-                releasing.check_quality(connection, batch)
+                releasing.check_quality(connection, batch, today)
                 releasing.issue(connection, batch, today)
 
 

@@ -11,6 +11,7 @@ from billing_assets.invoicing.corrections.arrivals import answer
 from billing_assets.invoicing.corrections.settings import CorrectionSettings
 from billing_assets.invoicing.corrections.states import Outcome
 from billing_assets.invoicing.invoices.engine import rate_case
+from billing_assets.invoicing.invoices.settings import Thresholds
 from billing_assets.invoicing.printing import day_of
 
 
@@ -28,7 +29,7 @@ from billing_assets.invoicing.printing import day_of
 def invoice_corrections(billing: dg.ResourceParam[Runtime]) -> dg.MaterializeResult:
     """Answers what metering proposed."""
     settings = billing.settings
-    limits = settings.of(CorrectionSettings).limits()
+    limits = settings.of(CorrectionSettings).limits(settings.of(Thresholds))
     with billing.state() as connection:
         done = answer(connection, rate_case, day_of(None, settings.calendar), limits)
         open_ones = reports.open_corrections(connection)

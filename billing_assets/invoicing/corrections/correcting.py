@@ -20,6 +20,7 @@ from billing_assets.invoicing.invoices import adjustment_store, mirror_store, re
 from billing_assets.invoicing.invoices.adjustment_store import Difference
 from billing_assets.invoicing.invoices.drafting import Bounds, Rebill, invoice_next
 from billing_assets.invoicing.invoices.rating_case import Rate
+from billing_assets.invoicing.invoices.settings import Thresholds
 
 
 class Person(NamedTuple):
@@ -53,10 +54,11 @@ class Again(NamedTuple):
 
 class Limits(NamedTuple):
     """Without a person: a smaller change of an estimate goes onto the next bill; one that makes a customer owe more
-    than `ask_above` waits for a person."""
+    than `ask_above` waits for a person. `checks`: thresholds of the checks before release."""
 
     threshold: Decimal = Decimal("1.00")
     ask_above: Decimal | None = None
+    checks: Thresholds | None = None
 
 
 def cancel(
@@ -104,7 +106,7 @@ def rebill(
             done = _not_needed(connection, correction, originals, draft, change, limits)
         if done is None:
             batches.move(connection, batch.batch, Batch.COMPLETED)
-            done = _checked(connection, correction, batch.batch, draft, change, person)
+            done = _checked(connection, correction, batch.batch, draft, change, person, today, limits.checks)
         if done is not None:
             raise psycopg.Rollback(all_or_nothing)
         numbers = tuple(releasing.issue(connection, batch.batch, today).numbers)
@@ -229,10 +231,17 @@ def _not_needed(
 
 
 def _checked(
-    connection: Connection, correction: int, batch: int, draft: Drafted, change: Decimal | None, person: Person | None
+    connection: Connection,
+    correction: int,
+    batch: int,
+    draft: Drafted,
+    change: Decimal | None,
+    person: Person | None,
+    today: date,
+    checks: Thresholds | None,
 ) -> Corrected | None:
     """Runs the checks before release; a person lets go what they hold by asking for the rebill."""
-    if not releasing.check_quality(connection, batch).held or draft.invoice is None:
+    if not releasing.check_quality(connection, batch, today, checks).held or draft.invoice is None:
         return None
     if person is not None:
         releasing.approve(connection, draft.invoice, person.by, person.why)

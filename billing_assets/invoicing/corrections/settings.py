@@ -7,6 +7,7 @@ from pydantic import Field
 
 from billing_assets.foundation.sections import Section
 from billing_assets.invoicing.corrections.correcting import Limits
+from billing_assets.invoicing.invoices.settings import Thresholds
 
 
 class CorrectionSettings(Section):
@@ -26,6 +27,6 @@ class CorrectionSettings(Section):
         description="A rebill by which a customer owes more than this, in the invoice's currency, waits for a person",
     )
 
-    def limits(self) -> Limits:
-        """For the corrections."""
-        return Limits(self.threshold, self.ask_above)
+    def limits(self, checks: Thresholds) -> Limits:
+        """For the corrections. `checks`: of the checks before release."""
+        return Limits(self.threshold, self.ask_above, checks)

@@ -90,7 +90,7 @@ def drafted_invoices(
             return
         if state is Batch.ERROR_OCCURRED and asked_by(context.run) is None:
             again = planning_store.retry(connection, batch)
-        releasing.check_quality(connection, batch, billing.settings.of(Thresholds), today)
+        releasing.check_quality(connection, batch, today, billing.settings.of(Thresholds))
         metadata = _drafted(connection, batch)
         left = reports.left(connection, batch)
     if again:
@@ -165,7 +165,7 @@ def issued_invoices(
         status = status_of(connection, batch)
         held = stale = 0
         if Batch(status.state) not in (Batch.EMPTY, Batch.RELEASED):
-            releasing.check_quality(connection, batch, billing.settings.of(Thresholds), day)
+            releasing.check_quality(connection, batch, day, billing.settings.of(Thresholds))
             done = releasing.issue(connection, batch, day)
             held, stale = done.held, done.stale
         numbers = document_reports.numbers(connection, batch)

@@ -1,7 +1,7 @@
 """From drafts to issued invoices: checks before release, a person's word, and the numbers, in one transaction."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -40,20 +40,17 @@ class Issued(NamedTuple):
     held: int
 
 
-def check_quality(
-    connection: Connection, batch: int, given: Thresholds | None = None, invoice_date: date | None = None
-) -> Checked:
+def check_quality(connection: Connection, batch: int, invoice_date: date, given: Thresholds | None = None) -> Checked:
     """Runs the checks over the drafts of a batch: one with an error waits for a person, the others are approved. Safe
-    to repeat. `invoice_date`: when they are to be issued; default today."""
+    to repeat. `invoice_date`: when they are to be issued."""
     given = given or Thresholds()
-    day = invoice_date or datetime.now(UTC).date()
     with connection.transaction():
         group = batches.batch(connection, batch).bill_group
         rows = reports.quality_facts(connection, batch)
         known = quality.of_batch(rows, given)
         issued = reports.issued_of(connection, group, given.sample_first)
         for place, row in enumerate(rows, issued + 1):
-            store.write_quality(connection, row["invoice"], quality.check(row, given, known, place, day))
+            store.write_quality(connection, row["invoice"], quality.check(row, given, known, place, invoice_date))
         every = [row["invoice"] for row in rows]
         held = reports.open_errors(connection, every)
         store.move(connection, sorted(held), Invoice.QA_HOLD)

@@ -160,7 +160,7 @@ def test_what_is_not_issued_is_no_document(system: System, state_url: str, tmp_p
     invoiced(system.state, state_url, batch)
     assert system.stage().success
     assert staged(system) == {}
-    releasing.check_quality(system.state, batch)
+    releasing.check_quality(system.state, batch, CUT_OFF)
     releasing.issue(system.state, batch, CUT_OFF)
     assert system.stage().success
     assert [state for _, state, _ in staged(system).values()] == ["ready"]

@@ -50,7 +50,7 @@ def prepare(connection: Connection) -> dict[str, int]:
 def work(url: str, connection: Connection, batch: int, before_issue: Callable[[], None]) -> None:
     """All the way with one batch, as far as it is due."""
     processing.process(url, connection, rate_case, "worker", batch, policy=POLICY, today=world.CUT_OFF)
-    releasing.check_quality(connection, batch)
+    releasing.check_quality(connection, batch, world.CUT_OFF)
     before_issue()
     releasing.issue(connection, batch, world.CUT_OFF)
 

@@ -54,7 +54,6 @@ INSERTED = {
     ("metering/usage/store.py", "_OUTCOME"): "our own columns",
     ("metering/usage/reports.py", "', '.join((name for name in Waiting._fields if name != 'days'))"): "our own columns",
     ("metering/import_engine/reports.py", "MessageRow"): "our own columns",
-    ("metering/import_engine/reports.py", "_SAID"): "our own expression",
     ("invoicing/tariffs/reports.py", "_COLUMNS"): "our own columns",
     ("invoicing/adjustments/store.py", "_COLUMNS"): "our own columns",
     ("invoicing/batches/planning_store.py", "UNBILLED"): "our own query",

@@ -41,7 +41,7 @@ def drafted(state: Connection, url: str) -> int:
     validate(state, batch, today=CUT_OFF)
     reviewing.proceed(state, batch, "Mara", "Looked at")
     assert process(url, state, rate_case, "one", batch, today=CUT_OFF) is not None
-    releasing.check_quality(state, batch)
+    releasing.check_quality(state, batch, CUT_OFF)
     return batch
 
 

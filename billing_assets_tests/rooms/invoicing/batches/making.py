@@ -147,7 +147,7 @@ class Making:
             assert validate(self.state, planned.batch, today=CUT_OFF).held == 0
             reviewing.proceed(self.state, planned.batch, "Mara", "Before")
             process(self.url, self.state, rate_case, "one", planned.batch, bounds=Bounds(100), today=CUT_OFF)
-            releasing.check_quality(self.state, planned.batch)
+            releasing.check_quality(self.state, planned.batch, CUT_OFF)
             releasing.issue(self.state, planned.batch, CUT_OFF)
 
 

@@ -116,7 +116,7 @@ def test_what_a_person_cancelled_and_what_replaces_billed_usage_are_explained(
     metered(state, 1)
     metered(state, 2, amount=300)
     batch = invoiced(state, state_url, "A1", "A2")
-    releasing.check_quality(state, batch)
+    releasing.check_quality(state, batch, CUT_OFF)
     state.execute("update billing.utility_invoices set state = 'drafted' where state in ('qa_hold', 'approved')")
     state.execute("update billing.utility_invoices set state = 'approved' where state = 'drafted'")
     one, _ = releasing.issue(state, batch, TODAY).numbers

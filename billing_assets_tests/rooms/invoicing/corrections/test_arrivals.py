@@ -60,7 +60,7 @@ def test_a_draft_is_discarded_and_its_account_billed_again_from_what_came(
 ) -> None:
     batch = pending(state)
     invoiced(state, state_url, batch)
-    releasing.check_quality(state, batch)
+    releasing.check_quality(state, batch, CUT_OFF)
     assert answering(state) == NOTHING
     cancelled(state)
     new = replaced(state, amount=900)

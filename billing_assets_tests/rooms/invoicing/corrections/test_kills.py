@@ -26,7 +26,7 @@ def prepare(state: Connection, url: str, folder: Path) -> None:
         metered(state, number, amount=1000, estimated=number in ESTIMATED)
     batch = pending(state)
     invoiced(state, url, batch)
-    releasing.check_quality(state, batch)
+    releasing.check_quality(state, batch, CUT_OFF)
     (draft,) = state.execute("select id from billing.utility_invoices where account = 'A10'").fetchall()
     state.execute("update billing.utility_invoices set state = 'drafted' where id = %s", [draft["id"]])
     releasing.issue(state, batch, CUT_OFF)

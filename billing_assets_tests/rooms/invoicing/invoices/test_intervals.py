@@ -91,7 +91,7 @@ def billed(state: Connection, url: str, period: tuple[date, date]) -> dict[str, 
     failed = state.execute("select code, why from billing.batch_members where state = 'failed'").fetchall()
     assert done is not None
     assert not failed
-    releasing.check_quality(state, batch)
+    releasing.check_quality(state, batch, TODAY)
     for row in state.execute("select id from billing.utility_invoices where state = 'qa_hold'").fetchall():
         releasing.approve(state, row["id"], "Mara", "A test")
     assert len(releasing.issue(state, batch, today).numbers) == 1
@@ -329,7 +329,7 @@ def pending(state: Connection, period: tuple[date, date] = FOUR_DAYS) -> int:
 
 def drafted(state: Connection, url: str, batch: int) -> None:
     process(url, state, rate_case, "one", batch, today=TODAY)
-    releasing.check_quality(state, batch)
+    releasing.check_quality(state, batch, TODAY)
     for row in state.execute("select id from billing.utility_invoices where state = 'qa_hold'").fetchall():
         releasing.approve(state, row["id"], "Mara", "A test")
 

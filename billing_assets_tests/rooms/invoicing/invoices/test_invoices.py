@@ -52,7 +52,7 @@ def billed(state: Connection, url: str, wanted: Wanted = GROUP) -> tuple[int, tu
     """All the way: the batch, and the numbers of its invoices."""
     batch = pending(state, wanted)
     invoiced(state, url, batch)
-    releasing.check_quality(state, batch)
+    releasing.check_quality(state, batch, CUT_OFF)
     return batch, releasing.issue(state, batch, CUT_OFF).numbers
 
 
@@ -89,7 +89,7 @@ def test_a_batch_is_invoiced_checked_and_issued(state: Connection, state_url: st
     assert invoiced(state, state_url, batch) == Processed(batch, Batch.COMPLETED, 2, 0, None)
     assert counts(state, batch) == {"invoiced": 2}
     assert [one["number"] for one in reports.invoices(state, batch)] == [None, None], "a draft has no number"
-    assert releasing.check_quality(state, batch).approved == 2
+    assert releasing.check_quality(state, batch, CUT_OFF).approved == 2
     assert releasing.issue(state, batch, CUT_OFF).numbers == ("ACME2600000001", "ACME2600000002")
     first, second = reports.invoices(state, batch)
     assert [str(first[name]) for name in ("net", "tax", "total", "due_date")] == [
@@ -140,7 +140,7 @@ def test_numbers_that_were_taken_in_a_transaction_that_failed_are_not_lost(
     metered(state, 1)
     batch = pending(state)
     invoiced(state, state_url, batch)
-    releasing.check_quality(state, batch)
+    releasing.check_quality(state, batch, CUT_OFF)
     with state.transaction(force_rollback=True):
         assert releasing.issue(state, batch, CUT_OFF).numbers == ("ACME2600000001",)
     assert releasing.issue(state, batch, CUT_OFF).numbers == ("ACME2600000001",)
@@ -157,7 +157,7 @@ def test_batches_that_are_issued_side_by_side_leave_no_number_out(
             metered(state, one)
         batches.append(pending(state, Wanted(Selection.BILL_GROUP, CUT_OFF, (group,))))
         invoiced(state, state_url, batches[-1])
-        releasing.check_quality(state, batches[-1])
+        releasing.check_quality(state, batches[-1], CUT_OFF)
     start = threading.Barrier(3)
 
     def one_of(batch: int) -> None:
@@ -185,7 +185,7 @@ def test_a_range_without_numbers_issues_nothing(state: Connection, state_url: st
     state.execute("insert into billing.number_ranges (issuer, year, last) values ('ACME', 2026, 1)")
     batch = pending(state)
     invoiced(state, state_url, batch)
-    releasing.check_quality(state, batch)
+    releasing.check_quality(state, batch, CUT_OFF)
     with pytest.raises(ReleaseError, match="No numbers are left in ACME 2026"):
         releasing.issue(state, batch, CUT_OFF)
     assert {one["state"] for one in reports.invoices(state, batch)} == {"approved"}
@@ -330,7 +330,7 @@ def test_a_draft_whose_usage_is_cancelled_before_it_is_issued_is_discarded(
     metered(state, 2)
     batch = pending(state)
     invoiced(state, state_url, batch)
-    releasing.check_quality(state, batch)
+    releasing.check_quality(state, batch, CUT_OFF)
     cancelled(state, 1)
     done = releasing.issue(state, batch, CUT_OFF)
     assert (done.numbers, done.stale) == (("ACME2600000001",), 1)
@@ -360,7 +360,7 @@ def test_a_total_above_the_ceiling_of_its_group_waits_for_a_person(
     metered(state, 2, amount=100)
     batch = pending(state)
     invoiced(state, state_url, batch)
-    assert releasing.check_quality(state, batch) == releasing.Checked(batch, approved=1, held=1)
+    assert releasing.check_quality(state, batch, CUT_OFF) == releasing.Checked(batch, approved=1, held=1)
     done = releasing.issue(state, batch, CUT_OFF)
     assert (len(done.numbers), done.held) == (1, 1)
     (held,) = (one for one in reports.invoices(state, batch) if one["state"] == "qa_hold")

@@ -167,7 +167,7 @@ def test_what_the_engine_did_not_expect_parks_the_member_and_says_what_kind_of_f
 def test_a_range_without_numbers_says_what_to_do(company: Company) -> None:
     company.state.execute("insert into billing.number_ranges (issuer, year, next, last) values ('ACME', 2026, 9, 8)")
     assert company.failed() == []
-    releasing.check_quality(company.state, 1)
+    releasing.check_quality(company.state, 1, CUT_OFF)
     with pytest.raises(ReleaseError, match=r"^No numbers are left in ACME 2026\. Open a new range\.$"):
         releasing.issue(company.state, 1, CUT_OFF)
 
@@ -175,7 +175,7 @@ def test_a_range_without_numbers_says_what_to_do(company: Company) -> None:
 def test_a_total_above_the_ceiling_waits_for_a_person(company: Company) -> None:
     company.load(bill_groups="bill_group,issuer,currency,ceiling,valid_from\nG1,ACME,USD,274.99,2026-01-01\n")
     assert company.failed() == []
-    releasing.check_quality(company.state, 1)
+    releasing.check_quality(company.state, 1, CUT_OFF)
     found = [one.sentence for one in reports.quality(company.state, 1) if one.code == "TOTAL_TOO_LARGE"]
     assert found == ["275.00 is above the ceiling 274.99 of the group."]
     assert CODES["TOTAL_TOO_LARGE"].to_do == "A person approves it."

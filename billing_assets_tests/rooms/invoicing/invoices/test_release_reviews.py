@@ -41,7 +41,7 @@ def drafted(state: Connection, state_url: str, tmp_path: Path) -> Drafted:
 def checked(state: Connection, batch: int, code: str, **given: object) -> list[str]:
     """The accounts in which a code was found."""
     thresholds = Thresholds.model_validate({"batch_least": 5} | given)
-    releasing.check_quality(state, batch, thresholds, CUT_OFF)
+    releasing.check_quality(state, batch, CUT_OFF, thresholds)
     return [one.account for one in reports.quality(state, batch) if one.code == code]
 
 
