@@ -1,6 +1,7 @@
 """`billing utility`: the utility sample from its first file to bills in NetSuite's sandbox."""
 
 import time
+from itertools import groupby
 from typing import Annotated
 
 import typer
@@ -118,15 +119,14 @@ def _show(sums: list[Balance]) -> None:
 
 
 def _show_places(each: list[Place]) -> None:
-    table = simple_table(
-        "Bills by group and month",
-        ["Group", "Month", "State", "Why", "Bills", "kWh", "Net", "Tax", "Total"],
-        right=[4, 5, 6, 7, 8],
-    )
-    for one in each:
-        amounts = [f"{part:,.2f}" if one.total else "" for part in (one.net, one.tax, one.total)]
-        table.add_row(one.bill_group, one.month, one.state, one.why, f"{one.bills:,}", f"{one.kwh:,}", *amounts)
-    console.print(table)
+    for group, of_group in groupby(each, lambda one: one.bill_group):
+        columns = ["Month", "State", "Why", "Bills", "kWh", "Total"]
+        table = simple_table(f"Bills of {group}", columns, right=[3, 4, 5])
+        for one in of_group:
+            total = f"{one.total:,.2f}" if one.total else ""
+            why = "\n".join(one.why.split()) if one.why.isupper() else one.why  # codes, a line each
+            table.add_row(one.month, one.state, why, f"{one.bills:,}", f"{one.kwh:,}", total)
+        console.print(table)
 
 
 def _say(differences: list[Difference], seconds: float) -> None:
