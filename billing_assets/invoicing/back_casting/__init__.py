@@ -1,1 +1,1 @@
-"""Bills rated again when newer prices, profiles or readings come."""
+"""Bills rated again when newer prices or profiles come."""

@@ -30,9 +30,9 @@ def back_casts_asset(settings: Settings) -> dg.AssetsDefinition:
         group_name=GROUP,
         kinds={"postgres"},
         owners=OWNERS,
-        deps=["price_series", "profiles", "validated_readings"],
+        deps=["price_series", "profiles", "invoice_corrections"],
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
-        description="Issued bills rated again by newer prices, profiles and readings. By tariff a difference is a "
+        description="Issued bills rated again by newer prices and profiles. By tariff a difference is a "
         "line on the next bill, a bill to cancel and make again, or only logged. Red while one cannot be rated again. "
         "Safe to repeat: the same versions are rated again once.",
     )

@@ -14,7 +14,7 @@ _JOB, _NAME = "back_cast_bills", "back_cast_bills_daily"
 back_cast_job = dg.define_asset_job(
     _JOB,
     selection=dg.AssetSelection.assets("back_casts"),
-    description="Rate issued bills again by newer prices, profiles and readings, and bill what changed.",
+    description="Rate issued bills again by newer prices and profiles, and bill what changed.",
 )
 
 
@@ -27,7 +27,7 @@ def back_cast_schedule(settings: Settings) -> dg.ScheduleDefinition:
         cron_schedule=settings.of(BackCastSettings).cron,
         execution_timezone=settings.calendar.time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Every night, after readings were validated: rates bills again by what is newer.",
+        description="Every night, after corrections: rates bills again by newer prices and profiles.",
     )
     def back_cast_bills_daily(billing: dg.ResourceParam[Runtime]) -> dg.RunRequest:
         today = day_of(None, billing.settings.calendar)

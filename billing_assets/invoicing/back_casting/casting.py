@@ -1,4 +1,5 @@
-"""Rates issued invoices again by the newest prices, profiles and readings, and bills what changed.
+"""Rates issued invoices again by the newest prices and profiles, and bills what changed. Usage that changed is answered
+by `corrections`, before: a difference is billed once.
 
 Each invoice is a transaction of its own: killed in between, the next run goes on. Safe to repeat.
 """
@@ -17,9 +18,7 @@ from billing_assets.invoicing.back_casting.store import Billed
 from billing_assets.invoicing.invoices import adjusting
 from billing_assets.invoicing.invoices.adjusting import Terms
 from billing_assets.invoicing.invoices.drafting import series_of
-from billing_assets.invoicing.invoices.interval_usage import channels_of, interval_usage
 from billing_assets.invoicing.invoices.rating_case import Rate
-from billing_assets.metering.contract import delivered
 
 REASON = "TRUE_UP"
 
@@ -105,14 +104,9 @@ def _cast(
 
 
 def _newest(connection: Connection, billed: Billed, case: dict[str, Any]) -> dict[str, Any]:
-    """The case of an invoice with the newest series, and its intervals as they count now."""
-    period = billed.period_start, billed.period_end
-    series = series_of(connection, case["tariff"], period, {})
-    usage = case["usage"]
-    if billed.readings != billed.readings_now:
-        found = interval_usage(billed.point, delivered(connection, billed.point, *period), channels_of(billed.channels))
-        usage = usage | {"intervals": list(found.intervals), "reactive": list(found.reactive)}
-    return case | {"usage": usage, "context": case["context"] | series}
+    """The case of an invoice with the newest series."""
+    series = series_of(connection, case["tariff"], (billed.period_start, billed.period_end), {})
+    return case | {"context": case["context"] | series}
 
 
 def _outcome(billed: Billed, change: Decimal, today: date, settings: BackCastSettings) -> Outcome:

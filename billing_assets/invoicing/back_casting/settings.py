@@ -13,7 +13,7 @@ _ALL = "*"
 
 
 class BackCastSettings(Section):
-    """What follows when newer prices, profiles or readings change an issued bill. `*`: all other tariffs."""
+    """What follows when newer prices or profiles change an issued bill. `*`: all other tariffs."""
 
     section: ClassVar[str] = "back_casting"
 

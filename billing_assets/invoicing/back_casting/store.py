@@ -11,39 +11,32 @@ from billing_assets.invoicing.back_casting.amounts import Amounts, Part
 
 
 class Billed(NamedTuple):
-    """An issued invoice as it was rated. `series`: the newest versions of its series, by kind and name. `readings`: the
-    validations of its intervals then and now; both None where it is of messages. `is_closed`: the account had its final
-    bill, and there is no next one."""
+    """An issued invoice as it was rated. `series`: the newest versions of its series, by kind and name. `is_closed`:
+    the account had its final bill, and there is no next one."""
 
     id: int
     number: str
     account: str
     currency: str
     tariff: str
-    point: str
     period_start: date
     period_end: date
     rated: dict[str, Any]
-    channels: list[str]
-    readings: str | None
-    readings_now: str | None
     is_closed: bool
     series: Mapping[str, int]
 
     @property
     def versions(self) -> str:
         """What it is rated with now, as one text."""
-        return " ".join(
-            [*(f"{name}={number}" for name, number in self.series.items()), self.readings_now or ""]
-        ).strip()
+        return " ".join(f"{name}={number}" for name, number in self.series.items())
 
 
 def candidates(connection: Connection, since: date) -> list[int]:
-    """Issued invoices of periods that ended after a day, for which a newer version of a series or of readings is there;
-    also those that were rated again with it."""
+    """Issued invoices of periods that ended after a day, for which a newer version of a series is there; also those
+    that were rated again with it."""
     rows = connection.execute(
         """
-        select x.invoice from billing.invoice_series as x
+        select distinct x.invoice from billing.invoice_series as x
         join billing.rating_series as s on (s.kind, s.name) = (x.kind, x.name)
         join billing.utility_invoices as i on i.id = x.invoice
         where i.state = 'issued' and i.kind = 'invoice' and i.period_end > %(since)s and exists (
@@ -51,13 +44,6 @@ def candidates(connection: Connection, since: date) -> list[int]:
             where v.series = s.id and v.number > x.version
               and v.begins_at < (i.period_end + 1)::timestamp at time zone 'UTC'
               and v.ends_at > (i.period_start - 1)::timestamp at time zone 'UTC')
-        union
-        select u.invoice from billing.invoiced_usage as u
-        join billing.utility_invoices as i on i.id = u.invoice
-        join billing.invoiced_streams as t on t.id = u.stream
-        join billing.interval_periods as p on p.point = t.point and p.begins <= i.period_start
-            and p.ends >= i.period_end and p.is_ready and p.version <> u.version
-        where u.is_live and u.message is null and i.state = 'issued' and i.kind = 'invoice' and i.period_end > %(since)s
         order by invoice""",
         {"since": since},
     )
@@ -65,12 +51,11 @@ def candidates(connection: Connection, since: date) -> list[int]:
 
 
 def billed(connection: Connection, invoice: int) -> Billed | None:
-    """An invoice, locked; None where it is not issued any more, or was rated again with these versions."""
+    """An invoice, locked; None where it is not issued any more, was rated again with these versions, or was made of
+    intervals that changed since: these are corrected first."""
     row = connection.execute(
         """
-        select i.id, i.number, i.account, i.currency, i.tariff, t.point, i.period_start, i.period_end, i.rated,
-            coalesce(n.channels, '{}') as channels, case when u.message is null then u.version end as readings,
-            case when u.message is null then coalesce(p.version, u.version) end as readings_now,
+        select i.id, i.number, i.account, i.currency, i.tariff, i.period_start, i.period_end, i.rated,
             i.is_final or exists (
                 select from billing.utility_invoices as f
                 where f.account = i.account and f.is_final and f.state = 'issued' and f.period_end >= i.period_end
@@ -78,16 +63,13 @@ def billed(connection: Connection, invoice: int) -> Billed | None:
                     select from billing.supply_periods as o where o.account = i.account and o.replaced_at is null
                       and (o.valid_until is null or o.valid_until > f.period_end))) as is_closed
         from billing.utility_invoices as i
-        join billing.invoiced_usage as u on u.invoice = i.id and u.is_live
-        join billing.invoiced_streams as t on t.id = u.stream
-        left join billing.agreements as n on n.point = t.point and n.account = i.account and n.replaced_at is null
-            and n.valid_from < i.period_end and (n.valid_until is null or n.valid_until >= i.period_end)
-        left join lateral (
-            select p.version from billing.interval_periods as p
-            where u.message is null and p.point = t.point and p.begins <= i.period_start and p.ends >= i.period_end
-              and p.is_ready
-            order by p.begins desc, p.ends limit 1) as p on true
-        where i.id = %s and i.state = 'issued' for update of i""",
+        where i.id = %s and i.state = 'issued' and not exists (
+            select from billing.invoiced_usage as u
+            join billing.invoiced_streams as t on t.id = u.stream
+            join billing.interval_periods as p on p.point = t.point and p.begins <= i.period_start
+                and p.ends >= i.period_end and p.version <> u.version
+            where u.invoice = i.id and u.is_live and u.message is null)
+        for update of i""",
         [invoice],
     ).fetchone()
     if row is None:

@@ -1,4 +1,4 @@
--- Back-casting: which versions of series an invoice was rated with, and what newer ones of series and readings change.
+-- Back-casting: which versions of series an invoice was rated with, and what newer ones change.
 
 create table billing.invoice_series (
     invoice bigint  not null references billing.utility_invoices,
@@ -30,8 +30,8 @@ create table billing.back_casts (
     unique (invoice, versions),
     constraint charged_by_an_adjustment check ((outcome in ('adjusted', 'supplemented')) = (adjustment is not null))
 );
-comment on table billing.back_casts is 'An invoice rated again by newer versions of series and readings; append-only';
-comment on column billing.back_casts.versions is 'Of all series and readings of the invoice: the same is rated again once';
+comment on table billing.back_casts is 'An invoice rated again by newer versions of series; append-only';
+comment on column billing.back_casts.versions is 'Of all series of the invoice: the same is rated again once';
 comment on column billing.back_casts.old_amount is 'What was billed last, true-ups included; without tax';
 comment on column billing.back_casts.outcome is
     'logged: too small, or too late; to_rebill: is to be cancelled and billed again; supplemented: by a document of its own';
@@ -43,4 +43,4 @@ select b.id as back_cast, b.invoice, i.number, i.account, b.new_amount - b.old_a
 from billing.back_casts as b join billing.utility_invoices as i on i.id = b.invoice
 where b.outcome = 'to_rebill' and i.state = 'issued' and not exists (
     select from billing.back_casts as later where later.invoice = b.invoice and later.id > b.id);
-comment on view billing.back_casts_to_rebill is 'Invoices that newer prices or readings want cancelled and billed again';
+comment on view billing.back_casts_to_rebill is 'Invoices that newer prices want cancelled and billed again';

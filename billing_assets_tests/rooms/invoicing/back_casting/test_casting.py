@@ -1,4 +1,4 @@
-"""Newer prices and readings of what was billed: the customer pays the newest value, each difference once."""
+"""Newer prices of what was billed: the customer pays the newest value, each difference once."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,6 +21,7 @@ from billing_assets.invoicing.back_casting import store
 from billing_assets.invoicing.back_casting.casting import BackCast, Cast, Outcome, back_cast
 from billing_assets.invoicing.back_casting.settings import BackCastSettings
 from billing_assets.invoicing.corrections import asking
+from billing_assets.invoicing.corrections.arrivals import answer
 from billing_assets.invoicing.invoices.adjusting import withdraw
 from billing_assets.invoicing.invoices.engine import rate_case
 from billing_assets.invoicing.tariffs import store as tariffs
@@ -66,11 +67,12 @@ def revised(state: Connection, prices: dict[int, str]) -> None:
 
 def cost(prices: dict[int, str]) -> Decimal:
     """What the customer's half hours cost with some of the prices changed, to the cent."""
-    rows = imports()
-    return cents(
-        sum(Decimal(one["Usage"]) * Decimal(prices.get(place, one["Price"])) / 100 for place, one in enumerate(rows))
-        + Decimal(0)
-    )
+    return cents(_exact(prices))
+
+
+def _exact(prices: dict[int, str]) -> Decimal:
+    each = enumerate(imports())
+    return sum((Decimal(one["Usage"]) * Decimal(prices.get(n, one["Price"])) / 100 for n, one in each), Decimal(0))
 
 
 def largest() -> int:
@@ -183,7 +185,9 @@ def test_after_the_days_of_its_tariff_a_bill_stays_as_it_is(spot: Connection) ->
     assert cast(spot, today=AMBER[1] + timedelta(days=500)) == []
 
 
-def test_newer_readings_are_billed_like_newer_prices(spot: Connection, state_url: str, tmp_path: Path) -> None:
+def test_newer_readings_are_corrected_before_newer_prices_are_billed(
+    spot: Connection, state_url: str, tmp_path: Path
+) -> None:
     day = [one["Usage"] for one in imports()][:48]
     later = ["100,NEM12,202604200100,MDP1,RETAIL1", f"200,{POINT},E1B1,1,E1,N1,METER1,kWh,30,"]
     later += [f"300,20260412,{','.join(['1.5', *day[1:]])},A,,,20260420010000,20260420010000", "900", ""]
@@ -197,11 +201,22 @@ def test_newer_readings_are_billed_like_newer_prices(spot: Connection, state_url
     ).fetchall()
     for finding in opened:
         clear(spot, finding["id"])
-    first = imports()[0]
-    exact = sum(Decimal(one["Usage"]) * Decimal(one["Price"]) / 100 for one in imports())
-    new = cents(exact + (Decimal("1.5") - Decimal(first["Usage"])) * Decimal(first["Price"]) / 100)
-    assert cast(spot) == [(new - cost({}), "adjusted")]
+    revised(spot, {0: "98"})
+    assert cast(spot) == [], "its intervals are corrected first"
+    more = Decimal("1.5") - Decimal(imports()[0]["Usage"])
+    assert answer(spot, rate_case, TODAY).outcomes == {"rebilled": 1}
+    old = cents(_exact({}) + more * Decimal(imports()[0]["Price"]) / 100)
+    assert net(spot) == old, "by the prices of the first bill"
+    assert cast(spot) == [(cents(_exact({0: "98"}) + more * Decimal("0.98")) - old, "adjusted")]
     assert cast(spot) == []
+
+
+def net(state: Connection) -> Decimal:
+    """Of the invoice that is live."""
+    (row,) = state.execute(
+        "select net from billing.utility_invoices where state = 'issued' and kind = 'invoice'"
+    ).fetchall()
+    return Decimal(row["net"])
 
 
 @pytest.mark.parametrize(("minimum", "outcome"), [("50.00", "written_off"), ("0.01", "supplemented")])
