@@ -1,4 +1,4 @@
-"""`billing invoicing back-cast`: bills rated again by newer prices, profiles and readings."""
+"""`billing invoicing back-cast`: bills rated again by newer prices and profiles."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ def back_cast_command(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rate issued bills again by newer prices, profiles and readings. Safe to repeat. Exits 1 where one cannot be."""
+    """Rate issued bills again by newer prices and profiles. Safe to repeat. Exits 1 where one cannot be."""
     with prepared_runtime(only_reads=to_rebill) as runtime, runtime.state() as connection:
         if to_rebill:
             waiting = store.to_rebill(connection)
