@@ -18,7 +18,7 @@ class BackCastSettings(Section):
     section: ClassVar[str] = "back_casting"
 
     first_day: date = Field(date(2026, 1, 1), description="The first day that has a partition of back_casts")
-    cron: str = Field("15 5 * * *", description="When bills are rated again (cron, in `calendar.time_zone`)")
+    cron: str = Field("45 5 * * *", description="When bills are rated again (cron, in `calendar.time_zone`)")
     threshold: dict[str, Decimal] = Field(
         {_ALL: Decimal("0.50")},
         description="By tariff (`*`: all others) the difference, in its currency, below which it is only logged. In "
