@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PERIOD ?= 2010-11
 export BILLING_HOME ?= $(CURDIR)/.billing
+UTILITY_HOME := $(BILLING_HOME)/utility
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -28,8 +29,8 @@ run: setup ## bill a month of the sample: PERIOD=2010-11 (default), another mont
 ui: setup ## the same system with the web UI on 127.0.0.1:3000, until Ctrl-C
 	@$(BIN)/billing up --sample --period $(PERIOD)
 
-utility: setup ## take in three months of a made utility's market files, and compare the end with its ledger
-	@$(BIN)/billing utility
+utility: setup ## a made utility: three months of market files, bills, the sandbox of NetSuite, compared with a ledger
+	@BILLING_HOME=$(UTILITY_HOME) $(BIN)/billing utility
 
 test: setup browser pgbouncer mssql sshd ## the whole test suite
 	$(BIN)/pytest
@@ -93,5 +94,6 @@ docs: setup ## generate the tables in docs/ from the code
 
 clean: ## stop what runs and remove everything that was made
 	@[ ! -x $(BIN)/billing ] || $(BIN)/billing down
+	@[ ! -x $(BIN)/billing ] || BILLING_HOME=$(UTILITY_HOME) $(BIN)/billing down
 	rm -rf $(VENV) .billing .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

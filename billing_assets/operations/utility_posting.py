@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from billing_assets.erp import bindings
 from billing_assets.erp.batches.automation import POST_JOB
 from billing_assets.erp.batches.partitions import batches
 from billing_assets.erp.batches.planning import plan, runs_wanted
@@ -18,9 +19,11 @@ from billing_assets.erp.close.comparing import compared
 from billing_assets.erp.close.reconciliation import MonthClose
 from billing_assets.erp.close.verdict import verdict
 from billing_assets.foundation.commands.machine import prepared_runtime
+from billing_assets.foundation.database.connection import Connection
 from billing_assets.foundation.errors import BillingError
 from billing_assets.foundation.runtime import Runtime
-from billing_assets.foundation.settings import load_settings, variable
+from billing_assets.foundation.settings import SettingsError, load_settings, variable
+from billing_assets.invoicing.billing_source import source
 from billing_assets.operations import sample, utility_billing_store
 from billing_assets.operations.utility import AREAS
 from billing_assets.operations.utility_ledger import Difference
@@ -36,6 +39,18 @@ _LOOK_SECONDS = 0.5
 
 class NotStagedError(BillingError):
     """The bills could not be staged."""
+
+
+def check_home(connection: Connection) -> None:
+    """Raises SettingsError where our database was staged from another source: its ledger is not this sample's."""
+    others = sorted(
+        {one.name for one in bindings.entries(connection) if one.subject is bindings.Subject.SOURCE} - {source().name}
+    )
+    if others:
+        raise SettingsError(
+            f"This system was staged from {', '.join(others)}: the utility sample is for a home of its own. Name an "
+            f"empty one in {variable('home')}."
+        )
 
 
 @contextmanager

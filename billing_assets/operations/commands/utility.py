@@ -57,6 +57,8 @@ def utility_command(
     ledger = Ledger.of(world)
     console.print(f"{len(ledger.files):,} files of {points:,} service points are in {world}.", soft_wrap=True)
     with prepared_runtime() as runtime:
+        with runtime.state() as connection:
+            utility_posting.check_home(connection)
         for day in utility.take_in(runtime, world, days_at_once):
             states = ", ".join(f"{many} {state}" for state, many in sorted(day.states.items()))
             console.print(f"{day.day}  {day.files:>3} files: {states}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from billing_assets.erp.bindings import bind_source
 from billing_assets.foundation.database.connection import connect
 from proving.world.command import call
 
@@ -52,6 +53,17 @@ def test_a_small_utility_is_billed_as_its_ledger_says_again_nothing_is_twice_and
     assert "1 differences from the ledger" in other.words
     assert fields[0] in other.words
     assert f"{Decimal(total) + Decimal('0.01')}" in other.words
+
+
+def test_a_system_with_another_billing_system_is_left_alone_before_anything_is_taken_in(
+    capsys: pytest.CaptureFixture[str], variables: dict[str, str]
+) -> None:
+    with connect(variables["BILLING_DATABASE_URL"]) as connection:
+        bind_source(connection, "billing", "sqlite of the retail sample", "run")
+    said = call(capsys, variables, "utility", "--points", "200")
+    assert said.code != 0
+    assert "was staged from billing: the utility sample is for a home of its own" in said.words
+    assert " files: " not in said.out
 
 
 def test_a_system_with_files_of_its_own_is_left_alone(
