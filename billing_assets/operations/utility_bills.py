@@ -10,6 +10,8 @@ from billing_assets.operations.utility_billing_store import Bill, Unbilled
 from billing_assets.operations.utility_ledger import BILLABLE, Difference, Ledger, Month, Row
 
 BILLED, GAP, ELSEWHERE = "billed", "gap", "elsewhere"
+_NOT_CONSUMED = {"B", "Q", "K"}
+"""First letters of the suffixes of streams that are generation or reactive energy."""
 _GAP_CODES = {"PERIOD_GAP"}
 """What holds a month whose predecessor is not billed."""
 
@@ -108,7 +110,7 @@ def _place(row: Row, found: FoundBills, streams: list[tuple[str, Month]]) -> tup
     codes = " ".join(sorted({code for _, month in streams if month.state != BILLABLE for code in month.codes}))
     # Of Texas the usage counts, whether intervals came with it or not.
     used = [month.kwh for suffix, month in streams if not suffix] or [
-        month.kwh for suffix, month in streams if not suffix.startswith("B")
+        month.kwh for suffix, month in streams if suffix[0] not in _NOT_CONSUMED
     ]
     kwh = sum(used, Decimal(0)) if state == BILLABLE else Decimal(0)
     open_one = found.unbilled.get((row["point"], row["begin"]))
@@ -116,7 +118,7 @@ def _place(row: Row, found: FoundBills, streams: list[tuple[str, Month]]) -> tup
         return open_one.state.replace("_", " "), open_one.codes, kwh
     if row["point"] in found.elsewhere:
         return ELSEWHERE, codes or "no account here", kwh
-    return state, codes or ("in no batch" if state == BILLABLE else ""), kwh
+    return state, codes or (row["why"] or "in no batch" if state == BILLABLE else ""), kwh
 
 
 def explained(ledger: Ledger, each: Iterable[Place]) -> Iterator[tuple[str, str, Decimal, Decimal]]:
@@ -124,7 +126,7 @@ def explained(ledger: Ledger, each: Iterable[Place]) -> Iterator[tuple[str, str,
     billable: defaultdict[str, Decimal] = defaultdict(Decimal)
     whole = {(row["point"], row["month"]) for row in ledger.months if row["state"] != BILLABLE}
     for row in ledger.months:
-        if (row["point"], row["month"]) not in whole and not row["suffix"].startswith("B"):
+        if (row["point"], row["month"]) not in whole and row["suffix"][:1] not in _NOT_CONSUMED:
             billable[row["market"]] += Decimal(row["kwh"])
     sums: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for one in each:
@@ -132,3 +134,15 @@ def explained(ledger: Ledger, each: Iterable[Place]) -> Iterator[tuple[str, str,
     for (market, state), kwh in sorted(sums.items()):
         if kwh:
             yield market, state, kwh, billable[market]
+
+
+def place_differences(ledger: Ledger, each: Iterable[Place]) -> Iterator[Difference]:
+    """Markets of which the places are not all that may be billed: every kWh is in one of them."""
+    wholes: dict[str, Decimal] = {}
+    found: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for market, _, kwh, whole in explained(ledger, each):
+        wholes[market] = whole
+        found[market] += kwh
+    for market, whole in wholes.items():
+        if found[market] != whole:
+            yield Difference(f"billable kWh of {market}", f"{whole}", f"{found[market]} in all places")

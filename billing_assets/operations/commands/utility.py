@@ -19,7 +19,14 @@ from billing_assets.operations import (
     utility_posting,
     utility_store,
 )
-from billing_assets.operations.utility_bills import FoundBills, Place, bill_differences, explained, places
+from billing_assets.operations.utility_bills import (
+    FoundBills,
+    Place,
+    bill_differences,
+    explained,
+    place_differences,
+    places,
+)
 from billing_assets.operations.utility_ledger import (
     Balance,
     Difference,
@@ -92,6 +99,8 @@ def utility_command(
                 *bill_differences(ledger, bills),
             ]
         differences += utility_posting.differences(closes, issued)
+    of_groups = places(ledger, bills, found)
+    differences += place_differences(ledger, of_groups)
     for outcome, many in corrected.outcomes.items():
         console.print(f"Bills corrected ({outcome}): {many:,}")
     console.print(f"{batches:,} batches posted to the sandbox of NetSuite.")
@@ -101,7 +110,6 @@ def utility_command(
     for market, state, codes, number, kwh in by_state(ledger, found):
         table.add_row(market, state, codes, f"{number:,}", f"{kwh:,}")
     console.print(table)
-    of_groups = places(ledger, bills, found)
     _show_places(of_groups)
     table = simple_table("Where billable kWh are", ["Market", "Place", "kWh", "Of"], right=[2, 3])
     for market, place, kwh, whole in explained(ledger, of_groups):
