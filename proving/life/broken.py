@@ -11,11 +11,12 @@ from types import SimpleNamespace
 from typing import Any, TypeAlias
 from unittest.mock import patch
 
+from billing_assets.erp.batches import planning
 from billing_assets.erp.batches import store as batches
 from billing_assets.erp.netsuite import store as netsuite
 from billing_assets.erp.netsuite.sink import NetSuiteSink
 from billing_assets.erp.netsuite.store import Posting
-from billing_assets.erp.staging import may_be_posted, polling, verbs
+from billing_assets.erp.staging import polling, verbs
 from billing_assets.erp.staging import store as staging
 from billing_assets.foundation.database.connection import Connection, connect
 from billing_assets.posting import attempts, batch_lock, dispatch, look_up, run
@@ -259,5 +260,5 @@ def posted_is_staged_again(world: World) -> Iterator[None]:
 @contextmanager
 def credit_does_not_wait(_: World) -> Iterator[None]:
     """A credit memo is planned before its invoice is in NetSuite."""
-    with patch.object(may_be_posted, "PLANNABLE", "s.state = 'ready'"):
+    with patch.object(planning, "WAITING", replace(planning.WAITING, plannable="s.state = 'ready'")):
         yield
