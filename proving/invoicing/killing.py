@@ -1,6 +1,6 @@
 """Batches brought to their end by several processes side by side that are killed again and again, against one in peace.
 
-Both begin with the same customers in batches that nobody has validated. In the end each customer and period has the
+Both begin with the same customers in batches that were not validated. In the end each customer and period has the
 same invoice to the cent, and the numbers have no gap; who got which is free.
 """
 

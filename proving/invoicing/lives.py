@@ -1,4 +1,4 @@
-"""The world in which invoices live: customers in two groups, one of which goes on by itself, and a clock to move."""
+"""The world in which invoices live: customers in two groups, one of which is automated, and a clock to move."""
 
 import logging
 from collections import Counter

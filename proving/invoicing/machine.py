@@ -121,7 +121,7 @@ class LifeOfInvoices(RuleBasedStateMachine):
 
     @rule(index=_PICK, what=st.sampled_from(["group", "customer", "night"]))
     def somebody_asks(self, index: int, what: str) -> None:
-        """A group, a customer, or the machine by itself."""
+        """A group, a customer, or the machine alone."""
         if what == "customer":
             self.life.lock(number=pick(world_numbers(), index))
         elif what == "group":
@@ -178,7 +178,7 @@ class LifeOfInvoices(RuleBasedStateMachine):
     @when(lambda life: life.workers)
     @rule(index=_PICK)
     def a_worker_dies_between_steps(self, index: int) -> None:
-        """Nobody hears of it but by the clock."""
+        """No one is told: only the clock shows it."""
         self.life.kill(pick(self.life.workers, index))
 
     @when(lambda life: life.workers and len(life.workers) < MOST_WORKERS)

@@ -32,7 +32,7 @@ def work(url: str, name: str, today: date = CUT_OFF) -> None:
             for batch in _batches(connection, "b.state in ('pending_validation', 'in_review')"):
                 with suppress(BatchStateError):  # another worker was quicker
                     validate(connection, batch, today=today)
-                    reviewing.proceed(connection, batch, name, "By itself")
+                    reviewing.proceed(connection, batch, name, "All is clear")
             if process(url, connection, rate_case, name, policy=POLICY, today=today) is None:
                 time.sleep(_LOOK_SECONDS)
             for batch in _batches(connection, _WITH_DRAFTS):

@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from billing_assets.erp.batches import planning
 from billing_assets.erp.batches import store as batches
+from billing_assets.erp.batches.ledger import WAITING
 from billing_assets.erp.netsuite import store as netsuite
 from billing_assets.erp.netsuite.sink import NetSuiteSink
 from billing_assets.erp.netsuite.store import Posting
@@ -260,5 +261,5 @@ def posted_is_staged_again(world: World) -> Iterator[None]:
 @contextmanager
 def credit_does_not_wait(_: World) -> Iterator[None]:
     """A credit memo is planned before its invoice is in NetSuite."""
-    with patch.object(planning, "WAITING", replace(planning.WAITING, plannable="s.state = 'ready'")):
+    with patch.object(planning, "WAITING", replace(WAITING, plannable="s.state = 'ready'")):
         yield

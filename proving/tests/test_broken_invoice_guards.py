@@ -54,7 +54,7 @@ def issued(world: World) -> tuple[Life, int]:
     return life, batch
 
 
-def whoever(connection: Connection, claim: Claim, change: str, values: dict[str, object]) -> None:
+def any_worker(connection: Connection, claim: Claim, change: str, values: dict[str, object]) -> None:
     """A write of the queue that does not carry the epoch."""
     connection.execute(
         f"update {claim.queue.table} set {change} where {claim.queue.key} = %(item)s".encode(),  # noqa: S608
@@ -69,7 +69,7 @@ def test_a_write_that_does_not_carry_the_epoch_is_seen(world: World, completes: 
     life.pass_time()
     life.claim()
     (late,) = life.late()
-    with patch.object(claims, "_write", whoever), pytest.raises(AssertionError, match="that lost its batch"):
+    with patch.object(claims, "_write", any_worker), pytest.raises(AssertionError, match="that lost its batch"):
         life.finish_late(late) if completes else life.step(late)
     for worker in life.workers:
         worker.die()

@@ -134,7 +134,7 @@ def test_a_kill_before_the_commit_takes_no_number_and_loses_no_824(
 def test_a_kill_between_the_commit_of_an_824_and_its_delivery_delivers_it_once(
     state: Connection, state_url: str, tmp_path: Path, point: str
 ) -> None:
-    """Its intent is committed; whether its file is there is not known to whoever comes next."""
+    """Its intent is committed; whether its file is there is not known to the next process."""
     reject(state, state_url, tmp_path)
     folder = tmp_path / "out"
     folder.mkdir()
