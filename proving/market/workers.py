@@ -38,8 +38,8 @@ _FOLDERS = ("control", "worker-1", "worker-2")
 
 
 class Result(NamedTuple):
-    """What came of it. `died_with`: files that the dead machine had begun; `readers`: processes that read files;
-    `differing`: tables that are not those of one process."""
+    """What came of it. `died_with`: files that the dead machine had begun; `readers`: processes that had
+    one in their hands at that moment; `differing`: tables that are not those of one process."""
 
     points: int
     files: int
@@ -86,7 +86,7 @@ def play(folder: Path, points: int) -> Result:
     world = made_world(folder / "world", points, SEED)
     with opened(folder, _SETTINGS) as system:
         began = time.monotonic()
-        died_with = _by_workers(system, world)
+        died_with, readers = _by_workers(system, world)
         seconds = time.monotonic() - began
         _by_one_process(folder / "peace", system.url.rpartition("/")[0] + "/peace", world)
         with connect(system.url) as connection:
@@ -94,7 +94,6 @@ def play(folder: Path, points: int) -> Result:
             (row,) = connection.execute("select count(*) as files from billing.raw_files")
         with connect(system.url.rpartition("/")[0] + "/peace") as connection:
             expected = digests(connection)
-        readers = system.rows("select count(distinct queue_worker) as many from billing.raw_files")[0]["many"]
     return Result(
         points,
         row["files"],
@@ -135,25 +134,28 @@ def opened(folder: Path, settings: Mapping[str, str]) -> Iterator[System]:
                 machine.die()
 
 
-def _by_workers(system: System, world: Path) -> int:
-    """Everything by runs of Dagster; how many files the machine had begun that died."""
+def _by_workers(system: System, world: Path) -> tuple[int, int]:
+    """Everything by runs of Dagster; how many files the machine had begun that died, and how many processes had one."""
     system.control.run("init")
     _load_master_data(system.control.run, world, system.home)
     for path in sorted((world / "arrivals").glob("*/*/*")):
         bring(path, system.home)
     for unit in ("billing-code-server", "billing-daemon"):
         system.control.start(unit)
-    for worker in system.workers:
-        worker.start("billing-worker@")
-    system.wait(lambda: _runs(system, _IMPORT) > 0)  # the sensor asked for it
-    _launch(system, _IMPORT)
-    dead, begun = _kill_a_reader(system)
+    with connect(system.url) as connection, connection.transaction():
+        # Every reader waits at its first message, with a file in its hands, however quick the machine is.
+        connection.execute("lock table billing.raw_messages in share mode")
+        for worker in system.workers:
+            worker.start("billing-worker@")
+        system.wait(lambda: _runs(system, _IMPORT) > 0)  # the sensor asked for it
+        _launch(system, _IMPORT)
+        dead, begun, readers = _kill_a_reader(system)
     dead.start("billing-worker@")
     system.wait(lambda: _is_taken_in(system))
     for month in MONTHS:
         _launch(system, _VALIDATE, {"dagster/partition": f"{month:%Y-%m}"})
     system.wait(lambda: _runs(system, _VALIDATE, "SUCCESS") == len(MONTHS))
-    return begun
+    return begun, readers
 
 
 def _launch(system: System, job: str, tags: Mapping[str, str] | None = None) -> None:
@@ -162,24 +164,22 @@ def _launch(system: System, job: str, tags: Mapping[str, str] | None = None) -> 
     system.control.run(*options, program="dagster")
 
 
-def _kill_a_reader(system: System) -> tuple[Machine, int]:
-    """SIGKILL for a worker with all its processes while it has a file in its hands: once two processes have read some,
-    or half of the files are read."""
-    victims: list[tuple[Machine, int]] = []
+def _kill_a_reader(system: System) -> tuple[Machine, int, int]:
+    """SIGKILL for a worker with all its processes while it has a file in its hands: once two processes have one."""
+    victims: list[tuple[Machine, int, int]] = []
 
     def is_reading() -> bool:
-        files = system.rows("select queue_state, queue_worker from billing.raw_files where queue_worker is not null")
-        total = system.rows("select count(*) as many from billing.raw_files")[0]["many"]
-        if len({file["queue_worker"] for file in files}) > 1 or len(files) > total / 2:
-            claimed = {_pid(file["queue_worker"]) for file in files if file["queue_state"] == "claimed"}
+        files = system.rows("select queue_worker from billing.raw_files where queue_state = 'claimed'")
+        claimed = {_pid(file["queue_worker"]) for file in files}
+        if len(claimed) > 1:
             held = [(worker, len(claimed & worker.pids())) for worker in system.workers]
-            victims.extend((worker, many) for worker, many in held if many)
+            victims.extend((worker, many, len(claimed)) for worker, many in held if many)
         return bool(victims)
 
     system.wait(is_reading)
-    machine, begun = victims[0]
+    machine, begun, readers = victims[0]
     machine.die()
-    return machine, begun
+    return machine, begun, readers
 
 
 def _pid(worker: str) -> int:
